@@ -1,0 +1,239 @@
+"""One tree of errors. Each knows whether to try again and what a person should do next.
+
+    HubError
+    ├── InvalidInput          the request or file is wrong; every fault is named           never retry
+    │   └── TooLarge          over a stated limit; refused before work is done             never retry
+    ├── Unauthenticated       no credential, or one that is not valid                      never retry
+    ├── Forbidden             the credential does not allow this                           never retry
+    ├── NotFound              no such thing, or not yours (the two are not told apart)     never retry
+    ├── Conflict              the same id or key was used for something else               never retry
+    ├── SealRefused           a signature that does not hold, or is not allowed            never retry
+    ├── RegistryRefused       the registry's files are wrong; the old registry stays       operator
+    ├── ConfigurationError    a setting is wrong or missing                                operator
+    ├── UnsupportedFeature    this channel cannot express what the message says            operator
+    ├── Unavailable           the hub cannot keep what it would accept                     retry later
+    └── DeliveryError         talking to another system failed
+        ├── TemporaryFailure  nothing was taken in; the same may work later                retry later
+        ├── OutcomeUnknown    the answer was lost; the same bytes and id go again          retry later
+        └── PermanentFailure  the other side refused; the same will be refused again       operator
+
+Texts in errors never carry personal data, secrets or bytes of a message: they name the place (JSON pointer, XPath,
+file and line) and the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Retry(StrEnum):
+    """What trying the same thing again would bring."""
+
+    NEVER = "never"
+    LATER = "later"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong in an input.
+
+    ``pointer``: JSON pointer (RFC 6901), XPath, or ``file:line`` of the place. ``code``: stable, lower case with dots.
+    ``message``: a sentence for a person. None of the three carries the offending value.
+    """
+
+    pointer: str
+    code: str
+    message: str
+
+
+class HubError(Exception):
+    """Base of all errors that the hub raises on purpose.
+
+    ``code`` is stable and part of the interface; ``message`` is for a person; ``action`` is the next step.
+    """
+
+    code: ClassVar[str] = "hub.error"
+    title: ClassVar[str] = "The hub could not do this"
+    action: ClassVar[str] = "Tell the hub's operators; give them the code and the time."
+    retry: ClassVar[Retry] = Retry.OPERATOR
+
+    def __init__(self, message: str, *, code: str | None = None, action: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self._code = code
+        self._action = action
+
+    @property
+    def stable_code(self) -> str:
+        """The code of this error, or the narrower one it was raised with."""
+        return self._code or self.code
+
+    @property
+    def next_step(self) -> str:
+        """What the reader should do next."""
+        return self._action or self.action
+
+    def __str__(self) -> str:
+        return f"{self.stable_code}: {self.message}"
+
+
+class InvalidInput(HubError):
+    """Input that breaks the rules. ``faults`` names every one that was found, in one answer."""
+
+    code = "input.invalid"
+    title = "The input breaks the rules"
+    action = "Mend every fault that is named, then send again."
+    retry = Retry.NEVER
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        faults: Iterable[Fault] = (),
+        code: str | None = None,
+        action: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, action=action)
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "; ".join([super().__str__(), *(f"{f.pointer}: {f.message} ({f.code})" for f in self.faults)])
+
+
+class TooLarge(InvalidInput):
+    """Over a limit that is stated in the documentation; nothing was read beyond it."""
+
+    code = "input.too_large"
+    title = "The input is over a limit"
+    action = "Send less, or send the attachment by itself first and name it by its SHA-256."
+
+
+class Unauthenticated(HubError):
+    """No credential, or one that does not hold."""
+
+    code = "auth.required"
+    title = "Who you are could not be established"
+    action = "Send an API key or a bearer token that is valid for this hub."
+    retry = Retry.NEVER
+
+
+class Forbidden(HubError):
+    """A valid credential that does not allow this."""
+
+    code = "auth.forbidden"
+    title = "Your role does not allow this"
+    action = "Use a credential of the role that the documentation names for this call."
+    retry = Retry.NEVER
+
+
+class NotFound(HubError):
+    """No such thing, or not yours to see: the two are never told apart."""
+
+    code = "not_found"
+    title = "There is no such thing here for you"
+    action = "Check the id; ask the hub's operators if you are sure that it is yours."
+    retry = Retry.NEVER
+
+
+class Conflict(HubError):
+    """The same id or idempotency key was used before for something else."""
+
+    code = "conflict"
+    title = "This id stands for something else already"
+    action = "Use a new id for a new message; send the same bytes to repeat an old one."
+    retry = Retry.NEVER
+
+
+class SealRefused(HubError):
+    """A signature that does not hold, uses what is not allowed, or is not by whom it should be."""
+
+    code = "seal.refused"
+    title = "The seal does not hold"
+    action = "Sign with the key that the registry has for you, as docs/seals.md says."
+    retry = Retry.NEVER
+
+
+class RegistryRefused(InvalidInput):
+    """The registry's files are broken; they are refused as a whole and the registry in force stays."""
+
+    code = "registry.refused"
+    title = "The registry's files are broken"
+    action = "Mend the named lines; `hub registry check` shows the same list."
+    retry = Retry.OPERATOR
+
+
+class ConfigurationError(HubError):
+    """A setting is missing or wrong."""
+
+    code = "configuration.wrong"
+    title = "A setting is wrong"
+    action = "Mend the named setting; config/hub.example.yaml lists them all."
+
+
+class UnsupportedFeature(HubError):
+    """The channel cannot express something that the message says; it is an error, never silence."""
+
+    code = "channel.unsupported"
+    title = "This channel cannot carry that"
+    action = "Give the authority a channel that can, or hand the appeal over by hand."
+
+
+class Unavailable(HubError):
+    """The hub cannot keep what it would accept, so it accepts nothing. ``retry_after``: seconds."""
+
+    code = "hub.unavailable"
+    title = "The hub cannot take this in now"
+    action = "Send the same again after the time in Retry-After; nothing was kept."
+    retry = Retry.LATER
+
+    def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class DeliveryError(HubError):
+    """Talking to another system failed. ``http_status`` is what it answered, where it did."""
+
+    code = "delivery.failed"
+    title = "The other system could not be reached as agreed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        action: str | None = None,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, action=action)
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+
+class TemporaryFailure(DeliveryError):
+    """Surely nothing was taken in: connection refused, 429, 503. ``retry_after``: seconds, if the other side said."""
+
+    code = "delivery.temporary"
+    action = "Nothing: the hub tries again by the channel's schedule."
+    retry = Retry.LATER
+
+
+class OutcomeUnknown(DeliveryError):
+    """Bytes went out and no valid receipt came back: it may have been taken in. The same bytes and id go again."""
+
+    code = "delivery.unknown"
+    action = "Nothing: the hub sends the same bytes with the same id again."
+    retry = Retry.LATER
+
+
+class PermanentFailure(DeliveryError):
+    """The other side refused in a way that trying again will not change."""
+
+    code = "delivery.permanent"
+    action = "An operator mends the cause the message names, then replays the delivery."
+    retry = Retry.OPERATOR

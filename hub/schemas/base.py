@@ -1,0 +1,127 @@
+"""What every model of the hub has in common: frozen, closed, exact.
+
+Text is normalised to NFC and line ends to LF (XML 1.0 section 2.11 would do the latter anyway, so anything else would
+not survive both renderings); what XML 1.0 cannot hold is refused. Times are aware, kept in UTC with milliseconds.
+There are no floating-point numbers anywhere: they do not survive RFC 8785 in every language.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, PlainSerializer
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+# C0 without tab and line feed, DEL, C1, surrogates, non-characters: not allowed by XML 1.0 or without a meaning in text.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN_IN_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_EARLIEST_YEAR, _LATEST_YEAR = 1900, 2199
+
+
+class Frozen(BaseModel):
+    """Base of all values: cannot be changed, knows no field that is not declared, converts nothing in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def _clean_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    if _FORBIDDEN.search(text):
+        raise PydanticCustomError("text_control", "control characters and lone surrogates are not allowed")
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _clean_line(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if _FORBIDDEN_IN_LINE.search(value):
+        raise PydanticCustomError("text_control", "control characters and line breaks are not allowed here")
+    return unicodedata.normalize("NFC", value).strip()
+
+
+def _clean_datetime(value: object) -> object:
+    if isinstance(value, str):
+        if not _RFC3339.fullmatch(value):
+            raise PydanticCustomError("datetime_rfc3339", "must be a date and time with zone (RFC 3339)")
+        try:
+            value = datetime.fromisoformat(value.upper())
+        except ValueError:
+            raise PydanticCustomError("datetime_rfc3339", "is not a date and time that exists") from None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise PydanticCustomError("datetime_naive", "must say its zone")
+        if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
+            raise PydanticCustomError("datetime_year", "year must be from 1900 to 2199")
+        value = value.astimezone(UTC)
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    return value
+
+
+def _clean_date(value: object) -> object:
+    if isinstance(value, str):
+        if not _ISO_DATE.fullmatch(value):
+            raise PydanticCustomError("date_iso", "must be a date as YYYY-MM-DD")
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("date_iso", "is not a date that exists") from None
+    if isinstance(value, date) and not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
+        raise PydanticCustomError("date_year", "year must be from 1900 to 2199")
+    return value
+
+
+def format_datetime(value: datetime) -> str:
+    """RFC 3339, always UTC, always milliseconds: one instant has one spelling."""
+    utc = value.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Marks a text of several lines, 1 to ``max_length`` characters after cleaning: ``Annotated[str, Text(50_000)]``."""
+
+    max_length: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        inner = core_schema.str_schema(min_length=1, max_length=self.max_length, strict=True)
+        return core_schema.no_info_before_validator_function(_clean_text, inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Marks a text of one line, 1 to ``max_length`` characters after cleaning: ``Annotated[str, Line(200)]``."""
+
+    max_length: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        inner = core_schema.str_schema(min_length=1, max_length=self.max_length, strict=True)
+        return core_schema.no_info_before_validator_function(_clean_line, inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Marks a code: exactly what the pattern says; nothing is cleaned, and look-alike letters cannot pass ASCII classes."""
+
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.str_schema(pattern=f"^(?:{self.pattern})$", strict=True)
+
+
+Instant: TypeAlias = Annotated[
+    datetime,
+    BeforeValidator(_clean_datetime),
+    PlainSerializer(format_datetime, return_type=str, when_used="json"),
+]
+"""A moment: RFC 3339 with zone on input, kept in UTC with milliseconds."""
+
+Day: TypeAlias = Annotated[date, BeforeValidator(_clean_date)]
+"""A calendar day, ``YYYY-MM-DD``."""
