@@ -16,7 +16,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-# C0 without tab and line feed, DEL, C1, surrogates, non-characters: not allowed by XML 1.0 or without a meaning in text.
+# C0 without tab and line feed, DEL, C1, surrogates, non-characters: XML 1.0 does not allow them, or they mean nothing.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FORBIDDEN_IN_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
@@ -86,7 +86,7 @@ def format_datetime(value: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Marks a text of several lines, 1 to ``max_length`` characters after cleaning: ``Annotated[str, Text(50_000)]``."""
+    """Marks a text of several lines, 1 to ``max_length`` characters: ``Annotated[str, Text(50_000)]``."""
 
     max_length: int
 
@@ -108,7 +108,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Marks a code: exactly what the pattern says; nothing is cleaned, and look-alike letters cannot pass ASCII classes."""
+    """Marks a code: exactly what the pattern says; nothing is cleaned. ASCII classes stop look-alike letters."""
 
     pattern: str
 

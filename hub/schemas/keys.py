@@ -10,7 +10,7 @@ from hub.schemas.base import Code, Frozen, Instant, Text
 
 
 class SealAlgorithm(StrEnum):
-    """Signature algorithms that a registry entry may name (RFC 7518 section 3.1; XML: the ECDSA/RSA-SHA-2 of the same curve)."""
+    """Signature algorithms that a registry entry may name (RFC 7518 section 3.1; in XML the same by its URI)."""
 
     ES256 = "ES256"
     ES384 = "ES384"

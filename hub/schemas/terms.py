@@ -88,7 +88,7 @@ class Priority(StrEnum):
 
 
 class ReceiptStatus(StrEnum):
-    """What a receipt says; CMU 55/2018 item 28 has four of them, ``accepted`` is the preliminary review passed (item 20)."""
+    """What a receipt says: CMU 55/2018 item 28, and ``accepted`` for the preliminary review passed (item 20)."""
 
     DELIVERED = "delivered"
     ACCEPTED = "accepted"

@@ -1,0 +1,391 @@
+"""The contracts between the use cases and the world. More contract than code; nothing here does anything.
+
+Who calls what: ``hub.delivery`` and ``hub.router`` call these; ``hub.storage``, ``hub.seals``, ``hub.adapters``,
+``registry`` and the doors implement them; ``hub.bootstrap`` puts them together. All methods may be called from several
+threads at once unless a docstring says otherwise. An implementation raises errors of ``hub.errors`` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import BinaryIO, Protocol
+
+from pydantic import BaseModel
+
+from hub.schemas.delivery import (
+    Applied,
+    Attempt,
+    CaseRow,
+    Change,
+    Claim,
+    Delivery,
+    Event,
+    Fact,
+    InboundRecord,
+    LaneDue,
+    LaneState,
+    Message,
+    OperatorItem,
+    OutcomeKind,
+    StoredAnswer,
+    StoredAttachment,
+)
+from hub.schemas.directory import Authority, Channel, Stage, Territory, Topic
+from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.ids import CaseId, DeliveryId, MessageId
+from hub.schemas.keys import VerificationKey
+from hub.schemas.terms import AppealKind
+
+
+class Clock(Protocol):
+    """Time. Tests bring their own."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC, cut to milliseconds."""
+        ...
+
+
+class Directory(Protocol):
+    """One loaded version of the registry: immutable, answers from memory, never blocks."""
+
+    @property
+    def version(self) -> str:
+        """Hash of the content, 16 hexadecimal digits; written on each routing and attempt."""
+        ...
+
+    def authority(self, code: str) -> Authority | None:
+        """The authority with this code, valid or not."""
+        ...
+
+    def channel(self, channel_id: str) -> tuple[Authority, Channel] | None:
+        """The channel with this id and whose it is."""
+        ...
+
+    def territory(self, code: str) -> Territory | None:
+        """The unit with this code; a settlement below the table's level resolves to its community."""
+        ...
+
+    def ancestry(self, code: str) -> tuple[str, ...]:
+        """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
+        ...
+
+    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Authority, ...]:
+        """Authorities that name exactly this topic (or ``*``) and this territory (or ``UA``), in order of code."""
+        ...
+
+    def topic(self, code: str) -> Topic | None:
+        """The topic with this code."""
+        ...
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Stages of the roll-out; empty = no limit."""
+        ...
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """Public keys of a party, expired ones included."""
+        ...
+
+
+class Registry(Protocol):
+    """Holds the directory in force and replaces it as a whole."""
+
+    def current(self) -> Directory:
+        """The directory in force; cheap, call it once per decision."""
+        ...
+
+
+class Seal(Protocol):
+    """Signs for the hub and verifies for the registry's parties. Raises ``SealRefused``."""
+
+    def seal_json(self, payload: bytes) -> bytes:
+        """Compact JWS (RFC 7515) over RFC 8785 bytes."""
+        ...
+
+    def seal_xml(self, document: bytes) -> bytes:
+        """The document with an enveloped XAdES-B signature."""
+        ...
+
+    def verify_json(self, token: bytes, keys: Sequence[VerificationKey], at: datetime) -> bytes:
+        """The payload, if one of the keys valid at ``at`` made the seal."""
+        ...
+
+    def verify_xml(self, document: bytes, keys: Sequence[VerificationKey], at: datetime) -> bytes:
+        """The verified bytes, the only ones that may be read on."""
+        ...
+
+
+class Attachments(Protocol):
+    """Files by content. Written, fsynced and renamed before anyone may name them."""
+
+    def put(self, source: BinaryIO | Iterator[bytes], *, limit: int) -> tuple[str, int]:
+        """Store a stream; SHA-256 and size. ``TooLarge`` beyond ``limit`` bytes, ``Unavailable`` if the disk fails."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The file for reading; ``NotFound`` if there is none."""
+        ...
+
+    def size(self, sha256: str) -> int:
+        """Size in bytes; ``NotFound`` if there is none."""
+        ...
+
+
+class Rendering(StrEnum):
+    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""
+
+    JWS = "jws"
+    JSON = "json"
+    XML = "xml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for."""
+
+    message_id: MessageId
+    envelope: AnyEnvelope
+    sealed: bytes
+    reply_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Exact bytes to go out; the same again at each attempt. ``files``: attachments that travel beside ``body``."""
+
+    message_id: MessageId
+    content_type: str
+    body: bytes
+    files: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us.
+
+    ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    """
+
+    kind: OutcomeKind
+    external_id: str | None = None
+    receipts: tuple[RawInbound, ...] = ()
+    code: str | None = None
+    http_status: int | None = None
+    detail: str | None = None
+    retry_after: float | None = None
+    ground: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawInbound:
+    """Bytes that came from an authority, not yet believed."""
+
+    content_type: str
+    body: bytes
+
+
+class Session(Protocol):
+    """An open conversation with one system. Used by one thread only."""
+
+    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One attempt. Never raises for what the other side does: that is an outcome. ``deadline_secs`` is total."""
+        ...
+
+    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+        """Ask what became of a delivery. ``DELIVERED`` with or without ``receipts``; only if ``polls`` is true."""
+        ...
+
+
+class Adapter(Protocol):
+    """How to talk to one kind of existing system."""
+
+    @property
+    def name(self) -> str:
+        """Name in channel entries."""
+        ...
+
+    @property
+    def dialects(self) -> frozenset[str]:
+        """Dialects it can say."""
+        ...
+
+    @property
+    def settings_model(self) -> type[BaseModel]:
+        """Model that checks a channel's ``settings``."""
+        ...
+
+    def rendering(self, channel: Channel) -> Rendering:
+        """The form in which it wants the envelope for this channel."""
+        ...
+
+    def polls(self, channel: Channel) -> bool:
+        """Whether receipts of this channel are asked for."""
+        ...
+
+    def pulled(self, channel: Channel) -> bool:
+        """Whether the authority fetches by itself: nothing is sent, the delivery is offered in the inbox."""
+        ...
+
+    def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
+        """Pure. The exact bytes; ``UnsupportedFeature`` for what the channel cannot express."""
+        ...
+
+    def session(self, channel: Channel) -> AbstractContextManager[Session]:
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Wakes a lane. A lost ring is harmless: the sweeper rings again."""
+
+    def ring(self, channel_id: str, *, suspect: bool) -> None:
+        """Ask some worker to run the lane soon. Never raises: a broker that is down is logged and swept later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFilter:
+    """Which cases to list. ``owner`` / ``authority`` bound what the caller may see."""
+
+    owner: str | None = None
+    authority: str | None = None
+    state: str | None = None
+    needs_operator: bool | None = None
+    reference: str | None = None
+
+
+class Store(Protocol):
+    """The durable memory. ``apply`` is the only way to write business data; each call is one transaction.
+
+    Rules that every implementation keeps (one contract suite): rows with a known primary key are not written twice and
+    not changed (``cases``, ``messages``, ``deliveries``, ``attempts``, ``attachments``, ``grants``, ``inbound``,
+    ``items``); facts are idempotent by ``key``; each new fact makes one event and re-derives its case's state; a
+    delivery that is ``delivered`` keeps that state; an update with an ``owner`` that lost its lease is not applied and
+    is named in ``Applied.lost`` (its attempt ends and facts are written all the same). Raises ``Conflict`` if a message
+    id or an idempotency key comes again with other content, ``Unavailable`` if nothing could be kept.
+    """
+
+    def apply(self, change: Change) -> Applied:
+        """Write all of it durably, or nothing. Raises ``Conflict``, ``Unavailable``."""
+        ...
+
+    def claim(
+        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
+    ) -> tuple[Claim, ...]:
+        """Lease what is due (``waiting``, ``unknown``, or ``sending`` with an expired lease), highest priority first."""
+        ...
+
+    def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries whose ``poll_at`` has come; it is moved to ``next_at`` so that no one else asks meanwhile."""
+        ...
+
+    def due_lanes(self, now: datetime, limit: int = 10_000) -> tuple[LaneDue, ...]:
+        """Lanes with work now; paused lanes and lanes with an open breaker are left out."""
+        ...
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When the next delivery or poll will be due; None if nothing waits."""
+        ...
+
+    def lane(self, channel_id: str) -> LaneState:
+        """State of a lane; a fresh one if nothing is known."""
+        ...
+
+    def save_lane(self, state: LaneState) -> None:
+        """Keep a lane's state."""
+        ...
+
+    def lanes(self) -> tuple[LaneState, ...]:
+        """All lanes with a known state, by channel id."""
+        ...
+
+    def release(self, owner_prefix: str) -> int:
+        """End the leases of owners that are surely gone (embedded start): their deliveries become ``unknown``, due."""
+        ...
+
+    def case(self, case_id: CaseId) -> CaseRow | None:
+        """One case."""
+        ...
+
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
+        """Cases in order of id; ``after``: the last id seen."""
+        ...
+
+    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
+        """Number of cases by state."""
+        ...
+
+    def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
+        """Facts of a case, by time, then key."""
+        ...
+
+    def message(self, message_id: MessageId) -> Message | None:
+        """One message."""
+        ...
+
+    def messages(self, case_id: CaseId) -> tuple[Message, ...]:
+        """Messages of a case, by time, then id."""
+        ...
+
+    def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        """One delivery."""
+        ...
+
+    def deliveries(self, case_id: CaseId) -> tuple[Delivery, ...]:
+        """Deliveries of a case, by time, then id."""
+        ...
+
+    def delivery_of(self, message_id: MessageId) -> Delivery | None:
+        """The delivery that carries this message."""
+        ...
+
+    def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries that wait in an authority's inbox, by id; ``after``: the last delivery id seen."""
+        ...
+
+    def attempts(self, delivery_id: DeliveryId) -> tuple[Attempt, ...]:
+        """Attempts of a delivery, by number."""
+        ...
+
+    def dead(self, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries in state ``dead``, by id."""
+        ...
+
+    def items(self, *, open_only: bool, after: str | None, limit: int) -> tuple[OperatorItem, ...]:
+        """The operators' queue, by id."""
+        ...
+
+    def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
+        """Close the open items of a case, or of one delivery of it; returns how many."""
+        ...
+
+    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
+        """Events after a cursor, in order of commit; an event that is returned is never followed by an earlier one."""
+        ...
+
+    def inbound(self, channel_id: str, *, limit: int) -> tuple[InboundRecord, ...]:
+        """The newest entries of a channel's inbound journal."""
+        ...
+
+    def answer(self, principal: str, key: str) -> StoredAnswer | None:
+        """What was answered to this idempotency key before."""
+        ...
+
+    def attachment(self, sha256: str) -> StoredAttachment | None:
+        """An attachment that is known."""
+        ...
+
+    def may_read(self, sha256: str, party: str) -> bool:
+        """Whether this party was granted the attachment."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Deliveries by state as ``delivery.<state>``, open items as ``items.open``, and so on: for metrics."""
+        ...
+
+    def ping(self) -> None:
+        """Raises ``Unavailable`` if the store cannot be written now."""
+        ...

@@ -1,0 +1,367 @@
+"""What happens to an envelope on its way: deliveries, attempts, outcomes, facts, and what is journalled.
+
+Transport state (of a delivery), attempts and business state (of a case) are three different things. The values here are
+plain frozen dataclasses: they are made by the hub itself, by the thousand, and never from outside input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from hub.schemas.base import format_datetime
+from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId
+from hub.schemas.terms import Kind, Role
+
+
+class TransportState(StrEnum):
+    """Where a delivery stands. Due for a lane: ``waiting`` and ``unknown`` once ``next_at`` has come."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    OFFERED = "offered"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class OutcomeKind(StrEnum):
+    """How an attempt ended. ``duplicate``: the other side had it already, which is success of an earlier try."""
+
+    DELIVERED = "delivered"
+    DUPLICATE = "duplicate"
+    OFFERED = "offered"
+    TEMPORARY = "temporary"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    PERMANENT = "permanent"
+
+
+class FactKind(StrEnum):
+    """Dated, sourced, idempotent statements about a case; its state is derived from the set of them."""
+
+    ACCEPTED_BY_HUB = "accepted_by_hub"
+    ROUTED = "routed"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    ACCEPTED = "accepted"
+    REGISTERED = "registered"
+    REFUSED = "refused"
+    ANSWERED = "answered"
+    REDIRECTED = "redirected"
+    EXTENDED = "extended"
+    CLARIFICATION_ASKED = "clarification_asked"
+    CLARIFIED = "clarified"
+    WITHDRAWN = "withdrawn"
+    RETURNED_FOR_WORK = "returned_for_work"
+    PUBLISHED = "published"
+
+
+class Source(StrEnum):
+    """Who states a fact."""
+
+    HUB = "hub"
+    AUTHORITY = "authority"
+    NCC = "ncc"
+    OPERATOR = "operator"
+
+
+class Direction(StrEnum):
+    """Which way a message goes, seen from the hub."""
+
+    IN = "in"
+    OUT = "out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One statement. Two facts with the same ``key`` are one fact, however often and in whatever order they come."""
+
+    kind: FactKind
+    case_id: CaseId
+    at: datetime
+    source: Source
+    authority: str | None = None
+    delivery_id: DeliveryId | None = None
+    message_id: MessageId | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over all that makes this fact this fact; ``message_id`` only says who brought it and is left out."""
+        parts = [
+            self.kind,
+            str(self.case_id),
+            format_datetime(self.at),
+            self.source,
+            self.authority,
+            str(self.delivery_id),
+            sorted(self.data.items()),
+        ]
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCase:
+    """A case at its birth. ``reference`` is the NCC's own number; ``owner`` the party that submitted it."""
+
+    id: CaseId
+    created_at: datetime
+    owner: str
+    reference: str | None
+    channel: str
+    kind: str
+    topics: tuple[str, ...]
+    place: str | None
+    priority: int
+    answer_due: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """An envelope as kept: its RFC 8785 bytes, and the very bytes that came in (``raw``) where it came from outside."""
+
+    id: MessageId
+    case_id: CaseId
+    kind: Kind
+    direction: Direction
+    sender: str
+    recipient: str | None
+    in_reply_to: MessageId | None
+    created_at: datetime
+    body: bytes
+    sha256: str
+    raw: bytes | None = None
+    raw_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One envelope on its way to one addressee. ``priority``: 0 normal, 1 urgent, 2 threat to life."""
+
+    id: DeliveryId
+    case_id: CaseId
+    message_id: MessageId
+    authority: str
+    channel_id: str
+    role: Role
+    priority: int
+    state: TransportState
+    created_at: datetime
+    next_at: datetime | None
+    attempts: int = 0
+    first_attempt_at: datetime | None = None
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+    payload: bytes | None = None
+    payload_type: str | None = None
+    external_id: str | None = None
+    poll_at: datetime | None = None
+    last_code: str | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery that a lane holds for the time of its lease, with the RFC 8785 bytes of its envelope."""
+
+    delivery: Delivery
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try, written before the first byte goes out. ``sha256`` is that of the exact bytes."""
+
+    id: AttemptId
+    delivery_id: DeliveryId
+    number: int
+    channel_id: str
+    message_id: MessageId
+    sha256: str
+    size: int
+    started_at: datetime
+    registry_version: str
+    finished_at: datetime | None = None
+    outcome: OutcomeKind | None = None
+    code: str | None = None
+    http_status: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an attempt ended. ``detail``: at most 2,000 characters for an operator, without personal data of our own."""
+
+    id: AttemptId
+    finished_at: datetime
+    outcome: OutcomeKind
+    code: str | None = None
+    http_status: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryUpdate:
+    """New transport state of a delivery.
+
+    ``owner``: applied only while that owner still holds the lease (None: whoever holds it); what is ``None`` stays as
+    it is, except ``next_at`` and ``poll_at``, which are always set. The lease ends unless ``keep_lease``. States never
+    fall back from ``delivered``: the store refuses to lower it.
+    """
+
+    id: DeliveryId
+    state: TransportState
+    next_at: datetime | None = None
+    poll_at: datetime | None = None
+    owner: str | None = None
+    keep_lease: bool = False
+    attempts: int | None = None
+    first_attempt_at: datetime | None = None
+    payload: bytes | None = None
+    payload_type: str | None = None
+    external_id: str | None = None
+    last_code: str | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorItem:
+    """Something that needs a person. At most one is open per (case, delivery, reason)."""
+
+    id: str
+    case_id: CaseId
+    reason: str
+    detail: str
+    opened_at: datetime
+    delivery_id: DeliveryId | None = None
+    authority: str | None = None
+    channel_id: str | None = None
+    closed_at: datetime | None = None
+    resolution: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundRecord:
+    """Journal of everything that came in from an authority, refused things included."""
+
+    id: str
+    received_at: datetime
+    channel_id: str
+    authority: str
+    sha256: str
+    size: int
+    verdict: str
+    message_id: MessageId | None = None
+    case_id: CaseId | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """The answer once given to an idempotency key of one principal."""
+
+    principal: str
+    key: str
+    request_sha256: str
+    status: int
+    body: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttachment:
+    """A file that is safely on disk under its SHA-256."""
+
+    sha256: str
+    size: int
+    media_type: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A party that may read an attachment: who brought it, and whom it was sent to."""
+
+    sha256: str
+    party: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """What is known of a lane's health, shared by all workers."""
+
+    channel_id: str
+    failures: int = 0
+    open_until: datetime | None = None
+    probing: bool = False
+    paused: bool = False
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneDue:
+    """A lane that has work now."""
+
+    channel_id: str
+    sends: int
+    polls: int
+    suspect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What the NCC hears: one per new fact, in the order of commit. ``cursor`` is opaque and sorts as text."""
+
+    cursor: str
+    type: str
+    case_id: CaseId
+    at: datetime
+    recorded_at: datetime
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow:
+    """A case with its derived state, as lists and filters show it."""
+
+    case: NewCase
+    state: str
+    authority: str | None
+    number: str | None
+    needs_operator: bool
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Everything one step wants to write: all of it, in one transaction, or nothing."""
+
+    cases: tuple[NewCase, ...] = ()
+    messages: tuple[Message, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    updates: tuple[DeliveryUpdate, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    attempt_ends: tuple[AttemptEnd, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    items: tuple[OperatorItem, ...] = ()
+    inbound: tuple[InboundRecord, ...] = ()
+    answers: tuple[StoredAnswer, ...] = ()
+    attachments: tuple[StoredAttachment, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What a change brought: facts that were new, and the deliveries whose update was not applied (lease lost)."""
+
+    new_facts: tuple[Fact, ...] = ()
+    lost: tuple[DeliveryId, ...] = ()

@@ -1,0 +1,371 @@
+"""The envelope (конверт): one message between the contact centre, the hub and an authority.
+
+A model is the message; JSON (this module) and XML (``hub.schemas.xml``) are renderings of it, loss-free both ways.
+Absent values and empty lists are left out of both renderings, so every message has exactly one RFC 8785 form.
+Attachments travel outside, named by SHA-256, size and type.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.schemas.base import Code, Day, Frozen, Instant, Line, Text
+from hub.schemas.directory import AuthorityKind
+from hub.schemas.ids import AuthorityCode, Sha256, TerritoryCode, TopicCode, Uuid7
+from hub.schemas.terms import (
+    AnswerResult,
+    AnswerStage,
+    AppealChannel,
+    AppealKind,
+    ApplicantType,
+    ClarificationStep,
+    Priority,
+    ReceiptSign,
+    ReceiptStatus,
+    RefusalGround,
+    ReplyChannel,
+    Role,
+    Sex,
+)
+
+VERSION: Literal["1.0"] = "1.0"
+MAX_ATTACHMENTS = 100
+MAX_ATTACHMENT_BYTES = 1_073_741_824
+
+Email: TypeAlias = Annotated[
+    str, Code(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+]
+Phone: TypeAlias = Annotated[str, Code(r"\+?[0-9(][0-9 ()-]{2,30}[0-9]")]
+ClassifierCode: TypeAlias = Annotated[str, Code(r"[0-9]{1,2}(?:\.[0-9]{1,3}){0,4}")]
+"""A line of classifier 858; kept as text, unknown codes are accepted (its later editions were not seen)."""
+
+
+class Party(Frozen):
+    """Sender or addressee. The contact centre and the hub have codes like any body."""
+
+    code: AuthorityCode
+    name: Annotated[str, Line(1_000)] | None = None
+
+
+class DueDates(Frozen):
+    """Terms that run for the addressee: forwarding (art. 7: 5 days) and answer (art. 20), as calendar days in Kyiv."""
+
+    forward: Day | None = None
+    answer: Day | None = None
+
+
+class Header(Frozen):
+    """What every kind of envelope says about itself."""
+
+    message_id: Uuid7
+    case_id: Uuid7
+    in_reply_to: Uuid7 | None = None
+    created_at: Instant
+    sender: Party
+    recipient: Party
+    role: Role = Role.MAIN
+    priority: Priority = Priority.NORMAL
+    due: DueDates | None = None
+
+
+class Attachment(Frozen):
+    """One entry of the manifest. ``name`` is shown to people only, never used as a path."""
+
+    sha256: Sha256
+    size: int = Field(ge=0, le=MAX_ATTACHMENT_BYTES)
+    media_type: Annotated[str, Code(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")]
+    name: Annotated[str, Line(255)]
+    description: Annotated[str, Line(500)] | None = None
+
+
+class Address(Frozen):
+    """Place of residence (місце проживання): the codifier's code where known, and the words as given."""
+
+    territory: TerritoryCode | None = None
+    postcode: Annotated[str, Code(r"[0-9]{5}")] | None = None
+    text: Annotated[str, Line(500)] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Address:
+        if self.territory is None and self.text is None:
+            raise PydanticCustomError("address_empty", "must give territory or text")
+        return self
+
+
+class Contacts(Frozen):
+    """Ways to reach the applicant; all that were given are kept."""
+
+    phones: Annotated[tuple[Phone, ...], Field(max_length=10)] = ()
+    emails: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
+
+
+class PersonName(Frozen):
+    """Surname, name, patronymic (прізвище, ім'я, по батькові), article 5."""
+
+    surname: Annotated[str, Line(100)]
+    given: Annotated[str, Line(100)]
+    patronymic: Annotated[str, Line(100)] | None = None
+
+
+class Applicant(Frozen):
+    """Who appeals (заявник). A collective appeal names its representative here, its title and how many signed.
+
+    A person's tax number is never taken: the law does not ask for it.
+    """
+
+    type: ApplicantType
+    name: PersonName
+    collective_name: Annotated[str, Line(500)] | None = None
+    signatories: int | None = Field(default=None, ge=2, le=10_000_000)
+    address: Address
+    contacts: Contacts | None = None
+    sex: Sex | None = None
+    born: Day | None = None
+    categories: Annotated[tuple[ClassifierCode, ...], Field(max_length=20)] = ()
+    social_status: Annotated[str, Line(200)] | None = None
+
+    @model_validator(mode="after")
+    def _collective(self) -> Applicant:
+        if self.type is ApplicantType.INDIVIDUAL and (self.collective_name or self.signatories):
+            raise PydanticCustomError("applicant_individual", "collective_name and signatories are for collectives")
+        return self
+
+
+class RequestedAddressee(Frozen):
+    """Whom the applicant asks: a body by code, a kind of body, or words for an operator to read."""
+
+    code: AuthorityCode | None = None
+    kind: AuthorityKind | None = None
+    text: Annotated[str, Line(500)] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> RequestedAddressee:
+        if self.code is None and self.kind is None and self.text is None:
+            raise PydanticCustomError("addressee_empty", "must give code, kind or text")
+        return self
+
+
+class AppealForm(Frozen):
+    """The unified form of an appeal (уніфікована форма звернення) of the Concept: what the contact centre fills in."""
+
+    channel: AppealChannel
+    kind: AppealKind
+    sign: ReceiptSign = ReceiptSign.PRIMARY
+    received_at: Instant
+    reference: Annotated[str, Line(100)] | None = None
+    applicant: Applicant
+    topics: Annotated[tuple[TopicCode, ...], Field(min_length=1, max_length=10)]
+    place: TerritoryCode | None = None
+    place_text: Annotated[str, Line(500)] | None = None
+    subject: Annotated[str, Line(500)] | None = None
+    text: Annotated[str, Text(100_000)]
+    addressee: RequestedAddressee | None = None
+    about: Annotated[tuple[AuthorityCode, ...], Field(max_length=20)] = ()
+    earlier: Annotated[tuple[Uuid7, ...], Field(max_length=50)] = ()
+    reply_by: Annotated[tuple[ReplyChannel, ...], Field(max_length=5)] = ()
+    operator_notes: Annotated[str, Text(10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _notes_are_for_calls(self) -> AppealForm:
+        if self.operator_notes and self.channel not in (AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE):
+            raise PydanticCustomError("notes_without_call", "operator_notes belong to phone appeals only")
+        return self
+
+
+class Registrar(Frozen):
+    """Who registered or refused (реєстратор): CMU 55/2018 item 28."""
+
+    name: Annotated[str, Line(300)]
+    phone: Phone | None = None
+    unit: Annotated[str, Line(300)] | None = None
+
+
+class ReceiptBody(Frozen):
+    """A receipt (квитанція): delivered, accepted, registered with number and date, or refused with a ground."""
+
+    status: ReceiptStatus
+    at: Instant
+    number: Annotated[str, Line(100)] | None = None
+    date: Day | None = None
+    ground: RefusalGround | None = None
+    registrar: Registrar | None = None
+    note: Annotated[str, Text(2_000)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> ReceiptBody:
+        if self.status is ReceiptStatus.REGISTERED and (self.number is None or self.date is None):
+            raise PydanticCustomError("receipt_registered", "registered needs number and date (CMU 55/2018 item 28)")
+        if self.status is ReceiptStatus.REFUSED and self.ground is None:
+            raise PydanticCustomError("receipt_refused", "refused needs a ground (CMU 55/2018 items 21 and 28)")
+        return self
+
+
+class AnswerBody(Frozen):
+    """An answer to the appeal (відповідь), interim or final."""
+
+    stage: AnswerStage
+    result: AnswerResult
+    number: Annotated[str, Line(100)]
+    date: Day
+    at: Instant
+    text: Annotated[str, Text(100_000)]
+    signatory: Annotated[str, Line(300)] | None = None
+    executor: Annotated[str, Line(300)] | None = None
+
+
+class RedirectBody(Frozen):
+    """Forwarding to whom it concerns (надіслання за належністю), article 7: to a body, or with a reason to the hub."""
+
+    at: Instant
+    to: AuthorityCode | None = None
+    reason: Annotated[str, Text(2_000)]
+
+
+class ExtensionBody(Frozen):
+    """A longer term (продовження строку), article 20: decided by the head, 45 days in all."""
+
+    at: Instant
+    until: Day
+    reason: Annotated[str, Text(2_000)]
+
+
+class ClarificationBody(Frozen):
+    """A question to the applicant, or the reply to it (уточнення)."""
+
+    step: ClarificationStep
+    at: Instant
+    text: Annotated[str, Text(20_000)]
+    until: Day | None = None
+
+
+class WithdrawalBody(Frozen):
+    """The applicant takes the appeal back (відкликання)."""
+
+    at: Instant
+    reason: Annotated[str, Text(2_000)] | None = None
+
+
+class ReturnBody(Frozen):
+    """An answer sent back for more work (повернення на доопрацювання)."""
+
+    at: Instant
+    reason: Annotated[str, Text(5_000)]
+    until: Day | None = None
+
+
+class PublicationBody(Frozen):
+    """An answer made public, with what the applicant agreed to."""
+
+    at: Instant
+    title: Annotated[str, Line(500)]
+    text: Annotated[str, Text(100_000)]
+
+
+class Envelope(Frozen):
+    """What all kinds have in common; each kind is a class of its own with its own body."""
+
+    version: Literal["1.0"] = VERSION
+    header: Header
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
+
+    KIND: ClassVar[str]
+
+    @model_validator(mode="after")
+    def _reply(self) -> Envelope:
+        if self.KIND in _REPLIES and self.header.in_reply_to is None:
+            raise PydanticCustomError("reply_without_reference", "this kind must name in_reply_to")
+        return self
+
+
+class AppealEnvelope(Envelope):
+    """An appeal on its way to an authority."""
+
+    KIND: ClassVar[str] = "appeal"
+    kind: Literal["appeal"] = "appeal"
+    body: AppealForm
+
+
+class ReceiptEnvelope(Envelope):
+    """An authority's receipt."""
+
+    KIND: ClassVar[str] = "receipt"
+    kind: Literal["receipt"] = "receipt"
+    body: ReceiptBody
+
+
+class AnswerEnvelope(Envelope):
+    """An authority's answer."""
+
+    KIND: ClassVar[str] = "answer"
+    kind: Literal["answer"] = "answer"
+    body: AnswerBody
+
+
+class RedirectEnvelope(Envelope):
+    """An authority forwards the appeal."""
+
+    KIND: ClassVar[str] = "redirect"
+    kind: Literal["redirect"] = "redirect"
+    body: RedirectBody
+
+
+class ExtensionEnvelope(Envelope):
+    """An authority takes a longer term."""
+
+    KIND: ClassVar[str] = "extension"
+    kind: Literal["extension"] = "extension"
+    body: ExtensionBody
+
+
+class ClarificationEnvelope(Envelope):
+    """A question to the applicant or the reply."""
+
+    KIND: ClassVar[str] = "clarification"
+    kind: Literal["clarification"] = "clarification"
+    body: ClarificationBody
+
+
+class WithdrawalEnvelope(Envelope):
+    """The applicant withdraws."""
+
+    KIND: ClassVar[str] = "withdrawal"
+    kind: Literal["withdrawal"] = "withdrawal"
+    body: WithdrawalBody
+
+
+class ReturnEnvelope(Envelope):
+    """The contact centre returns an answer for more work."""
+
+    KIND: ClassVar[str] = "return"
+    kind: Literal["return"] = "return"
+    body: ReturnBody
+
+
+class PublicationEnvelope(Envelope):
+    """An answer made public."""
+
+    KIND: ClassVar[str] = "publication"
+    kind: Literal["publication"] = "publication"
+    body: PublicationBody
+
+
+_REPLIES = frozenset({"receipt", "answer", "redirect", "extension", "return"})
+
+AnyEnvelope: TypeAlias = (
+    AppealEnvelope
+    | ReceiptEnvelope
+    | AnswerEnvelope
+    | RedirectEnvelope
+    | ExtensionEnvelope
+    | ClarificationEnvelope
+    | WithdrawalEnvelope
+    | ReturnEnvelope
+    | PublicationEnvelope
+)
+"""One envelope of any kind; ``kind`` decides which."""
+
+ENVELOPE: TypeAdapter[AnyEnvelope] = TypeAdapter(Annotated[AnyEnvelope, Field(discriminator="kind")])
+"""Validates and dumps envelopes of any kind."""
