@@ -275,7 +275,7 @@ class Store(Protocol):
     def claim(
         self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
     ) -> tuple[Claim, ...]:
-        """Lease what is due (``waiting``, ``unknown``, or ``sending`` with an expired lease), highest priority first."""
+        """Lease what is due (``waiting``, ``unknown``, ``sending`` with an expired lease), highest priority first."""
         ...
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:

@@ -88,7 +88,6 @@ class LaneSettings(Frozen):
     ``retry_secs``: waits between attempts; the last one repeats until ``give_up_secs`` after the first attempt.
     """
 
-    concurrency: int = Field(default=1, ge=1, le=64)
     rate_per_sec: int = Field(default=50, ge=1, le=10_000)
     batch: int = Field(default=50, ge=1, le=1_000)
     slice_secs: int = Field(default=10, ge=1, le=300)

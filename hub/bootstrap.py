@@ -1,0 +1,110 @@
+"""The only place where classes meet: settings in, a working hub out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import registry
+from hub import adapters
+from hub.delivery.carry import Carrier
+from hub.delivery.inbox import Inbox
+from hub.delivery.intake import Intake
+from hub.delivery.operators import Operators
+from hub.delivery.sweep import Sweeper
+from hub.delivery.takeback import TakeBack
+from hub.errors import ConfigurationError
+from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store
+from hub.schemas.envelope import Party
+from hub.seals import HubSeal, load_signing_key
+from hub.settings import Settings
+from hub.storage import open_store
+from hub.storage.attachments import FileAttachments
+
+log = logging.getLogger(__name__)
+
+KEY_FILE = "keys/hub.pem"
+
+
+class SystemClock:
+    """The machine's clock, in UTC, cut to milliseconds."""
+
+    def now(self) -> datetime:
+        now = datetime.now(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class SilentDoorbell:
+    """A doorbell that wakes nobody: for commands that only read or write, the sweeper finds the work."""
+
+    def ring(self, channel_id: str, *, suspect: bool) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """A hub, put together."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    attachments: Attachments
+    registry: Registry
+    seal: Seal
+    adapters: dict[str, Adapter]
+    intake: Intake
+    carrier: Carrier
+    takeback: TakeBack
+    inbox: Inbox
+    operators: Operators
+    sweeper: Sweeper
+    close: Callable[[], None]
+
+
+def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | None = None) -> Hub:
+    """Put a hub together. Raises ``ConfigurationError`` that says what is missing and how to get it."""
+    home = settings.home
+    key_file = home / KEY_FILE
+    if not key_file.is_file():
+        raise ConfigurationError(f"{home} is not a hub's home: {KEY_FILE} is missing.", action="Run `hub init` first.")
+    bell = doorbell or SilentDoorbell()
+    the_clock = clock or SystemClock()
+    table = adapters.table()
+    directory = registry.ReloadingRegistry(settings.registry_folder, table, check_secs=settings.registry_check_secs)
+    store = open_store(settings.sqlalchemy_url, migrate=True)
+    seal = HubSeal(load_signing_key(key_file))
+    takeback = TakeBack(store=store, registry=directory, seal=seal, clock=the_clock)
+    return Hub(
+        settings=settings,
+        clock=the_clock,
+        store=store,
+        attachments=FileAttachments(Path(home / "attachments")),
+        registry=directory,
+        seal=seal,
+        adapters=table,
+        intake=Intake(
+            store=store,
+            registry=directory,
+            clock=the_clock,
+            doorbell=bell,
+            party=Party(code=settings.party_code, name=settings.party_name),
+        ),
+        carrier=Carrier(
+            store=store,
+            registry=directory,
+            seal=seal,
+            adapters=table,
+            clock=the_clock,
+            doorbell=bell,
+            takeback=takeback,
+            reply_url=settings.base_url,
+        ),
+        takeback=takeback,
+        inbox=Inbox(store=store, clock=the_clock),
+        operators=Operators(store=store, clock=the_clock, doorbell=bell),
+        sweeper=Sweeper(store=store, doorbell=bell, clock=the_clock),
+        close=store.close,
+    )

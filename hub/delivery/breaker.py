@@ -1,0 +1,39 @@
+"""The breaker of a lane. Pure.
+
+Closed: everything flows. After ``breaker_failures`` attempts in a row that failed or stayed without an answer it opens
+for ``breaker_open_secs`` (doubling up to 32 times that, so that a dead system is not hammered); then one probe goes
+out, and its outcome closes or re-opens the breaker. A refusal by the authority is an answer: it closes the breaker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hub.schemas.delivery import LaneState, OutcomeKind
+from hub.schemas.directory import LaneSettings
+
+_SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
+MAX_DOUBLINGS = 5
+
+
+def may_run(state: LaneState, now: datetime) -> bool:
+    """Whether the lane may send anything now."""
+    return not state.paused and (state.open_until is None or state.open_until <= now)
+
+
+def probing(state: LaneState, lane: LaneSettings) -> bool:
+    """Whether only one probe may go out."""
+    return state.failures >= lane.breaker_failures
+
+
+def after(state: LaneState, outcome: OutcomeKind, now: datetime, lane: LaneSettings) -> LaneState:
+    """State of the lane after one attempt."""
+    if outcome not in _SICK:
+        return replace(state, failures=0, open_until=None, suspect=False)
+    failures = state.failures + 1
+    over = failures - lane.breaker_failures
+    if over < 0:
+        return replace(state, failures=failures)
+    open_for = timedelta(seconds=lane.breaker_open_secs * 2 ** min(over, MAX_DOUBLINGS))
+    return replace(state, failures=failures, open_until=now + open_for, suspect=True)

@@ -1,0 +1,54 @@
+"""The pull inbox: authorities that cannot be called fetch what waits for them and send their receipts.
+
+Fetching shows nothing but that the bytes were handed over (``sent``); only a receipt shows that the document is in the
+authority's system (CMU 55/2018 item 18).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.delivery.settle import fact_of
+from hub.errors import NotFound
+from hub.ports import Clock, Store
+from hub.schemas.delivery import Change, Delivery, FactKind, Source, TransportState
+from hub.schemas.ids import MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcelled:
+    """The exact sealed bytes that an authority fetches."""
+
+    message_id: MessageId
+    content_type: str
+    body: bytes
+
+
+class Inbox:
+    """What waits for authorities that pull."""
+
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def waiting(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries that wait for this authority, oldest first; ``after``: the last delivery id seen."""
+        return self._store.offered(authority, after=after, limit=limit)
+
+    def fetch(self, authority: str, message_id: MessageId) -> Parcelled:
+        """One message, as often as wanted. ``NotFound`` if it is unknown, somebody else's, or not yet offered."""
+        delivery = self._store.delivery_of(message_id)
+        if (
+            delivery is None
+            or delivery.authority != authority
+            or delivery.payload is None
+            or delivery.payload_type is None
+            or delivery.state not in (TransportState.OFFERED, TransportState.DELIVERED)
+        ):
+            raise NotFound("No message with this id waits for you.", code="inbox.unknown")
+        if not any(
+            f.kind is FactKind.SENT and f.delivery_id == delivery.id for f in self._store.facts(delivery.case_id)
+        ):
+            sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
+            self._store.apply(Change(facts=(sent,)))
+        return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)

@@ -1,0 +1,403 @@
+"""Taking in: an appeal becomes a case with an envelope, a route and a delivery, all in one transaction.
+
+202 is said only after ``submit`` returned: accepted means durable. An appeal that nobody can take goes to the
+operators' queue with the reason, never nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub.errors import Conflict, Fault, InvalidInput, NotFound
+from hub.ports import Clock, Directory, Doorbell, Registry, Store
+from hub.router import Decision, RoutingRequest, decide
+from hub.schemas import json_rendering
+from hub.schemas.delivery import (
+    Change,
+    Delivery,
+    Direction,
+    Fact,
+    FactKind,
+    Grant,
+    Message,
+    NewCase,
+    OperatorItem,
+    Source,
+    StoredAnswer,
+    TransportState,
+)
+from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, DueDates, Header, Party
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.kyiv import kyiv_day
+from hub.schemas.terms import Kind, Priority, Role
+from hub.tracking.terms import answer_due
+
+PRIORITIES = {Priority.NORMAL: 0, Priority.URGENT: 1, Priority.LIFE_THREATENING: 2}
+ACCEPTED_STATUS = 202
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeatable:
+    """An idempotency key of a principal and the SHA-256 of the request that came with it."""
+
+    principal: str
+    key: str
+    request_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One appeal to take in. ``owner``: the party that submits; ``inbound``: the sealed envelope that it came in."""
+
+    form: AppealForm
+    owner: str
+    attachments: tuple[Attachment, ...] = ()
+    priority: Priority = Priority.NORMAL
+    repeatable: Repeatable | None = None
+    case_id: CaseId | None = None
+    inbound: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of a submission. ``answer``: the JSON document for the caller, kept for repeats."""
+
+    case_id: CaseId
+    message_id: MessageId
+    authority: str | None
+    reason: str
+    answer: bytes
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    accepted: Accepted
+    change: Change
+    channel_id: str | None
+
+
+def _join(changes: Sequence[Change]) -> Change:
+    return Change(
+        cases=tuple(x for c in changes for x in c.cases),
+        messages=tuple(x for c in changes for x in c.messages),
+        deliveries=tuple(x for c in changes for x in c.deliveries),
+        facts=tuple(x for c in changes for x in c.facts),
+        items=tuple(x for c in changes for x in c.items),
+        answers=tuple(x for c in changes for x in c.answers),
+        grants=tuple(x for c in changes for x in c.grants),
+    )
+
+
+def outgoing_message(envelope: AppealEnvelope) -> Message:
+    """The message row of an envelope that the hub makes."""
+    canonical = json_rendering.to_json(envelope)
+    header = envelope.header
+    return Message(
+        id=MessageId(header.message_id),
+        case_id=CaseId(header.case_id),
+        kind=Kind(envelope.kind),
+        direction=Direction.OUT,
+        sender=header.sender.code,
+        recipient=header.recipient.code,
+        in_reply_to=MessageId(header.in_reply_to) if header.in_reply_to else None,
+        created_at=header.created_at,
+        body=canonical,
+        sha256=hashlib.sha256(canonical).hexdigest(),
+    )
+
+
+class Intake:
+    """Takes appeals in. ``party``: who the hub is towards authorities (the contact centre's code and name)."""
+
+    def __init__(self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell, party: Party) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._doorbell = doorbell
+        self._party = party
+
+    def submit(self, submission: Submission) -> Accepted:
+        """Take in one appeal durably. Raises ``InvalidInput``, ``Conflict``, ``Unavailable``."""
+        return self.submit_all((submission,))[0]
+
+    def submit_all(self, submissions: Sequence[Submission]) -> tuple[Accepted, ...]:
+        """Take in several appeals in one transaction; all or none."""
+        now = self._clock.now()
+        directory = self._registry.current()
+        done = [self._repeated(s) or self._build(s, directory, now) for s in submissions]
+        built = [b for b in done if isinstance(b, _Built)]
+        if built:
+            try:
+                self._store.apply(_join([b.change for b in built]))
+            except Conflict as conflict:
+                # The same key came twice at the same moment and the other one was first: its answer stands.
+                if conflict.stable_code != "idempotency.repeat":
+                    raise
+                return self.submit_all(submissions)
+        for channel_id in {b.channel_id for b in built if b.channel_id}:
+            self._doorbell.ring(channel_id, suspect=False)
+        return tuple(b.accepted if isinstance(b, _Built) else b for b in done)
+
+    def _repeated(self, submission: Submission) -> Accepted | None:
+        """The answer given before to the same idempotency key."""
+        key = submission.repeatable
+        stored = self._store.answer(key.principal, key.key) if key else None
+        if key is None or stored is None:
+            return None
+        if stored.request_sha256 != key.request_sha256:
+            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency.conflict")
+        answer = json.loads(stored.body)
+        return Accepted(
+            case_id=CaseId(uuid.UUID(answer["case_id"])),
+            message_id=MessageId(uuid.UUID(answer["message_id"])),
+            authority=answer.get("authority"),
+            reason=answer["reason"],
+            answer=stored.body,
+            repeat=True,
+        )
+
+    def _build(self, submission: Submission, directory: Directory, now: datetime) -> _Built:
+        form = submission.form
+        self._check(submission)
+        decision = route(form, directory, now)
+        case_id = submission.case_id or CaseId(new_id())
+        envelope = self._envelope(submission, case_id, decision, directory, now)
+        message = outgoing_message(envelope)
+        accepted = self._accepted(message, decision)
+        delivery = self._delivery(submission, message, decision, now)
+        facts, items = self._facts(case_id, decision, delivery, now)
+        key = submission.repeatable
+        change = Change(
+            cases=(self._case(submission, case_id, envelope, now),),
+            messages=(message,) if submission.inbound is None else (submission.inbound, message),
+            deliveries=(delivery,) if delivery else (),
+            facts=facts,
+            items=items,
+            grants=tuple(
+                Grant(sha256=entry.sha256, party=decision.authority)
+                for entry in submission.attachments
+                if decision.authority
+            ),
+            answers=(
+                StoredAnswer(
+                    principal=key.principal,
+                    key=key.key,
+                    request_sha256=key.request_sha256,
+                    status=ACCEPTED_STATUS,
+                    body=accepted.answer,
+                    created_at=now,
+                ),
+            )
+            if key
+            else (),
+        )
+        return _Built(accepted=accepted, change=change, channel_id=delivery.channel_id if delivery else None)
+
+    def _check(self, submission: Submission) -> None:
+        """Faults that only the store can tell: attachments that are not there, earlier cases that are not yours."""
+        faults = []
+        for index, entry in enumerate(submission.attachments):
+            stored = self._store.attachment(entry.sha256)
+            readable = stored is not None and self._store.may_read(entry.sha256, submission.owner)
+            if stored is None or not readable or stored.size != entry.size:
+                faults.append(
+                    Fault(
+                        pointer=f"/attachments/{index}",
+                        code="attachment.unknown",
+                        message="no attachment with this SHA-256 and size was uploaded by you",
+                    )
+                )
+        for index, earlier in enumerate(submission.form.earlier):
+            row = self._store.case(CaseId(earlier))
+            if row is None or row.case.owner != submission.owner:
+                faults.append(
+                    Fault(pointer=f"/earlier/{index}", code="case.unknown", message="you have no case with this id")
+                )
+        if faults:
+            raise InvalidInput("The appeal names things that the hub does not have.", faults=faults)
+
+    def _envelope(
+        self, submission: Submission, case_id: CaseId, decision: Decision, directory: Directory, now: datetime
+    ) -> AppealEnvelope:
+        authority = directory.authority(decision.authority) if decision.authority else None
+        recipient = Party(code=authority.code, name=authority.name) if authority else self._party
+        return AppealEnvelope(
+            header=Header(
+                message_id=new_id(),
+                case_id=case_id,
+                created_at=now,
+                sender=self._party,
+                recipient=recipient,
+                role=Role.MAIN,
+                priority=submission.priority,
+                due=DueDates(answer=answer_due(kyiv_day(now))),
+            ),
+            body=submission.form,
+            attachments=submission.attachments,
+        )
+
+    @staticmethod
+    def _accepted(message: Message, decision: Decision) -> Accepted:
+        document = {
+            "case_id": str(message.case_id),
+            "message_id": str(message.id),
+            "authority": decision.authority,
+            "state": "routed" if decision.authority else "operators",
+            "reason": decision.reason,
+            "registry_version": decision.registry_version,
+        }
+        answer = json.dumps({k: v for k, v in document.items() if v is not None}).encode()
+        return Accepted(
+            case_id=message.case_id,
+            message_id=message.id,
+            authority=decision.authority,
+            reason=decision.reason,
+            answer=answer,
+        )
+
+    @staticmethod
+    def _delivery(submission: Submission, message: Message, decision: Decision, now: datetime) -> Delivery | None:
+        if decision.authority is None:
+            return None
+        return Delivery(
+            id=DeliveryId(new_id()),
+            case_id=message.case_id,
+            message_id=message.id,
+            authority=decision.authority,
+            channel_id=decision.channel_ids[0],
+            role=Role.MAIN,
+            priority=PRIORITIES[submission.priority],
+            state=TransportState.WAITING,
+            created_at=now,
+            next_at=now,
+        )
+
+    @staticmethod
+    def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now: datetime) -> NewCase:
+        form = submission.form
+        due = envelope.header.due
+        return NewCase(
+            id=case_id,
+            created_at=now,
+            owner=submission.owner,
+            reference=form.reference,
+            channel=form.channel,
+            kind=form.kind,
+            topics=form.topics,
+            place=form.place,
+            priority=PRIORITIES[submission.priority],
+            answer_due=due.answer.isoformat() if due and due.answer else None,
+        )
+
+    @staticmethod
+    def _facts(
+        case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime
+    ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
+        accepted = Fact(kind=FactKind.ACCEPTED_BY_HUB, case_id=case_id, at=now, source=Source.HUB)
+        data = {"reason": decision.reason, "registry_version": decision.registry_version}
+        if delivery is not None:
+            routed = Fact(
+                kind=FactKind.ROUTED,
+                case_id=case_id,
+                at=now,
+                source=Source.HUB,
+                authority=delivery.authority,
+                delivery_id=delivery.id,
+                data=data,
+            )
+            return (accepted, routed), ()
+        escalated = Fact(kind=FactKind.ESCALATED, case_id=case_id, at=now, source=Source.HUB, data=data)
+        item = OperatorItem(
+            id=str(new_id()),
+            case_id=case_id,
+            reason=decision.reason,
+            detail=" ".join(step.text for step in decision.steps)[:2_000],
+            opened_at=now,
+        )
+        return (accepted, escalated), (item,)
+
+    def assign(self, case_id: CaseId, authority: str, *, by: str) -> Accepted:
+        """An operator sends a case to an authority by hand; its open items are closed.
+
+        Raises ``NotFound`` for a case that does not exist, ``InvalidInput`` for an authority without a valid channel.
+        """
+        now = self._clock.now()
+        directory = self._registry.current()
+        original = next((m for m in self._store.messages(case_id) if m.direction is Direction.OUT), None)
+        row = self._store.case(case_id)
+        if original is None or row is None:
+            raise NotFound("There is no case with this id.", code="case.unknown")
+        envelope = json_rendering.from_json(original.body)
+        assert isinstance(envelope, AppealEnvelope)
+        submission = Submission(
+            form=envelope.body,
+            owner=row.case.owner,
+            attachments=envelope.attachments,
+            priority=envelope.header.priority,
+        )
+        decision = _assigned(directory, authority, now)
+        fresh = self._envelope(submission, case_id, decision, directory, now)
+        message = outgoing_message(fresh)
+        delivery = self._delivery(submission, message, decision, now)
+        assert delivery is not None
+        data = {"reason": decision.reason, "by": by, "registry_version": decision.registry_version}
+        facts = (
+            Fact(kind=FactKind.RESOLVED, case_id=case_id, at=now, source=Source.OPERATOR, data=data),
+            Fact(
+                kind=FactKind.ROUTED,
+                case_id=case_id,
+                at=now,
+                source=Source.OPERATOR,
+                authority=authority,
+                delivery_id=delivery.id,
+                data=data,
+            ),
+        )
+        grants = tuple(Grant(sha256=entry.sha256, party=authority) for entry in envelope.attachments)
+        self._store.apply(Change(messages=(message,), deliveries=(delivery,), facts=facts, grants=grants))
+        self._store.close_items(None, case_id, now, f"assigned to {authority}")
+        self._doorbell.ring(delivery.channel_id, suspect=False)
+        return self._accepted(message, decision)
+
+
+def route(form: AppealForm, directory: Directory, now: datetime) -> Decision:
+    """Ask the router who answers this form."""
+    return decide(
+        RoutingRequest(
+            topics=form.topics,
+            place=form.place,
+            addressee=form.addressee.code if form.addressee else None,
+            addressee_kind=form.addressee.kind if form.addressee else None,
+            kind=form.kind,
+            channel=form.channel,
+            about=form.about,
+        ),
+        directory,
+        kyiv_day(now),
+    )
+
+
+def _assigned(directory: Directory, code: str, now: datetime) -> Decision:
+    authority = directory.authority(code)
+    day = kyiv_day(now)
+    channels = [c.id for c in authority.channels if c.holds_on(day)] if authority and authority.holds_on(day) else []
+    if not channels:
+        raise InvalidInput(
+            "This authority does not exist on this day or has no channel.",
+            code="assign.not_connected",
+            faults=[Fault(pointer="/authority", code="assign.not_connected", message="has no valid channel")],
+            action="Choose an authority with a channel; `hub registry show CODE` tells.",
+        )
+    return Decision(
+        authority=code,
+        channel_ids=tuple(channels),
+        reason="assigned_by_operator",
+        steps=(),
+        registry_version=directory.version,
+    )

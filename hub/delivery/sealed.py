@@ -1,0 +1,103 @@
+"""Envelopes in and out of their sealed forms.
+
+Three forms: ``jws`` (compact, ``application/jose``), ``json`` (``{"envelope":…,"seal":…}``: the envelope readable, the
+seal a JWS with detached payload, RFC 7515 appendix F), ``xml`` (enveloped XAdES-B, ``application/xml``).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime
+
+from hub.errors import Fault, InvalidInput, SealRefused
+from hub.ports import RawInbound, Rendering, Seal
+from hub.schemas import jcs, json_rendering, strict_json, xml_rendering
+from hub.schemas.envelope import AnyEnvelope
+from hub.schemas.keys import VerificationKey
+
+CONTENT_TYPES = {
+    Rendering.JSON: "application/json",
+    Rendering.JWS: "application/jose",
+    Rendering.XML: "application/xml",
+}
+MAX_ENVELOPE_BYTES = 1_048_576
+_XML_TYPES = frozenset({"application/xml", "text/xml"})
+
+
+def media_type(content_type: str) -> str:
+    """The media type without parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def seal_envelope(envelope: AnyEnvelope, canonical: bytes, rendering: Rendering, seal: Seal) -> bytes:
+    """The sealed bytes of an envelope. ``canonical``: its RFC 8785 bytes."""
+    if rendering is Rendering.XML:
+        return seal.seal_xml(xml_rendering.to_xml(envelope))
+    token = seal.seal_json(canonical)
+    return token if rendering is Rendering.JWS else wrap(canonical, token)
+
+
+def wrap(canonical: bytes, token: bytes) -> bytes:
+    """``{"envelope":…,"seal":…}``: the payload readable, the JWS with its payload taken out."""
+    head, _, tail = token.split(b".")
+    return b'{"envelope":' + canonical + b',"seal":"' + head + b".." + tail + b'"}'
+
+
+def _unwrap(document: object) -> tuple[bytes, bytes | None]:
+    """The envelope's canonical bytes, and the compact token if there is a seal."""
+    if not isinstance(document, dict):
+        raise InvalidInput(
+            "The body must be a JSON object.", faults=[Fault(pointer="", code="type", message="must be an object")]
+        )
+    if "envelope" not in document:
+        return jcs.canonical_bytes(document), None
+    faults = [
+        Fault(pointer=f"/{key}", code="unknown_field", message="only envelope and seal are known here")
+        for key in document
+        if key not in ("envelope", "seal")
+    ]
+    seal = document.get("seal")
+    if not isinstance(seal, str) or seal.count(".") != 2 or ".." not in seal or not seal.isascii():
+        faults.append(Fault(pointer="/seal", code="seal.grammar", message="must be a JWS with detached payload"))
+    if faults or not isinstance(seal, str):
+        raise InvalidInput("The sealed document is not well made.", faults=faults)
+    canonical = jcs.canonical_bytes(document["envelope"])
+    payload = base64.urlsafe_b64encode(canonical).rstrip(b"=")
+    return canonical, seal.encode().replace(b"..", b"." + payload + b".")
+
+
+def open_envelope(
+    raw: RawInbound, *, seal: Seal, keys: Sequence[VerificationKey], at: datetime, seal_required: bool
+) -> tuple[AnyEnvelope, bool]:
+    """The envelope inside, and whether a seal was verified. Only verified bytes are read.
+
+    ``keys``: the registry's keys of the party that claims to have sent it. Raises ``InvalidInput``, ``SealRefused``.
+    """
+    kind = media_type(raw.content_type)
+    if kind in _XML_TYPES:
+        return _open_xml(raw.body, seal, keys, at, seal_required)
+    if kind == "application/jose":
+        return json_rendering.from_json(seal.verify_json(raw.body.strip(), keys, at)), True
+    if kind != "application/json":
+        raise InvalidInput(
+            "This content type is not an envelope.",
+            code="input.media_type",
+            action="Send application/json, application/jose or application/xml.",
+        )
+    canonical, token = _unwrap(strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES))
+    if token is not None:
+        return json_rendering.from_json(seal.verify_json(token, keys, at)), True
+    if seal_required:
+        raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
+    return json_rendering.from_json(canonical), False
+
+
+def _open_xml(
+    body: bytes, seal: Seal, keys: Sequence[VerificationKey], at: datetime, seal_required: bool
+) -> tuple[AnyEnvelope, bool]:
+    if b"http://www.w3.org/2000/09/xmldsig#" in body:
+        return xml_rendering.from_xml(seal.verify_xml(body, keys, at)), True
+    if seal_required:
+        raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
+    return xml_rendering.from_xml(body), False

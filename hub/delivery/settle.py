@@ -1,0 +1,188 @@
+"""What an outcome means for a delivery: new transport state, end of the attempt, facts, operators' item. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub.delivery import schedule
+from hub.ports import Outcome
+from hub.schemas.delivery import (
+    AttemptEnd,
+    Delivery,
+    DeliveryUpdate,
+    Fact,
+    FactKind,
+    OperatorItem,
+    OutcomeKind,
+    Source,
+    TransportState,
+)
+from hub.schemas.directory import LaneSettings, LegalClass
+from hub.schemas.ids import AttemptId, DeliveryId
+from hub.schemas.terms import RefusalGround
+
+DETAIL_MAX_CHARS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """All that one outcome writes."""
+
+    update: DeliveryUpdate
+    end: AttemptEnd | None
+    facts: tuple[Fact, ...] = ()
+    items: tuple[OperatorItem, ...] = ()
+
+
+def attempt_id(delivery_id: DeliveryId, number: int) -> AttemptId:
+    """Name of the n-th attempt; derived (RFC 9562 section 5.5), so that a lost one is named without a look-up."""
+    return AttemptId(uuid.uuid5(delivery_id, str(number)))
+
+
+def escalate(
+    delivery: Delivery, *, reason: str, detail: str, now: datetime
+) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
+    """Bring a delivery to the operators: the fact for the NCC and the item in their queue."""
+    fact = Fact(
+        kind=FactKind.ESCALATED,
+        case_id=delivery.case_id,
+        at=now,
+        source=Source.HUB,
+        authority=delivery.authority,
+        delivery_id=delivery.id,
+        data={"reason": reason},
+    )
+    item = OperatorItem(
+        id=str(uuid.uuid5(delivery.id, f"{reason}:{now.isoformat()}")),
+        case_id=delivery.case_id,
+        delivery_id=delivery.id,
+        authority=delivery.authority,
+        channel_id=delivery.channel_id,
+        reason=reason,
+        detail=detail[:DETAIL_MAX_CHARS],
+        opened_at=now,
+    )
+    return (fact,), (item,)
+
+
+def fact_of(delivery: Delivery, kind: FactKind, at: datetime, source: Source, **data: str) -> Fact:
+    """A fact about this delivery."""
+    return Fact(
+        kind=kind,
+        case_id=delivery.case_id,
+        at=at,
+        source=source,
+        authority=delivery.authority,
+        delivery_id=delivery.id,
+        data=data,
+    )
+
+
+class Settler:
+    """Settles outcomes of one lane run. ``owner`` holds the leases; ``dice`` gives 0 ≤ x < 1 for jitter."""
+
+    def __init__(self, *, owner: str, lane: LaneSettings, legal_class: LegalClass, polls: bool) -> None:
+        self._owner = owner
+        self._lane = lane
+        self._legal_class = legal_class
+        self._polls = polls
+
+    def settle(self, delivery: Delivery, outcome: Outcome, now: datetime, dice: float) -> Settlement:
+        """``delivery``: as it stands during the attempt (``attempts`` counts this one)."""
+        match outcome.kind:
+            case OutcomeKind.DELIVERED | OutcomeKind.DUPLICATE:
+                return self._taken(delivery, outcome, now)
+            case OutcomeKind.OFFERED:
+                return Settlement(
+                    update=self._update(delivery, TransportState.OFFERED, outcome),
+                    end=self._end(delivery, outcome, now),
+                )
+            case OutcomeKind.REFUSED:
+                return self._refused(delivery, outcome, now)
+            case OutcomeKind.PERMANENT:
+                return self._dead(delivery, outcome, now, outcome.code or "delivery.permanent")
+            case OutcomeKind.TEMPORARY | OutcomeKind.UNKNOWN:
+                return self._again(delivery, outcome, now, dice)
+
+    def _update(
+        self,
+        delivery: Delivery,
+        state: TransportState,
+        outcome: Outcome,
+        *,
+        next_at: datetime | None = None,
+        poll_at: datetime | None = None,
+        delivered_at: datetime | None = None,
+    ) -> DeliveryUpdate:
+        return DeliveryUpdate(
+            id=delivery.id,
+            state=state,
+            next_at=next_at,
+            poll_at=poll_at,
+            owner=self._owner,
+            external_id=outcome.external_id,
+            last_code=outcome.code or outcome.kind,
+            delivered_at=delivered_at,
+        )
+
+    def _end(self, delivery: Delivery, outcome: Outcome, now: datetime) -> AttemptEnd | None:
+        return AttemptEnd(
+            id=attempt_id(delivery.id, delivery.attempts),
+            finished_at=now,
+            outcome=outcome.kind,
+            code=outcome.code,
+            http_status=outcome.http_status,
+            detail=outcome.detail[:DETAIL_MAX_CHARS] if outcome.detail else None,
+        )
+
+    def _taken(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:
+        facts = [fact_of(delivery, FactKind.SENT, now, Source.HUB, channel=delivery.channel_id)]
+        if self._legal_class is not LegalClass.SENT:
+            # Which earlier try succeeded is not known for a duplicate; that it is there, is.
+            facts.append(fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id))
+        first_poll = schedule.poll_at(sent_at=now, now=now) if self._polls else None
+        update = self._update(delivery, TransportState.DELIVERED, outcome, poll_at=first_poll, delivered_at=now)
+        return Settlement(update=update, end=self._end(delivery, outcome, now), facts=tuple(facts))
+
+    def _refused(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:
+        ground = outcome.ground or RefusalGround.OTHER
+        if ground == RefusalGround.RECEIVED_TWICE:
+            # CMU 55/2018 item 21 ground 3: the first copy is there.
+            return self._taken(delivery, outcome, now)
+        refused = fact_of(delivery, FactKind.REFUSED, now, Source.AUTHORITY, ground=ground)
+        facts, items = escalate(
+            delivery, reason=f"refused.{ground}", detail=outcome.detail or "The authority refused.", now=now
+        )
+        return Settlement(
+            update=self._update(delivery, TransportState.REFUSED, outcome),
+            end=self._end(delivery, outcome, now),
+            facts=(refused, *facts),
+            items=items,
+        )
+
+    def _dead(self, delivery: Delivery, outcome: Outcome, now: datetime, reason: str) -> Settlement:
+        facts, items = escalate(delivery, reason=reason, detail=outcome.detail or "No attempt is left.", now=now)
+        return Settlement(
+            update=self._update(delivery, TransportState.DEAD, outcome),
+            end=self._end(delivery, outcome, now),
+            facts=facts,
+            items=items,
+        )
+
+    def _again(self, delivery: Delivery, outcome: Outcome, now: datetime, dice: float) -> Settlement:
+        at = schedule.retry_at(
+            attempts=max(delivery.attempts, 1),
+            first_attempt_at=delivery.first_attempt_at or now,
+            now=now,
+            lane=self._lane,
+            dice=dice,
+            retry_after=outcome.retry_after,
+        )
+        if at is None:
+            return self._dead(delivery, outcome, now, "delivery.exhausted")
+        state = TransportState.UNKNOWN if outcome.kind is OutcomeKind.UNKNOWN else TransportState.WAITING
+        return Settlement(
+            update=self._update(delivery, state, outcome, next_at=at), end=self._end(delivery, outcome, now)
+        )

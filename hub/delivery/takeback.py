@@ -1,0 +1,295 @@
+"""Taking back: receipts, answers and the rest of what authorities send, by whatever way it came.
+
+Checked (seal, party, case), de-duplicated, correlated, turned into facts, journalled. What names an unknown or a
+foreign case is refused with one and the same error, and journalled too. Nothing is believed because it is newer by its
+own clock: facts have ranks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.delivery.sealed import open_envelope
+from hub.delivery.settle import escalate
+from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
+from hub.ports import Clock, RawInbound, Registry, Seal, Store
+from hub.schemas import json_rendering
+from hub.schemas.delivery import (
+    Change,
+    Delivery,
+    DeliveryUpdate,
+    Direction,
+    Fact,
+    FactKind,
+    Grant,
+    InboundRecord,
+    Message,
+    OperatorItem,
+    Source,
+    TransportState,
+)
+from hub.schemas.envelope import (
+    AnswerEnvelope,
+    AnyEnvelope,
+    Attachment,
+    ClarificationEnvelope,
+    ExtensionEnvelope,
+    PublicationEnvelope,
+    ReceiptEnvelope,
+    RedirectEnvelope,
+)
+from hub.schemas.ids import CaseId, MessageId, new_id
+from hub.schemas.terms import AnswerStage, ClarificationStep, Kind, ReceiptStatus, RefusalGround
+
+CLOCK_SKEW = timedelta(hours=24)
+"""How far in the future a statement may date itself; beyond it the sender's clock is broken."""
+
+_RECEIPT_FACTS = {
+    ReceiptStatus.DELIVERED: FactKind.DELIVERED,
+    ReceiptStatus.ACCEPTED: FactKind.ACCEPTED,
+    ReceiptStatus.REGISTERED: FactKind.REGISTERED,
+    ReceiptStatus.REFUSED: FactKind.REFUSED,
+}
+_UNSETTLED = frozenset(
+    {
+        TransportState.WAITING,
+        TransportState.SENDING,
+        TransportState.UNKNOWN,
+        TransportState.OFFERED,
+        TransportState.DEAD,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of an inbound message. ``repeat``: it was taken in before, nothing changed."""
+
+    message_id: MessageId
+    case_id: CaseId
+    repeat: bool
+
+
+def _statement(envelope: AnyEnvelope) -> tuple[FactKind, datetime, dict[str, str]]:
+    """The fact that an envelope states: kind, when, data."""
+    match envelope:
+        case ReceiptEnvelope(body=body):
+            data = {
+                "number": body.number,
+                "date": body.date.isoformat() if body.date else None,
+                "ground": body.ground,
+            }
+            return _RECEIPT_FACTS[body.status], body.at, {k: str(v) for k, v in data.items() if v is not None}
+        case AnswerEnvelope(body=body):
+            data = {
+                "stage": body.stage,
+                "result": body.result,
+                "number": body.number,
+                "date": body.date.isoformat(),
+            }
+            return FactKind.ANSWERED, body.at, {k: str(v) for k, v in data.items() if v is not None}
+        case RedirectEnvelope(body=body):
+            return FactKind.REDIRECTED, body.at, {"to": body.to} if body.to else {}
+        case ExtensionEnvelope(body=body):
+            return FactKind.EXTENDED, body.at, {"until": body.until.isoformat()}
+        case ClarificationEnvelope(body=body) if body.step is ClarificationStep.QUESTION:
+            return FactKind.CLARIFICATION_ASKED, body.at, {}
+        case PublicationEnvelope(body=body):
+            return FactKind.PUBLISHED, body.at, {}
+        case _:
+            raise InvalidInput(
+                "An authority does not send this kind of envelope to the hub.",
+                code="inbound.kind",
+                faults=[Fault(pointer="/kind", code="inbound.kind", message="not a kind that answers an appeal")],
+                action="Send receipt, answer, redirect, extension, clarification (question) or publication.",
+            )
+
+
+class TakeBack:
+    """Takes in what authorities send. Safe to call from many threads."""
+
+    def __init__(self, *, store: Store, registry: Registry, seal: Seal, clock: Clock) -> None:
+        self._store = store
+        self._registry = registry
+        self._seal = seal
+        self._clock = clock
+
+    def take(self, raw: RawInbound, *, channel_id: str, party: str) -> Taken:
+        """Take in one message. ``party``: the authority, as authenticated by the door.
+
+        Raises ``InvalidInput``, ``SealRefused``, ``NotFound`` (unknown or foreign case), ``Conflict`` (id used for
+        other content), ``Unavailable``. Each refusal is journalled before it is raised.
+        """
+        now = self._clock.now()
+        try:
+            envelope, sealed = self._open(raw, party, now)
+            return self._accept(envelope, raw, channel_id=channel_id, party=party, sealed=sealed, now=now)
+        except HubError as refusal:
+            self._journal_refusal(raw, channel_id, party, refusal, now)
+            raise
+
+    def _open(self, raw: RawInbound, party: str, now: datetime) -> tuple[AnyEnvelope, bool]:
+        keys = self._registry.current().keys(party)
+        envelope, sealed = open_envelope(raw, seal=self._seal, keys=keys, at=now, seal_required=bool(keys))
+        if envelope.header.sender.code != party:
+            raise SealRefused(
+                "The envelope names another sender than the one whose credential and key were used.",
+                code="seal.party",
+            )
+        return envelope, sealed
+
+    def _accept(
+        self, envelope: AnyEnvelope, raw: RawInbound, *, channel_id: str, party: str, sealed: bool, now: datetime
+    ) -> Taken:
+        kind, at, data = _statement(envelope)
+        if at > now + CLOCK_SKEW:
+            raise InvalidInput(
+                "The statement dates itself more than 24 hours into the future.",
+                code="inbound.future",
+                faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
+            )
+        delivery = self._correlate(envelope, party)
+        message = self._message(envelope, raw, party)
+        known = self._store.message(message.id)
+        if known is not None:
+            return self._repeat(known, message)
+        self._check_attachments(envelope.attachments, party)
+        fact = Fact(
+            kind=kind,
+            case_id=delivery.case_id,
+            at=at,
+            source=Source.AUTHORITY,
+            authority=party,
+            delivery_id=delivery.id,
+            message_id=message.id,
+            data=data if sealed else {**data, "sealed": "no"},
+        )
+        facts, items = self._for_operators(delivery, fact)
+        self._store.apply(
+            Change(
+                messages=(message,),
+                facts=(fact, *facts),
+                updates=self._transport(delivery, fact, now),
+                inbound=(self._record(raw, channel_id, party, now, message, "accepted"),),
+                items=items,
+                grants=self._grants(envelope.attachments, delivery.case_id),
+            )
+        )
+        return Taken(message_id=message.id, case_id=delivery.case_id, repeat=False)
+
+    def _correlate(self, envelope: AnyEnvelope, party: str) -> Delivery:
+        """The delivery that is answered. An unknown case and a foreign one give the same error after the same work."""
+        header = envelope.header
+        delivery = None
+        if header.in_reply_to is not None:
+            delivery = self._store.delivery_of(MessageId(header.in_reply_to))
+        else:
+            mine = [d for d in self._store.deliveries(CaseId(header.case_id)) if d.authority == party]
+            delivery = mine[-1] if mine else None
+        if delivery is None or delivery.authority != party or delivery.case_id != header.case_id:
+            raise NotFound(
+                "No appeal with this case_id and in_reply_to was sent to you.",
+                code="inbound.unknown_case",
+                action="Copy case_id and message_id (as in_reply_to) from the appeal that you answer.",
+            )
+        return delivery
+
+    @staticmethod
+    def _message(envelope: AnyEnvelope, raw: RawInbound, party: str) -> Message:
+        canonical = json_rendering.to_json(envelope)
+        header = envelope.header
+        return Message(
+            id=MessageId(header.message_id),
+            case_id=CaseId(header.case_id),
+            kind=Kind(envelope.kind),
+            direction=Direction.IN,
+            sender=party,
+            recipient=header.recipient.code,
+            in_reply_to=MessageId(header.in_reply_to) if header.in_reply_to else None,
+            created_at=header.created_at,
+            body=canonical,
+            sha256=hashlib.sha256(canonical).hexdigest(),
+            raw=raw.body,
+            raw_type=raw.content_type[:200],
+        )
+
+    @staticmethod
+    def _repeat(known: Message, message: Message) -> Taken:
+        same = (known.sender, known.sha256, known.direction) == (message.sender, message.sha256, message.direction)
+        if not same:
+            raise Conflict("This message_id was used before for another message.", code="inbound.id_reused")
+        return Taken(message_id=known.id, case_id=known.case_id, repeat=True)
+
+    def _check_attachments(self, attachments: tuple[Attachment, ...], party: str) -> None:
+        faults = []
+        for index, entry in enumerate(attachments):
+            stored = self._store.attachment(entry.sha256)
+            if stored is None or stored.size != entry.size or not self._store.may_read(entry.sha256, party):
+                faults.append(
+                    Fault(
+                        pointer=f"/attachments/{index}",
+                        code="attachment.unknown",
+                        message="no attachment with this SHA-256 and size was uploaded by you",
+                    )
+                )
+        if faults:
+            raise InvalidInput(
+                "The manifest names attachments that the hub does not have.",
+                faults=faults,
+                action="Upload them with POST /v1/attachments first, or send them in the same multipart body.",
+            )
+
+    @staticmethod
+    def _transport(delivery: Delivery, fact: Fact, now: datetime) -> tuple[DeliveryUpdate, ...]:
+        """Whoever answers has got it: a delivery that was still open is settled. A final answer ends the asking."""
+        final = fact.kind is FactKind.ANSWERED and fact.data.get("stage") == AnswerStage.FINAL
+        refused = fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE
+        poll_at = None if final or refused else delivery.poll_at
+        if delivery.state in _UNSETTLED:
+            state = TransportState.REFUSED if refused else TransportState.DELIVERED
+            return (
+                DeliveryUpdate(id=delivery.id, state=state, poll_at=poll_at, delivered_at=None if refused else now),
+            )
+        if poll_at != delivery.poll_at:
+            return (DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=poll_at),)
+        return ()
+
+    @staticmethod
+    def _for_operators(delivery: Delivery, fact: Fact) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
+        """A refusal or a redirect needs a person until the law is in the machine; a second copy does not."""
+        if fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE:
+            reason, detail = f"refused.{fact.data.get('ground')}", "The authority refused to register the appeal."
+        elif fact.kind is FactKind.REDIRECTED:
+            reason, detail = "redirected", "The authority says that another body is competent."
+        else:
+            return (), ()
+        # Dated by the statement itself, so that a hundred copies at once still make one fact and one item.
+        return escalate(delivery, reason=reason, detail=detail, now=fact.at)
+
+    def _grants(self, attachments: tuple[Attachment, ...], case_id: CaseId) -> tuple[Grant, ...]:
+        row = self._store.case(case_id) if attachments else None
+        if row is None:
+            return ()
+        return tuple(Grant(sha256=entry.sha256, party=row.case.owner) for entry in attachments)
+
+    @staticmethod
+    def _record(
+        raw: RawInbound, channel_id: str, party: str, now: datetime, message: Message | None, verdict: str
+    ) -> InboundRecord:
+        return InboundRecord(
+            id=str(new_id()),
+            received_at=now,
+            channel_id=channel_id,
+            authority=party,
+            sha256=hashlib.sha256(raw.body).hexdigest(),
+            size=len(raw.body),
+            verdict=verdict,
+            message_id=message.id if message else None,
+            case_id=message.case_id if message else None,
+        )
+
+    def _journal_refusal(self, raw: RawInbound, channel_id: str, party: str, refusal: HubError, now: datetime) -> None:
+        record = self._record(raw, channel_id, party, now, None, refusal.stable_code)
+        self._store.apply(Change(inbound=(record,)))

@@ -1,0 +1,112 @@
+"""One case told in order: messages, attempts and facts on one line of time. Pure once the rows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub.errors import NotFound
+from hub.ports import Directory, Store
+from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, FactKind, Message
+from hub.schemas.ids import CaseId
+
+_TOLD = {
+    FactKind.ACCEPTED_BY_HUB: "The hub took the appeal in.",
+    FactKind.ROUTED: "Routed to {who} ({reason}).",
+    FactKind.ESCALATED: "Brought to the operators: {reason}.",
+    FactKind.RESOLVED: "An operator acted: {how}.",
+    FactKind.SENT: "Sent to {who} over {channel}.",
+    FactKind.DELIVERED: "{who} has it.",
+    FactKind.ACCEPTED: "{who} passed it through the preliminary review.",
+    FactKind.REGISTERED: "{who} registered it under no. {number} of {date}.",
+    FactKind.REFUSED: "{who} refused to register it: {ground}.",
+    FactKind.ANSWERED: "{who} answered ({stage}, {result}) with no. {number} of {date}.",
+    FactKind.REDIRECTED: "{who} says another body is competent: {to}.",
+    FactKind.EXTENDED: "{who} extended the term until {until}.",
+    FactKind.CLARIFICATION_ASKED: "{who} asks the applicant to clarify.",
+    FactKind.CLARIFIED: "The applicant clarified.",
+    FactKind.WITHDRAWN: "The applicant withdrew the appeal.",
+    FactKind.RETURNED_FOR_WORK: "The answer was returned for more work.",
+    FactKind.PUBLISHED: "The answer was made public.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a timeline. ``what``: ``fact``, ``attempt`` or ``message``; ``text`` has no personal data."""
+
+    at: datetime
+    what: str
+    code: str
+    text: str
+    authority: str | None = None
+    ref: str | None = None
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "—"
+
+
+def _fact_entry(fact: Fact, directory: Directory) -> Entry:
+    known = directory.authority(fact.authority) if fact.authority else None
+    who = (known.short_name or known.name) if known else (fact.authority or "somebody")
+    words = _Words({**fact.data, "who": who})
+    if fact.kind is FactKind.RESOLVED and "how" not in words:
+        words["how"] = words["reason"]
+    return Entry(
+        at=fact.at,
+        what="fact",
+        code=fact.kind,
+        text=_TOLD[fact.kind].format_map(words),
+        authority=fact.authority,
+        ref=str(fact.message_id) if fact.message_id else None,
+    )
+
+
+def _attempt_entry(attempt: Attempt, delivery: Delivery) -> Entry:
+    outcome = attempt.outcome or "under way"
+    status = f", HTTP {attempt.http_status}" if attempt.http_status else ""
+    code = f", {attempt.code}" if attempt.code else ""
+    return Entry(
+        at=attempt.started_at,
+        what="attempt",
+        code=str(outcome),
+        text=f"Attempt {attempt.number} over {attempt.channel_id}: {outcome}{code}{status}.",
+        authority=delivery.authority,
+        ref=str(attempt.id),
+    )
+
+
+def _message_entry(message: Message) -> Entry:
+    way = "came in from" if message.direction is Direction.IN else "made for"
+    other = message.sender if message.direction is Direction.IN else message.recipient
+    return Entry(
+        at=message.created_at,
+        what="message",
+        code=message.kind,
+        text=f"Envelope «{message.kind}» {way} {other}.",
+        authority=other,
+        ref=str(message.id),
+    )
+
+
+def _entries(store: Store, directory: Directory, case_id: CaseId) -> Iterator[Entry]:
+    for message in store.messages(case_id):
+        yield _message_entry(message)
+    for delivery in store.deliveries(case_id):
+        for attempt in store.attempts(delivery.id):
+            yield _attempt_entry(attempt, delivery)
+    for fact in store.facts(case_id):
+        yield _fact_entry(fact, directory)
+
+
+_ORDER = {"message": 0, "attempt": 1, "fact": 2}
+
+
+def timeline(store: Store, directory: Directory, case_id: CaseId) -> tuple[Entry, ...]:
+    """All that happened to a case, in order of time. ``NotFound`` for a case that does not exist."""
+    if store.case(case_id) is None:
+        raise NotFound("There is no case with this id.", code="case.unknown")
+    return tuple(sorted(_entries(store, directory, case_id), key=lambda e: (e.at, _ORDER[e.what])))

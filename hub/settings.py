@@ -1,0 +1,123 @@
+"""Settings: environment variables ``HUB_*`` or one YAML file named by ``HUB_CONFIG``; the environment wins.
+
+Every option has a default and a comment here; ``config/hub.example.yaml`` is generated from this file. Secrets are
+never settings: they are references (``env:NAME``, ``file:/path``) in channel entries, or files under ``home``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hub.errors import ConfigurationError
+from hub.schemas.base import Code, Line
+from hub.schemas.ids import AuthorityCode
+
+MAX_CONFIG_BYTES = 1_048_576
+
+
+class Settings(BaseModel):
+    """All options of the hub. Units stand in the names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    home: Path = Field(default=Path("var"), description="Folder for all that is embedded: database, attachments, keys.")
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL; absent = SQLite in the home folder.", repr=False
+    )
+    broker_url: str | None = Field(
+        default=None, description="Celery broker URL; absent = in-process queue (embedded).", repr=False
+    )
+    registry: Path | None = Field(default=None, description="Folder of registry files; absent = registry/ in home.")
+    listen: Annotated[str, Code(r"[0-9A-Za-z.:\[\]-]+:[0-9]{1,5}")] = Field(
+        default="127.0.0.1:8080", description="Address and port of the HTTP doors."
+    )
+    public_url: str | None = Field(
+        default=None, description="URL under which authorities reach the hub; absent = http://<listen>."
+    )
+    party_code: AuthorityCode = Field(default="36521731", description="Code of the contact centre: sender of appeals.")
+    party_name: Annotated[str, Line(300)] = Field(
+        default="Урядовий контактний центр", description="Name of the contact centre."
+    )
+    max_body_mb: int = Field(default=2, ge=1, le=64, description="Largest body of a call without files, in MiB.")
+    max_attachment_mb: int = Field(default=200, ge=1, le=1024, description="Largest attachment, in MiB.")
+    workers: int = Field(default=4, ge=1, le=64, description="Threads of the embedded worker.")
+    sweep_secs: float = Field(default=1.0, gt=0, le=60, description="How often the sweeper looks for due lanes.")
+    registry_check_secs: float = Field(
+        default=2.0, gt=0, le=3600, description="How often the registry's files are looked at for changes."
+    )
+    oauth_issuer: str | None = Field(
+        default=None, description="Issuer of OAuth2 bearer tokens; absent = API keys only."
+    )
+    oauth_audience: str | None = Field(default=None, description="Audience that bearer tokens must name.")
+    oauth_jwks: str | None = Field(default=None, description="JWKS of the issuer: file:/path or https URL.")
+    log_level: Annotated[str, Code("DEBUG|INFO|WARNING|ERROR")] = Field(
+        default="INFO", description="Least level logged."
+    )
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database, embedded or not."""
+        return self.database_url or f"sqlite:///{self.home / 'hub.sqlite'}"
+
+    @property
+    def registry_folder(self) -> Path:
+        """Where the registry's files are."""
+        return self.registry or self.home / "registry"
+
+    @property
+    def base_url(self) -> str:
+        """Under which URL authorities reach the hub."""
+        return (self.public_url or f"http://{self.listen}").rstrip("/")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigurationError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes.")
+        loaded = yaml.safe_load(path.read_bytes())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read as YAML: {type(error).__name__}.") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigurationError(f"{path} must hold a mapping of options.")
+    return loaded
+
+
+def load(environ: dict[str, str] | None = None, **overrides: object) -> Settings:
+    """Read settings: defaults, then the file named by ``HUB_CONFIG``, then ``HUB_*``, then ``overrides``.
+
+    Raises ``ConfigurationError`` that names every wrong option.
+    """
+    env = dict(os.environ) if environ is None else environ
+    values: dict[str, Any] = _from_file(Path(env["HUB_CONFIG"])) if env.get("HUB_CONFIG") else {}
+    for name in Settings.model_fields:
+        if env.get(f"HUB_{name.upper()}"):
+            values[name] = env[f"HUB_{name.upper()}"]
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise ConfigurationError(f"Settings are wrong: {wrong}.") from None
+
+
+def example() -> str:
+    """The text of ``config/hub.example.yaml``: every option with default and comment."""
+    lines = ["# Every option of the hub with its default. Generated: `python -m hub.settings`.", ""]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "null" if default is None else str(default) if isinstance(default, int | float) else f'"{default}"'
+        lines += [f"# {field.description} (HUB_{name.upper()})", f"# {name}: {shown}", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(example())
