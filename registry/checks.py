@@ -1,0 +1,163 @@
+"""What entries must keep among themselves. Each check reads the whole draft and notes every fault it finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+from pydantic import ValidationError
+
+from hub.ports import Adapter
+from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Channel, Competence
+from registry import keycheck
+from registry.draft import Draft
+from registry.faults import found
+from registry.source import Place
+from registry.territories import TerritoryTable
+
+
+def check(draft: Draft, territories: TerritoryTable, adapters: Mapping[str, Adapter]) -> None:
+    """Run all checks; faults are noted in the draft."""
+    _references(draft)
+    _circles(draft)
+    for authority, place in draft.authorities.values():
+        _territory(draft, authority.territory, place.inner("territory"), territories)
+        for index, competence in enumerate(authority.competences):
+            _competence(draft, authority, competence, place.inner("competences", index), territories)
+    _channels(draft, adapters)
+    _keys(draft)
+
+
+def _references(draft: Draft) -> None:
+    known = draft.authorities.keys() | draft.spoiled
+    for authority, place in draft.authorities.values():
+        for name, code in (("superior", authority.superior), ("successor", authority.successor)):
+            if code is not None and code not in known:
+                draft.note(place.inner(name), f"registry.{name}.unknown", "no authority of the registry has this code")
+    for code, place in draft.overlays:
+        if code not in known:
+            draft.note(place, "registry.authority.unknown", "no authority of the registry has this code")
+    topics = draft.topics.keys() | draft.spoiled
+    for topic, place in draft.topics.values():
+        if topic.parent is not None and topic.parent not in topics:
+            draft.note(place.inner("parent"), "registry.topic.unknown", "no topic of the registry has this code")
+
+
+def _circles(draft: Draft) -> None:
+    superiors = {code: authority.superior for code, (authority, _) in draft.authorities.items()}
+    successors = {code: authority.successor for code, (authority, _) in draft.authorities.items()}
+    parents = {code: topic.parent for code, (topic, _) in draft.topics.items()}
+    for code in _on_circles(superiors):
+        _circle(draft, draft.authorities[code][1].inner("superior"), "superior")
+    for code in _on_circles(successors):
+        _circle(draft, draft.authorities[code][1].inner("successor"), "successor")
+    for code in _on_circles(parents):
+        _circle(draft, draft.topics[code][1].inner("parent"), "parent")
+
+
+def _circle(draft: Draft, place: Place, name: str) -> None:
+    draft.note(place, f"registry.{name}.cycle", f"following {name} from here comes back to here")
+
+
+def _on_circles(following: Mapping[str, str | None]) -> Iterable[str]:
+    """One code of each circle: the first in order. Every code is walked over once."""
+    done: set[str] = set()
+    for start in sorted(following):
+        way: dict[str, None] = {}
+        at: str | None = start
+        while at is not None and at not in done and at not in way:
+            way[at] = None
+            at = following.get(at)
+        if at is not None and at in way:
+            codes = list(way)
+            yield min(codes[codes.index(at) :])
+        done.update(way)
+
+
+def _territory(draft: Draft, code: str | None, place: Place, territories: TerritoryTable) -> None:
+    if code is None or code == WHOLE_COUNTRY or code in territories:
+        return
+    hint = "" if territories.complete else "; it goes down to communities (import-katottg brings the whole codifier)"
+    draft.note(place, "registry.territory.unknown", f"the table of territories does not have this code{hint}")
+
+
+def _competence(
+    draft: Draft, authority: Authority, competence: Competence, place: Place, territories: TerritoryTable
+) -> None:
+    for index, topic in enumerate(competence.topics):
+        if topic != ANY_TOPIC and topic not in draft.topics and topic not in draft.spoiled:
+            place_of = place.inner("topics", index)
+            draft.note(place_of, "registry.topic.unknown", "no topic of the registry has this code")
+    for index, code in enumerate(competence.territories):
+        _territory(draft, code, place.inner("territories", index), territories)
+    if not competence.territories and authority.territory is None:
+        message = "says no territories, and the authority has none of its own"
+        draft.note(place, "registry.competence.nowhere", message)
+
+
+def _channels(draft: Draft, adapters: Mapping[str, Adapter]) -> None:
+    first: dict[str, Place] = {}
+    by_authority: dict[str, list[tuple[Channel, Place]]] = {}
+    for code, channel, place in draft.channels:
+        if channel.id in first:
+            message = f"this channel stands at {_spot(first[channel.id])} already"
+            draft.note(place.inner("id"), "registry.channel.duplicate", message)
+        first.setdefault(channel.id, place)
+        by_authority.setdefault(code, []).append((channel, place))
+        _adapter(draft, channel, place, adapters)
+    for channels in by_authority.values():
+        _same_way(draft, channels)
+
+
+def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str, Adapter]) -> None:
+    adapter = adapters.get(channel.adapter)
+    if adapter is None:
+        message = f"there is no such adapter; there are: {', '.join(sorted(adapters)) or 'none'}"
+        draft.note(place.inner("adapter"), "registry.channel.adapter", message)
+        return
+    if channel.dialect not in adapter.dialects:
+        message = f"this adapter does not say that; it says: {', '.join(sorted(adapter.dialects))}"
+        draft.note(place.inner("dialect"), "registry.channel.dialect", message)
+    try:
+        adapter.settings_model.model_validate_json(json.dumps(channel.settings))
+    except ValidationError as error:
+        inner = place.inner("settings")
+        for path, code, message in found(error, inner.path, channel.settings):
+            draft.note(Place(place.source, path), code, message)
+
+
+def _same_way(draft: Draft, channels: list[tuple[Channel, Place]]) -> None:
+    """One authority's channels must differ, or falling back would knock at the same door again.
+
+    Two authorities may share an endpoint: several councils live in one document system.
+    """
+    for (one, _), (other, place) in combinations(channels, 2):
+        same = (one.adapter, one.dialect, one.settings) == (other.adapter, other.dialect, other.settings)
+        if same and _overlap(one, other):
+            message = "goes the same way as an earlier channel of this authority: there is nothing to fall back to"
+            draft.note(place, "registry.channel.same", message)
+
+
+def _overlap(one: Channel, other: Channel) -> bool:
+    starts = [day for day in (one.valid_from, other.valid_from) if day is not None]
+    ends = [day for day in (one.valid_to, other.valid_to) if day is not None]
+    return not starts or not ends or max(starts) < min(ends)
+
+
+def _keys(draft: Draft) -> None:
+    first: dict[str, Place] = {}
+    for _, key, place in draft.keys:
+        if key.kid in first:
+            message = f"this kid stands at {_spot(first[key.kid])} already"
+            draft.note(place.inner("kid"), "registry.key.duplicate", message)
+        first.setdefault(key.kid, place)
+        if key.valid_to is not None and key.valid_to <= key.valid_from:
+            draft.note(place.inner("valid_to"), "registry.validity", "valid_to must be later than valid_from")
+        problem = keycheck.problem(key)
+        if problem is not None:
+            draft.note(place.inner("pem"), "registry.key.pem", problem)
+
+
+def _spot(place: Place) -> str:
+    return f"{place.source.name}:{place.source.where(place.path)}"

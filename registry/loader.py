@@ -1,0 +1,109 @@
+"""Loads a registry folder into a directory, or refuses it as a whole with every fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hub.errors import Fault, RegistryRefused
+from hub.ports import Adapter
+from hub.schemas.directory import Authority, Channel
+from hub.schemas.keys import VerificationKey
+from registry import territories
+from registry.checks import check
+from registry.directory import LoadedDirectory
+from registry.draft import Draft
+from registry.faults import pointer
+from registry.source import MAX_FILE_BYTES, MAX_FILES, Found, Place, Source, territory_file, yaml_files
+from registry.yamlfile import parse
+
+
+def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
+    """The directory that the folder's files describe. Raises ``RegistryRefused`` naming every fault by file and line.
+
+    Reads all ``*.yaml`` and ``*.yml`` below the folder, and ``territories.csv`` or ``territories.csv.gz`` in it;
+    without the latter the shipped table serves. ``adapters``: by name; their models check the channels'
+    settings.
+    """
+    draft = Draft()
+    table_faults: tuple[Fault, ...] = ()
+    try:
+        own = territory_file(folder)
+        table = territories.read(own) if own is not None else territories.shipped()
+    except RegistryRefused as refused:
+        table, table_faults = territories.shipped(), refused.faults
+    _read(folder, draft)
+    check(draft, table, adapters)
+    if draft.faults or table_faults:
+        told = tuple(_tell(item) for item in sorted(draft.faults, key=_order))
+        raise RegistryRefused("the registry's files are broken and were refused as a whole", faults=table_faults + told)
+    return LoadedDirectory(
+        authorities=_merged(draft),
+        topics=[topic for topic, _ in draft.topics.values()],
+        stages=draft.stages,
+        territories=table,
+    )
+
+
+def _read(folder: Path, draft: Draft) -> None:
+    whole = Place(Source("."), ())
+    try:
+        paths = list(yaml_files(folder))
+    except OSError as error:
+        draft.note(whole, "registry.folder.unreadable", f"the folder cannot be read: {error.strerror}")
+        return
+    if not paths:
+        draft.note(whole, "registry.folder.empty", "the folder holds no *.yaml file")
+    if len(paths) > MAX_FILES:
+        draft.note(whole, "registry.folder.too_many", f"the folder holds more than {MAX_FILES} files")
+        return
+    for path in paths:
+        _read_one(path, Source(path.relative_to(folder).as_posix()), draft)
+
+
+def _read_one(path: Path, source: Source, draft: Draft) -> None:
+    top = Place(source, ())
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            draft.note(top, "registry.file.too_large", f"over {MAX_FILE_BYTES} bytes: split it")
+            return
+        source.text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        draft.note(top, "registry.file.unreadable", f"cannot be read: {error.strerror}")
+        return
+    except UnicodeDecodeError:
+        draft.note(top, "registry.file.encoding", "is not UTF-8")
+        return
+    parsed = parse(source.text)
+    draft.faults.extend(Found(Place(source, p.path), p.code, p.message) for p in parsed.problems)
+    draft.add(source, parsed.data)
+
+
+def _merged(draft: Draft) -> list[Authority]:
+    """Authorities with the channels and keys that stand apart added after their own, in order of file and place."""
+    if not draft.overlays:
+        return [authority for authority, _ in draft.authorities.values()]
+    channels: dict[str, list[Channel]] = {}
+    keys: dict[str, list[VerificationKey]] = {}
+    for code, channel, _ in draft.channels:
+        channels.setdefault(code, []).append(channel)
+    for code, key, _ in draft.keys:
+        keys.setdefault(code, []).append(key)
+    changed = {code for code, _ in draft.overlays}
+    return [
+        authority.model_copy(update={"channels": tuple(channels.get(code, ())), "keys": tuple(keys.get(code, ()))})
+        if code in changed
+        else authority
+        for code, (authority, _) in draft.authorities.items()
+    ]
+
+
+def _order(item: Found) -> tuple[str, int, str]:
+    return item.place.source.name, item.place.source.where(item.place.path), str(item.place.path)
+
+
+def _tell(item: Found) -> Fault:
+    place = item.place
+    return Fault(
+        pointer=pointer(place.source.name, place.path, place.source.where), code=item.code, message=item.message
+    )
