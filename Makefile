@@ -1,0 +1,57 @@
+# Everything works on a machine that has Python 3.11+, pip and make; nothing else is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+PYTEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports docs tests bench lock foreign clean
+
+help: ## Show this help
+	@echo "appeal-hub: carries citizens' appeals into the systems that authorities have, and answers back"
+	@echo
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): requirements.lock pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ $(RUN)
+
+demo: $(RUN) ## Run the whole way on loopback: 300 appeals, twelve authorities, under a minute
+	@$(BIN)/python -m hub demo
+
+test: $(DEV) foreign lint types imports tests ## Everything that must pass before a change lands
+
+lint: $(DEV) ## ruff: rules and format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types: $(DEV) ## mypy --strict
+	@$(BIN)/mypy
+
+imports: $(DEV) ## Imports point inward
+	@$(BIN)/lint-imports --no-cache
+
+tests: $(DEV) ## The tests, in random order, warnings as errors
+	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+
+foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
+	@sh tests/foreign.sh
+
+bench: $(DEV) ## Figures of DESIGN section 7 that can be measured so far
+	@$(BIN)/python -m benchmarks
+
+lock: ## Renew the lock files (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what make made
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .hypothesis

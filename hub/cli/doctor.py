@@ -1,0 +1,76 @@
+"""``hub doctor``: is this hub fit to run? Each finding says what to do."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+import registry
+from hub import adapters
+from hub.bootstrap import KEY_FILE
+from hub.cli.output import emit, home_option, json_option
+from hub.errors import HubError
+from hub.seals import load_signing_key
+from hub.settings import Settings, load
+from hub.storage import open_store
+
+MIN_FREE_BYTES = 1_073_741_824
+
+
+def _key(settings: Settings) -> str:
+    key = load_signing_key(settings.home / KEY_FILE)
+    return f"key {key.kid} can sign"
+
+
+def _registry(settings: Settings) -> str:
+    directory = registry.load(settings.registry_folder, adapters.table())
+    return f"version {directory.version}"
+
+
+def _store(settings: Settings) -> str:
+    store = open_store(settings.sqlalchemy_url, migrate=False)
+    try:
+        store.ping()
+        counts = store.counts()
+    finally:
+        store.close()
+    return f"writable; {counts.get('items.open', 0)} items wait for operators"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.home if settings.home.exists() else Path()).free
+    if free < MIN_FREE_BYTES:
+        raise OSError(f"only {free // 1_048_576} MiB are free; make room before intake stops")
+    return f"{free // 1_073_741_824} GiB free"
+
+
+CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+    ("seal key", _key),
+    ("registry", _registry),
+    ("store", _store),
+    ("disk", _disk),
+)
+
+
+@click.command()
+@home_option
+@json_option
+def doctor(home: str | None, as_json: bool) -> None:
+    """Look at key, registry, store and disk. Exit code 1 if anything is wrong."""
+    settings = load(home=home)
+    findings = []
+    for name, check in CHECKS:
+        try:
+            findings.append({"check": name, "ok": True, "finding": check(settings)})
+        except HubError as error:
+            findings.append({"check": name, "ok": False, "finding": f"{error} Next: {error.next_step}"})
+        except OSError as error:
+            findings.append({"check": name, "ok": False, "finding": str(error)})
+    lines = [f"{'ok  ' if f['ok'] else 'WRONG'} {f['check']}: {f['finding']}" for f in findings]
+    emit(findings, as_json=as_json, lines=lines)
+    if not all(f["ok"] for f in findings):
+        sys.exit(1)

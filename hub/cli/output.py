@@ -1,0 +1,38 @@
+"""How commands print: one JSON document, or lines for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Adds ``--json``; the command gets ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+
+
+def home_option(function: F) -> F:
+    """Adds ``--home``; the command gets ``home`` (None = HUB_HOME or ./var)."""
+    return click.option("--home", type=click.Path(file_okay=False), help="Home folder [env HUB_HOME; ./var].")(function)
+
+
+def emit(document: object, *, as_json: bool, lines: Iterable[str]) -> None:
+    """Print the document as JSON, or the lines."""
+    if as_json:
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of a plain table, columns as wide as their longest cell."""
+    cells = [[str(c) if c is not None else "—" for c in row] for row in rows]
+    widths = [max([len(h), *(len(r[i]) for r in cells)]) for i, h in enumerate(head)]
+    render = lambda row: "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()  # noqa: E731
+    return [render(head), render(["─" * w for w in widths]), *(render(r) for r in cells)]

@@ -1,0 +1,46 @@
+"""``hub up``: everything embedded, in this process."""
+
+from __future__ import annotations
+
+import click
+import uvicorn
+
+from hub import logs
+from hub.api.app import create_app
+from hub.cli.output import home_option
+from hub.settings import load
+from hub.worker.embedded import Embedded
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, with the port it really got."""
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets=sockets)  # type: ignore[arg-type]
+        for server in self.servers:
+            host, port = server.sockets[0].getsockname()[:2]
+            click.echo(f"Hub ready on http://{host}:{port}")
+
+
+@click.command()
+@click.option("--listen", help="Address and port [env HUB_LISTEN; 127.0.0.1:8080]; port 0 takes a free one.")
+@home_option
+def up(listen: str | None, home: str | None) -> None:
+    """Run doors, worker and sweeper in one process on SQLite, until interrupted."""
+    settings = load(home=home, listen=listen)
+    logs.configure(settings.log_level)
+    host, _, port = settings.listen.rpartition(":")
+    with Embedded(settings) as embedded:
+        config = uvicorn.Config(
+            create_app(embedded.hub),
+            host=host.strip("[]"),
+            port=int(port),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            lifespan="off",
+            timeout_graceful_shutdown=10,
+            h11_max_incomplete_event_size=65_536,
+        )
+        _Server(config).run()
