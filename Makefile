@@ -17,16 +17,20 @@ help: ## Show this help
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(RUN): requirements.lock pyproject.toml | $(BIN)/python
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(RUN): requirements.lock requirements-build.lock pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) from the lock (once)…"
+	@$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@touch $@ $(RUN)
+$(DEV): requirements-dev.lock $(RUN)
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
 
 demo: $(RUN) ## Run the whole way on loopback: 300 appeals, twelve authorities, under a minute
-	@$(BIN)/python -m hub demo
+	@$(BIN)/hub demo
 
 test: $(DEV) foreign lint types imports tests ## Everything that must pass before a change lands
 
@@ -52,6 +56,7 @@ bench: $(DEV) ## Figures of DESIGN section 7 that can be measured so far
 lock: ## Renew the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres --group dev pyproject.toml -o requirements-dev.lock
+	printf 'hatchling\neditables\n' | uv pip compile -q --universal --generate-hashes --no-header -p 3.11 - -o requirements-build.lock
 
 clean: ## Remove what make made
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .hypothesis
