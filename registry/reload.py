@@ -20,7 +20,7 @@ _LOG = logging.getLogger("hub.registry")
 class ReloadingRegistry:
     """Implements the port ``Registry``. The first load happens here and raises ``RegistryRefused`` if it fails.
 
-    ``interval_secs``: how often, at most, ``current`` looks at times and sizes of the files. A broken version is
+    ``check_secs``: how often, at most, ``current`` looks at times and sizes of the files. A broken version is
     refused and told once; the one in force stays, and ``last_error`` says why until a good one comes.
     """
 
@@ -29,20 +29,20 @@ class ReloadingRegistry:
         folder: Path,
         adapters: Mapping[str, Adapter],
         *,
-        interval_secs: float = 5.0,
+        check_secs: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
         log: logging.Logger = _LOG,
     ) -> None:
         self._folder = folder
         self._adapters = adapters
-        self._interval = interval_secs
+        self._interval = check_secs
         self._monotonic = monotonic
         self._log = log
         self._lock = threading.Lock()
         self._seen = self._look()
         self._directory = load(folder, adapters)
         self._error: RegistryRefused | None = None
-        self._next_look = monotonic() + interval_secs
+        self._next_look = monotonic() + check_secs
 
     @property
     def last_error(self) -> RegistryRefused | None:
@@ -50,7 +50,7 @@ class ReloadingRegistry:
         return self._error
 
     def current(self) -> LoadedDirectory:
-        """The directory in force; cheap. One caller in ``interval_secs`` looks at the files; the others never wait."""
+        """The directory in force; cheap. One caller in ``check_secs`` looks at the files; the others never wait."""
         if self._monotonic() >= self._next_look and self._lock.acquire(blocking=False):
             try:
                 self._refresh()

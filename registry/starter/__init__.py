@@ -14,6 +14,8 @@ from typing import Final
 from hub.errors import ConfigurationError
 
 FILES: Final = ("authorities.yaml", "topics.yaml", "stages.yaml", "channels.yaml")
+FIRST_AUTHORITY: Final = "00032106"
+"""The National Bank: the body of this registry that the first authority key is made for."""
 
 
 def documents() -> dict[str, str]:
@@ -21,7 +23,7 @@ def documents() -> dict[str, str]:
     return {name: files(__name__).joinpath(name).read_text(encoding="utf-8") for name in FILES}
 
 
-def copy_to(folder: Path) -> tuple[Path, ...]:
+def write(folder: Path) -> tuple[Path, ...]:
     """Write the files that ``folder`` does not have yet; those it has stay. Raises ``ConfigurationError``."""
     written: list[Path] = []
     try:

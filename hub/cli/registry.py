@@ -1,0 +1,171 @@
+"""``hub registry``: check, show and compare registry folders; bring in the official lists."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hub import adapters, settings
+from hub.cli.output import emit, json_option, table
+from hub.errors import NotFound, RegistryRefused
+from registry import LoadedDirectory, import_katottg, import_sev, load
+from registry.diff import compare
+from registry.official import Report
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def registry_option(function: F) -> F:
+    """Adds ``--registry``; the command gets ``folder`` (None = HUB_REGISTRY, or registry/ in the home folder)."""
+    words = "Folder of registry files [env HUB_REGISTRY; registry/ in the home folder]."
+    return click.option("--registry", "folder", type=_FOLDER, help=words)(function)
+
+
+def load_folder(folder: Path | None) -> LoadedDirectory:
+    """The directory of a folder, or of the one that the settings name. Raises ``RegistryRefused``."""
+    return load(folder or settings.load().registry_folder, adapters.table())
+
+
+@click.group("registry")
+def registry_group() -> None:
+    """Check, show, compare and import the registry.
+
+    Exit codes: 0 sound, 1 broken or refused, 2 wrong usage.
+    """
+
+
+@registry_group.command()
+@registry_option
+@json_option
+def check(folder: Path | None, as_json: bool) -> None:
+    """Load the whole registry and name every fault by file and line."""
+    try:
+        directory = load_folder(folder)
+    except RegistryRefused as refused:
+        faults = [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in refused.faults]
+        lines = [*(f"{f.pointer}: {f.message} ({f.code})" for f in refused.faults), f"{len(faults)} faults: refused."]
+        emit({"ok": False, "faults": faults}, as_json=as_json, lines=lines)
+        sys.exit(1)
+    counts = _counts(directory)
+    told = ", ".join(f"{number} {what}" for what, number in counts.items())
+    emit(
+        {"ok": True, "version": directory.version, **counts},
+        as_json=as_json,
+        lines=[f"Registry {directory.version} is sound: {told}."],
+    )
+
+
+def _counts(directory: LoadedDirectory) -> dict[str, int]:
+    authorities = list(directory.authorities())
+    return {
+        "authorities": len(authorities),
+        "with channels": sum(bool(a.channels) for a in authorities),
+        "with competences": sum(bool(a.competences) for a in authorities),
+        "topics": len(list(directory.topics())),
+        "stages": len(directory.stages()),
+        "territories": len(directory.territories),
+    }
+
+
+@registry_group.command()
+@click.argument("code", required=False)
+@registry_option
+@json_option
+def show(code: str | None, folder: Path | None, as_json: bool) -> None:
+    """Show one authority, channel, topic or territory by its CODE; without CODE, list the authorities."""
+    directory = load_folder(folder)
+    if code is None:
+        rows = [(a.code, a.kind.value, len(a.channels), a.name) for a in directory.authorities()]
+        document: dict[str, Any] = {
+            "version": directory.version,
+            "authorities": [{"code": c, "kind": k, "channels": n, "name": name} for c, k, n, name in rows],
+        }
+        emit(document, as_json=as_json, lines=table(("code", "kind", "channels", "name"), rows))
+        return
+    document = _entry(directory, code)
+    lines = [f"{key}: {value}" for key, value in document.items() if value not in (None, [], ())]
+    emit(document, as_json=as_json, lines=lines)
+
+
+def _entry(directory: LoadedDirectory, code: str) -> dict[str, Any]:
+    authority = directory.authority(code)
+    if authority is not None:
+        return {"what": "authority", **authority.model_dump(mode="json", exclude_defaults=True)}
+    channel = directory.channel(code)
+    if channel is not None:
+        return {"what": "channel", "authority": channel[0].code, **channel[1].model_dump(mode="json")}
+    topic = directory.topic(code)
+    if topic is not None:
+        return {"what": "topic", **topic.model_dump(mode="json", exclude_defaults=True)}
+    unit = directory.territory(code)
+    if unit is not None:
+        return {"what": "territory", **unit.model_dump(mode="json"), "ancestry": list(directory.ancestry(code))}
+    raise NotFound("The registry has no authority, channel, topic or territory with this code.", code="registry.absent")
+
+
+@registry_group.command()
+@click.argument("old", type=_FOLDER)
+@click.argument("new", type=_FOLDER)
+@json_option
+def diff(old: Path, new: Path, as_json: bool) -> None:
+    """Tell what changed from the registry folder OLD to NEW. Exit code 0 whether or not they differ."""
+    before, after = load_folder(old), load_folder(new)
+    found = compare(before, after)
+    lines = [f"{before.version} → {after.version}: {len(found)} differences."]
+    lines += [f"{d.change:8} {d.section} {d.code}{': ' if d.fields else ''}{', '.join(d.fields)}" for d in found]
+    document = {"old": before.version, "new": after.version, "differences": [d.as_json() for d in found]}
+    emit(document, as_json=as_json, lines=lines)
+
+
+def _importer(function: F) -> F:
+    function = click.option("--overwrite", is_flag=True, help="Replace a file that an earlier import made.")(function)
+    function = click.option("--out", type=_FOLDER, required=True, help="Registry folder to write into.")(function)
+    return click.argument("file", type=_FILE)(json_option(function))
+
+
+@registry_group.command("import-sev")
+@_importer
+def import_sev_command(file: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+    """Bring the official list of SEV participants FILE into authorities/sev-participants.yaml."""
+    begun = time.monotonic()
+    report = import_sev.run(file, out, overwrite=overwrite)
+    _account(report, out / import_sev.OUT_FILE, time.monotonic() - begun, as_json=as_json)
+
+
+@registry_group.command("import-katottg")
+@_importer
+def import_katottg_command(file: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+    """Bring the codifier of territories FILE into territories.csv.gz."""
+    begun = time.monotonic()
+    report = import_katottg.run(file, out, overwrite=overwrite)
+    _account(report, out / import_katottg.OUT_FILE, time.monotonic() - begun, as_json=as_json)
+
+
+def _account(report: Report, written: Path, secs: float, *, as_json: bool) -> None:
+    """Print the account of rows; exit code 1 if any row was refused (the others were written)."""
+    document = {**report.as_json(), "written": str(written), "secs": round(secs, 3)}
+    lines = [
+        f"{report.source}: {report.rows} rows = {report.clean_rows} clean + {report.odd_rows} odd"
+        f" + {report.refused_rows} refused; {report.imported_rows} written to {written} in {secs:.1f} s.",
+        *_kinds("odd", document["odd_kinds"]),
+        *_kinds("refused", document["refused_kinds"]),
+    ]
+    emit(document, as_json=as_json, lines=lines)
+    if report.refused_rows:
+        sys.exit(1)
+
+
+def _kinds(title: str, kinds: dict[str, Any]) -> list[str]:
+    shown = 5
+    return [
+        f"  {title} {code}: {kind['count']} – {kind['meaning']} (lines {', '.join(map(str, kind['lines'][:shown]))}"
+        f"{', …' if kind['count'] > shown else ''})"
+        for code, kind in kinds.items()
+    ]

@@ -1,0 +1,11 @@
+"""Who must answer, and why: from topics, place, addressee and kind of an appeal to one authority and its channels.
+
+Pure: a decision is a function of the request, one directory and one day; it reads nothing, sends nothing, remembers
+nothing. What must not enter: a transport, a store, a clock, and above all names: 133 names of communities stand for 350
+of them, so routing goes by codes only. docs/routing.md tells the rules in words.
+"""
+
+from hub.router.decide import decide
+from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
+
+__all__ = ["Decision", "Reason", "RoutingRequest", "Rules", "Step", "StepCode", "decide"]

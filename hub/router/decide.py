@@ -1,0 +1,341 @@
+"""The decision. Codes only, one directory, one day; the same question always gets the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from hub.ports import Directory
+from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
+from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Competence
+from hub.schemas.terms import AppealKind
+
+_DEFAULT_RULES = Rules()
+_REASON_OF_BLOCK = {  # the first that was met says why an appeal is left to the operators
+    StepCode.ACCUSED: Reason.ONLY_ACCUSED,
+    StepCode.NOT_CONNECTED: Reason.NOT_CONNECTED,
+    StepCode.NOT_IN_STAGE: Reason.NOT_IN_STAGE,
+}
+
+
+def decide(request: RoutingRequest, directory: Directory, day: date, rules: Rules = _DEFAULT_RULES) -> Decision:
+    """Who answers this appeal on this Kyiv calendar day. Never raises: what has no way goes to the operators."""
+    return _Search(request, directory, day, rules).run()
+
+
+class _Search:
+    """The working state of one decision."""
+
+    __slots__ = (
+        "_accused",
+        "_blocked",
+        "_day",
+        "_directory",
+        "_levels",
+        "_of_other_kind",
+        "_request",
+        "_steps",
+        "_unmet",
+    )
+
+    def __init__(self, request: RoutingRequest, directory: Directory, day: date, rules: Rules) -> None:
+        self._request = request
+        self._directory = directory
+        self._day = day
+        self._steps: list[Step] = []
+        self._blocked: set[StepCode] = set()
+        self._of_other_kind = False
+        self._unmet: Authority | None = None  # the addressee asked for, competent but not to be reached
+        complaint = rules.not_to_the_accused and request.kind is AppealKind.COMPLAINT
+        self._accused = self._with_successors(request.about) if complaint and request.about else frozenset[str]()
+        self._levels = directory.ancestry(request.place) if request.place is not None else ()
+
+    def run(self) -> Decision:
+        if self._request.place is None:
+            self._say(StepCode.PLACE_ABSENT)
+        elif not self._levels:
+            self._say(StepCode.PLACE_UNKNOWN, self._request.place)
+        decision = self._by_request() if self._request.addressee is not None else None
+        return decision or self._by_competence() or self._by_superior_of_unmet() or self._give_up()
+
+    # -- the addressee asked for
+
+    def _by_request(self) -> Decision | None:
+        asked = self._asked_for()
+        if asked is None:
+            return None
+        if self._barring(asked) is not None:
+            self._blocked_by(asked)
+            return self._stand_in(asked)  # whom the complaint is about, the superior body judges
+        if not asked.competences:
+            self._say(StepCode.REQUESTED_UNLISTED, asked.code)
+        elif self._covers(asked):
+            self._say(StepCode.REQUESTED_COMPETENT, asked.code)
+        else:
+            self._say(StepCode.REQUESTED_NOT_COMPETENT, asked.code)
+            return None
+        if self._blocked_by(asked):
+            self._unmet = asked
+            return None
+        followed = asked.code != self._request.addressee
+        return self._send(asked, Reason.REQUESTED_SUCCESSOR if followed else Reason.REQUESTED)
+
+    def _asked_for(self) -> Authority | None:
+        code = self._request.addressee or ""
+        asked = self._directory.authority(code)
+        if asked is None:
+            self._say(StepCode.REQUESTED_UNKNOWN, code)
+            return None
+        current = self._in_force(asked)
+        if current is None:
+            self._say(StepCode.REQUESTED_NOT_IN_FORCE, code)
+        elif current is not asked:
+            self._say(StepCode.SUCCESSOR_FOLLOWED, code, current.code)
+        return current
+
+    def _covers(self, authority: Authority) -> bool:
+        topics = {*self._topics(), ANY_TOPIC}
+        places = set(self._levels)
+        return any(
+            not topics.isdisjoint(competence.topics)
+            and (not places or not places.isdisjoint(competence.territories or (authority.territory,)))
+            for competence in authority.competences
+            if self._holds(competence)
+        )
+
+    def _holds(self, competence: Competence) -> bool:
+        return (not competence.kinds or self._request.kind in competence.kinds) and competence.holds_on(self._day)
+
+    # -- competence: topic by topic, from the place upward
+
+    def _by_competence(self) -> Decision | None:
+        levels = self._levels or (WHOLE_COUNTRY,)
+        for topic in self._topics():
+            decision = self._at_levels(topic, levels)
+            if decision is not None:
+                return decision
+        return self._at_levels(ANY_TOPIC, levels)
+
+    def _at_levels(self, topic: str, levels: tuple[str, ...]) -> Decision | None:
+        competent, kind, day = self._directory.competent, self._request.kind, self._day
+        nobody = True
+        for territory in levels:
+            found = competent(topic, territory, kind, day)
+            if found:
+                nobody = False
+                decision = self._among(self._of_kind(found, topic, territory), topic, territory)
+                if decision is not None:
+                    return decision
+        if nobody:
+            self._say(StepCode.NONE_FOR_TOPIC, topic, levels[0])
+        return None
+
+    def _of_kind(self, found: tuple[Authority, ...], topic: str, territory: str) -> tuple[Authority, ...]:
+        kind = self._request.addressee_kind
+        if kind is None:
+            return found
+        fitting = tuple(authority for authority in found if authority.kind is kind)
+        if not fitting:
+            self._of_other_kind = True
+            self._say(StepCode.NONE_OF_KIND, topic, territory, kind.value)
+        return fitting
+
+    def _among(self, candidates: tuple[Authority, ...], topic: str, territory: str) -> Decision | None:
+        if not candidates:
+            return None
+        self._say(StepCode.CANDIDATES, topic, territory, ", ".join(a.code for a in candidates))
+        open_ones = [authority for authority in candidates if not self._blocked_by(authority)]
+        if open_ones:
+            chosen = self._one_of(open_ones, topic, territory)
+            return self._send(chosen, Reason.COMPETENCE) if chosen else self._to_operators(Reason.AMBIGUOUS)
+        return self._stand_in_for_one_of(candidates)
+
+    def _one_of(self, several: Sequence[Authority], topic: str, territory: str) -> Authority | None:
+        """The tie rule: named for this kind of appeal; else superior to all others; else nobody, a person decides."""
+        if len(several) == 1:
+            return several[0]
+        named = [authority for authority in several if self._names_kind(authority, topic, territory)]
+        if len(named) == 1:
+            self._say(StepCode.KIND_NAMED, named[0].code, self._request.kind.value)
+            return named[0]
+        return self._superior_of_all(named or several)
+
+    def _names_kind(self, authority: Authority, topic: str, territory: str) -> bool:
+        return any(
+            competence.kinds
+            and topic in competence.topics
+            and territory in (competence.territories or (authority.territory,))
+            and self._holds(competence)
+            for competence in authority.competences
+        )
+
+    def _superior_of_all(self, several: Sequence[Authority]) -> Authority | None:
+        codes = {authority.code for authority in several}
+        above = [{a.code for a in self._upward(authority)} for authority in several]
+        for authority in several:
+            if all(authority.code in chain for chain in above):
+                self._say(StepCode.SUPERIOR_OF_ALL, authority.code)
+                return authority
+        self._say(StepCode.TIE, ", ".join(sorted(codes)))
+        return None
+
+    # -- superior bodies
+
+    def _stand_in_for_one_of(self, candidates: Sequence[Authority]) -> Decision | None:
+        found = [(candidate, self._first_open_above(candidate)) for candidate in candidates]
+        stand_ins = {above.code: above for _, above in found if above is not None}
+        if not stand_ins:
+            for candidate in candidates:
+                self._say(StepCode.NO_STAND_IN, candidate.code)
+            return None
+        several = list(stand_ins.values())
+        chosen = several[0] if len(several) == 1 else self._superior_of_all(several)
+        if chosen is None:
+            return self._to_operators(Reason.AMBIGUOUS)
+        below = [candidate for candidate, above in found if above is not None]
+        return self._send_superior(chosen, below)
+
+    def _stand_in(self, authority: Authority) -> Decision | None:
+        above = self._first_open_above(authority)
+        if above is None:
+            self._say(StepCode.NO_STAND_IN, authority.code)
+            return None
+        return self._send_superior(above, [authority])
+
+    def _send_superior(self, above: Authority, below: Sequence[Authority]) -> Decision:
+        self._say(StepCode.STANDS_IN, above.code, ", ".join(authority.code for authority in below))
+        accused = any(self._barring(authority) is not None for authority in below)
+        return self._send(above, Reason.SUPERIOR_OF_ACCUSED if accused else Reason.SUPERIOR)
+
+    def _first_open_above(self, authority: Authority) -> Authority | None:
+        return next((above for above in self._upward(authority)[1:] if not self._blocked_by(above)), None)
+
+    def _by_superior_of_unmet(self) -> Decision | None:
+        return self._stand_in(self._unmet) if self._unmet is not None else None
+
+    # -- what bars an authority
+
+    def _blocked_by(self, authority: Authority) -> bool:
+        """Whether it cannot be sent to; says why."""
+        accused = self._barring(authority)
+        if accused is not None:
+            self._block(StepCode.ACCUSED, authority.code, accused)
+        elif not authority.holds_on(self._day):
+            self._block(StepCode.NOT_IN_FORCE, authority.code)
+        elif not any(channel.holds_on(self._day) for channel in authority.channels):
+            self._block(StepCode.NOT_CONNECTED, authority.code)
+        elif not self._taken(authority):
+            self._block(StepCode.NOT_IN_STAGE, authority.code, authority.kind.value, self._request.channel.value)
+        else:
+            return False
+        return True
+
+    def _barring(self, authority: Authority) -> str | None:
+        """The accused body that this one is, or is subordinate to."""
+        if not self._accused:
+            return None
+        return next((above.code for above in self._upward(authority) if above.code in self._accused), None)
+
+    def _taken(self, authority: Authority) -> bool:
+        stages = self._directory.stages()
+        if not stages:
+            return True
+        channel, kind, day = self._request.channel, authority.kind, self._day
+        return any(s.from_day <= day and kind in s.kinds and channel in s.channels for s in stages)
+
+    # -- the registry's threads
+
+    def _topics(self) -> Iterator[str]:
+        """The topics in order, each followed by its parents; none twice."""
+        seen: set[str] = set()
+        for code in self._request.topics:
+            at: str | None = code
+            while at is not None and at not in seen:
+                seen.add(at)
+                yield at
+                topic = self._directory.topic(at)
+                if topic is None:
+                    self._say_once(StepCode.TOPIC_UNKNOWN, at)
+                at = topic.parent if topic is not None else None
+
+    def _in_force(self, authority: Authority) -> Authority | None:
+        """It, or the first successor that is in force on the day."""
+        seen: set[str] = set()
+        at: Authority | None = authority
+        while at is not None and at.code not in seen:
+            if at.holds_on(self._day):
+                return at
+            seen.add(at.code)
+            at = self._directory.authority(at.successor) if at.successor is not None else None
+        return None
+
+    def _with_successors(self, codes: Sequence[str]) -> frozenset[str]:
+        """A body that has ended is complained of in its successor too: it is the same body under another code."""
+        reached: set[str] = set()
+        for code in codes:
+            at: str | None = code
+            while at is not None and at not in reached:
+                reached.add(at)
+                authority = self._directory.authority(at)
+                at = authority.successor if authority is not None else None
+        return frozenset(reached)
+
+    def _upward(self, authority: Authority) -> list[Authority]:
+        """It and its superior bodies, nearest first; one that has ended is followed by its successor in force."""
+        chain = [authority]
+        seen = {authority.code}
+        code = authority.superior
+        while code is not None and code not in seen:
+            above = self._directory.authority(code)
+            if above is None:
+                break
+            seen.add(code)
+            chain.append(above)
+            current = self._in_force(above)
+            if current is not None and current.code not in seen:
+                seen.add(current.code)
+                chain.append(current)
+                above = current
+            code = above.superior
+        return chain
+
+    # -- the end
+
+    def _send(self, authority: Authority, reason: Reason) -> Decision:
+        channels = tuple(channel.id for channel in authority.channels if channel.holds_on(self._day))
+        self._say(StepCode.TO_AUTHORITY, authority.code, ", ".join(channels))
+        return self._decision(authority.code, channels, reason)
+
+    def _give_up(self) -> Decision:
+        for block, reason in _REASON_OF_BLOCK.items():
+            if block in self._blocked:
+                return self._to_operators(reason)
+        if not self._levels:
+            missing = self._request.place is None
+            return self._to_operators(Reason.PLACE_NEEDED if missing else Reason.PLACE_UNKNOWN)
+        return self._to_operators(Reason.NO_COMPETENT_OF_KIND if self._of_other_kind else Reason.NO_COMPETENT)
+
+    def _to_operators(self, reason: Reason) -> Decision:
+        self._say(StepCode.TO_OPERATORS, reason.value)
+        return self._decision(None, (), reason)
+
+    def _decision(self, authority: str | None, channel_ids: tuple[str, ...], reason: Reason) -> Decision:
+        return Decision(
+            authority=authority,
+            channel_ids=channel_ids,
+            reason=reason,
+            steps=tuple(self._steps),
+            registry_version=self._directory.version,
+        )
+
+    def _block(self, code: StepCode, *values: str) -> None:
+        self._blocked.add(code)
+        self._say_once(code, *values)
+
+    def _say(self, code: StepCode, *values: str) -> None:
+        self._steps.append(Step(code, values))
+
+    def _say_once(self, code: StepCode, *values: str) -> None:
+        step = Step(code, values)
+        if step not in self._steps:
+            self._steps.append(step)

@@ -1,0 +1,168 @@
+"""What the router is asked, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.schemas.directory import AuthorityKind
+from hub.schemas.terms import AppealChannel, AppealKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingRequest:
+    """What of an appeal decides its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
+
+    ``about``: codes of the bodies that a complaint complains of.
+    """
+
+    topics: tuple[str, ...]
+    place: str | None = None
+    addressee: str | None = None
+    addressee_kind: AuthorityKind | None = None
+    kind: AppealKind
+    channel: AppealChannel
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Rules that a lawyer may switch. ``not_to_the_accused``: article 7 of the Law on citizens' appeals."""
+
+    not_to_the_accused: bool = True
+
+
+class Reason(StrEnum):
+    """Why the appeal goes where it goes. Stable; written on the routing fact and on the operators' item."""
+
+    REQUESTED = "requested"
+    REQUESTED_SUCCESSOR = "requested_successor"
+    COMPETENCE = "competence"
+    SUPERIOR = "superior"
+    SUPERIOR_OF_ACCUSED = "superior_of_accused"
+    # From here on: the operators' queue.
+    AMBIGUOUS = "ambiguous"
+    ONLY_ACCUSED = "only_accused"
+    NOT_CONNECTED = "not_connected"
+    NOT_IN_STAGE = "not_in_stage"
+    PLACE_NEEDED = "place_needed"
+    PLACE_UNKNOWN = "place_unknown"
+    NO_COMPETENT_OF_KIND = "no_competent_of_kind"
+    NO_COMPETENT = "no_competent"
+
+
+class StepCode(StrEnum):
+    """What the router found on its way. Stable."""
+
+    PLACE_ABSENT = "place_absent"
+    PLACE_UNKNOWN = "place_unknown"
+    TOPIC_UNKNOWN = "topic_unknown"
+    REQUESTED_UNKNOWN = "requested_unknown"
+    REQUESTED_NOT_IN_FORCE = "requested_not_in_force"
+    SUCCESSOR_FOLLOWED = "successor_followed"
+    REQUESTED_COMPETENT = "requested_competent"
+    REQUESTED_UNLISTED = "requested_unlisted"
+    REQUESTED_NOT_COMPETENT = "requested_not_competent"
+    ACCUSED = "accused"
+    NOT_IN_FORCE = "not_in_force"
+    NOT_CONNECTED = "not_connected"
+    NOT_IN_STAGE = "not_in_stage"
+    NONE_FOR_TOPIC = "none_for_topic"
+    NONE_OF_KIND = "none_of_kind"
+    CANDIDATES = "candidates"
+    KIND_NAMED = "kind_named"
+    SUPERIOR_OF_ALL = "superior_of_all"
+    TIE = "tie"
+    STANDS_IN = "stands_in"
+    NO_STAND_IN = "no_stand_in"
+    TO_AUTHORITY = "to_authority"
+    TO_OPERATORS = "to_operators"
+
+
+# Names of a step's values, and its sentence with them.
+_SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
+    StepCode.PLACE_ABSENT: ((), "No place is given: only competence for the whole country is looked at."),
+    StepCode.PLACE_UNKNOWN: (
+        ("place",),
+        "The place {place} is not in the table of territories: only competence for the whole country is looked at.",
+    ),
+    StepCode.TOPIC_UNKNOWN: (("topic",), "The topic {topic} is not in the registry."),
+    StepCode.REQUESTED_UNKNOWN: (("authority",), "The addressee asked for, {authority}, is not in the registry."),
+    StepCode.REQUESTED_NOT_IN_FORCE: (
+        ("authority",),
+        "The addressee asked for, {authority}, is not in force on this day and has no successor that is.",
+    ),
+    StepCode.SUCCESSOR_FOLLOWED: (
+        ("authority", "successor"),
+        "The addressee asked for, {authority}, is not in force on this day; its successor is {successor}.",
+    ),
+    StepCode.REQUESTED_COMPETENT: (("authority",), "The addressee asked for, {authority}, is competent."),
+    StepCode.REQUESTED_UNLISTED: (
+        ("authority",),
+        "The registry lists no competences of the addressee asked for, {authority}: the applicant's wish decides.",
+    ),
+    StepCode.REQUESTED_NOT_COMPETENT: (
+        ("authority",),
+        "The addressee asked for, {authority}, is not competent for these topics at this place.",
+    ),
+    StepCode.ACCUSED: (
+        ("authority", "accused"),
+        "The complaint is about {accused}: it must not go to {authority} (article 7).",
+    ),
+    StepCode.NOT_IN_FORCE: (("authority",), "{authority} is not in force on this day."),
+    StepCode.NOT_CONNECTED: (("authority",), "{authority} has no channel on this day."),
+    StepCode.NOT_IN_STAGE: (
+        ("authority", "kind", "channel"),
+        "{authority}: bodies of kind {kind} do not take appeals by {channel} at this stage of the roll-out.",
+    ),
+    StepCode.NONE_FOR_TOPIC: (("topic", "territory"), "Nobody is competent for {topic} from {territory} upward."),
+    StepCode.NONE_OF_KIND: (
+        ("topic", "territory", "kind"),
+        "Nobody who is competent for {topic} at {territory} is of the kind asked for, {kind}.",
+    ),
+    StepCode.CANDIDATES: (
+        ("topic", "territory", "authorities"),
+        "Competent for {topic} at {territory}: {authorities}.",
+    ),
+    StepCode.KIND_NAMED: (("authority", "kind"), "{authority} is named for appeals of kind {kind} in particular."),
+    StepCode.SUPERIOR_OF_ALL: (("authority",), "{authority} is superior to the others."),
+    StepCode.TIE: (("authorities",), "Several are equally competent: {authorities}."),
+    StepCode.STANDS_IN: (("authority", "for"), "{authority} stands in as superior of {for}."),
+    StepCode.NO_STAND_IN: (("authority",), "No superior of {authority} can stand in."),
+    StepCode.TO_AUTHORITY: (("authority", "channels"), "It goes to {authority} by {channels}."),
+    StepCode.TO_OPERATORS: (("reason",), "It goes to the operators' queue: {reason}."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was found on the way to a decision. The sentence is made when it is read, not when it is found."""
+
+    code: StepCode
+    values: tuple[str, ...] = ()
+
+    @property
+    def data(self) -> dict[str, str]:
+        """The values by name."""
+        return dict(zip(_SENTENCES[self.code][0], self.values, strict=True))
+
+    @property
+    def text(self) -> str:
+        """A sentence for a person."""
+        return _SENTENCES[self.code][1].format_map(self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Where an appeal goes. ``authority`` None: the operators' queue, and ``reason`` says why.
+
+    ``channel_ids``: the authority's channels that are valid on the day, in the registry's order; never empty if there
+    is an authority. ``reason``: a ``Reason``, or who decided instead of the router.
+    """
+
+    authority: str | None
+    channel_ids: tuple[str, ...]
+    reason: str
+    steps: tuple[Step, ...]
+    registry_version: str
