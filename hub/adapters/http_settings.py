@@ -1,0 +1,164 @@
+"""What the settings of every channel over HTTP share: closed, units in names, values checked early."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from hub.adapters.addresses import IPNetwork, parse_url
+from hub.adapters.http import HttpPolicy
+from hub.adapters.secrets import SecretFile, SecretRef, secret_path
+from hub.errors import ConfigurationError
+from hub.schemas.base import Code, Frozen
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+AsTuple = BeforeValidator(_tuple)
+"""Marks a tuple that YAML brings as a list: strict models would refuse it."""
+
+
+def _network(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        raise PydanticCustomError("network", "must be a network as 10.1.0.0/16 or fd00::/8") from None
+    if network.prefixlen == 0:
+        raise PydanticCustomError("network_all", "must not be the whole internet")
+    return str(network)
+
+
+def _file(value: object) -> object:
+    if isinstance(value, str) and (not value.startswith("/") or "\x00" in value):
+        raise PydanticCustomError("path_absolute", "must be an absolute path")
+    return value
+
+
+def url_rule(fill: Callable[[str], str] = str) -> BeforeValidator:
+    """A validator for URLs; ``fill`` puts sample values into a template first. Refusals do not repeat the URL."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                parse_url(fill(value))
+            except ConfigurationError as error:
+                raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+        return value
+
+    return BeforeValidator(check)
+
+
+Url: TypeAlias = Annotated[str, url_rule()]
+Network: TypeAlias = Annotated[str, BeforeValidator(_network)]
+FilePath: TypeAlias = Annotated[str, BeforeValidator(_file)]
+
+
+class ClientCertificate(Frozen):
+    """Certificate and key that we show (mTLS); PEM files closed to other users, the key without a password."""
+
+    cert: SecretFile
+    key: SecretFile
+
+
+class NoAuth(Frozen):
+    """Nobody is asked who calls."""
+
+    type: Literal["none"] = "none"
+
+
+class BearerAuth(Frozen):
+    """``Authorization: Bearer <token>`` (RFC 6750)."""
+
+    type: Literal["bearer"]
+    token: SecretRef
+
+
+class BasicAuth(Frozen):
+    """``Authorization: Basic …`` (RFC 7617), UTF-8. ``user`` is no secret."""
+
+    type: Literal["basic"]
+    user: Annotated[str, Code(r"[^:\x00-\x1f\x7f]{1,200}")]
+    password: SecretRef
+
+
+class ApiKeyAuth(Frozen):
+    """A key in a header of the authority's choice."""
+
+    type: Literal["api_key"]
+    header: Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")] = "X-Api-Key"
+    key: SecretRef
+
+
+class HmacAuth(Frozen):
+    """Signature after the Standard Webhooks specification: HMAC-SHA256 over ``id.timestamp.body``.
+
+    The secret is ``whsec_`` and Base64 of 24 to 64 bytes, or any other text, whose UTF-8 bytes are the key.
+    """
+
+    type: Literal["hmac"]
+    secret: SecretRef
+
+
+class MtlsAuth(Frozen):
+    """The client certificate says who we are; ``client_cert`` must be given."""
+
+    type: Literal["mtls"]
+
+
+Auth: TypeAlias = Annotated[
+    NoAuth | BearerAuth | BasicAuth | ApiKeyAuth | HmacAuth | MtlsAuth, Field(discriminator="type")
+]
+
+
+class HttpSettings(Frozen):
+    """How a channel may be called.
+
+    ``allow_http``: URLs without TLS. ``allow_private``: networks of private addresses that may be connected to.
+    ``ports``: empty = any. ``ca_file``: trust exactly these certificates. ``max_response_kb``: KiB, decompressed.
+    """
+
+    auth: Auth = NoAuth()
+    allow_http: bool = False
+    allow_private: Annotated[tuple[Network, ...], AsTuple, Field(max_length=20)] = ()
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], AsTuple, Field(max_length=20)] = ()
+    ca_file: FilePath | None = None
+    crl_file: FilePath | None = None
+    client_cert: ClientCertificate | None = None
+    max_response_kb: int = Field(default=256, ge=1, le=16_384)
+
+    def bare_policy(self) -> HttpPolicy:
+        """The policy without certificates: enough to check URLs; touches no file."""
+        networks: list[IPNetwork] = [ipaddress.ip_network(text) for text in self.allow_private]
+        return HttpPolicy(
+            allow_http=self.allow_http,
+            allow_private=tuple(networks),
+            ports=self.ports,
+            ca_file=Path(self.ca_file) if self.ca_file else None,
+            crl_file=Path(self.crl_file) if self.crl_file else None,
+            max_response_bytes=self.max_response_kb * 1024,
+        )
+
+    def policy(self) -> HttpPolicy:
+        """The policy for calls. ``ConfigurationError`` if the client certificate's files are missing or open."""
+        bare = self.bare_policy()
+        if self.client_cert is None:
+            return bare
+        return HttpPolicy(
+            allow_http=bare.allow_http,
+            allow_private=bare.allow_private,
+            ports=bare.ports,
+            ca_file=bare.ca_file,
+            crl_file=bare.crl_file,
+            cert_file=secret_path(self.client_cert.cert),
+            key_file=secret_path(self.client_cert.key),
+            max_response_bytes=bare.max_response_bytes,
+        )

@@ -1,0 +1,231 @@
+"""Sockets on a leash: a total deadline, a byte limit, and the mark "a byte may have gone out", for every operation.
+
+A socket's timeout is no deadline: one byte per half second renews it for ever. Here each operation on the socket gets
+the time that remains of the whole call (connect, handshake, send, headers, body). CPython counts the timeout of
+``sendall``, of the TLS handshake and of each TLS read as a total, so no watchdog thread is needed: whichever operation
+is running when the deadline comes is the one that ends.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from hub.adapters.addresses import IPAddress, IPNetwork, Target, permitted
+from hub.errors import PermanentFailure, TemporaryFailure
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""From name and port to addresses as text. Raises ``OSError``."""
+
+_MAX_LOOKUPS = threading.BoundedSemaphore(64)
+"""A look-up that hangs cannot be stopped, only left behind: this bounds how many may hang at once."""
+
+
+class TooMuchError(OSError):
+    """The other side sent more bytes than the call may read."""
+
+
+class Leash:
+    """What one call may take: until when, and how many bytes in. Renewed for each call over the same connection."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._budget = 0
+        self.sent = False
+
+    def start(self, deadline_secs: float, budget: int) -> None:
+        """Begin a call. ``budget``: bytes that may be read before ``allow`` gives more."""
+        self._until = time.monotonic() + deadline_secs
+        self._budget = budget
+        self.sent = False
+
+    def allow(self, budget: int) -> None:
+        """Set how many further bytes may be read."""
+        self._budget = budget
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self._until
+
+    def remaining(self) -> float:
+        """Seconds left, always more than 0. ``TimeoutError`` if there are none."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call's deadline has passed")
+        return left
+
+    def took(self, count: int) -> None:
+        """Bytes have come in."""
+        self._budget -= count
+        if self._budget < 0:
+            raise TooMuchError("the answer is longer than it may be")
+
+
+class _OnLeash:
+    """Mixed into both kinds of sockets; ``leash`` is set before the first operation that may send."""
+
+    leash: Leash
+
+    def recv_into(self, *args: Any) -> int:
+        self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
+        count: int = super().recv_into(*args)  # type: ignore[misc]
+        self.leash.took(count)
+        return count
+
+    def sendall(self, *args: Any) -> None:
+        self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
+        self.leash.sent = True
+        super().sendall(*args)  # type: ignore[misc]
+
+    def send(self, *args: Any) -> int:
+        self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
+        self.leash.sent = True
+        count: int = super().send(*args)  # type: ignore[misc]
+        return count
+
+
+class _PlainSocket(_OnLeash, socket.socket):
+    pass
+
+
+class _TlsSocket(_OnLeash, ssl.SSLSocket):
+    pass
+
+
+def leashed(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Make a TLS context produce sockets that obey a leash."""
+    context.sslsocket_class = _TlsSocket
+    return context
+
+
+def system_resolver(host: str, port: int) -> Sequence[str]:
+    """Addresses of a name from the system's resolver, in its order."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _look_up(resolver: Resolver, host: str, port: int, leash: Leash) -> Sequence[str]:
+    """Resolve in a thread of its own: getaddrinfo(3) knows no deadline."""
+    if not _MAX_LOOKUPS.acquire(blocking=False):
+        raise TemporaryFailure("Too many name look-ups hang.", code="http.dns")
+    answers: queue.SimpleQueue[Sequence[str] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put(resolver(host, port))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+        finally:
+            _MAX_LOOKUPS.release()
+
+    threading.Thread(target=work, name="name-look-up", daemon=True).start()
+    try:
+        answer = answers.get(timeout=leash.remaining())
+    except (queue.Empty, TimeoutError):
+        raise TemporaryFailure("The name could not be resolved in time.", code="http.dns") from None
+    if isinstance(answer, OSError | UnicodeError) or not answer:
+        raise TemporaryFailure("The name could not be resolved.", code="http.dns")
+    return answer
+
+
+class Guide:
+    """Opens connections for one call's target: resolve once, check every address, connect to exactly those."""
+
+    def __init__(self, *, leash: Leash, allow_private: Sequence[IPNetwork], resolver: Resolver) -> None:
+        self.leash = leash
+        self._allow_private = allow_private
+        self._resolver = resolver
+
+    def addresses(self, target: Target) -> Sequence[IPAddress]:
+        """All addresses of a target. ``PermanentFailure`` (``http.address_refused``) if one of them is not allowed."""
+        found = (
+            [target.address]
+            if target.address is not None
+            else [ipaddress.ip_address(text) for text in _look_up(self._resolver, target.host, target.port, self.leash)]
+        )
+        if not all(permitted(address, self._allow_private) for address in found):
+            raise PermanentFailure(
+                "The host has an address that is not public, and the channel does not name its network.",
+                code="http.address_refused",
+                action="Name the network in the channel's allow_private, or mend the URL or the name's DNS entry.",
+            )
+        return found
+
+    def connect(self, target: Target) -> socket.socket:
+        """A connected socket on the leash. ``TemporaryFailure``: nothing went out."""
+        reason: OSError | None = None
+        found = self.addresses(target)
+        for tried, address in enumerate(found):
+            family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+            sock = _PlainSocket(family, socket.SOCK_STREAM)
+            try:
+                sock.leash = self.leash
+                # A fair share for each address, so that one that swallows packets leaves time for the next.
+                sock.settimeout(self.leash.remaining() / (len(found) - tried))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.connect((str(address), target.port))
+                sock.settimeout(self.leash.remaining())
+            except OSError as error:
+                sock.close()
+                reason = error
+            else:
+                return sock
+        late = isinstance(reason, TimeoutError)
+        raise TemporaryFailure(
+            "The connection could not be made in time." if late else f"No connection: {type(reason).__name__}.",
+            code="http.connect_timeout" if late else "http.connect",
+        ) from reason
+
+
+class PlainConnection(HTTPConnection):
+    """A connection to a checked address over TCP."""
+
+    def __init__(self, *args: Any, guide: Guide, target: Target, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._guide = guide
+        self._target = target
+
+    def _new_conn(self) -> socket.socket:
+        return self._guide.connect(self._target)
+
+
+class TlsConnection(HTTPSConnection):
+    """A connection to a checked address over TLS; the certificate is checked against the URL's host."""
+
+    def __init__(self, *args: Any, guide: Guide, target: Target, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._guide = guide
+        self._target = target
+
+    def _new_conn(self) -> socket.socket:
+        return self._guide.connect(self._target)
+
+    def connect(self) -> None:
+        """TCP and handshake. ``TemporaryFailure``: nothing went out but the handshake."""
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError as error:
+            raise TemporaryFailure(
+                f"The server's certificate does not hold: {error.verify_message}.",
+                code="tls.certificate",
+                action="Mend the certificate on their side, or the channel's ca_file and URL on ours.",
+            ) from None
+        except ssl.SSLError as error:
+            raise TemporaryFailure(f"No TLS connection: {error.reason}.", code="tls.handshake") from None
+        except OSError as error:
+            late = isinstance(error, TimeoutError)
+            raise TemporaryFailure(
+                "The TLS handshake did not end in time." if late else "The TLS handshake broke off.",
+                code="tls.timeout" if late else "tls.handshake",
+            ) from None
+        if isinstance(self.sock, _TlsSocket):
+            self.sock.leash = self._guide.leash

@@ -1,0 +1,59 @@
+"""What every dialect of ``rest`` offers: pure functions bound to one channel's checked settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hub.adapters.http import Answer
+from hub.adapters.http_settings import HttpSettings
+from hub.ports import Outcome, Parcel, Prepared, Rendering
+from hub.schemas.delivery import Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A call to make. ``streams``: the prepared files follow the body as multipart/form-data."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    streams: bool = False
+
+
+class Dialect(Protocol):
+    """One way of speaking over HTTP, bound to a channel's settings. Nothing here does input or output."""
+
+    @property
+    def http(self) -> HttpSettings:
+        """How the channel may be called."""
+        ...
+
+    def rendering(self) -> Rendering:
+        """The form in which it wants the envelope."""
+        ...
+
+    def polls(self) -> bool:
+        """Whether ``status_request`` is to be called."""
+        ...
+
+    def prepare(self, parcel: Parcel) -> Prepared:
+        """The exact bytes; ``UnsupportedFeature`` for what cannot be expressed."""
+        ...
+
+    def request(self, prepared: Prepared) -> Request:
+        """How the bytes go out."""
+        ...
+
+    def judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+        """What an answer to ``request`` means."""
+        ...
+
+    def status_request(self, delivery: Delivery) -> Request:
+        """How to ask what became of a delivery. ``PermanentFailure`` if it cannot be asked."""
+        ...
+
+    def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
+        """What an answer to ``status_request`` means."""
+        ...

@@ -1,0 +1,266 @@
+"""Dialect ``envelope``: the hub's own sealed envelope over plain HTTP (docs/adapters/rest.md).
+
+One POST per message. Success is a receipt or an acknowledgement that names our message, never the status code alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.adapters.http import Answer, check_url, retry_after
+from hub.adapters.http_settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
+from hub.adapters.rest.dialect import Request
+from hub.adapters.rest.statements import (
+    Acknowledgement,
+    Claimed,
+    Problem,
+    claimed,
+    excerpt,
+    from_list,
+    read,
+    read_problem,
+)
+from hub.delivery.sealed import CONTENT_TYPES, media_type
+from hub.errors import ConfigurationError, InvalidInput, PermanentFailure, UnsupportedFeature
+from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
+from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.terms import RefusalGround
+
+ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
+_NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
+"""Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
+_NOTHING_YET = frozenset({202, 204, 404})
+_MAX_DETAIL = 2_000
+_SAMPLE = str(uuid.UUID(int=0))
+
+
+def _sample(template: str) -> str:
+    return template.replace("{message_id}", _SAMPLE).replace("{external_id}", "x")
+
+
+StatusUrl = Annotated[str, url_rule(_sample)]
+
+
+class EnvelopeSettings(HttpSettings):
+    """Settings of a ``rest`` channel with dialect ``envelope``.
+
+    ``url``: target of the POST. ``attachments``: ``link`` = manifest only, the authority fetches the files from the
+    hub; ``multipart`` = the files go along; ``refuse`` = a message with files is an operator's matter. ``receipt``: in
+    the ``response``, by ``callback``, or asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a
+    receipt or acknowledgement may come. ``duplicate_statuses``: what they answer if they have the message already.
+    """
+
+    dialect: Literal["envelope"] = "envelope"
+    url: Url
+    format: Literal["json", "jws", "xml"] = "json"
+    attachments: Literal["link", "multipart", "refuse"] = "link"
+    receipt: Literal["response", "callback", "poll"] = "callback"
+    status_url: StatusUrl | None = None
+    accept_statuses: Annotated[
+        tuple[Annotated[int, Field(ge=200, le=299)], ...], AsTuple, Field(min_length=1, max_length=10)
+    ] = (200, 201, 202)
+    duplicate_statuses: Annotated[tuple[Annotated[int, Field(ge=400, le=499)], ...], AsTuple, Field(max_length=10)] = (
+        409,
+    )
+
+    @model_validator(mode="after")
+    def _together(self) -> EnvelopeSettings:
+        for url in (self.url, self.status_url):
+            try:
+                if url is not None:
+                    check_url(_sample(url), self.bare_policy())
+            except ConfigurationError as error:
+                raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+        if (self.receipt == "poll") != (self.status_url is not None):
+            raise PydanticCustomError("status_url", "receipt: poll and status_url belong together")
+        if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
+            raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
+        return self
+
+
+class EnvelopeDialect:
+    """The dialect, bound to one channel's settings."""
+
+    def __init__(self, settings: EnvelopeSettings) -> None:
+        self._s = settings
+
+    @property
+    def http(self) -> EnvelopeSettings:
+        """How the channel may be called."""
+        return self._s
+
+    def rendering(self) -> Rendering:
+        """As the setting ``format`` says."""
+        return Rendering(self._s.format)
+
+    def polls(self) -> bool:
+        """Whether the channel is asked for receipts."""
+        return self._s.receipt == "poll"
+
+    def prepare(self, parcel: Parcel) -> Prepared:
+        """The sealed envelope; its files only if they travel along."""
+        files = parcel.envelope.attachments
+        if files and self._s.attachments == "refuse":
+            raise UnsupportedFeature(
+                "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
+            )
+        return Prepared(
+            message_id=parcel.message_id,
+            content_type=CONTENT_TYPES[self.rendering()],
+            body=parcel.sealed,
+            files=files if self._s.attachments == "multipart" else (),
+        )
+
+    def request(self, prepared: Prepared) -> Request:
+        """A POST that names the message in its headers: whoever honours them takes it once."""
+        name = str(prepared.message_id)
+        return Request(
+            method="POST",
+            url=self._s.url,
+            headers={"Accept": ACCEPT, "Idempotency-Key": name, "Hub-Message-Id": name},
+            streams=self._s.attachments == "multipart" and bool(prepared.files),
+        )
+
+    def judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+        """What the answer means; the table stands in docs/adapters/rest.md."""
+        status = answer.status
+        if status in _NOT_TAKEN_IN:
+            return _outcome(OutcomeKind.TEMPORARY, "answer.try_later", answer)
+        if not (200 <= status < 300 or 400 <= status < 500):
+            code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
+            return _outcome(OutcomeKind.UNKNOWN, code, answer)
+        try:
+            statement = read(answer)
+        except InvalidInput:
+            return self._without_statement(answer, prepared)
+        if _about(statement) != str(prepared.message_id):
+            return _outcome(OutcomeKind.UNKNOWN, "answer.foreign", answer)
+        if isinstance(statement, Claimed):
+            return self._envelope(answer, statement)
+        return self._acknowledgement(answer, statement)
+
+    def _envelope(self, answer: Answer, statement: Claimed) -> Outcome:
+        if statement.refuses:
+            return _outcome(
+                OutcomeKind.REFUSED, "answer.refused", answer, ground=statement.ground, receipts=(statement.raw,)
+            )
+        kind = self._success(answer.status)
+        if kind is None:
+            return _outcome(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
+        return Outcome(kind=kind, http_status=answer.status, receipts=(statement.raw,))
+
+    def _acknowledgement(self, answer: Answer, statement: Acknowledgement) -> Outcome:
+        if statement.status == "refused":
+            return _outcome(
+                OutcomeKind.REFUSED, "answer.refused", answer, ground=statement.ground, external_id=statement.id
+            )
+        kind = OutcomeKind.DUPLICATE if statement.status == "duplicate" else self._success(answer.status)
+        if kind is None:
+            return _outcome(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
+        if kind is OutcomeKind.DELIVERED and self._s.receipt == "response":
+            return _outcome(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+        return Outcome(kind=kind, http_status=answer.status, external_id=statement.id)
+
+    def _success(self, status: int) -> OutcomeKind | None:
+        """What a statement in our favour is worth with this status; None: the two contradict each other."""
+        if status in self._s.accept_statuses:
+            return OutcomeKind.DELIVERED
+        return OutcomeKind.DUPLICATE if status in self._s.duplicate_statuses else None
+
+    def _without_statement(self, answer: Answer, prepared: Prepared) -> Outcome:
+        """A status without a word that could be read."""
+        if 200 <= answer.status < 300:
+            return _outcome(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+        problem = read_problem(answer)
+        if problem.message_id is not None and problem.message_id != prepared.message_id:
+            return _outcome(OutcomeKind.UNKNOWN, "answer.foreign", answer)
+        if problem.ground is not None:
+            return _outcome(OutcomeKind.REFUSED, "answer.refused", answer, problem, ground=problem.ground)
+        if answer.status in self._s.duplicate_statuses:
+            return self._duplicate(answer)
+        return _outcome(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer, problem)
+
+    @staticmethod
+    def _duplicate(answer: Answer) -> Outcome:
+        """The channel's settings say what this status means; a page for people was not written by that system."""
+        if media_type(answer.content_type) in ("text/html", "application/xhtml+xml"):
+            return _outcome(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+        return Outcome(kind=OutcomeKind.DUPLICATE, http_status=answer.status)
+
+    def status_request(self, delivery: Delivery) -> Request:
+        """A GET of ``status_url`` with the ids filled in."""
+        template = self._s.status_url or ""
+        if "{external_id}" in template and not _usable(delivery.external_id):
+            raise PermanentFailure("They gave no id that could be asked for.", code="poll.no_external_id")
+        url = template.replace("{message_id}", str(delivery.message_id))
+        url = url.replace("{external_id}", quote(delivery.external_id or "", safe=""))
+        return Request(method="GET", url=url, headers={"Accept": ACCEPT})
+
+    def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
+        """Envelopes about our message, or nothing yet; anything else is asked again later."""
+        if answer.status in _NOTHING_YET:
+            return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
+        if answer.status != 200:
+            return _outcome(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
+        try:
+            found = self._found(answer, delivery)
+        except InvalidInput:
+            return _outcome(OutcomeKind.TEMPORARY, "poll.unreadable", answer)
+        if not all(_concerns(item, delivery) for item in found):
+            return _outcome(OutcomeKind.TEMPORARY, "poll.foreign", answer)
+        return Outcome(kind=OutcomeKind.DELIVERED, http_status=200, receipts=tuple(item.raw for item in found))
+
+    @staticmethod
+    def _found(answer: Answer, delivery: Delivery) -> tuple[Claimed, ...]:
+        kind = media_type(answer.content_type)
+        if kind == "application/json" and b'"envelopes"' in answer.body:
+            return from_list(answer, delivery.message_id)
+        return (claimed(RawInbound(content_type=kind, body=answer.body)),)
+
+
+def _about(statement: Acknowledgement | Claimed) -> str | None:
+    return statement.in_reply_to if isinstance(statement, Claimed) else str(statement.message_id)
+
+
+def _usable(external_id: str | None) -> bool:
+    """Whether an id of theirs can stand in a path: percent-encoding does not disarm ``.`` and ``..``."""
+    return external_id is not None and external_id not in (".", "..")
+
+
+def _concerns(item: Claimed, delivery: Delivery) -> bool:
+    if item.in_reply_to is not None:
+        return item.in_reply_to == str(delivery.message_id)
+    return item.case_id == str(delivery.case_id)
+
+
+def _ground(value: str | None) -> str | None:
+    return value if value in frozenset(RefusalGround) else None
+
+
+def _outcome(
+    kind: OutcomeKind,
+    code: str,
+    answer: Answer,
+    problem: Problem | None = None,
+    *,
+    ground: str | None = None,
+    external_id: str | None = None,
+    receipts: tuple[RawInbound, ...] = (),
+) -> Outcome:
+    title = f"{problem.title} — " if problem and problem.title else ""
+    return Outcome(
+        kind=kind,
+        code=code,
+        http_status=answer.status,
+        detail=f"{title}{excerpt(answer)}"[:_MAX_DETAIL],
+        retry_after=retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+        ground=_ground(ground),
+        external_id=external_id,
+        receipts=receipts,
+    )

@@ -1,0 +1,190 @@
+"""What an answer claims, read without believing it: an acknowledgement, a problem document, or a (sealed) envelope.
+
+Only enough is read to see whether the answer is about our message. Seals are verified, and facts made, where all
+inbound messages are taken in; nothing else of an envelope is looked at here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from hub.adapters.http import Answer
+from hub.delivery.sealed import media_type
+from hub.errors import InvalidInput
+from hub.ports import RawInbound
+from hub.schemas import jcs, strict_json, strict_xml
+from hub.schemas.base import Frozen, Line
+from hub.schemas.ids import Uuid7
+from hub.schemas.jcs import JsonValue
+from hub.schemas.terms import Kind, ReceiptStatus, RefusalGround
+
+EXCERPT_BYTES = 300
+_XML_TYPES = frozenset({"application/xml", "text/xml"})
+_UNREADABLE = "the answer is no acknowledgement and no envelope"
+
+
+class Acknowledgement(Frozen):
+    """A small JSON document: the other side has our message, had it before, or refuses it (docs/adapters/rest.md).
+
+    Further members are allowed and ignored: the other system was not written for us.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    message_id: Uuid7
+    status: Literal["accepted", "duplicate", "refused"]
+    id: Annotated[str, Line(200)] | None = None
+    ground: Annotated[RefusalGround, Field(strict=False)] | None = None
+
+
+class Problem(Frozen):
+    """A problem document (RFC 9457), with our two extension members if the authority refuses the message itself."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    title: Annotated[str, Line(300)] | None = None
+    message_id: Uuid7 | None = None
+    ground: Annotated[RefusalGround, Field(strict=False)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What an envelope claims about itself; not verified."""
+
+    raw: RawInbound
+    kind: str
+    in_reply_to: str | None
+    case_id: str | None
+    status: str | None
+    ground: str | None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it says that registration is refused."""
+        return self.kind == Kind.RECEIPT and self.status == ReceiptStatus.REFUSED
+
+
+def read(answer: Answer) -> Acknowledgement | Claimed:
+    """What the answer is. ``InvalidInput`` if it is neither."""
+    kind = media_type(answer.content_type)
+    if kind == "application/json":
+        document = strict_json.parse(answer.body, max_bytes=len(answer.body))
+        if isinstance(document, dict) and "message_id" in document:
+            return _acknowledgement(document)
+    return claimed(RawInbound(content_type=kind, body=answer.body))
+
+
+def _acknowledgement(document: object) -> Acknowledgement:
+    try:
+        return Acknowledgement.model_validate(document)
+    except ValidationError:
+        raise InvalidInput(_UNREADABLE) from None
+
+
+def read_problem(answer: Answer) -> Problem:
+    """The problem document of a failure; an empty one if there is none that can be read."""
+    if media_type(answer.content_type) != "application/problem+json":
+        return Problem()
+    try:
+        return Problem.model_validate(strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True))
+    except (InvalidInput, ValidationError):
+        return Problem()
+
+
+def claimed(raw: RawInbound) -> Claimed:
+    """What an envelope claims, sealed or not, in any of the three forms. ``InvalidInput`` if it is no envelope."""
+    if raw.content_type in _XML_TYPES:
+        return _from_xml(raw)
+    if raw.content_type == "application/jose":
+        document = strict_json.parse(_jws_payload(raw.body))
+    elif raw.content_type == "application/json":
+        document = strict_json.parse(raw.body)
+        if isinstance(document, dict) and "envelope" in document:
+            document = document["envelope"]
+    else:
+        raise InvalidInput(_UNREADABLE)
+    if not isinstance(document, dict) or not isinstance(document.get("header"), dict):
+        raise InvalidInput(_UNREADABLE)
+    header = document["header"]
+    body = document.get("body")
+    about = body if isinstance(body, dict) else {}
+    assert isinstance(header, dict)
+    return Claimed(
+        raw=raw,
+        kind=str(document.get("kind")),
+        in_reply_to=_text(header.get("in_reply_to")),
+        case_id=_text(header.get("case_id")),
+        status=_text(about.get("status")),
+        ground=_text(about.get("ground")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _jws_payload(token: bytes) -> bytes:
+    parts = token.strip().split(b".")
+    if len(parts) != 3:
+        raise InvalidInput(_UNREADABLE)
+    try:
+        return base64.b64decode(parts[1] + b"=" * (-len(parts[1]) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        raise InvalidInput(_UNREADABLE) from None
+
+
+def _from_xml(raw: RawInbound) -> Claimed:
+    root = strict_xml.parse(raw.body)
+
+    def text(*path: str) -> str | None:
+        # The envelope's namespace is checked where it is believed; here the names are enough.
+        found = root.findtext("/".join(f"{{*}}{name}" for name in path))
+        return found.strip() if found else None
+
+    if root.find("{*}header") is None:
+        raise InvalidInput(_UNREADABLE)
+    kind = root.get("kind") or text("kind") or str(root.tag).rpartition("}")[2]
+    return Claimed(
+        raw=raw,
+        kind=kind,
+        in_reply_to=text("header", "in_reply_to"),
+        case_id=text("header", "case_id"),
+        status=text("body", "status"),
+        ground=text("body", "ground"),
+    )
+
+
+def from_list(answer: Answer, message_id: uuid.UUID) -> tuple[Claimed, ...]:
+    """Envelopes of a status document ``{"message_id":…,"envelopes":[…]}``. ``InvalidInput`` if it is about another."""
+    document = strict_json.parse(answer.body, max_bytes=len(answer.body))
+    if not isinstance(document, dict) or document.get("message_id") != str(message_id):
+        raise InvalidInput("the status document is about another message, or about none")
+    entries = document.get("envelopes", [])
+    if not isinstance(entries, list):
+        raise InvalidInput(_UNREADABLE)
+    return tuple(claimed(_entry(entry)) for entry in entries)
+
+
+def _entry(entry: JsonValue) -> RawInbound:
+    if isinstance(entry, str) and entry.isascii():
+        return RawInbound(content_type="application/jose", body=entry.encode())
+    # The seal is over RFC 8785 bytes, so writing the object anew cannot break it.
+    return RawInbound(content_type="application/json", body=jcs.canonical_bytes(entry))
+
+
+def excerpt(answer: Answer) -> str:
+    """The beginning of an answer for an operator: bounded, controls and bidi marks escaped (attack A20)."""
+    text = answer.body[:EXCERPT_BYTES].decode("utf-8", "backslashreplace")
+    kind = answer.content_type[:100]
+    more = "…" if len(answer.body) > EXCERPT_BYTES else ""
+    return f"HTTP {answer.status}, {_shown(kind) or 'no content type'}, {len(answer.body)} bytes: {_shown(text)}{more}"
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,0 +1,1 @@
+"""Tests of the room ``hub.adapters``: the guarded client, and the contract suite that every adapter must pass."""
