@@ -120,7 +120,9 @@ def _body(data: bytes) -> bytes:
 
 def _scan(data: bytes, max_depth: int, max_text_bytes: int, foreign: bool) -> None:
     """First gate: refuse by bytes alone. Stops at what it cannot read, so libxml2 never meets anything unseen."""
-    position = depth = run = tags = attributes = 0
+    if b"<![CDATA[" not in data:  # a flood is counted, not walked through
+        _check_size(0, data.count(b"<") - data.count(b"</"), 0)
+    position = depth = run = elements = attributes = 0
     while (start := data.find(b"<", position)) >= 0:
         run += start - position
         tag = _TAG.match(data, start)
@@ -131,10 +133,10 @@ def _scan(data: bytes, max_depth: int, max_text_bytes: int, foreign: bool) -> No
             continue
         _check_text(run, max_text_bytes)
         position, run = tag.end(), 0
-        tags += 1
+        elements += tag["close"] is None
         attributes += data.count(b"=", start, position)
         depth += _step(data, tag)
-        _check_size(position - start, tags, attributes)
+        _check_size(position - start, elements, attributes)
         if not 0 <= depth <= max_depth:
             _refuse_nesting(depth, max_depth, data, start)
     _check_text(run + len(data) - position, max_text_bytes)
@@ -147,10 +149,10 @@ def _check_text(length: int, limit: int) -> None:
         _refuse_size("text", f"a text is longer than {limit} bytes")
 
 
-def _check_size(tag_length: int, tags: int, attributes: int) -> None:
+def _check_size(tag_length: int, elements: int, attributes: int) -> None:
     if tag_length > MAX_TAG_BYTES:
         _refuse_size("tag", f"a tag is longer than {MAX_TAG_BYTES} bytes")
-    if tags > 2 * MAX_ELEMENTS:  # opening and closing
+    if elements > MAX_ELEMENTS:
         _refuse_size("elements", f"more than {MAX_ELEMENTS} elements")
     if attributes > MAX_ATTRIBUTES:
         _refuse_size("attributes", f"more than {MAX_ATTRIBUTES} attributes")

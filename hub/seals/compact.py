@@ -29,8 +29,6 @@ FORBIDDEN: Final = {
     "x5u": "keys come from the registry, never from an address",
     "jwk": "keys come from the registry, never from the message",
     "x5c": "keys come from the registry, never from the message",
-    "x5t": "keys are named by kid",
-    "x5t#S256": "keys are named by kid",
     "crit": "no extension is understood here, so none can be critical (RFC 7515 section 4.1.11)",
     "b64": "the payload is always base64url (RFC 7797 is not offered)",
     "zip": "the payload is never compressed",

@@ -1,0 +1,1 @@
+"""What strict parsing and canonical bytes take, refuse, and cost."""
