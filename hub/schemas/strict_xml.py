@@ -49,8 +49,9 @@ _DECLARATION: Final = re.compile(
 # In well-formed XML a "<" outside CDATA always begins markup (it may not stand in attribute values), so a scan from
 # "<" to "<" sees everything libxml2 could take for a DOCTYPE. Possessive: no backtracking.
 _TAG: Final = re.compile(
-    rb"""<(?P<close>/)?[^\s<>/!?"'][^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+>""",
+    rb"""</?[^\s<>/!?"'][^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+>""",
 )
+_SLASH: Final = ord("/")
 _CDATA: Final = re.compile(rb"<!\[CDATA\[.*?\]\]>", re.DOTALL)
 _BAD_REFERENCE: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _NOT_UTF8: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00", b"\x4c\x6f\xa7\x94")
@@ -131,12 +132,17 @@ def _scan(data: bytes, max_depth: int, max_text_bytes: int, foreign: bool) -> No
             run += position - start
             _check_text(run, max_text_bytes)
             continue
-        _check_text(run, max_text_bytes)
+        if run > max_text_bytes:
+            break  # refused below
         position, run = tag.end(), 0
-        elements += tag["close"] is None
-        attributes += data.count(b"=", start, position)
-        depth += _step(data, tag)
-        _check_size(position - start, elements, attributes)
+        if data[start + 1] == _SLASH:
+            depth -= 1
+        else:
+            elements += 1
+            attributes += data.count(b"=", start, position)
+            depth += data[position - 2] != _SLASH
+            if position - start > MAX_TAG_BYTES or elements > MAX_ELEMENTS or attributes > MAX_ATTRIBUTES:
+                _check_size(position - start, elements, attributes)
         if not 0 <= depth <= max_depth:
             _refuse_nesting(depth, max_depth, data, start)
     _check_text(run + len(data) - position, max_text_bytes)
@@ -162,13 +168,6 @@ def _refuse_nesting(depth: int, max_depth: int, data: bytes, position: int) -> N
     if depth < 0:
         _refuse("syntax", "an element is closed that was never opened", data, position)
     _refuse("depth", f"nested more than {max_depth} levels deep", data, position)
-
-
-def _step(data: bytes, tag: re.Match[bytes]) -> int:
-    """What a tag does to the depth: down, up, or nothing."""
-    if tag["close"]:
-        return -1
-    return 0 if data[tag.end() - 2] == ord("/") else 1
 
 
 def _end_of_no_tag(data: bytes, start: int, foreign: bool) -> int:

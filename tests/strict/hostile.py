@@ -45,7 +45,7 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     ),
     "quadratic": lambda: b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 100_000 + b'">]><a>' + b"&a;" * 100_000 + b"</a>",
     "relative namespaces": lambda: (
-        b'<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance">' + b'<r xmlns="x"/>' + b"<b/>" * 49_000
+        b'<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance">' + b'<r xmlns="x"/>' + b"<b/>" * 49_000 + b"</a>"
     ),
 }
 
