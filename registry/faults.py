@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
-from hub.errors import Fault
 from registry.yamlfile import Path
 
 _RENAMED = {"missing": "missing", "extra_forbidden": "unknown_key", "string_pattern_mismatch": "form"}
@@ -19,25 +18,23 @@ _SENTENCES = {
     "dict_type": "must be a mapping",
 }
 
-Where = Callable[[Path], int]
-"""Line of a path in one file."""
 
-
-def pointer(file: str, path: Path, where: Where) -> str:
+def pointer(file: str, line: int, path: Path) -> str:
     """``authorities/a.yaml:12#/authorities/3/code`` (the part after # is a JSON pointer, RFC 6901)."""
     inside = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-    return f"{file}:{where(path)}#{inside}" if inside else f"{file}:{where(path)}"
+    return f"{file}:{line}#{inside}" if inside else f"{file}:{line}"
 
 
 def found(error: ValidationError, base: Path, value: Any) -> Iterable[tuple[Path, str, str]]:
     """Path, code and sentence of each thing that is wrong in ``value``, which stands at ``base``; one per path."""
-    told: set[Path] = set()
+    told: dict[Path, tuple[str, str]] = {}
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         path, at = _walk(item["loc"], value, keep_last=item["type"] == "missing")
-        if path in told:  # the branches of a union each complain of the same value
-            continue
-        told.add(path)
-        yield (*base, *path), *_say(item["type"], item["msg"], at)
+        told.setdefault(path, _say(item["type"], item["msg"], at))  # the branches of a union complain of the same value
+    for path, (code, sentence) in told.items():
+        follows = code == "registry.too_short" and any(len(p) > len(path) and p[: len(path)] == path for p in told)
+        if not follows:  # a list whose only item is wrong counts as empty too: that is told already
+            yield (*base, *path), code, sentence
 
 
 def _walk(loc: tuple[int | str, ...], value: Any, *, keep_last: bool) -> tuple[Path, Any]:
@@ -69,8 +66,3 @@ def _say(kind: str, message: str, value: Any) -> tuple[str, str]:
 
 def _sentence(message: str) -> str:
     return message[:1].lower() + message[1:]
-
-
-def fault(file: str, where: Where, path: Path, code: str, message: str) -> Fault:
-    """One fault of one file."""
-    return Fault(pointer=pointer(file, path, where), code=code, message=message)

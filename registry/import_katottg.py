@@ -31,7 +31,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "code": "a level is not UA and 17 digits, or a level is left out",
     "category": "the category is not one of O K P H M X C B, or does not belong on this level",
     "code_twice": "an earlier row has this code",
-    "parent_absent": "a level above it has no row of its own",
+    "parent_absent": "a level above it has no row of its own, or that row was refused",
     "position": "the digits of the code do not begin as its parent's",
     "name": "the name is empty, too long, or holds control characters",
 }
@@ -58,6 +58,7 @@ def read(path: Path) -> tuple[tuple[Unit, ...], Report]:
             filled = [code for code in row.fields[:5] if code]
             if len(set(filled)) < len(filled):
                 report.note_odd("code_on_several_levels", row.line)
+    _drop_orphans(units, lines, report)
     _shared(units.values(), lines, report)
     return tuple(units.values()), report
 
@@ -102,6 +103,14 @@ def _problem(row: Row, known: Mapping[str, Unit], levels: Mapping[str, str]) -> 
         return "parent_absent"
     prefix = _PREFIX_OF_LEVEL.get(levels[parent], 0)
     return None if code[:prefix] == parent[:prefix] else "position"
+
+
+def _drop_orphans(units: dict[str, Unit], lines: Mapping[str, int], report: Report) -> None:
+    """Refuse units whose parent was refused, and then those below them."""
+    while orphans := [unit for unit in units.values() if unit.parent is not None and unit.parent not in units]:
+        for unit in orphans:
+            del units[unit.code]
+            report.note_refused("parent_absent", lines[unit.code])
 
 
 def _shared(units: Iterable[Unit], lines: Mapping[str, int], report: Report) -> None:

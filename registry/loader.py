@@ -75,7 +75,7 @@ def _read_one(path: Path, source: Source, draft: Draft) -> None:
         draft.note(top, "registry.file.encoding", "is not UTF-8")
         return
     parsed = parse(source.text)
-    draft.faults.extend(Found(Place(source, p.path), p.code, p.message) for p in parsed.problems)
+    draft.faults.extend(Found(Place(source, p.path), p.code, p.message, p.line) for p in parsed.problems)
     draft.add(source, parsed.data)
 
 
@@ -99,11 +99,9 @@ def _merged(draft: Draft) -> list[Authority]:
 
 
 def _order(item: Found) -> tuple[str, int, str]:
-    return item.place.source.name, item.place.source.where(item.place.path), str(item.place.path)
+    return item.place.source.name, item.where(), str(item.place.path)
 
 
 def _tell(item: Found) -> Fault:
-    place = item.place
-    return Fault(
-        pointer=pointer(place.source.name, place.path, place.source.where), code=item.code, message=item.message
-    )
+    where = pointer(item.place.source.name, item.where(), item.place.path)
+    return Fault(pointer=where, code=item.code, message=item.message)

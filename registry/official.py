@@ -54,7 +54,8 @@ class Report:
     @property
     def odd_rows(self) -> int:
         """Rows that were taken in and have at least one oddity."""
-        return len({line for lines in self.odd.values() for line in lines})
+        refused = {line for lines in self.refused.values() for line in lines}
+        return len({line for lines in self.odd.values() for line in lines} - refused)
 
     @property
     def clean_rows(self) -> int:

@@ -46,11 +46,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A fault at a place. Its line is looked up only when all faults are told."""
+    """A fault at a place. Its line, if it is not known yet, is looked up only when all faults are told."""
 
     place: Place
     code: str
     message: str
+    line: int | None = None
+
+    def where(self) -> int:
+        """Its line."""
+        return self.line if self.line is not None else self.place.source.where(self.place.path)
 
 
 def yaml_files(folder: FilePath) -> Iterator[FilePath]:

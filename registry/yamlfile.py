@@ -140,7 +140,7 @@ class _Builder:
 
     def _key(self, frame: _Frame, text: str, *, plain: bool, line: int) -> None:
         if plain and (text in _WORDS or _INTEGER.fullmatch(text)):
-            self._note(line, "registry.yaml.key", "a key must be text: put it in quotes")
+            self._note(line, "registry.yaml.key", "a key must be text: put it in quotes", text)
         if text in frame.seen:
             self._note(line, "registry.yaml.duplicate_key", f"this key stands at line {frame.seen[text]} already", text)
         frame.seen.setdefault(text, line)
@@ -174,18 +174,18 @@ class _Builder:
         frame.container.setdefault(frame.key, value)  # the first of two equal keys: the fault is noted anyway
         frame.awaits_value = False
 
-    def _path(self) -> Path:
+    def _path(self, *, ahead: bool = False) -> Path:
+        """Where the value stands that was added last, or (``ahead``) that is about to be added."""
         parts: list[str | int] = []
-        for frame in self._stack:
+        for depth, frame in enumerate(self._stack, start=1):
             if isinstance(frame.container, list):
-                if frame.container:
-                    parts.append(len(frame.container) - 1)
+                parts.append(len(frame.container) - (0 if ahead and depth == len(self._stack) else 1))
             elif frame.key is not None:
                 parts.append(frame.key)
         return tuple(parts)
 
     def _note(self, line: int, code: str, message: str, key: str | None = None) -> None:
-        path = self._path()
+        path = self._path(ahead=True)
         if key is not None and (not path or path[-1] != key):
             path = (*path[: len(self._stack) - 1], key)
         self._parsed.problems.append(Problem(path=path, line=line, code=code, message=message))

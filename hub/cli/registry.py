@@ -54,7 +54,7 @@ def check(folder: Path | None, as_json: bool) -> None:
         emit({"ok": False, "faults": faults}, as_json=as_json, lines=lines)
         sys.exit(1)
     counts = _counts(directory)
-    told = ", ".join(f"{number} {what}" for what, number in counts.items())
+    told = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
     emit(
         {"ok": True, "version": directory.version, **counts},
         as_json=as_json,
@@ -66,8 +66,8 @@ def _counts(directory: LoadedDirectory) -> dict[str, int]:
     authorities = list(directory.authorities())
     return {
         "authorities": len(authorities),
-        "with channels": sum(bool(a.channels) for a in authorities),
-        "with competences": sum(bool(a.competences) for a in authorities),
+        "with_channels": sum(bool(a.channels) for a in authorities),
+        "with_competences": sum(bool(a.competences) for a in authorities),
         "topics": len(list(directory.topics())),
         "stages": len(directory.stages()),
         "territories": len(directory.territories),

@@ -11,7 +11,7 @@ from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Competenc
 from hub.schemas.terms import AppealKind
 
 _DEFAULT_RULES = Rules()
-_REASON_OF_BLOCK = {  # the first that was met says why an appeal is left to the operators
+_REASON_OF_BLOCK = {
     StepCode.ACCUSED: Reason.ONLY_ACCUSED,
     StepCode.NOT_CONNECTED: Reason.NOT_CONNECTED,
     StepCode.NOT_IN_STAGE: Reason.NOT_IN_STAGE,
@@ -43,7 +43,7 @@ class _Search:
         self._directory = directory
         self._day = day
         self._steps: list[Step] = []
-        self._blocked: set[StepCode] = set()
+        self._blocked: list[StepCode] = []
         self._of_other_kind = False
         self._unmet: Authority | None = None  # the addressee asked for, competent but not to be reached
         complaint = rules.not_to_the_accused and request.kind is AppealKind.COMPLAINT
@@ -307,9 +307,9 @@ class _Search:
         return self._decision(authority.code, channels, reason)
 
     def _give_up(self) -> Decision:
-        for block, reason in _REASON_OF_BLOCK.items():
-            if block in self._blocked:
-                return self._to_operators(reason)
+        for block in self._blocked:  # what barred the first body that was looked at says why
+            if block in _REASON_OF_BLOCK:
+                return self._to_operators(_REASON_OF_BLOCK[block])
         if not self._levels:
             missing = self._request.place is None
             return self._to_operators(Reason.PLACE_NEEDED if missing else Reason.PLACE_UNKNOWN)
@@ -329,7 +329,7 @@ class _Search:
         )
 
     def _block(self, code: StepCode, *values: str) -> None:
-        self._blocked.add(code)
+        self._blocked.append(code)
         self._say_once(code, *values)
 
     def _say(self, code: StepCode, *values: str) -> None:
