@@ -46,8 +46,8 @@ class JsonFormatter(logging.Formatter):
             "at": format_datetime(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
-            # Only the constant part: arguments of foreign loggers may hold anything.
-            "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
+            # Arguments of foreign loggers may hold anything: of them only the constant part is kept.
+            "event": record.getMessage() if record.name.startswith("hub") else str(record.msg)[:500],
         }
         line.update({name: getattr(record, name) for name in FIELDS if hasattr(record, name)})
         if record.exc_info and record.exc_info[1] is not None:

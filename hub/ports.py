@@ -286,10 +286,6 @@ class Store(Protocol):
         """Lanes with work now; paused lanes and lanes with an open breaker are left out."""
         ...
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """When the next delivery or poll will be due; None if nothing waits."""
-        ...
-
     def lane(self, channel_id: str) -> LaneState:
         """State of a lane; a fresh one if nothing is known."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from hub.bootstrap import KEY_FILE
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import ConfigurationError
 from hub.seals.keys import make_key_file
-from hub.settings import load
+from hub.settings import Settings, load
+
+API_KEYS = "keys/api-keys.yaml"
 
 
 def _write_secret(path: Path, text: str) -> None:
@@ -22,13 +25,17 @@ def _write_secret(path: Path, text: str) -> None:
         file.write(text + "\n")
 
 
-@click.command()
-@click.option("--authority", help="Code of the body that gets the first authority key [a body of the small registry].")
-@home_option
-@json_option
-def init(authority: str | None, home: str | None, as_json: bool) -> None:
-    """Make a home. Refuses to touch one that exists; secrets are written to files that only you can read."""
-    settings = load(home=home)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """A fresh home. ``keys``: file with the plain API key, by role; ``authority``: whose the authority key is."""
+
+    folder: Path
+    keys: dict[str, Path]
+    authority: str
+
+
+def make_home(settings: Settings, authority: str | None = None) -> Home:
+    """Make a home. Raises ``ConfigurationError`` if there is one already."""
     folder = settings.home
     if (folder / KEY_FILE).exists():
         raise ConfigurationError(f"{folder} is a hub's home already.", action="Use it, or choose another HUB_HOME.")
@@ -39,18 +46,28 @@ def init(authority: str | None, home: str | None, as_json: bool) -> None:
     files = {}
     for role, party in (("ncc", settings.party_code), ("authority", code), ("operator", settings.party_code)):
         plain, entry = new_api_key(role, party)
-        append_key(folder / "keys" / "api-keys.yaml", entry)
+        append_key(folder / API_KEYS, entry)
         files[role] = folder / "keys" / f"{role}.key"
         _write_secret(files[role], plain)
     if not settings.registry_folder.exists():
         registry.starter.write(settings.registry_folder)
+    return Home(folder=folder, keys=files, authority=code)
+
+
+@click.command()
+@click.option("--authority", help="Code of the body that gets the first authority key [a body of the small registry].")
+@home_option
+@json_option
+def init(authority: str | None, home: str | None, as_json: bool) -> None:
+    """Make a home. Refuses to touch one that exists; secrets are written to files that only you can read."""
+    settings = load(home=home)
+    made = make_home(settings, authority)
     lines = [
-        f"A hub's home is in {folder}.",
-        f"  seal key and certificate: {folder / KEY_FILE}",
-        *(f"  API key of role {role}: {file}" for role, file in files.items()),
-        f"  registry: {settings.registry_folder} (the authority key is for {code})",
+        f"A hub's home is in {made.folder}.",
+        f"  seal key and certificate: {made.folder / KEY_FILE}",
+        *(f"  API key of role {role}: {file}" for role, file in made.keys.items()),
+        f"  registry: {settings.registry_folder} (the authority key is for {made.authority})",
         "Next: `hub up`, then docs/quickstart.md.",
     ]
-    emit(
-        {"home": folder, "keys": {r: str(f) for r, f in files.items()}, "authority": code}, as_json=as_json, lines=lines
-    )
+    keys = {role: str(file) for role, file in made.keys.items()}
+    emit({"home": made.folder, "keys": keys, "authority": made.authority}, as_json=as_json, lines=lines)

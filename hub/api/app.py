@@ -1,0 +1,71 @@
+"""The application: routes, layers and handlers, put together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+
+from hub import __version__
+from hub.api import appeals, cases, events, files, health, inbound, openapi, ops, problems
+from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
+from hub.api.bodies import UploadSlots
+from hub.api.doors import Doors
+from hub.api.events import Owners
+from hub.api.metrics import Metrics
+from hub.api.tokens import BearerTokens, Jwks, jwks_source
+from hub.api.watch import Watch
+from hub.bootstrap import Hub
+from hub.errors import ConfigurationError, HubError
+from hub.ports import Clock
+from hub.settings import Settings
+
+_ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
+
+
+def routes_only() -> FastAPI:
+    """The routes without a hub behind them: enough for the OpenAPI document."""
+    app = FastAPI(
+        title="Appeal hub",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    return app
+
+
+def _tokens(settings: Settings, clock: Clock) -> BearerTokens | None:
+    given = (settings.oauth_issuer, settings.oauth_audience, settings.oauth_jwks)
+    if not any(given):
+        return None
+    issuer, audience, jwks = given
+    if issuer is None or audience is None or jwks is None:
+        raise ConfigurationError("oauth_issuer, oauth_audience and oauth_jwks are set together or not at all.")
+    return BearerTokens(issuer=issuer, audience=audience, jwks=Jwks(jwks_source(jwks)), now=clock.now)
+
+
+def create_app(hub: Hub) -> FastAPI:
+    """The HTTP doors of a hub. ``ConfigurationError`` if keys or OAuth2 settings are broken."""
+    app = routes_only()
+    keys = ApiKeys(hub.settings.home / KEY_FILE, hub.clock.now)
+    metrics = Metrics(hub.store.counts)
+    app.state.doors = Doors(
+        hub=hub,
+        auth=Authenticator(keys=keys, tokens=_tokens(hub.settings, hub.clock)),
+        uploads=UploadSlots(),
+        metrics=metrics,
+    )
+    app.state.owners = Owners(hub.store)
+    app.add_exception_handler(HubError, problems.of_hub_error)
+    app.add_exception_handler(RequestValidationError, problems.of_parameters)
+    app.add_exception_handler(HTTPException, problems.of_framework)
+    # Added last is outermost: Watch sees all; what no handler knows becomes a problem document below it.
+    app.add_middleware(ExceptionMiddleware, handlers={Exception: problems.of_unknown})
+    app.add_middleware(Watch, metrics=metrics)
+    return app

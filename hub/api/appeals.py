@@ -1,0 +1,209 @@
+"""Appeals come in: one by one, with files, or many as NDJSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.api import multipart
+from hub.api.auth import Principal
+from hub.api.bodies import content_type, read
+from hub.api.doors import Doors, NccCaller, TheDoors, problems, raw_json
+from hub.api.files import keep
+from hub.api.problems import problem_of
+from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, idempotency_key, repeatable
+from hub.api.views import AcceptedView
+from hub.delivery.intake import Accepted, Submission
+from hub.errors import Conflict, Fault, HubError, InvalidInput, TooLarge, Unavailable
+
+router = APIRouter(tags=["appeals"])
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+NDJSON = "application/x-ndjson"
+MAX_LINES = 1_000
+LINES_PER_TRANSACTION = 50
+BATCH_BODIES = 8
+"""A batch may be as large as this many single bodies."""
+
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="1-128 visible ASCII characters. The same key with the same body brings the same answer.",
+        json_schema_extra={"pattern": IDEMPOTENCY_PATTERN},
+    ),
+]
+
+_FORM = {"schema": {"$ref": "#/components/schemas/AppealSubmission"}}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: _FORM,
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "required": ["appeal"],
+                    "properties": {
+                        "appeal": {"$ref": "#/components/schemas/AppealSubmission"},
+                        "files": {"type": "array", "items": {"type": "string", "contentMediaType": "*/*"}},
+                    },
+                },
+                "encoding": {"appeal": {"contentType": JSON}},
+            },
+        },
+    }
+}
+_BATCH_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string", "minLength": 1}}}}
+}
+
+
+def _submission(document: AppealSubmission, principal: Principal) -> Submission:
+    return Submission(
+        form=document.form(),
+        owner=principal.party,
+        attachments=document.attachments,
+        priority=document.priority,
+    )
+
+
+def _answer(accepted: Accepted) -> Response:
+    headers = {"Location": f"/v1/cases/{accepted.case_id}"}
+    if accepted.repeat:
+        headers["Idempotent-Replayed"] = "true"
+    return raw_json(accepted.answer, 202, headers)
+
+
+@router.post(
+    "/v1/appeals",
+    status_code=202,
+    response_model=AcceptedView,
+    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 500, 503),
+    openapi_extra=_BODY,
+    summary="Submit one appeal",
+)
+async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: IdempotencyHeader = None) -> Response:
+    """Take one appeal in. 202 is said after it is durably kept; the appeal then reaches its authority by itself.
+
+    As multipart, the part `appeal` (JSON) comes first, every part after it is a file.
+    """
+    key = idempotency_key(request.headers)
+    if content_type(request, JSON, MULTIPART) == JSON:
+        body = await read(request, doors.body_limit)
+        accepted = await run_in_threadpool(_take_json, doors, principal, body, key)
+    else:
+        boundary = multipart.boundary(request.headers["content-type"])
+        accepted = await doors.uploads.run(
+            request,
+            doors.body_limit + doors.attachment_limit,
+            lambda chunks: _take_multipart(doors, principal, multipart.parts(chunks, boundary), key),
+        )
+    return _answer(accepted)
+
+
+def _take_json(doors: Doors, principal: Principal, body: bytes, key: str | None) -> Accepted:
+    submission = _submission(from_json(body, doors.body_limit), principal)
+    return doors.hub.intake.submit(replace(submission, repeatable=repeatable(principal.id, key, body)))
+
+
+def _take_multipart(doors: Doors, principal: Principal, parts: Iterator[multipart.Part], key: str | None) -> Accepted:
+    first = next(parts, None)
+    if first is None or first.name != "appeal":
+        fault = Fault(pointer="", code="multipart.appeal", message="the first part must be named «appeal»")
+        raise InvalidInput("The multipart body does not begin with the appeal.", code=fault.code, faults=[fault])
+    body = multipart.small(first, doors.body_limit)
+    document = from_json(body, doors.body_limit)
+    files = keep(doors, principal, parts)
+    submission = _submission(document, principal)
+    manifest = (*submission.attachments, *(file.entry() for file in files))
+    said = [part for file in files for part in (file.sha256.encode(), file.name.encode(), file.media_type.encode())]
+    return doors.hub.intake.submit(
+        replace(submission, attachments=manifest, repeatable=repeatable(principal.id, key, body, *said))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    submission: Submission
+
+
+@router.post(
+    "/v1/appeals/batch",
+    response_class=Response,
+    responses={
+        200: {"description": "One line for each line, in order.", "content": {NDJSON: {"schema": {"type": "string"}}}},
+        **problems(400, 401, 403, 408, 413, 415, 422, 500, 503),
+    },
+    openapi_extra=_BATCH_BODY,
+    summary="Submit up to 1,000 appeals",
+)
+async def submit_batch(
+    request: Request, principal: NccCaller, doors: TheDoors, _key: IdempotencyHeader = None
+) -> Response:
+    """Take many appeals in, one JSON document a line. The answer has one line for each: accepted, or a problem.
+
+    Good lines are kept even if others are bad. With an `Idempotency-Key` each line is repeatable by itself.
+    """
+    key = idempotency_key(request.headers)
+    content_type(request, NDJSON)
+    body = await read(request, doors.body_limit * BATCH_BODIES)
+    lines = body.split(b"\n")
+    if lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        fault = Fault(pointer="", code="ndjson.empty", message="there is no line")
+        raise InvalidInput("The batch is empty.", code="ndjson.empty", faults=[fault])
+    if len(lines) > MAX_LINES:
+        raise TooLarge(f"A batch may have at most {MAX_LINES} lines.", code="batch.too_many")
+    answers = await run_in_threadpool(_take_lines, doors, principal, lines, key)
+    return Response(b"".join(answers), media_type=NDJSON)
+
+
+def _take_lines(doors: Doors, principal: Principal, lines: Sequence[bytes], key: str | None) -> list[bytes]:
+    answers: dict[int, bytes] = {}
+    good: list[_Line] = []
+    for number, body in enumerate(lines, start=1):
+        try:
+            submission = _submission(from_json(body, doors.body_limit), principal)
+        except HubError as error:
+            answers[number] = _bad_line(number, error)
+            continue
+        line_key = f"{key}#{number}" if key else None
+        good.append(_Line(number, replace(submission, repeatable=repeatable(principal.id, line_key, body))))
+    for start in range(0, len(good), LINES_PER_TRANSACTION):
+        answers.update(_take_group(doors, good[start : start + LINES_PER_TRANSACTION]))
+    return [answers[number] for number in sorted(answers)]
+
+
+def _take_group(doors: Doors, group: Sequence[_Line]) -> dict[int, bytes]:
+    """One transaction; if one line stops it, each line goes alone, so that a good one never suffers for a bad one."""
+    try:
+        accepted = doors.hub.intake.submit_all([line.submission for line in group])
+    except (InvalidInput, Conflict) as error:
+        if len(group) == 1:
+            return {group[0].number: _bad_line(group[0].number, error)}
+        answers: dict[int, bytes] = {}
+        for line in group:
+            answers.update(_take_group(doors, [line]))
+        return answers
+    except Unavailable as error:
+        return {line.number: _bad_line(line.number, error) for line in group}
+    return {line.number: _good_line(line.number, one) for line, one in zip(group, accepted, strict=True)}
+
+
+def _good_line(number: int, accepted: Accepted) -> bytes:
+    document = {"line": number, "status": 202, "repeat": accepted.repeat, **json.loads(accepted.answer)}
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+
+def _bad_line(number: int, error: HubError) -> bytes:
+    return json.dumps({"line": number, **problem_of(error)}, ensure_ascii=False).encode() + b"\n"

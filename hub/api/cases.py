@@ -1,0 +1,172 @@
+"""Cases and their timelines, as far as they concern the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.api.auth import CallerRole, Principal
+from hub.api.doors import (
+    AnyCaller,
+    Doors,
+    TheDoors,
+    case_id,
+    message_id,
+    problems,
+    raw_json,
+    show,
+    unknown_case,
+)
+from hub.api.views import CaseDetailView, CasesView, CaseView, DeliveryView, EntryView, MessageView, TimelineView
+from hub.delivery.timeline import Entry, timeline
+from hub.errors import NotFound
+from hub.ports import CaseFilter
+from hub.schemas.delivery import CaseRow, Delivery, Message
+from hub.schemas.ids import CaseId
+
+router = APIRouter(tags=["cases"])
+
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+AfterId = Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A case with what the caller may see of it."""
+
+    row: CaseRow
+    deliveries: tuple[Delivery, ...]
+    messages: tuple[Message, ...]
+
+
+def look(doors: Doors, principal: Principal, case: CaseId) -> Seen:
+    """The case, if it concerns the caller. ``NotFound`` for unknown and foreign cases alike.
+
+    The contact centre sees cases that it submitted; an authority sees a case that was sent to it, with its own
+    deliveries and messages only; an operator sees all, texts included: without them nobody could decide by hand.
+    """
+    row = doors.hub.store.case(case)
+    deliveries = doors.hub.store.deliveries(case)
+    messages = doors.hub.store.messages(case)
+    if principal.role is CallerRole.NCC and (row is None or row.case.owner != principal.party):
+        raise unknown_case()
+    if principal.role is CallerRole.AUTHORITY:
+        deliveries = tuple(d for d in deliveries if d.authority == principal.party)
+        messages = tuple(m for m in messages if principal.party in (m.sender, m.recipient))
+        if not deliveries:
+            raise unknown_case()
+    if row is None:
+        raise unknown_case()
+    return Seen(row=row, deliveries=deliveries, messages=messages)
+
+
+def _case_view(row: CaseRow, principal: Principal) -> CaseView:
+    view = CaseView.of(row)
+    return view.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else view
+
+
+@router.get(
+    "/v1/cases",
+    response_model=CasesView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="List cases",
+)
+async def list_cases(
+    principal: AnyCaller,
+    doors: TheDoors,
+    state: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}$", description="Only cases in this state.")] = None,
+    needs_operator: Annotated[bool | None, Query(description="Only cases that do, or do not, wait.")] = None,
+    reference: Annotated[
+        str | None, Query(min_length=1, max_length=100, description="The contact centre's own number.")
+    ] = None,
+    after: AfterId = None,
+    limit: Limit = 50,
+) -> Response:
+    """Cases that concern the caller, oldest first. The filters `reference` and `needs_operator` find nothing for
+    authorities: they do not see these members.
+    """
+    authority = principal.role is CallerRole.AUTHORITY
+    if authority and (reference is not None or needs_operator):
+        return show(CasesView(cases=(), cursor=None))
+    where = CaseFilter(
+        owner=principal.party if principal.role is CallerRole.NCC else None,
+        authority=principal.party if authority else None,
+        state=state,
+        needs_operator=None if authority else needs_operator,
+        reference=reference,
+    )
+    rows = await run_in_threadpool(doors.hub.store.cases, where, after=after, limit=limit)
+    cursor = str(rows[-1].case.id) if len(rows) == limit else None
+    return show(CasesView(cases=tuple(_case_view(row, principal) for row in rows), cursor=cursor))
+
+
+@router.get(
+    "/v1/cases/{id}",
+    response_model=CaseDetailView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="One case",
+)
+async def get_case(id: str, principal: AnyCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
+    """A case with its deliveries and messages."""
+    seen = await run_in_threadpool(look, doors, principal, case_id(id))
+    return show(
+        CaseDetailView(
+            case=_case_view(seen.row, principal),
+            deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
+            messages=tuple(MessageView.of(m) for m in seen.messages),
+        )
+    )
+
+
+def _timeline(doors: Doors, principal: Principal, case: CaseId) -> tuple[Entry, ...]:
+    look(doors, principal, case)
+    entries = timeline(doors.hub.store, doors.hub.registry.current(), case)
+    if principal.role is CallerRole.AUTHORITY:
+        return tuple(entry for entry in entries if entry.authority == principal.party)
+    return entries
+
+
+@router.get(
+    "/v1/cases/{id}/timeline",
+    response_model=TimelineView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="What happened to a case",
+)
+async def get_timeline(id: str, principal: AnyCaller, doors: TheDoors) -> Response:  # noqa: A002
+    """Messages, attempts and facts on one line of time, told in words without personal data."""
+    case = case_id(id)
+    entries = await run_in_threadpool(_timeline, doors, principal, case)
+    return show(TimelineView(case_id=str(case), entries=tuple(EntryView.of(entry) for entry in entries)))
+
+
+@router.get(
+    "/v1/cases/{id}/messages/{message}",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The envelope.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}},
+        },
+        **problems(401, 403, 404, 422, 500, 503),
+    },
+    summary="The content of one message",
+)
+async def get_message(
+    id: str,  # noqa: A002
+    message: str,
+    principal: AnyCaller,
+    doors: TheDoors,
+) -> Response:
+    """An envelope of the case as RFC 8785 JSON: the appeal as sent, a receipt, the answer with its text."""
+    seen = await run_in_threadpool(look, doors, principal, case_id(id))
+    unknown = NotFound("There is no such message in this case.", code="message.unknown")
+    wanted = message_id(message, unknown)
+    found = next((m for m in seen.messages if m.id == wanted), None)
+    if found is None:
+        raise unknown
+    return raw_json(found.body)

@@ -1,0 +1,135 @@
+"""What every door has at hand: the hub, who is calling, and the few checks that all calls share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.api.auth import Authenticator, CallerRole, Principal
+from hub.api.bodies import MIB, UploadSlots
+from hub.api.metrics import Metrics
+from hub.bootstrap import Hub
+from hub.errors import Fault, Forbidden, InvalidInput, NotFound
+from hub.schemas.ids import CaseId, MessageId
+
+T = TypeVar("T", bound=uuid.UUID)
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Everything that the routes need; one per application."""
+
+    hub: Hub
+    auth: Authenticator
+    uploads: UploadSlots
+    metrics: Metrics
+
+    @property
+    def body_limit(self) -> int:
+        """Largest body without files, in bytes."""
+        return self.hub.settings.max_body_mb * MIB
+
+    @property
+    def attachment_limit(self) -> int:
+        """Largest attachment, in bytes."""
+        return self.hub.settings.max_attachment_mb * MIB
+
+
+def doors_of(request: Request) -> Doors:
+    """The application's doors."""
+    doors = request.app.state.doors
+    assert isinstance(doors, Doors)
+    return doors
+
+
+def caller(*roles: CallerRole) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: the authenticated caller, if its role is one of these. Looked at before all else."""
+
+    async def authenticate(request: Request) -> Principal:
+        doors = doors_of(request)
+        credential = doors.auth.credential(request.headers.get("authorization"))
+        if doors.auth.blocks(credential):
+            principal = await run_in_threadpool(doors.auth.check, credential)
+        else:
+            principal = doors.auth.check(credential)
+        request.scope["hub.principal"] = principal.id
+        if principal.role not in roles:
+            raise Forbidden("This call is for other roles.")
+        known_parameters(request)
+        return principal
+
+    return authenticate
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse query parameters that the route does not know, and repeated ones: else a misspelt filter lies."""
+    known = {p.alias for p in request.scope["route"].dependant.query_params}
+    names = [name for name, _ in request.query_params.multi_items()]
+    faults = []
+    if any(name not in known for name in names):
+        faults.append(Fault(pointer="query", code="parameter.unknown", message=f"known here: {sorted(known)}"))
+    if len(set(names)) < len(names):
+        faults.append(Fault(pointer="query", code="parameter.repeated", message="each parameter at most once"))
+    if faults:
+        raise InvalidInput("Parameters of the call break the rules.", code="input.parameters", faults=faults)
+
+
+NccCaller = Annotated[Principal, Depends(caller(CallerRole.NCC))]
+AuthorityCaller = Annotated[Principal, Depends(caller(CallerRole.AUTHORITY))]
+OperatorCaller = Annotated[Principal, Depends(caller(CallerRole.OPERATOR))]
+NccOrOperator = Annotated[Principal, Depends(caller(CallerRole.NCC, CallerRole.OPERATOR))]
+NccOrAuthority = Annotated[Principal, Depends(caller(CallerRole.NCC, CallerRole.AUTHORITY))]
+AnyCaller = Annotated[Principal, Depends(caller(*CallerRole))]
+TheDoors = Annotated[Doors, Depends(doors_of)]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        value = uuid.UUID(text)
+    except ValueError:
+        return None
+    return value if str(value) == text else None
+
+
+def case_id(text: str) -> CaseId:
+    """The case id of an address. What is no id gives the same ``NotFound`` as an unknown one."""
+    value = _uuid(text)
+    if value is None:
+        raise unknown_case()
+    return CaseId(value)
+
+
+def message_id(text: str, refusal: NotFound) -> MessageId:
+    """The message id of an address, or ``refusal``."""
+    value = _uuid(text)
+    if value is None:
+        raise refusal
+    return MessageId(value)
+
+
+def unknown_case() -> NotFound:
+    """The one answer for cases that do not exist and cases of others."""
+    return NotFound("There is no case with this id.", code="case.unknown")
+
+
+def show(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A model as the JSON answer; every member is there, absent values are null."""
+    return Response(model.model_dump_json(), status_code=status, media_type="application/json", headers=headers)
+
+
+def raw_json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Bytes that are JSON already."""
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problem documents that a route may answer, for the OpenAPI document."""
+    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}

@@ -1,0 +1,189 @@
+"""multipart/form-data (RFC 7578), read as a stream: parts one after another, nothing whole in memory.
+
+The parser is pushed (python-multipart); here it is pulled, so that a part's data can be handed straight to the store of
+attachments. Part headers are bounded by the parser (8 headers of 4 KiB), parts are counted here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from urllib.parse import unquote
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from hub.delivery.sealed import media_type
+from hub.errors import Fault, InvalidInput, TooLarge
+
+MAX_PARTS = 110
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+_EXTENDED = re.compile(r"""filename\*=(?i:utf-8)'[A-Za-z-]*'([A-Za-z0-9!#$&+.^_`|~%-]+)""")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def _refuse(rule: str, message: str) -> InvalidInput:
+    code = f"multipart.{rule}"
+    return InvalidInput(
+        "The multipart body cannot be read.", code=code, faults=[Fault(pointer="", code=code, message=message)]
+    )
+
+
+@dataclass(slots=True)
+class Part:
+    """One part. ``data`` can be read once, and only until the next part is asked for."""
+
+    name: str
+    filename: str | None
+    media_type: str
+    data: Iterator[bytes] = field(default_factory=lambda: iter(()))
+
+
+def boundary(content_type: str) -> bytes:
+    """The boundary of a Content-Type header. ``InvalidInput`` if it has none that RFC 2046 allows."""
+    message = Message()
+    message["content-type"] = content_type
+    value = message.get_boundary("")
+    if not _BOUNDARY.fullmatch(value):
+        raise _refuse("boundary", "Content-Type has no boundary that RFC 2046 section 5.1.1 allows")
+    return value.encode()
+
+
+class _Events:
+    """Turns the parser's callbacks into a queue."""
+
+    def __init__(self, boundary_bytes: bytes) -> None:
+        self.queue: deque[tuple[str, object]] = deque()
+        self._name = b""
+        self._value = b""
+        self._headers: dict[str, str] = {}
+        self.ended = False
+        self._parser = MultipartParser(
+            boundary_bytes,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._field,
+                "on_header_value": self._text,
+                "on_header_end": self._header,
+                "on_headers_finished": self._headers_end,
+                "on_part_data": self._data,
+                "on_part_end": self._end,
+                "on_end": self._all,
+            },
+        )
+
+    def feed(self, piece: bytes) -> None:
+        try:
+            self._parser.write(piece)
+        except FormParserError:
+            raise _refuse("syntax", "the parts are not well formed") from None
+
+    def _begin(self) -> None:
+        self._headers = {}
+
+    def _field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _text(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header(self) -> None:
+        name = self._name.decode("latin-1").lower()
+        if name in self._headers:
+            raise _refuse("header", "a part repeats a header")
+        try:
+            self._headers[name] = self._value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise _refuse("header", "a part's header is not UTF-8") from None
+        self._name = self._value = b""
+
+    def _headers_end(self) -> None:
+        self.queue.append(("part", self._headers))
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        self.queue.append(("data", data[start:end]))
+
+    def _end(self) -> None:
+        self.queue.append(("end", None))
+
+    def _all(self) -> None:
+        self.ended = True
+
+
+def _part(headers: dict[str, str]) -> Part:
+    disposition = headers.get("content-disposition", "")
+    kind, options = parse_options_header(disposition.encode("utf-8").decode("latin-1"))
+    name = options.get(b"name", b"")
+    if kind != b"form-data" or not name:
+        raise _refuse("disposition", "a part has no Content-Disposition: form-data with a name")
+    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
+        raise _refuse("encoding", "a part has a transfer encoding (RFC 7578 section 4.7 deprecates it)")
+    extended = _EXTENDED.search(disposition)
+    plain = options.get(b"filename")
+    filename = unquote(extended[1], errors="replace") if extended else _name_text(plain) if plain is not None else None
+    return Part(
+        name=name.decode("utf-8", "replace"),
+        filename=filename,
+        media_type=media_type(headers.get("content-type", "application/octet-stream")),
+    )
+
+
+def _name_text(raw: bytes) -> str:
+    # Browsers write a quotation mark and line ends in names as %22, %0D, %0A (WHATWG HTML, multipart/form-data).
+    text = raw.decode("utf-8", "replace")
+    return text.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
+
+
+def file_name(part: Part, number: int) -> str:
+    """The name shown to people: the last step of what was sent, without control characters, at most 255 characters."""
+    text = (part.filename or "").replace("\\", "/").rpartition("/")[2]
+    return _UNPRINTABLE.sub("", text).strip()[:255].strip() or f"file-{number}"
+
+
+def parts(chunks: Iterator[bytes], boundary_bytes: bytes) -> Iterator[Part]:
+    """The parts of a body, in order. What is left unread of a part is skipped. Raises ``InvalidInput``."""
+    events = _Events(boundary_bytes)
+    count = 0
+
+    def next_event() -> tuple[str, object] | None:
+        while not events.queue:
+            piece = next(chunks, None)
+            if piece is None:
+                return None
+            events.feed(piece)
+        return events.queue.popleft()
+
+    def data() -> Iterator[bytes]:
+        while (event := next_event()) is not None and event[0] == "data":
+            assert isinstance(event[1], bytes)
+            yield event[1]
+
+    while (event := next_event()) is not None:
+        if event[0] != "part":
+            continue
+        count += 1
+        if count > MAX_PARTS:
+            raise TooLarge(f"A body may have at most {MAX_PARTS} parts.", code="multipart.too_many")
+        assert isinstance(event[1], dict)
+        part = _part(event[1])
+        part.data = data()
+        yield part
+        for _ in part.data:
+            pass
+    if not events.ended:
+        raise _refuse("end", "the closing boundary is missing")
+
+
+def small(part: Part, limit: int) -> bytes:
+    """A part that is no file, whole. ``TooLarge`` beyond ``limit`` bytes."""
+    kept: list[bytes] = []
+    size = 0
+    for piece in part.data:
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"A part that is no file is larger than {limit} bytes.", code="multipart.too_large")
+        kept.append(piece)
+    return b"".join(kept)

@@ -1,0 +1,195 @@
+"""What operators see and do: their queue, dead letters, lanes, cases that need a hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.api.bodies import content_type, read
+from hub.api.cases import AfterId, Limit
+from hub.api.doors import (
+    Doors,
+    M,
+    OperatorCaller,
+    TheDoors,
+    case_id,
+    message_id,
+    problems,
+    raw_json,
+    show,
+)
+from hub.api.views import (
+    AcceptedView,
+    ClosedView,
+    DeadView,
+    DeliveryView,
+    ItemsView,
+    ItemView,
+    LanesView,
+    LaneView,
+)
+from hub.errors import InvalidInput, NotFound
+from hub.schemas import faults, strict_json
+from hub.schemas.base import Frozen, Line
+from hub.schemas.delivery import LaneState
+from hub.schemas.ids import AuthorityCode, DeliveryId
+
+router = APIRouter(tags=["ops"])
+
+JSON = "application/json"
+SMALL_BODY = 16_384
+
+
+class Assign(Frozen):
+    """Send a case to this authority by hand."""
+
+    authority: AuthorityCode
+
+
+class Close(Frozen):
+    """Close the open items of a case with a word on what was done; no personal data belongs here."""
+
+    resolution: Annotated[str, Line(500)]
+
+
+def _body(model: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+async def _read(request: Request, model: type[M]) -> M:
+    content_type(request, JSON)
+    body = await read(request, SMALL_BODY)
+    strict_json.parse(body, max_bytes=SMALL_BODY)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidInput("The request breaks the rules.", faults=faults.faults_of(error)) from None
+
+
+@router.get(
+    "/v1/ops/items",
+    response_model=ItemsView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="The operators' queue",
+)
+async def list_items(
+    _: OperatorCaller,
+    doors: TheDoors,
+    open_only: Annotated[bool, Query(alias="open", description="Only items that are still open.")] = True,
+    after: AfterId = None,
+    limit: Limit = 50,
+) -> Response:
+    """What waits for a person, oldest first."""
+    items = await run_in_threadpool(doors.hub.store.items, open_only=open_only, after=after, limit=limit)
+    cursor = items[-1].id if len(items) == limit else None
+    return show(ItemsView(items=tuple(ItemView.of(item) for item in items), cursor=cursor))
+
+
+@router.get(
+    "/v1/ops/dead-letters",
+    response_model=DeadView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="Deliveries that were given up",
+)
+async def list_dead(_: OperatorCaller, doors: TheDoors, after: AfterId = None, limit: Limit = 50) -> Response:
+    """Dead letters by id; `last_code` says why."""
+    dead = await run_in_threadpool(doors.hub.store.dead, after=after, limit=limit)
+    cursor = str(dead[-1].id) if len(dead) == limit else None
+    return show(DeadView(deliveries=tuple(DeliveryView.of(d) for d in dead), cursor=cursor))
+
+
+@router.post(
+    "/v1/ops/dead-letters/{id}/replay",
+    response_model=DeliveryView,
+    responses=problems(401, 403, 404, 409, 422, 500, 503),
+    summary="Send a dead letter again",
+)
+async def replay(id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
+    """The same bytes under the same id, with a fresh schedule."""
+    wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
+    delivery = await run_in_threadpool(doors.hub.operators.replay, DeliveryId(wanted), by=principal.id)
+    return show(DeliveryView.of(delivery))
+
+
+@router.post(
+    "/v1/ops/cases/{id}/assign",
+    status_code=202,
+    response_model=AcceptedView,
+    responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 500, 503),
+    openapi_extra=_body("Assign"),
+    summary="Send a case to an authority by hand",
+)
+async def assign(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
+    """A new envelope of the same case goes to the named authority; the open items of the case are closed."""
+    order = await _read(request, Assign)
+    work = doors.hub.intake.assign
+    accepted = await run_in_threadpool(work, case_id(id), order.authority, by=principal.id)
+    return raw_json(accepted.answer, 202, {"Location": f"/v1/cases/{accepted.case_id}"})
+
+
+@router.post(
+    "/v1/ops/cases/{id}/close",
+    response_model=ClosedView,
+    responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 500, 503),
+    openapi_extra=_body("Close"),
+    summary="Close the open items of a case",
+)
+async def close(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
+    """Says what was done; the case itself keeps its state, which follows from facts only."""
+    order = await _read(request, Close)
+    work = doors.hub.operators.close
+    closed = await run_in_threadpool(work, case_id(id), by=principal.id, resolution=order.resolution)
+    return show(ClosedView(closed=closed))
+
+
+def _lanes(doors: Doors) -> LanesView:
+    due = {lane.channel_id: lane for lane in doors.hub.store.due_lanes(doors.hub.clock.now())}
+    states = {state.channel_id: state for state in doors.hub.store.lanes()}
+    names = sorted(due.keys() | states.keys())
+    views = (LaneView.of(states.get(name) or LaneState(channel_id=name), due.get(name)) for name in names)
+    return LanesView(lanes=tuple(views))
+
+
+@router.get(
+    "/v1/ops/lanes",
+    response_model=LanesView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="Lanes and their health",
+)
+async def list_lanes(_: OperatorCaller, doors: TheDoors) -> Response:
+    """Every lane that ever had trouble, was paused, or has work now."""
+    return show(await run_in_threadpool(_lanes, doors))
+
+
+def _set_paused(doors: Doors, channel_id: str, *, paused: bool) -> LaneView:
+    known = doors.hub.registry.current().channel(channel_id) is not None
+    if not known and all(state.channel_id != channel_id for state in doors.hub.store.lanes()):
+        raise NotFound("There is no lane with this name.", code="lane.unknown")
+    return LaneView.of(doors.hub.operators.pause(channel_id) if paused else doors.hub.operators.resume(channel_id))
+
+
+@router.post(
+    "/v1/ops/lanes/{channel_id}/pause",
+    response_model=LaneView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="Stop a lane",
+)
+async def pause(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response:
+    """Nothing goes out over this channel until it is resumed; what waits, waits."""
+    return show(await run_in_threadpool(_set_paused, doors, channel_id, paused=True))
+
+
+@router.post(
+    "/v1/ops/lanes/{channel_id}/resume",
+    response_model=LaneView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="Let a lane run again",
+)
+async def resume(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response:
+    """The lane runs again, with a closed breaker."""
+    return show(await run_in_threadpool(_set_paused, doors, channel_id, paused=False))

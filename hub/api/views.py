@@ -1,0 +1,342 @@
+"""What the doors answer: one model per document. Every member is always there; absent values are null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.delivery.takeback import Taken
+from hub.delivery.timeline import Entry
+from hub.schemas.base import format_datetime
+from hub.schemas.delivery import CaseRow, Delivery, Event, LaneDue, LaneState, Message, OperatorItem
+
+
+class View(BaseModel):
+    """Base of all answers. Moments are RFC 3339 in UTC with milliseconds, days are YYYY-MM-DD."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AcceptedView(BaseModel):
+    """What became of an appeal. ``authority``: absent if it went to the operators' queue; ``reason`` says why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case_id: str
+    message_id: str
+    authority: str = Field(default="", description="Code of the body that it goes to; absent if none was found.")
+    state: Literal["routed", "operators"]
+    reason: str
+    registry_version: str
+
+
+class DeliveryView(View):
+    """One envelope on its way to one authority."""
+
+    id: str
+    message_id: str
+    case_id: str
+    authority: str
+    channel_id: str
+    role: str
+    priority: int
+    state: str
+    attempts: int
+    created_at: str
+    next_at: str | None
+    delivered_at: str | None
+    last_code: str | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> DeliveryView:
+        """The view of a delivery."""
+        return cls(
+            id=str(delivery.id),
+            message_id=str(delivery.message_id),
+            case_id=str(delivery.case_id),
+            authority=delivery.authority,
+            channel_id=delivery.channel_id,
+            role=delivery.role,
+            priority=delivery.priority,
+            state=delivery.state,
+            attempts=delivery.attempts,
+            created_at=format_datetime(delivery.created_at),
+            next_at=format_datetime(delivery.next_at) if delivery.next_at else None,
+            delivered_at=format_datetime(delivery.delivered_at) if delivery.delivered_at else None,
+            last_code=delivery.last_code,
+        )
+
+
+class MessageView(View):
+    """One envelope of a case; its content is at ``/v1/cases/{case_id}/messages/{id}``."""
+
+    id: str
+    kind: str
+    direction: str
+    sender: str
+    recipient: str | None
+    in_reply_to: str | None
+    created_at: str
+    sha256: str
+
+    @classmethod
+    def of(cls, message: Message) -> MessageView:
+        """The view of a message."""
+        return cls(
+            id=str(message.id),
+            kind=message.kind,
+            direction=message.direction,
+            sender=message.sender,
+            recipient=message.recipient,
+            in_reply_to=str(message.in_reply_to) if message.in_reply_to else None,
+            created_at=format_datetime(message.created_at),
+            sha256=message.sha256,
+        )
+
+
+class CaseView(View):
+    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered."""
+
+    id: str
+    state: str
+    authority: str | None
+    number: str | None
+    reference: str | None
+    channel: str
+    kind: str
+    topics: tuple[str, ...]
+    place: str | None
+    priority: int
+    answer_due: str | None
+    needs_operator: bool
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def of(cls, row: CaseRow) -> CaseView:
+        """The view of a case."""
+        case = row.case
+        return cls(
+            id=str(case.id),
+            state=row.state,
+            authority=row.authority,
+            number=row.number,
+            reference=case.reference,
+            channel=case.channel,
+            kind=case.kind,
+            topics=case.topics,
+            place=case.place,
+            priority=case.priority,
+            answer_due=case.answer_due,
+            needs_operator=row.needs_operator,
+            created_at=format_datetime(case.created_at),
+            updated_at=format_datetime(row.updated_at),
+        )
+
+    def for_authority(self, party: str) -> CaseView:
+        """The same without what concerns the contact centre or another body only."""
+        hidden: dict[str, object] = {"reference": None, "needs_operator": False}
+        if self.authority != party:
+            hidden |= {"authority": None, "number": None, "state": "elsewhere"}
+        return self.model_copy(update=hidden)
+
+
+class CaseDetailView(View):
+    """One case with its deliveries and messages, as far as they concern the caller."""
+
+    case: CaseView
+    deliveries: tuple[DeliveryView, ...]
+    messages: tuple[MessageView, ...]
+
+
+class CasesView(View):
+    """A page of cases. ``cursor``: pass it as ``after`` for the next page; null = there is no more."""
+
+    cases: tuple[CaseView, ...]
+    cursor: str | None
+
+
+class EntryView(View):
+    """One line of a timeline. ``ref``: id of the message or attempt."""
+
+    at: str
+    what: str
+    code: str
+    text: str
+    authority: str | None
+    ref: str | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> EntryView:
+        """The view of a line."""
+        return cls(
+            at=format_datetime(entry.at),
+            what=entry.what,
+            code=entry.code,
+            text=entry.text,
+            authority=entry.authority,
+            ref=entry.ref,
+        )
+
+
+class TimelineView(View):
+    """All that happened to a case, in order of time."""
+
+    case_id: str
+    entries: tuple[EntryView, ...]
+
+
+class EventView(View):
+    """One fact as an event. ``at``: when it happened; ``recorded_at``: when the hub learned of it."""
+
+    cursor: str
+    type: str
+    case_id: str
+    at: str
+    recorded_at: str
+    data: Mapping[str, str]
+
+    @classmethod
+    def of(cls, event: Event) -> EventView:
+        """The view of an event."""
+        return cls(
+            cursor=event.cursor,
+            type=event.type,
+            case_id=str(event.case_id),
+            at=format_datetime(event.at),
+            recorded_at=format_datetime(event.recorded_at),
+            data=dict(event.data),
+        )
+
+
+class EventsView(View):
+    """Events in the order of commit. ``cursor``: pass it as ``after``; it moves on even if ``events`` is empty."""
+
+    events: tuple[EventView, ...]
+    cursor: str | None
+
+
+class InboxView(View):
+    """What waits for the authority, oldest first. ``cursor``: pass it as ``after``; null = there is no more."""
+
+    messages: tuple[DeliveryView, ...]
+    cursor: str | None
+
+
+class TakenView(View):
+    """An inbound message that was taken in. ``repeat``: it had been taken in before, nothing changed."""
+
+    message_id: str
+    case_id: str
+    repeat: bool
+
+    @classmethod
+    def of(cls, taken: Taken) -> TakenView:
+        """The view of what was taken in."""
+        return cls(message_id=str(taken.message_id), case_id=str(taken.case_id), repeat=taken.repeat)
+
+
+class StoredView(View):
+    """A file that is safely kept. Name it in a manifest by these two values."""
+
+    sha256: str
+    size: int
+
+
+class ItemView(View):
+    """Something that waits for an operator."""
+
+    id: str
+    case_id: str
+    reason: str
+    detail: str
+    opened_at: str
+    delivery_id: str | None
+    authority: str | None
+    channel_id: str | None
+    closed_at: str | None
+    resolution: str | None
+
+    @classmethod
+    def of(cls, item: OperatorItem) -> ItemView:
+        """The view of an item."""
+        return cls(
+            id=item.id,
+            case_id=str(item.case_id),
+            reason=item.reason,
+            detail=item.detail,
+            opened_at=format_datetime(item.opened_at),
+            delivery_id=str(item.delivery_id) if item.delivery_id else None,
+            authority=item.authority,
+            channel_id=item.channel_id,
+            closed_at=format_datetime(item.closed_at) if item.closed_at else None,
+            resolution=item.resolution,
+        )
+
+
+class ItemsView(View):
+    """A page of the operators' queue."""
+
+    items: tuple[ItemView, ...]
+    cursor: str | None
+
+
+class DeadView(View):
+    """A page of dead letters."""
+
+    deliveries: tuple[DeliveryView, ...]
+    cursor: str | None
+
+
+class LaneView(View):
+    """A lane: its health, and how many sends and polls are due now (none are counted while it is paused or open)."""
+
+    channel_id: str
+    paused: bool
+    suspect: bool
+    probing: bool
+    failures: int
+    open_until: str | None
+    due_sends: int
+    due_polls: int
+
+    @classmethod
+    def of(cls, state: LaneState, due: LaneDue | None = None) -> LaneView:
+        """The view of a lane."""
+        return cls(
+            channel_id=state.channel_id,
+            paused=state.paused,
+            suspect=state.suspect,
+            probing=state.probing,
+            failures=state.failures,
+            open_until=format_datetime(state.open_until) if state.open_until else None,
+            due_sends=due.sends if due else 0,
+            due_polls=due.polls if due else 0,
+        )
+
+
+class LanesView(View):
+    """All lanes with a known state or with work."""
+
+    lanes: tuple[LaneView, ...]
+
+
+class ClosedView(View):
+    """How many items of a case were closed."""
+
+    closed: int
+
+
+class AliveView(View):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyView(View):
+    """The hub can take appeals in. ``registry_version``: the registry in force."""
+
+    status: Literal["ready"] = "ready"
+    registry_version: str

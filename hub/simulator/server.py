@@ -1,0 +1,335 @@
+"""The HTTP side of a simulation: one server for all its authorities, each under ``/{code}/``.
+
+    POST /{code}/appeals                 a sealed envelope (JSON, JWS, XML, or multipart with files)
+    GET  /{code}/messages/{message_id}   what became of it (authorities with ``receipt: poll``)
+    GET  /_sim/state                     counts per authority (see ``Authority.state``) and reports that still wait
+
+Loopback only: the state endpoint has no credential.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import logging
+import socket
+import struct
+import threading
+import time
+import uuid
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from hub.adapters.http import HttpPolicy
+from hub.adapters.secrets import resolve
+from hub.delivery.sealed import media_type
+from hub.errors import ConfigurationError, HubError, InvalidInput
+from hub.ports import RawInbound
+from hub.schemas.envelope import AnyEnvelope, Party
+from hub.seals import load_signing_key
+from hub.simulator.authority import Authority, Report, Verdict, digest_of
+from hub.simulator.characters import SimulatedAuthority, Simulation
+from hub.simulator.outbox import Letter, Outbox
+from hub.simulator.parts import split
+from hub.simulator.pulling import Puller
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+IDLE_SECS = 120.0
+_REASONS = {200: "OK", 202: "Accepted", 401: "Unauthorized", 404: "Not Found", 409: "Conflict", 422: "Unprocessable"}
+
+
+class _Post:
+    """One authority with all that belongs to it on this server."""
+
+    def __init__(self, entry: SimulatedAuthority, authority: Authority, hub_url: str) -> None:
+        self.authority = authority
+        self.api_key = resolve(entry.api_key).reveal()
+        self.token = resolve(entry.token).reveal() if entry.token else None
+        self.hub_url = hub_url.rstrip("/")
+        self.channel_id = entry.channel_id
+        self._lock = threading.Lock()
+        self._planned: dict[uuid.UUID, list[tuple[float, Report]]] = {}
+        self._told: dict[uuid.UUID, list[bytes]] = {}
+
+    def plan(self, report: Report) -> None:
+        """Keep a report for whoever asks once its time has come."""
+        with self._lock:
+            planned = self._planned.setdefault(report.message_id, [])
+            planned.append((time.monotonic() + report.after_secs, report))
+
+    def told(self, message_id: uuid.UUID) -> tuple[bytes, ...]:
+        """All reports on a message whose time has come, each made once."""
+        with self._lock:
+            now = time.monotonic()
+            waiting = self._planned.pop(message_id, [])
+            told = self._told.setdefault(message_id, [])
+            for due, report in waiting:
+                if due <= now:
+                    told.append(report.make())
+                    self.authority.count(report.kind)
+                else:
+                    self._planned.setdefault(message_id, []).append((due, report))
+            return tuple(told)
+
+    def url(self, report: Report) -> str:
+        if self.authority.character.pulls and report.kind != "answered":
+            return f"{self.hub_url}/v1/inbox/{report.message_id}/receipt"
+        return f"{self.hub_url}/v1/callbacks/{self.channel_id}"
+
+
+class Simulator:
+    """A running simulation. Use as a context manager; ``port`` 0 takes a free one."""
+
+    def __init__(self, simulation: Simulation, *, folder: Path, host: str = "127.0.0.1", port: int = 0) -> None:
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ConfigurationError("A simulation listens on a loopback address only.")
+        self._policy = HttpPolicy(allow_http=True, allow_private=_LOOPBACK)
+        self.posts = {entry.code: self._post(simulation, entry, folder) for entry in simulation.authorities}
+        self._server = _Server((host, port), self)
+        self._outbox = Outbox(self._policy)
+        self._pullers = [
+            Puller(post.authority, hub_url=post.hub_url, api_key=post.api_key, policy=self._policy, taken=self.report)
+            for post in self.posts.values()
+            if post.authority.character.pulls
+        ]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.stopping = threading.Event()
+
+    @staticmethod
+    def _post(simulation: Simulation, entry: SimulatedAuthority, folder: Path) -> _Post:
+        authority = Authority(
+            party=Party(code=entry.code, name=entry.name),
+            character=entry.character.character(),
+            key=load_signing_key(folder / entry.key_file),
+            hub_keys=simulation.hub_keys,
+            seed=simulation.seed,
+            hours_per_sec=simulation.hours_per_sec,
+        )
+        return _Post(entry, authority, simulation.hub_url)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def start(self) -> None:
+        """Begin to listen and to pull."""
+        self._thread.start()
+        for puller in self._pullers:
+            puller.start()
+
+    def close(self) -> None:
+        """Stop; reports that still wait are dropped."""
+        self.stopping.set()
+        for puller in self._pullers:
+            puller.close()
+        self._outbox.close()
+        self._server.shutdown()
+        self._server.hang_up()
+        self._server.server_close()
+        self._thread.join(IDLE_SECS)
+
+    def __enter__(self) -> Simulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def report(self, authority: Authority, verdict: Verdict) -> None:
+        """Plan the reports of a verdict."""
+        post = self.posts[authority.party.code]
+        if verdict.receipt is not None and verdict.failure is None and verdict.status == "accepted":
+            authority.count("registered")
+        for report in verdict.reports:
+            if authority.character.receipt == "poll":
+                post.plan(report)
+                continue
+            done = partial(self._settled, authority, report)
+            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done))
+
+    @staticmethod
+    def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:
+        if verdict == "refused":
+            authority.count("report_refused")
+        elif report.kind != "refused":  # counted when it was decided
+            authority.count(report.kind)
+
+    def state(self) -> dict[str, object]:
+        """What all authorities saw and did, and how many reports wait."""
+        return {
+            "authorities": {code: post.authority.state() for code, post in self.posts.items()},
+            "reports_waiting": self._outbox.waiting(),
+        }
+
+
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], simulator: Simulator) -> None:
+        super().__init__(address, _Handler)
+        self.simulator = simulator
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        if isinstance(request, socket.socket):
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        if isinstance(request, socket.socket):
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's
+        """A peer that hangs up is no news."""
+        log.debug("a connection broke", exc_info=True)
+
+    def hang_up(self) -> None:
+        """Close connections that are kept alive, so that their threads end."""
+        for conn in list(self._open):
+            try:
+                conn.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "authority-simulator"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    timeout = IDLE_SECS
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's signature
+        """Nothing: what happened is counted."""
+
+    def do_GET(self) -> None:
+        """State, or what became of a message."""
+        simulator = self.server.simulator
+        code, _, rest = self.path.removeprefix("/").partition("/messages/")
+        post = simulator.posts.get(code)
+        if self.path == "/_sim/state":
+            self._json(200, simulator.state())
+        elif post is None:
+            self._problem(404, "No such authority")
+        elif not self._admitted(post):
+            self._problem(401, "Wrong credential")
+        else:
+            self._became(post, rest)
+
+    def _became(self, post: _Post, text: str) -> None:
+        try:
+            message_id = uuid.UUID(text)
+        except ValueError:
+            message_id = uuid.UUID(int=0)
+        if not post.authority.knows(message_id):
+            self._problem(404, "No such message")
+            return
+        told = ",".join(body.decode() for body in post.told(message_id))
+        self._send(200, "application/json", f'{{"message_id":"{message_id}","envelopes":[{told}]}}'.encode())
+
+    def do_POST(self) -> None:
+        """A message comes in."""
+        body = self._body()
+        code, _, rest = self.path.removeprefix("/").partition("/")
+        post = self.server.simulator.posts.get(code)
+        if post is None or rest != "appeals":
+            self._problem(404, "No such authority")
+        elif not self._admitted(post):
+            post.authority.count("unauthenticated")
+            self._problem(401, "Wrong credential")
+        else:
+            self._take(post, body)
+
+    def _take(self, post: _Post, body: bytes) -> None:
+        try:
+            envelope, digest = self._read(post, body)
+        except HubError as error:
+            post.authority.count("malformed")
+            self._problem(422, f"Cannot be read: {error.stable_code}")
+            return
+        self._answer(post, post.authority.take(envelope, digest))
+
+    def _admitted(self, post: _Post) -> bool:
+        if post.token is None:
+            return True
+        shown = self.headers.get("Authorization", "")
+        return hmac.compare_digest(shown.encode(), f"Bearer {post.token}".encode())
+
+    def _body(self) -> bytes:
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 <= length <= MAX_BODY_BYTES:
+            self.close_connection = True
+            return b""
+        return self.rfile.read(length)
+
+    def _read(self, post: _Post, body: bytes) -> tuple[AnyEnvelope, str]:
+        """The envelope and the digest of all that came; files must be what the manifest says."""
+        kind = self.headers.get("Content-Type", "")
+        if media_type(kind) != "multipart/form-data":
+            return post.authority.open(RawInbound(content_type=media_type(kind), body=body)), digest_of(body)
+        first, files = split(kind, body)
+        envelope = post.authority.open(first)
+        declared = {(entry.sha256, entry.size) for entry in envelope.attachments}
+        if declared != {(hashlib.sha256(file).hexdigest(), len(file)) for file in files}:
+            raise InvalidInput("The files are not those of the manifest.", code="attachment.differs")
+        post.authority.count("with_files")
+        return envelope, digest_of(body)
+
+    def _answer(self, post: _Post, verdict: Verdict) -> None:
+        self.server.simulator.report(post.authority, verdict)
+        self.server.simulator.stopping.wait(post.authority.character.respond_ms / 1000)
+        match verdict.failure:
+            case "busy":
+                self._problem(503, "Come again later", ("Retry-After", "1"))
+            case "error":
+                self._problem(500, "Something broke")
+            case "reset" | "lost":
+                self._reset()
+            case None if verdict.receipt is not None:
+                self._send(200, "application/json", verdict.receipt)
+            case None:
+                self._acknowledge(post, verdict)
+
+    def _acknowledge(self, post: _Post, verdict: Verdict) -> None:
+        document = {"message_id": str(verdict.message_id), "status": verdict.status}
+        if verdict.number is not None:
+            document["id"] = verdict.number
+        if verdict.status == "refused":
+            document["ground"] = post.authority.character.ground
+        self._json({"accepted": 202, "duplicate": 409, "refused": 422}[verdict.status], document)
+
+    def _reset(self) -> None:
+        """Hang up with a reset, as a machine does that lost its power."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def _json(self, status: int, document: object) -> None:
+        self._send(status, "application/json", json.dumps(document, ensure_ascii=False).encode())
+
+    def _problem(self, status: int, title: str, *headers: tuple[str, str]) -> None:
+        body = json.dumps({"title": title, "status": status}).encode()
+        self._send(status, "application/problem+json", body, *headers)
+
+    def _send(self, status: int, kind: str, body: bytes, *headers: tuple[str, str]) -> None:
+        """The whole response in one write."""
+        lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}", f"Content-Type: {kind}"]
+        lines += [f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers)]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)

@@ -1,0 +1,171 @@
+"""Rules of the store that do not depend on where rows are kept. Pure; the SQL store and its twin share them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from hub.errors import Conflict, Fault, InvalidInput
+from hub.schemas.delivery import (
+    CaseRow,
+    Delivery,
+    DeliveryUpdate,
+    Event,
+    Fact,
+    Message,
+    NewCase,
+    OperatorItem,
+    StoredAnswer,
+    TransportState,
+)
+from hub.schemas.ids import CaseId
+from hub.tracking.state import derive
+
+PRIORITIES = (2, 1, 0)
+"""Most urgent first (``Delivery.priority``)."""
+_DUE = frozenset({TransportState.WAITING, TransportState.UNKNOWN})
+_CURSOR = re.compile(r"(\d{19})\.(\d{19})", re.ASCII)
+_LARGEST = 2**63 - 1
+
+
+def due_at(delivery: Delivery) -> datetime | None:
+    """When a lane may take it: ``next_at``, or the end of a lease that ran out; None = nothing is to be sent."""
+    if delivery.state in _DUE:
+        return delivery.next_at
+    if delivery.state is TransportState.SENDING:
+        return delivery.lease_until or delivery.next_at
+    return None
+
+
+def holds_lease(current: Delivery, update: DeliveryUpdate) -> bool:
+    """Whether the update may be applied: it names no owner, or the one that holds the lease."""
+    return update.owner is None or update.owner == current.lease_owner
+
+
+def updated(current: Delivery, update: DeliveryUpdate) -> Delivery:
+    """The delivery after an update that may be applied. ``delivered`` is never lowered, and then nothing is due."""
+    kept = current.state is TransportState.DELIVERED
+    return replace(
+        current,
+        state=TransportState.DELIVERED if kept else update.state,
+        next_at=None if kept else update.next_at,
+        poll_at=update.poll_at,
+        lease_owner=current.lease_owner if update.keep_lease else None,
+        lease_until=current.lease_until if update.keep_lease else None,
+        attempts=current.attempts if update.attempts is None else update.attempts,
+        first_attempt_at=update.first_attempt_at or current.first_attempt_at,
+        payload=current.payload if update.payload is None else update.payload,
+        payload_type=update.payload_type or current.payload_type,
+        external_id=update.external_id or current.external_id,
+        last_code=update.last_code or current.last_code,
+        delivered_at=update.delivered_at or current.delivered_at,
+    )
+
+
+def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
+    """A case with the state that its facts give; ``updated_at`` is the moment of the latest, so that order is nothing."""
+    known = tuple(facts)
+    state = derive(known)
+    return CaseRow(
+        case=case,
+        state=state.state,
+        authority=state.authority,
+        number=state.number,
+        needs_operator=state.needs_operator,
+        updated_at=max((case.created_at, *(fact.at for fact in known))),
+    )
+
+
+def event(fact: Fact, *, state: str, recorded_at: datetime, cursor: str) -> Event:
+    """What the NCC hears of a fact. ``state``: of the case after the transaction that brought the fact."""
+    data = dict(fact.data) | {"source": str(fact.source), "state": state}
+    if fact.authority is not None:
+        data["authority"] = fact.authority
+    if fact.delivery_id is not None:
+        data["delivery_id"] = str(fact.delivery_id)
+    return Event(
+        cursor=cursor,
+        type=f"case.{fact.kind}",
+        case_id=fact.case_id,
+        at=fact.at,
+        recorded_at=recorded_at,
+        data=data,
+    )
+
+
+def cursor_text(txid: int, seq: int) -> str:
+    """Place of an event in the feed; sorts as text."""
+    return f"{txid:019d}.{seq:019d}"
+
+
+def cursor_place(cursor: str | None) -> tuple[int, int]:
+    """Place that a cursor names; before the first event for None. ``InvalidInput`` if it is not one of ours."""
+    if cursor is None:
+        return (-1, -1)
+    found = _CURSOR.fullmatch(cursor)
+    place = (int(found[1]), int(found[2])) if found else (_LARGEST + 1, 0)
+    if max(place) > _LARGEST:
+        raise _bad_cursor()
+    return place
+
+
+def id_after(after: str | None) -> uuid.UUID:
+    """The last id seen; the lowest of all for None. ``InvalidInput`` if it is not an id."""
+    if after is None:
+        return uuid.UUID(int=0)
+    try:
+        return uuid.UUID(after)
+    except ValueError:
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> InvalidInput:
+    return InvalidInput(
+        "This is not a cursor that the hub gave out.",
+        code="cursor.invalid",
+        faults=[Fault(pointer="/after", code="cursor.invalid", message="must be the cursor of an earlier answer")],
+        action="Begin without a cursor, then pass on the one of each answer.",
+    )
+
+
+def check_same_message(stored_sha256: str, message: Message) -> None:
+    """Raise ``Conflict`` if a message id comes again with other content."""
+    if stored_sha256 != message.sha256:
+        raise Conflict("This message id was used before for other content.", code="message.id_reused")
+
+
+def check_same_answer(stored: StoredAnswer, answer: StoredAnswer) -> None:
+    """Raise ``Conflict`` for a key that was answered before.
+
+    ``idempotency.conflict``: another request had this key. ``idempotency.repeat``: the same request was answered
+    already; the caller reads that answer. The very same row again is a repeat of this write, and is let through.
+    """
+    if stored.request_sha256 != answer.request_sha256:
+        raise Conflict("This Idempotency-Key was used for another request.", code="idempotency.conflict")
+    if stored.body != answer.body:
+        raise Conflict("This Idempotency-Key was answered before.", code="idempotency.repeat")
+
+
+def check_answers(answers: Iterable[StoredAnswer]) -> None:
+    """Raise ``Conflict`` if one change answers one key twice: which answer would stand is not for us to choose."""
+    seen: dict[tuple[str, str], StoredAnswer] = {}
+    for answer in answers:
+        first = seen.setdefault((answer.principal, answer.key), answer)
+        if first != answer:
+            raise Conflict("One Idempotency-Key stands twice in one call.", code="idempotency.twice")
+
+
+def facts_by_case(facts: Iterable[Fact]) -> Mapping[CaseId, dict[str, Fact]]:
+    """Facts of a change by case and key, in the order given; the first of equals stays."""
+    grouped: dict[CaseId, dict[str, Fact]] = {}
+    for fact in facts:
+        grouped.setdefault(fact.case_id, {}).setdefault(fact.key, fact)
+    return grouped
+
+
+def item_subject(item: OperatorItem) -> tuple[CaseId, uuid.UUID | None, str]:
+    """At most one item is open per subject."""
+    return (item.case_id, item.delivery_id, item.reason)

@@ -1,0 +1,301 @@
+"""The tables, the same for SQLite and PostgreSQL.
+
+Partial indexes hold only what is still to be done, so that a claim costs the same with a million finished rows. What is
+written once (bodies, payloads) stands apart from what changes (deliveries), so that a change of state moves few bytes.
+A fact and its event are one row: there is exactly one event per fact.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hub.storage.types import Digest, Id, Moment, Names, Pairs, Token, Words
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "uq": "uq_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# Room on each page for the new version of a row (PostgreSQL: heap-only tuples), and early vacuum of small indexes.
+_CHANGING = {"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02}
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("owner", Token, nullable=False),
+    sa.Column("reference", Token),
+    sa.Column("channel", Token, nullable=False),
+    sa.Column("kind", Token, nullable=False),
+    sa.Column("topics", Names, nullable=False),
+    sa.Column("place", Token),
+    sa.Column("priority", sa.SmallInteger, nullable=False),
+    sa.Column("answer_due", Token),
+    # Derived from the facts, again at each new one.
+    sa.Column("state", Token, nullable=False),
+    sa.Column("authority", Token),
+    sa.Column("number", Words),
+    sa.Column("needs_operator", sa.Boolean, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Index("ix_cases_owner", "owner", "id"),
+    sa.Index("ix_cases_state", "state", "id"),
+    postgresql_with=_CHANGING,
+)
+sa.Index(
+    "ix_cases_reference",
+    cases.c.reference,
+    cases.c.id,
+    postgresql_where=cases.c.reference.is_not(None),
+    sqlite_where=cases.c.reference.is_not(None),
+)
+sa.Index(
+    "ix_cases_needs_operator",
+    cases.c.id,
+    postgresql_where=cases.c.needs_operator,
+    sqlite_where=cases.c.needs_operator,
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("case_id", Id, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("kind", Token, nullable=False),
+    sa.Column("direction", Token, nullable=False),
+    sa.Column("sender", Token, nullable=False),
+    sa.Column("recipient", Token),
+    sa.Column("in_reply_to", Id),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("sha256", Token, nullable=False),
+    sa.Column("raw_type", Words),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("raw", sa.LargeBinary),
+    sa.Index("ix_messages_case", "case_id"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("case_id", Id, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("message_id", Id, sa.ForeignKey("messages.id"), nullable=False),
+    sa.Column("authority", Token, nullable=False),
+    sa.Column("channel_id", Token, nullable=False),
+    sa.Column("role", Token, nullable=False),
+    sa.Column("priority", sa.SmallInteger, nullable=False),
+    sa.Column("state", Token, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("next_at", Moment),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_attempt_at", Moment),
+    sa.Column("lease_owner", Token),
+    sa.Column("lease_until", Moment),
+    sa.Column("external_id", Words),
+    sa.Column("poll_at", Moment),
+    sa.Column("last_code", Words),
+    sa.Column("delivered_at", Moment),
+    # When a lane may take it; absent = nothing is to be sent. The same rule as rules.due_at.
+    sa.Column(
+        "due_at",
+        Moment,
+        sa.Computed(
+            "CASE WHEN state IN ('waiting', 'unknown') THEN next_at "
+            "WHEN state = 'sending' THEN coalesce(lease_until, next_at) END",
+            persisted=True,
+        ),
+    ),
+    # The claim path walks the priorities one by one.
+    sa.CheckConstraint("priority BETWEEN 0 AND 2", name="priority"),
+    sa.Index("ix_deliveries_case", "case_id"),
+    sa.Index("ix_deliveries_message", "message_id"),
+    sa.Index("ix_deliveries_authority", "authority", "case_id"),
+    postgresql_with=_CHANGING,
+)
+_state, _due, _poll = deliveries.c.state, deliveries.c.due_at, deliveries.c.poll_at
+IS_UNFINISHED = _state != sa.literal_column("'delivered'")
+"""What is still to be done or looked at. Written with a literal, as the partial index is, so that planners see it."""
+IS_DEAD = _state == sa.literal_column("'dead'")
+sa.Index(
+    "ix_deliveries_due",
+    deliveries.c.channel_id,
+    deliveries.c.priority,
+    _due,
+    deliveries.c.id,
+    postgresql_where=_due.is_not(None),
+    sqlite_where=_due.is_not(None),
+)
+sa.Index(
+    "ix_deliveries_poll",
+    deliveries.c.channel_id,
+    _poll,
+    deliveries.c.id,
+    postgresql_where=_poll.is_not(None),
+    sqlite_where=_poll.is_not(None),
+)
+sa.Index(
+    "ix_deliveries_unfinished",
+    _state,
+    deliveries.c.authority,
+    deliveries.c.id,
+    postgresql_where=IS_UNFINISHED,
+    sqlite_where=IS_UNFINISHED,
+)
+sa.Index("ix_deliveries_dead", deliveries.c.id, postgresql_where=IS_DEAD, sqlite_where=IS_DEAD)
+
+payloads = sa.Table(
+    "payloads",
+    metadata,
+    sa.Column("delivery_id", Id, sa.ForeignKey("deliveries.id"), primary_key=True),
+    sa.Column("payload_type", Words),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("delivery_id", Id, sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("channel_id", Token, nullable=False),
+    sa.Column("message_id", Id, nullable=False),
+    sa.Column("sha256", Token, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("registry_version", Token, nullable=False),
+    sa.Column("finished_at", Moment),
+    sa.Column("outcome", Token),
+    sa.Column("code", Words),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("detail", Words),
+    sa.Index("ix_attempts_delivery", "delivery_id", "number"),
+    postgresql_with=_CHANGING,
+)
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(always=True), primary_key=True),
+    # Id of the writing transaction on PostgreSQL (see hub.storage.horizon), 0 on SQLite, where seq follows commits.
+    sa.Column("txid", sa.BigInteger, nullable=False),
+    sa.Column("case_id", Id, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("key", Digest, nullable=False),
+    sa.Column("kind", Token, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("source", Token, nullable=False),
+    sa.Column("authority", Token),
+    sa.Column("delivery_id", Id),
+    sa.Column("message_id", Id),
+    sa.Column("data", Pairs, nullable=False),
+    sa.Column("recorded_at", Moment, nullable=False),
+    sa.Column("state", Token, nullable=False),
+    sa.UniqueConstraint("case_id", "key", name="key"),
+    sa.Index("ix_facts_feed", "txid", "seq").ddl_if(dialect="postgresql"),
+    sqlite_autoincrement=True,
+)
+
+items = sa.Table(
+    "items",
+    metadata,
+    sa.Column("id", Token, primary_key=True),
+    sa.Column("case_id", Id, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("reason", Token, nullable=False),
+    sa.Column("detail", Words, nullable=False),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("delivery_id", Id),
+    sa.Column("authority", Token),
+    sa.Column("channel_id", Token),
+    sa.Column("closed_at", Moment),
+    sa.Column("resolution", Words),
+)
+IS_OPEN = items.c.closed_at.is_(None)
+# NULL differs from NULL in a unique index, hence two: items of a delivery, and items of the case as such.
+_of_delivery = sa.and_(IS_OPEN, items.c.delivery_id.is_not(None))
+_of_case = sa.and_(IS_OPEN, items.c.delivery_id.is_(None))
+sa.Index(
+    "ix_items_one_open_of_delivery",
+    items.c.case_id,
+    items.c.delivery_id,
+    items.c.reason,
+    unique=True,
+    postgresql_where=_of_delivery,
+    sqlite_where=_of_delivery,
+)
+sa.Index(
+    "ix_items_one_open_of_case",
+    items.c.case_id,
+    items.c.reason,
+    unique=True,
+    postgresql_where=_of_case,
+    sqlite_where=_of_case,
+)
+sa.Index("ix_items_open", items.c.id, postgresql_where=IS_OPEN, sqlite_where=IS_OPEN)
+
+inbound = sa.Table(
+    "inbound",
+    metadata,
+    sa.Column("id", Token, primary_key=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("channel_id", Token, nullable=False),
+    sa.Column("authority", Token, nullable=False),
+    sa.Column("sha256", Token, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("verdict", Words, nullable=False),
+    sa.Column("message_id", Id),
+    sa.Column("case_id", Id),
+    sa.Column("detail", Words),
+    sa.Index("ix_inbound_channel", "channel_id", "received_at", "id"),
+)
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("principal", Token, primary_key=True),
+    sa.Column("key", Token, primary_key=True),
+    sa.Column("request_sha256", Token, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    sa.Column("sha256", Token, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("media_type", Words, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("sha256", Token, primary_key=True),
+    sa.Column("party", Token, primary_key=True),
+)
+
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("channel_id", Token, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("open_until", Moment),
+    sa.Column("probing", sa.Boolean, nullable=False),
+    sa.Column("paused", sa.Boolean, nullable=False),
+    sa.Column("suspect", sa.Boolean, nullable=False),
+    postgresql_with=_CHANGING,
+)
+
+# One row: what the store knows of itself.
+pulse = sa.Table(
+    "pulse",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("beaten_at", Moment, nullable=False),
+    sa.Column("txid_offset", sa.BigInteger, nullable=False),
+    postgresql_with=_CHANGING,
+)

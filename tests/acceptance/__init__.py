@@ -1,0 +1,1 @@
+"""Whole processes over real HTTP: what a stranger would start."""

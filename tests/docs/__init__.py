@@ -1,0 +1,1 @@
+"""The documents are true: their commands are run, their examples are checked."""
