@@ -281,22 +281,16 @@ class _Search:
         return frozenset(reached)
 
     def _upward(self, authority: Authority) -> list[Authority]:
-        """It and its superior bodies, nearest first; one that has ended is followed by its successor in force."""
+        """It and all bodies above it, nearest first. One that has ended is followed by its successor in force."""
         chain = [authority]
         seen = {authority.code}
-        code = authority.superior
-        while code is not None and code not in seen:
-            above = self._directory.authority(code)
-            if above is None:
-                break
-            seen.add(code)
-            chain.append(above)
-            current = self._in_force(above)
-            if current is not None and current.code not in seen:
-                seen.add(current.code)
-                chain.append(current)
-                above = current
-            code = above.superior
+        for body in chain:  # grows while it is walked; a circle ends because nothing is taken twice
+            ended = None if body.holds_on(self._day) else self._in_force(body)
+            superior = self._directory.authority(body.superior) if body.superior is not None else None
+            for above in (ended, superior):
+                if above is not None and above.code not in seen:
+                    seen.add(above.code)
+                    chain.append(above)
         return chain
 
     # -- the end
