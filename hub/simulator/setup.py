@@ -1,0 +1,153 @@
+"""Prepare a simulation in a folder: keys, credentials, the simulation's file, and what the hub's registry must know.
+
+keys/<code>.pem …      sealing key of each authority (mode 0600), its certificate and registry entry
+secrets/<code>.api     what the authority shows to the hub
+secrets/<code>.token   what the hub shows to the authority
+simulation.yaml        input of ``hub simulate``
+overlay.yaml           channels and keys for the hub's registry folder
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from hub.errors import ConfigurationError
+from hub.schemas.directory import LaneSettings
+from hub.schemas.keys import VerificationKey
+from hub.seals import make_key_file
+from hub.seals.keys import verification_key
+from hub.simulator.characters import PRESETS
+
+SIMULATION_FILE = "simulation.yaml"
+OVERLAY_FILE = "overlay.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's."""
+
+    code: str
+    name: str
+    character: str
+    changes: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUp:
+    """Where things were written."""
+
+    simulation: Path
+    overlay: Path
+
+
+def channel_id(placement: Placement) -> str:
+    """The id of the channel that is made: ``<code>.sim``."""
+    return f"{placement.code}.sim"
+
+
+def set_up(
+    folder: Path,
+    placements: Sequence[Placement],
+    *,
+    base_url: str,
+    hub_url: str,
+    api_keys: Mapping[str, str],
+    hub_keys: Sequence[VerificationKey] = (),
+    seed: int = 1,
+    hours_per_sec: int = 1,
+    lane: LaneSettings | None = None,
+) -> SetUp:
+    """Write everything. ``base_url``: where the simulator will listen; ``api_keys``: by authority, made by the hub.
+
+    Nothing that exists is overwritten. Raises ``ConfigurationError``.
+    """
+    folder = folder.resolve()
+    for name in ("keys", "secrets"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    authorities, channels, keys = [], [], []
+    for placement in placements:
+        if placement.character not in PRESETS or placement.code not in api_keys:
+            raise ConfigurationError(f"{placement.code}: no such character, or no API key for it.")
+        key = make_key_file(
+            folder / "keys" / f"{placement.code}.pem",
+            common_name=f"Simulated {placement.code}",
+            organization="Simulated authority",
+        )
+        _write_secret(folder / "secrets" / f"{placement.code}.api", api_keys[placement.code])
+        _write_secret(folder / "secrets" / f"{placement.code}.token", secrets.token_urlsafe(32))
+        authorities.append(_authority(folder, placement))
+        channels.append(_channel(folder, placement, base_url, lane))
+        entry = verification_key(key).model_dump(mode="json", exclude_none=True)
+        keys.append({"authority": placement.code, "key": entry})
+    simulation = {
+        "seed": seed,
+        "hours_per_sec": hours_per_sec,
+        "hub_url": hub_url,
+        "hub_keys": [key.model_dump(mode="json", exclude_none=True) for key in hub_keys],
+        "authorities": authorities,
+    }
+    done = SetUp(simulation=folder / SIMULATION_FILE, overlay=folder / OVERLAY_FILE)
+    _write(done.simulation, simulation)
+    _write(done.overlay, {"channels": channels, "keys": keys})
+    return done
+
+
+def _authority(folder: Path, placement: Placement) -> dict[str, object]:
+    return {
+        "code": placement.code,
+        "name": placement.name,
+        "channel_id": channel_id(placement),
+        "character": {"preset": placement.character, "changes": dict(placement.changes)},
+        "key_file": f"keys/{placement.code}.pem",
+        "api_key": f"file:{folder}/secrets/{placement.code}.api",
+        "token": f"file:{folder}/secrets/{placement.code}.token",
+    }
+
+
+def _channel(folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None) -> dict[str, object]:
+    character = PRESETS[placement.character]
+    receipt = placement.changes.get("receipt", character.receipt)
+    settings: dict[str, object] = {"format": "json"}
+    if not character.pulls:
+        settings |= {
+            "url": f"{base_url}/{placement.code}/appeals",
+            "allow_http": True,
+            "allow_private": ["127.0.0.1/32", "::1/128"],
+            "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
+            "receipt": receipt,
+        }
+        if receipt == "poll":
+            settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
+    channel: dict[str, object] = {
+        "id": channel_id(placement),
+        "adapter": "pull" if character.pulls else "rest",
+        "settings": settings | dict(placement.settings),
+    }
+    if lane is not None:
+        channel["lane"] = lane.model_dump(mode="json")
+    return {"authority": placement.code, "channel": channel}
+
+
+def _write_secret(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+
+
+def _write(path: Path, document: object) -> None:
+    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from None
