@@ -90,7 +90,7 @@ def verify_xml(document: bytes, key: VerificationKey, *, at: datetime | None = N
     except InvalidSignature as error:
         raise _refused(error) from None
     except (SignXMLException, etree.LxmlError, ValueError) as error:
-        raise SealRefused(f"The XML seal cannot be verified ({type(error).__name__}).", code="seal.signature") from None
+        raise SealRefused(f"The XML seal cannot be verified ({type(error).__name__}).", code="seal.structure") from None
     result = results[shape.root_reference]
     if load_pem_public_key(result.signature_key) != public.key:
         raise SealRefused("The signature is by another key.", code="seal.signature")

@@ -1,0 +1,1 @@
+"""What holds, what is refused and why, and what programs of others say to it."""
