@@ -15,6 +15,7 @@ from registry.directory import LoadedDirectory
 from registry.draft import Draft
 from registry.faults import pointer
 from registry.source import MAX_FILE_BYTES, MAX_FILES, Found, Place, Source, territory_file, yaml_files
+from registry.territories import TerritoryTable
 from registry.yamlfile import parse
 
 
@@ -26,12 +27,7 @@ def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
     settings.
     """
     draft = Draft()
-    table_faults: tuple[Fault, ...] = ()
-    try:
-        own = territory_file(folder)
-        table = territories.read(own) if own is not None else territories.shipped()
-    except RegistryRefused as refused:
-        table, table_faults = territories.shipped(), refused.faults
+    table, table_faults = _table(folder)
     _read(folder, draft)
     check(draft, table, adapters)
     if draft.faults or table_faults:
@@ -43,6 +39,18 @@ def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
         stages=draft.stages,
         territories=table,
     )
+
+
+def _table(folder: Path) -> tuple[TerritoryTable, tuple[Fault, ...]]:
+    """The table in force; if the folder's own is broken the shipped one, so that the other checks can be made."""
+    try:
+        own = territory_file(folder)
+        return (territories.read(own) if own is not None else territories.shipped()), ()
+    except RegistryRefused as refused:
+        return territories.shipped(), refused.faults
+    except OSError as error:
+        message = f"the folder cannot be read: {error.strerror}"
+        return territories.shipped(), (Fault(pointer=".", code="registry.folder.unreadable", message=message),)
 
 
 def _read(folder: Path, draft: Draft) -> None:

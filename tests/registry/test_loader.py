@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -379,6 +380,25 @@ def test_folder_that_cannot_be_read_or_is_empty_is_refused(tmp_path: Path) -> No
     assert faults(tmp_path) == [(".:1", "registry.folder.empty")]
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
     assert faults(tmp_path) == [("a.yaml:1", "registry.file.encoding")]
+
+
+def test_folder_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's refusal to look into the folder becomes a fault, not another error."""
+
+    def forbidden(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("registry.loader.territory_file", forbidden)
+    monkeypatch.setattr("registry.loader.yaml_files", forbidden)
+    assert {code for _, code in faults(tmp_path)} == {"registry.folder.unreadable"}
+
+
+def test_lone_surrogate_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An escaped half of a character never reaches the model nor the hash, whichever YAML parser is there."""
+    for loader in (yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        monkeypatch.setattr("registry.yamlfile._Loader", loader)
+        write(tmp_path, a='topics: [{code: a, name: "\\uD800"}]')
+        assert len(faults(tmp_path)) == 1
 
 
 def test_file_over_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
