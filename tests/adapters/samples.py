@@ -1,0 +1,164 @@
+"""Envelopes and channels for the tests of adapters."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import BinaryIO
+
+from hub.delivery.sealed import wrap
+from hub.errors import NotFound
+from hub.ports import Parcel, Rendering
+from hub.schemas import json_rendering
+from hub.schemas.delivery import Delivery, TransportState
+from hub.schemas.directory import Channel
+from hub.schemas.envelope import (
+    Address,
+    AppealEnvelope,
+    AppealForm,
+    Applicant,
+    Attachment,
+    Header,
+    Party,
+    PersonName,
+    ReceiptBody,
+    ReceiptEnvelope,
+)
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.terms import (
+    AppealChannel,
+    AppealKind,
+    ApplicantType,
+    ReceiptStatus,
+    RefusalGround,
+    Role,
+)
+
+NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+CENTRE = Party(code="36521731")
+AUTHORITY = Party(code="00032106")
+
+
+class MemoryAttachments:
+    """Files in memory, with the rules of the port ``Attachments``."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def put(self, source: BinaryIO | Iterator[bytes], *, limit: int) -> tuple[str, int]:
+        data = b"".join(iter(lambda: source.read(65_536), b"")) if hasattr(source, "read") else b"".join(source)
+        assert len(data) <= limit
+        digest = hashlib.sha256(data).hexdigest()
+        self._files[digest] = data
+        return digest, len(data)
+
+    def open(self, sha256: str) -> BinaryIO:
+        if sha256 not in self._files:
+            raise NotFound("no such file")
+        return io.BytesIO(self._files[sha256])
+
+    def size(self, sha256: str) -> int:
+        if sha256 not in self._files:
+            raise NotFound("no such file")
+        return len(self._files[sha256])
+
+    def damage(self, sha256: str) -> None:
+        """Flip a bit, as a bad disk does."""
+        data = bytearray(self._files[sha256])
+        data[0] ^= 1
+        self._files[sha256] = bytes(data)
+
+
+def appeal(files: tuple[Attachment, ...] = ()) -> AppealEnvelope:
+    """A small appeal; the applicant's name is a canary that must show up nowhere but in the bytes."""
+    return AppealEnvelope(
+        header=Header(message_id=new_id(), case_id=new_id(), created_at=NOW, sender=CENTRE, recipient=AUTHORITY),
+        body=AppealForm(
+            channel=AppealChannel.WEB,
+            kind=AppealKind.COMPLAINT,
+            received_at=NOW,
+            applicant=Applicant(
+                type=ApplicantType.INDIVIDUAL,
+                name=PersonName(surname="Канаркенко", given="Олена"),
+                address=Address(text="вул. Садова, 1"),
+            ),
+            topics=("utilities.water",),
+            text="Немає води.",
+        ),
+        attachments=files,
+    )
+
+
+def fake_seal(canonical: bytes) -> bytes:
+    """A compact JWS with a signature that nobody checks here."""
+    payload = base64.urlsafe_b64encode(canonical).rstrip(b"=")
+    return b"eyJhbGciOiJFUzI1NiJ9." + payload + b".c2ln"
+
+
+def render(envelope: AppealEnvelope | ReceiptEnvelope, rendering: Rendering) -> bytes:
+    """The envelope in one of the three forms, with a seal that is none."""
+    canonical = json_rendering.to_json(envelope)
+    if rendering is Rendering.JSON:
+        return wrap(canonical, fake_seal(canonical))
+    if rendering is Rendering.JWS:
+        return fake_seal(canonical)
+    return b'<appeal xmlns="urn:test"/>'
+
+
+def parcel(envelope: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> Parcel:
+    """What the carrier hands to an adapter."""
+    return Parcel(
+        message_id=MessageId(envelope.header.message_id),
+        envelope=envelope,
+        sealed=render(envelope, rendering),
+        reply_url=None,
+    )
+
+
+def receipt(about: AppealEnvelope, status: ReceiptStatus = ReceiptStatus.REGISTERED) -> ReceiptEnvelope:
+    """An authority's receipt on an appeal."""
+    refused = status is ReceiptStatus.REFUSED
+    return ReceiptEnvelope(
+        header=Header(
+            message_id=new_id(),
+            case_id=about.header.case_id,
+            in_reply_to=about.header.message_id,
+            created_at=NOW,
+            sender=AUTHORITY,
+            recipient=CENTRE,
+        ),
+        body=ReceiptBody(
+            status=status,
+            at=NOW,
+            number=None if refused else "К-1",
+            date=None if refused else date(2026, 3, 2),
+            ground=RefusalGround.WRONG_ADDRESSEE if refused else None,
+        ),
+    )
+
+
+def delivery(envelope: AppealEnvelope, channel: Channel, external_id: str | None = None) -> Delivery:
+    """A delivery that was made and may be asked for."""
+    return Delivery(
+        id=DeliveryId(uuid.uuid4()),
+        case_id=CaseId(envelope.header.case_id),
+        message_id=MessageId(envelope.header.message_id),
+        authority=AUTHORITY.code,
+        channel_id=channel.id,
+        role=Role.MAIN,
+        priority=0,
+        state=TransportState.DELIVERED,
+        created_at=NOW,
+        next_at=None,
+        external_id=external_id,
+    )
+
+
+def rest_channel(url: str, **settings: object) -> Channel:
+    """A channel of the adapter ``rest`` to a server on loopback."""
+    loopback = {"allow_http": True, "allow_private": ["127.0.0.0/8"]}
+    return Channel(id="00032106.rest", adapter="rest", settings={"url": url, **loopback, **settings})
