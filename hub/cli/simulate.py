@@ -13,24 +13,30 @@ from hub.cli.output import json_option
 from hub.simulator.characters import load
 from hub.simulator.server import Simulator
 
+MAX_PORT = 65_535
+
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8090, show_default=True, help="0 takes a free port.")
+@click.option(
+    "--listen", default="127.0.0.1:8090", show_default=True, help="Loopback address; port 0 takes a free one."
+)
 @click.option("--for-secs", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @json_option
-def simulate(file: Path, host: str, port: int, for_secs: float | None, as_json: bool) -> None:
+def simulate(file: Path, listen: str, for_secs: float | None, as_json: bool) -> None:
     """Run the authorities that FILE describes (docs/adapters/rest.md says how it is written).
 
-    Stop it with Ctrl-C; it then prints what each authority saw.
+    Stop it with Ctrl-C or SIGTERM; it then prints what each authority saw.
     """
     simulation = load(file)
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal() or int(port) > MAX_PORT:
+        raise click.UsageError("--listen must be address:port.")
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        with Simulator(simulation, folder=file.resolve().parent, host=host, port=port) as simulator:
-            click.echo(f"{len(simulation.authorities)} authorities listen at {simulator.url}", err=True)
+        with Simulator(simulation, folder=file.resolve().parent, host=host.strip("[]"), port=int(port)) as simulator:
+            click.echo(f"{len(simulation.authorities)} authorities ready on {simulator.url}", err=as_json)
             try:
                 stop.wait(for_secs)
             except KeyboardInterrupt:

@@ -88,8 +88,7 @@ class Simulator:
     """A running simulation. Use as a context manager; ``port`` 0 takes a free one."""
 
     def __init__(self, simulation: Simulation, *, folder: Path, host: str = "127.0.0.1", port: int = 0) -> None:
-        if not ipaddress.ip_address(host).is_loopback:
-            raise ConfigurationError("A simulation listens on a loopback address only.")
+        _check_loopback(host)
         self._policy = HttpPolicy(allow_http=True, allow_private=_LOOPBACK)
         self.posts = {entry.code: self._post(simulation, entry, folder) for entry in simulation.authorities}
         self._server = _Server((host, port), self)
@@ -118,7 +117,7 @@ class Simulator:
     def url(self) -> str:
         """Where it listens."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
     def start(self) -> None:
         """Begin to listen and to pull."""
@@ -176,15 +175,25 @@ class Simulator:
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
+def _check_loopback(host: str) -> None:
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigurationError("A simulation listens on a loopback address only, such as 127.0.0.1.")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], simulator: Simulator) -> None:
-        super().__init__(address, _Handler)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.simulator = simulator
         self._open: set[socket.socket] = set()
+        super().__init__(address, _Handler)
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         if isinstance(request, socket.socket):

@@ -1,0 +1,1 @@
+"""Tests of the other side: characters, counts, reports to the hub, and the appeals that are made up."""
