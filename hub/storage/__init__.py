@@ -8,6 +8,7 @@ same contract suite, and the content-addressed files. Rules of business must not
 from __future__ import annotations
 
 from hub.storage.engine import open_engine
+from hub.storage.migrations import upgrade
 from hub.storage.sql import SqlStore
 
 
@@ -17,12 +18,10 @@ def open_store(url: str, *, migrate: bool = False) -> SqlStore:
     ``migrate``: bring the tables up to date first; safe from several processes at once. Raises ``ConfigurationError``
     for a URL that cannot be used, ``Unavailable`` if the database cannot be reached or written.
     """
-    store = SqlStore(open_engine(url))
+    engine = open_engine(url)
     if migrate:
-        from hub.storage.migrations import upgrade  # noqa: PLC0415  # alembic costs 10 MB, most starts need none of it
-
-        store.prepare(upgrade)
-    return store
+        upgrade(engine)
+    return SqlStore(engine)
 
 
 __all__ = ["SqlStore", "open_store"]

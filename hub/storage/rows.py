@@ -1,20 +1,19 @@
-"""Between rows and values: one place that knows how each value is spelled in its table."""
+"""Values to rows and back, column by column."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Row
+import sqlalchemy as sa
 
 from hub.schemas.delivery import (
     Attempt,
+    AttemptEnd,
     CaseRow,
     Delivery,
     Direction,
+    Event,
     Fact,
     FactKind,
     InboundRecord,
@@ -29,112 +28,194 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.terms import Kind, Role
+from hub.storage import rules, schema
 
-V = TypeVar("V")
+Row = sa.Row[*tuple[Any, ...]]
+Values = dict[str, Any]
 
-_ENUMS: dict[tuple[type, str], Any] = {
-    (Message, "kind"): Kind,
-    (Message, "direction"): Direction,
-    (Delivery, "role"): Role,
-    (Delivery, "state"): TransportState,
-    (Fact, "kind"): FactKind,
-    (Fact, "source"): Source,
-}
+_CASE = tuple(field.name for field in fields(NewCase))
+_ATTEMPT = tuple(field.name for field in fields(Attempt))
+_ITEM = tuple(field.name for field in fields(OperatorItem))
+_INBOUND = tuple(field.name for field in fields(InboundRecord))
+_LANE = tuple(field.name for field in fields(LaneState))
+_ANSWER = tuple(field.name for field in fields(StoredAnswer))
+_ATTACHMENT = tuple(field.name for field in fields(StoredAttachment))
+_DELIVERY = tuple(field.name for field in fields(Delivery) if field.name not in ("payload", "payload_type"))
+_MESSAGE = tuple(field.name for field in fields(Message))
 
-
-@cache
-def _names(kind: type) -> tuple[tuple[str, Any], ...]:
-    return tuple((f.name, _ENUMS.get((kind, f.name))) for f in fields(kind))
-
-
-def values_of(value: Any, **more: Any) -> dict[str, Any]:
-    """The columns of a value that is spelled field by field."""
-    return {name: getattr(value, name) for name, _ in _names(type(value))} | more
+DELIVERY_COLUMNS = tuple(schema.deliveries.c[name] for name in _DELIVERY)
+PAYLOAD_COLUMNS = (schema.payloads.c.payload, schema.payloads.c.payload_type)
 
 
-def _read(kind: type[V], row: Row[Any] | Mapping[str, Any]) -> V:
-    got = row._mapping if isinstance(row, Row) else row
-    return kind(**{name: got[name] if enum is None else enum(got[name]) for name, enum in _names(kind)})
+def _plain(value: object, names: tuple[str, ...]) -> Values:
+    return {name: getattr(value, name) for name in names}
 
 
-def case_values(case: NewCase) -> dict[str, Any]:
-    """Columns of a new case, before its state is derived."""
-    return values_of(
-        case,
-        topics=json.dumps(case.topics),
-        state="accepted",
-        authority=None,
-        number=None,
-        needs_operator=False,
-        updated_at=case.created_at,
-    )
+def _from(row: Row, names: tuple[str, ...]) -> Values:
+    found: Any = row._mapping
+    return {name: found[name] for name in names}
 
 
-def case_row(row: Row[Any]) -> CaseRow:
-    """A case with its derived state."""
-    got = dict(row._mapping)
-    got["topics"] = tuple(json.loads(got["topics"]))
+def case_values(row: CaseRow) -> Values:
+    """Columns of a case with its derived state."""
+    return _plain(row.case, _CASE) | derived_values(row)
+
+
+def derived_values(row: CaseRow) -> Values:
+    """Columns of a case that follow from its facts."""
+    return {
+        "state": str(row.state),
+        "authority": row.authority,
+        "number": row.number,
+        "needs_operator": row.needs_operator,
+        "updated_at": row.updated_at,
+    }
+
+
+def new_case(row: Row) -> NewCase:
+    """The case as it was born."""
+    return NewCase(**_from(row, _CASE))
+
+
+def case(row: Row) -> CaseRow:
+    """The case as lists show it."""
     return CaseRow(
-        case=_read(NewCase, got),
-        state=got["state"],
-        authority=got["authority"],
-        number=got["number"],
-        needs_operator=got["needs_operator"],
-        updated_at=got["updated_at"],
+        case=new_case(row),
+        state=row.state,
+        authority=row.authority,
+        number=row.number,
+        needs_operator=row.needs_operator,
+        updated_at=row.updated_at,
     )
 
 
-def dumps(data: Mapping[str, str]) -> str:
-    """Small data as JSON text."""
-    return json.dumps(dict(sorted(data.items())), ensure_ascii=False)
+def message_values(message: Message) -> Values:
+    """Columns of a message."""
+    return _plain(message, _MESSAGE) | {"kind": message.kind.value, "direction": message.direction.value}
 
 
-def fact_values(fact: Fact) -> dict[str, Any]:
-    """Columns of a fact."""
-    return values_of(fact, key=fact.key, data=dumps(fact.data))
-
-
-def fact(row: Row[Any]) -> Fact:
-    """A fact."""
-    return _read(Fact, {**row._mapping, "data": json.loads(row._mapping["data"])})
-
-
-def message(row: Row[Any]) -> Message:
+def message(row: Row) -> Message:
     """A message."""
-    return _read(Message, row)
+    values = _from(row, _MESSAGE)
+    return Message(**values | {"kind": Kind(row.kind), "direction": Direction(row.direction)})
 
 
-def delivery(row: Row[Any]) -> Delivery:
-    """A delivery."""
-    return _read(Delivery, row)
+def delivery_values(delivery: Delivery) -> Values:
+    """Columns of a delivery; its payload stands in a table of its own."""
+    return _plain(delivery, _DELIVERY) | {"role": delivery.role.value, "state": delivery.state.value}
 
 
-def attempt(row: Row[Any]) -> Attempt:
+def delivery(row: Row) -> Delivery:
+    """A delivery from ``DELIVERY_COLUMNS``, with its payload if ``PAYLOAD_COLUMNS`` were read too."""
+    found: Any = row._mapping
+    values = {name: found[name] for name in _DELIVERY}
+    values["role"], values["state"] = Role(values["role"]), TransportState(values["state"])
+    return Delivery(**values, payload=found.get("payload"), payload_type=found.get("payload_type"))
+
+
+def attempt_values(attempt: Attempt) -> Values:
+    """Columns of an attempt."""
+    return _plain(attempt, _ATTEMPT) | {"outcome": None if attempt.outcome is None else attempt.outcome.value}
+
+
+def attempt_end_values(end: AttemptEnd) -> Values:
+    """Parameters of the end of an attempt; ``b_`` keeps the key apart from the column."""
+    return {
+        "b_id": end.id,
+        "finished_at": end.finished_at,
+        "outcome": end.outcome.value,
+        "code": end.code,
+        "http_status": end.http_status,
+        "detail": end.detail,
+    }
+
+
+def attempt(row: Row) -> Attempt:
     """An attempt."""
-    outcome = row._mapping["outcome"]
-    return _read(Attempt, {**row._mapping, "outcome": OutcomeKind(outcome) if outcome else None})
+    outcome = None if row.outcome is None else OutcomeKind(row.outcome)
+    return Attempt(**_from(row, _ATTEMPT) | {"outcome": outcome})
 
 
-def item(row: Row[Any]) -> OperatorItem:
-    """An item of the operators' queue."""
-    return _read(OperatorItem, row)
+def fact_values(fact: Fact, key: str) -> Values:
+    """Columns of a fact, without those of its event."""
+    return {
+        "case_id": fact.case_id,
+        "key": key,
+        "kind": fact.kind.value,
+        "at": fact.at,
+        "source": fact.source.value,
+        "authority": fact.authority,
+        "delivery_id": fact.delivery_id,
+        "message_id": fact.message_id,
+        "data": fact.data,
+    }
 
 
-def inbound(row: Row[Any]) -> InboundRecord:
+def fact(row: Row) -> Fact:
+    """A fact."""
+    return Fact(
+        kind=FactKind(row.kind),
+        case_id=row.case_id,
+        at=row.at,
+        source=Source(row.source),
+        authority=row.authority,
+        delivery_id=row.delivery_id,
+        message_id=row.message_id,
+        data=row.data,
+    )
+
+
+def event(row: Row) -> Event:
+    """The event of a fact."""
+    cursor = rules.cursor_text(row.txid, row.seq)
+    return rules.event(fact(row), state=row.state, recorded_at=row.recorded_at, cursor=cursor)
+
+
+def item(row: Row) -> OperatorItem:
+    """An operator's item."""
+    return OperatorItem(**_from(row, _ITEM))
+
+
+def item_values(item: OperatorItem) -> Values:
+    """Columns of an item."""
+    return _plain(item, _ITEM)
+
+
+def inbound(row: Row) -> InboundRecord:
     """An entry of the inbound journal."""
-    return _read(InboundRecord, row)
+    return InboundRecord(**_from(row, _INBOUND))
 
 
-def answer(row: Row[Any]) -> StoredAnswer:
+def inbound_values(record: InboundRecord) -> Values:
+    """Columns of a journal entry."""
+    return _plain(record, _INBOUND)
+
+
+def lane(row: Row) -> LaneState:
+    """A lane's state."""
+    return LaneState(**_from(row, _LANE))
+
+
+def lane_values(state: LaneState) -> Values:
+    """Columns of a lane's state."""
+    return _plain(state, _LANE)
+
+
+def answer(row: Row) -> StoredAnswer:
     """A stored answer."""
-    return _read(StoredAnswer, row)
+    return StoredAnswer(**_from(row, _ANSWER))
 
 
-def attachment(row: Row[Any]) -> StoredAttachment:
-    """A known attachment."""
-    return _read(StoredAttachment, row)
+def answer_values(answer: StoredAnswer) -> Values:
+    """Columns of a stored answer."""
+    return _plain(answer, _ANSWER)
 
 
-def lane(row: Row[Any]) -> LaneState:
-    """State of a lane."""
-    return _read(LaneState, row)
+def attachment(row: Row) -> StoredAttachment:
+    """A stored attachment."""
+    return StoredAttachment(**_from(row, _ATTACHMENT))
+
+
+def attachment_values(attachment: StoredAttachment) -> Values:
+    """Columns of a stored attachment."""
+    return _plain(attachment, _ATTACHMENT)

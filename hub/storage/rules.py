@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from hub.errors import Conflict, Fault, InvalidInput
 from hub.schemas.delivery import (
@@ -21,8 +22,10 @@ from hub.schemas.delivery import (
     StoredAnswer,
     TransportState,
 )
-from hub.schemas.ids import CaseId
+from hub.schemas.ids import CaseId, DeliveryId
 from hub.tracking.state import derive
+
+T = TypeVar("T")
 
 PRIORITIES = (2, 1, 0)
 """Most urgent first (``Delivery.priority``)."""
@@ -45,6 +48,10 @@ def holds_lease(current: Delivery, update: DeliveryUpdate) -> bool:
     return update.owner is None or update.owner == current.lease_owner
 
 
+def _or(new: T | None, old: T) -> T:
+    return old if new is None else new
+
+
 def updated(current: Delivery, update: DeliveryUpdate) -> Delivery:
     """The delivery after an update that may be applied. ``delivered`` is never lowered, and then nothing is due."""
     kept = current.state is TransportState.DELIVERED
@@ -55,18 +62,33 @@ def updated(current: Delivery, update: DeliveryUpdate) -> Delivery:
         poll_at=update.poll_at,
         lease_owner=current.lease_owner if update.keep_lease else None,
         lease_until=current.lease_until if update.keep_lease else None,
-        attempts=current.attempts if update.attempts is None else update.attempts,
-        first_attempt_at=update.first_attempt_at or current.first_attempt_at,
-        payload=current.payload if update.payload is None else update.payload,
-        payload_type=update.payload_type or current.payload_type,
-        external_id=update.external_id or current.external_id,
-        last_code=update.last_code or current.last_code,
-        delivered_at=update.delivered_at or current.delivered_at,
+        attempts=_or(update.attempts, current.attempts),
+        first_attempt_at=_or(update.first_attempt_at, current.first_attempt_at),
+        payload=_or(update.payload, current.payload),
+        payload_type=current.payload_type if update.payload is None else _or(update.payload_type, current.payload_type),
+        external_id=_or(update.external_id, current.external_id),
+        last_code=_or(update.last_code, current.last_code),
+        delivered_at=_or(update.delivered_at, current.delivered_at),
     )
 
 
+def merged(
+    current: Mapping[DeliveryId, Delivery], updates: Iterable[DeliveryUpdate]
+) -> tuple[dict[DeliveryId, Delivery], tuple[DeliveryId, ...]]:
+    """Updates applied one after another: deliveries that changed, and ids of updates that may not be applied."""
+    after: dict[DeliveryId, Delivery] = {}
+    lost: list[DeliveryId] = []
+    for update in updates:
+        before = after.get(update.id) or current.get(update.id)
+        if before is None or not holds_lease(before, update):
+            lost.append(update.id)
+        else:
+            after[update.id] = updated(before, update)
+    return after, tuple(lost)
+
+
 def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
-    """A case with the state that its facts give; ``updated_at`` is the moment of the latest, so that order is nothing."""
+    """A case with the state its facts give; ``updated_at`` is the moment of the latest one: order does not matter."""
     known = tuple(facts)
     state = derive(known)
     return CaseRow(

@@ -59,10 +59,10 @@ class Moment(TypeDecorator[datetime]):
             return cut(value)
         return (value - _EPOCH) // _MILLISECOND
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None or dialect.name == "postgresql":
-            return None if value is None else value.astimezone(UTC)
-        return _EPOCH + value * _MILLISECOND
+    def process_result_value(self, value: Any, _: Dialect) -> datetime | None:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return None if value is None else _EPOCH + int(value) * _MILLISECOND
 
 
 class Token(TypeDecorator[str]):
@@ -76,14 +76,15 @@ class Token(TypeDecorator[str]):
 
 
 class Words(Token):
-    """Text that others wrote, for people to read. NUL and lone surrogates, which no database holds, become U+FFFD:
+    """Text that others wrote, for people to read.
 
-    a hostile answer must not keep the hub from noting that it came.
+    NUL and lone surrogates, which no database holds, become U+FFFD: a hostile answer must not keep the hub from noting
+    that it came.
     """
 
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, _: Dialect) -> str | None:
         return None if value is None else _UNHOLDABLE.sub("\ufffd", value)
 
 
@@ -93,10 +94,10 @@ class Pairs(TypeDecorator[Mapping[str, str]]):
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: Mapping[str, str] | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Mapping[str, str] | None, _: Dialect) -> str | None:
         return None if value is None else json.dumps(dict(value), sort_keys=True)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, str] | None:
+    def process_result_value(self, value: str | None, _: Dialect) -> Mapping[str, str] | None:
         return None if value is None else json.loads(value)
 
 
@@ -106,10 +107,10 @@ class Names(TypeDecorator[tuple[str, ...]]):
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: tuple[str, ...] | None, _: Dialect) -> str | None:
         return None if value is None else json.dumps(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
+    def process_result_value(self, value: str | None, _: Dialect) -> tuple[str, ...] | None:
         return None if value is None else tuple(json.loads(value))
 
 
@@ -119,10 +120,10 @@ class Digest(TypeDecorator[str]):
     impl = sa.LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+    def process_bind_param(self, value: str | None, _: Dialect) -> bytes | None:
         return None if value is None else bytes.fromhex(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: Any, _: Dialect) -> str | None:
         return None if value is None else bytes(value).hex()
 
 

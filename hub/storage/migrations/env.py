@@ -1,9 +1,10 @@
-"""What Alembic runs: the migrations, on the connection that the hub gave."""
+"""What Alembic runs: the migrations, over the connection and in the transaction that ``upgrade`` opened."""
+
+from __future__ import annotations
 
 from alembic import context
 
 from hub.storage.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
-with context.begin_transaction():
-    context.run_migrations()
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()
