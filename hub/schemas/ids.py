@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Annotated, NewType, TypeAlias
 
 import uuid_utils
-from pydantic import PlainSerializer
+from pydantic import PlainSerializer, WithJsonSchema
 from pydantic.functional_validators import BeforeValidator
 from pydantic_core import PydanticCustomError
 
@@ -28,22 +29,23 @@ Sha256: TypeAlias = Annotated[str, Code(r"[0-9a-f]{64}")]
 """SHA-256 as 64 lower-case hexadecimal digits."""
 
 
+UUID7_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_SPELLED = re.compile(UUID7_PATTERN, re.ASCII)
+
+
 def _uuid7(value: object) -> object:
-    if isinstance(value, str):
-        if len(value) != 36:  # the one spelling: 8-4-4-4-12, lower case
-            raise PydanticCustomError("uuid7", "must be a UUID version 7 in lower case")
-        try:
-            parsed = uuid.UUID(value)
-        except ValueError:
-            raise PydanticCustomError("uuid7", "must be a UUID version 7 in lower case") from None
-        if parsed.version != 7 or str(parsed) != value:
-            raise PydanticCustomError("uuid7", "must be a UUID version 7 in lower case")
-        return parsed
-    return value
+    if not isinstance(value, str):
+        return value
+    if not _SPELLED.fullmatch(value):
+        raise PydanticCustomError("uuid7", "must be a UUID version 7 in lower case")
+    return uuid.UUID(value)
 
 
 Uuid7: TypeAlias = Annotated[
-    uuid.UUID, BeforeValidator(_uuid7), PlainSerializer(str, return_type=str, when_used="json")
+    uuid.UUID,
+    BeforeValidator(_uuid7),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^{UUID7_PATTERN}$"}),
 ]
 """UUID version 7 (RFC 9562 section 5.7), spelled in lower case."""
 
