@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from hub.api.bodies import content_type, read
 from hub.api.doors import Doors, NccCaller, TheDoors, problems, raw_json
 from hub.api.files import keep
 from hub.api.problems import problem_of
-from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, idempotency_key, repeatable
+from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
 from hub.api.views import AcceptedView
 from hub.delivery.intake import Accepted, Submission
 from hub.errors import Conflict, Fault, HubError, InvalidInput, TooLarge, Unavailable
@@ -27,6 +27,11 @@ router = APIRouter(tags=["appeals"])
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 NDJSON = "application/x-ndjson"
+READERS: dict[str, Callable[[bytes, int], AppealSubmission]] = {
+    JSON: from_json,
+    "application/xml": from_xml,
+    "text/xml": from_xml,
+}
 MAX_LINES = 1_000
 LINES_PER_TRANSACTION = 50
 BATCH_BODIES = 8
@@ -47,6 +52,7 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             JSON: _FORM,
+            "application/xml": {"schema": {"type": "string", "description": "The element submission: docs/api.md."}},
             MULTIPART: {
                 "schema": {
                     "type": "object",
@@ -93,12 +99,13 @@ def _answer(accepted: Accepted) -> Response:
 async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: IdempotencyHeader = None) -> Response:
     """Take one appeal in. 202 is said after it is durably kept; the appeal then reaches its authority by itself.
 
-    As multipart, the part `appeal` (JSON) comes first, every part after it is a file.
+    As multipart, the part `appeal` (JSON or XML) comes first, every part after it is a file.
     """
     key = idempotency_key(request.headers)
-    if content_type(request, JSON, MULTIPART) == JSON:
+    kind = content_type(request, *READERS, MULTIPART)
+    if kind in READERS:
         body = await read(request, doors.body_limit)
-        accepted = await run_in_threadpool(_take_json, doors, principal, body, key)
+        accepted = await run_in_threadpool(_take, doors, principal, kind, body, key)
     else:
         boundary = multipart.boundary(request.headers["content-type"])
         accepted = await doors.uploads.run(
@@ -109,8 +116,8 @@ async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: 
     return _answer(accepted)
 
 
-def _take_json(doors: Doors, principal: Principal, body: bytes, key: str | None) -> Accepted:
-    submission = _submission(from_json(body, doors.body_limit), principal)
+def _take(doors: Doors, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
+    submission = _submission(READERS[kind](body, doors.body_limit), principal)
     return doors.hub.intake.submit(replace(submission, repeatable=repeatable(principal.id, key, body)))
 
 
@@ -120,7 +127,8 @@ def _take_multipart(doors: Doors, principal: Principal, parts: Iterator[multipar
         fault = Fault(pointer="", code="multipart.appeal", message="the first part must be named «appeal»")
         raise InvalidInput("The multipart body does not begin with the appeal.", code=fault.code, faults=[fault])
     body = multipart.small(first, doors.body_limit)
-    document = from_json(body, doors.body_limit)
+    # A part without a type of its own is text/plain (RFC 7578 section 4.4); what is no XML is read as JSON.
+    document = READERS.get(first.media_type, from_json)(body, doors.body_limit)
     files = keep(doors, principal, parts)
     submission = _submission(document, principal)
     manifest = (*submission.attachments, *(file.entry() for file in files))

@@ -112,6 +112,10 @@ def build(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             operation["security"] = [] if path in OPEN else [{"bearer": []}]
+            responses = operation["responses"]
+            for status, response in responses.items():
+                if "$ref" in response:
+                    responses[status] = {"$ref": response["$ref"]}
     app.openapi_schema = document
     return document
 

@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
+from lxml import etree
 from pydantic import Field, ValidationError
 
 from hub.delivery.intake import Repeatable
 from hub.errors import Fault, InvalidInput
-from hub.schemas import faults, strict_json
-from hub.schemas.envelope import MAX_ATTACHMENTS, AppealForm, Attachment
+from hub.schemas import faults, strict_json, strict_xml, xml_rendering
+from hub.schemas.envelope import MAX_ATTACHMENTS, VERSION, AppealEnvelope, AppealForm, Attachment
+from hub.schemas.ids import new_id
 from hub.schemas.terms import Priority
+from hub.schemas.xml_rendering import NAMESPACE
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 IDEMPOTENCY_PATTERN = r"^[\x21-\x7e]{1,128}$"
@@ -39,6 +42,53 @@ def from_json(body: bytes, limit: int) -> AppealSubmission:
         return AppealSubmission.model_validate_json(body)
     except ValidationError as error:
         raise InvalidInput("The appeal breaks the rules of the form.", faults=faults.faults_of(error)) from None
+
+
+def from_xml(body: bytes, limit: int) -> AppealSubmission:
+    """A submission as XML; ``InvalidInput`` names every fault by XPath.
+
+    The root ``submission`` holds ``priority`` (optional), ``appeal`` and ``attachments`` (optional), the latter two as
+    in the envelope's XML rendering. So it is read as an envelope, with a header that is thrown away.
+    """
+    root = strict_xml.parse(body, max_bytes=limit)
+    if root.tag != f"{{{NAMESPACE}}}submission" or root.attrib:
+        fault = Fault(pointer="/*", code="xml.root", message=f"must be submission of {NAMESPACE}, without attributes")
+        raise InvalidInput("This is not a submission.", faults=[fault])
+    try:
+        envelope = xml_rendering.from_xml(_as_envelope(root))
+    except InvalidInput as refusal:
+        told = [Fault(pointer=_own_path(f.pointer), code=f.code, message=f.message) for f in refusal.faults]
+        raise InvalidInput("The appeal breaks the rules of the form.", faults=told) from None
+    if not isinstance(envelope, AppealEnvelope):
+        fault = Fault(pointer="/submission", code="missing", message="must hold the element appeal")
+        raise InvalidInput("This is not a submission.", faults=[fault])
+    members = {name: getattr(envelope.body, name) for name in envelope.body.model_fields_set}
+    return AppealSubmission.model_construct(
+        **members, attachments=envelope.attachments, priority=envelope.header.priority
+    )
+
+
+def _as_envelope(root: etree._Element) -> bytes:
+    envelope = etree.Element(f"{{{NAMESPACE}}}envelope")
+    envelope.set("version", VERSION)
+    envelope.text = root.text
+    header = etree.SubElement(envelope, f"{{{NAMESPACE}}}header")
+    for name in ("message_id", "case_id"):
+        etree.SubElement(header, f"{{{NAMESPACE}}}{name}").text = str(new_id())
+    etree.SubElement(header, f"{{{NAMESPACE}}}created_at").text = "2000-01-01T00:00:00Z"
+    for name in ("sender", "recipient"):
+        party = etree.SubElement(header, f"{{{NAMESPACE}}}{name}")
+        etree.SubElement(party, f"{{{NAMESPACE}}}code").text = "00000000"
+    children = list(root)
+    first = bool(children) and children[0].tag == f"{{{NAMESPACE}}}priority"
+    for number, child in enumerate(children):
+        (header if first and number == 0 else envelope).append(child)
+    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+
+
+def _own_path(path: str) -> str:
+    """The XPath in the caller's document of an XPath in the envelope that was made of it."""
+    return "/submission" + path.removeprefix("/envelope").removeprefix("/header")
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
