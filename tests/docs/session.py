@@ -1,7 +1,7 @@
 """Runs the ``console`` blocks of a document as one shell session and compares what they print.
 
-In a block, a line that begins with ``$ `` is a command (``> `` continues it), the lines after it are what it prints; ``…``
-stands for anything. A block ```` ```yaml file=PATH ```` is written to PATH before the next command runs.
+In a block, a line that begins with ``$ `` is a command (``> `` continues it), the lines after it are what it prints;
+``…`` stands for anything. A block ```` ```yaml file=PATH ```` is written to PATH before the next command runs.
 """
 
 from __future__ import annotations
