@@ -81,6 +81,8 @@ def run(document: Path, folder: Path, replace: dict[str, str], timeout: float = 
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
     printed = output.split(MARK)
     for index, step in enumerate(session):
         if index >= len(printed) - 1:
