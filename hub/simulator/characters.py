@@ -7,6 +7,7 @@ a message is drawn from the seed, the authority and the appeal's own number, so 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -129,11 +130,12 @@ def load(path: Path) -> Simulation:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError) as error:
+        # By way of JSON, as strict models take text for codes and moments there; a bare date in YAML is no text.
+        document = json.dumps(yaml.safe_load(path.read_bytes()))
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read as YAML: {type(error).__name__}.") from None
     try:
-        return Simulation.model_validate(document)
+        return Simulation.model_validate_json(document)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
         raise ConfigurationError(f"{path} is no simulation: {wrong}.") from None

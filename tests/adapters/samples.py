@@ -13,7 +13,7 @@ from typing import BinaryIO
 from hub.delivery.sealed import wrap
 from hub.errors import NotFound
 from hub.ports import Parcel, Rendering
-from hub.schemas import json_rendering
+from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import (
@@ -106,7 +106,7 @@ def render(envelope: AppealEnvelope | ReceiptEnvelope, rendering: Rendering) -> 
         return wrap(canonical, fake_seal(canonical))
     if rendering is Rendering.JWS:
         return fake_seal(canonical)
-    return b'<appeal xmlns="urn:test"/>'
+    return xml_rendering.to_xml(envelope)
 
 
 def parcel(envelope: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> Parcel:

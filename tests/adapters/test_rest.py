@@ -192,7 +192,13 @@ def test_an_acknowledgement_is_success_where_receipts_come_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rendering", "kind"), [(Rendering.JSON, JSON), (Rendering.JWS, "application/jose; charset=utf-8")]
+    ("rendering", "kind"),
+    [
+        (Rendering.JSON, JSON),
+        (Rendering.JWS, "application/jose; charset=utf-8"),
+        (Rendering.XML, "application/xml"),
+        (Rendering.XML, "text/xml; charset=utf-8"),
+    ],
 )
 def test_a_receipt_in_the_response_is_handed_on_unread(rendering: Rendering, kind: str) -> None:
     """The receipt goes to the common intake byte for byte; here only its in_reply_to was looked at."""
@@ -204,26 +210,24 @@ def test_a_receipt_in_the_response_is_handed_on_unread(rendering: Rendering, kin
     assert ";" not in outcome.receipts[0].content_type
 
 
-def test_an_xml_receipt_is_looked_at_with_the_strict_parser() -> None:
-    """The XML form of a receipt is recognised by what it answers."""
+def test_receipts_about_others_or_in_broken_xml_are_not_taken() -> None:
+    """XML goes through the strict parser: what answers another message, or has two bodies, is no receipt of ours."""
     mine = appeal()
-    body = (
-        f'<envelope xmlns="urn:x"><kind>receipt</kind><header><in_reply_to>{mine.header.message_id}</in_reply_to>'
-        "</header></envelope>"
-    ).encode()
-    outcome = judge(200, body, "application/xml", envelope=mine, receipt="response")
-    assert outcome.kind is OutcomeKind.DELIVERED
+    body = render(receipt(mine), Rendering.XML)
     assert judge(200, body, "application/xml", receipt="response").code == "answer.foreign"
+    doubled = body.replace(b"</envelope>", b"<receipt><status>registered</status></receipt></envelope>")
+    assert judge(200, doubled, "application/xml", envelope=mine).code == "answer.no_receipt"
 
 
 @pytest.mark.parametrize("status", [200, 400, 422])
 def test_a_refusal_brings_ground_and_evidence(status: int) -> None:
     """A refusing receipt or acknowledgement is a refusal with its ground, whatever the status; evidence is kept."""
     mine = appeal()
-    body = render(receipt(mine, ReceiptStatus.REFUSED), Rendering.JSON)
-    outcome = judge(status, body, envelope=mine)
-    assert (outcome.kind, outcome.ground) == (OutcomeKind.REFUSED, "wrong_addressee")
-    assert [raw.body for raw in outcome.receipts] == [body]
+    for rendering, kind in ((Rendering.JSON, JSON), (Rendering.XML, "application/xml")):
+        body = render(receipt(mine, ReceiptStatus.REFUSED), rendering)
+        outcome = judge(status, body, kind, envelope=mine)
+        assert (outcome.kind, outcome.ground) == (OutcomeKind.REFUSED, "wrong_addressee")
+        assert [raw.body for raw in outcome.receipts] == [body]
     words: dict[str, object] = {"message_id": str(mine.header.message_id), "status": "refused", "ground": "unreadable"}
     assert judge(status, words, envelope=mine).ground == "unreadable"
     assert judge(status, {**words, "ground": "because"}, envelope=mine).kind is not OutcomeKind.REFUSED

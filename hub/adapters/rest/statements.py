@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from lxml import etree
 from pydantic import ConfigDict, Field, ValidationError
 
 from hub.adapters.http import Answer
@@ -140,24 +141,24 @@ def _jws_payload(token: bytes) -> bytes:
 
 
 def _from_xml(raw: RawInbound) -> Claimed:
+    """The element beside ``header`` is named by the kind (docs of the XML rendering)."""
     root = strict_xml.parse(raw.body)
-
-    def text(*path: str) -> str | None:
-        # The envelope's namespace is checked where it is believed; here the names are enough.
-        found = root.findtext("/".join(f"{{*}}{name}" for name in path))
-        return found.strip() if found else None
-
-    if root.find("{*}header") is None:
+    kinds = [child for child in root if _local(child) in frozenset(Kind)]
+    if root.find("{*}header") is None or len(kinds) != 1:
         raise InvalidInput(_UNREADABLE)
-    kind = root.get("kind") or text("kind") or str(root.tag).rpartition("}")[2]
+    # The namespace is checked where the envelope is believed; here local names are enough.
     return Claimed(
         raw=raw,
-        kind=kind,
-        in_reply_to=text("header", "in_reply_to"),
-        case_id=text("header", "case_id"),
-        status=text("body", "status"),
-        ground=text("body", "ground"),
+        kind=_local(kinds[0]),
+        in_reply_to=root.findtext("{*}header/{*}in_reply_to"),
+        case_id=root.findtext("{*}header/{*}case_id"),
+        status=kinds[0].findtext("{*}status"),
+        ground=kinds[0].findtext("{*}ground"),
     )
+
+
+def _local(element: etree._Element) -> str:
+    return etree.QName(element).localname
 
 
 def from_list(answer: Answer, message_id: uuid.UUID) -> tuple[Claimed, ...]:
