@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import registry
 from hub import adapters
@@ -72,7 +71,8 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         raise ConfigurationError(f"{home} is not a hub's home: {KEY_FILE} is missing.", action="Run `hub init` first.")
     bell = doorbell or SilentDoorbell()
     the_clock = clock or SystemClock()
-    table = adapters.table()
+    attachments = FileAttachments(home / "attachments")
+    table = adapters.table(adapters.Tools(attachments=attachments))
     directory = registry.ReloadingRegistry(settings.registry_folder, table, check_secs=settings.registry_check_secs)
     store = open_store(settings.sqlalchemy_url, migrate=True)
     seal = HubSeal(load_signing_key(key_file))
@@ -81,7 +81,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         settings=settings,
         clock=the_clock,
         store=store,
-        attachments=FileAttachments(Path(home / "attachments")),
+        attachments=attachments,
         registry=directory,
         seal=seal,
         adapters=table,

@@ -72,5 +72,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("urllib3", "celery", "kombu", "amqp", "uvicorn.access", "asyncio"):
+    for noisy in ("urllib3", "celery", "kombu", "amqp", "uvicorn", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -34,5 +34,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Lines of a plain table, columns as wide as their longest cell."""
     cells = [[str(c) if c is not None else "—" for c in row] for row in rows]
     widths = [max([len(h), *(len(r[i]) for r in cells)]) for i, h in enumerate(head)]
-    render = lambda row: "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()  # noqa: E731
+
+    def render(row: Sequence[str]) -> str:
+        return "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+
     return [render(head), render(["─" * w for w in widths]), *(render(r) for r in cells)]

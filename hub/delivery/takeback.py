@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.delivery.sealed import open_envelope
-from hub.delivery.settle import escalate
+from hub.delivery.settle import escalate, fact_of
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.ports import Clock, RawInbound, Registry, Seal, Store
 from hub.schemas import json_rendering
@@ -167,6 +167,9 @@ class TakeBack:
             data=data if sealed else {**data, "sealed": "no"},
         )
         facts, items = self._for_operators(delivery, fact)
+        if delivery.state in _UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
+            # Whoever speaks about it has it, although no answer to our sending said so.
+            facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
         self._store.apply(
             Change(
                 messages=(message,),

@@ -144,8 +144,19 @@ def _write_secret(path: Path, text: str) -> None:
         file.write(f"{text}\n")
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts every code in quotes: other readers take digits that begin with a zero for a number."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if text.isdecimal() else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def _write(path: Path, document: object) -> None:
-    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    text = yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
