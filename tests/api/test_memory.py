@@ -17,7 +17,7 @@ MIB = 1_048_576
 SIZE_MB = 100
 GROWTH_MB = 50
 SERVER = """
-import pathlib, sys, threading
+import pathlib, sys
 from tests.api.world import build, serve
 with serve(build(pathlib.Path(sys.argv[1]))) as world:
     print(world.url, world.tokens["ncc"], flush=True)

@@ -12,7 +12,7 @@ import pytest
 
 from hub.errors import Unavailable
 from hub.schemas.ids import CaseId, new_id
-from hub.storage import MemoryStore
+from hub.storage.memory import MemoryStore
 from tests.api.world import PLAIN, PULLER, UNCONNECTED, World, build, form, problem, serve
 
 LANE = f"{PULLER}.pull"

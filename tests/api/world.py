@@ -19,6 +19,8 @@ import uvicorn
 
 from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
+from hub.api.bodies import UploadSlots
+from hub.api.doors import Doors
 from hub.bootstrap import Hub, SilentDoorbell, SystemClock
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
@@ -37,7 +39,8 @@ from hub.schemas.ids import CaseId, new_id
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import FileKey, verification_key
 from hub.settings import Settings
-from hub.storage import FileAttachments, MemoryStore
+from hub.storage.attachments import FileAttachments
+from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 
@@ -107,6 +110,13 @@ class World:
     sealer_key: FileKey
     ncc_key: FileKey
     tokens: dict[str, str] = field(default_factory=dict)
+    doors: Doors | None = None
+
+    @property
+    def uploads(self) -> UploadSlots:
+        """The slots of uploads of the running application."""
+        assert self.doors is not None
+        return self.doors.uploads
 
     def call(self, method: str, path: str, who: str | None = "ncc", **options: Any) -> requests.Response:
         """One call over a fresh connection. ``who``: a name in ``tokens``; None = without a credential."""
@@ -256,8 +266,10 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
 @contextmanager
 def serve(world: World) -> Iterator[World]:
     """Serve a world until the block ends."""
+    app = create_app(world.hub)
+    world.doors = app.state.doors
     config = uvicorn.Config(
-        create_app(world.hub),
+        app,
         host="127.0.0.1",
         port=0,
         log_config=None,
