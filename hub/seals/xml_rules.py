@@ -33,7 +33,8 @@ METHODS: Final = {
     SealAlgorithm.RS256: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
 }
 
-_ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id"})
+# By local name, in whatever namespace (wsu:Id, xml:id): so does signxml look for them.
+_ID_ATTRIBUTES: Final = frozenset({"Id", "ID", "id"})
 _XML_NAMES: Final = "{http://www.w3.org/XML/1998/namespace}"
 _ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,127}")
 _KEY_INFO: Final = frozenset({f"{DS}X509Data", f"{DS}KeyName", f"{DS}KeyValue"})
@@ -100,11 +101,12 @@ def _require_no_inherited(root: etree._Element) -> None:
 def _unique_ids(root: etree._Element) -> dict[str, etree._Element]:
     ids: dict[str, etree._Element] = {}
     for element in root.iter(etree.Element):
-        for name in _ID_ATTRIBUTES.intersection(map(str, element.keys())):
-            value = str(element.get(name))
-            if value in ids or not _ID.fullmatch(value):
+        for name, value in element.items():
+            if str(name).rpartition("}")[2] not in _ID_ATTRIBUTES:
+                continue
+            if value in ids or not _ID.fullmatch(str(value)):
                 _refuse("ids", "every id stands once and is a plain name")
-            ids[value] = element
+            ids[str(value)] = element
     return ids
 
 

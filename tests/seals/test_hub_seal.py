@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,3 +56,19 @@ def test_without_a_key_it_only_verifies(payload: bytes, document: bytes, key: Fi
         seal.seal_xml(document)
     assert repr(seal) == "HubSeal(verifies only)"
     assert repr(HubSeal(key)) == f"HubSeal(kid={key.kid!r})"
+
+
+def test_several_threads_share_one_seal(key: FileKey, entry: VerificationKey, payload: bytes, document: bytes) -> None:
+    """The port's promise: eight threads seal and verify at once, genuine ones hold, forged ones are refused."""
+    seal = HubSeal(key)
+    now = datetime.now(UTC)
+
+    def work(number: int) -> tuple[bytes, str]:
+        sealed = seal.seal_xml(document)
+        assert seal.verify_xml(sealed, [entry], now).startswith(b"<envelope")
+        forged = sealed.replace(b"00032106", b"0003210%d" % (number % 6))
+        return seal.verify_json(seal.seal_json(payload), [entry], now), refusal(seal, forged, [entry], now)
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(work, range(64)))
+    assert results == [(payload, "seal.digest")] * 64

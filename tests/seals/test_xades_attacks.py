@@ -123,6 +123,11 @@ def signature_deeper(root: etree._Element) -> None:
     root[0].append(signature_of(root))
 
 
+def duplicate_id_in_a_namespace(root: etree._Element) -> None:
+    """The same with an attribute of WS-Security."""
+    root[0].set("{urn:wsu}Id", str(one(root, ".//xades:SignedProperties").get("Id")))
+
+
 def second_signature(root: etree._Element) -> None:
     """The same signature twice."""
     root.append(copy.deepcopy(signature_of(root)))
@@ -193,6 +198,7 @@ ATTACKS = {
     "A3 two SignatureValue": Attack(change=double(".//ds:SignatureValue"), code="seal.structure"),
     "A4 id of SignedProperties twice": Attack(change=duplicate_id, code="seal.ids"),
     "A4 id twice, as id and Id": Attack(change=duplicate_id_in_lower_case, code="seal.ids"),
+    "A4 id twice, once in a namespace": Attack(change=duplicate_id_in_a_namespace, code="seal.ids"),
     "A4 id with quotes": Attack(change=lambda root: root[0].set("Id", "x' or '1'='1"), code="seal.ids"),
     "A10 exclusive C14N for SignedInfo": Attack(
         change=algorithm(".//ds:CanonicalizationMethod", EXC), code="seal.algorithm"
