@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ def _refuse(rule: str) -> ConfigurationError:
     return ConfigurationError(f"The URL {rule}.", code="http.url", action="Mend the URL in the channel's settings.")
 
 
+@lru_cache(maxsize=1024)
 def parse_url(url: str) -> Target:
     """Read a URL strictly. ``ConfigurationError`` (code ``http.url``) names the rule that it breaks, not the URL."""
     if len(url) > MAX_URL_CHARS:

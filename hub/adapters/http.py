@@ -180,7 +180,11 @@ class _Transport(HTTPAdapter):
         self._pools: dict[Target, HTTPConnectionPool] = {}
 
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
-        target = check_url(request.url or "", self._policy)
+        return self.pool_for(request.url or "")
+
+    def pool_for(self, url: str) -> HTTPConnectionPool:
+        """The pool of one connection to a URL's target."""
+        target = check_url(url, self._policy)
         if target not in self._pools:
             self._pools[target] = self._pool(target)
         return self._pools[target]
@@ -246,6 +250,17 @@ class HttpSession:
         finally:
             if response is not None:
                 response.close()
+
+    def connect(self, url: str, *, deadline_secs: float) -> None:
+        """Connect and shake hands without sending a request; the connection is kept. Errors as ``call``'s."""
+        pool = self._transport.pool_for(url)
+        self._leash.start(deadline_secs, HEAD_MAX_BYTES)
+        connection = pool._get_conn()
+        try:
+            if connection.is_closed:
+                connection.connect()
+        finally:
+            pool._put_conn(connection)
 
     def _prepare(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Upload | None

@@ -21,9 +21,9 @@ from pydantic import ValidationError
 from hub.adapters import Tools, adapter
 from hub.adapters.http import Answer
 from hub.adapters.rest import multipart
-from hub.adapters.rest.adapter import RestAdapter
+from hub.adapters.rest.adapter import RestAdapter, RestSession
 from hub.adapters.rest.envelope import EnvelopeDialect, EnvelopeSettings
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -637,3 +637,21 @@ def test_a_damaged_id_of_theirs_is_no_success() -> None:
     body: dict[str, object] = {"message_id": str(mine.header.message_id), "status": "accepted", "id": "a\nb"}
     assert judge(202, body, envelope=mine).kind is OutcomeKind.UNKNOWN
     assert judge(202, {**body, "message_id": str(uuid.uuid4()), "id": "1"}, envelope=mine).kind is OutcomeKind.UNKNOWN
+
+
+def test_a_probe_connects_and_says_nothing() -> None:
+    """``probe`` makes the connection that ``send`` then uses; nobody there is a temporary failure."""
+    with serving(answering(http("503 Busy"))) as server:
+        channel = rest_channel(server.url())
+        rest = RestAdapter(Tools())
+        with rest.session(channel) as session:
+            assert isinstance(session, RestSession)
+            session.probe(5.0)
+            assert server.requests == []
+            session.send(rest.prepare(parcel(appeal()), channel), 5.0)
+        assert (server.connections, len(server.requests)) == (1, 1)
+        url = server.url()
+    with RestAdapter(Tools()).session(rest_channel(url)) as session:
+        assert isinstance(session, RestSession)
+        with pytest.raises(TemporaryFailure):
+            session.probe(5.0)

@@ -110,6 +110,10 @@ class RestSession:
             return _failed(failure)
         return self._dialect.judge(answer, prepared)
 
+    def probe(self, deadline_secs: float) -> None:
+        """Connect (and shake hands) without saying anything. Raises ``DeliveryError`` or ``ConfigurationError``."""
+        self._http.connect(self._dialect.target, deadline_secs=deadline_secs)
+
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask once what became of a delivery."""
         try:

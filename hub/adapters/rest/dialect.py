@@ -30,6 +30,11 @@ class Dialect(Protocol):
         """How the channel may be called."""
         ...
 
+    @property
+    def target(self) -> str:
+        """The URL that messages go to."""
+        ...
+
     def rendering(self) -> Rendering:
         """The form in which it wants the envelope."""
         ...

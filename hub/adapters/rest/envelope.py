@@ -95,6 +95,11 @@ class EnvelopeDialect:
         """How the channel may be called."""
         return self._s
 
+    @property
+    def target(self) -> str:
+        """The setting ``url``."""
+        return self._s.url
+
     def rendering(self) -> Rendering:
         """As the setting ``format`` says."""
         return Rendering(self._s.format)
