@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from hub.schemas.ids import new_id
-from tests.api.world import PLAIN, World, answer, as_bytes, problem, registered
+from hub.schemas.ids import CaseId, new_id
+from tests.api.world import PLAIN, PULLER, World, answer, as_bytes, problem, registered
 
 CASE_PATHS = ("/v1/cases/{}", "/v1/cases/{}/timeline")
 
@@ -106,6 +106,23 @@ def test_lists_keep_parties_apart(world: World) -> None:
     waiting = world.submit(topics=["unheard-of"], reference=reference)["case_id"]
     found = world.call("GET", "/v1/cases", params={"reference": reference, "needs_operator": "true"}).json()["cases"]
     assert [entry["id"] for entry in found] == [waiting]
+
+
+def test_a_case_that_went_elsewhere_tells_nothing(world: World) -> None:
+    """A body that redirected a case sees that it is elsewhere: not where, not its state, not even by a filter."""
+    case = world.submit()
+    path, heads = "/v1/callbacks/{}", {"Content-Type": "application/json"}
+    world.call("POST", f"/v1/ops/cases/{case['case_id']}/assign", "operator", json={"authority": PULLER})
+    message = str(world.store.deliveries(CaseId(uuid.UUID(case["case_id"])))[1].message_id)
+    receipt = registered(PULLER, case["case_id"], message)
+    sent = world.call("POST", path.format(f"{PULLER}.pull"), "puller", data=as_bytes(receipt), headers=heads)
+    assert sent.status_code == 202, sent.text
+    seen = world.call("GET", f"/v1/cases/{case['case_id']}", "plain").json()
+    assert (seen["case"]["state"], seen["case"]["authority"], seen["case"]["number"]) == ("elsewhere", None, None)
+    assert {d["authority"] for d in seen["deliveries"]} == {PLAIN}
+    listed = world.call("GET", "/v1/cases?state=registered&limit=200", "plain").json()["cases"]
+    assert case["case_id"] not in {entry["id"] for entry in listed}
+    assert world.call("GET", f"/v1/cases/{case['case_id']}", "puller").json()["case"]["state"] == "registered"
 
 
 @pytest.mark.parametrize(
