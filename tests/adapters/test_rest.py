@@ -291,6 +291,20 @@ def test_what_the_operator_sees_is_bounded_and_escaped() -> None:
     assert "\\x1b[31m\\u202e" in outcome.detail
 
 
+def test_an_echo_is_not_shown() -> None:
+    """A33: who answers with what it got does not bring the applicant's words into the journal; our id may be shown."""
+    mine = appeal()
+    sent = render(mine, Rendering.JSON)
+    start = sent.index("Канаркенко".encode()) - 50
+    outcome = judge(500, b"<pre>" + sent[start:], "text/html", envelope=mine)
+    assert outcome.detail is not None
+    assert "Канаркенко" not in outcome.detail
+    named: dict[str, object] = {"message_id": str(mine.header.message_id), "status": "lost"}
+    shown = judge(200, named, envelope=mine).detail
+    assert shown is not None
+    assert str(mine.header.message_id) in shown
+
+
 def test_retry_after_reaches_the_outcome() -> None:
     """F19: what they ask for is passed on, within a day."""
     dialect = EnvelopeDialect(settings())

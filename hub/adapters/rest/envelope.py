@@ -6,6 +6,7 @@ One POST per message. Success is a receipt or an acknowledgement that names our 
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from hub.adapters.rest.statements import (
     Claimed,
     Problem,
     claimed,
+    echoes,
     excerpt,
     from_list,
     read,
@@ -134,6 +136,15 @@ class EnvelopeDialect:
 
     def judge(self, answer: Answer, prepared: Prepared) -> Outcome:
         """What the answer means; the table stands in docs/adapters/rest.md."""
+        outcome = self._judge(answer, prepared)
+        if outcome.detail is not None and echoes(answer, prepared.body):
+            # It would carry the applicant's words into the journal of attempts.
+            return replace(
+                outcome, detail=f"HTTP {answer.status}: the answer repeats what was sent, so it is not shown."
+            )
+        return outcome
+
+    def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
         status = answer.status
         if status in _NOT_TAKEN_IN:
             return _outcome(OutcomeKind.TEMPORARY, "answer.try_later", answer)

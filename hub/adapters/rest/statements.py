@@ -26,6 +26,8 @@ from hub.schemas.jcs import JsonValue
 from hub.schemas.terms import Kind, ReceiptStatus, RefusalGround
 
 EXCERPT_BYTES = 300
+ECHO_BYTES = 64
+"""Longer than a message id with its name, which a good answer repeats."""
 _XML_TYPES = frozenset({"application/xml", "text/xml"})
 _UNREADABLE = "the answer is no acknowledgement and no envelope"
 
@@ -185,6 +187,12 @@ def excerpt(answer: Answer) -> str:
     kind = answer.content_type[:100]
     more = "…" if len(answer.body) > EXCERPT_BYTES else ""
     return f"HTTP {answer.status}, {_shown(kind) or 'no content type'}, {len(answer.body)} bytes: {_shown(text)}{more}"
+
+
+def echoes(answer: Answer, sent: bytes) -> bool:
+    """Whether the excerpt of an answer repeats what went out; some systems show what they cannot read."""
+    head = answer.body[:EXCERPT_BYTES]
+    return any(head[start : start + ECHO_BYTES] in sent for start in range(0, len(head) - ECHO_BYTES + 1, 4))
 
 
 def _shown(text: str) -> str:
