@@ -67,7 +67,7 @@ PRESETS: dict[str, Character] = {
     "prompt": Character(receipt="response", register_hours=0, answer_hours=24),
     "polled": Character(receipt="poll", register_hours=2, answer_hours=24),
     "slow": Character(respond_ms=300, register_hours=24, answer_hours=240),
-    "failing": Character(fail_percent=60, fail_tries=2),
+    "failing": Character(fail_percent=40),
     "refusing": Character(refuse_percent=60),
     "silent": Character(registers=False, answers=False),
     "twice": Character(copies=2),
