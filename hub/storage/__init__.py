@@ -7,6 +7,7 @@ same contract suite, and the content-addressed files. Rules of business must not
 
 from __future__ import annotations
 
+from hub.errors import HubError
 from hub.storage.engine import open_engine
 from hub.storage.migrations import upgrade
 from hub.storage.sql import SqlStore
@@ -20,7 +21,11 @@ def open_store(url: str, *, migrate: bool = False) -> SqlStore:
     """
     engine = open_engine(url)
     if migrate:
-        upgrade(engine)
+        try:
+            upgrade(engine)
+        except HubError:
+            engine.dispose()
+            raise
     return SqlStore(engine)
 
 

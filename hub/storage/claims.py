@@ -83,6 +83,23 @@ def take(
     return _in_order(Claim(delivery=rows.delivery(row), body=row.body) for row in found)
 
 
+def take_many(
+    connection: Connection, limits: Mapping[str, int], owner: str, now: datetime, until: datetime
+) -> list[Claim]:
+    """Lease what is due in many lanes on PostgreSQL, in one statement: each lane a few steps in the index."""
+    found = connection.execute(
+        _TAKE_MANY,
+        {
+            "channels": list(limits),
+            "limits": list(limits.values()),
+            "now": now,
+            "owner": owner,
+            "until": until,
+        },
+    )
+    return _in_order(Claim(delivery=rows.delivery(row), body=row.body) for row in found)
+
+
 def take_alone(
     connection: Connection, channel_id: str, owner: str, now: datetime, until: datetime, limit: int
 ) -> list[Claim]:
@@ -192,31 +209,3 @@ def due_lanes(connection: Connection, now: datetime, limit: int) -> tuple[LaneDu
     return tuple(
         LaneDue(channel_id=row.channel_id, sends=row.sends, polls=row.polls, suspect=bool(row.suspect)) for row in found
     )
-
-
-def _earliest(moment: sa.ColumnElement[Any], *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
-    found = sa.select(moment).where(_d.channel_id == _BUSY.c.channel_id, moment.is_not(None), *conditions)
-    return found.order_by(moment).limit(1).correlate(_BUSY).scalar_subquery()
-
-
-_EARLIEST = (
-    sa.select(
-        lanes.c.open_until,
-        _earliest(_d.poll_at).label("asked"),
-        *(
-            _earliest(_d.due_at, _d.priority == sa.literal_column(str(priority))).label(f"sent_{priority}")
-            for priority in PRIORITIES
-        ),
-    )
-    .select_from(_BUSY.outerjoin(lanes, lanes.c.channel_id == _BUSY.c.channel_id))
-    .where(sa.func.coalesce(lanes.c.paused, sa.false()).is_(sa.false()))
-)
-
-
-def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When some lane will have work next, ``now`` if it has already; an open breaker puts its lane off."""
-    found: list[datetime] = []
-    for open_until, *moments in connection.execute(_EARLIEST):
-        earliest = min(moment for moment in moments if moment is not None)
-        found.append(max(earliest, now, open_until or now))
-    return min(found, default=None)

@@ -64,7 +64,7 @@ def case_values(row: CaseRow) -> Values:
 def derived_values(row: CaseRow) -> Values:
     """Columns of a case that follow from its facts."""
     return {
-        "state": str(row.state),
+        "state": row.state,
         "authority": row.authority,
         "number": row.number,
         "needs_operator": row.needs_operator,

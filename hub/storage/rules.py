@@ -93,7 +93,7 @@ def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
     state = derive(known)
     return CaseRow(
         case=case,
-        state=state.state,
+        state=state.state.value,
         authority=state.authority,
         number=state.number,
         needs_operator=state.needs_operator,

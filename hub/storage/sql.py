@@ -97,6 +97,21 @@ class SqlStore:
         take = claims.take if self.database.postgres else claims.take_alone
         return tuple(self.database.write(lambda c: take(c, channel_id, owner, now, lease_until, limit)))
 
+    def claim_many(
+        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
+    ) -> tuple[Claim, ...]:
+        """Lease what is due in several lanes, in one transaction."""
+        if self.database.postgres:
+            return tuple(self.database.write(lambda c: claims.take_many(c, limits, owner, now, lease_until)))
+
+        def each(connection: Connection) -> tuple[Claim, ...]:
+            taken: list[Claim] = []
+            for channel_id, limit in limits.items():
+                taken += claims.take_alone(connection, channel_id, owner, now, lease_until, limit)
+            return tuple(taken)
+
+        return self.database.write(each)
+
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""
         if limit <= 0:
@@ -107,14 +122,15 @@ class SqlStore:
         """Lanes with work now, by channel id; work is counted up to 1,000 a lane."""
         return self.database.read(lambda connection: claims.due_lanes(connection, now, limit))
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """When some lane will have work next, not before ``now``."""
-        return self.database.read(lambda connection: claims.next_due(connection, now))
-
     def lane(self, channel_id: str) -> LaneState:
         """State of a lane; a fresh one if nothing is known."""
         found = self._one(sa.select(schema.lanes).where(schema.lanes.c.channel_id == channel_id), rows.lane)
         return found or LaneState(channel_id=channel_id)
+
+    def lane_states(self, channel_ids: Sequence[str]) -> Mapping[str, LaneState]:
+        """States of those lanes that have one."""
+        wanted = schema.lanes.c.channel_id.in_(channel_ids)
+        return {state.channel_id: state for state in self._all(sa.select(schema.lanes).where(wanted), rows.lane)}
 
     def save_lane(self, state: LaneState) -> None:
         """Keep a lane's state."""

@@ -164,7 +164,7 @@ class Writer:
             self._connection.execute(
                 _insert_facts(self._txid_offset, self._postgres),
                 [
-                    rows.fact_values(fact, key) | extra | {"state": str(self._states[fact.case_id])}
+                    rows.fact_values(fact, key) | extra | {"state": self._states[fact.case_id]}
                     for key, fact in fresh.items()
                 ],
             )

@@ -123,7 +123,7 @@ def upgrade() -> None:
         sa.Column("state", types.Token, nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_facts_case_id"),
         sa.PrimaryKeyConstraint("seq", name="pk_facts"),
-        sa.UniqueConstraint("case_id", "key", name="uq_facts_key"),
+        sa.UniqueConstraint("case_id", "key", name=op.f("uq_facts_key")),
         sqlite_autoincrement=True,
     )
     if op.get_bind().dialect.name == "postgresql":
@@ -205,7 +205,7 @@ def upgrade() -> None:
                 persisted=True,
             ),
         ),
-        sa.CheckConstraint("priority BETWEEN 0 AND 2", name="ck_deliveries_priority"),
+        sa.CheckConstraint("priority BETWEEN 0 AND 2", name=op.f("ck_deliveries_priority")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_deliveries_case_id"),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_deliveries_message_id"),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),

@@ -1,0 +1,359 @@
+"""The store's twin in memory: dicts and one lock. For tests and tries; it keeps nothing when the process ends."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from hub.errors import NotFound
+from hub.ports import CaseFilter
+from hub.schemas.delivery import (
+    Applied,
+    Attempt,
+    CaseRow,
+    Change,
+    Claim,
+    Delivery,
+    Event,
+    Fact,
+    InboundRecord,
+    LaneDue,
+    LaneState,
+    Message,
+    NewCase,
+    OperatorItem,
+    StoredAnswer,
+    StoredAttachment,
+    TransportState,
+)
+from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId
+from hub.storage import rules
+from hub.storage.claims import urgency
+from hub.storage.sql import utc_now
+
+V = TypeVar("V")
+
+
+class MemoryStore:
+    """``Store`` without a disk. Safe to use from many threads."""
+
+    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
+        self._lock = threading.RLock()
+        self._cases: dict[CaseId, NewCase] = {}
+        self._rows: dict[CaseId, CaseRow] = {}
+        self._facts: dict[CaseId, dict[str, Fact]] = {}
+        self._messages: dict[MessageId, Message] = {}
+        self._deliveries: dict[DeliveryId, Delivery] = {}
+        self._attempts: dict[AttemptId, Attempt] = {}
+        self._events: list[Event] = []
+        self._items: dict[str, OperatorItem] = {}
+        self._inbound: dict[str, InboundRecord] = {}
+        self._answers: dict[tuple[str, str], StoredAnswer] = {}
+        self._attachments: dict[str, StoredAttachment] = {}
+        self._grants: set[tuple[str, str]] = set()
+        self._lanes: dict[str, LaneState] = {}
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def apply(self, change: Change) -> Applied:
+        """Write all of it, or nothing."""
+        with self._lock:
+            self._check(change)
+            for answer in change.answers:
+                self._answers.setdefault((answer.principal, answer.key), answer)
+            _add(self._cases, change.cases)
+            _add(self._messages, change.messages)
+            _add(self._deliveries, change.deliveries)
+            after, lost = rules.merged(self._deliveries, change.updates)
+            self._deliveries.update(after)
+            _add(self._attempts, change.attempts)
+            self._end_attempts(change)
+            new_facts = self._write_facts(change)
+            self._open_items(change.items)
+            _add(self._inbound, change.inbound)
+            for stored in change.attachments:
+                self._attachments.setdefault(stored.sha256, stored)
+            self._grants.update((grant.sha256, grant.party) for grant in change.grants)
+            return Applied(new_facts=new_facts, lost=lost)
+
+    def _check(self, change: Change) -> None:
+        """Raise what the change must be refused for, before anything is written."""
+        rules.check_answers(change.answers)
+        for answer in change.answers:
+            rules.check_same_answer(self._answers.get((answer.principal, answer.key), answer), answer)
+        seen: dict[MessageId, Message] = {}
+        for message in change.messages:
+            first = self._messages.get(message.id) or seen.setdefault(message.id, message)
+            rules.check_same_message(first.sha256, message)
+        cases = self._cases.keys() | {case.id for case in change.cases}
+        deliveries = self._deliveries.keys() | {delivery.id for delivery in change.deliveries}
+        messages = self._messages.keys() | seen.keys()
+        named = [*(m.case_id for m in change.messages), *(f.case_id for f in change.facts)]
+        named += [*(i.case_id for i in change.items), *(d.case_id for d in change.deliveries)]
+        known = (
+            cases.issuperset(named)
+            and messages.issuperset(d.message_id for d in change.deliveries)
+            and deliveries.issuperset(a.delivery_id for a in change.attempts)
+        )
+        if not known:
+            raise NotFound(
+                "The change names a case, message or delivery that is not there.", code="store.unknown_parent"
+            )
+
+    def _end_attempts(self, change: Change) -> None:
+        for end in change.attempt_ends:
+            attempt = self._attempts.get(end.id)
+            if attempt is not None and attempt.finished_at is None:
+                self._attempts[end.id] = replace(
+                    attempt,
+                    finished_at=end.finished_at,
+                    outcome=end.outcome,
+                    code=end.code,
+                    http_status=end.http_status,
+                    detail=end.detail,
+                )
+
+    def _write_facts(self, change: Change) -> tuple[Fact, ...]:
+        recorded_at = self._now()
+        fresh: list[Fact] = []
+        grouped = rules.facts_by_case(change.facts)
+        for case_id in dict.fromkeys((*grouped, *(case.id for case in change.cases))):
+            known = self._facts.setdefault(case_id, {})
+            new = [fact for key, fact in grouped.get(case_id, {}).items() if key not in known]
+            known.update((fact.key, fact) for fact in new)
+            if new or case_id not in self._rows:
+                self._rows[case_id] = rules.case_row(self._cases[case_id], known.values())
+            fresh += new
+        for fact in fresh:
+            cursor = rules.cursor_text(0, len(self._events) + 1)
+            state = self._rows[fact.case_id].state
+            self._events.append(rules.event(fact, state=state, recorded_at=recorded_at, cursor=cursor))
+        return tuple(fresh)
+
+    def _open_items(self, items: Iterable[OperatorItem]) -> None:
+        for item in sorted(items, key=attrgetter("id")):
+            waiting = {rules.item_subject(known) for known in self._items.values() if known.closed_at is None}
+            if item.closed_at is not None or rules.item_subject(item) not in waiting:
+                self._items.setdefault(item.id, item)
+
+    def claim(
+        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
+    ) -> tuple[Claim, ...]:
+        """Lease what is due, highest priority first."""
+        with self._lock:
+            due = [
+                d for d in self._deliveries.values() if d.channel_id == channel_id and _has_come(rules.due_at(d), now)
+            ]
+            due.sort(key=lambda d: (-d.priority, rules.due_at(d), d.id))
+            taken = [
+                replace(d, state=TransportState.SENDING, lease_owner=owner, lease_until=lease_until)
+                for d in due[: max(limit, 0)]
+            ]
+            self._deliveries.update((d.id, d) for d in taken)
+            return tuple(Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(taken, key=urgency))
+
+    def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries to be asked about now; moved on to ``next_at``."""
+        with self._lock:
+            due = [d for d in self._deliveries.values() if d.channel_id == channel_id and _has_come(d.poll_at, now)]
+            due.sort(key=lambda d: (d.poll_at, d.id))
+            taken = sorted((replace(d, poll_at=next_at) for d in due[: max(limit, 0)]), key=attrgetter("id"))
+            self._deliveries.update((d.id, d) for d in taken)
+            return tuple(taken)
+
+    def due_lanes(self, now: datetime, limit: int = 10_000) -> tuple[LaneDue, ...]:
+        """Lanes with work now, by channel id."""
+        with self._lock:
+            sends = Counter(d.channel_id for d in self._deliveries.values() if _has_come(rules.due_at(d), now))
+            polls = Counter(d.channel_id for d in self._deliveries.values() if _has_come(d.poll_at, now))
+            states = [self.lane(channel_id) for channel_id in sorted(sends.keys() | polls.keys())]
+            return tuple(
+                LaneDue(
+                    channel_id=state.channel_id,
+                    sends=sends[state.channel_id],
+                    polls=polls[state.channel_id],
+                    suspect=state.suspect,
+                )
+                for state in states
+                if not state.paused and (state.open_until is None or state.open_until <= now)
+            )[:limit]
+
+    def lane(self, channel_id: str) -> LaneState:
+        """State of a lane; a fresh one if nothing is known."""
+        with self._lock:
+            return self._lanes.get(channel_id, LaneState(channel_id=channel_id))
+
+    def save_lane(self, state: LaneState) -> None:
+        """Keep a lane's state."""
+        with self._lock:
+            self._lanes[state.channel_id] = state
+
+    def lanes(self) -> tuple[LaneState, ...]:
+        """All lanes with a known state, by channel id."""
+        return self._sorted(self._lanes, lambda _: True, "channel_id")
+
+    def release(self, owner_prefix: str) -> int:
+        """End the leases of owners that are surely gone."""
+        with self._lock:
+            gone = [
+                d
+                for d in self._deliveries.values()
+                if d.state is TransportState.SENDING and d.lease_owner and d.lease_owner.startswith(owner_prefix)
+            ]
+            for d in gone:
+                self._deliveries[d.id] = replace(
+                    d, state=TransportState.UNKNOWN, lease_owner=None, lease_until=None, next_at=self._now()
+                )
+            return len(gone)
+
+    def case(self, case_id: CaseId) -> CaseRow | None:
+        """One case."""
+        with self._lock:
+            return self._rows.get(case_id)
+
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
+        """Cases in order of id."""
+        least = rules.id_after(after)
+        with self._lock:
+            found = [row for row in self._rows.values() if row.case.id > least and self._matches(row, where)]
+        return tuple(sorted(found, key=lambda row: row.case.id)[:limit])
+
+    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
+        """Number of cases by state."""
+        with self._lock:
+            return Counter(str(row.state) for row in self._rows.values() if self._matches(row, where))
+
+    def _matches(self, row: CaseRow, where: CaseFilter) -> bool:
+        return (
+            where.owner in (None, row.case.owner)
+            and where.state in (None, row.state)
+            and where.reference in (None, row.case.reference)
+            and where.needs_operator in (None, row.needs_operator)
+            and (
+                where.authority is None
+                or any(d.case_id == row.case.id and d.authority == where.authority for d in self._deliveries.values())
+            )
+        )
+
+    def _sorted(self, values: Mapping[Any, V], wanted: Callable[[V], bool], *by: str) -> tuple[V, ...]:
+        with self._lock:
+            return tuple(sorted((value for value in values.values() if wanted(value)), key=attrgetter(*by)))
+
+    def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
+        """Facts of a case, by time, then key."""
+        with self._lock:
+            known = dict(self._facts.get(case_id, {}))
+        return self._sorted(known, lambda _: True, "at", "key")
+
+    def message(self, message_id: MessageId) -> Message | None:
+        """One message."""
+        with self._lock:
+            return self._messages.get(message_id)
+
+    def messages(self, case_id: CaseId) -> tuple[Message, ...]:
+        """Messages of a case, by time, then id."""
+        return self._sorted(self._messages, lambda m: m.case_id == case_id, "created_at", "id")
+
+    def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        """One delivery."""
+        with self._lock:
+            return self._deliveries.get(delivery_id)
+
+    def deliveries(self, case_id: CaseId) -> tuple[Delivery, ...]:
+        """Deliveries of a case, by time, then id."""
+        return self._sorted(self._deliveries, lambda d: d.case_id == case_id, "created_at", "id")
+
+    def delivery_of(self, message_id: MessageId) -> Delivery | None:
+        """The delivery that carries this message; the newest, if it was handed from channel to channel."""
+        found = self._sorted(self._deliveries, lambda d: d.message_id == message_id, "created_at", "id")
+        return found[-1] if found else None
+
+    def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries that wait in an authority's inbox, by id."""
+        return self._in_state(TransportState.OFFERED, lambda d: d.authority == authority, after)[:limit]
+
+    def _in_state(
+        self, state: TransportState, wanted: Callable[[Delivery], bool], after: str | None
+    ) -> tuple[Delivery, ...]:
+        least: UUID = rules.id_after(after)
+        return self._sorted(self._deliveries, lambda d: d.state is state and d.id > least and wanted(d), "id")
+
+    def attempts(self, delivery_id: DeliveryId) -> tuple[Attempt, ...]:
+        """Attempts of a delivery, by number."""
+        return self._sorted(self._attempts, lambda a: a.delivery_id == delivery_id, "number", "id")
+
+    def dead(self, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries in state ``dead``, by id."""
+        return self._in_state(TransportState.DEAD, lambda _: True, after)[:limit]
+
+    def items(self, *, open_only: bool, after: str | None, limit: int) -> tuple[OperatorItem, ...]:
+        """The operators' queue, by id."""
+        wanted = self._sorted(
+            self._items, lambda i: i.id > (after or "") and not (open_only and i.closed_at is not None), "id"
+        )
+        return wanted[:limit]
+
+    def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
+        """Close the open items of a case, or of one delivery of it."""
+        with self._lock:
+            found = [
+                item
+                for item in self._items.values()
+                if item.closed_at is None and item.case_id == case_id and delivery_id in (None, item.delivery_id)
+            ]
+            self._items.update((i.id, replace(i, closed_at=at, resolution=resolution)) for i in found)
+            return len(found)
+
+    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
+        """Events after a cursor, in order of commit."""
+        _, seq = rules.cursor_place(after)
+        with self._lock:
+            return tuple(self._events[max(seq, 0) :][:limit])
+
+    def inbound(self, channel_id: str, *, limit: int) -> tuple[InboundRecord, ...]:
+        """The newest entries of a channel's inbound journal."""
+        found = self._sorted(self._inbound, lambda r: r.channel_id == channel_id, "received_at", "id")
+        return found[::-1][:limit]
+
+    def answer(self, principal: str, key: str) -> StoredAnswer | None:
+        """What was answered to this idempotency key before."""
+        with self._lock:
+            return self._answers.get((principal, key))
+
+    def attachment(self, sha256: str) -> StoredAttachment | None:
+        """An attachment that is known."""
+        with self._lock:
+            return self._attachments.get(sha256)
+
+    def may_read(self, sha256: str, party: str) -> bool:
+        """Whether this party was granted the attachment."""
+        with self._lock:
+            return (sha256, party) in self._grants
+
+    def counts(self) -> Mapping[str, int]:
+        """Deliveries by state, and open items."""
+        with self._lock:
+            states = Counter(d.state for d in self._deliveries.values())
+            figures = {f"delivery.{state}": states[state] for state in TransportState}
+            return figures | {"items.open": sum(item.closed_at is None for item in self._items.values())}
+
+    def ping(self) -> None:
+        """Memory can always be written."""
+
+
+def _add(table: dict[Any, Any], rows: Iterable[Any]) -> None:
+    """Rows whose id is known stay as they are."""
+    for row in rows:
+        table.setdefault(row.id, row)
+
+
+def _has_come(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now

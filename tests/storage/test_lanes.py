@@ -1,0 +1,213 @@
+"""The contract of ``Store`` towards lanes: what is due, who takes it, and what an update may do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hub.ports import Store
+from hub.schemas.delivery import (
+    AttemptEnd,
+    Change,
+    Claim,
+    Delivery,
+    DeliveryUpdate,
+    FactKind,
+    LaneDue,
+    LaneState,
+    OutcomeKind,
+    TransportState,
+)
+from hub.schemas.ids import DeliveryId, new_id
+from tests.storage.making import CHANNEL, NOW, attempt, fact, later, put
+
+
+def claim(store: Store, seconds: float = 0, owner: str = "w1", limit: int = 50) -> tuple[Claim, ...]:
+    """Claim what is due at a moment, for 30 seconds."""
+    return store.claim(CHANNEL, owner=owner, now=later(seconds), lease_until=later(seconds + 30), limit=limit)
+
+
+def now_of(store: Store, delivery: Delivery) -> Delivery:
+    """The delivery as it stands."""
+    found = store.delivery(delivery.id)
+    assert found is not None
+    return found
+
+
+def test_a_claim_leases_what_is_due_with_its_body(store: Store) -> None:
+    """A claim gives the delivery as leased, with the envelope's bytes and the payload of an earlier attempt."""
+    waiting = put(store)
+    payload = put(
+        store, state=TransportState.UNKNOWN, payload=b"same bytes", payload_type="application/json", attempts=1
+    )
+    claims = claim(store)
+    assert [c.delivery.id for c in claims] == sorted((waiting.id, payload.id))
+    by_id = {c.delivery.id: c for c in claims}
+    leased = replace(payload, state=TransportState.SENDING, lease_owner="w1", lease_until=later(30))
+    assert by_id[payload.id].delivery == leased == now_of(store, payload)
+    sent = store.message(waiting.message_id)
+    assert sent is not None
+    assert by_id[waiting.id].body == sent.body
+    assert claim(store, owner="w2") == ()
+
+
+def test_only_what_is_due_here_is_claimed(store: Store) -> None:
+    """Other lanes, later moments and every other state stay untouched; a limit holds."""
+    put(store, channel_id="other.rest")
+    put(store, next_at=later(1))
+    put(store, next_at=None)
+    for state in set(TransportState) - {TransportState.WAITING, TransportState.UNKNOWN, TransportState.SENDING}:
+        put(store, state=state)
+    assert claim(store) == ()
+    assert claim(store, limit=0) == ()
+    assert len(claim(store, seconds=1)) == 1
+
+
+def test_the_most_urgent_goes_first(store: Store) -> None:
+    """Threats to life, then urgent, then what has waited longest, then the older id; also where the limit cuts."""
+    normal_late = put(store, next_at=later(-1))
+    normal_early = put(store, next_at=later(-2))
+    normal_again = put(store, next_at=later(-2))
+    urgent = put(store, priority=1, next_at=later(-1))
+    life = put(store, priority=2, next_at=NOW)
+    put(store, priority=2, next_at=later(99))
+    order = [life.id, urgent.id, normal_early.id, normal_again.id, normal_late.id]
+    first = [c.delivery.id for c in claim(store, limit=3)]
+    assert first == order[:3]
+    assert [c.delivery.id for c in claim(store, limit=9)] == order[3:]
+
+
+def test_a_lease_that_ran_out_is_due_again(store: Store) -> None:
+    """Whoever died while sending is replaced once the lease is over, not before."""
+    carried = put(store)
+    claim(store)
+    assert claim(store, seconds=29, owner="w2") == ()
+    (again,) = claim(store, seconds=30, owner="w2")
+    assert (again.delivery.id, again.delivery.lease_owner) == (carried.id, "w2")
+    assert now_of(store, carried).lease_until == later(60)
+
+
+def test_an_update_of_a_lost_lease_is_not_applied(store: Store) -> None:
+    """The old owner's update is named as lost; its attempt's end and its facts are written all the same."""
+    carried = put(store)
+    tried = attempt(carried)
+    claim(store)
+    store.apply(Change(attempts=(tried,)))
+    claim(store, seconds=30, owner="w2")
+    end = AttemptEnd(id=tried.id, finished_at=later(31), outcome=OutcomeKind.DELIVERED)
+    stale = DeliveryUpdate(id=carried.id, state=TransportState.DEAD, owner="w1")
+    unknown = DeliveryUpdate(id=DeliveryId(new_id()), state=TransportState.DEAD)
+    sent = fact(carried.case_id, FactKind.SENT)
+    applied = store.apply(Change(updates=(stale, unknown), attempt_ends=(end,), facts=(sent,)))
+    assert applied.lost == (carried.id, unknown.id)
+    assert applied.new_facts == (sent,)
+    assert now_of(store, carried).lease_owner == "w2"
+    assert store.attempts(carried.id)[0].outcome is OutcomeKind.DELIVERED
+
+
+def test_an_update_sets_what_it_names(store: Store) -> None:
+    """What is None stays, next_at and poll_at are always set, the lease ends unless it is kept."""
+    carried = put(store)
+    claim(store)
+    begun = DeliveryUpdate(
+        id=carried.id,
+        state=TransportState.SENDING,
+        owner="w1",
+        keep_lease=True,
+        attempts=1,
+        first_attempt_at=NOW,
+        payload=b"exact",
+        payload_type="application/jose",
+        external_id="E-1",
+        last_code="x",
+        next_at=NOW,
+        poll_at=later(5),
+    )
+    assert store.apply(Change(updates=(begun,))).lost == ()
+    sending = now_of(store, carried)
+    assert (sending.state, sending.lease_owner, sending.lease_until) == (TransportState.SENDING, "w1", later(30))
+    assert (sending.attempts, sending.payload, sending.payload_type) == (1, b"exact", "application/jose")
+    store.apply(Change(updates=(DeliveryUpdate(id=carried.id, state=TransportState.WAITING, owner="w1"),)))
+    expected = replace(
+        sending, state=TransportState.WAITING, next_at=None, poll_at=None, lease_owner=None, lease_until=None
+    )
+    assert now_of(store, carried) == expected
+
+
+def test_delivered_is_never_lowered(store: Store) -> None:
+    """A late failure or a replay cannot take back that the other side has it."""
+    carried = put(store)
+    store.apply(Change(updates=(DeliveryUpdate(id=carried.id, state=TransportState.DELIVERED, delivered_at=NOW),)))
+    for state in TransportState:
+        applied = store.apply(Change(updates=(DeliveryUpdate(id=carried.id, state=state, next_at=NOW),)))
+        assert applied.lost == ()
+    stands = now_of(store, carried)
+    assert (stands.state, stands.next_at, stands.delivered_at) == (TransportState.DELIVERED, None, NOW)
+    assert claim(store, seconds=99) == ()
+
+
+def test_two_updates_of_one_delivery_apply_in_order(store: Store) -> None:
+    """Within a change the second update sees what the first one did, its lease included."""
+    carried = put(store)
+    claim(store)
+    first = DeliveryUpdate(id=carried.id, state=TransportState.WAITING, next_at=later(7), owner="w1")
+    second = replace(first, next_at=later(8))
+    assert store.apply(Change(updates=(first, second))).lost == (carried.id,)
+    assert now_of(store, carried).next_at == later(7)
+
+
+def test_polls_are_taken_once(store: Store) -> None:
+    """Whoever takes a poll moves it on, so that no one else asks meanwhile; the limit takes the oldest first."""
+    first = put(store, state=TransportState.DELIVERED, next_at=None, poll_at=later(-2))
+    second = put(store, state=TransportState.DELIVERED, next_at=None, poll_at=later(-1), payload=b"p", payload_type="t")
+    put(store, state=TransportState.DELIVERED, poll_at=later(5))
+    put(store, state=TransportState.DELIVERED, poll_at=NOW, channel_id="other.rest")
+    taken = store.claim_polls(CHANNEL, now=NOW, next_at=later(60), limit=1)
+    assert taken == (replace(first, poll_at=later(60)),)
+    assert store.claim_polls(CHANNEL, now=NOW, next_at=later(60), limit=9) == (replace(second, poll_at=later(60)),)
+    assert store.claim_polls(CHANNEL, now=NOW, next_at=later(60), limit=9) == ()
+
+
+def test_lanes_are_due_unless_paused_or_open(store: Store) -> None:
+    """Paused lanes and lanes with an open breaker are left out; an open one is due again when its time is over."""
+    put(store, channel_id="a")
+    put(store, channel_id="a", priority=2)
+    put(store, channel_id="a", next_at=later(9))
+    put(store, channel_id="b", state=TransportState.DELIVERED, poll_at=NOW)
+    put(store, channel_id="c")
+    put(store, channel_id="d")
+    put(store, channel_id="e", next_at=later(60))
+    put(store, channel_id="f", state=TransportState.SENDING, lease_owner="gone", lease_until=later(-1))
+    store.save_lane(LaneState(channel_id="c", paused=True))
+    store.save_lane(LaneState(channel_id="d", failures=5, open_until=later(10), suspect=True))
+    a, b = (
+        LaneDue(channel_id="a", sends=2, polls=0, suspect=False),
+        LaneDue(channel_id="b", sends=0, polls=1, suspect=False),
+    )
+    f = LaneDue(channel_id="f", sends=1, polls=0, suspect=False)
+    assert store.due_lanes(NOW) == (a, b, f)
+    assert store.due_lanes(NOW, limit=1) == (a,)
+    assert LaneDue(channel_id="d", sends=1, polls=0, suspect=True) in store.due_lanes(later(10))
+
+
+def test_a_lane_is_fresh_until_it_is_kept(store: Store) -> None:
+    """A lane's state is kept as a whole and replaced as a whole."""
+    assert store.lane("x") == LaneState(channel_id="x")
+    assert store.lanes() == ()
+    sick = LaneState(channel_id="x", failures=3, open_until=NOW, probing=True, paused=True, suspect=True)
+    for state in (sick, LaneState(channel_id="b"), LaneState(channel_id="x", failures=1)):
+        store.save_lane(state)
+        assert store.lane(state.channel_id) == state
+    assert [state.channel_id for state in store.lanes()] == ["b", "x"]
+
+
+def test_release_frees_the_leases_of_the_dead(store: Store) -> None:
+    """Deliveries of owners that are surely gone become unknown and due; those of others stay leased."""
+    mine, theirs = put(store), put(store, channel_id="other.rest")
+    claim(store, owner="embedded:1")
+    store.claim("other.rest", owner="embedde%", now=NOW, lease_until=later(30), limit=5)
+    assert store.release("embedded") == 1
+    freed = now_of(store, mine)
+    assert (freed.state, freed.lease_owner, freed.lease_until) == (TransportState.UNKNOWN, None, None)
+    assert freed.next_at is not None
+    assert now_of(store, theirs).state is TransportState.SENDING
+    assert store.release("embedded") == 0

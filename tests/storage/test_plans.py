@@ -1,0 +1,82 @@
+"""What must stay cheap is answered from the small indexes: finished rows cost nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.schemas.delivery import Change, DeliveryUpdate, TransportState
+from hub.storage import SqlStore
+from tests.storage.making import AUTHORITY, CHANNEL, NOW, accepted, delivery, joined, later, put
+
+_WHOLE = ("Seq Scan on deliveries", "SCAN deliveries", "Seq Scan on facts", "SCAN facts", "Seq Scan on messages")
+
+
+def _watched(store: SqlStore) -> list[tuple[str, Any]]:
+    seen: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(store.database.engine, "before_cursor_execute")
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, _ctx: object, many: bool) -> None:
+        if not statement.startswith(("BEGIN", "EXPLAIN", "INSERT")):
+            seen.append((statement, parameters[0] if many else parameters))
+
+    return seen
+
+
+def _plans(store: SqlStore, seen: list[tuple[str, Any]]) -> str:
+    explain = "EXPLAIN " if store.database.postgres else "EXPLAIN QUERY PLAN "
+    lines: list[str] = []
+    watched = list(seen)
+    with store.database.engine.connect() as connection:
+        if store.database.postgres:  # a table of seven rows is read whole by choice: ask whether an index could serve
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        for statement, parameters in watched:
+            lines += [" ".join(map(str, row)) for row in connection.exec_driver_sql(explain + statement, parameters)]
+    return "\n".join(lines)
+
+
+def _fill(store: SqlStore) -> None:
+    """Two thousand finished deliveries and a few that wait, so that planners choose as they would with a million."""
+    first = accepted(state=TransportState.DELIVERED, next_at=None)
+    done = [replace(delivery(first.messages[0]), state=TransportState.DELIVERED, next_at=None) for _ in range(2_000)]
+    store.apply(replace(first, deliveries=(*first.deliveries, *done)))
+    store.apply(joined(*(accepted() for _ in range(5))))
+    with store.database.engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def test_the_daily_work_reads_no_finished_rows(sql_store: SqlStore) -> None:
+    """Claims, polls, due lanes, the inbox, dead letters, events and updates use an index in every step."""
+    _fill(sql_store)
+    seen = _watched(sql_store)
+    (claim,) = sql_store.claim(CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=1)
+    sql_store.claim_polls(CHANNEL, now=NOW, next_at=later(9), limit=5)
+    sql_store.due_lanes(NOW)
+    sql_store.offered(AUTHORITY, after=None, limit=5)
+    sql_store.dead(after=None, limit=5)
+    sql_store.release("w")
+    sql_store.events(after=sql_store.events(after=None, limit=3)[-1].cursor, limit=5)
+    sql_store.apply(Change(updates=(DeliveryUpdate(id=claim.delivery.id, state=TransportState.DELIVERED),)))
+    plans = _plans(sql_store, seen)
+    assert len(seen) >= 8
+    assert not [whole for whole in _WHOLE if whole in plans], plans
+    for index in ("ix_deliveries_due", "ix_deliveries_poll"):
+        assert index in plans
+
+
+def test_an_acceptance_takes_few_statements(sql_store: SqlStore) -> None:
+    """One appeal or fifty: the same four statements, and no question before the answer."""
+    put(sql_store)
+    counted: list[str] = []
+
+    @sa.event.listens_for(sql_store.database.engine, "before_cursor_execute")
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            counted.append(statement.split()[2])
+
+    for number in (1, 50):
+        counted.clear()
+        sql_store.apply(joined(*(accepted() for _ in range(number))))
+        assert counted == ["cases", "messages", "deliveries", "facts"]
