@@ -98,7 +98,6 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             seal=seal,
             adapters=table,
             clock=the_clock,
-            doorbell=bell,
             takeback=takeback,
             reply_url=settings.base_url,
         ),

@@ -278,6 +278,12 @@ class Store(Protocol):
         """Lease what is due (``waiting``, ``unknown``, ``sending`` with an expired lease), highest priority first."""
         ...
 
+    def claim_many(
+        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
+    ) -> tuple[Claim, ...]:
+        """``claim`` for many lanes in one transaction; ``limits``: how many at most of each lane."""
+        ...
+
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries whose ``poll_at`` has come; it is moved to ``next_at`` so that no one else asks meanwhile."""
         ...
@@ -288,6 +294,10 @@ class Store(Protocol):
 
     def lane(self, channel_id: str) -> LaneState:
         """State of a lane; a fresh one if nothing is known."""
+        ...
+
+    def lane_states(self, channel_ids: Sequence[str]) -> Mapping[str, LaneState]:
+        """States of those lanes that have one."""
         ...
 
     def save_lane(self, state: LaneState) -> None:

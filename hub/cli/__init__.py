@@ -18,6 +18,10 @@ from hub.errors import ConfigurationError, HubError, InvalidInput, Unavailable
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("hub.cli.init", "init", "Make a home: keys, a first API key per role, a small registry."),
     "up": ("hub.cli.up", "up", "Run everything in this process: doors, worker, sweeper."),
+    "api": ("hub.cli.production", "api", "Run the HTTP doors (production)."),
+    "worker": ("hub.cli.production", "worker", "Run a worker on the broker (production)."),
+    "beat": ("hub.cli.production", "beat", "Run a sweeper (production)."),
+    "broker": ("hub.cli.production", "broker_group", "Prepare RabbitMQ."),
     "keys": ("hub.cli.keys", "keys_group", "API keys of front ends, authorities and operators."),
     "registry": ("hub.cli.registry", "registry_group", "Check, show, compare and import the registry."),
     "route": ("hub.cli.route", "route_group", "Ask the router who answers, and why."),
@@ -73,7 +77,9 @@ def _say(error: HubError) -> None:
 def main() -> None:
     """Entry point of the ``hub`` command."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
+        if isinstance(code, int):
+            sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from hub import logs
 from hub.api.app import create_app
@@ -22,6 +23,23 @@ class _Server(uvicorn.Server):
             click.echo(f"Hub ready on http://{host}:{port}")
 
 
+def serve(app: FastAPI, listen: str) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished."""
+    host, _, port = listen.rpartition(":")
+    config = uvicorn.Config(
+        app,
+        host=host.strip("[]"),
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+        h11_max_incomplete_event_size=65_536,
+    )
+    _Server(config).run()
+
+
 @click.command()
 @click.option("--listen", help="Address and port [env HUB_LISTEN; 127.0.0.1:8080]; port 0 takes a free one.")
 @home_option
@@ -29,18 +47,5 @@ def up(listen: str | None, home: str | None) -> None:
     """Run doors, worker and sweeper in one process on SQLite, until interrupted."""
     settings = load(home=home, listen=listen)
     logs.configure(settings.log_level)
-    host, _, port = settings.listen.rpartition(":")
     with Embedded(settings) as embedded:
-        config = uvicorn.Config(
-            create_app(embedded.hub),
-            host=host.strip("[]"),
-            port=int(port),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            lifespan="off",
-            timeout_graceful_shutdown=10,
-            h11_max_incomplete_event_size=65_536,
-        )
-        _Server(config).run()
+        serve(create_app(embedded.hub), settings.listen)

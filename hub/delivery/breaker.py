@@ -15,6 +15,8 @@ from hub.schemas.directory import LaneSettings
 
 _SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
 MAX_DOUBLINGS = 5
+SUSPECT_FAILURES = 2
+"""From so many failures in a row on, a lane is worked by the suspects' workers, so that it keeps no other one busy."""
 
 
 def may_run(state: LaneState, now: datetime) -> bool:
@@ -34,6 +36,6 @@ def after(state: LaneState, outcome: OutcomeKind, now: datetime, lane: LaneSetti
     failures = state.failures + 1
     over = failures - lane.breaker_failures
     if over < 0:
-        return replace(state, failures=failures)
+        return replace(state, failures=failures, suspect=failures >= SUSPECT_FAILURES)
     open_for = timedelta(seconds=lane.breaker_open_secs * 2 ** min(over, MAX_DOUBLINGS))
     return replace(state, failures=failures, open_until=now + open_for, suspect=True)

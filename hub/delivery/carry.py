@@ -1,8 +1,9 @@
-"""Carrying: one run of one lane. Claim what is due, write the attempts, send, write the outcomes, yield.
+"""Carrying: claim what is due, write the attempts, send, write the outcomes.
 
 Intent before effect: the attempt rows (with the SHA-256 of the exact bytes, which are kept) are committed before the
-first byte goes out. A run ends when nothing is due, when its time slice is over, or when the breaker opens; it never
-sleeps. Killed at any point, the lease runs out and the same bytes go again under the same id.
+first byte goes out. Killed at any point, the lease runs out and the same bytes go again under the same id. The steps
+stand apart (``take``, ``send``, ``write``) so that a worker can claim for many lanes in one transaction, send to each
+in a thread of its own, and write outcomes in batches; ``run`` does them one after the other.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hub.delivery import breaker, schedule
@@ -19,7 +20,8 @@ from hub.delivery.sealed import seal_envelope
 from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
 from hub.delivery.takeback import TakeBack
 from hub.errors import HubError, TemporaryFailure
-from hub.ports import Adapter, Clock, Doorbell, Outcome, Parcel, Prepared, Registry, Seal, Session, Store
+from hub.failpoints import hit
+from hub.ports import Adapter, Clock, Outcome, Parcel, Prepared, RawInbound, Registry, Seal, Session, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -32,15 +34,56 @@ from hub.schemas.delivery import (
     OutcomeKind,
     TransportState,
 )
-from hub.schemas.directory import Authority, Channel
-from hub.schemas.ids import DeliveryId
+from hub.schemas.directory import Channel
 from hub.schemas.kyiv import kyiv_day
 
 log = logging.getLogger(__name__)
 
 LEASE_MARGIN_SECS = 30
-FLUSH_SECS = 0.5
-"""Outcomes are written in batches; after a kill at most this long a stretch of sends is repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One claimed delivery with the bytes that will go out; its attempt is committed."""
+
+    delivery: Delivery
+    prepared: Prepared
+
+
+@dataclass(slots=True, kw_only=True)
+class LaneLoad:
+    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more."""
+
+    channel: Channel
+    adapter: Adapter
+    owner: str
+    state: LaneState
+    loads: list[Load]
+    more: bool
+    started: datetime
+    saved: LaneState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.saved = self.state
+
+    def settler(self) -> Settler:
+        """Settles this lane's outcomes."""
+        return Settler(
+            owner=self.owner,
+            lane=self.channel.lane,
+            legal_class=self.channel.legal_class,
+            polls=self.adapter.polls(self.channel),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The outcome of one attempt, settled, and the receipts that came with it."""
+
+    delivery: Delivery
+    kind: OutcomeKind
+    settlement: Settlement
+    receipts: tuple[RawInbound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +92,16 @@ class LaneReport:
 
     channel_id: str
     sent: int = 0
-    outcomes: tuple[tuple[OutcomeKind, int], ...] = ()
+    outcomes: Mapping[OutcomeKind, int] = field(default_factory=dict)
     polled: int = 0
     more: bool = False
 
 
-@dataclass(slots=True)
-class _Load:
-    """One claimed delivery with the bytes that will go out."""
-
-    delivery: Delivery
-    prepared: Prepared
+Sink = Callable[[Ended], None]
 
 
 class Carrier:
-    """Runs lanes. One instance per process; ``run`` may be called by many threads at once."""
+    """The steps of carrying. One instance per process; all methods may be called by many threads at once."""
 
     def __init__(
         self,
@@ -71,9 +109,8 @@ class Carrier:
         store: Store,
         registry: Registry,
         seal: Seal,
-        adapters: dict[str, Adapter],
+        adapters: Mapping[str, Adapter],
         clock: Clock,
-        doorbell: Doorbell,
         takeback: TakeBack,
         reply_url: str | None = None,
         dice: random.Random | None = None,
@@ -83,207 +120,114 @@ class Carrier:
         self._seal = seal
         self._adapters = adapters
         self._clock = clock
-        self._doorbell = doorbell
         self._takeback = takeback
         self._reply_url = reply_url
         self._dice = dice or random.SystemRandom()
 
     def run(self, channel_id: str, owner: str) -> LaneReport:
-        """One slice of work for one lane. ``owner``: who holds the leases, unique to this run."""
-        entry = self._registry.current().channel(channel_id)
+        """One claim of one lane from end to end, polls included; for tests and tools."""
+        ended: list[Ended] = []
+        loads = self.take((channel_id,), owner)
+        for load in loads:
+            self.send(load, ended.append)
+            self.save_lane(load)
+        self.write(ended)
+        outcomes: dict[OutcomeKind, int] = {}
+        for each in ended:
+            outcomes[each.kind] = outcomes.get(each.kind, 0) + 1
+        polled = self.poll(channel_id)
+        more = any(load.more for load in loads)
+        return LaneReport(channel_id=channel_id, sent=len(ended), outcomes=outcomes, polled=polled, more=more)
+
+    # Claiming
+
+    def take(self, channel_ids: Sequence[str], owner: str) -> tuple[LaneLoad, ...]:
+        """Claim for lanes in one transaction, make the exact bytes, commit the attempts in another.
+
+        Lanes that may not run now (paused, breaker open) give nothing; of a probing lane one delivery is taken.
+        """
+        hit("S6")
         now = self._clock.now()
-        state = self._store.lane(channel_id)
-        if not breaker.may_run(state, now):
-            return LaneReport(channel_id=channel_id)
-        if entry is None or not entry[1].holds_on(kyiv_day(now)) or entry[1].adapter not in self._adapters:
-            return self._orphans(channel_id, owner)
-        run = _Run(self, entry[0], entry[1], self._adapters[entry[1].adapter], owner, state)
-        report = run.work()
-        if report.more:
-            self._doorbell.ring(channel_id, suspect=run.state.suspect)
-        return report
-
-    def _orphans(self, channel_id: str, owner: str) -> LaneReport:
-        """Deliveries whose channel is no longer in the registry: nothing goes to the old body, a person decides."""
-        now = self._clock.now()
-        claims = self._store.claim(
-            channel_id, owner=owner, now=now, lease_until=now + timedelta(seconds=LEASE_MARGIN_SECS), limit=500
-        )
-        for claim in claims:
-            facts, items = escalate(
-                claim.delivery, reason="channel.gone", detail="The registry has no such channel now.", now=now
-            )
-            update = DeliveryUpdate(
-                id=claim.delivery.id, state=TransportState.DEAD, owner=owner, last_code="channel.gone"
-            )
-            self._store.apply(Change(updates=(update,), facts=facts, items=items))
-        return LaneReport(channel_id=channel_id, more=len(claims) == 500)
-
-
-class _Run:
-    """The state of one run of one lane; lives for one call."""
-
-    def __init__(
-        self, carrier: Carrier, authority: Authority, channel: Channel, adapter: Adapter, owner: str, state: LaneState
-    ) -> None:
-        self._c = carrier
-        self._authority = authority
-        self._channel = channel
-        self._adapter = adapter
-        self._owner = owner
-        self.state = state
-        self._saved_state = state
-        self._started = carrier._clock.now()
-        self._settler = Settler(
-            owner=owner,
-            lane=channel.lane,
-            legal_class=channel.legal_class,
-            polls=adapter.polls(channel) and not adapter.pulled(channel),
-        )
-        self._tally: dict[OutcomeKind, int] = {}
-        self._polled = 0
-        self._done: set[DeliveryId] = set()
-
-    def work(self) -> LaneReport:
-        more = False
-        while True:
-            now = self._c._clock.now()
-            limit = self._allowance(now)
-            if limit <= 0:
-                more = breaker.may_run(self.state, now)
-                break
-            claims = self._claim(now, limit)
-            if claims:
-                self._carry(claims)
-                self._save_state()
-            polled = 0 if self._adapter.pulled(self._channel) else self._poll()
-            if not claims and not polled:
-                break
-        self._save_state()
-        return LaneReport(
-            channel_id=self._channel.id,
-            sent=sum(self._tally.values()),
-            outcomes=tuple(sorted(self._tally.items())),
-            polled=self._polled,
-            more=more,
-        )
-
-    def _allowance(self, now: datetime) -> int:
-        """How many deliveries may be claimed now: slice, breaker, probe, rate and batch."""
-        lane = self._channel.lane
-        elapsed = (now - self._started).total_seconds()
-        if elapsed >= lane.slice_secs or not breaker.may_run(self.state, now):
-            return 0
-        if breaker.probing(self.state, lane):
-            return 1
-        earned = int(lane.rate_per_sec * (1 + elapsed)) - sum(self._tally.values())
-        return min(lane.batch, earned)
-
-    def _claim(self, now: datetime, limit: int) -> tuple[Claim, ...]:
-        lane = self._channel.lane
-        # Every claimed delivery may take its whole deadline; what the lease would not cover is put back unsent.
-        lease = lane.slice_secs + lane.deadline_secs + LEASE_MARGIN_SECS
-        return self._c._store.claim(
-            self._channel.id, owner=self._owner, now=now, lease_until=now + timedelta(seconds=lease), limit=limit
-        )
-
-    def _carry(self, claims: Sequence[Claim]) -> None:
-        loads = self._begin(claims)
-        if not loads:
-            return
-        if self._adapter.pulled(self._channel):
-            self._write([(load.delivery, Outcome(kind=OutcomeKind.OFFERED)) for load in loads])
-            return
-        try:
-            with self._adapter.session(self._channel) as session:
-                self._send_all(session, loads)
-        except TemporaryFailure as failure:
-            unsent = [load for load in loads if load.delivery.id not in self._done]
-            outcome = Outcome(
-                kind=OutcomeKind.TEMPORARY,
-                code=failure.stable_code,
-                detail=failure.message,
-                http_status=failure.http_status,
-                retry_after=failure.retry_after,
-            )
-            self.state = breaker.after(self.state, outcome.kind, self._c._clock.now(), self._channel.lane)
-            self._write([(load.delivery, outcome) for load in unsent])
-        except HubError as failure:
-            unsent = [load for load in loads if load.delivery.id not in self._done]
-            outcome = Outcome(kind=OutcomeKind.PERMANENT, code=failure.stable_code, detail=failure.message)
-            self._write([(load.delivery, outcome) for load in unsent])
-
-    def _begin(self, claims: Sequence[Claim]) -> list[_Load]:
-        """Make the exact bytes and commit the attempts; what cannot be prepared goes to the operators."""
-        now = self._c._clock.now()
-        version = self._c._registry.current().version
-        loads: list[_Load] = []
-        attempts: list[Attempt] = []
-        updates: list[DeliveryUpdate] = []
-        lost_ends: list[AttemptEnd] = []
-        for claim in claims:
-            try:
-                prepared = self._prepare(claim)
-            except HubError as failure:
-                self._write_unprepared(claim.delivery, failure, now)
+        directory = self._registry.current()
+        states = self._store.lane_states(channel_ids)
+        wanted: dict[str, tuple[Channel, LaneState]] = {}
+        limits: dict[str, int] = {}
+        lease_secs = 0
+        for channel_id in channel_ids:
+            state = states.get(channel_id, LaneState(channel_id=channel_id))
+            entry = directory.channel(channel_id)
+            if not breaker.may_run(state, now):
                 continue
-            before = claim.delivery
-            if before.attempts:
-                # If a kill left the last attempt open, its outcome is unknown; an attempt that ended keeps its end.
-                lost_ends.append(
-                    AttemptEnd(
-                        id=attempt_id(before.id, before.attempts),
-                        finished_at=now,
-                        outcome=OutcomeKind.UNKNOWN,
-                        code="attempt.lost",
-                    )
-                )
-            delivery = replace(
-                before,
-                attempts=before.attempts + 1,
-                first_attempt_at=before.first_attempt_at or now,
+            if entry is None or not entry[1].holds_on(kyiv_day(now)) or entry[1].adapter not in self._adapters:
+                self._orphans(channel_id, owner)
+                continue
+            lane = entry[1].lane
+            limits[channel_id] = 1 if breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
+            wanted[channel_id] = (entry[1], state)
+            lease_secs = max(lease_secs, lane.slice_secs + lane.deadline_secs + LEASE_MARGIN_SECS)
+        if not wanted:
+            return ()
+        claims = self._store.claim_many(limits, owner=owner, now=now, lease_until=now + timedelta(seconds=lease_secs))
+        return self._begin(claims, wanted, limits, owner, directory.version)
+
+    def _begin(
+        self,
+        claims: Sequence[Claim],
+        wanted: Mapping[str, tuple[Channel, LaneState]],
+        limits: Mapping[str, int],
+        owner: str,
+        version: str,
+    ) -> tuple[LaneLoad, ...]:
+        """Make the bytes and commit the attempts; what cannot be prepared goes to the operators."""
+        now = self._clock.now()
+        counted: dict[str, int] = {}
+        prepared: list[tuple[Claim, Delivery, Prepared]] = []
+        for claim in claims:
+            channel_id = claim.delivery.channel_id
+            counted[channel_id] = counted.get(channel_id, 0) + 1
+            try:
+                made = self._prepare(claim, wanted[channel_id][0])
+            except HubError as failure:
+                self._give_up(claim.delivery, failure, owner, now)
+                continue
+            begun = replace(
+                claim.delivery,
+                attempts=claim.delivery.attempts + 1,
+                first_attempt_at=claim.delivery.first_attempt_at or now,
                 state=TransportState.SENDING,
             )
-            attempts.append(self._attempt(delivery, prepared, now, version))
-            first = before.payload is None
-            updates.append(
-                DeliveryUpdate(
-                    id=delivery.id,
-                    state=TransportState.SENDING,
-                    owner=self._owner,
-                    keep_lease=True,
-                    attempts=delivery.attempts,
-                    first_attempt_at=delivery.first_attempt_at,
-                    payload=prepared.body if first else None,
-                    payload_type=prepared.content_type if first else None,
-                    next_at=before.next_at,
-                    poll_at=before.poll_at,
-                )
+            prepared.append((claim, begun, made))
+        if not prepared:
+            return ()
+        hit("S7")
+        applied = self._store.apply(
+            Change(
+                attempts=tuple(_attempt(begun, made, now, version) for _, begun, made in prepared),
+                updates=tuple(_begun(claim, begun, made, owner) for claim, begun, made in prepared),
+                attempt_ends=tuple(_lost_end(claim.delivery, now) for claim, *_ in prepared if claim.delivery.attempts),
             )
-            loads.append(_Load(delivery, prepared))
-        if not loads:
-            return []
-        applied = self._c._store.apply(
-            Change(attempts=tuple(attempts), updates=tuple(updates), attempt_ends=tuple(lost_ends))
         )
+        hit("S8")
         lost = set(applied.lost)
-        return [load for load in loads if load.delivery.id not in lost]
-
-    def _attempt(self, delivery: Delivery, prepared: Prepared, now: datetime, version: str) -> Attempt:
-        return Attempt(
-            id=attempt_id(delivery.id, delivery.attempts),
-            delivery_id=delivery.id,
-            number=delivery.attempts,
-            channel_id=self._channel.id,
-            message_id=delivery.message_id,
-            sha256=hashlib.sha256(prepared.body).hexdigest(),
-            size=len(prepared.body) + sum(file.size for file in prepared.files),
-            started_at=now,
-            registry_version=version,
+        by_lane: dict[str, list[Load]] = {}
+        for _, begun, made in prepared:
+            if begun.id not in lost:
+                by_lane.setdefault(begun.channel_id, []).append(Load(delivery=begun, prepared=made))
+        return tuple(
+            LaneLoad(
+                channel=wanted[channel_id][0],
+                adapter=self._adapters[wanted[channel_id][0].adapter],
+                owner=owner,
+                state=wanted[channel_id][1],
+                loads=loads,
+                more=counted[channel_id] >= limits[channel_id],
+                started=now,
+            )
+            for channel_id, loads in by_lane.items()
         )
 
-    def _prepare(self, claim: Claim) -> Prepared:
-        envelope = json_rendering.from_json(claim.body)
+    def _prepare(self, claim: Claim, channel: Channel) -> Prepared:
+        envelope = json_rendering.from_trusted(claim.body)
         delivery = claim.delivery
         if delivery.payload is not None and delivery.payload_type is not None:
             return Prepared(
@@ -292,119 +236,190 @@ class _Run:
                 body=delivery.payload,
                 files=envelope.attachments,
             )
-        sealed = seal_envelope(envelope, claim.body, self._adapter.rendering(self._channel), self._c._seal)
-        parcel = Parcel(message_id=delivery.message_id, envelope=envelope, sealed=sealed, reply_url=self._c._reply_url)
-        return self._adapter.prepare(parcel, self._channel)
+        adapter = self._adapters[channel.adapter]
+        sealed = seal_envelope(envelope, claim.body, adapter.rendering(channel), self._seal)
+        parcel = Parcel(message_id=delivery.message_id, envelope=envelope, sealed=sealed, reply_url=self._reply_url)
+        return adapter.prepare(parcel, channel)
 
-    def _write_unprepared(self, delivery: Delivery, failure: HubError, now: datetime) -> None:
+    def _give_up(self, delivery: Delivery, failure: HubError, owner: str, now: datetime) -> None:
         facts, items = escalate(delivery, reason=failure.stable_code, detail=failure.message, now=now)
-        update = DeliveryUpdate(
-            id=delivery.id, state=TransportState.DEAD, owner=self._owner, last_code=failure.stable_code
-        )
-        self._c._store.apply(Change(updates=(update,), facts=facts, items=items))
+        update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, owner=owner, last_code=failure.stable_code)
+        self._store.apply(Change(updates=(update,), facts=facts, items=items))
 
-    def _send_all(self, session: Session, loads: Sequence[_Load]) -> None:
-        """Send one after another; flush outcomes every half second; put back what the slice does not cover."""
-        lane = self._channel.lane
-        ended: list[tuple[Delivery, Outcome]] = []
-        flushed_at = self._c._clock.now()
-        put_back: list[_Load] = []
-        for load in loads:
-            now = self._c._clock.now()
-            if (now - self._started).total_seconds() >= lane.slice_secs or not breaker.may_run(self.state, now):
-                put_back.append(load)
-                continue
-            outcome = session.send(load.prepared, float(lane.deadline_secs))
-            self._done.add(load.delivery.id)
-            ended.append((load.delivery, outcome))
-            now = self._c._clock.now()
-            self.state = breaker.after(self.state, outcome.kind, now, lane)
-            if (now - flushed_at).total_seconds() >= FLUSH_SECS or outcome.receipts:
-                self._write(ended)
-                ended, flushed_at = [], now
-        self._write(ended)
-        self._put_back(put_back)
+    def _orphans(self, channel_id: str, owner: str) -> None:
+        """Deliveries whose channel the registry no longer has: nothing goes to the old body, a person decides."""
+        now = self._clock.now()
+        until = now + timedelta(seconds=LEASE_MARGIN_SECS)
+        for claim in self._store.claim_many({channel_id: 500}, owner=owner, now=now, lease_until=until):
+            gone = HubError("The registry has no such channel now.", code="channel.gone")
+            self._give_up(claim.delivery, gone, owner, now)
 
-    def _put_back(self, loads: Iterable[_Load]) -> None:
+    # Sending
+
+    def send(self, lane: LaneLoad, sink: Sink) -> None:
+        """Send one after another over one session; each outcome goes to ``sink`` at once. Never raises for the peer.
+
+        What the time slice or an opened breaker does not let out is put back unsent.
+        """
+        settler = lane.settler()
+        left = list(lane.loads)
+
+        def end(load: Load, outcome: Outcome) -> None:
+            now = self._clock.now()
+            lane.state = breaker.after(lane.state, outcome.kind, now, lane.channel.lane)
+            settled = settler.settle(load.delivery, outcome, now, self._dice.random())
+            sink(Ended(delivery=load.delivery, kind=outcome.kind, settlement=settled, receipts=outcome.receipts))
+
+        if lane.adapter.pulled(lane.channel):
+            for load in left:
+                end(load, Outcome(kind=OutcomeKind.OFFERED))
+            return
+        try:
+            with lane.adapter.session(lane.channel) as session:
+                while left and self._may_go_on(lane):
+                    load = left.pop(0)
+                    end(load, session.send(load.prepared, float(lane.channel.lane.deadline_secs)))
+        except HubError as failure:
+            # The session could not be opened: of what is left nothing went out.
+            kind = OutcomeKind.TEMPORARY if isinstance(failure, TemporaryFailure) else OutcomeKind.PERMANENT
+            for load in left:
+                end(load, Outcome(kind=kind, code=failure.stable_code, detail=failure.message))
+            return
+        self._put_back(left, lane.owner)
+
+    def _may_go_on(self, lane: LaneLoad) -> bool:
+        now = self._clock.now()
+        in_slice = (now - lane.started).total_seconds() < lane.channel.lane.slice_secs
+        return in_slice and breaker.may_run(lane.state, now)
+
+    def _put_back(self, loads: Iterable[Load], owner: str) -> None:
         """Give back what was not sent: its attempt ends as never begun, and it is due at once (or with the breaker)."""
-        now = self._c._clock.now()
-        updates, ends = [], []
-        for load in loads:
-            self._done.add(load.delivery.id)
-            ends.append(
-                AttemptEnd(
-                    id=attempt_id(load.delivery.id, load.delivery.attempts),
-                    finished_at=now,
-                    outcome=OutcomeKind.TEMPORARY,
-                    code="attempt.not_begun",
-                )
+        now = self._clock.now()
+        unsent = tuple(loads)
+        if not unsent:
+            return
+        self._store.apply(
+            Change(
+                updates=tuple(
+                    DeliveryUpdate(id=load.delivery.id, state=TransportState.WAITING, owner=owner, next_at=now)
+                    for load in unsent
+                ),
+                attempt_ends=tuple(
+                    AttemptEnd(
+                        id=attempt_id(load.delivery.id, load.delivery.attempts),
+                        finished_at=now,
+                        outcome=OutcomeKind.TEMPORARY,
+                        code="attempt.not_begun",
+                    )
+                    for load in unsent
+                ),
             )
-            updates.append(
-                DeliveryUpdate(id=load.delivery.id, state=TransportState.WAITING, owner=self._owner, next_at=now)
-            )
-        if updates:
-            self._c._store.apply(Change(updates=tuple(updates), attempt_ends=tuple(ends)))
+        )
 
-    def _write(self, ended: Sequence[tuple[Delivery, Outcome]]) -> None:
+    # Writing
+
+    def write(self, ended: Sequence[Ended]) -> None:
+        """Write outcomes in one transaction, then take in the receipts that came with them."""
         if not ended:
             return
-        now = self._c._clock.now()
-        settled: list[Settlement] = []
-        for delivery, outcome in ended:
-            self._tally[outcome.kind] = self._tally.get(outcome.kind, 0) + 1
-            settled.append(self._settler.settle(delivery, outcome, now, self._c._dice.random()))
-        self._c._store.apply(
+        hit("S11")
+        self._store.apply(
             Change(
-                updates=tuple(s.update for s in settled),
-                attempt_ends=tuple(s.end for s in settled if s.end),
-                facts=tuple(f for s in settled for f in s.facts),
-                items=tuple(i for s in settled for i in s.items),
+                updates=tuple(each.settlement.update for each in ended),
+                attempt_ends=tuple(each.settlement.end for each in ended if each.settlement.end),
+                facts=tuple(fact for each in ended for fact in each.settlement.facts),
+                items=tuple(item for each in ended for item in each.settlement.items),
             )
         )
-        for delivery, outcome in ended:
-            self._take_receipts(delivery, outcome)
+        hit("S12")
+        for each in ended:
+            self._take_receipts(each.delivery, each.receipts)
 
-    def _take_receipts(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Receipts that came in the response go the same way as those that call us; a bad one is journalled there."""
-        for raw in outcome.receipts:
+    def save_lane(self, lane: LaneLoad) -> None:
+        """Keep the lane's state if it changed; a healthy lane costs nothing."""
+        if lane.state != lane.saved:
+            self._store.save_lane(lane.state)
+            lane.saved = lane.state
+
+    def _take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> None:
+        """Receipts that came in a response go the same way as those that call us; a bad one is journalled there."""
+        for raw in receipts:
             try:
-                self._c._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
+                self._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
             except HubError as failure:
                 log.warning(
                     "receipt refused",
                     extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
                 )
 
-    def _poll(self) -> int:
-        if not self._adapter.polls(self._channel):
+    # Polling
+
+    def poll(self, channel_id: str) -> int:
+        """Ask about deliveries whose receipts are asked for and due; returns how many were asked about."""
+        entry = self._registry.current().channel(channel_id)
+        if entry is None or entry[1].adapter not in self._adapters:
             return 0
-        now = self._c._clock.now()
-        lane = self._channel.lane
-        due = self._c._store.claim_polls(
-            self._channel.id,
-            now=now,
-            next_at=now + timedelta(seconds=lane.slice_secs + lane.deadline_secs),
-            limit=lane.batch,
-        )
+        channel, adapter = entry[1], self._adapters[entry[1].adapter]
+        if not adapter.polls(channel):
+            return 0
+        now = self._clock.now()
+        again = now + timedelta(seconds=channel.lane.slice_secs + channel.lane.deadline_secs)
+        due = self._store.claim_polls(channel_id, now=now, next_at=again, limit=channel.lane.batch)
         if not due:
             return 0
-        with self._adapter.session(self._channel) as session:
-            for delivery in due:
-                self._poll_one(session, delivery)
-        self._polled += len(due)
+        try:
+            with adapter.session(channel) as session:
+                for delivery in due:
+                    self._poll_one(session, delivery, channel)
+        except HubError as failure:
+            # They are asked about again when the time they were moved to has come.
+            log.warning("polling failed", extra={"channel": channel_id, "code": failure.stable_code})
         return len(due)
 
-    def _poll_one(self, session: Session, delivery: Delivery) -> None:
-        outcome = session.poll(delivery, float(self._channel.lane.deadline_secs))
-        now = self._c._clock.now()
-        self._take_receipts(delivery, outcome)
-        current = self._c._store.delivery(delivery.id)
+    def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
+        outcome = session.poll(delivery, float(channel.lane.deadline_secs))
+        now = self._clock.now()
+        self._take_receipts(delivery, outcome.receipts)
+        current = self._store.delivery(delivery.id)
         if current is None or current.poll_at is None:
             return  # a final answer came meanwhile: there is nothing more to ask
         next_poll = schedule.poll_at(sent_at=delivery.delivered_at or delivery.created_at, now=now)
-        self._c._store.apply(Change(updates=(DeliveryUpdate(id=delivery.id, state=current.state, poll_at=next_poll),)))
+        self._store.apply(Change(updates=(DeliveryUpdate(id=delivery.id, state=current.state, poll_at=next_poll),)))
 
-    def _save_state(self) -> None:
-        if self.state != self._saved_state:
-            self._c._store.save_lane(self.state)
-            self._saved_state = self.state
+
+def _attempt(delivery: Delivery, prepared: Prepared, now: datetime, version: str) -> Attempt:
+    return Attempt(
+        id=attempt_id(delivery.id, delivery.attempts),
+        delivery_id=delivery.id,
+        number=delivery.attempts,
+        channel_id=delivery.channel_id,
+        message_id=delivery.message_id,
+        sha256=hashlib.sha256(prepared.body).hexdigest(),
+        size=len(prepared.body) + sum(file.size for file in prepared.files),
+        started_at=now,
+        registry_version=version,
+    )
+
+
+def _lost_end(before: Delivery, now: datetime) -> AttemptEnd:
+    """If a kill left the last attempt open, its outcome is unknown; an attempt that ended keeps its end."""
+    return AttemptEnd(
+        id=attempt_id(before.id, before.attempts), finished_at=now, outcome=OutcomeKind.UNKNOWN, code="attempt.lost"
+    )
+
+
+def _begun(claim: Claim, begun: Delivery, prepared: Prepared, owner: str) -> DeliveryUpdate:
+    """The bytes are kept at the first attempt, and the same go out at each later one."""
+    first = claim.delivery.payload is None
+    return DeliveryUpdate(
+        id=begun.id,
+        state=TransportState.SENDING,
+        owner=owner,
+        keep_lease=True,
+        attempts=begun.attempts,
+        first_attempt_at=begun.first_attempt_at,
+        payload=prepared.body if first else None,
+        payload_type=prepared.content_type if first else None,
+        next_at=claim.delivery.next_at,
+        poll_at=claim.delivery.poll_at,
+    )

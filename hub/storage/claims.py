@@ -8,12 +8,13 @@ the one writer does.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from hub.schemas.delivery import Claim, Delivery, LaneDue, TransportState
@@ -70,6 +71,33 @@ _LEASE = (
     sa.update(deliveries)
     .where(_d.id.in_(_IDS))
     .values(state=TransportState.SENDING.value, lease_owner=_OWNER, lease_until=_UNTIL)
+)
+
+# The same for many lanes: per lane a lateral walk along the index, all leased and read in one statement.
+_ARMS = " UNION ALL ".join(
+    "SELECT * FROM (SELECT d.id FROM deliveries d WHERE d.channel_id = lane.channel_id"
+    f" AND d.priority = {priority} AND d.due_at <= :now"
+    " ORDER BY d.due_at, d.id LIMIT lane.most FOR UPDATE SKIP LOCKED) arm"
+    for priority in PRIORITIES
+)
+_COLUMNS = ", ".join(f"taken.{column.name}" for column in rows.DELIVERY_COLUMNS)
+_TAKE_MANY = (
+    sa.text(
+        "WITH picked AS MATERIALIZED (SELECT found.id FROM unnest(:channels, :limits) AS lane(channel_id, most)"
+        f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found),"
+        f" taken AS (UPDATE deliveries SET state = '{TransportState.SENDING}', lease_owner = :owner,"
+        " lease_until = :until FROM picked WHERE deliveries.id = picked.id RETURNING deliveries.*)"
+        f" SELECT {_COLUMNS}, payloads.payload, payloads.payload_type, messages.body FROM taken"
+        " JOIN messages ON messages.id = taken.message_id LEFT JOIN payloads ON payloads.delivery_id = taken.id"
+    )
+    .bindparams(
+        sa.bindparam("channels", type_=postgresql.ARRAY(sa.Text)),
+        sa.bindparam("limits", type_=postgresql.ARRAY(sa.Integer)),
+        sa.bindparam("now", type_=_d.due_at.type),
+        sa.bindparam("owner", type_=_d.lease_owner.type),
+        sa.bindparam("until", type_=_d.lease_until.type),
+    )
+    .columns(*rows.DELIVERY_COLUMNS, *rows.PAYLOAD_COLUMNS, messages.c.body)
 )
 
 

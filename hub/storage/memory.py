@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
@@ -160,6 +160,17 @@ class MemoryStore:
             self._deliveries.update((d.id, d) for d in taken)
             return tuple(Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(taken, key=urgency))
 
+    def claim_many(
+        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
+    ) -> tuple[Claim, ...]:
+        """Lease what is due in several lanes."""
+        with self._lock:
+            return tuple(
+                claim
+                for channel_id, limit in limits.items()
+                for claim in self.claim(channel_id, owner=owner, now=now, lease_until=lease_until, limit=limit)
+            )
+
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""
         with self._lock:
@@ -190,6 +201,11 @@ class MemoryStore:
         """State of a lane; a fresh one if nothing is known."""
         with self._lock:
             return self._lanes.get(channel_id, LaneState(channel_id=channel_id))
+
+    def lane_states(self, channel_ids: Sequence[str]) -> Mapping[str, LaneState]:
+        """States of those lanes that have one."""
+        with self._lock:
+            return {channel_id: self._lanes[channel_id] for channel_id in channel_ids if channel_id in self._lanes}
 
     def save_lane(self, state: LaneState) -> None:
         """Keep a lane's state."""

@@ -16,10 +16,14 @@ from hub.bootstrap import Hub, build
 from hub.errors import ConfigurationError, Unavailable
 from hub.settings import Settings
 from hub.worker.app import CeleryDoorbell, make_app, register
+from hub.worker.engine import Engine
 
 log = logging.getLogger(__name__)
 
 OWNER = "embedded"
+LANE_THREADS = 128
+"""Lanes that may hang at once without holding up others; threads are made when they are needed."""
+TASK_THREADS = 2
 STOP_SECS = 20.0
 
 
@@ -67,7 +71,15 @@ class Embedded:
             self.hub: Hub = build(self._settings, self._doorbell)
             # The lock says that whoever held these leases is gone: its attempts have an unknown outcome.
             self.hub.store.release(OWNER)
-            register(self._app, self.hub.carrier.run, self._doorbell, owner=OWNER)
+            self._engine = Engine(
+                self.hub.carrier,
+                self._doorbell,
+                self.hub.clock,
+                owner=OWNER,
+                places=self._settings.workers,
+                threads=LANE_THREADS,
+            )
+            register(self._app, self._engine.wake)
             self._start_worker()
             self._start("sweeper", self._sweep)
         except BaseException:
@@ -83,6 +95,8 @@ class Embedded:
         for thread in self._threads:
             thread.join(STOP_SECS)
         worker_state.should_stop = None
+        self._engine.close()
+        self._doorbell.close()
         self.hub.close()
         self._lock.__exit__(None, None, None)
 
@@ -96,7 +110,7 @@ class Embedded:
         self._controller = self._app.WorkController(
             app=self._app,
             pool_cls="threads",
-            concurrency=self._settings.workers,
+            concurrency=TASK_THREADS,
             hostname="hub@embedded",
             loglevel=logging.WARNING,
             logfile=None,

@@ -1,0 +1,229 @@
+"""The engine of a worker process: lanes in, outcomes out.
+
+A task only claims and hands over; each lane then sends in a thread of its own, and one writer thread commits the
+outcomes of all lanes in batches. A send that takes long gives its place to another (``FAST_SECS``), so endpoints that
+hang hold threads, which are cheap, and never the places of the healthy. What dies with the process comes free when its
+leases end.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from hub.delivery.carry import Carrier, Ended, LaneLoad
+from hub.errors import HubError, Unavailable
+from hub.failpoints import hit
+from hub.ports import Clock, Doorbell
+
+log = logging.getLogger(__name__)
+
+FAST_SECS = 0.5
+"""A lane that has been sending for longer gives its place to another and goes on beside it."""
+FLUSH_SECS = 0.05
+FLUSH_MOST = 100
+RETRY_SECS = 1.0
+CLAIM_LANES = 64
+"""Lanes that are claimed for in one transaction."""
+
+
+class OutcomeWriter:
+    """Commits outcomes in batches; waits and tries again while the database is away. One thread."""
+
+    def __init__(self, write: Callable[[Sequence[Ended]], None]) -> None:
+        self._write = write
+        self._queue: queue.SimpleQueue[Ended | Callable[[], None] | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, ended: Ended | Callable[[], None]) -> None:
+        """Queue an outcome, or something to do once all outcomes before it are written."""
+        self._queue.put(ended)
+
+    def close(self) -> None:
+        """Write what is queued and stop."""
+        self._stopping.set()
+        self._queue.put(None)
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        while True:
+            batch, afterwards, last = self._batch()
+            if batch and not self._written(batch):
+                return
+            for call in afterwards:
+                call()
+            if last:
+                return
+
+    def _batch(self) -> tuple[list[Ended], list[Callable[[], None]], bool]:
+        """Everything that comes within a flush time of the first."""
+        batch: list[Ended] = []
+        afterwards: list[Callable[[], None]] = []
+        end = None
+        while len(batch) < FLUSH_MOST:
+            try:
+                wait = None if end is None else max(end - time.monotonic(), 0)
+                entry = self._queue.get(timeout=wait)
+            except queue.Empty:
+                break
+            if entry is None:
+                return batch, afterwards, True
+            if isinstance(entry, Ended):
+                batch.append(entry)
+            else:
+                afterwards.append(entry)
+            end = end or time.monotonic() + FLUSH_SECS
+        return batch, afterwards, False
+
+    def _written(self, batch: list[Ended]) -> bool:
+        """Write a batch, waiting for the database if it is away; False if the process stops before it came back."""
+        while True:
+            try:
+                self._write(batch)
+            except Unavailable:
+                log.warning("outcomes wait for the database", extra={"count": len(batch)})
+                if self._stopping.wait(RETRY_SECS):
+                    return False  # their leases end, and the same bytes go again under the same ids
+            except HubError:
+                # What a batch may not do, one of it may not do: find it, and let the others through.
+                if len(batch) == 1:
+                    log.exception("an outcome could not be written", extra={"delivery": str(batch[0].delivery.id)})
+                    return True
+                return all(self._written([each]) for each in batch)
+            else:
+                return True
+
+
+class Engine:
+    """Runs lanes for one process. ``places``: lanes that send at once; ``threads``: those that may hang beside them."""
+
+    def __init__(
+        self, carrier: Carrier, doorbell: Doorbell, clock: Clock, *, owner: str, places: int, threads: int
+    ) -> None:
+        self._carrier = carrier
+        self._doorbell = doorbell
+        self._clock = clock
+        self._owner = f"{owner}:{uuid.uuid4().hex}"
+        self._places = threading.Semaphore(places)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hub-lane")
+        self._writer = OutcomeWriter(carrier.write)
+        self._lock = threading.Lock()
+        self._busy: dict[str, bool] = {}
+        self._not_before: dict[str, float] = {}
+        self._running: dict[int, float] = {}
+        self._stopping = threading.Event()
+        self._watch = threading.Thread(target=self._free_slow_places, name="hub-places", daemon=True)
+        self._watch.start()
+
+    def wake(self, channel_ids: Iterable[str]) -> None:
+        """Claim for these lanes and begin to send; returns when the attempts are committed.
+
+        A lane that is at work already is looked at again when it is done.
+        """
+        reserved = self._reserve(channel_ids)
+        for at in range(0, len(reserved), CLAIM_LANES):
+            self._wake(reserved[at : at + CLAIM_LANES])
+
+    def close(self) -> None:
+        """Let what is being sent end, write its outcomes, stop."""
+        self._stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._writer.close()
+
+    def _reserve(self, channel_ids: Iterable[str]) -> list[str]:
+        now = time.monotonic()
+        reserved = []
+        with self._lock:
+            for channel_id in dict.fromkeys(channel_ids):
+                if channel_id in self._busy:
+                    self._busy[channel_id] = True
+                elif self._not_before.get(channel_id, 0) <= now:
+                    self._busy[channel_id] = False
+                    reserved.append(channel_id)
+        return reserved
+
+    def _wake(self, channel_ids: list[str]) -> None:
+        begun: set[str] = set()
+        try:
+            loads = self._carrier.take(channel_ids, self._owner)
+            for load in loads:
+                begun.add(load.channel.id)
+                self._pool.submit(self._work, load)
+        finally:
+            for channel_id in channel_ids:
+                if channel_id not in begun:
+                    self._pool.submit(self._poll, channel_id)
+
+    def _poll(self, channel_id: str) -> None:
+        """Nothing to send; perhaps something to ask about."""
+        try:
+            self._carrier.poll(channel_id)
+        except HubError as failure:
+            log.warning("polling failed", extra={"channel": channel_id, "code": failure.stable_code})
+        finally:
+            self._free(channel_id, more=False, suspect=False)
+
+    def _work(self, load: LaneLoad) -> None:
+        channel_id = load.channel.id
+        self._enter()
+        try:
+            self._carrier.send(load, self._writer.put)
+        except HubError as failure:
+            log.warning("a lane broke off", extra={"channel": channel_id, "code": failure.stable_code})
+        finally:
+            self._leave()
+        self._not_before[channel_id] = (
+            time.monotonic()
+            + len(load.loads) / load.channel.lane.rate_per_sec
+            - (self._clock.now() - load.started).total_seconds()
+        )
+        # Only when its outcomes are written may the lane be claimed for again, and with the state they leave behind.
+        self._writer.put(lambda: self._done(load))
+
+    def _done(self, load: LaneLoad) -> None:
+        try:
+            self._carrier.save_lane(load)
+        except HubError as failure:
+            log.warning("a lane's state was not kept", extra={"channel": load.channel.id, "code": failure.stable_code})
+        hit("S13")
+        self._pool_poll(load)
+
+    def _pool_poll(self, load: LaneLoad) -> None:
+        channel_id, suspect = load.channel.id, load.state.suspect
+        if load.adapter.polls(load.channel) and not self._stopping.is_set():
+            self._pool.submit(self._poll, channel_id)
+            if load.more:
+                with self._lock:
+                    self._busy[channel_id] = True
+        else:
+            self._free(channel_id, more=load.more, suspect=suspect)
+
+    def _free(self, channel_id: str, *, more: bool, suspect: bool) -> None:
+        with self._lock:
+            again = self._busy.pop(channel_id, False) or more
+        if again and not self._stopping.is_set():
+            self._doorbell.ring(channel_id, suspect=suspect)
+
+    # Places
+
+    def _enter(self) -> None:
+        self._places.acquire()
+        self._running[threading.get_ident()] = time.monotonic()
+
+    def _leave(self) -> None:
+        if self._running.pop(threading.get_ident(), None) is not None:
+            self._places.release()
+
+    def _free_slow_places(self) -> None:
+        while not self._stopping.wait(FAST_SECS / 5):
+            limit = time.monotonic() - FAST_SECS
+            for thread, since in list(self._running.items()):
+                if since < limit and self._running.pop(thread, None) is not None:
+                    self._places.release()
