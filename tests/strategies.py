@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hub.schemas.base import Code, Line, Text
-from hub.schemas.envelope import AnyEnvelope, AppealForm
+from hub.schemas.envelope import REPLIES, AnyEnvelope, AppealForm
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.terms import AppealChannel, ApplicantType, ReceiptStatus
 
@@ -162,10 +162,6 @@ def _complete(draw: st.DrawFn, model: type[BaseModel], given: dict[str, Any]) ->
         if getattr(model, "KIND", "") in REPLIES and given["header"].in_reply_to is None:
             given["header"] = given["header"].model_copy(update={"in_reply_to": draw(uuids7())})
     return given
-
-
-REPLIES = frozenset({"receipt", "answer", "redirect", "extension", "return"})
-"""Kinds that must name what they answer."""
 
 
 def envelopes(kind: str | None = None) -> st.SearchStrategy[AnyEnvelope]:

@@ -15,6 +15,7 @@ from hub.errors import Fault, InvalidInput
 from hub.schemas import faults, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import MAX_ATTACHMENTS, VERSION, AppealEnvelope, AppealForm, Attachment
 from hub.schemas.ids import new_id
+from hub.schemas.json_rendering import MAX_MEMBERS
 from hub.schemas.terms import Priority
 from hub.schemas.xml_rendering import NAMESPACE
 
@@ -37,7 +38,7 @@ class AppealSubmission(AppealForm):
 
 def from_json(body: bytes, limit: int) -> AppealSubmission:
     """A submission from hostile bytes. ``InvalidInput`` names every fault by JSON pointer."""
-    strict_json.parse(body, max_bytes=limit)
+    strict_json.parse(body, max_bytes=limit, max_members=MAX_MEMBERS)
     try:
         return AppealSubmission.model_validate_json(body)
     except ValidationError as error:

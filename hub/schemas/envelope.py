@@ -1,8 +1,8 @@
 """The envelope (конверт): one message between the contact centre, the hub and an authority.
 
-A model is the message; JSON (this module) and XML (``hub.schemas.xml``) are renderings of it, loss-free both ways.
-Absent values and empty lists are left out of both renderings, so every message has exactly one RFC 8785 form.
-Attachments travel outside, named by SHA-256, size and type.
+A model is the message; JSON (``hub.schemas.json_rendering``) and XML (``hub.schemas.xml_rendering``) are renderings of
+it, loss-free both ways. Absent values and empty lists are left out of both, so every message has exactly one RFC 8785
+form. Attachments travel outside, named by SHA-256, size and type.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ class Envelope(Frozen):
 
     @model_validator(mode="after")
     def _reply(self) -> Envelope:
-        if self.KIND in _REPLIES and self.header.in_reply_to is None:
+        if self.KIND in REPLIES and self.header.in_reply_to is None:
             raise PydanticCustomError("reply_without_reference", "this kind must name in_reply_to")
         return self
 
@@ -352,7 +352,8 @@ class PublicationEnvelope(Envelope):
     body: PublicationBody
 
 
-_REPLIES = frozenset({"receipt", "answer", "redirect", "extension", "return"})
+REPLIES = frozenset({"receipt", "answer", "redirect", "extension", "return"})
+"""Kinds that must name, in ``in_reply_to``, what they answer."""
 
 AnyEnvelope: TypeAlias = (
     AppealEnvelope

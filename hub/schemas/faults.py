@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic_core import core_schema
 
 from hub.errors import Fault
 from hub.schemas.jcs import escape_pointer
-from hub.schemas.terms import Kind
-
-_KINDS = frozenset(Kind)
 
 _CODES: dict[str, tuple[str, str]] = {
     "missing": ("missing", "must be given"),
@@ -43,6 +42,15 @@ _CODES: dict[str, tuple[str, str]] = {
 }
 
 
+_PYDANTICS_OWN = frozenset(get_args(core_schema.ErrorType))
+_MAX_FAULTS = 100
+
+
+def code_of(kind: str) -> str:
+    """The stable code of one of the models' own rules: ``receipt_refused`` is ``receipt.refused``."""
+    return kind.replace("_", ".")
+
+
 def _fault(error: Mapping[str, Any], pointer: str) -> Fault:
     kind = str(error["type"])
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -51,24 +59,33 @@ def _fault(error: Mapping[str, Any], pointer: str) -> Fault:
         code, words = _CODES[kind]
         context = {name: value for name, value in (error.get("ctx") or {}).items() if name != "tag"}
         return Fault(pointer=pointer, code=code, message=words.format_map(context))
+    if kind in _PYDANTICS_OWN:  # its sentence may quote the value
+        return Fault(pointer=pointer, code="wrong", message="breaks a rule of this field")
     # The models' own rules: their messages are written without values (hub.schemas.base, hub.schemas.envelope).
-    known = kind.replace("_", ".") if kind.islower() else "wrong"
-    return Fault(pointer=pointer, code=known, message=str(error["msg"]))
+    return Fault(pointer=pointer, code=code_of(kind), message=str(error["msg"]))
 
 
 def _pointer(location: Sequence[int | str]) -> str:
-    """JSON pointer of a pydantic location; the tag of the union over kinds is no part of the document."""
-    steps = list(location)
-    if steps and steps[0] in _KINDS:
-        steps = steps[1:]
-    return "".join("/" + escape_pointer(str(step)) for step in steps)
+    return "".join("/" + escape_pointer(str(step)) for step in location)
 
 
-def faults_of(error: ValidationError) -> Iterator[Fault]:
-    """Every fault, in the order of the document's model, each named once."""
-    seen: set[tuple[str, str]] = set()
+def faults_of(error: ValidationError, *, tagged: bool = False) -> Iterator[Fault]:
+    """Every fault, in the order of the document's model, each named once; over 100, the last one says how many more.
+
+    ``tagged``: the error is of the union over kinds, whose tag is a step in pydantic's locations and none in the
+    document.
+    """
+    named: dict[tuple[str, str], Fault] = {}
     for entry in error.errors(include_url=False, include_input=False):
-        fault = _fault(entry, _pointer(entry["loc"]))
-        if (fault.pointer, fault.code) not in seen:
-            seen.add((fault.pointer, fault.code))
-            yield fault
+        location = entry["loc"]
+        fault = _fault(entry, _pointer(location[1:] if tagged else location))
+        named.setdefault((fault.pointer, fault.code), fault)
+    return capped(named.values())
+
+
+def capped(faults: Collection[Fault]) -> Iterator[Fault]:
+    """At most 100 faults, and one that says how many were left out, so that a flood does not make a long answer."""
+    yield from islice(faults, _MAX_FAULTS)
+    if len(faults) > _MAX_FAULTS:
+        left = len(faults) - _MAX_FAULTS
+        yield Fault(pointer="", code="more_faults", message=f"{left} more faults are not named here")

@@ -1,24 +1,26 @@
 """The published schemas: JSON Schema (2020-12) and XSD 1.0, generated from the models.
 
-``python -m hub.schemas.publish`` renews the files in ``published/``; a test compares them. What a schema language
-cannot say (that a reply names what it answers, that a receipt has what its status needs) the hub still checks.
+``python -m hub.schemas.publish`` renews the files in ``published/``; a test compares them. JSON Schema says all that
+the hub checks, but for lengths, which count after cleaning, and years, which count in UTC. XSD 1.0 cannot say rules
+between fields (that a receipt has what its status needs); the hub still checks them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final
 
 from lxml import etree
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from hub.schemas.base import Code, Line, Text
-from hub.schemas.envelope import ENVELOPE, VERSION, AppealForm
+from hub.schemas.base import DAY_PATTERN, INSTANT_PATTERN, Code, Line, Text
+from hub.schemas.envelope import ENVELOPE, REPLIES, VERSION, AppealForm
 from hub.schemas.ids import UUID7_PATTERN
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.xml_rendering import DIGEST, ITEM, NAMESPACE
@@ -28,27 +30,67 @@ _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _XS: Final = "http://www.w3.org/2001/XMLSchema"
 _DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 _PREFIXES: Final[dict[Any, str]] = {"xs": _XS, None: NAMESPACE}
-_INSTANT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+\-][0-9]{2}:[0-9]{2})"
+
+# Classes of XSD patterns; what XML 1.0 cannot hold needs no word. Blanks as in hub.schemas.base.
+_BLANKS: Final = " \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_BAD: Final = "\u007f-\u009f"
+_BREAKS: Final = "\\t\\n\\r\u2028\u2029"
+_TYPES: Final = {
+    "Line": ("xs:string", f"[{_BLANKS}]*[^{_BLANKS}{_BREAKS}{_BAD}][^{_BREAKS}{_BAD}]*", "One line, not blank."),
+    "Text": ("xs:string", f"[{_BLANKS}{_BREAKS}]*[^{_BLANKS}{_BREAKS}{_BAD}][^{_BAD}]*", "Lines, not all blank."),
+    "Uuid7": ("xs:string", UUID7_PATTERN, "UUID version 7 (RFC 9562 section 5.7), lower case."),
+    "Instant": ("xs:dateTime", INSTANT_PATTERN, "A moment with zone (RFC 3339); the hub keeps UTC with milliseconds."),
+    "Day": ("xs:date", DAY_PATTERN, "A calendar day without zone."),
+}
+"""Named simple types: base, pattern, words."""
 
 
-def _without_null(schema: Any) -> Any:
-    """What may be absent is left out, never null: the canonical form has no null."""
-    if isinstance(schema, list):
-        return [_without_null(entry) for entry in schema]
-    if not isinstance(schema, dict):
-        return schema
-    rest = {key: _without_null(value) for key, value in schema.items() if not (key == "default" and value is None)}
-    options = rest.get("anyOf")
-    if isinstance(options, list) and {"type": "null"} in options:
-        options = [option for option in options if option != {"type": "null"}]
-        rest.pop("anyOf")
-        rest = {**options[0], **rest} if len(options) == 1 else {**rest, "anyOf": options}
-    return rest
+def _has(name: str) -> dict[str, Any]:
+    """That a member is there and not null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+def _when(name: str, values: list[str], then: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {name: {"enum": values}}, "required": [name]}, "then": then}
+
+
+# Rules between fields (the models' validators), for JSON Schema; XSD 1.0 cannot say them.
+_RULES: Final[dict[str, list[dict[str, Any]]]] = {
+    "Address": [{"anyOf": [_has("territory"), _has("text")]}],
+    "RequestedAddressee": [{"anyOf": [_has("code"), _has("kind"), _has("text")]}],
+    "Applicant": [_when("type", ["individual"], {"not": {"anyOf": [_has("collective_name"), _has("signatories")]}})],
+    "AppealForm": [_when("channel", ["web", "mobile", "email"], {"not": _has("operator_notes")})],
+    "ReceiptBody": [
+        _when("status", ["registered"], {"allOf": [_has("number"), _has("date")]}),
+        _when("status", ["refused"], _has("ground")),
+    ],
+} | {
+    model.__name__: [{"properties": {"header": _has("in_reply_to")}}]
+    for kind, model in ENVELOPES.items()
+    if kind in REPLIES
+}
+
+
+def _refine(schema: dict[str, Any], name: str) -> None:
+    """What pydantic does not say of a model: that ``kind`` chooses, and the rules between fields."""
+    if "kind" in schema["properties"] and "const" in schema["properties"]["kind"]:
+        schema["properties"]["kind"].pop("default")
+        schema["required"] = ["kind", *schema["required"]]
+    for field in schema["properties"].values():
+        if field.get("default", ...) is None:  # absent and null are the same; there is no value to fill in
+            del field["default"]
+    if name in _RULES:
+        schema["allOf"] = _RULES[name]
 
 
 def json_schema(adapter: TypeAdapter[Any], identifier: str, title: str) -> bytes:
-    """The JSON Schema of a message."""
-    schema = _without_null(adapter.json_schema(mode="validation"))
+    """The JSON Schema of a message. It takes ``null`` for what may be absent, as the hub does when it reads."""
+    schema = adapter.json_schema(mode="validation")
+    for name, definition in schema["$defs"].items():
+        if definition["type"] == "object":
+            _refine(definition, name)
+    if "properties" in schema:
+        _refine(schema, schema.pop("title"))
     schema = {"$schema": _DRAFT, "$id": identifier, "title": title, **schema}
     return json.dumps(schema, ensure_ascii=False, indent=2).encode() + b"\n"
 
@@ -77,9 +119,13 @@ class _Xsd:
     def envelope(self) -> None:
         """The root element."""
         element = self._new(self.root, "element", name="envelope")
-        self._document(element, "One message between the contact centre, the hub and an authority.")
+        self._document(element, "One message between the contact centre, the hub and an authority (конверт).")
         kind = self._new(element, "complexType")
         sequence = self._new(kind, "sequence")
+        for type_name, (base, pattern, words) in _TYPES.items():
+            simple = self._new(self.root, "simpleType", name=type_name)
+            self._document(simple, words)
+            self._new(self._new(simple, "restriction", base=base), "pattern", value=_xsd_pattern(pattern))
         fields = shapes(ENVELOPES["appeal"])
         self._field(sequence, fields["header"])
         choice = self._new(sequence, "choice")
@@ -142,37 +188,27 @@ class _Xsd:
         return name
 
     def _plain(self, element: etree._Element, shape: Shape) -> None:
-        scalar = shape.scalar
-        if scalar is date:
-            self._pattern(element, "xs:date", "[0-9]{4}-[0-9]{2}-[0-9]{2}")
-        elif scalar is datetime:
-            self._pattern(element, "xs:dateTime", _INSTANT)
-        elif scalar is uuid.UUID:
-            self._pattern(element, "xs:string", UUID7_PATTERN)
-        elif scalar is int:
+        named = {date: "Day", datetime: "Instant", uuid.UUID: "Uuid7"}
+        if shape.scalar in named:
+            element.set("type", named[shape.scalar])
+        elif shape.scalar is int:
             restriction = self._restriction(element, "xs:integer")
+            self._new(restriction, "pattern", value="-?(0|[1-9][0-9]*)")
             for key, facet in (("ge", "minInclusive"), ("le", "maxInclusive")):
                 bound = _bound(shape.metadata, key)
                 if bound is not None:
                     self._new(restriction, facet, value=str(bound))
-        elif get_origin(scalar) is Literal:
-            restriction = self._restriction(element, "xs:string")
-            for value in get_args(scalar):
-                self._new(restriction, "enumeration", value=str(value))
         else:
             self._text(element, shape)
-
-    def _pattern(self, element: etree._Element, base: str, pattern: str) -> None:
-        self._new(self._restriction(element, base), "pattern", value=pattern)
 
     def _text(self, element: etree._Element, shape: Shape) -> None:
         for rule in shape.metadata:
             if isinstance(rule, Code):
-                self._pattern(element, "xs:string", _xsd_pattern(rule.pattern))
+                restriction = self._restriction(element, "xs:string")
+                self._new(restriction, "pattern", value=_xsd_pattern(rule.pattern))
                 return
             if isinstance(rule, Line | Text):
-                restriction = self._restriction(element, "xs:string")
-                self._new(restriction, "minLength", value="1")
+                restriction = self._restriction(element, type(rule).__name__)
                 self._new(restriction, "maxLength", value=str(rule.max_length))
                 return
         raise TypeError(f"no rule says how {shape.name} is spelled")
@@ -188,17 +224,18 @@ def _bound(metadata: tuple[Any, ...], key: str) -> int | None:
 
 
 def _xsd_pattern(pattern: str) -> str:
-    """XSD's patterns are anchored and know no ``(?:``; a hyphen in a class must be escaped there."""
-    plain = pattern.replace("(?:", "(")
-    return plain.replace("~-]", r"~\-]").replace(".-]", r".\-]").replace("()-]", r"()\-]").replace("( )", "( )")
+    """XSD's patterns are anchored and know no ``(?:``; at the end of a class a hyphen must be escaped there."""
+    return re.sub(r"(?<!\\)-\]", r"\\-]", pattern.replace("(?:", "("))
 
 
 def xsd() -> bytes:
     """The XSD of the envelope."""
     built = _Xsd()
     built.envelope()
-    text: bytes = etree.tostring(built.root, pretty_print=True, encoding="UTF-8", xml_declaration=True)
-    return text
+    text = etree.tostring(built.root, pretty_print=True, encoding="unicode")
+    # Blanks and controls of the patterns as references: nobody sees them otherwise, and editors change them.
+    shown = "".join(c if c.isprintable() or c == "\n" else f"&#x{ord(c):X};" for c in text)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{shown}'.encode()
 
 
 def documents() -> dict[str, bytes]:

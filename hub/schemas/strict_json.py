@@ -19,6 +19,8 @@ from hub.schemas.jcs import MAX_INTEGER, JsonValue, escape_pointer
 
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 32
+MAX_MEMBERS: Final = 10_000
+"""Nothing that the hub exchanges lists more."""
 _MAX_FAULTS: Final = 100
 _MAX_NUMBER_LENGTH: Final = 1_000
 
@@ -37,20 +39,34 @@ class _DoubtfulError(Exception):
 
 
 def parse(
-    data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, allow_floats: bool = False
+    data: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    max_members: int = MAX_MEMBERS,
+    allow_floats: bool = False,
 ) -> JsonValue:
     """The value of one JSON text in UTF-8.
 
-    ``max_bytes``: length of ``data``. ``max_depth``: containers inside containers. ``allow_floats``: whether numbers
-    with fraction or exponent are taken (as doubles; an overflow to infinity is refused). Integers are within ±2^53.
-    Raises ``TooLarge`` (``json.too_large``) or ``InvalidInput`` with faults ``json.encoding``, ``json.bom``,
-    ``json.depth``, ``json.syntax``, ``json.control``, ``json.duplicate_key``, ``json.number``, ``json.surrogate``.
+    ``max_bytes``: length of ``data``. ``max_depth``: containers inside containers. ``max_members``: members of one
+    object or entries of one list. ``allow_floats``: whether numbers with fraction or exponent are taken (as doubles; an
+    overflow to infinity is refused). Integers are within ±2^53.
+    Raises ``TooLarge`` (``json.too_large``, ``json.members``) or ``InvalidInput`` with faults ``json.encoding``,
+    ``json.bom``, ``json.depth``, ``json.syntax``, ``json.control``, ``json.duplicate_key``, ``json.number``,
+    ``json.surrogate``.
     """
     if len(data) > max_bytes:
         raise TooLarge(
             f"The JSON text is longer than {max_bytes} bytes.",
             faults=[Fault(pointer="", code="json.too_large", message=f"longer than {max_bytes} bytes")],
         )
+    value = _parse(data, max_depth, allow_floats)
+    if data.count(b",") >= max_members:
+        _check_members(value, max_members)
+    return value
+
+
+def _parse(data: bytes, max_depth: int, allow_floats: bool) -> JsonValue:
     text = _decode(data)
     if data.count(b"[") + data.count(b"{") > max_depth:
         _check_depth(data, max_depth)
@@ -70,6 +86,28 @@ def parse(
         else:
             return value
     return _read_slowly(text, allow_floats)
+
+
+def _check_members(value: JsonValue, max_members: int) -> None:
+    places = [place for place, _ in zip(_crowded(value, "", max_members), range(_MAX_FAULTS), strict=False)]
+    if places:
+        message = f"more than {max_members} members or entries"
+        raise TooLarge(
+            "The JSON text is over a limit.",
+            faults=[Fault(pointer=place, code="json.members", message=message) for place in places],
+        )
+
+
+def _crowded(value: JsonValue, pointer: str, limit: int) -> Iterator[str]:
+    """Where a container holds too much; nothing inside it is looked at."""
+    if isinstance(value, (dict, list)) and len(value) > limit:
+        yield pointer
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _crowded(inner, f"{pointer}/{escape_pointer(key)}", limit)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _crowded(inner, f"{pointer}/{index}", limit)
 
 
 def _refuse(rule: str, message: str) -> NoReturn:

@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any, Final
 
 from lxml import etree
 from pydantic import BaseModel
 
-from hub.errors import Fault, InvalidInput
+from hub.errors import Fault, InvalidInput, TooLarge
 from hub.schemas import jcs, strict_xml
 from hub.schemas.envelope import AnyEnvelope
-from hub.schemas.json_rendering import from_trusted, to_json, to_tree
+from hub.schemas.faults import capped
+from hub.schemas.json_rendering import MAX_MEMBERS, from_trusted, to_json, to_tree
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 
 NAMESPACE: Final = "urn:ua:appeal-hub:envelope:1"
@@ -27,9 +29,12 @@ _PREFIXES: Final[dict[Any, str]] = {None: NAMESPACE}
 DIGEST: Final = "jcs-sha256"
 ITEM: Final = "item"
 _ROOT: Final = f"{{{NAMESPACE}}}envelope"
+_SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _ROOT_ATTRIBUTES: Final = frozenset({"version", DIGEST})
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})", re.ASCII)
 _BLANK: Final = " \t\r\n"
+_COLLAPSED: Final = (int, date, datetime)
+"""Around these XML Schema takes blanks away (part 2, whiteSpace = collapse); around text and codes it does not."""
 
 
 def _add(parent: etree._Element, shape: Shape, value: Any, name: str | None = None) -> None:
@@ -66,8 +71,9 @@ def to_xml(envelope: AnyEnvelope) -> bytes:
 class _Reader:
     """From elements to a JSON tree. What the model cannot see (order, repeats, stray text) is found here."""
 
-    def __init__(self) -> None:
+    def __init__(self, signature: etree._Element | None) -> None:
         self.faults: list[Fault] = []
+        self._signature = signature
 
     def fault(self, path: str, code: str, message: str) -> None:
         self.faults.append(Fault(pointer=path, code=code, message=message))
@@ -77,14 +83,20 @@ class _Reader:
         stray = [element.text, *(child.tail for child in element)]
         if any(text and text.strip(_BLANK) for text in stray):
             self.fault(path, "xml.text", "has text between its elements")
+        if len(element) > MAX_MEMBERS:  # as in JSON: a flood is refused before every fault of it is named
+            flood = Fault(pointer=path, code="xml.members", message=f"holds more than {MAX_MEMBERS} elements")
+            raise TooLarge("The envelope is over a limit.", faults=[flood])
         for child in element:
+            if child is self._signature:
+                continue
             name = etree.QName(child)
             if name.namespace != NAMESPACE:
                 self.fault(path, "unknown_field", "holds an element of another namespace")
                 continue
+            local = jcs.escape_pointer(name.localname)
             if child.attrib:
-                self.fault(f"{path}/{name.localname}", "xml.attribute", "must have no attributes")
-            yield name.localname, child
+                self.fault(f"{path}/{local}", "xml.attribute", "must have no attributes")
+            yield local, child
 
     def model(self, element: etree._Element, model: type[BaseModel], path: str) -> dict[str, Any]:
         fields = shapes(model)
@@ -123,9 +135,9 @@ class _Reader:
         if len(element):
             self.fault(path, "type", "must hold text only")
         text = element.text or ""
-        if shape.scalar is int and _INTEGER.fullmatch(text.strip(_BLANK)):
-            return int(text.strip(_BLANK))
-        return text
+        if shape.scalar in _COLLAPSED:
+            text = text.strip(_BLANK)
+        return int(text) if shape.scalar is int and _INTEGER.fullmatch(text) else text
 
     def root(self, root: etree._Element) -> dict[str, Any]:
         if root.tag != _ROOT:
@@ -134,7 +146,9 @@ class _Reader:
         for name in root.attrib:
             if name not in _ROOT_ATTRIBUTES:
                 self.fault("/envelope", "xml.attribute", "has an attribute that is not known")
-        tree: dict[str, Any] = {"version": root.get("version", "")}
+        tree: dict[str, Any] = {"version": root.get("version")}
+        if tree["version"] is None:
+            self.fault("/envelope/@version", "missing", "must be given")
         places = {"header": 0, "attachments": 2}
         last = -1
         for name, child in self.children(root, "/envelope"):
@@ -176,17 +190,24 @@ def _xpath(pointer: str, kind: str) -> str:
     return "/envelope" + "".join(steps)
 
 
-def from_xml(data: bytes) -> AnyEnvelope:
-    """Read an envelope. Raises ``InvalidInput`` that names every fault by XPath; nothing in it is resolved or fetched.
+def from_xml(data: bytes, *, allow_signature: bool = False) -> AnyEnvelope:
+    """Read an envelope; nothing in it is resolved or fetched.
 
-    Of a sealed document pass the bytes that verification returned, never the document itself.
+    Raises ``InvalidInput`` that names every fault by XPath (names without prefix), ``TooLarge`` over a limit. Of a
+    sealed document pass the bytes that verification returned, never the document itself: ``allow_signature`` steps over
+    a ``ds:Signature`` at the end of the root without verifying it, for looking at a document, not for believing it.
     """
-    root = strict_xml.parse(data)
-    reader = _Reader()
+    return from_element(strict_xml.parse(data), allow_signature=allow_signature)
+
+
+def from_element(root: etree._Element, *, allow_signature: bool = False) -> AnyEnvelope:
+    """Like ``from_xml``, from a tree that ``strict_xml`` has passed. The tree is not changed."""
+    signed = allow_signature and len(root) and root[-1].tag == _SIGNATURE
+    reader = _Reader(root[-1] if signed else None)
     tree = reader.root(root)
     kind = tree.get("kind", "")
     if not kind:
-        raise InvalidInput("This is not an envelope.", faults=reader.faults)
+        raise InvalidInput("This is not an envelope.", faults=capped(reader.faults))
     envelope = None
     try:
         envelope = from_trusted(json.dumps(tree, ensure_ascii=False).encode())
@@ -198,5 +219,5 @@ def from_xml(data: bytes) -> AnyEnvelope:
     if envelope is not None and stated is not None and stated != jcs.digest(to_json(envelope)):
         reader.fault(f"/envelope/@{DIGEST}", "xml.digest", "is not the SHA-256 of the message's RFC 8785 bytes")
     if envelope is None or reader.faults:
-        raise InvalidInput("The envelope breaks the rules of its form.", faults=reader.faults)
+        raise InvalidInput("The envelope breaks the rules of its form.", faults=capped(reader.faults))
     return envelope
