@@ -194,6 +194,10 @@ class Session(Protocol):
         """One attempt. Never raises for what the other side does: that is an outcome. ``deadline_secs`` is total."""
         ...
 
+    def probe(self, deadline_secs: float) -> None:
+        """Connect without sending a message. Raises ``DeliveryError`` or ``ConfigurationError``."""
+        ...
+
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask what became of a delivery. ``DELIVERED`` with or without ``receipts``; only if ``polls`` is true."""
         ...

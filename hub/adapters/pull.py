@@ -90,6 +90,10 @@ class _NoSession:
         """Raises ``ConfigurationError``: nothing is ever sent."""
         self._refuse()
 
+    def probe(self, deadline_secs: float) -> None:  # noqa: ARG002 - the port's signature
+        """Raises ``ConfigurationError``: there is nobody to connect to."""
+        self._refuse()
+
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
         """Raises ``ConfigurationError``: nobody can be asked."""
         self._refuse()

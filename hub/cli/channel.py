@@ -97,7 +97,7 @@ def preview(channel_id: str, home: str | None, as_json: bool) -> None:
 @home_option
 @json_option
 def probe(channel_id: str, home: str | None, as_json: bool) -> None:
-    """Open a session to the other side without sending an appeal."""
+    """Connect to the other side without sending an appeal."""
     hub = build(load(home=home))
     started = time.monotonic()
     try:
@@ -105,11 +105,16 @@ def probe(channel_id: str, home: str | None, as_json: bool) -> None:
         if adapter.pulled(channel):
             emit({"ok": True, "pulled": True}, as_json=as_json, lines=["This authority fetches by itself."])
             return
-        with adapter.session(channel):
+        with adapter.session(channel) as session:
+            session.probe(float(channel.lane.deadline_secs))
             millis = round((time.monotonic() - started) * 1000)
     finally:
         hub.close()
-    emit({"ok": True, "millis": millis}, as_json=as_json, lines=[f"A session to {channel_id} opened in {millis} ms."])
+    emit(
+        {"ok": True, "millis": millis},
+        as_json=as_json,
+        lines=[f"{channel_id} can be reached: connected in {millis} ms."],
+    )
 
 
 @channel_group.command("send-test")

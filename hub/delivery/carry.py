@@ -19,7 +19,7 @@ from hub.delivery import breaker, schedule
 from hub.delivery.sealed import seal_envelope
 from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
 from hub.delivery.takeback import TakeBack
-from hub.errors import HubError, TemporaryFailure
+from hub.errors import HubError
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Outcome, Parcel, Prepared, RawInbound, Registry, Seal, Session, Store
 from hub.schemas import json_rendering
@@ -78,12 +78,11 @@ class LaneLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The outcome of one attempt, settled, and the receipts that came with it."""
+    """The outcome of one attempt, settled."""
 
     delivery: Delivery
     kind: OutcomeKind
     settlement: Settlement
-    receipts: tuple[RawInbound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,10 +264,11 @@ class Carrier:
         left = list(lane.loads)
 
         def end(load: Load, outcome: Outcome) -> None:
+            believed = self._believed(load.delivery, outcome)
             now = self._clock.now()
-            lane.state = breaker.after(lane.state, outcome.kind, now, lane.channel.lane)
-            settled = settler.settle(load.delivery, outcome, now, self._dice.random())
-            sink(Ended(delivery=load.delivery, kind=outcome.kind, settlement=settled, receipts=outcome.receipts))
+            lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
+            settled = settler.settle(load.delivery, believed, now, self._dice.random())
+            sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled))
 
         if lane.adapter.pulled(lane.channel):
             for load in left:
@@ -280,10 +280,10 @@ class Carrier:
                     load = left.pop(0)
                     end(load, session.send(load.prepared, float(lane.channel.lane.deadline_secs)))
         except HubError as failure:
-            # The session could not be opened: of what is left nothing went out.
-            kind = OutcomeKind.TEMPORARY if isinstance(failure, TemporaryFailure) else OutcomeKind.PERMANENT
+            # The session could not be opened, so of what is left nothing went out. A fault of the channel's settings
+            # is no fault of the messages: they wait until it is mended, and the lane shows as failing.
             for load in left:
-                end(load, Outcome(kind=kind, code=failure.stable_code, detail=failure.message))
+                end(load, Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message))
             return
         self._put_back(left, lane.owner)
 
@@ -319,7 +319,7 @@ class Carrier:
     # Writing
 
     def write(self, ended: Sequence[Ended]) -> None:
-        """Write outcomes in one transaction, then take in the receipts that came with them."""
+        """Write outcomes in one transaction."""
         if not ended:
             return
         hit("S11")
@@ -332,8 +332,6 @@ class Carrier:
             )
         )
         hit("S12")
-        for each in ended:
-            self._take_receipts(each.delivery, each.receipts)
 
     def save_lane(self, lane: LaneLoad) -> None:
         """Keep the lane's state if it changed; a healthy lane costs nothing."""
@@ -341,16 +339,33 @@ class Carrier:
             self._store.save_lane(lane.state)
             lane.saved = lane.state
 
-    def _take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> None:
+    def _believed(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code."""
+        if not outcome.receipts:
+            return outcome
+        refusals = self._take_receipts(delivery, outcome.receipts)
+        if len(refusals) < len(outcome.receipts):
+            return outcome
+        return Outcome(
+            kind=OutcomeKind.UNKNOWN,
+            code=refusals[-1].stable_code,
+            http_status=outcome.http_status,
+            detail="The receipt in the response does not hold: " + refusals[-1].message,
+        )
+
+    def _take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> list[HubError]:
         """Receipts that came in a response go the same way as those that call us; a bad one is journalled there."""
+        refusals = []
         for raw in receipts:
             try:
                 self._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
             except HubError as failure:
+                refusals.append(failure)
                 log.warning(
                     "receipt refused",
                     extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
                 )
+        return refusals
 
     # Polling
 

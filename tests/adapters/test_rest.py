@@ -252,7 +252,8 @@ def test_problem_documents_are_read_for_title_and_ground() -> None:
         (301, OutcomeKind.UNKNOWN),
         (307, OutcomeKind.UNKNOWN),
         (400, OutcomeKind.PERMANENT),
-        (401, OutcomeKind.PERMANENT),
+        (401, OutcomeKind.TEMPORARY),
+        (403, OutcomeKind.TEMPORARY),
         (404, OutcomeKind.PERMANENT),
         (413, OutcomeKind.PERMANENT),
         (408, OutcomeKind.TEMPORARY),
@@ -508,7 +509,7 @@ def test_files_without_a_store_are_a_configuration_error() -> None:
     channel = rest_channel("http://127.0.0.1:1/", attachments="multipart")
     with rest.session(channel) as session:
         outcome = session.send(rest.prepare(parcel(appeal((file,))), channel), 5.0)
-    assert (outcome.kind, outcome.code) == (OutcomeKind.PERMANENT, "configuration.wrong")
+    assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, "configuration.wrong")
 
 
 _BIG = """

@@ -141,7 +141,8 @@ def _failed(failure: HubError) -> Outcome:
     """An error before or instead of an answer, as an outcome."""
     if isinstance(failure, OutcomeUnknown):
         kind = OutcomeKind.UNKNOWN
-    elif isinstance(failure, TemporaryFailure | Unavailable):
+    elif isinstance(failure, TemporaryFailure | Unavailable | ConfigurationError):
+        # What is wrong with the channel is not wrong with the message: it waits until the channel is mended.
         kind = OutcomeKind.TEMPORARY
     else:
         kind = OutcomeKind.PERMANENT

@@ -36,6 +36,8 @@ from hub.schemas.terms import RefusalGround
 
 ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
 _NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
+_CREDENTIAL_REFUSED = frozenset({401, 403, 407})
+"""The channel is locked, not this message: it waits until somebody renews the credential."""
 """Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
 _NOTHING_YET = frozenset({202, 204, 404})
 _MAX_DETAIL = 2_000
@@ -200,6 +202,8 @@ class EnvelopeDialect:
             return _outcome(OutcomeKind.REFUSED, "answer.refused", answer, problem, ground=problem.ground)
         if answer.status in self._s.duplicate_statuses:
             return self._duplicate(answer)
+        if answer.status in _CREDENTIAL_REFUSED:
+            return _outcome(OutcomeKind.TEMPORARY, "answer.unauthorized", answer, problem)
         return _outcome(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer, problem)
 
     @staticmethod
