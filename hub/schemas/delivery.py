@@ -93,10 +93,17 @@ class Fact:
     delivery_id: DeliveryId | None = None
     message_id: MessageId | None = None
     data: Mapping[str, str] = field(default_factory=dict)
+    _key: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def key(self) -> str:
         """SHA-256 over all that makes this fact this fact; ``message_id`` only says who brought it and is left out."""
+        if self._key is None:  # asked for many times on the way of an appeal, and it never changes
+            object.__setattr__(self, "_key", self._digest())
+        assert self._key is not None
+        return self._key
+
+    def _digest(self) -> str:
         parts = [
             self.kind,
             str(self.case_id),

@@ -40,7 +40,6 @@ def _due_of(priority: int) -> sa.Select[Any]:
         .where(_d.channel_id == _CHANNEL, _d.priority == sa.literal_column(str(priority)), _d.due_at <= _NOW)
         .order_by(_d.due_at, _d.id)
         .limit(_MOST)
-        .with_for_update(skip_locked=True)
         .subquery()
     )
     return sa.select(found)
@@ -55,17 +54,8 @@ def _with_bodies(found: Any, columns: Iterable[Any]) -> sa.Select[Any]:
     )
 
 
-# A union is worked through lazily, in order: rows of lower priority are neither read nor locked once the limit is met.
-# As a CTE with row locks it is computed once; as a sub-select the planner might run it again and take too many.
+# A union is worked through lazily, in order: rows of lower priority are not read once the limit is met.
 _PICKED = sa.select(sa.union_all(*map(_due_of, PRIORITIES)).subquery("due")).limit(_MOST).cte("picked")
-_TAKEN = (
-    sa.update(deliveries)
-    .where(_d.id == _PICKED.c.id)
-    .values(state=TransportState.SENDING.value, lease_owner=_OWNER, lease_until=_UNTIL)
-    .returning(*rows.DELIVERY_COLUMNS)
-    .cte("taken")
-)
-_TAKE = _with_bodies(_TAKEN, _TAKEN.c)
 _LOOK = _with_bodies(deliveries, rows.DELIVERY_COLUMNS).join(_PICKED, _PICKED.c.id == _d.id)
 _LEASE = (
     sa.update(deliveries)
@@ -73,7 +63,8 @@ _LEASE = (
     .values(state=TransportState.SENDING.value, lease_owner=_OWNER, lease_until=_UNTIL)
 )
 
-# The same for many lanes: per lane a lateral walk along the index, all leased and read in one statement.
+# PostgreSQL, many lanes at once: per lane a lateral walk along the index, all leased and read in one statement. As a
+# materialized CTE the walk happens once; as a sub-select the planner might run it again and take too many.
 _ARMS = " UNION ALL ".join(
     "SELECT * FROM (SELECT d.id FROM deliveries d WHERE d.channel_id = lane.channel_id"
     f" AND d.priority = {priority} AND d.due_at <= :now"
@@ -81,7 +72,7 @@ _ARMS = " UNION ALL ".join(
     for priority in PRIORITIES
 )
 _COLUMNS = ", ".join(f"taken.{column.name}" for column in rows.DELIVERY_COLUMNS)
-_TAKE_MANY = (
+_TAKE = (
     sa.text(
         "WITH picked AS MATERIALIZED (SELECT found.id FROM unnest(:channels, :limits) AS lane(channel_id, most)"
         f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found),"
@@ -102,46 +93,29 @@ _TAKE_MANY = (
 
 
 def take(
-    connection: Connection, channel_id: str, owner: str, now: datetime, until: datetime, limit: int
-) -> list[Claim]:
-    """Lease what is due on PostgreSQL, in one statement."""
-    found = connection.execute(
-        _TAKE, {"channel": channel_id, "now": now, "most": limit, "owner": owner, "until": until}
-    )
-    return _in_order(Claim(delivery=rows.delivery(row), body=row.body) for row in found)
-
-
-def take_many(
     connection: Connection, limits: Mapping[str, int], owner: str, now: datetime, until: datetime
-) -> list[Claim]:
-    """Lease what is due in many lanes on PostgreSQL, in one statement: each lane a few steps in the index."""
-    found = connection.execute(
-        _TAKE_MANY,
-        {
-            "channels": list(limits),
-            "limits": list(limits.values()),
-            "now": now,
-            "owner": owner,
-            "until": until,
-        },
-    )
+) -> tuple[Claim, ...]:
+    """Lease what is due on PostgreSQL, in one statement: a few steps in the index for each lane."""
+    lanes_and_limits = {"channels": list(limits), "limits": list(limits.values())}
+    found = connection.execute(_TAKE, lanes_and_limits | {"now": now, "owner": owner, "until": until})
     return _in_order(Claim(delivery=rows.delivery(row), body=row.body) for row in found)
 
 
 def take_alone(
-    connection: Connection, channel_id: str, owner: str, now: datetime, until: datetime, limit: int
-) -> list[Claim]:
+    connection: Connection, limits: Mapping[str, int], owner: str, now: datetime, until: datetime
+) -> tuple[Claim, ...]:
     """Lease what is due on SQLite: the transaction is the only writer, so look first and then lease."""
-    found = connection.execute(_LOOK, {"channel": channel_id, "now": now, "most": limit}).all()
-    if not found:
-        return []
-    connection.execute(_LEASE, {"ids": [row.id for row in found], "owner": owner, "until": until})
+    found: list[rows.Row] = []
+    for channel_id, limit in limits.items():
+        found += connection.execute(_LOOK, {"channel": channel_id, "now": now, "most": limit})
+    if found:
+        connection.execute(_LEASE, {"ids": [row.id for row in found], "owner": owner, "until": until})
     lease: dict[str, Any] = {"state": TransportState.SENDING, "lease_owner": owner, "lease_until": until}
     return _in_order(Claim(delivery=replace(rows.delivery(row), **lease), body=row.body) for row in found)
 
 
-def _in_order(claims: Iterable[Claim]) -> list[Claim]:
-    return sorted(claims, key=lambda claim: urgency(claim.delivery))
+def _in_order(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    return tuple(sorted(claims, key=lambda claim: urgency(claim.delivery)))
 
 
 def urgency(delivery: Delivery) -> tuple[int, datetime, uuid.UUID]:

@@ -165,11 +165,12 @@ class MemoryStore:
     ) -> tuple[Claim, ...]:
         """Lease what is due in several lanes."""
         with self._lock:
-            return tuple(
+            taken = (
                 claim
                 for channel_id, limit in limits.items()
                 for claim in self.claim(channel_id, owner=owner, now=now, lease_until=lease_until, limit=limit)
             )
+            return tuple(sorted(taken, key=lambda claim: urgency(claim.delivery)))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""

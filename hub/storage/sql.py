@@ -92,25 +92,17 @@ class SqlStore:
         self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
     ) -> tuple[Claim, ...]:
         """Lease what is due, highest priority first."""
-        if limit <= 0:
-            return ()
-        take = claims.take if self.database.postgres else claims.take_alone
-        return tuple(self.database.write(lambda c: take(c, channel_id, owner, now, lease_until, limit)))
+        return self.claim_many({channel_id: limit}, owner=owner, now=now, lease_until=lease_until)
 
     def claim_many(
         self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
     ) -> tuple[Claim, ...]:
-        """Lease what is due in several lanes, in one transaction."""
-        if self.database.postgres:
-            return tuple(self.database.write(lambda c: claims.take_many(c, limits, owner, now, lease_until)))
-
-        def each(connection: Connection) -> tuple[Claim, ...]:
-            taken: list[Claim] = []
-            for channel_id, limit in limits.items():
-                taken += claims.take_alone(connection, channel_id, owner, now, lease_until, limit)
-            return tuple(taken)
-
-        return self.database.write(each)
+        """Lease what is due in several lanes, in one transaction; the most urgent of all lanes first."""
+        wanted = {channel_id: limit for channel_id, limit in limits.items() if limit > 0}
+        if not wanted:
+            return ()
+        take = claims.take if self.database.postgres else claims.take_alone
+        return self.database.write(lambda connection: take(connection, wanted, owner, now, lease_until))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""

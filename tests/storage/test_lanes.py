@@ -76,6 +76,20 @@ def test_the_most_urgent_goes_first(store: Store) -> None:
     assert [c.delivery.id for c in claim(store, limit=9)] == order[3:]
 
 
+def test_many_lanes_are_claimed_at_once(store: Store) -> None:
+    """One claim serves many lanes, each up to its own limit, the most urgent of all first; no lane is no error."""
+    first = [put(store, channel_id="a", next_at=later(-n)) for n in range(1, 4)]
+    urgent = put(store, channel_id="b", priority=1)
+    put(store, channel_id="c")
+    limits = {"a": 2, "b": 5, "c": 0, "d": 3, "e": -1}
+    claims = store.claim_many(limits, owner="w1", now=NOW, lease_until=later(30))
+    assert [c.delivery.id for c in claims] == [urgent.id, first[2].id, first[1].id]
+    assert {c.delivery.lease_owner for c in claims} == {"w1"}
+    again = store.claim_many({"a": 9, "b": 9}, owner="w2", now=NOW, lease_until=later(30))
+    assert [c.delivery.id for c in again] == [first[0].id]
+    assert store.claim_many({}, owner="w1", now=NOW, lease_until=later(30)) == ()
+
+
 def test_a_lease_that_ran_out_is_due_again(store: Store) -> None:
     """Whoever died while sending is replaced once the lease is over, not before."""
     carried = put(store)
@@ -198,6 +212,8 @@ def test_a_lane_is_fresh_until_it_is_kept(store: Store) -> None:
         store.save_lane(state)
         assert store.lane(state.channel_id) == state
     assert [state.channel_id for state in store.lanes()] == ["b", "x"]
+    assert store.lane_states(["x", "y"]) == {"x": LaneState(channel_id="x", failures=1)}
+    assert store.lane_states([]) == {}
 
 
 def test_release_frees_the_leases_of_the_dead(store: Store) -> None:
