@@ -10,6 +10,7 @@ from hub.errors import NotFound
 from hub.ports import Directory, Store
 from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, FactKind, Message
 from hub.schemas.ids import CaseId
+from hub.schemas.terms import Kind
 
 _TOLD = {
     FactKind.ACCEPTED_BY_HUB: "The hub took the appeal in.",
@@ -103,10 +104,16 @@ def _entries(store: Store, directory: Directory, case_id: CaseId) -> Iterator[En
 
 
 _ORDER = {"message": 0, "attempt": 1, "fact": 2}
+_WITHIN = {str(code): place for kinds in (Kind, FactKind) for place, code in enumerate(kinds)}
+
+
+def _place(entry: Entry) -> tuple[datetime, int, int]:
+    """By time; what happened in one millisecond in the order in which it happens."""
+    return (entry.at, _ORDER[entry.what], _WITHIN.get(entry.code, 0))
 
 
 def timeline(store: Store, directory: Directory, case_id: CaseId) -> tuple[Entry, ...]:
     """All that happened to a case, in order of time. ``NotFound`` for a case that does not exist."""
     if store.case(case_id) is None:
         raise NotFound("There is no case with this id.", code="case.unknown")
-    return tuple(sorted(_entries(store, directory, case_id), key=lambda e: (e.at, _ORDER[e.what])))
+    return tuple(sorted(_entries(store, directory, case_id), key=_place))
