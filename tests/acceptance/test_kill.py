@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,14 @@ class _Caller:
     def cases(self) -> dict[str, dict[str, Any]]:
         """All cases that the hub knows."""
         found: dict[str, dict[str, Any]] = {}
-        after: dict[str, str] = {}
+        after: dict[str, str] = {"limit": "200"}
         while True:
-            page = requests.get(f"{self.base}/cases", params={"limit": 200, **after}, headers=self.headers, timeout=10)
+            page = requests.get(f"{self.base}/cases", params=after, headers=self.headers, timeout=10)
             rows = page.json()["cases"]
             found.update((row["id"], row) for row in rows)
             if len(rows) < 200:
                 return found
-            after = {"after": rows[-1]["id"]}
+            after["after"] = rows[-1]["id"]
 
 
 def _ended(row: dict[str, Any]) -> bool:
@@ -63,6 +64,15 @@ def _ended(row: dict[str, Any]) -> bool:
         or row["needs_operator"]
         or (row["authority"] in SILENT and row["state"] == "delivered")
     )
+
+
+def _reached(caller: _Caller, goal: int) -> bool:
+    return len(caller.accepted) >= goal
+
+
+def _all_ended(caller: _Caller) -> dict[str, dict[str, Any]] | None:
+    found = caller.cases()
+    return found if found and all(map(_ended, found.values())) else None
 
 
 @pytest.mark.timeout(180)
@@ -79,7 +89,7 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(tmp_path: Path) -> 
             hub = _start(arrangement, log)
             with ThreadPoolExecutor(4) as pool:
                 todo = [pool.submit(caller.submit, n, f) for n, f in enumerate(forms) if n not in caller.accepted]
-                until(lambda goal=goal: len(caller.accepted) >= goal, what=f"{goal} accepted")
+                until(partial(_reached, caller, goal), what=f"{goal} accepted")
                 hub.kill()
                 for done in todo:
                     done.result()
@@ -89,11 +99,7 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(tmp_path: Path) -> 
             for number, form in enumerate(forms):
                 if number not in caller.accepted:
                     assert caller.submit(number, form)
-            rows = until(
-                lambda: (found := caller.cases()) and all(map(_ended, found.values())) and found,
-                seconds=90,
-                what="the end of every case",
-            )
+            rows = until(partial(_all_ended, caller), seconds=90, what="the end of every case")
             state = requests.get(f"{simulator.url}/_sim/state", timeout=10).json()["authorities"]
         finally:
             hub.stop()

@@ -229,7 +229,6 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         seal=seal,
         adapters={},
         clock=clock,
-        doorbell=bell,
         takeback=takeback,
         dice=random.Random(1),
     )
