@@ -1,0 +1,96 @@
+"""Processes of the hub that are killed, frozen and started again, as a service manager would."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.acceptance.processes import environment
+
+START_SECS = 40.0
+LOOK_SECS = 0.02
+
+
+def state_of(pid: int) -> str:
+    """``dead``, ``stopped`` or ``running``, from the process table."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return "dead"
+    letter = stat.rpartition(")")[2].split()[0]
+    return {"T": "stopped", "t": "stopped", "Z": "dead", "X": "dead"}.get(letter, "running")
+
+
+class Unit:
+    """One process. ``plan``: failpoints for its lives, one each (``S8:kill:3``); when it is empty a life has none."""
+
+    def __init__(self, name: str, words: tuple[str, ...], folder: Path, *, plan: list[str], **env: str) -> None:
+        self.name = name
+        self.plan = plan
+        self._words = words
+        self._env = env
+        self._log = folder / f"{name}.log"
+        self._out = folder / f"{name}.out"
+        self._prefix: tuple[str, ...] = ()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.armed: str | None = None
+        self.struck: list[str] = []
+        self.started = 0
+
+    def prefix(self, *words: str) -> None:
+        """Start it through another program (``faketime``)."""
+        self._prefix = words
+
+    def start(self) -> None:
+        """Start, and wait until it is ready, dead or frozen."""
+        self.armed = self.plan.pop(0) if self.plan else None
+        env = environment(**self._env)
+        if self.armed:
+            env["HUB_FAILPOINT"] = self.armed
+        self._out.write_bytes(b"")
+        with self._log.open("ab") as log, self._out.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*self._prefix, sys.executable, "-u", "-m", "hub", *self._words],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.started += 1
+        end = time.monotonic() + START_SECS
+        while self.state() == "running" and b"ready" not in self._out.read_bytes().lower():
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.name} was not ready in {START_SECS:.0f} s:\n{self.tail()}")
+            time.sleep(LOOK_SECS)
+
+    def state(self) -> str:
+        """``dead``, ``stopped`` or ``running``."""
+        if self.process is None or self.process.poll() is not None:
+            return "dead"
+        return state_of(self.process.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to whatever it started."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, and reap."""
+        if self.process is not None:
+            self.signal(signal.SIGKILL)
+            self.process.wait(10)
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self._log.read_text("utf-8", "replace")[-3000:] if self._log.exists() else ""
+
+    def log(self) -> str:
+        """Its whole log."""
+        return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
