@@ -77,6 +77,7 @@ class _OnLeash:
 
     def recv_into(self, *args: Any) -> int:
         self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
+        hit("S10")
         count: int = super().recv_into(*args)  # type: ignore[misc]
         self.leash.took(count)
         return count
@@ -85,6 +86,7 @@ class _OnLeash:
         self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
         self.leash.sent = True
         super().sendall(*args)  # type: ignore[misc]
+        hit("S9")
 
     def send(self, *args: Any) -> int:
         self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json,
 from hub.api.views import AcceptedView
 from hub.delivery.intake import Accepted, Submission
 from hub.errors import Conflict, Fault, HubError, InvalidInput, TooLarge, Unavailable
+from hub.failpoints import hit
 
 router = APIRouter(tags=["appeals"])
 
@@ -105,6 +106,7 @@ async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: 
     kind = content_type(request, *READERS, MULTIPART)
     if kind in READERS:
         body = await read(request, doors.body_limit)
+        hit("S1")
         accepted = await run_in_threadpool(_take, doors, principal, kind, body, key)
     else:
         boundary = multipart.boundary(request.headers["content-type"])

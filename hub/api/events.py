@@ -14,6 +14,7 @@ from starlette.responses import Response
 from hub.api.auth import CallerRole, Principal
 from hub.api.doors import Doors, NccOrOperator, TheDoors, problems, show
 from hub.api.views import EventsView, EventView
+from hub.failpoints import hit
 from hub.ports import Store
 from hub.schemas.delivery import Event
 from hub.schemas.ids import CaseId
@@ -90,7 +91,11 @@ async def get_events(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
     while True:
+        if after is not None:
+            hit("S17")
         page = await run_in_threadpool(_page, doors, owners, principal, after, limit)
+        if page.events:
+            hit("S16")
         left = deadline - loop.time()
         if page.events or left <= 0 or await request.is_disconnected():
             return show(page)

@@ -12,10 +12,12 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.metrics import Metrics
+from hub.failpoints import hit
 
 log = logging.getLogger("hub.api.access")
 
 UNMATCHED = "unmatched"
+ACCEPTED = 202
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -50,6 +52,8 @@ class Watch:
 
         try:
             await self._app(scope, receive, watched)
+            if status == ACCEPTED:
+                hit("S4")
         finally:
             self._note(scope, status, time.perf_counter() - started)
 

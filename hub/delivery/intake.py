@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.delivery.group import Group
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
+from hub.failpoints import hit
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision, RoutingRequest, decide
 from hub.schemas import json_rendering
@@ -94,6 +96,13 @@ def _join(changes: Sequence[Change]) -> Change:
     )
 
 
+def _refuse_equal_keys(submissions: Sequence[Submission]) -> None:
+    """One key twice in one transaction: the store could not tell which is the repeat, so they go one by one."""
+    keys = [(s.repeatable.principal, s.repeatable.key) for s in submissions if s.repeatable]
+    if len(set(keys)) < len(keys):
+        raise Conflict("This request was answered before.", code="idempotency.repeat")
+
+
 def outgoing_message(envelope: AppealEnvelope) -> Message:
     """The message row of an envelope that the hub makes."""
     canonical = json_rendering.to_json(envelope)
@@ -121,28 +130,41 @@ class Intake:
         self._clock = clock
         self._doorbell = doorbell
         self._party = party
+        self._group: Group[Submission, Accepted] = Group("hub-intake", self._write_all)
 
     def submit(self, submission: Submission) -> Accepted:
-        """Take in one appeal durably. Raises ``InvalidInput``, ``Conflict``, ``Unavailable``."""
-        return self.submit_all((submission,))[0]
+        """Take in one appeal durably. Raises ``InvalidInput``, ``Conflict``, ``Unavailable``.
+
+        Calls of several threads at once share transactions.
+        """
+        return self._group.call(submission)
 
     def submit_all(self, submissions: Sequence[Submission]) -> tuple[Accepted, ...]:
         """Take in several appeals in one transaction; all or none."""
+        return tuple(self._write_all(submissions))
+
+    def _write_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
+        """Write first and look for an earlier answer only if the key turns out to be taken: repeats are rare."""
+        try:
+            return self._write(submissions, look=False)
+        except Conflict as conflict:
+            if not conflict.stable_code.startswith("idempotency."):
+                raise
+            return self._write(submissions, look=True)
+
+    def _write(self, submissions: Sequence[Submission], *, look: bool) -> Sequence[Accepted]:
         now = self._clock.now()
         directory = self._registry.current()
-        done = [self._repeated(s) or self._build(s, directory, now) for s in submissions]
+        done = [(look and self._repeated(s)) or self._build(s, directory, now) for s in submissions]
         built = [b for b in done if isinstance(b, _Built)]
         if built:
-            try:
-                self._store.apply(_join([b.change for b in built]))
-            except Conflict as conflict:
-                # The same key came twice at the same moment and the other one was first: its answer stands.
-                if conflict.stable_code != "idempotency.repeat":
-                    raise
-                return self.submit_all(submissions)
+            _refuse_equal_keys(submissions)
+            hit("S2")
+            self._store.apply(_join([b.change for b in built]))
+            hit("S3")
         for channel_id in {b.channel_id for b in built if b.channel_id}:
             self._doorbell.ring(channel_id, suspect=False)
-        return tuple(b.accepted if isinstance(b, _Built) else b for b in done)
+        return [b.accepted if isinstance(b, _Built) else b for b in done]
 
     def _repeated(self, submission: Submission) -> Accepted | None:
         """The answer given before to the same idempotency key."""

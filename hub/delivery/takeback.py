@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from hub.delivery.sealed import open_envelope
 from hub.delivery.settle import escalate, fact_of
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
+from hub.failpoints import hit
 from hub.ports import Clock, RawInbound, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
@@ -123,6 +124,7 @@ class TakeBack:
         other content), ``Unavailable``. Each refusal is journalled before it is raised.
         """
         now = self._clock.now()
+        hit("S14")
         try:
             envelope, sealed = self._open(raw, party, now)
             return self._accept(envelope, raw, channel_id=channel_id, party=party, sealed=sealed, now=now)
@@ -180,6 +182,7 @@ class TakeBack:
                 grants=self._grants(envelope.attachments, delivery.case_id),
             )
         )
+        hit("S15")
         return Taken(message_id=message.id, case_id=delivery.case_id, repeat=False)
 
     def _correlate(self, envelope: AnyEnvelope, party: str) -> Delivery:

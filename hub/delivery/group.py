@@ -1,0 +1,81 @@
+"""Group commit: calls that come while a transaction is under way share the next one.
+
+A commit costs a flush of the disk whatever it holds. Nobody waits for company: the first call goes at once, and those
+that come meanwhile go together. A call that breaks a shared transaction is tried alone, so no caller pays for another.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hub.errors import HubError, Unavailable
+
+A = TypeVar("A")
+R = TypeVar("R")
+MOST = 50
+WAIT_SECS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[A, R]):
+    argument: A
+    result: Future[R]
+
+
+class Group(Generic[A, R]):
+    """Runs ``together`` for the arguments of many callers. One thread, made at the first call."""
+
+    def __init__(self, name: str, together: Callable[[Sequence[A]], Sequence[R]]) -> None:
+        self._name = name
+        self._together = together
+        self._queue: queue.SimpleQueue[_Call[A, R]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def call(self, argument: A) -> R:
+        """The result for this argument. Raises what ``together`` raises for it, ``Unavailable`` after 30 s."""
+        if self._thread is None:
+            self._begin()
+        made: _Call[A, R] = _Call(argument, Future())
+        self._queue.put(made)
+        try:
+            return made.result.result(WAIT_SECS)
+        except TimeoutError:
+            raise Unavailable("Writing takes too long now.") from None
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            calls = [self._queue.get()]
+            while len(calls) < MOST:
+                try:
+                    calls.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            self._answer(calls)
+
+    def _answer(self, calls: list[_Call[A, R]]) -> None:
+        try:
+            results = self._together([call.argument for call in calls])
+        except HubError as error:
+            if len(calls) == 1:
+                calls[0].result.set_exception(error)
+            else:
+                for call in calls:
+                    self._answer([call])
+        except BaseException as error:  # noqa: BLE001 - whoever called must hear of it, and the thread must live on
+            for call in calls:
+                call.result.set_exception(error)
+        else:
+            for call, result in zip(calls, results, strict=True):
+                call.result.set_result(result)
