@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hub.adapters.addresses import IPAddress, IPNetwork, Target, permitted
 from hub.errors import PermanentFailure, TemporaryFailure
+from hub.failpoints import hit
 
 Resolver = Callable[[str, int], Sequence[str]]
 """From name and port to addresses as text. Raises ``OSError``."""
