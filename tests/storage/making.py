@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from hub.schemas.delivery import (
     Change,
     Delivery,
     Direction,
+    Event,
     Fact,
     FactKind,
     InboundRecord,
@@ -124,6 +126,18 @@ def put(store: Store, **delivery_changes: Any) -> Delivery:
     change = accepted(**delivery_changes)
     store.apply(change)
     return change.deliveries[0]
+
+
+def events(store: Store, count: int, after: str | None = None) -> tuple[Event, ...]:
+    """The events after a cursor, once there are so many.
+
+    On PostgreSQL an event shows when all older transactions of the cluster have ended, those of other tests included.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        found = store.events(after=after, limit=1_000)
+        if len(found) >= count or time.monotonic() > deadline:
+            return found
 
 
 def attempt(of: Delivery, number: int = 1, **changes: Any) -> Attempt:

@@ -13,7 +13,7 @@ from hub.schemas.delivery import Change, Event, FactKind
 from hub.storage import SqlStore
 from hub.storage.engine import open_engine
 from hub.storage.writing import Writer
-from tests.storage.making import AUTHORITY, NOW, accepted, fact, later
+from tests.storage.making import AUTHORITY, NOW, accepted, events, fact, later
 
 
 def test_one_event_for_each_new_fact(store: Store) -> None:
@@ -22,27 +22,27 @@ def test_one_event_for_each_new_fact(store: Store) -> None:
     store.apply(change)
     registered = fact(change.cases[0].id, FactKind.REGISTERED, later(5), number="К-7", date="2026-11-24")
     store.apply(Change(facts=(registered, registered, change.facts[0])))
-    events = store.events(after=None, limit=9)
-    assert [event.type for event in events] == ["case.accepted_by_hub", "case.routed", "case.registered"]
-    assert {event.case_id for event in events} == {change.cases[0].id}
-    assert events[2].at == later(5)
-    assert events[2].recorded_at.utcoffset() == NOW.utcoffset()
-    assert events[2].data == {
+    found = events(store, 3)
+    assert [event.type for event in found] == ["case.accepted_by_hub", "case.routed", "case.registered"]
+    assert {event.case_id for event in found} == {change.cases[0].id}
+    assert found[2].at == later(5)
+    assert found[2].recorded_at.utcoffset() == NOW.utcoffset()
+    assert found[2].data == {
         "number": "К-7",
         "date": "2026-11-24",
         "authority": AUTHORITY,
         "source": "authority",
         "state": "registered",
     }
-    assert events[1].data["delivery_id"] == str(change.deliveries[0].id)
-    assert events[0].data == {"source": "hub", "state": "routed"}
+    assert found[1].data["delivery_id"] == str(change.deliveries[0].id)
+    assert found[0].data == {"source": "hub", "state": "routed"}
 
 
 def test_cursors_go_on_where_the_last_page_ended(store: Store) -> None:
     """Pages of any size give the same events once each; cursors sort as text."""
     for _ in range(5):
         store.apply(accepted())
-    whole = store.events(after=None, limit=99)
+    whole = events(store, 10)
     pages: list[Event] = []
     after = None
     while page := store.events(after=after, limit=3):
@@ -64,9 +64,9 @@ def test_an_event_committed_later_never_stands_before_a_cursor(postgres_url: str
         Writer(connection, slow, now=NOW, txid_offset=0).run()
         store.apply(fast)
         assert store.events(after=None, limit=9) == ()
-    events = store.events(after=None, limit=9)
+    found = events(store, 4)
     store.close()
-    assert [event.case_id for event in events] == [slow.cases[0].id] * 2 + [fast.cases[0].id] * 2
+    assert [event.case_id for event in found] == [slow.cases[0].id] * 2 + [fast.cases[0].id] * 2
 
 
 @pytest.mark.postgres
@@ -96,15 +96,15 @@ def test_after_a_restore_into_a_younger_cluster_events_go_on(postgres_url: str) 
         connection.execute(sa.text("UPDATE facts SET txid = txid + 1000000000000"))
     store.close()
     restored, neighbour = (SqlStore(open_engine(postgres_url)) for _ in range(2))
-    seen = restored.events(after=None, limit=9)
+    seen = events(restored, 2)
     assert [event.case_id for event in seen] == [old.cases[0].id] * 2
     neighbour.apply(new)
-    assert [event.case_id for event in restored.events(after=seen[-1].cursor, limit=9)] == [new.cases[0].id] * 2
+    assert [event.case_id for event in events(restored, 2, seen[-1].cursor)] == [new.cases[0].id] * 2
     restored.ping()
     restored.close()
     neighbour.close()
     third = SqlStore(open_engine(postgres_url))
-    assert len(third.events(after=None, limit=9)) == 4
+    assert len(events(third, 4)) == 4
     third.close()
 
 
@@ -114,4 +114,4 @@ def test_a_fact_known_under_another_message_makes_no_event(store: Store) -> None
     store.apply(change)
     again = replace(change.facts[1], message_id=change.messages[0].id)
     assert store.apply(Change(facts=(again,))).new_facts == ()
-    assert len(store.events(after=None, limit=9)) == 2
+    assert len(events(store, 2)) == 2

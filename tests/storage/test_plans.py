@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.schemas.delivery import Change, DeliveryUpdate, TransportState
-from hub.storage import SqlStore
+from hub.storage import SqlStore, rules
 from tests.storage.making import AUTHORITY, CHANNEL, NOW, accepted, delivery, joined, later, put
 
 _WHOLE = ("Seq Scan on deliveries", "SCAN deliveries", "Seq Scan on facts", "SCAN facts", "Seq Scan on messages")
@@ -57,7 +57,7 @@ def test_the_daily_work_reads_no_finished_rows(sql_store: SqlStore) -> None:
     sql_store.offered(AUTHORITY, after=None, limit=5)
     sql_store.dead(after=None, limit=5)
     sql_store.release("w")
-    sql_store.events(after=sql_store.events(after=None, limit=3)[-1].cursor, limit=5)
+    sql_store.events(after=rules.cursor_text(0, 3), limit=5)
     sql_store.apply(Change(updates=(DeliveryUpdate(id=claim.delivery.id, state=TransportState.DELIVERED),)))
     plans = _plans(sql_store, seen)
     assert len(seen) >= 8

@@ -15,7 +15,7 @@ from hub.ports import Store
 from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
 from hub.storage import SqlStore
 from hub.storage.engine import open_engine
-from tests.storage.making import CHANNEL, NOW, accepted, answer, fact, item, joined, later
+from tests.storage.making import CHANNEL, NOW, accepted, answer, events, fact, item, joined, later
 
 WORKERS = 6
 
@@ -67,7 +67,7 @@ def test_one_acceptance_many_times_at_once(store: Store) -> None:
     change = accepted()
     new = together(lambda _: list(store.apply(change).new_facts))
     assert sum(map(len, new)) == 2
-    assert len(store.events(after=None, limit=99)) == 2
+    assert len(events(store, 2)) == 2
 
 
 def test_one_key_many_times_at_once(store: Store) -> None:
@@ -107,7 +107,7 @@ def test_facts_of_one_case_from_all_sides(store: Store) -> None:
     assert row is not None
     assert (row.state, row.number, row.updated_at) == ("answered", "7", later(2))
     assert len(store.facts(key)) == 2 + 15
-    assert len(store.events(after=None, limit=99)) == 2 + 15
+    assert len(events(store, 2 + 15)) == 2 + 15
 
 
 def test_changes_that_cross_do_not_deadlock(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_changes_that_cross_do_not_deadlock(store: Store) -> None:
 
     together(cross)
     assert len(store.items(open_only=True, after=None, limit=99)) == 12
-    assert len(store.events(after=None, limit=999)) == 24 + 12 * WORKERS
+    assert len(events(store, 24 + 12 * WORKERS)) == 24 + 12 * WORKERS
 
 
 @pytest.mark.postgres
