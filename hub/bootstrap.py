@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import registry
-from hub import adapters
+from hub import adapters, figures
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Intake
@@ -100,10 +100,11 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             clock=the_clock,
             takeback=takeback,
             reply_url=settings.base_url,
+            sent=figures.sent,
         ),
         takeback=takeback,
         inbox=Inbox(store=store, clock=the_clock),
         operators=Operators(store=store, clock=the_clock, doorbell=bell),
-        sweeper=Sweeper(store=store, doorbell=bell, clock=the_clock),
+        sweeper=Sweeper(store=store, doorbell=bell, clock=the_clock, found=figures.swept),
         close=store.close,
     )

@@ -46,6 +46,9 @@ class Settings(BaseModel):
     max_body_mb: int = Field(default=2, ge=1, le=64, description="Largest body of a call without files, in MiB.")
     max_attachment_mb: int = Field(default=200, ge=1, le=1024, description="Largest attachment, in MiB.")
     workers: int = Field(default=4, ge=1, le=64, description="Threads of the embedded worker.")
+    metrics_listen: Annotated[str, Code(r"[0-9A-Za-z.:\[\]-]+:[0-9]{1,5}")] | None = Field(
+        default=None, description="Address and port where workers and sweepers show their figures; absent = nowhere."
+    )
     sweep_secs: float = Field(default=1.0, gt=0, le=60, description="How often the sweeper looks for due lanes.")
     registry_check_secs: float = Field(
         default=2.0, gt=0, le=3600, description="How often the registry's files are looked at for changes."

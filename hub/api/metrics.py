@@ -11,6 +11,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from hub import figures
+
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 KEEP_SECS = 5.0
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -65,4 +67,4 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition text. Raises ``Unavailable`` if the store cannot be asked."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + generate_latest(figures.REGISTRY)

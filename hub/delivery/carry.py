@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -113,6 +114,7 @@ class Carrier:
         takeback: TakeBack,
         reply_url: str | None = None,
         dice: random.Random | None = None,
+        sent: Callable[[str, OutcomeKind, float], None] = lambda _channel, _outcome, _seconds: None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -122,6 +124,7 @@ class Carrier:
         self._takeback = takeback
         self._reply_url = reply_url
         self._dice = dice or random.SystemRandom()
+        self._sent = sent
 
     def run(self, channel_id: str, owner: str) -> LaneReport:
         """One claim of one lane from end to end, polls included; for tests and tools."""
@@ -278,7 +281,10 @@ class Carrier:
             with lane.adapter.session(lane.channel) as session:
                 while left and self._may_go_on(lane):
                     load = left.pop(0)
-                    end(load, session.send(load.prepared, float(lane.channel.lane.deadline_secs)))
+                    begun = time.perf_counter()
+                    outcome = session.send(load.prepared, float(lane.channel.lane.deadline_secs))
+                    self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
+                    end(load, outcome)
         except HubError as failure:
             # The session could not be opened, so of what is left nothing went out. A fault of the channel's settings
             # is no fault of the messages: they wait until it is mended, and the lane shows as failing.

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from hub import figures
 from hub.delivery.carry import Carrier, Ended, LaneLoad
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
@@ -86,7 +87,8 @@ class OutcomeWriter:
         """Write a batch, waiting for the database if it is away; False if the process stops before it came back."""
         while True:
             try:
-                self._write(batch)
+                with figures.STAGE_SECONDS.labels("write").time():
+                    self._write(batch)
             except Unavailable:
                 log.warning("outcomes wait for the database", extra={"count": len(batch)})
                 if self._stopping.wait(RETRY_SECS):
@@ -152,7 +154,8 @@ class Engine:
     def _wake(self, channel_ids: list[str]) -> None:
         begun: set[str] = set()
         try:
-            loads = self._carrier.take(channel_ids, self._owner)
+            with figures.STAGE_SECONDS.labels("take").time():
+                loads = self._carrier.take(channel_ids, self._owner)
             for load in loads:
                 begun.add(load.channel.id)
                 self._pool.submit(self._work, load)

@@ -8,6 +8,9 @@ import socket
 import threading
 from collections.abc import Callable
 
+from prometheus_client import start_http_server
+
+from hub import figures
 from hub.bootstrap import build
 from hub.errors import ConfigurationError, Unavailable
 from hub.settings import Settings
@@ -27,10 +30,18 @@ def broker_of(settings: Settings) -> str:
     return settings.broker_url
 
 
+def show_figures(settings: Settings) -> None:
+    """Serve ``/metrics`` of this process, if a place is set. It holds no ids and no personal data."""
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        start_http_server(int(port), host.strip("[]"), registry=figures.REGISTRY)
+
+
 def work(
     settings: Settings, queues: tuple[str, ...] = (HEALTHY, SUSPECT), ready: Callable[[], None] = lambda: None
 ) -> None:
     """Run a worker until SIGTERM or SIGINT; what is being sent then is finished."""
+    show_figures(settings)
     app = make_app(broker_of(settings))
     doorbell = CeleryDoorbell(app)
     hub = build(settings, doorbell)
@@ -61,6 +72,7 @@ def work(
 
 def sweep(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Ring for due lanes every ``sweep_secs`` until ``stop``. Any number of these may run at once."""
+    show_figures(settings)
     app = make_app(broker_of(settings))
     doorbell = CeleryDoorbell(app)
     hub = build(settings, doorbell)
