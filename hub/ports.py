@@ -305,7 +305,11 @@ class Store(Protocol):
         ...
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's state."""
+        """Keep a lane's health; ``paused`` is the operators' and stays as it is."""
+        ...
+
+    def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
+        """Pause a lane, or let it run again with a closed breaker; the state afterwards."""
         ...
 
     def lanes(self) -> tuple[LaneState, ...]:

@@ -62,19 +62,12 @@ class Operators:
 
     def pause(self, channel_id: str) -> LaneState:
         """Stop a lane until it is resumed; what waits, waits."""
-        return self._set_paused(channel_id, paused=True)
+        return self._store.pause_lane(channel_id, paused=True)
 
     def resume(self, channel_id: str) -> LaneState:
         """Let a lane run again, with a closed breaker."""
-        state = self._set_paused(channel_id, paused=False)
+        state = self._store.pause_lane(channel_id, paused=False)
         self._doorbell.ring(channel_id, suspect=False)
-        return state
-
-    def _set_paused(self, channel_id: str, *, paused: bool) -> LaneState:
-        state = replace(self._store.lane(channel_id), paused=paused)
-        if not paused:
-            state = replace(state, failures=0, open_until=None, suspect=False)
-        self._store.save_lane(state)
         return state
 
     def _resolved(self, case_id: CaseId, by: str, how: str) -> Fact:

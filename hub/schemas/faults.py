@@ -76,8 +76,12 @@ def faults_of(error: ValidationError, *, tagged: bool = False) -> Iterator[Fault
     document.
     """
     named: dict[tuple[str, str], Fault] = {}
-    for entry in error.errors(include_url=False, include_input=False):
+    entries = error.errors(include_url=False, include_input=False)
+    lists = {entry["loc"][:-1] for entry in entries}
+    for entry in entries:
         location = entry["loc"]
+        if entry["type"] == "too_short" and location in lists:
+            continue  # pydantic counts good entries only; the bad ones are named, and they were given
         fault = _fault(entry, _pointer(location[1:] if tagged else location))
         named.setdefault((fault.pointer, fault.code), fault)
     return capped(named.values())

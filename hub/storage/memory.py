@@ -209,9 +209,16 @@ class MemoryStore:
             return {channel_id: self._lanes[channel_id] for channel_id in channel_ids if channel_id in self._lanes}
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's state."""
+        """Keep a lane's health; a pause that an operator made meanwhile stays."""
         with self._lock:
-            self._lanes[state.channel_id] = state
+            self._lanes[state.channel_id] = replace(state, paused=self.lane(state.channel_id).paused)
+
+    def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
+        """Pause a lane, or let it run again with a closed breaker."""
+        with self._lock:
+            kept = self.lane(channel_id) if paused else LaneState(channel_id=channel_id)
+            self._lanes[channel_id] = replace(kept, paused=paused)
+            return self._lanes[channel_id]
 
     def lanes(self) -> tuple[LaneState, ...]:
         """All lanes with a known state, by channel id."""

@@ -125,10 +125,17 @@ class SqlStore:
         return {state.channel_id: state for state in self._all(sa.select(schema.lanes).where(wanted), rows.lane)}
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's state."""
+        """Keep a lane's health; a pause that an operator made meanwhile stays."""
         values = rows.lane_values(state)
-        changed = {name: value for name, value in values.items() if name != "channel_id"}
-        self._upsert(schema.lanes, "channel_id", values, changed)
+        changed = {name: value for name, value in values.items() if name not in ("channel_id", "paused")}
+        self._upsert(schema.lanes, "channel_id", values | {"paused": False}, changed)
+
+    def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
+        """Pause a lane, or let it run again with a closed breaker."""
+        fresh = rows.lane_values(LaneState(channel_id=channel_id, paused=paused))
+        changed = {"paused": True} if paused else {k: v for k, v in fresh.items() if k != "channel_id"}
+        self._upsert(schema.lanes, "channel_id", fresh, changed)
+        return self.lane(channel_id)
 
     def _upsert(self, table: sa.Table, key: str, values: rows.Values, changed: rows.Values) -> None:
         insert: Any = (postgresql.insert if self.database.postgres else sqlite.insert)(table)

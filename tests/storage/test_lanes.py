@@ -191,7 +191,7 @@ def test_lanes_are_due_unless_paused_or_open(store: Store) -> None:
     put(store, channel_id="d")
     put(store, channel_id="e", next_at=later(60))
     put(store, channel_id="f", state=TransportState.SENDING, lease_owner="gone", lease_until=later(-1))
-    store.save_lane(LaneState(channel_id="c", paused=True))
+    store.pause_lane("c", paused=True)
     store.save_lane(LaneState(channel_id="d", failures=5, open_until=later(10), suspect=True))
     a, b = (
         LaneDue(channel_id="a", sends=2, polls=0, suspect=False),
@@ -207,13 +207,22 @@ def test_a_lane_is_fresh_until_it_is_kept(store: Store) -> None:
     """A lane's state is kept as a whole and replaced as a whole."""
     assert store.lane("x") == LaneState(channel_id="x")
     assert store.lanes() == ()
-    sick = LaneState(channel_id="x", failures=3, open_until=NOW, probing=True, paused=True, suspect=True)
+    sick = LaneState(channel_id="x", failures=3, open_until=NOW, probing=True, suspect=True)
     for state in (sick, LaneState(channel_id="b"), LaneState(channel_id="x", failures=1)):
         store.save_lane(state)
         assert store.lane(state.channel_id) == state
     assert [state.channel_id for state in store.lanes()] == ["b", "x"]
     assert store.lane_states(["x", "y"]) == {"x": LaneState(channel_id="x", failures=1)}
     assert store.lane_states([]) == {}
+
+
+def test_a_pause_is_the_operators_own(store: Store) -> None:
+    """A run that ends keeps the lane's health but cannot undo a pause; resuming closes the breaker too."""
+    assert store.pause_lane("x", paused=True) == LaneState(channel_id="x", paused=True)
+    store.save_lane(LaneState(channel_id="x", failures=7, open_until=NOW, suspect=True))
+    assert store.lane("x") == LaneState(channel_id="x", failures=7, open_until=NOW, suspect=True, paused=True)
+    assert store.pause_lane("x", paused=False) == LaneState(channel_id="x")
+    assert store.lane("x") == LaneState(channel_id="x")
 
 
 def test_release_frees_the_leases_of_the_dead(store: Store) -> None:
