@@ -131,7 +131,7 @@ def count(books: Books) -> Verdict:
         duplicated=frozenset(duplicated),
         recovered=frozenset(books.uncertain & taken & ended),
         unheard=frozenset(unheard),
-        why={**{reference: "never submitted" for reference in unexpected}, **duplicated, **lost},
+        why={**dict.fromkeys(unexpected, "never submitted"), **duplicated, **lost},
     )
 
 

@@ -23,10 +23,6 @@ AGAIN_SECS = 0.15
 CLIENTS = 6
 
 
-class Refused(Exception):  # noqa: N818 - as the hub's errors are named
-    """The hub said no, for good, to an appeal that is well made."""
-
-
 class Caller:
     """Calls the hub's doors with one API key; a session per thread, no proxies."""
 

@@ -27,7 +27,10 @@ def state_of(pid: int) -> str:
 
 
 class Unit:
-    """One process. ``plan``: failpoints for its lives, one each (``S8:kill:3``); when it is empty a life has none."""
+    """One process. ``plan``: failpoints for its lives, one each (``S8:kill:3``); when it is empty a life has none.
+
+    ``once``: it is not started again when it died; then it is ``gone``.
+    """
 
     def __init__(self, name: str, words: tuple[str, ...], folder: Path, *, plan: list[str], **env: str) -> None:
         self.name = name
@@ -36,15 +39,11 @@ class Unit:
         self._env = env
         self._log = folder / f"{name}.log"
         self._out = folder / f"{name}.out"
-        self._prefix: tuple[str, ...] = ()
         self.process: subprocess.Popen[bytes] | None = None
         self.armed: str | None = None
         self.struck: list[str] = []
-        self.started = 0
-
-    def prefix(self, *words: str) -> None:
-        """Start it through another program (``faketime``)."""
-        self._prefix = words
+        self.once = False
+        self.gone = False
 
     def start(self) -> None:
         """Start, and wait until it is ready, dead or frozen."""
@@ -55,14 +54,13 @@ class Unit:
         self._out.write_bytes(b"")
         with self._log.open("ab") as log, self._out.open("ab") as out:
             self.process = subprocess.Popen(
-                [*self._prefix, sys.executable, "-u", "-m", "hub", *self._words],
+                [sys.executable, "-u", "-m", "hub", *self._words],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
                 start_new_session=True,
             )
-        self.started += 1
         end = time.monotonic() + START_SECS
         while self.state() == "running" and b"ready" not in self._out.read_bytes().lower():
             if time.monotonic() > end:
@@ -77,7 +75,8 @@ class Unit:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and to whatever it started."""
-        assert self.process is not None
+        if self.process is None:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 

@@ -6,11 +6,13 @@ frozen; both are counted as strikes.
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -74,7 +76,7 @@ class Options:
     workers: int = 1
     beats: int = 1
     stop_secs: float = 3.0
-    prefix: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
 
 
@@ -97,19 +99,21 @@ class World:
         self.operator = Caller(self.url, self.arrangement.operator_key)
         self.faults: list[str] = []
         self._stopping = threading.Event()
-        self._hands_off = threading.Event()
         self._watchman = threading.Thread(target=self._watch, name="watchman", daemon=True)
 
     # Processes
 
     def _units(self, folder: Path) -> list[Unit]:
         home = str(self.arrangement.home)
-        common = {"HUB_HOME": home, "HUB_LISTEN": self.arrangement.hub_listen, "HUB_SWEEP_SECS": "0.5"}
+        common = {
+            "HUB_HOME": home,
+            "HUB_LISTEN": self.arrangement.hub_listen,
+            "HUB_SWEEP_SECS": "0.5",
+            **self.options.environment,
+        }
 
         def unit(name: str, *words: str) -> Unit:
-            made = Unit(name, words, folder, plan=list(self.options.plans.get(name, ())), **common)
-            made.prefix(*self.options.prefix.get(name, ()))
-            return made
+            return Unit(name, words, folder, plan=list(self.options.plans.get(name, ())), **common)
 
         if self.backing is None or self.database_url is None:
             return [unit("hub", "up")]
@@ -129,9 +133,6 @@ class World:
     def prepare_broker(self) -> None:
         """``hub broker prepare``, as at a deployment."""
         assert self.backing is not None
-        import subprocess
-        import sys
-
         env = environment(
             HUB_HOME=str(self.arrangement.home),
             HUB_DATABASE_URL=self.database_url or "",
@@ -144,8 +145,8 @@ class World:
         self.receivers.start()
         if self.backing is not None:
             self.prepare_broker()
-        for unit in self.units.values():
-            unit.start()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Unit.start, self.units.values()))
         self.submitter = Submitter(self.caller, tuple(TOPIC_OF[p.code] for p in self.options.placements), 1)
         self.follower = Follower(self.caller)
         self._watchman.start()
@@ -159,20 +160,21 @@ class World:
         self.submitter.close()
         self.follower.close()
         for unit in self.units.values():
+            unit.signal(signal.SIGCONT)
             unit.kill()
         self.receivers.close()
 
     def _watch(self) -> None:
         """The service manager: dead ones are started again, frozen ones are woken when their time is over."""
         while not self._stopping.wait(LOOK_SECS):
-            if self._hands_off.is_set():
-                continue
             for unit in self.units.values():
                 state = unit.state()
-                if state == "running":
+                if state == "running" or unit.gone:
                     continue
                 unit.struck.append(f"{unit.armed or '-'} {state}")
-                if state == "dead":
+                if state == "dead" and unit.once:
+                    unit.gone = True
+                elif state == "dead":
                     unit.start()
                 else:
                     self._frozen(unit)
@@ -222,13 +224,14 @@ class World:
         """Wait until everything was answered, ended and heard, or ``seconds`` are over; then count."""
         end = time.monotonic() + seconds
         while True:
+            began = time.monotonic()
             verdict = self.look() if not self.submitter.open() else None
             if verdict and verdict.good and not self.receivers.reports_waiting():
                 break
             if time.monotonic() > end:
                 verdict = self.look()
                 break
-            time.sleep(0.1)
+            time.sleep(0.1 + 2 * (time.monotonic() - began))  # looking must not be the load
         self._further_faults()
         if verdict is None:
             self.faults.append("the doors did not answer at the end")
@@ -243,7 +246,7 @@ class World:
         if s.bad_503:
             self.faults.append(f"{s.bad_503} answers 503 without Retry-After")
         for name in ("report_refused", "malformed", "altered"):
-            if number := self.receivers.total(name):  # type: ignore[arg-type]
+            if number := self.receivers.total(name):
                 self.faults.append(f"receivers counted {number} {name}")
         if self.follower.repeated:
             self.faults.append(f"{self.follower.repeated} events came twice on the feed")
@@ -260,8 +263,3 @@ class World:
                 return False
             time.sleep(0.05)
         return True
-
-
-def cores() -> int:
-    """How many cores this machine has."""
-    return os.cpu_count() or 1

@@ -1,0 +1,124 @@
+"""``python -m tests.chaos``: the long form. Exit code 1 if any cell does not hold, 3 if a wanted form cannot run."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+import click
+
+from tests.chaos import bench, clock, servers
+from tests.chaos.accounting import Line, render
+from tests.chaos.bench import Bench, Cell
+from tests.chaos.cells import messages_of, table
+
+
+def _say(line: Line, done: int, total: int) -> None:
+    click.echo(f"[{done:3d}/{total}] {line.secs:6.1f} s  {'ok    ' if line.good else 'FAILED'}  {line.cell}")
+    for words in line.words() if not line.good else []:
+        click.echo(f"          {words}")
+
+
+def _chosen(globs: tuple[str, ...], embedded: bool, production: bool) -> dict[str, Cell]:
+    """The cells that are wanted and can run; says loudly what is left out."""
+    if production and (missing := servers.missing()):
+        click.echo(f"!!! production cells LEFT OUT: {', '.join(missing)} not installed", err=True)
+        production = False
+    cells = table(embedded, production)
+    chosen = {name: cell for name, cell in cells.items() if any(fnmatch.fnmatch(name, glob) for glob in globs)}
+    if clock.library() is None:
+        click.echo("!!! clock-jumps LEFT OUT: libfaketime is not installed", err=True)
+        chosen = {name: cell for name, cell in chosen.items() if not name.endswith("clock-jumps")}
+    return chosen
+
+
+class _Lane:
+    """Runs cells one after another; production cells on servers of this lane's own, started when they are needed."""
+
+    def __init__(self, folder: Path, stack: ExitStack, form: Bench) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._form = form
+        self._backing: bench.Backing | None = None
+
+    def run(self, name: str, cell: Cell) -> Line:
+        production = name.startswith("production/")
+        if production and self._backing is None:
+            self._backing = self._stack.enter_context(bench.backing(self._folder))
+        form = self._form
+        return bench.run(
+            name,
+            cell,
+            Bench(
+                folder=self._folder,
+                messages=messages_of(name, form.messages),
+                stop_secs=form.stop_secs,
+                soak_secs=form.soak_secs,
+                backing=self._backing if production else None,
+            ),
+        )
+
+
+def _work(lane: _Lane, waiting: SimpleQueue[tuple[str, Cell] | None], done: SimpleQueue[Line]) -> None:
+    while (job := waiting.get()) is not None:
+        done.put(lane.run(*job))
+
+
+@click.command()
+@click.option("--cells", "globs", multiple=True, default=("*",), help="Glob of names; may be given again.")
+@click.option("--list", "only_list", is_flag=True, help="Name the cells and leave.")
+@click.option("--stop-secs", default=60.0, show_default=True, help="How long what is frozen stays frozen.")
+@click.option("--messages", default=50, show_default=True, help="Messages a cell.")
+@click.option("--soak-minutes", default=1.0, show_default=True, help="Length of each soak; the full form is 30.")
+@click.option("--jobs", default=1, show_default=True, help="Cells at once, each with servers of its own.")
+@click.option("--embedded", "form", flag_value="embedded", help="Only the embedded form.")
+@click.option("--production", "form", flag_value="production", help="Only PostgreSQL and RabbitMQ.")
+def main(
+    globs: tuple[str, ...],
+    only_list: bool,
+    stop_secs: float,
+    messages: int,
+    soak_minutes: float,
+    jobs: int,
+    form: str | None,
+) -> None:
+    """Make faults, count every appeal, print a table."""
+    chosen = _chosen(globs, form != "production", form != "embedded")
+    if only_list:
+        click.echo("\n".join(chosen))
+        return
+    lines: list[Line] = []
+    waiting: SimpleQueue[tuple[str, Cell] | None] = SimpleQueue()
+    done: SimpleQueue[Line] = SimpleQueue()
+    for job in chosen.items():
+        waiting.put(job)
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-chaos-", ignore_cleanup_errors=True) as folder,
+        ExitStack() as stack,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        for number in range(jobs):
+            waiting.put(None)
+            own = Path(folder) / str(number)
+            own.mkdir()
+            how = Bench(folder=own, messages=messages, stop_secs=stop_secs, soak_secs=soak_minutes * 60)
+            pool.submit(_work, _Lane(own, stack, how), waiting, done)
+        while len(lines) < len(chosen):
+            lines.append(done.get())
+            _say(lines[-1], len(lines), len(chosen))
+    order = list(chosen)
+    lines.sort(key=lambda line: order.index(line.cell))
+    click.echo("\n" + "\n".join(render(lines)))
+    wanted = form == "production" or form is None
+    if wanted and servers.missing():
+        sys.exit(3)
+    sys.exit(0 if lines and all(line.good for line in lines) else 1)
+
+
+if __name__ == "__main__":
+    main()
