@@ -17,7 +17,7 @@ from hub.schemas.json_rendering import form_from_json, from_json
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import from_xml, to_xml
 from tests.conftest import ROOT
-from tests.schemas.test_agreement import _places, every_change, whole
+from tests.schemas.documents import every_change, parent_of, places, whole
 from tests.schemas.test_renderings import MINIMAL
 
 CANARY = "Таємниця-31337"
@@ -66,12 +66,9 @@ def test_whatever_is_wrong_has_a_known_code(kind: str) -> None:
 def test_every_pointer_leads_to_its_place(kind: str) -> None:
     """A wrong value in any place is named there, in JSON by pointer and in XML by XPath, and is never repeated."""
     full = whole(ENVELOPES[kind], full=True)
-    for place in _places(full):
+    for place in places(full):
         tree = json.loads(json.dumps(full))
-        parent = tree
-        for step in place[:-1]:
-            parent = parent[step]
-        parent[place[-1]] = {"secret": CANARY}
+        parent_of(tree, place)[place[-1]] = {"secret": CANARY}
         pointer = "".join(f"/{step}" for step in place)
         named = _refusal(tree)
         assert all(fault.pointer.startswith(pointer) or pointer == "/kind" for fault in named), (pointer, named)

@@ -18,7 +18,7 @@ from hub.schemas.envelope import AnyEnvelope, AppealForm
 from hub.schemas.json_rendering import MAX_MEMBERS, form_from_json, from_json, to_json
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.xml_rendering import from_xml, to_xml
-from tests.schemas.test_agreement import whole
+from tests.schemas.documents import whole
 from tests.schemas.test_renderings import MINIMAL
 from tests.schemas.test_xml import sample
 
