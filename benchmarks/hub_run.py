@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -227,6 +227,19 @@ class HubRun:
             (since,),
         )
         return {str(message_id): at.timestamp() for message_id, at in rows}
+
+    def wait_for(self, message_ids: Iterable[str], secs: float) -> tuple[float, int]:
+        """Wait until all of these are delivered in the hub's state; seconds it took, and how many still are not."""
+        began = time.time()
+        ids = list(message_ids)
+        while True:
+            row = self.database.execute(
+                "SELECT count(*) FROM deliveries WHERE state <> 'delivered' AND message_id = ANY(%s::uuid[])", (ids,)
+            ).fetchone()
+            missing = int(row[0]) if row else 0
+            if not missing or time.time() - began > secs:
+                return time.time() - began, missing
+            time.sleep(0.1)
 
     def require_sound(self, load: Load) -> dict[str, int]:
         """The accounting of a load to healthy authorities; raises if a sum is wrong."""

@@ -35,7 +35,11 @@ CONCURRENCY = 2
 
 app = Celery("plain", broker=os.environ.get("BENCH_BROKER_URL", "memory://"), set_as_current=False)
 app.conf.update(
-    task_ignore_result=True, task_acks_late=True, task_default_queue="plain", broker_connection_retry_on_startup=True
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_default_queue="plain",
+    broker_connection_retry_on_startup=True,
+    worker_redirect_stdouts=False,
 )
 
 
@@ -44,7 +48,8 @@ def _key() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "plain")])
     now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now)
     return key, builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
 
 

@@ -126,14 +126,20 @@ class Crew:
         self._folder.cleanup()
 
     @property
+    def _logs(self) -> Path:
+        folder = self.keep_logs or self.folder / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
     def folder(self) -> Path:
         """For files of this run."""
         return Path(self._folder.name)
 
     def start(self, *words: str, env: Mapping[str, str] | None = None, ready: str = "ready") -> Process:
         """Start a process and wait until it says that it is ready."""
-        name = "-".join(words[:2]).replace("/", "_").replace(".", "-")
-        process = Process(words, log=(self.keep_logs or self.folder) / f"{name}.log", env=env, ready=ready)
+        name = f"{len(list(self._logs.iterdir()))}-{words[0].rpartition('.')[2]}"
+        process = Process(words, log=self._logs / f"{name}.log", env=env, ready=ready)
         self._running.append(process)
         return process
 

@@ -1,0 +1,233 @@
+"""``python -m benchmarks``: measure the figures of DESIGN section 7 and write results.json and RESULTS.md.
+
+Exit code 0 if everything measured holds, 1 if something is missed, 2 if a run could not be carried out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import growth, isolation, memory, report, rivals, route
+from benchmarks.appeals import codes
+from benchmarks.goals import GOALS, Results, missed
+from benchmarks.hub_run import HubRun, Load, SetUp, latency
+from benchmarks.machine import Usage, describe, percentile
+from benchmarks.places import broker_version, database, server_settings, virtual_host
+from benchmarks.processes import BenchmarkError, Crew, Receiver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    authorities: int = 1_400
+    rounds: int = 2
+    floor: int = 6_000
+    plain: int = 600
+    hub: int = 5_000
+    warm_up: int = 1_000
+    latency_secs: float = 20
+    isolation_secs: float = 20
+    isolation_part: float = 0.5
+    growth: int = 3_000
+    stored: int = 100_000
+    waiting: int = 20_000
+    attachment_mb: int = 100
+    route_authorities: int = 100_000
+
+
+FULL = Sizes(
+    rounds=5,
+    floor=20_000,
+    plain=3_000,
+    hub=20_000,
+    latency_secs=60,
+    isolation_secs=60,
+    growth=10_000,
+    stored=1_000_000,
+    waiting=100_000,
+)
+
+
+def say(text: str) -> None:
+    """One line of progress, with the time."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+    sys.stderr.flush()
+
+
+class Bench:
+    """One run. ``results`` fills up as figures are known."""
+
+    def __init__(self, crew: Crew, sizes: Sizes, wanted: Sequence[str], set_up: SetUp) -> None:
+        self.crew = crew
+        self.sizes = sizes
+        self.wanted = frozenset(wanted)
+        self.set_up = set_up
+        self.results: Results = {}
+        self.surroundings: dict[str, Any] = describe()
+        self.top_rate = 0.0
+
+    def wants(self, *keys: str) -> bool:
+        """Whether one of these figures was asked for."""
+        return not self.wanted.isdisjoint(keys)
+
+    def note(self, key: str, result: dict[str, Any]) -> None:
+        """Keep a figure and say it."""
+        self.results[key] = result
+        verdict = "met" if GOALS[key].met(result["value"]) else "MISSED"
+        say(f"{key}: {result['value']} {result['unit']} ({GOALS[key].rule(result['unit'])}: {verdict})")
+
+    def run(self) -> None:
+        """Everything that was asked for."""
+        if self.wants("route_us"):
+            say("routing decisions …")
+            self.note("route_us", route.measure(self.sizes.route_authorities))
+        if self.wants("embedded_start_s", "embedded_rss_mb"):
+            say("starting the embedded hub …")
+            secs, resident = memory.embedded(self.crew)
+            self.note("embedded_start_s", secs)
+            self.note("embedded_rss_mb", resident)
+        production = set(GOALS) - {"route_us", "embedded_start_s", "embedded_rss_mb"}
+        if self.wants(*production):
+            with ExitStack() as stack:
+                self._production(stack)
+
+    def _production(self, stack: ExitStack) -> None:
+        hub_db, rival_db = stack.enter_context(database()), stack.enter_context(database())
+        hub_broker, rival_broker = stack.enter_context(virtual_host()), stack.enter_context(virtual_host())
+        self.surroundings |= {"postgresql": server_settings(hub_db), "rabbitmq": broker_version()}
+        receiver = Receiver(self.crew)
+        rivals.prepare(rival_db)
+        say(f"starting the hub with {self.sizes.authorities} authorities …")
+        everyone = codes(self.sizes.authorities)
+        hub = stack.enter_context(HubRun(self.crew, receiver, hub_db, hub_broker, everyone, self.set_up))
+        say("warming up …")
+        hub.require_sound(hub.submit(self.sizes.warm_up))
+        self._side_by_side(hub, receiver, rival_db, rival_broker)
+        if self.wants("accept_p99_ms", "delivered_p95_ms"):
+            self._latency(hub)
+        if self.wants("attachment_rss_mb"):
+            say(f"an attachment of {self.sizes.attachment_mb} MB …")
+            self.note("attachment_rss_mb", memory.attachment(hub, self.sizes.attachment_mb))
+        for percent in (10, 30):
+            key = f"isolation_{percent}"
+            if self.wants(key):
+                say(f"{percent} % of authorities hang …")
+                rate = self.top_rate * self.sizes.isolation_part
+                self.note(key, isolation.measure(hub, rate, self.sizes.isolation_secs, percent / 100))
+        if self.wants("growth"):
+            sizes = self.sizes
+            say(f"a hub with {sizes.stored:,} stored and {sizes.waiting:,} waiting …")
+            self.note("growth", growth.measure(hub, sizes.growth, sizes.stored, sizes.waiting))
+
+    def _side_by_side(self, hub: HubRun, receiver: Receiver, rival_db: str, rival_broker: str) -> None:
+        """Rounds of floor, plain, hub; without rivals if only the hub's own rate is needed."""
+        sizes = self.sizes
+        compare = self.wants("ratio_to_floor", "ratio_to_plain")
+        rounds: list[dict[str, float]] = []
+        loads: list[Load] = []
+        sums: list[dict[str, int]] = []
+        for turn in range(sizes.rounds if compare else 1):
+            entry: dict[str, float] = {}
+            if compare:
+                hub.pause()
+                entry["floor"] = rivals.run_floor(self.crew, receiver, rival_db, sizes.floor, sizes.authorities, turn)
+                say(f"round {turn + 1}: floor {entry['floor']:.0f}/s")
+                entry["plain"] = rivals.run_plain(
+                    self.crew, receiver, rival_db, rival_broker, sizes.plain, sizes.authorities, turn
+                )
+                say(f"round {turn + 1}: plain {entry['plain']:.0f}/s")
+                hub.resume()
+            loads.append(hub.submit(sizes.hub))
+            sums.append(hub.require_sound(loads[-1]))
+            entry["hub"] = loads[-1].rate
+            say(f"round {turn + 1}: hub {entry['hub']:.0f}/s (accepted {loads[-1].accept_rate:.0f}/s)")
+            rounds.append({name: round(rate, 1) for name, rate in entry.items()})
+        self.top_rate = statistics.median(entry["hub"] for entry in rounds)
+        if compare:
+            self._note_ratios(rounds, loads, sums)
+
+    def _note_ratios(
+        self, rounds: list[dict[str, float]], loads: Sequence[Load], sums: Sequence[dict[str, int]]
+    ) -> None:
+        detail: dict[str, Any] = {
+            "hub_per_s": self.top_rate,
+            "rounds": rounds,
+            "authorities": self.sizes.authorities,
+            "processes": {name: getattr(self.set_up, name) for name in ("apis", "workers", "suspects", "beats")},
+            "accounting": {name: sum(each[name] for each in sums) for name in sums[0]},
+            "cpu": _cpu(loads),
+        }
+        for key, other in (("ratio_to_floor", "floor"), ("ratio_to_plain", "plain")):
+            ratio = statistics.median(entry["hub"] / entry[other] for entry in rounds)
+            per_s = {f"{other}_per_s": statistics.median(entry[other] for entry in rounds)}
+            self.note(key, {"value": round(ratio, 3), "unit": "times", "detail": {**per_s, **detail}})
+            detail = {"hub_per_s": self.top_rate}
+
+    def _latency(self, hub: HubRun) -> None:
+        half = self.top_rate / 2
+        say(f"half the top load: {half:.0f}/s for {self.sizes.latency_secs:.0f} s …")
+        load = hub.submit(int(half * self.sizes.latency_secs), rate=half, connections=64)
+        detail = {"rate_per_s": round(half, 1), "accounting": hub.require_sound(load), **latency(load)}
+        accept = round(percentile(load.accept_ms(), 0.99), 1)
+        delivered = round(percentile(load.delivered_ms(), 0.95), 1)
+        self.note("accept_p99_ms", {"value": accept, "unit": "ms", "detail": detail})
+        self.note("delivered_p95_ms", {"value": delivered, "unit": "ms", "detail": detail})
+
+
+def _cpu(loads: Sequence[Load]) -> dict[str, dict[str, float]]:
+    """CPU by stage over several loads."""
+    count = sum(len(load.accepted) for load in loads)
+    secs = {name: sum(load.used.secs[name] for load in loads) for name in loads[0].used.secs}
+    shares = Usage(secs=secs).shares()
+    return {name: {"share_percent": shares[name], "us_per_message": round(secs[name] / count * 1e6)} for name in secs}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="some minutes (default)")
+    size.add_argument("--full", action="store_true", help="1,000,000 stored, 100,000 waiting, long rounds: an hour")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", choices=sorted(GOALS), help="this figure; repeatable"
+    )
+    parser.add_argument("--apis", type=int, default=1, help="processes of `hub api` (default 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes of `hub worker --healthy` (default 1)")
+    parser.add_argument("--out", type=Path, default=report.FOLDER, help="folder for results.json and RESULTS.md")
+    parser.add_argument("--keep-logs", type=Path, help="folder for the logs of all processes")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure, write, say what was missed."""
+    options = _options()
+    sizes = FULL if options.full else Sizes()
+    set_up = SetUp(apis=options.apis, workers=options.workers)
+    try:
+        with Crew(keep_logs=options.keep_logs) as crew:
+            bench = Bench(crew, sizes, options.only or list(GOALS), set_up)
+            try:
+                bench.run()
+            finally:
+                if bench.results:
+                    report.write(bench.results, bench.surroundings, full=options.full, folder=options.out)
+    except BenchmarkError as error:
+        say(f"The run could not be carried out: {error}")
+        return 2
+    wrong = missed(bench.results)
+    say(
+        f"Written: {report.JSON_FILE}, {report.TEXT_FILE}. " + (f"Missed: {', '.join(wrong)}." if wrong else "All met.")
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
