@@ -1,0 +1,257 @@
+"""Carrying: intent before effect, outcomes, schedules, operators."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.ports import Outcome, RawInbound
+from hub.schemas.delivery import Direction, FactKind, OutcomeKind, TransportState
+from hub.schemas.directory import LaneSettings
+from hub.schemas.ids import MessageId, new_id
+from hub.schemas.terms import Priority
+from hub.tracking.state import State
+from registry import FixedRegistry, LoadedDirectory
+from registry.territories import shipped
+from tests.delivery.making import receipt
+from tests.delivery.world import CHANNEL, World, sha256
+
+UNKNOWN = Outcome(kind=OutcomeKind.UNKNOWN, code="http.broken")
+TEMPORARY = Outcome(kind=OutcomeKind.TEMPORARY, code="answer.try_later")
+DUPLICATE = Outcome(kind=OutcomeKind.DUPLICATE)
+
+
+def test_the_attempt_is_written_before_the_first_byte_goes_out() -> None:
+    """At the moment of sending, the store has an open attempt with the SHA-256 of exactly these bytes."""
+    world = World()
+    world.submit()
+    world.run()
+    prepared, attempts = world.adapter.got[0]
+    assert [(a.number, a.sha256, a.outcome) for a in attempts] == [(1, sha256(prepared.body), None)]
+
+
+def test_a_lost_answer_is_asked_again_with_the_same_bytes_and_a_duplicate_is_success() -> None:
+    """After an unknown outcome the same id and the same bytes go again; "duplicate" proves the first try."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [UNKNOWN, DUPLICATE]
+    world.run()
+    assert world.delivery(accepted).state is TransportState.UNKNOWN
+    world.clock.go(15)
+    world.run()
+    first, second = (prepared for prepared, _ in world.adapter.got)
+    assert first == second
+    assert world.delivery(accepted).state is TransportState.DELIVERED
+    assert [a.outcome for a in world.store.attempts(world.delivery(accepted).id)] == [
+        OutcomeKind.UNKNOWN,
+        OutcomeKind.DUPLICATE,
+    ]
+
+
+def test_nothing_is_tried_before_its_time() -> None:
+    """A delivery that failed waits for its schedule."""
+    world = World()
+    world.submit()
+    world.adapter.script = [TEMPORARY]
+    world.run()
+    world.clock.go(5)
+    world.run()
+    assert len(world.adapter.got) == 1
+
+
+def test_retries_exhausted_end_in_the_operators_queue_and_a_replay_sends_the_same_bytes() -> None:
+    """After the schedule nothing is dropped: dead letter, operators' item, event; replayed, the same bytes go."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [TEMPORARY]
+    for _ in range(20):
+        world.run()
+        world.clock.go(30)
+    delivery = world.delivery(accepted)
+    assert delivery.state is TransportState.DEAD
+    assert 4 <= delivery.attempts <= 7
+    (item,) = world.store.items(open_only=True, after=None, limit=10)
+    assert (item.reason, item.delivery_id) == ("delivery.exhausted", delivery.id)
+    assert "case.escalated" in [event.type for event in world.store.events(after=None, limit=50)]
+    world.operators.replay(delivery.id, by="tester")
+    world.adapter.script = [DUPLICATE]
+    world.run()
+    assert world.delivery(accepted).state is TransportState.DELIVERED
+    assert len({prepared.body for prepared, _ in world.adapter.got}) == 1
+    assert world.store.items(open_only=True, after=None, limit=10) == ()
+
+
+def test_retry_after_is_waited_for() -> None:
+    """What the other side asks for is waited for, if it is longer than the schedule."""
+    world = World(give_up_secs=10_000)
+    (accepted,) = world.submit()
+    world.adapter.script = [Outcome(kind=OutcomeKind.TEMPORARY, retry_after=500)]
+    world.run()
+    delivery = world.delivery(accepted)
+    assert delivery.next_at is not None
+    assert (delivery.next_at - world.clock.now()).total_seconds() == 500
+
+
+def test_a_refusal_names_its_ground_and_waits_for_a_person() -> None:
+    """One of the ten grounds becomes a fact; the case is refused and an operator sees why."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="wrong_addressee")]
+    world.run()
+    assert (world.state(accepted), world.delivery(accepted).state) == (State.REFUSED, TransportState.REFUSED)
+    (item,) = world.store.items(open_only=True, after=None, limit=10)
+    assert item.reason == "refused.wrong_addressee"
+
+
+def test_refused_as_received_twice_is_there() -> None:
+    """Ground 3 of CMU 55/2018 item 21 says that the first copy is there: delivered, no operator."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="received_twice")]
+    world.run()
+    assert world.state(accepted) == State.DELIVERED
+    assert world.store.items(open_only=True, after=None, limit=10) == ()
+
+
+def test_a_receipt_that_overtakes_the_answer_is_not_undone_by_it() -> None:
+    """A callback that comes while the call still hangs settles the delivery; the call's unknown end changes nothing."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [UNKNOWN]
+    world.adapter.during = [lambda: world.take(receipt(accepted, "registered"))]
+    world.run()
+    assert (world.state(accepted), world.delivery(accepted).state) == (State.REGISTERED, TransportState.DELIVERED)
+    world.clock.go(1000)
+    world.run()
+    assert len(world.adapter.got) == 1
+
+
+def test_an_opened_breaker_puts_back_what_was_not_sent_and_probes_with_one() -> None:
+    """After five failures in a row nothing more goes out; the rest waits unharmed; then one probe goes."""
+    world = World(breaker_failures=5, breaker_open_secs=60, retry_secs=(1,))
+    accepted = world.submit(8)
+    world.adapter.script = [TEMPORARY]
+    world.run()
+    assert len(world.adapter.got) == 5
+    assert {world.delivery(a).state for a in accepted} == {TransportState.WAITING}
+    world.clock.go(30)
+    world.run()
+    assert len(world.adapter.got) == 5
+    world.clock.go(31)
+    world.run()
+    assert len(world.adapter.got) == 6
+    world.adapter.script = [DUPLICATE]
+    world.clock.go(3600)
+    for _ in range(3):
+        world.run()
+    assert {world.delivery(a).state for a in accepted} == {TransportState.DELIVERED}
+
+
+def test_threats_to_life_go_first() -> None:
+    """A lane takes the highest priority first, whatever came earlier."""
+    world = World()
+    ordinary = world.submit(2)
+    urgent = world.submit(1, Priority.LIFE_THREATENING)
+    world.run()
+    assert [prepared.message_id for prepared, _ in world.adapter.got] == [a.message_id for a in (*urgent, *ordinary)]
+
+
+def test_a_pulled_channel_offers_and_never_calls() -> None:
+    """For an authority that fetches by itself the sealed bytes wait in its inbox."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.is_pulled = True
+    world.run()
+    delivery = world.delivery(accepted)
+    assert (delivery.state, bool(delivery.payload), world.adapter.got) == (TransportState.OFFERED, True, [])
+
+
+def test_a_locked_channel_costs_no_message() -> None:
+    """A missing credential is a fault of the channel: the appeal waits, and is no dead letter."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.locked = True
+    world.run()
+    assert world.delivery(accepted).state is TransportState.WAITING
+    assert world.store.lane(CHANNEL).failures == 1
+    world.adapter.locked = False
+    world.clock.go(15)
+    world.run()
+    assert world.delivery(accepted).state is TransportState.DELIVERED
+
+
+def test_nothing_goes_to_a_channel_that_the_registry_no_longer_has() -> None:
+    """A channel that was removed while something waited: the old body gets nothing, a person decides."""
+    world = World()
+    (accepted,) = world.submit()
+    world.carrier._registry = FixedRegistry(LoadedDirectory(authorities=(), territories=shipped()))
+    world.run()
+    assert world.adapter.got == []
+    assert world.delivery(accepted).last_code == "channel.gone"
+    assert len(world.store.items(open_only=True, after=None, limit=10)) == 1
+
+
+def test_a_receipt_in_the_response_must_hold() -> None:
+    """A response whose receipt is not sealed by the authority's key is no success: the outcome is unknown."""
+    world = World(sealed=True)
+    (accepted,) = world.submit()
+    forged = RawInbound(content_type="application/json", body=b'{"kind":"receipt"}')
+    world.adapter.script = [Outcome(kind=OutcomeKind.DELIVERED, receipts=(forged,))]
+    world.run()
+    delivery = world.delivery(accepted)
+    assert (delivery.state, delivery.last_code) == (TransportState.UNKNOWN, "seal.missing")
+
+
+def test_receipts_are_asked_for_ever_more_rarely_and_no_more_after_the_answer() -> None:
+    """A polled channel is asked after a second, then after a tenth of the age, until a final answer came."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.is_polled = True
+    for _ in range(200):
+        world.run()
+        world.clock.go(10)
+    assert 20 < len(world.adapter.polled) < 60
+    world.take(receipt(accepted, "answer"))
+    before = len(world.adapter.polled)
+    for _ in range(50):
+        world.clock.go(3600)
+        world.run()
+    assert len(world.adapter.polled) == before
+
+
+def test_the_bytes_that_went_out_are_the_envelope_that_is_kept() -> None:
+    """What was sent contains exactly the RFC 8785 bytes of the message in the store."""
+    world = World()
+    (accepted,) = world.submit()
+    world.run()
+    message = world.store.message(accepted.message_id)
+    assert message is not None
+    assert message.direction is Direction.OUT
+    assert message.body in world.adapter.got[0][0].body
+
+
+@pytest.mark.parametrize("kind", list(OutcomeKind))
+def test_every_outcome_ends_its_attempt(kind: OutcomeKind) -> None:
+    """Whatever happens, no attempt stays open and the case has a fact or a time for the next try."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [Outcome(kind=kind)]
+    world.run()
+    delivery = world.delivery(accepted)
+    (attempt,) = world.store.attempts(delivery.id)
+    assert attempt.outcome is kind
+    kinds = {fact.kind for fact in world.store.facts(accepted.case_id)}
+    assert (
+        delivery.next_at
+        or delivery.state is TransportState.OFFERED
+        or kinds
+        - {
+            FactKind.ACCEPTED_BY_HUB,
+            FactKind.ROUTED,
+        }
+    )
+
+
+def test_ids_are_not_confused() -> None:
+    """Default lane settings reach 72 hours; a new id is of version 7."""
+    assert LaneSettings().give_up_secs == 72 * 3600
+    assert MessageId(new_id()).version == 7

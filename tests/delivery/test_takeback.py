@@ -1,0 +1,130 @@
+"""Taking back: order and repetition do not matter; foreign and forged things change nothing."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.errors import Conflict, HubError, InvalidInput, NotFound, SealRefused
+from hub.ports import RawInbound
+from hub.schemas.ids import new_id
+from hub.schemas.json_rendering import from_json, to_json, to_tree
+from hub.tracking.state import State
+from tests.delivery.making import receipt
+from tests.delivery.world import BODY, CHANNEL, START, World
+
+WORDS = ("delivered", "accepted", "registered", "refused", "interim", "answer", "redirect", "extension")
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 5)), min_size=1, max_size=6), data=st.data())
+def test_any_order_and_repetition_give_the_same_state(said: list[tuple[str, int]], data: st.DataObject) -> None:
+    """Statements of an authority in any permutation, with repeats, leave the same state, number and open question."""
+    outcomes = []
+    base = World()
+    (accepted,) = base.submit()
+    base.run()
+    statements = [receipt(accepted, word, START + timedelta(minutes=m), number=str(m)) for word, m in said]
+    orders = [statements, data.draw(st.permutations(statements + statements[:2]))]
+    for order in orders:
+        world = _copy(base)
+        for statement in order:
+            world.take(statement)
+        row = world.store.case(accepted.case_id)
+        assert row is not None
+        outcomes.append((row.state, row.number, row.authority, row.needs_operator))
+    assert outcomes[0] == outcomes[1]
+
+
+def _copy(base: World) -> World:
+    """A world with the same store contents, so that each order begins alike."""
+    world = World()
+    for name, value in vars(base.store).items():
+        if name != "_lock":
+            setattr(world.store, name, copy.deepcopy(value))
+    return world
+
+
+def test_a_repeat_changes_nothing() -> None:
+    """The same message again is answered as before and leaves no second fact."""
+    world = World()
+    (accepted,) = world.submit()
+    statement = receipt(accepted, "registered")
+    world.take(statement)
+    facts = world.store.facts(accepted.case_id)
+    world.take(statement)
+    assert world.store.facts(accepted.case_id) == facts
+
+
+def test_an_id_used_for_something_else_is_refused() -> None:
+    """A message id that stands for other content is a conflict, and the first content stays."""
+    world = World()
+    (accepted,) = world.submit()
+    first = receipt(accepted, "registered")
+    world.take(first)
+    other = receipt(accepted, "registered", number="18")
+    forged = other.model_copy(
+        update={"header": other.header.model_copy(update={"message_id": first.header.message_id})}
+    )
+    with pytest.raises(Conflict):
+        world.take(forged)
+    row = world.store.case(accepted.case_id)
+    assert row is not None
+    assert row.number == "17"
+
+
+@pytest.mark.parametrize("field", ["case_id", "in_reply_to"])
+def test_unknown_cases_are_refused_and_journalled(field: str) -> None:
+    """An answer that names a case or message never sent to this authority is refused, and stands in the journal."""
+    world = World()
+    (accepted,) = world.submit()
+    tree = to_tree(receipt(accepted, "answer"))
+    tree["header"][field] = str(new_id())  # type: ignore[index, call-overload]
+    with pytest.raises(NotFound):
+        world.take(from_json(json.dumps(tree).encode()))
+    (entry,) = world.store.inbound(CHANNEL, limit=10)
+    assert (entry.verdict, entry.authority) == ("inbound.unknown_case", BODY)
+    assert world.state(accepted) == State.ROUTED
+
+
+@pytest.mark.parametrize("what", ["unsealed", "other sender", "future", "wrong kind", "garbage"])
+def test_what_may_not_be_believed_is_refused_and_changes_nothing(what: str) -> None:
+    """Unsealed where a key is known, another sender, a date in the future, a kind authorities do not send, garbage."""
+    world = World(sealed=what == "unsealed")
+    (accepted,) = world.submit()
+    at = START + timedelta(days=3) if what == "future" else START
+    envelope = receipt(accepted, "answer", at)
+    tree = to_tree(envelope)
+    if what == "other sender":
+        tree["header"]["sender"]["code"] = "00032684"  # type: ignore[index, call-overload]
+    if what == "wrong kind":
+        tree |= {"kind": "withdrawal", "body": {"at": "2026-11-24T08:00:00Z"}}
+    body = b"<html>" if what == "garbage" else json.dumps(tree).encode()
+    with pytest.raises((SealRefused, InvalidInput)) as refused:
+        world.takeback.take(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
+    assert isinstance(refused.value, HubError)
+    assert world.state(accepted) == State.ROUTED
+    assert [entry.verdict for entry in world.store.inbound(CHANNEL, limit=10)] == [refused.value.stable_code]
+
+
+@pytest.mark.parametrize("form", ["json", "jws", "xml"])
+def test_all_three_sealed_forms_are_taken(form: str) -> None:
+    """An answer sealed by the registry's key is taken as JSON with detached seal, compact JWS or signed XML."""
+    from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
+    from hub.ports import Rendering
+
+    world = World(sealed=True)
+    (accepted,) = world.submit()
+    envelope = receipt(accepted, "answer")
+    rendering = Rendering(form)
+    sealed = seal_envelope(envelope, to_json(envelope), rendering, world.body_seal)
+    world.takeback.take(RawInbound(content_type=CONTENT_TYPES[rendering], body=sealed), channel_id=CHANNEL, party=BODY)
+    assert world.state(accepted) == State.ANSWERED
+    kept = world.store.message(envelope.header.message_id)  # type: ignore[arg-type]
+    assert kept is not None
+    assert kept.raw == sealed

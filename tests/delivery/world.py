@@ -1,0 +1,185 @@
+"""A hub in memory with one scripted authority: what it answers is said by the test, what it got can be looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from pydantic import BaseModel
+
+from hub.bootstrap import SilentDoorbell
+from hub.delivery.carry import Carrier
+from hub.delivery.intake import Accepted, Intake, Submission
+from hub.delivery.operators import Operators
+from hub.delivery.takeback import TakeBack
+from hub.errors import ConfigurationError
+from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
+from hub.schemas import json_rendering
+from hub.schemas.delivery import Attempt, Delivery, OutcomeKind
+from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
+from hub.schemas.envelope import AnyEnvelope, Party
+from hub.schemas.terms import Priority
+from hub.seals import HubSeal, SigningKey, make_key_file
+from hub.storage.memory import MemoryStore
+from registry import FixedRegistry, LoadedDirectory
+from registry.territories import shipped
+from tests.schemas.test_renderings import MINIMAL
+
+START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+HUB = Party(code="36521731", name="Контактний центр")
+BODY = "00032106"
+CHANNEL = f"{BODY}.test"
+DELIVERED = Outcome(kind=OutcomeKind.DELIVERED, external_id="E-1")
+
+
+class HandClock:
+    """Time that moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+    def go(self, seconds: float) -> None:
+        """Move on."""
+        self.time += timedelta(seconds=seconds)
+
+
+@cache
+def keys() -> tuple[SigningKey, SigningKey]:
+    """The hub's key and the authority's, made once."""
+    folder = Path(mkdtemp(prefix="hub-test-keys-"))
+    hub, body = (
+        make_key_file(folder / f"{name}.pem", common_name=name, organization="Test") for name in ("hub", "body")
+    )
+    return hub, body
+
+
+class ScriptedAdapter:
+    """Answers what the script says (the last word for ever) and keeps what it got, with the attempts at that moment."""
+
+    name = "scripted"
+    dialects = frozenset({"envelope"})
+    settings_model = BaseModel
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.script: list[Outcome] = [DELIVERED]
+        self.got: list[tuple[Prepared, tuple[Attempt, ...]]] = []
+        self.is_pulled = False
+        self.is_polled = False
+        self.locked = False
+        self.polled: list[Delivery] = []
+        self.during: list[object] = []
+
+    def rendering(self, channel: Channel) -> Rendering:
+        return Rendering.JSON
+
+    def polls(self, channel: Channel) -> bool:
+        return self.is_polled
+
+    def pulled(self, channel: Channel) -> bool:
+        return self.is_pulled
+
+    def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
+        return Prepared(message_id=parcel.message_id, content_type="application/json", body=parcel.sealed)
+
+    @contextmanager
+    def session(self, channel: Channel) -> Iterator[ScriptedAdapter]:
+        if self.locked:
+            raise ConfigurationError("The channel has no credential.")
+        yield self
+
+    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        delivery = self._world.store.delivery_of(prepared.message_id)
+        assert delivery is not None
+        self.got.append((prepared, self._world.store.attempts(delivery.id)))
+        for act in self.during:
+            assert callable(act)
+            act()
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+    def probe(self, deadline_secs: float) -> None:
+        """Always there."""
+
+    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+        self.polled.append(delivery)
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+
+class World:
+    """Everything of a hub but doors and workers."""
+
+    def __init__(self, *, sealed: bool = False, **lane: object) -> None:
+        hub_key, body_key = keys()
+        self.store = MemoryStore()
+        self.clock = HandClock()
+        self.body_seal = HubSeal(body_key)
+        settings = LaneSettings.model_validate({"retry_secs": (10, 20), "give_up_secs": 100, **lane})
+        from hub.seals.keys import verification_key
+
+        entry = verification_key(body_key).model_copy(update={"valid_from": START - timedelta(days=1)})
+        body = Authority(
+            code=BODY,
+            name="Національний банк",
+            kind=AuthorityKind.NATIONAL_BANK,
+            territory="UA",
+            competences=(Competence(topics=("*",)),),
+            channels=(Channel(id=CHANNEL, adapter="scripted", lane=settings),),
+            keys=(entry,) if sealed else (),
+        )
+        self.registry = FixedRegistry(LoadedDirectory(authorities=(body,), territories=shipped()))
+        seal = HubSeal(hub_key)
+        self.takeback = TakeBack(store=self.store, registry=self.registry, seal=seal, clock=self.clock)
+        self.adapter = ScriptedAdapter(self)
+        bell = SilentDoorbell()
+        self.intake = Intake(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell, party=HUB)
+        self.carrier = Carrier(
+            store=self.store,
+            registry=self.registry,
+            seal=seal,
+            adapters={"scripted": self.adapter},
+            clock=self.clock,
+            takeback=self.takeback,
+            dice=random.Random(1),
+        )
+        self.operators = Operators(store=self.store, clock=self.clock, doorbell=bell)
+
+    def submit(self, count: int = 1, priority: Priority = Priority.NORMAL) -> tuple[Accepted, ...]:
+        """Take in appeals."""
+        form = json_rendering.form_from_json(MINIMAL)
+        submission = Submission(form=form, owner=HUB.code, priority=priority)
+        return self.intake.submit_all([submission] * count)
+
+    def run(self) -> None:
+        """One run of the lane."""
+        self.carrier.run(CHANNEL, "tester")
+
+    def delivery(self, accepted: Accepted) -> Delivery:
+        """The delivery of an accepted appeal."""
+        found = self.store.delivery_of(accepted.message_id)
+        assert found is not None
+        return found
+
+    def state(self, accepted: Accepted) -> str:
+        """The case's state."""
+        row = self.store.case(accepted.case_id)
+        assert row is not None
+        return row.state
+
+    def take(self, envelope: AnyEnvelope) -> None:
+        """The authority calls."""
+        body = json_rendering.to_json(envelope)
+        self.takeback.take(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
+
+
+def sha256(data: bytes) -> str:
+    """Hex SHA-256."""
+    return hashlib.sha256(data).hexdigest()
