@@ -1,0 +1,1 @@
+"""The engine, the doorbell and group commit."""

@@ -1,0 +1,197 @@
+"""The engine: sends beside each other, writes in batches, waits for the database, frees the places of the slow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hub.bootstrap import SilentDoorbell
+from hub.delivery.carry import Ended
+from hub.delivery.group import Group
+from hub.errors import Conflict, InvalidInput, Unavailable
+from hub.schemas.delivery import Change, TransportState
+from hub.worker import app as broker
+from hub.worker import engine as engines
+from hub.worker.engine import Engine
+from tests.acceptance.processes import until
+from tests.delivery.world import CHANNEL, World
+
+
+def _engine(world: World, **more: int) -> Engine:
+    sizes = {"places": 2, "threads": 8} | more
+    return Engine(world.carrier, SilentDoorbell(), world.clock, owner="test", **sizes)
+
+
+def test_a_woken_lane_is_sent_and_written() -> None:
+    """Waking a lane claims, sends and commits its deliveries; waking an unknown or empty lane does nothing."""
+    world = World()
+    accepted = world.submit(3)
+    engine = _engine(world)
+    engine.wake([CHANNEL, "no.such"])
+    until(lambda: all(world.delivery(a).state is TransportState.DELIVERED for a in accepted))
+    engine.wake([CHANNEL])
+    engine.close()
+    assert len(world.adapter.got) == 3
+
+
+def test_outcomes_wait_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store is away outcomes are kept, and written when it is back; nothing is sent twice meanwhile."""
+    monkeypatch.setattr(engines, "RETRY_SECS", 0.02)
+    world = World()
+    (accepted,) = world.submit()
+    real, failures = world.store.apply, [0]
+
+    def flaky(change: Change) -> object:
+        if change.attempt_ends and failures[0] < 3:
+            failures[0] += 1
+            raise Unavailable("gone for a moment")
+        return real(change)
+
+    monkeypatch.setattr(world.store, "apply", flaky)
+    engine = _engine(world)
+    engine.wake([CHANNEL])
+    until(lambda: world.delivery(accepted).state is TransportState.DELIVERED)
+    engine.close()
+    assert (failures[0], len(world.adapter.got)) == (3, 1)
+
+
+def test_one_outcome_that_cannot_be_written_does_not_hold_up_the_others() -> None:
+    """A batch that is refused is written one by one."""
+    written: list[Ended] = []
+    world = World()
+    world.submit(3)
+    ended: list[Ended] = []
+    for load in world.carrier.take([CHANNEL], "x"):
+        world.carrier.send(load, ended.append)
+
+    def write(batch: Sequence[Ended]) -> None:
+        if any(each is ended[1] for each in batch):
+            raise InvalidInput("this one is broken")
+        written.extend(batch)
+
+    writer = engines.OutcomeWriter(write)
+    for each in ended:
+        writer.put(each)
+    writer.close()
+    assert written == [ended[0], ended[2]]
+
+
+def test_a_lane_that_hangs_gives_its_place_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one place, a call that hangs does not keep the next one from being made."""
+    monkeypatch.setattr(engines, "FAST_SECS", 0.1)
+    world = World()
+    world.submit()
+    go, inside = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        inside.set()
+        go.wait(30)
+
+    world.adapter.during = [hang]
+    engine = _engine(world, places=1)
+    engine.wake([CHANNEL])
+    assert inside.wait(10)
+    until(lambda: engine._places.acquire(blocking=False), what="the place of the one that hangs")
+    engine._places.release()
+    go.set()
+    engine.close()
+
+
+def test_a_lane_at_work_is_not_claimed_twice_but_looked_at_again() -> None:
+    """A ring for a lane that is sending does not start it a second time; it is rung for once it is done."""
+    world = World(batch=1)
+    world.submit(2)
+    rung: list[str] = []
+
+    class Bell:
+        def ring(self, channel_id: str, *, suspect: bool) -> None:
+            rung.append(channel_id)
+
+    go, inside = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        inside.set()
+        go.wait(30)
+
+    world.adapter.during = [hang]
+    engine = Engine(world.carrier, Bell(), world.clock, owner="test", places=2, threads=8)
+    engine.wake([CHANNEL])
+    assert inside.wait(10)
+    engine.wake([CHANNEL])
+    assert (len(world.adapter.got), rung) == (1, [])
+    go.set()
+    until(lambda: rung == [CHANNEL], what="the ring afterwards")
+    engine.close()
+
+
+def test_callers_share_a_transaction_and_pay_for_nobody_else() -> None:
+    """Calls that come together run together; one that is refused is refused alone."""
+    sizes: list[int] = []
+    gate, first = threading.Event(), threading.Event()
+
+    def together(numbers: Sequence[int]) -> Sequence[int]:
+        first.set()
+        gate.wait(30)
+        sizes.append(len(numbers))
+        if 7 in numbers:
+            raise Conflict("seven")
+        return [number * 2 for number in numbers]
+
+    group: Group[int, int] = Group("test", together)
+    with ThreadPoolExecutor(20) as pool:
+        calls = {0: pool.submit(group.call, 0)}
+        assert first.wait(10)
+        calls |= {number: pool.submit(group.call, number) for number in range(1, 20)}
+        until(lambda: group._queue.qsize() == 19)
+        gate.set()
+        for number, call in calls.items():
+            if number == 7:
+                with pytest.raises(Conflict):
+                    call.result(10)
+            else:
+                assert call.result(10) == number * 2
+    assert max(sizes) == 19
+
+
+@pytest.mark.parametrize("body", [None, 5, "name", [1], [""], ["x" * 101], [["a"]], {"a": 1}])
+def test_a_task_that_is_not_ours_does_nothing(body: object) -> None:
+    """Whatever else stands in the queue is dropped with a word and wakes no lane."""
+    assert broker._lane_names(body) == []
+
+
+def test_the_broker_is_told_to_refuse_rather_than_drop() -> None:
+    """The queues are quorum queues with a delivery limit, a length limit that refuses, dead-lettering; JSON only."""
+    app = broker.make_app("amqp://guest:guest@127.0.0.1:5672/none")
+    for queue in app.conf.task_queues:
+        arguments = queue.queue_arguments
+        assert arguments["x-queue-type"] == "quorum"
+        assert arguments["x-delivery-limit"] > 0
+        assert arguments["x-overflow"] == "reject-publish"
+        assert arguments["x-dead-letter-strategy"] == "at-least-once"
+        assert queue.exchange.type == "topic"
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.result_backend is None
+    assert (app.conf.task_acks_late, app.conf.task_reject_on_worker_lost) == (True, True)
+
+
+def test_rings_are_gathered_and_held() -> None:
+    """Many rings for one lane in a moment are one task; rings for several lanes go in one."""
+    sent: list[list[str]] = []
+
+    class App:
+        def send_task(self, name: str, args: tuple[list[str]], routing_key: str) -> None:
+            sent.append(sorted(args[0]))
+
+    bell = broker.CeleryDoorbell(App(), hold_secs=0.05)
+    for _ in range(50):
+        bell.ring("a", suspect=False)
+        bell.ring("b", suspect=False)
+    until(lambda: sent, what="the first task")
+    bell.ring("a", suspect=False)
+    until(lambda: len(sent) > 1, what="the ring that was held")
+    bell.close()
+    assert sent[0] == ["a", "b"]
+    assert sent[1] == ["a"]
