@@ -258,3 +258,20 @@ JSON: st.SearchStrategy[JsonValue] = st.recursive(
 def test_what_is_written_plainly_is_read_back(value: JsonValue, ascii_only: bool) -> None:
     """Values without ambiguity come through unchanged, escaped or not."""
     assert strict_json.parse(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer"),
+    [("[[],1,2,3]", ""), ('{"a":{"b":[1,2,3,4]}}', "/a/b"), ('[{"a":1,"b":2,"c":3,"d":4}]', "/0")],
+)
+def test_crowded_containers_are_refused(text: str, pointer: str) -> None:
+    """More members or entries than allowed are refused and named, however deep; as many as allowed pass."""
+    with pytest.raises(TooLarge) as refused:
+        strict_json.parse(text.encode(), max_members=3)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, "json.members")]
+    assert strict_json.parse(text.encode(), max_members=4) == json.loads(text)
+
+
+def test_commas_in_texts_are_no_members() -> None:
+    """A text full of commas is one member."""
+    assert strict_json.parse(b'["' + b"," * 100 + b'"]', max_members=3) == ["," * 100]
