@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
+from types import FrameType
 
 import click
 
-from tests.chaos import bench, clock, servers
+from tests.chaos import bench, clock, servers, units
 from tests.chaos.accounting import Line, render
 from tests.chaos.bench import Bench, Cell
 from tests.chaos.cells import messages_of, table
+from tests.chaos.world import Backing
 
 
 def _say(line: Line, done: int, total: int) -> None:
@@ -44,7 +48,7 @@ class _Lane:
         self._folder = folder
         self._stack = stack
         self._form = form
-        self._backing: bench.Backing | None = None
+        self._backing: Backing | None = None
 
     def run(self, name: str, cell: Cell) -> Line:
         production = name.startswith("production/")
@@ -62,6 +66,13 @@ class _Lane:
                 backing=self._backing if production else None,
             ),
         )
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Stopped from outside: whatever was started ends with us."""
+    units.end_all()
+    servers.end_all()
+    os._exit(128 + number)
 
 
 def _work(lane: _Lane, waiting: SimpleQueue[tuple[str, Cell] | None], done: SimpleQueue[Line]) -> None:
@@ -92,6 +103,8 @@ def main(
     if only_list:
         click.echo("\n".join(chosen))
         return
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
     lines: list[Line] = []
     waiting: SimpleQueue[tuple[str, Cell] | None] = SimpleQueue()
     done: SimpleQueue[Line] = SimpleQueue()

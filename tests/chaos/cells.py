@@ -15,6 +15,7 @@ _BOTH: dict[str, Cell] = {
     "chain-stop": partial(matrix.chain, "stop"),
     "statement-fails": faults.statement_fails,
     "every-tenth-fails": sickness.every_tenth_fails,
+    "breaker-behind-failures": sickness.breaker_behind_failures,
     "random-503": sickness.random_503,
     "killed-with-many-accepted": sickness.killed_with_many_accepted,
     "sick-endpoints": sickness.sick_endpoints,

@@ -23,6 +23,13 @@ from hub.cli.arrangement import free_listen
 from tests.chaos.units import state_of
 
 START_SECS = 60.0
+LIVING: list[Postgres | RabbitMQ] = []
+
+
+def end_all() -> None:
+    """Stop every server that was started here."""
+    for server in tuple(LIVING):
+        server.close()
 
 
 def postgres_bin() -> Path | None:
@@ -84,6 +91,7 @@ class Postgres:
                 if each.stat().st_uid == 0 and each != Path("/") and not each.stat().st_mode & 0o001:
                     each.chmod(each.stat().st_mode | 0o111)
             shutil.chown(self._folder, "postgres")
+        LIVING.append(self)
         self._run("initdb", "-D", str(self._data), "-U", "hub", "--auth=trust", "-N", "-E", "UTF8", "--no-locale")
 
     def _words(self, program: str, *words: str) -> list[str]:
@@ -155,6 +163,8 @@ class Postgres:
 
     def close(self) -> None:
         """Stop for good."""
+        if self in LIVING:
+            LIVING.remove(self)
         self.thaw()
         self.kill()
 
@@ -177,6 +187,7 @@ class RabbitMQ:
             "collect_statistics_interval = 60000\n",
             "ascii",
         )
+        LIVING.append(self)
         self._epmd = subprocess.Popen(
             ["epmd", "-port", self._epmd_port, "-address", "127.0.0.1"],
             stdin=subprocess.DEVNULL,
@@ -276,6 +287,8 @@ class RabbitMQ:
 
     def close(self) -> None:
         """Stop for good."""
+        if self in LIVING:
+            LIVING.remove(self)
         self.thaw()
         self.kill()
         self._epmd.kill()

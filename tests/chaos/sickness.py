@@ -1,4 +1,4 @@
-"""Sicknesses that systems of this kind die of, one cell each: an authority that fails, hangs or lies beside healthy ones."""
+"""Sicknesses that systems of this kind die of: an authority that fails, hangs or lies beside healthy ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _arrived(world: World, references: list[str]) -> bool:
 
 def every_tenth_fails(bench: Bench) -> Result:
     """Every tenth message fails at the authority for ever: the others arrive at once, the failing keep the schedule."""
-    lane = LANE.model_copy(update={"give_up_secs": 6})
+    lane = LANE.model_copy(update={"give_up_secs": 6, "breaker_failures": 1_000})
     with bench.world(placements=(HEALTH,), lane=lane, whim=_tenth("error")) as world:
         references = world.submitter.add(bench.messages)
         world.wait(lambda: not world.submitter.open(), 120, "acceptance")
@@ -47,6 +47,26 @@ def every_tenth_fails(bench: Bench) -> Result:
 
 def _tenth(failure: Failure) -> Callable[[str, str, int], Failure | None]:
     return lambda _authority, reference, _number: failure if reference.endswith("0") else None
+
+
+def breaker_behind_failures(bench: Bench) -> Result:
+    """Messages that fail for ever have opened the breaker: they end in time, and a later one that is well gets through.
+
+    The probe of a half-open breaker must not be spent on those that failed before, again and again.
+    """
+    lane = LANE.model_copy(update={"give_up_secs": 6, "breaker_failures": 5})
+    failing = {f"CHAOS-1-{number:06d}" for number in range(1, bench.messages + 1)}
+
+    def whim(_authority: str, reference: str, _number: int) -> Failure | None:
+        return "error" if reference in failing else None
+
+    with bench.world(placements=(HEALTH,), lane=lane, whim=whim) as world:
+        world.submitter.add(bench.messages)
+        world.wait(lambda: not world.submitter.open() and len(world.receivers.arrivals) > 5, 60, "the breaker")
+        healthy = world.submitter.add(5)
+        world.wait(lambda: _arrived(world, healthy), 15, "arrival of what is well behind what fails")
+        verdict = world.until_quiet(30)
+        return verdict, world.strikes, world.faults
 
 
 def random_503(bench: Bench) -> Result:
@@ -109,9 +129,9 @@ def _hang(server: Server, conn: socket.socket) -> None:
 
 
 @contextmanager
-def _sick(code: str, name: str, script: Callable[[Server, socket.socket], None]) -> Iterator[tuple[Placement, Server]]:
+def _sick(who: Placement, script: Callable[[Server, socket.socket], None]) -> Iterator[tuple[Placement, Server]]:
     with serving(script) as server:
-        yield Placement(code=code, name=name, character="prompt", settings={"url": server.url()}), server
+        yield Placement(code=who.code, name=who.name, character="prompt", settings={"url": server.url()}), server
 
 
 def sick_endpoints(bench: Bench) -> Result:
@@ -121,14 +141,11 @@ def sick_endpoints(bench: Bench) -> Result:
         elsewhere = stack.enter_context(serving(answering(http("200 OK", b"{}"))))
         redirect = http("302 Found", Location=elsewhere.url("/stolen"))
         to_file = http("301 Moved", Location="file:///etc/hostname")
+        dripping = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+        lying = answering(http("200 OK", b"<html>login</html>"), redirect, to_file)
         sick = [
-            stack.enter_context(_sick(BANK.code, BANK.name, _hang)),
-            stack.enter_context(
-                _sick(POLICE.code, POLICE.name, drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"))
-            ),
-            stack.enter_context(
-                _sick(PENSIONS.code, PENSIONS.name, answering(http("200 OK", b"<html>login</html>"), redirect, to_file))
-            ),
+            stack.enter_context(_sick(placement, script))
+            for placement, script in ((BANK, _hang), (POLICE, dripping), (PENSIONS, lying))
         ]
         world = stack.enter_context(bench.world(placements=(HEALTH, ROADS, *(p for p, _ in sick)), lane=lane))
         for placement, _ in sick:

@@ -14,6 +14,15 @@ from tests.acceptance.processes import environment
 
 START_SECS = 40.0
 LOOK_SECS = 0.02
+LIVING: set[int] = set()
+"""Process groups of ours that may be alive."""
+
+
+def end_all() -> None:
+    """SIGKILL to every process that was started here."""
+    for pid in tuple(LIVING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def state_of(pid: int) -> str:
@@ -61,6 +70,7 @@ class Unit:
                 stderr=log,
                 start_new_session=True,
             )
+        LIVING.add(self.process.pid)
         end = time.monotonic() + START_SECS
         while self.state() == "running" and b"ready" not in self._out.read_bytes().lower():
             if time.monotonic() > end:
@@ -69,7 +79,10 @@ class Unit:
 
     def state(self) -> str:
         """``dead``, ``stopped`` or ``running``."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
+            return "dead"
+        if self.process.poll() is not None:
+            LIVING.discard(self.process.pid)
             return "dead"
         return state_of(self.process.pid)
 
@@ -85,6 +98,7 @@ class Unit:
         if self.process is not None:
             self.signal(signal.SIGKILL)
             self.process.wait(10)
+            LIVING.discard(self.process.pid)
 
     def tail(self) -> str:
         """The end of its log."""

@@ -245,7 +245,7 @@ class World:
         self.faults += [f"{reference} was refused: {why}" for reference, why in sorted(s.refused.items())]
         if s.bad_503:
             self.faults.append(f"{s.bad_503} answers 503 without Retry-After")
-        for name in ("report_refused", "malformed", "altered"):
+        for name in ("report_refused", "altered"):
             if number := self.receivers.total(name):
                 self.faults.append(f"receivers counted {number} {name}")
         if self.follower.repeated:
