@@ -143,11 +143,11 @@ def one_authority_cannot_be_written(bench: Bench) -> Result:
             )
             postgres.execute(
                 "CREATE TRIGGER chaos BEFORE UPDATE ON deliveries FOR EACH ROW WHEN "
-                f"(new.authority = '{HEALTH.code}' AND new.state NOT IN ('sending', 'unknown', 'waiting')) "
+                f"(new.authority = '{ROADS.code}' AND new.state NOT IN ('sending', 'unknown', 'waiting')) "
                 "EXECUTE FUNCTION chaos()".encode()
             )
-            world.submitter.add(bench.messages, TOPIC_OF[HEALTH.code])
-            healthy = world.submitter.add(bench.messages, TOPIC_OF[ROADS.code])
+            world.submitter.add(bench.messages, TOPIC_OF[ROADS.code])
+            healthy = world.submitter.add(bench.messages, TOPIC_OF[HEALTH.code])
             world.wait(lambda: _ended(world, healthy), 30, "the end of the healthy neighbour's cases")
             postgres.execute("DROP TRIGGER chaos ON deliveries")
         return result(world, bench)

@@ -136,7 +136,7 @@ def _sick(who: Placement, script: Callable[[Server, socket.socket], None]) -> It
 
 def sick_endpoints(bench: Bench) -> Result:
     """F15 to F18: endpoints that hang, drip, talk rubbish or point elsewhere; the healthy ones do not notice."""
-    lane = LANE.model_copy(update={"give_up_secs": 8, "deadline_secs": 2, "breaker_failures": 3})
+    lane = LANE.model_copy(update={"give_up_secs": 8, "deadline_secs": 2, "breaker_failures": 1_000})
     with ExitStack() as stack:
         elsewhere = stack.enter_context(serving(answering(http("200 OK", b"{}"))))
         redirect = http("302 Found", Location=elsewhere.url("/stolen"))
@@ -167,7 +167,8 @@ def lost_answers(bench: Bench) -> Result:
         code=POLICE.code,
         name=POLICE.name,
         character="failing",
-        changes={"fail_percent": 50, "failures": ["lost"]},
+        # Registered after 3 s: an earlier receipt would make the second try needless, and rightly so.
+        changes={"fail_percent": 50, "failures": ["lost"], "register_hours": 720, "answer_hours": 720},
     )
     with bench.world(placements=(forgetful,)) as world:
         world.submitter.add(bench.messages)

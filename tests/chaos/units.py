@@ -56,6 +56,8 @@ class Unit:
 
     def start(self) -> None:
         """Start, and wait until it is ready, dead or frozen."""
+        if self.process is not None:
+            self.process.wait(10)  # a life before this one is reaped
         self.armed = self.plan.pop(0) if self.plan else None
         env = environment(**self._env)
         if self.armed:

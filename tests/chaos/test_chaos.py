@@ -1,0 +1,53 @@
+"""The bounded part of chaos: each cell in its short form must hold. The long form: ``python -m tests.chaos``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import bench, servers
+from tests.chaos.bench import Bench, run
+from tests.chaos.cells import table
+from tests.chaos.world import Backing
+from tests.conftest import leave_out
+
+EMBEDDED = {
+    "chain-kill": 10,
+    "lost-answers": 10,
+    "random-503": 100,
+    "every-tenth-fails": 100,
+    "killed-with-many-accepted": 200,
+    "sick-endpoints": 20,
+}
+"""Cells and how many messages each gets."""
+PRODUCTION = {"chain-kill": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
+
+
+@pytest.fixture(scope="session")
+def backing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
+    """PostgreSQL and RabbitMQ of our own, to be killed."""
+    if missing := servers.missing():
+        leave_out(f"not installed: {', '.join(missing)}")
+    with bench.backing(tmp_path_factory.mktemp("servers")) as made:
+        yield made
+
+
+def _holds(name: str, table_: Bench) -> None:
+    line = run(name, table()[name], table_)
+    assert line.good, "\n".join([*line.values(), *line.words()])
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded(name: str, tmp_path: Path) -> None:
+    """Nothing is lost, unexpected or doubled, and whatever else the cell promises, in one process on SQLite."""
+    _holds(f"embedded/{name}", Bench(folder=tmp_path, messages=EMBEDDED[name], stop_secs=3))
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", PRODUCTION)
+def test_production(name: str, tmp_path: Path, backing: Backing) -> None:
+    """The same on PostgreSQL and RabbitMQ with processes for doors, workers and sweeper."""
+    _holds(f"production/{name}", Bench(folder=tmp_path, messages=PRODUCTION[name], stop_secs=3, backing=backing))
