@@ -19,6 +19,8 @@ A = TypeVar("A")
 R = TypeVar("R")
 MOST = 50
 WAIT_SECS = 30.0
+WRITERS = 2
+"""While one waits for the disk, the other makes its statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +30,39 @@ class _Call(Generic[A, R]):
 
 
 class Group(Generic[A, R]):
-    """Runs ``together`` for the arguments of many callers. One thread, made at the first call."""
+    """Runs ``together`` for the arguments of many callers. Its threads are made at the first call."""
 
     def __init__(self, name: str, together: Callable[[Sequence[A]], Sequence[R]]) -> None:
         self._name = name
         self._together = together
         self._queue: queue.SimpleQueue[_Call[A, R]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def call(self, argument: A) -> R:
         """The result for this argument. Raises what ``together`` raises for it, ``Unavailable`` after 30 s."""
-        if self._thread is None:
-            self._begin()
-        made: _Call[A, R] = _Call(argument, Future())
-        self._queue.put(made)
         try:
-            return made.result.result(WAIT_SECS)
+            return self.later(argument).result(WAIT_SECS)
         except TimeoutError:
             raise Unavailable("Writing takes too long now.") from None
 
+    def later(self, argument: A) -> Future[R]:
+        """The result for this argument, as soon as it is there; for callers that must not block."""
+        if not self._threads:
+            self._begin()
+        made: _Call[A, R] = _Call(argument, Future())
+        self._queue.put(made)
+        return made.result
+
     def _begin(self) -> None:
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            if not self._threads:
+                self._threads = [
+                    threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True)
+                    for number in range(WRITERS)
+                ]
+                for thread in self._threads:
+                    thread.start()
 
     def _run(self) -> None:
         while True:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -138,6 +139,10 @@ class Intake:
         Calls of several threads at once share transactions.
         """
         return self._group.call(submission)
+
+    def submit_later(self, submission: Submission) -> Future[Accepted]:
+        """``submit`` for callers that must not block."""
+        return self._group.later(submission)
 
     def submit_all(self, submissions: Sequence[Submission]) -> tuple[Accepted, ...]:
         """Take in several appeals in one transaction; all or none."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from hub.bootstrap import SilentDoorbell
+from hub.delivery import group as groups
 from hub.delivery.carry import Ended
 from hub.delivery.group import Group
 from hub.errors import Conflict, InvalidInput, Unavailable
@@ -127,8 +128,9 @@ def test_a_lane_at_work_is_not_claimed_twice_but_looked_at_again() -> None:
     engine.close()
 
 
-def test_callers_share_a_transaction_and_pay_for_nobody_else() -> None:
+def test_callers_share_a_transaction_and_pay_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that come together run together; one that is refused is refused alone."""
+    monkeypatch.setattr(groups, "WRITERS", 1)
     sizes: list[int] = []
     gate, first = threading.Event(), threading.Event()
 
