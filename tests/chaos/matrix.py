@@ -28,9 +28,9 @@ def _nth(point: str) -> str:
     return "4" if point in _OFTEN else "2"
 
 
-def _feed(world: World, bench: Bench) -> None:
+def feed(world: World, messages: int) -> None:
     """Submit, and go on until every failpoint has struck: a point that nobody passes proves nothing."""
-    world.submitter.add(bench.messages)
+    world.submitter.add(messages)
     units = list(world.units.values())
 
     def all_struck() -> bool:
@@ -49,7 +49,7 @@ def strike_hub(point: str, action: str, bench: Bench) -> Result:
     name = "hub" if not production else "api" if point in API_POINTS else "worker"
     plans = {name: [f"{point}:{action}:{_nth(point)}"]}
     with bench.world(plans=plans, workers=2 if name == "worker" and action == "stop" else 1) as world:
-        _feed(world, bench)
+        feed(world, bench.messages)
         return result(world, bench)
 
 
@@ -73,7 +73,7 @@ def strike_server(point: str, action: str, victim: Victim, bench: Bench) -> Resu
     plans = {"api" if point in API_POINTS else "worker": [f"{point}:stop:{_nth(point)}"]}
     try:
         with bench.world(strike, plans=plans) as world:
-            _feed(world, bench)
+            feed(world, bench.messages)
             world.wait(back.is_set, bench.stop_secs + 90, f"the {victim} again")
             return result(world, bench)
     finally:
@@ -95,7 +95,7 @@ def chain(action: str, bench: Bench) -> Result:
     if action == "stop":  # a process that woke goes on with what is still armed
         plans = {name: [",".join(plan)] for name, plan in plans.items()}
     with bench.world(plans=plans) as world:
-        _feed(world, bench)
+        feed(world, bench.messages)
         return result(world, bench)
 
 

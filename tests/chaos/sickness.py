@@ -14,6 +14,7 @@ from hub.simulator.setup import Placement
 from tests.adapters.servers import Server, answering, drip, http, read_request, serving
 from tests.chaos.bench import Bench, Result, result
 from tests.chaos.clock import faked
+from tests.chaos.matrix import feed
 from tests.chaos.world import BANK, EVERYBODY, HEALTH, LANE, PENSIONS, POLICE, ROADS, TOPIC_OF, World
 
 HEALTHY_SECS = 5.0
@@ -108,11 +109,10 @@ def two_workers(bench: Bench) -> Result:
 
 def worker_dies(bench: Bench) -> Result:
     """One of two workers dies in the middle of sending: its lanes move to the other within the lease time."""
-    plans = {"worker": ["S8:kill:2"]}
+    plans = {"worker": ["S8:kill"]}
     with bench.world(placements=(HEALTH, ROADS), workers=2, beats=2, plans=plans) as world:
         world.units["worker"].once = True
-        world.submitter.add(bench.messages)
-        world.wait(lambda: bool(world.units["worker"].struck), 40, "the strike")
+        feed(world, bench.messages)
         struck = time.monotonic()
         references = list(world.submitter.submitted)
         world.wait(lambda: not world.submitter.open() and _arrived(world, references), 60, "arrival of all")
