@@ -9,7 +9,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,16 +117,26 @@ class Bench:
         if self.wants("attachment_rss_mb"):
             say(f"an attachment of {self.sizes.attachment_mb} MB …")
             self.note("attachment_rss_mb", memory.attachment(hub, self.sizes.attachment_mb))
-        for percent in (10, 30):
-            key = f"isolation_{percent}"
-            if self.wants(key):
-                say(f"{percent} % of authorities hang …")
-                rate = self.top_rate * self.sizes.isolation_part
-                self.note(key, isolation.measure(hub, rate, self.sizes.isolation_secs, percent / 100))
         if self.wants("growth"):
             sizes = self.sizes
             say(f"a hub with {sizes.stored:,} stored and {sizes.waiting:,} waiting …")
             self.note("growth", growth.measure(hub, sizes.growth, sizes.stored, sizes.waiting))
+        keys = {f"isolation_{percent}": percent / 100 for percent in (10, 30)}
+        if self.wants(*keys):
+            # A hub of its own: in the other one a lane with much waiting would come to life meanwhile.
+            say("starting another hub …")
+            hub.pause()
+            fresh_db, fresh_broker = stack.enter_context(database()), stack.enter_context(virtual_host())
+            fresh = HubRun(self.crew, receiver, fresh_db, fresh_broker, everyone, self.set_up)
+            self._isolation(stack.enter_context(fresh), keys)
+
+    def _isolation(self, hub: HubRun, keys: Mapping[str, float]) -> None:
+        hub.require_sound(hub.submit(self.sizes.warm_up))
+        rate = self.top_rate * self.sizes.isolation_part
+        for key, part in keys.items():
+            if self.wants(key):
+                say(f"{part:.0%} of authorities hang, {rate:.0f}/s for {self.sizes.isolation_secs:.0f} s …")
+                self.note(key, isolation.measure(hub, rate, self.sizes.isolation_secs, part))
 
     def _side_by_side(self, hub: HubRun, receiver: Receiver, rival_db: str, rival_broker: str) -> None:
         """Rounds of floor, plain, hub; without rivals if only the hub's own rate is needed."""
@@ -163,6 +173,7 @@ class Bench:
             "rounds": rounds,
             "authorities": self.sizes.authorities,
             "processes": {name: getattr(self.set_up, name) for name in ("apis", "workers", "suspects", "beats")},
+            "settings": dict(self.set_up.environ),
             "accounting": {name: sum(each[name] for each in sums) for name in sums[0]},
             "cpu": _cpu(loads),
         }
@@ -201,6 +212,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--apis", type=int, default=1, help="processes of `hub api` (default 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes of `hub worker --healthy` (default 1)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="HUB_X=Y", help="a setting of the hub; repeatable"
+    )
     parser.add_argument("--out", type=Path, default=report.FOLDER, help="folder for results.json and RESULTS.md")
     parser.add_argument("--keep-logs", type=Path, help="folder for the logs of all processes")
     return parser.parse_args()
@@ -210,7 +224,11 @@ def main() -> int:
     """Measure, write, say what was missed."""
     options = _options()
     sizes = FULL if options.full else Sizes()
-    set_up = SetUp(apis=options.apis, workers=options.workers)
+    set_up = SetUp(
+        apis=options.apis,
+        workers=options.workers,
+        environ=dict(entry.partition("=")[::2] for entry in options.set),
+    )
     try:
         with Crew(keep_logs=options.keep_logs) as crew:
             bench = Bench(crew, sizes, options.only or list(GOALS), set_up)

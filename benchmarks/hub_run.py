@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,12 +29,16 @@ HUB = (API, WORKER, BEAT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUp:
-    """How many processes of each kind. On two cores one of each is enough: more only share the same cores."""
+    """How many processes of each kind, and further settings of theirs (``HUB_…``).
+
+    On two cores one of each is enough: more only share the same cores.
+    """
 
     apis: int = 1
     workers: int = 1
     suspects: int = 1
     beats: int = 1
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,7 @@ class HubRun:
             "HUB_BROKER_URL": broker_url,
             "HUB_LISTEN": "127.0.0.1:0",
             "HUB_LOG_LEVEL": "WARNING",
+            **set_up.environ,
         }
         self.stages: dict[str, list[Process]] = {}
 

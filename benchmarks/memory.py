@@ -15,7 +15,7 @@ from benchmarks.appeals import bodies
 from benchmarks.home import MULTIPART_CODE
 from benchmarks.hub_run import HUB, HubRun
 from benchmarks.machine import forget_peak, peak_mb, rss_mb
-from benchmarks.processes import Crew
+from benchmarks.processes import BenchmarkError, Crew
 from hub.cli.init import make_home
 from hub.settings import Settings
 
@@ -60,7 +60,9 @@ def _carry(hub: HubRun, megabytes: int) -> float:
     connection.request("POST", "/v1/appeals", json.dumps(form), {"Content-Type": "application/json"} | key)
     accepted = _answer(connection, 202)
     connection.close()
-    hub.wait_for([accepted["message_id"]], 60)
+    _, missing = hub.wait_for([accepted["message_id"]], 60)
+    if missing or hub.receiver.counts()["largest"] < megabytes * CHUNK:
+        raise BenchmarkError("The file did not reach the authority.")
     return time.time() - began
 
 

@@ -1,7 +1,8 @@
 """All receiving authorities in one process: takes what the hub and the two other pipelines post, and acknowledges.
 
     POST /{code}/appeals   any body with Hub-Message-Id; answered with the acknowledgement of docs/adapters/rest.md
-    GET  /_state           counts: received (ids), repeats (an id again), altered (again with other bytes), hanging
+    GET  /_state           counts: received (ids), repeats (an id again), altered (again with other bytes), held
+                           (waiting for an answer), largest (body, bytes)
     GET  /_arrivals        message id -> [first arrival in seconds since 1970, authority's code]
     POST /_hang            a JSON list of codes that take a request and never answer it; the others are let go
     POST /_forget          start counting anew
@@ -28,11 +29,13 @@ class Book:
         self.seen: dict[str, tuple[float, str, bytes]] = {}
         self.repeats = 0
         self.altered = 0
+        self.largest = 0
         self.hanging: frozenset[str] = frozenset()
         self.held: set[Connection] = set()
 
-    def take(self, code: str, message_id: str, digest: bytes) -> bytes:
+    def take(self, code: str, message_id: str, digest: bytes, size: int) -> bytes:
         """Note one message; the acknowledgement."""
+        self.largest = max(self.largest, size)
         before = self.seen.get(message_id)
         if before is None:
             self.seen[message_id] = (time.time(), code, digest)
@@ -49,11 +52,11 @@ class Book:
                 held.drop()
         elif path == "/_forget":
             self.seen.clear()
-            self.repeats = self.altered = 0
+            self.repeats = self.altered = self.largest = 0
         elif path == "/_arrivals":
             return json.dumps({key: value[:2] for key, value in self.seen.items()}).encode()
-        counts = {"received": len(self.seen), "repeats": self.repeats, "altered": self.altered, "held": len(self.held)}
-        return json.dumps(counts).encode()
+        counts = {"received": len(self.seen), "repeats": self.repeats, "altered": self.altered}
+        return json.dumps({**counts, "held": len(self.held), "largest": self.largest}).encode()
 
 
 class Connection(asyncio.Protocol):
@@ -63,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._book = book
         self._head = b""
         self._left = -1
+        self._size = 0
         self._digest = hashlib.sha256()
         self._path = ""
         self._message_id = ""
@@ -107,7 +111,7 @@ class Connection(asyncio.Protocol):
         self._path = lines[0].split(" ")[1]
         headers = dict(line.lower().split(": ", 1) for line in lines[1:])
         self._message_id = headers.get("hub-message-id", "")
-        self._left = int(headers.get("content-length", "0"))
+        self._left = self._size = int(headers.get("content-length", "0"))
         self._digest = hashlib.sha256()
         self._body.clear()
         if headers.get("expect") == "100-continue" and self._transport is not None:
@@ -125,7 +129,7 @@ class Connection(asyncio.Protocol):
         if code in self._book.hanging:
             self._book.held.add(self)
             return
-        self._say(self._book.take(code, self._message_id, self._digest.digest()))
+        self._say(self._book.take(code, self._message_id, self._digest.digest(), self._size))
 
     def _say(self, body: bytes) -> None:
         assert self._transport is not None
