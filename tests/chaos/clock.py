@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _NAME = "libfaketimeMT.so.1"
+_ENVIRONMENT = {"FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def library() -> Path | None:
@@ -17,6 +20,26 @@ def library() -> Path | None:
     return None
 
 
+_TRIAL = "import threading,time; time.sleep(0.01); threading.Event().wait(0.01); print('fit')"
+
+
+def fit() -> str | None:
+    """Why the cells of the clock cannot run here; None if they can.
+
+    libfaketime 0.9.10 breaks ``time.sleep`` or ``Event.wait`` of CPython 3.11 (clock_nanosleep, sem_clockwait), whether
+    it fakes monotonic clocks or not: a hub in such a process fails for reasons that no real clock gives it.
+    """
+    so = library()
+    if so is None:
+        return "libfaketime is not installed (Debian: faketime)"
+    env = {**_ENVIRONMENT, "LD_PRELOAD": str(so), "FAKETIME": "+0s"}
+    try:
+        tried = subprocess.run([sys.executable, "-c", _TRIAL], env=env, capture_output=True, timeout=5, check=False)
+    except subprocess.TimeoutExpired:
+        return "this libfaketime breaks Python's waits"
+    return None if b"fit" in tried.stdout else "this libfaketime breaks Python's sleep"
+
+
 class Clock:
     """``environment``: for the processes that shall live in this clock's time."""
 
@@ -25,8 +48,7 @@ class Clock:
         self.environment = {
             "LD_PRELOAD": str(so),
             "FAKETIME_TIMESTAMP_FILE": str(file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            **_ENVIRONMENT,
         }
         self.jump(0)
 
