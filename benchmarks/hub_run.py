@@ -125,11 +125,13 @@ class HubRun:
         crew, env, wanted = self.crew, self._env, self._set_up
         crew.start("hub", "broker", "prepare", env=env, ready="declared")
         self.stages = {
-            API: [crew.start("hub", "api", env=env) for _ in range(wanted.apis)],
-            WORKER: [crew.start("hub", "worker", "--healthy", env=env) for _ in range(wanted.workers)]
-            + [crew.start("hub", "worker", "--suspect", env=env) for _ in range(wanted.suspects)],
-            BEAT: [crew.start("hub", "beat", env=env) for _ in range(wanted.beats)],
+            API: [crew.begin("hub", "api", env=env) for _ in range(wanted.apis)],
+            WORKER: [crew.begin("hub", "worker", "--healthy", env=env) for _ in range(wanted.workers)]
+            + [crew.begin("hub", "worker", "--suspect", env=env) for _ in range(wanted.suspects)],
+            BEAT: [crew.begin("hub", "beat", env=env) for _ in range(wanted.beats)],
         }
+        for process in self.processes:
+            process.wait_until("ready")
         self.database = psycopg.connect(self.database_url, autocommit=True)
         return self
 
@@ -137,8 +139,7 @@ class HubRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.database.close()
-        for process in self.processes:
-            self.crew.end(process)
+        self.crew.end(*self.processes)
 
     @property
     def processes(self) -> list[Process]:

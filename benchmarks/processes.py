@@ -28,7 +28,7 @@ class BenchmarkError(Exception):
 class Process:
     """One Python process of ours. ``words``: what follows ``python -m``."""
 
-    def __init__(self, words: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, ready: str) -> None:
+    def __init__(self, words: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         self._log = log
         self.name = " ".join(words[:3])
@@ -42,15 +42,17 @@ class Process:
                 text=True,
             )
         self.pid = self._process.pid
-        self.first = self._wait_for(ready)
+        self.first = ""
 
-    def _wait_for(self, word: str) -> str:
+    def wait_until(self, word: str) -> None:
+        """Wait for the line that holds this word; ``BenchmarkError`` if it does not come."""
         watchdog = threading.Timer(START_SECS, self._process.kill)
         watchdog.start()
         try:
             for line in self._out:
                 if word in line.lower():
-                    return str(line.strip())
+                    self.first = line.strip()
+                    return
         finally:
             watchdog.cancel()
         self.stop()
@@ -92,11 +94,15 @@ class Process:
         self._process.kill()
         self._process.wait()
 
-    def stop(self) -> None:
-        """Ask it to end; insist after half a minute."""
+    def ask_to_stop(self) -> None:
+        """Ask it to end."""
         with suppress(ProcessLookupError):
             self.resume()
             self._process.terminate()
+
+    def stop(self) -> None:
+        """Ask it to end; insist after half a minute."""
+        self.ask_to_stop()
         try:
             self._process.wait(STOP_SECS)
         except subprocess.TimeoutExpired:
@@ -121,8 +127,7 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in reversed(self._running):
-            process.stop()
+        self.end(*reversed(self._running))
         self._folder.cleanup()
 
     @property
@@ -138,15 +143,24 @@ class Crew:
 
     def start(self, *words: str, env: Mapping[str, str] | None = None, ready: str = "ready") -> Process:
         """Start a process and wait until it says that it is ready."""
+        process = self.begin(*words, env=env)
+        process.wait_until(ready)
+        return process
+
+    def begin(self, *words: str, env: Mapping[str, str] | None = None) -> Process:
+        """Start a process; it is not waited for."""
         name = f"{len(list(self._logs.iterdir()))}-{words[0].rpartition('.')[2]}"
-        process = Process(words, log=self._logs / f"{name}.log", env=env, ready=ready)
+        process = Process(words, log=self._logs / f"{name}.log", env=env)
         self._running.append(process)
         return process
 
-    def end(self, process: Process) -> None:
-        """Stop one of them now."""
-        process.stop()
-        self._running.remove(process)
+    def end(self, *processes: Process) -> None:
+        """Stop some of them now."""
+        for process in processes:
+            process.ask_to_stop()
+        for process in processes:
+            process.stop()
+            self._running.remove(process)
 
 
 class Receiver:
