@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +21,10 @@ from tests.chaos.accounting import Line, render
 from tests.chaos.bench import Bench, Cell
 from tests.chaos.cells import messages_of, table
 from tests.chaos.world import Backing
+
+
+_FOLDERS: list[str] = []
+"""What is removed when we are stopped from outside."""
 
 
 def _say(line: Line, done: int, total: int) -> None:
@@ -72,6 +77,8 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     """Stopped from outside: whatever was started ends with us."""
     units.end_all()
     servers.end_all()
+    for folder in _FOLDERS:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(128 + number)
 
 
@@ -115,6 +122,7 @@ def main(
         ExitStack() as stack,
         ThreadPoolExecutor(jobs) as pool,
     ):
+        _FOLDERS.append(folder)
         for number in range(jobs):
             waiting.put(None)
             own = Path(folder) / str(number)
