@@ -22,7 +22,6 @@ from tests.chaos.bench import Bench, Cell
 from tests.chaos.cells import messages_of, table
 from tests.chaos.world import Backing
 
-
 _FOLDERS: list[str] = []
 """What is removed when we are stopped from outside."""
 
