@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs tests bench lock foreign clean
+.PHONY: help demo test lint types imports tests bench chaos lock foreign clean
 
 help: ## Show this help
 	@echo "appeal-hub: carries citizens' appeals into the systems that authorities have, and answers back"
@@ -50,8 +50,11 @@ tests: $(DEV) ## The tests, in random order, warnings as errors
 foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
 	@sh tests/foreign.sh
 
-bench: $(DEV) ## Figures of DESIGN section 7 that can be measured so far
-	@$(BIN)/python -m benchmarks
+bench: $(DEV) ## Measure speed side by side; writes benchmarks/RESULTS.md (BENCH_FLAGS=--full for the long form)
+	@$(BIN)/python -m benchmarks $(BENCH_FLAGS)
+
+chaos: $(DEV) ## Kill, freeze and starve it; prints an accounting (CHAOS_FLAGS="--stop-secs 3 --messages 20")
+	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
 
 lock: ## Renew the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres pyproject.toml -o requirements.lock

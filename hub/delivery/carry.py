@@ -41,6 +41,8 @@ from hub.schemas.kyiv import kyiv_day
 log = logging.getLogger(__name__)
 
 LEASE_MARGIN_SECS = 30
+PROBE_CLAIM = 50
+"""Deliveries that are looked at to choose a probe among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +166,59 @@ class Carrier:
                 self._orphans(channel_id, owner)
                 continue
             lane = entry[1].lane
-            limits[channel_id] = 1 if breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
+            limits[channel_id] = PROBE_CLAIM if breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
             wanted[channel_id] = (entry[1], state)
             lease_secs = max(lease_secs, lane.slice_secs + lane.deadline_secs + LEASE_MARGIN_SECS)
         if not wanted:
             return ()
         claims = self._store.claim_many(limits, owner=owner, now=now, lease_until=now + timedelta(seconds=lease_secs))
-        return self._begin(claims, wanted, limits, owner, directory.version)
+        chosen = self._probes(claims, wanted, owner, now)
+        return self._begin(chosen, wanted, limits, owner, directory.version)
+
+    def _probes(
+        self,
+        claims: Sequence[Claim],
+        wanted: Mapping[str, tuple[Channel, LaneState]],
+        owner: str,
+        now: datetime,
+    ) -> Sequence[Claim]:
+        """Of a lane that failed, one delivery goes as a probe: the one with the fewest attempts, for one that always
+        fails proves nothing about the others. Those whose schedule is over go to the operators without another try;
+        the rest is put back untouched.
+        """
+        kept: list[Claim] = []
+        probed: dict[str, list[Claim]] = {}
+        for claim in claims:
+            channel, state = wanted[claim.delivery.channel_id]
+            if breaker.probing(state, channel.lane):
+                probed.setdefault(channel.id, []).append(claim)
+            else:
+                kept.append(claim)
+        back: list[DeliveryUpdate] = []
+        for channel_id, of_lane in probed.items():
+            lane = wanted[channel_id][0].lane
+            fresh = []
+            for claim in of_lane:
+                if schedule.over(first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=lane):
+                    over = HubError("No attempt is left.", code="delivery.exhausted")
+                    self._give_up(claim.delivery, over, owner, now)
+                else:
+                    fresh.append(claim)
+            fresh.sort(key=lambda claim: (-claim.delivery.priority, claim.delivery.attempts))
+            kept += fresh[:1]
+            back += [
+                DeliveryUpdate(
+                    id=claim.delivery.id,
+                    state=TransportState.WAITING,
+                    owner=owner,
+                    next_at=claim.delivery.next_at,
+                    poll_at=claim.delivery.poll_at,
+                )
+                for claim in fresh[1:]
+            ]
+        if back:
+            self._store.apply(Change(updates=tuple(back)))
+        return kept
 
     def _begin(
         self,
@@ -338,6 +386,10 @@ class Carrier:
             )
         )
         hit("S12")
+
+    def ping(self) -> None:
+        """Raises ``Unavailable`` if the store cannot be written now."""
+        self._store.ping()
 
     def save_lane(self, lane: LaneLoad) -> None:
         """Keep the lane's state if it changed; a healthy lane costs nothing."""

@@ -38,6 +38,11 @@ def retry_at(
     return at if at <= first_attempt_at + timedelta(seconds=lane.give_up_secs) else None
 
 
+def over(*, first_attempt_at: datetime | None, now: datetime, lane: LaneSettings) -> bool:
+    """Whether the schedule of a delivery has ended, whatever became of its attempts."""
+    return first_attempt_at is not None and now > first_attempt_at + timedelta(seconds=lane.give_up_secs)
+
+
 def poll_at(*, sent_at: datetime, now: datetime) -> datetime:
     """When to ask next for a receipt: a tenth of the message's age, from a second to an hour."""
     age = (now - sent_at).total_seconds()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import signal
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -100,10 +101,11 @@ class Embedded:
         self.hub.close()
         self._lock.__exit__(None, None, None)
 
-    def _start(self, name: str, target: Any) -> None:
+    def _start(self, name: str, target: Any) -> threading.Thread:
         thread = threading.Thread(target=target, name=f"hub-{name}", daemon=True)
         thread.start()
         self._threads.append(thread)
+        return thread
 
     def _start_worker(self) -> None:
         ready = threading.Event()
@@ -119,7 +121,7 @@ class Embedded:
             without_gossip=True,
             ready_callback=lambda _consumer: ready.set(),
         )
-        self._start("worker", self._controller.start)
+        self._worker_thread = self._start("worker", self._controller.start)
         if not ready.wait(STOP_SECS):
             raise ConfigurationError("The embedded worker did not start in 20 seconds.")
 
@@ -127,6 +129,13 @@ class Embedded:
         while not self._stop.is_set():
             try:
                 self.hub.sweeper.sweep()
+                self._watch_worker()
             except Unavailable as error:
                 log.warning("the sweeper found the store unavailable", extra={"code": error.stable_code})
             self._stop.wait(self._settings.sweep_secs)
+
+    def _watch_worker(self) -> None:
+        """A hub that takes in and cannot deliver is worse than none: end, so that whoever watches starts it anew."""
+        if not self._worker_thread.is_alive() and not self._stop.is_set():
+            log.critical("the embedded worker has died; the process ends")
+            os.kill(os.getpid(), signal.SIGTERM)

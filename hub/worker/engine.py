@@ -24,7 +24,7 @@ from hub.ports import Clock, Doorbell
 
 log = logging.getLogger(__name__)
 
-FAST_SECS = 0.5
+FAST_SECS = 0.2
 """A lane that has been sending for longer gives its place to another and goes on beside it."""
 FLUSH_SECS = 0.05
 FLUSH_MOST = 100
@@ -36,8 +36,9 @@ CLAIM_LANES = 64
 class OutcomeWriter:
     """Commits outcomes in batches; waits and tries again while the database is away. One thread."""
 
-    def __init__(self, write: Callable[[Sequence[Ended]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[Ended]], None], ping: Callable[[], None]) -> None:
         self._write = write
+        self._ping = ping
         self._queue: queue.SimpleQueue[Ended | Callable[[], None] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub-writer", daemon=True)
@@ -90,17 +91,33 @@ class OutcomeWriter:
                 with figures.STAGE_SECONDS.labels("write").time():
                     self._write(batch)
             except Unavailable:
+                if self._alive():
+                    return self._one_by_one(batch)
                 log.warning("outcomes wait for the database", extra={"count": len(batch)})
                 if self._stopping.wait(RETRY_SECS):
                     return False  # their leases end, and the same bytes go again under the same ids
             except HubError:
-                # What a batch may not do, one of it may not do: find it, and let the others through.
-                if len(batch) == 1:
-                    log.exception("an outcome could not be written", extra={"delivery": str(batch[0].delivery.id)})
-                    return True
-                return all(self._written([each]) for each in batch)
+                return self._one_by_one(batch)
             else:
                 return True
+
+    def _one_by_one(self, batch: list[Ended]) -> bool:
+        """What a batch may not do, one of it may not do: let the others through.
+
+        An outcome that cannot be written though the database is there is given up: its lease ends, and the same bytes
+        go again under the same id.
+        """
+        if len(batch) == 1:
+            log.error("an outcome could not be written", extra={"delivery": str(batch[0].delivery.id)})
+            return True
+        return all(self._written([each]) for each in batch)
+
+    def _alive(self) -> bool:
+        try:
+            self._ping()
+        except HubError:
+            return False
+        return True
 
 
 class Engine:
@@ -115,7 +132,7 @@ class Engine:
         self._owner = f"{owner}:{uuid.uuid4().hex}"
         self._places = threading.Semaphore(places)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hub-lane")
-        self._writer = OutcomeWriter(carrier.write)
+        self._writer = OutcomeWriter(carrier.write, carrier.ping)
         self._lock = threading.Lock()
         self._busy: dict[str, bool] = {}
         self._not_before: dict[str, float] = {}

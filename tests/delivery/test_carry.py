@@ -127,7 +127,7 @@ def test_a_receipt_that_overtakes_the_answer_is_not_undone_by_it() -> None:
 
 def test_an_opened_breaker_puts_back_what_was_not_sent_and_probes_with_one() -> None:
     """After five failures in a row nothing more goes out; the rest waits unharmed; then one probe goes."""
-    world = World(breaker_failures=5, breaker_open_secs=60, retry_secs=(1,))
+    world = World(breaker_failures=5, breaker_open_secs=60, retry_secs=(1,), give_up_secs=100_000)
     accepted = world.submit(8)
     world.adapter.script = [TEMPORARY]
     world.run()
@@ -144,6 +144,35 @@ def test_an_opened_breaker_puts_back_what_was_not_sent_and_probes_with_one() -> 
     for _ in range(3):
         world.run()
     assert {world.delivery(a).state for a in accepted} == {TransportState.DELIVERED}
+
+
+def test_messages_that_always_fail_do_not_starve_the_lane_behind_an_opened_breaker() -> None:
+    """The probe is the delivery with the fewest attempts: one that can arrive closes the breaker for all."""
+    world = World(breaker_failures=3, breaker_open_secs=60, retry_secs=(1,), give_up_secs=100_000)
+    poison = world.submit(3)
+    world.adapter.script = [UNKNOWN]
+    world.run()
+    healthy = world.submit(2)
+    world.clock.go(61)
+    world.adapter.script = [DUPLICATE]
+    world.run()
+    arrived = [a for a in (*poison, *healthy) if world.delivery(a).state is TransportState.DELIVERED]
+    assert arrived == [healthy[0]]
+    assert world.store.lane(CHANNEL).failures == 0
+
+
+def test_what_waits_behind_a_dead_system_ends_with_its_schedule() -> None:
+    """Behind an open breaker a delivery whose time is over goes to the operators without another try."""
+    world = World(breaker_failures=3, breaker_open_secs=60, retry_secs=(1,), give_up_secs=100)
+    accepted = world.submit(3)
+    world.adapter.script = [UNKNOWN]
+    world.run()
+    tries = len(world.adapter.got)
+    world.clock.go(1000)
+    world.run()
+    assert len(world.adapter.got) == tries
+    assert {world.delivery(a).last_code for a in accepted} == {"delivery.exhausted"}
+    assert len(world.store.items(open_only=True, after=None, limit=10)) == 3
 
 
 def test_threats_to_life_go_first() -> None:

@@ -51,7 +51,11 @@ def test_outcomes_wait_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None
             raise Unavailable("gone for a moment")
         return real(change)
 
+    def gone() -> None:
+        raise Unavailable("gone for a moment")
+
     monkeypatch.setattr(world.store, "apply", flaky)
+    monkeypatch.setattr(world.store, "ping", gone)
     engine = _engine(world)
     engine.wake([CHANNEL])
     until(lambda: world.delivery(accepted).state is TransportState.DELIVERED)
@@ -73,7 +77,7 @@ def test_one_outcome_that_cannot_be_written_does_not_hold_up_the_others() -> Non
             raise InvalidInput("this one is broken")
         written.extend(batch)
 
-    writer = engines.OutcomeWriter(write)
+    writer = engines.OutcomeWriter(write, lambda: None)
     for each in ended:
         writer.put(each)
     writer.close()
