@@ -1,7 +1,7 @@
 """The breaker of a lane. Pure.
 
 Closed: everything flows. After ``breaker_failures`` attempts in a row that failed or stayed without an answer it opens
-for ``breaker_open_secs`` (doubling up to 32 times that, so that a dead system is not hammered); then one probe goes
+for ``breaker_open_secs`` (doubling up to 8 times that, so that a dead system is not hammered); then one probe goes
 out, and its outcome closes or re-opens the breaker. A refusal by the authority is an answer: it closes the breaker.
 """
 
@@ -14,7 +14,7 @@ from hub.schemas.delivery import LaneState, OutcomeKind
 from hub.schemas.directory import LaneSettings
 
 _SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
-MAX_DOUBLINGS = 5
+MAX_DOUBLINGS = 3
 SUSPECT_FAILURES = 2
 """From so many failures in a row on, a lane is worked by the suspects' workers, so that it keeps no other one busy."""
 

@@ -66,7 +66,7 @@ def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_probe_through() 
 
 @given(outcomes=st.lists(st.sampled_from(list(OutcomeKind)), max_size=60))
 def test_a_lane_never_stays_open_longer_than_the_longest_wait(outcomes: list[OutcomeKind]) -> None:
-    """However long it fails, the breaker lets a probe through after at most 32 times its first wait."""
+    """However long it fails, the breaker lets a probe through after at most 8 times its first wait."""
     state = LaneState(channel_id="c")
     for outcome in outcomes:
         state = breaker.after(state, outcome, NOW, LANE)
