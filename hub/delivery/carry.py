@@ -260,7 +260,8 @@ class Carrier:
         hit("S8")
         lost = set(applied.lost)
         by_lane: dict[str, list[Load]] = {}
-        for _, begun, made in prepared:
+        # Among what was claimed the fresh go first: what failed before may fail again and open the breaker.
+        for _, begun, made in sorted(prepared, key=lambda each: (-each[1].priority, each[1].attempts)):
             if begun.id not in lost:
                 by_lane.setdefault(begun.channel_id, []).append(Load(delivery=begun, prepared=made))
         return tuple(
