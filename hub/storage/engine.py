@@ -97,8 +97,8 @@ def _postgres(url: URL) -> Engine:
         return sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
-            pool_size=10,
-            max_overflow=30,
+            pool_size=24,
+            max_overflow=0,
             pool_timeout=BUSY_SECS,
             pool_use_lifo=True,
             connect_args={"application_name": "hub", "connect_timeout": 5, "options": options},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -90,14 +91,11 @@ class Writer:
             self._known_cases(sorted(old))
 
     def _known_cases(self, ids: Sequence[CaseId]) -> None:
-        cases, facts = schema.cases, schema.facts
-        locked = self._connection.execute(
-            sa.select(cases).where(cases.c.id.in_(ids)).order_by(cases.c.id).with_for_update(key_share=True)
-        ).all()
+        locked = self._connection.execute(_LOCK_CASES, {"ids": ids}).all()
         if len(locked) != len(ids):
             raise NotFound("The change states a fact about a case that is not there.", code="store.unknown_parent")
         known: dict[CaseId, dict[str, Fact]] = {key: {} for key in ids}
-        for row in self._connection.execute(sa.select(facts).where(facts.c.case_id.in_(ids))):
+        for row in self._connection.execute(_FACTS_OF_CASES, {"ids": ids}):
             known[row.case_id][row.key] = rows.fact(row)
         moved = []
         for row in locked:
@@ -131,13 +129,7 @@ class Writer:
         """Apply updates whose owner still holds the lease; returns those of the others."""
         if not updates:
             return ()
-        table = schema.deliveries
-        found = self._connection.execute(
-            sa.select(*rows.DELIVERY_COLUMNS)
-            .where(table.c.id.in_({update.id for update in updates}))
-            .order_by(table.c.id)
-            .with_for_update(key_share=True)
-        )
+        found = self._connection.execute(_LOCK_DELIVERIES, {"ids": sorted({update.id for update in updates})})
         after, lost = rules.merged({row.id: rows.delivery(row) for row in found}, updates)
         if not after:
             return lost
@@ -210,6 +202,7 @@ def _counting(statement: Any) -> sa.Executable:
     return counted
 
 
+@cache
 def _insert_facts(offset: int, postgres: bool) -> sa.Executable:
     txid: Any = horizon.CURRENT + sa.bindparam("offset", offset) if postgres else sa.literal_column("0")
     return sa.insert(schema.facts).values(txid=txid)
@@ -231,6 +224,21 @@ def _update(table: sa.Table, names: Iterable[str]) -> sa.Update:
     return sa.update(table).where(table.c.id == sa.bindparam("b_id")).values({n: sa.bindparam(n) for n in names})
 
 
+# Made once: building and hashing a statement costs more than a short one takes to run.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_LOCK_CASES = (
+    sa.select(schema.cases)
+    .where(schema.cases.c.id.in_(_IDS))
+    .order_by(schema.cases.c.id)
+    .with_for_update(key_share=True)
+)
+_FACTS_OF_CASES = sa.select(schema.facts).where(schema.facts.c.case_id.in_(_IDS))
+_LOCK_DELIVERIES = (
+    sa.select(*rows.DELIVERY_COLUMNS)
+    .where(schema.deliveries.c.id.in_(_IDS))
+    .order_by(schema.deliveries.c.id)
+    .with_for_update(key_share=True)
+)
 _MOVE_CASE = _update(schema.cases, ("state", "authority", "number", "needs_operator", "updated_at"))
 _MOVE_DELIVERY = _update(schema.deliveries, _MOVING)
 _END_ATTEMPT = _update(schema.attempts, ("finished_at", "outcome", "code", "http_status", "detail")).where(
