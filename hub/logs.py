@@ -72,5 +72,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("urllib3", "celery", "kombu", "amqp", "uvicorn", "asyncio"):
+    for noisy in ("urllib3", "celery", "kombu", "amqp", "uvicorn", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

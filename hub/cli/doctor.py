@@ -13,7 +13,7 @@ import registry
 from hub import adapters
 from hub.bootstrap import KEY_FILE
 from hub.cli.output import emit, home_option, json_option
-from hub.errors import HubError
+from hub.errors import HubError, Unavailable
 from hub.seals import load_signing_key
 from hub.settings import Settings, load
 from hub.storage import open_store
@@ -36,6 +36,10 @@ def _store(settings: Settings) -> str:
     try:
         store.ping()
         counts = store.counts()
+    except Unavailable as error:
+        if error.stable_code != "store.schema":
+            raise
+        return "reachable; its tables are made or brought up to date at the next start"
     finally:
         store.close()
     return f"writable; {counts.get('items.open', 0)} items wait for operators"

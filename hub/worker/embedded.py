@@ -36,6 +36,8 @@ class HomeLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> HomeLock:
+        if not self._path.parent.is_dir():
+            raise ConfigurationError(f"There is no hub's home in {self._path.parent}.", action="Run `hub init` first.")
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
