@@ -24,7 +24,7 @@ from hub.ports import Clock, Doorbell
 
 log = logging.getLogger(__name__)
 
-FAST_SECS = 0.2
+FAST_SECS = 0.05
 """A lane that has been sending for longer gives its place to another and goes on beside it."""
 FLUSH_SECS = 0.05
 FLUSH_MOST = 100
