@@ -152,7 +152,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One envelope on its way to one addressee. ``priority``: 0 normal, 1 urgent, 2 threat to life."""
+    """One envelope on its way to one addressee. ``priority``: 0 normal, 1 urgent, 2 threat to life.
+
+    ``shadow``: only tries a channel beside the one that counts; nothing it brings is a fact of the case.
+    """
 
     id: DeliveryId
     case_id: CaseId
@@ -174,6 +177,7 @@ class Delivery:
     poll_at: datetime | None = None
     last_code: str | None = None
     delivered_at: datetime | None = None
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +342,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
-    """A case with its derived state, as lists and filters show it."""
+    """A case with its derived state, as lists and filters show it.
+
+    ``due_at``: end of the nearest running term of the law, none once the case is finished; in the past = overdue.
+    ``watch_at``: when the hub must look at the case again by itself.
+    """
 
     case: NewCase
     state: str
@@ -346,6 +354,8 @@ class CaseRow:
     number: str | None
     needs_operator: bool
     updated_at: datetime
+    due_at: datetime | None = None
+    watch_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

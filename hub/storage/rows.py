@@ -69,6 +69,8 @@ def derived_values(row: CaseRow) -> Values:
         "number": row.number,
         "needs_operator": row.needs_operator,
         "updated_at": row.updated_at,
+        "due_at": row.due_at,
+        "watch_at": row.watch_at,
     }
 
 
@@ -86,6 +88,8 @@ def case(row: Row) -> CaseRow:
         number=row.number,
         needs_operator=row.needs_operator,
         updated_at=row.updated_at,
+        due_at=row.due_at,
+        watch_at=row.watch_at,
     )
 
 
@@ -110,6 +114,7 @@ def delivery(row: Row) -> Delivery:
     found: Any = row._mapping
     values = {name: found[name] for name in _DELIVERY}
     values["role"], values["state"] = Role(values["role"]), TransportState(values["state"])
+    values["shadow"] = bool(values["shadow"])
     return Delivery(**values, payload=found.get("payload"), payload_type=found.get("payload_type"))
 
 

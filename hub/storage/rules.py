@@ -23,7 +23,8 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
-from hub.tracking.state import derive
+from hub.tracking.state import FINISHED, derive
+from hub.tracking.terms import due_at_of
 
 T = TypeVar("T")
 
@@ -98,6 +99,7 @@ def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
         number=state.number,
         needs_operator=state.needs_operator,
         updated_at=max((case.created_at, *(fact.at for fact in known))),
+        due_at=due_at_of(known, finished=state.state in FINISHED),
     )
 
 

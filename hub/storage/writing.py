@@ -239,7 +239,9 @@ _LOCK_DELIVERIES = (
     .order_by(schema.deliveries.c.id)
     .with_for_update(key_share=True)
 )
-_MOVE_CASE = _update(schema.cases, ("state", "authority", "number", "needs_operator", "updated_at"))
+_MOVE_CASE = _update(
+    schema.cases, ("state", "authority", "number", "needs_operator", "updated_at", "due_at", "watch_at")
+)
 _MOVE_DELIVERY = _update(schema.deliveries, _MOVING)
 _END_ATTEMPT = _update(schema.attempts, ("finished_at", "outcome", "code", "http_status", "detail")).where(
     schema.attempts.c.finished_at.is_(None)

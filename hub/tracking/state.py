@@ -30,6 +30,9 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+FINISHED = frozenset({State.ANSWERED, State.WITHDRAWN})
+"""States in which no term runs any more."""
+
 _RANK = {state: rank for rank, state in enumerate(State)}
 
 _STATE_OF = {
