@@ -38,7 +38,7 @@ from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, DueDate
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Kind, Priority, Role
-from hub.tracking.terms import answer_due
+from hub.tracking import law
 
 PRIORITIES = {Priority.NORMAL: 0, Priority.URGENT: 1, Priority.LIFE_THREATENING: 2}
 ACCEPTED_STATUS = 202
@@ -263,7 +263,7 @@ class Intake:
                 recipient=recipient,
                 role=Role.MAIN,
                 priority=submission.priority,
-                due=DueDates(answer=answer_due(kyiv_day(now))),
+                due=DueDates(answer=law.in_force().answer_day(kyiv_day(now))),
             ),
             body=submission.form,
             attachments=submission.attachments,

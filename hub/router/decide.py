@@ -13,6 +13,7 @@ from hub.schemas.terms import AppealKind
 _DEFAULT_RULES = Rules()
 _REASON_OF_BLOCK = {
     StepCode.ACCUSED: Reason.ONLY_ACCUSED,
+    StepCode.DECLINED: Reason.ALL_DECLINED,
     StepCode.NOT_CONNECTED: Reason.NOT_CONNECTED,
     StepCode.NOT_IN_STAGE: Reason.NOT_IN_STAGE,
 }
@@ -220,9 +221,11 @@ class _Search:
         accused = self._barring(authority)
         if accused is not None:
             self._block(StepCode.ACCUSED, authority.code, accused)
+        elif authority.code in self._request.declined:
+            self._block(StepCode.DECLINED, authority.code)
         elif not authority.holds_on(self._day):
             self._block(StepCode.NOT_IN_FORCE, authority.code)
-        elif not any(channel.holds_on(self._day) for channel in authority.channels):
+        elif not authority.ways(self._day):
             self._block(StepCode.NOT_CONNECTED, authority.code)
         elif not self._taken(authority):
             self._block(StepCode.NOT_IN_STAGE, authority.code, authority.kind.value, self._request.channel.value)
@@ -296,7 +299,7 @@ class _Search:
     # -- the end
 
     def _send(self, authority: Authority, reason: Reason) -> Decision:
-        channels = tuple(channel.id for channel in authority.channels if channel.holds_on(self._day))
+        channels = tuple(channel.id for channel in authority.ways(self._day))
         self._say(StepCode.TO_AUTHORITY, authority.code, ", ".join(channels))
         return self._decision(authority.code, channels, reason)
 

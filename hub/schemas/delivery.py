@@ -63,6 +63,15 @@ class FactKind(StrEnum):
     WITHDRAWN = "withdrawn"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
+    # What the hub itself does and sees while it watches over a case.
+    HANDED_OVER = "handed_over"
+    PASSED_ON = "passed_on"
+    NOT_RECEIVED = "not_received"
+    TERM_WARNED = "term_warned"
+    TERM_OVERDUE = "term_overdue"
+    TERM_CORRECTED = "term_corrected"
+    BREACH = "breach"
+    SHADOWED = "shadowed"
 
 
 class Source(StrEnum):
