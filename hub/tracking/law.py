@@ -252,7 +252,7 @@ class Law:
         return Due(at=day_end(last), provisional=not reviewed)
 
     def _review(self, start: datetime, hour: time) -> Due:
-        """Item 20: on the day of delivery, or by 10:00 of the next working day if it came after hours or on a day off."""
+        """Item 20: on the day of delivery; by 10:00 of the next working day if it came after hours or on a day off."""
         local = start.astimezone(KYIV)
         day = local.date()
         if self.calendar.works_on(day) and local.time() < self._closes:

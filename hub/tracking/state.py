@@ -61,7 +61,7 @@ class ExecutorState:
     """Where one addressee stands.
 
     ``contradiction``: it said things that cannot both be true; an operator looks. ``delivery_id``: the delivery it was
-    given the case with. ``superseded``: another body has the case instead. ``returns``: answers sent back for more work.
+    given the case with. ``superseded``: another body has the case instead. ``returns``: answers sent back.
     """
 
     authority: str
