@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 
 from hub.delivery import breaker, schedule
 from hub.delivery.ask import Asker
+from hub.delivery.handover import Settlement, given_up, next_channel
 from hub.delivery.sealed import seal_envelope
-from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
+from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Outcome, Parcel, Prepared, Registry, Seal, Store
@@ -61,6 +62,7 @@ class LaneLoad:
     loads: list[Load]
     more: bool
     started: datetime
+    fallback: Channel | None = None
     saved: LaneState = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class LaneLoad:
             lane=self.channel.lane,
             legal_class=self.channel.legal_class,
             polls=self.adapter.polls(self.channel),
+            fallback=self.fallback,
         )
 
 
@@ -270,6 +273,7 @@ class Carrier:
                 loads=loads,
                 more=counted[channel_id] >= limits[channel_id],
                 started=now,
+                fallback=self._fallback(channel_id, loads[0].delivery, now),
             )
             for channel_id, loads in by_lane.items()
         )
@@ -290,12 +294,25 @@ class Carrier:
         return adapter.prepare(parcel, channel)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str, now: datetime) -> None:
-        facts, items = escalate(delivery, reason=failure.stable_code, detail=failure.message, now=now)
+        failed = given_up(
+            delivery,
+            reason=failure.stable_code,
+            detail=failure.message,
+            now=now,
+            fallback=self._fallback(delivery.channel_id, delivery, now),
+        )
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, owner=owner, last_code=failure.stable_code)
-        self._store.apply(Change(updates=(update,), facts=facts, items=items))
+        self._store.apply(
+            Change(updates=(update,), facts=failed.facts, items=failed.items, deliveries=failed.deliveries)
+        )
+
+    def _fallback(self, channel_id: str, delivery: Delivery, now: datetime) -> Channel | None:
+        """Where what cannot go over this channel goes next; a lane's deliveries are all one authority's."""
+        authority = self._registry.current().authority(delivery.authority)
+        return next_channel(authority, channel_id, kyiv_day(now))
 
     def _orphans(self, channel_id: str, owner: str) -> None:
-        """Deliveries whose channel the registry no longer has: nothing goes to the old body, a person decides."""
+        """Deliveries whose channel the registry no longer has: the body's next channel takes them, or a person does."""
         now = self._clock.now()
         until = now + timedelta(seconds=LEASE_MARGIN_SECS)
         for claim in self._store.claim_many({channel_id: 500}, owner=owner, now=now, lease_until=until):
@@ -381,6 +398,7 @@ class Carrier:
                 attempt_ends=tuple(each.settlement.end for each in ended if each.settlement.end),
                 facts=tuple(fact for each in ended for fact in each.settlement.facts),
                 items=tuple(item for each in ended for item in each.settlement.items),
+                deliveries=tuple(d for each in ended for d in each.settlement.deliveries),
             )
         )
         hit("S12")

@@ -76,7 +76,8 @@ class _Search:
             self._say(StepCode.REQUESTED_NOT_COMPETENT, asked.code)
             return None
         if self._blocked_by(asked):
-            self._unmet = asked
+            # The superior of a body that is not competent is no nearer to the question.
+            self._unmet = asked if asked.code not in self._request.declined else None
             return None
         followed = asked.code != self._request.addressee
         return self._send(asked, Reason.REQUESTED_SUCCESSOR if followed else Reason.REQUESTED)
@@ -149,7 +150,7 @@ class _Search:
         if open_ones:
             chosen = self._one_of(open_ones, topic, territory)
             return self._send(chosen, Reason.COMPETENCE) if chosen else self._to_operators(Reason.AMBIGUOUS)
-        return self._stand_in_for_one_of(candidates)
+        return self._stand_in_for_one_of([c for c in candidates if c.code not in self._request.declined])
 
     def _one_of(self, several: Sequence[Authority], topic: str, territory: str) -> Authority | None:
         """The tie rule: named for this kind of appeal; else superior to all others; else nobody, a person decides."""

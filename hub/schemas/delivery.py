@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -338,6 +338,17 @@ class LaneDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How many deliveries ended so over a shadow channel and so over the channel that counted."""
+
+    shadow: str
+    shadow_state: TransportState
+    channel_id: str
+    state: TransportState
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What the NCC hears: one per new fact, in the order of commit. ``cursor`` is opaque and sorts as text."""
 
@@ -383,6 +394,13 @@ class Change:
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()
+
+
+def joined(changes: Iterable[Change]) -> Change:
+    """Several changes as one."""
+    kept = tuple(changes)
+    names = [each.name for each in fields(Change)]
+    return Change(**{name: tuple(x for change in kept for x in getattr(change, name)) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

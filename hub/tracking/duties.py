@@ -34,7 +34,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
-    """One thing to do. ``name``: what the fact that it leaves behind says in ``because``."""
+    """One thing to do. ``name``: what the fact that it leaves behind says in ``because``. ``aside``: it is about a
+    message that followed the appeal.
+    """
 
     act: Act
     at: datetime
@@ -43,6 +45,7 @@ class Duty:
     fact: Fact | None = None
     term: Term | None = None
     breach: Breach | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ def _duties(case: CaseFacts, found: tuple[Term, ...], law: Law) -> tuple[Duty, .
 
 def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
     for executor in case.story.executors:
-        yield from _asked(executor)
+        yield from _asked(executor, case)
     for breach in breaches(case, law):
         yield Duty(
             act=Act.BREACH,
@@ -89,15 +92,21 @@ def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
     yield from _corrections(case, found)
 
 
-def _asked(executor: Executor) -> Iterator[Duty]:
-    """Statements that ask for an act. A body that got it for information only is not asked."""
-    if not executor.decides:
+def _asked(executor: Executor, case: CaseFacts) -> Iterator[Duty]:
+    """Statements that ask for an act, unless the case went on: to another body, or to its end by another's answer."""
+    if not executor.decides or executor.superseded_by is not None or case.story.withdrawn_at is not None:
+        return
+    if case.finished and executor.standing() is None:
         return
     for fact in executor.facts:
         if fact.kind is FactKind.REDIRECTED:
             yield Duty(act=Act.REDIRECT, at=fact.at, name=short(fact), executor=executor, fact=fact)
         elif is_refusal(fact):
             yield Duty(act=Act.REFUSAL, at=fact.at, name=short(fact), executor=executor, fact=fact)
+    for parcel in executor.parcels.values():
+        for fact in parcel.facts:
+            if is_refusal(fact):
+                yield Duty(act=Act.REFUSAL, at=fact.at, name=short(fact), executor=executor, fact=fact, aside=True)
 
 
 def _alarms(term: Term) -> Iterator[Duty]:

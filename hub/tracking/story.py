@@ -55,6 +55,18 @@ def is_refusal(fact: Fact) -> bool:
 
 
 @dataclass(slots=True)
+class Parcel:
+    """What the contact centre sent to an executor after the appeal: a return, a withdrawal, a clarification.
+
+    Its receipts and refusals are about this message, not about the appeal.
+    """
+
+    given: Fact
+    copies: list[str]
+    facts: list[Fact] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Executor:
     """One body that was given the case, once. ``root``: the delivery it was given with; absent if no fact names it."""
 
@@ -64,6 +76,7 @@ class Executor:
     routed: Fact | None
     facts: list[Fact] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
     superseded_by: Fact | None = None
 
     @property
@@ -131,7 +144,7 @@ class Story:
 
     def executor(self, key: str) -> Executor | None:
         """The executor of this key, or the one that this delivery belongs to."""
-        return next((e for e in self.executors if e.key == key or key in e.copies), None)
+        return next((e for e in self.executors if e.key == key or key in e.copies or key in e.parcels), None)
 
     def mains(self) -> list[Executor]:
         """Main executors in the order in which they were given the case; the last that is not superseded decides."""
@@ -142,7 +155,7 @@ def read(facts: Iterable[Fact]) -> Story:
     """Read all facts of one case, in any order, repeated or not."""
     unique = sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: (fact.at, fact.key))
     executors: dict[str, Executor] = {}
-    links: dict[str, str] = {}
+    links: dict[str, Fact] = {}
     for fact in unique:
         if fact.kind is FactKind.ROUTED and fact.authority is not None and fact.delivery_id is not None:
             root = str(fact.delivery_id)
@@ -150,15 +163,13 @@ def read(facts: Iterable[Fact]) -> Story:
                 role = Role(fact.data["role"]) if fact.data.get("role") in _ROLES else Role.MAIN
                 executors[root] = Executor(fact.authority, root, role, fact, copies=[root])
         elif fact.kind in _LINKS and fact.delivery_id is not None and "of" in fact.data:
-            links[str(fact.delivery_id)] = fact.data["of"]
+            links[str(fact.delivery_id)] = fact
     latest = {executor.authority: executor for executor in executors.values()}
-    for copy in links:
-        owner = executors.get(_resolve(copy, links))
-        if owner is not None and copy not in owner.copies:
-            owner.copies.append(copy)
+    if links:
+        _tie(links, executors)
     for fact in unique:
         if fact.authority is not None and fact.kind not in _OF_HUB:
-            _owner(fact, executors, links, latest).facts.append(fact)
+            _give(fact, executors, links, latest)
     _supersede(unique, executors)
     return Story(tuple(unique), tuple(executors.values()))
 
@@ -166,27 +177,51 @@ def read(facts: Iterable[Fact]) -> Story:
 _ROLES = frozenset(Role)
 
 
-def _resolve(copy: str, links: dict[str, str]) -> str:
-    seen = {copy}
-    while copy in links:
-        copy = links[copy]
-        if copy in seen:
-            break
+def _resolve(copy: str, links: dict[str, Fact]) -> tuple[str, str | None]:
+    """The delivery of the routing that a copy belongs to, and the first copy of the later message, if it is one's."""
+    seen: set[str] = set()
+    parcel = None
+    while copy in links and copy not in seen:
         seen.add(copy)
-    return copy
+        if links[copy].kind is FactKind.PASSED_ON:
+            parcel = copy
+        copy = links[copy].data["of"]
+    return copy, parcel
 
 
-def _owner(fact: Fact, executors: dict[str, Executor], links: dict[str, str], latest: dict[str, Executor]) -> Executor:
-    """Whose fact it is: by its delivery, else the body's latest assignment, else one that no routing is known of."""
+def _tie(links: dict[str, Fact], executors: dict[str, Executor]) -> None:
+    """Copies to their executors, in the order of the facts that tie them."""
+    for copy in links:
+        root, parcel = _resolve(copy, links)
+        owner = executors.get(root)
+        if owner is None:
+            continue
+        if parcel is None:
+            owner.copies.append(copy)
+        else:
+            kept = owner.parcels.setdefault(parcel, Parcel(links[parcel], []))
+            kept.copies.append(copy)
+
+
+_ABOUT_A_MESSAGE = frozenset(
+    {FactKind.SENT, FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED, FactKind.REFUSED}
+)
+
+
+def _give(fact: Fact, executors: dict[str, Executor], links: dict[str, Fact], latest: dict[str, Executor]) -> None:
+    """A fact to whom it concerns: by its delivery, else the body's latest assignment, else one of no known routing."""
     assert fact.authority is not None
-    root = _resolve(str(fact.delivery_id), links) if fact.delivery_id is not None else None
+    root, parcel = _resolve(str(fact.delivery_id), links) if fact.delivery_id is not None else (None, None)
     found = executors.get(root) if root is not None else None
     if found is None or found.authority != fact.authority:
-        found = latest.get(fact.authority)
+        found, parcel = latest.get(fact.authority), None
     if found is None:
         found = Executor(fact.authority, None, Role.MAIN, None)
         executors[fact.authority] = latest[fact.authority] = found
-    return found
+    if parcel is not None and fact.kind in _ABOUT_A_MESSAGE:
+        found.parcels[parcel].facts.append(fact)
+    else:
+        found.facts.append(fact)
 
 
 def _supersede(facts: list[Fact], executors: dict[str, Executor]) -> None:

@@ -226,27 +226,36 @@ def _rework(executor: Executor, rule: Rule, law: Law) -> Iterator[Term]:
 
 def _of_copies(case: CaseFacts, executor: Executor, law: Law) -> Iterator[Term]:
     """The 6 hours of item 24 for each channel that was tried: word from the body over any of them ends them all."""
+    handed = {str(fact.delivery_id): fact for fact in case.story.of(FactKind.HANDED_OVER)}
+    assert executor.routed is not None
     heard = executor.first(*RECEIPTS, *_SPOKEN)
-    handed = {
-        str(fact.delivery_id): fact
-        for fact in case.story.of(FactKind.HANDED_OVER)
-        if str(fact.delivery_id) in executor.copies
-    }
-    left = {fact.data.get("from"): fact.at for fact in handed.values()}
-    for copy in executor.copies:
-        given = executor.routed if copy == executor.root else handed.get(copy)
-        if given is None:
-            continue  # what the contact centre sent after, not the appeal
-        sent = next((f.at for f in executor.of(FactKind.SENT) if str(f.delivery_id) == copy), None)
-        ends = [at for at in (heard, left.get(copy)) if at is not None]
-        if executor.superseded_by is not None:
-            ends.append(executor.superseded_by.at)
+    yield from _of_parcel(executor, executor.routed, executor.copies, executor.facts, heard, handed, law)
+    for parcel in executor.parcels.values():
+        word = next((fact.at for fact in parcel.facts if fact.kind in (*RECEIPTS, FactKind.REFUSED)), None)
+        yield from _of_parcel(executor, parcel.given, parcel.copies, parcel.facts, word, handed, law)
+
+
+def _of_parcel(
+    executor: Executor,
+    first: Fact,
+    copies: list[str],
+    facts: list[Fact],
+    heard: datetime | None,
+    handed: dict[str, Fact],
+    law: Law,
+) -> Iterator[Term]:
+    left = {handed[copy].data.get("from"): handed[copy].at for copy in copies if copy in handed}
+    gone = executor.superseded_by.at if executor.superseded_by is not None else None
+    for copy in copies:
+        given = handed.get(copy, first)
+        sent = next((f for f in facts if f.kind is FactKind.SENT and str(f.delivery_id) == copy), None)
+        ends = [at for at in (heard, left.get(copy), gone) if at is not None]
         for rule in law.by_scope["copy"]:
-            is_notice = FactKind.SENT in rule.starts
-            started = sent if is_notice else given.at
-            if started is None:
-                continue
-            over = ends if is_notice or sent is None else [*ends, sent]
+            waits_for_notice = FactKind.SENT in rule.starts
+            if waits_for_notice and (sent is None or sent.data.get("notice") == "none"):
+                continue  # not sent yet, or over a channel that can bring no notice
+            started = sent.at if waits_for_notice and sent is not None else given.at
+            over = ends if waits_for_notice or sent is None else [*ends, sent.at]
             yield Term(
                 rule=rule,
                 started_at=started,
