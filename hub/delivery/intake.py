@@ -6,25 +6,24 @@ operators' queue with the reason, never nowhere.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.delivery.coexecutors import further
+from hub.delivery.giving import PRIORITIES, give, outgoing_message
 from hub.delivery.group import Group
 from hub.delivery.handover import with_shadows
 from hub.errors import Conflict, Fault, InvalidInput
 from hub.failpoints import hit
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision, RoutingRequest, decide
-from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Change,
     Delivery,
-    Direction,
     Fact,
     FactKind,
     Grant,
@@ -34,14 +33,14 @@ from hub.schemas.delivery import (
     Source,
     StoredAnswer,
     TransportState,
+    joined,
 )
-from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, AppealForm, Attachment, DueDates, Header, Party
+from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, DueDates, Header, Party
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
 from hub.schemas.kyiv import kyiv_day
-from hub.schemas.terms import Kind, Priority, Role
+from hub.schemas.terms import Priority, Role
 from hub.tracking import law
 
-PRIORITIES = {Priority.NORMAL: 0, Priority.URGENT: 1, Priority.LIFE_THREATENING: 2}
 ACCEPTED_STATUS = 202
 
 
@@ -103,24 +102,6 @@ def _refuse_equal_keys(submissions: Sequence[Submission]) -> None:
     keys = [(s.repeatable.principal, s.repeatable.key) for s in submissions if s.repeatable]
     if len(set(keys)) < len(keys):
         raise Conflict("This request was answered before.", code="idempotency.repeat")
-
-
-def outgoing_message(envelope: AnyEnvelope) -> Message:
-    """The message row of an envelope that the hub makes."""
-    canonical = json_rendering.to_json(envelope)
-    header = envelope.header
-    return Message(
-        id=MessageId(header.message_id),
-        case_id=CaseId(header.case_id),
-        kind=Kind(envelope.kind),
-        direction=Direction.OUT,
-        sender=header.sender.code,
-        recipient=header.recipient.code,
-        in_reply_to=MessageId(header.in_reply_to) if header.in_reply_to else None,
-        created_at=header.created_at,
-        body=canonical,
-        sha256=hashlib.sha256(canonical).hexdigest(),
-    )
 
 
 class Intake:
@@ -225,7 +206,29 @@ class Intake:
             if key
             else (),
         )
+        if len(form.topics) > 1:
+            change = joined((change, *self._further(envelope, case_id, decision, directory, now)))
         return _Built(accepted=accepted, change=change, channel_id=delivery.channel_id if delivery else None)
+
+    def _further(
+        self, envelope: AppealEnvelope, case_id: CaseId, main: Decision, directory: Directory, now: datetime
+    ) -> Iterator[Change]:
+        """Co-executors for further topics; the sweeper rings for their lanes."""
+        for decision in further(envelope.body, main, directory, now):
+            authority = directory.authority(decision.authority or "")
+            if authority is not None:
+                yield give(
+                    envelope,
+                    case_id,
+                    authority,
+                    directory,
+                    party=self._party,
+                    role=Role.CO_EXECUTOR,
+                    source=Source.HUB,
+                    now=now,
+                    reason=decision.reason,
+                    registry_version=decision.registry_version,
+                ).change
 
     def _check(self, submission: Submission) -> None:
         """Faults that only the store can tell: attachments that are not there, earlier cases that are not yours."""
