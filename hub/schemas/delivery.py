@@ -357,6 +357,11 @@ class CaseRow:
     due_at: datetime | None = None
     watch_at: datetime | None = None
 
+    @property
+    def cursor(self) -> str:
+        """Place in lists, which are in order of arrival: milliseconds since 1970 and the id."""
+        return f"{int(self.case.created_at.timestamp() * 1000):015d}.{self.case.id}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
