@@ -30,6 +30,8 @@ _TOLD = {
     FactKind.WITHDRAWN: "The applicant withdrew the appeal.",
     FactKind.RETURNED_FOR_WORK: "The answer was returned for more work.",
     FactKind.PUBLISHED: "The answer was made public.",
+    FactKind.LINKED: "Looks like an earlier appeal ({sign}).",
+    FactKind.FORMAL_FLAGGED: "The answer of {who} looks formal ({reasons}); a person should look.",
 }
 
 

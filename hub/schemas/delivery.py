@@ -63,6 +63,8 @@ class FactKind(StrEnum):
     WITHDRAWN = "withdrawn"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
+    LINKED = "linked"
+    FORMAL_FLAGGED = "formal_flagged"
 
 
 class Source(StrEnum):
