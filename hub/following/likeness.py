@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from hub.following.ports import Earlier
 from hub.following.text import likeness, words
-from hub.schemas.envelope import Applicant, AppealForm
+from hub.schemas.envelope import AppealForm, Applicant
 from hub.schemas.ids import CaseId
 from hub.schemas.terms import ReceiptSign
 
