@@ -15,7 +15,7 @@ from hub.following import formal
 from hub.following.digest import digest
 from hub.following.linking import Linker
 from hub.following.ports import AnswerScore, Band, Insight, Insights
-from hub.following.text import bands
+from hub.following.text import bands, shingles, signature, words
 from hub.ports import Clock, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, Direction, Event, Fact, FactKind, Message, Source
@@ -201,7 +201,7 @@ class _Templates:
 
     def earlier(self, message: Message, text: str) -> Sequence[bytes]:
         """Signatures of answers that may be alike."""
-        made = formal.signature(formal.shingles(formal.words(text)))
+        made = signature(shingles(words(text)))
         if made is None:
             return ()
         wanted = set(bands(made))

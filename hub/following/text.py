@@ -42,7 +42,8 @@ STOPWORDS = _set(
     воно все всі вже ви де для до є ж за з зі із і й її їх його коли котрий котра котрі лише ли між мені ми мене мій моя
     моє мої на над нам нас наш наша наше наші не немає ні ніж о об от ось при про по під перед після тільки та так також
     там те ти ті тих то того тому той тоді у це цей ця ці цього цьому цих чи через чого чому що щоб щодо як яка які який
-    яке яких якого якщо прошу просимо шановні шановний шановна добрий день доброго дня вітаю дякую повагою"""
+    яке яку яких якого якій якою яким якими якщо прошу просимо шановні шановний шановна добрий день доброго дня
+    вітаю дякую повагою"""
 )
 # Endings of nouns, adjectives and verbs.
 _ENDINGS = _set(
@@ -55,6 +56,7 @@ _BY_LENGTH = tuple(
     for length in sorted({len(ending) for ending in _ENDINGS}, reverse=True)
 )
 _SHORTEST = {1: 2, 2: 3}
+_REFLEXIVE = 5
 
 
 def stem(word: str) -> str:
@@ -62,6 +64,8 @@ def stem(word: str) -> str:
 
     At least two letters are left by an ending of one letter, three by one of two, four by longer ones.
     """
+    if len(word) > _REFLEXIVE and word.endswith(("ся", "сь")):
+        word = word[:-2]
     for length, endings in _BY_LENGTH:
         if len(word) - length >= _SHORTEST.get(length, 4) and word[-length:] in endings:
             return word[:-length]

@@ -33,7 +33,7 @@ def page(where: CaseFilter, *, after: str | None, newest: bool, postgres: bool) 
 def counts(where: CaseFilter, by: CaseGrouping, *, postgres: bool) -> sa.Select[Any]:
     """Value and number of cases."""
     column = _grouping(by, postgres)
-    counted = sa.select(sa.func.coalesce(column, ""), sa.func.count()).select_from(schema.cases)
+    counted: sa.Select[Any] = sa.select(sa.func.coalesce(column, ""), sa.func.count()).select_from(schema.cases)
     return counted.where(*conditions(where, postgres=postgres)).group_by(column)
 
 
@@ -85,7 +85,7 @@ def _territory(code: str | None) -> list[sa.ColumnElement[bool]]:
     if len(prefix) < _OBLAST_CHARS:
         return []
     if len(prefix) == _OBLAST_CHARS:
-        return [prefix == schema.OBLAST]
+        return [sa.literal(prefix) == schema.OBLAST]
     return [_C.place >= prefix, _C.place < prefix + "\uffff"]
 
 

@@ -57,7 +57,7 @@ def report(where: ReportFilter, by: ReportBy, now: datetime, *, postgres: bool) 
     """Measures for each value of a column."""
     key = _KEYS[by]
     cases = sa.func.count().label("cases")
-    statement = sa.select(
+    statement: sa.Select[Any] = sa.select(
         sa.func.coalesce(key, "").label("key"),
         cases,
         _times(_D.priority > 0).label("urgent"),

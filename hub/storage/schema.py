@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.storage import following_tables  # noqa: F401  # declares its tables in the same metadata
-from hub.storage.tables import CHANGING as _CHANGING
-from hub.storage.tables import metadata
+from hub.storage import following_tables, tables
 from hub.storage.types import Digest, Id, Moment, Names, Pairs, Token, Words
+
+metadata = tables.metadata
+"""All tables, those of ``following_tables`` included."""
+assert following_tables.followers.metadata is metadata
+_CHANGING = tables.CHANGING
 
 cases = sa.Table(
     "cases",
