@@ -137,6 +137,10 @@ class Attachments(Protocol):
         """Size in bytes; ``NotFound`` if there is none."""
         ...
 
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Delete a file that was put before a moment; False if it is not there, or was put again since."""
+        ...
+
 
 class Rendering(StrEnum):
     """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""

@@ -78,9 +78,10 @@ class InsightFollower:
         self._insights.write(NAME, owner=self._owner, cursor=events[-1].cursor, insight=insight)
         return len(events)
 
-    def release(self) -> None:
+    def release(self) -> int:
         """Let another process go on at once."""
         self._insights.release(NAME, owner=self._owner)
+        return 0
 
     def _read(self, events: tuple[Event, ...]) -> _Batch:
         ids = list(dict.fromkeys(event.case_id for event in events))

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from hub.schemas.delivery import CaseRow, Event, Fact, Message, StoredAttachment
+from hub.schemas.delivery import CaseRow, Fact, Message, StoredAttachment
 from hub.schemas.ids import CaseId, MessageId
 
 
@@ -383,14 +383,22 @@ class Pruning(Protocol):
         """Uploads that no case uses: from now on nobody may name them."""
         ...
 
+    def give_back(self) -> int:
+        """Revoked uploads that turned out to be used are there again for their parties; returns how many."""
+        ...
+
     def orphans(self, revoked_before: datetime, limit: int) -> tuple[Orphan, ...]:
-        """Revoked uploads that may be deleted; those that turned out to be used are given back to their parties."""
+        """Revoked uploads whose files may be deleted: nothing names them, nobody brought them again."""
         ...
 
     def forget(self, sha256s: Sequence[str]) -> None:
         """Forget revoked uploads whose files are gone."""
         ...
 
-    def lag(self, name: str) -> tuple[Event, ...]:
-        """The first event that a follower has not seen; empty if it has seen all."""
+    def prune_given_up(self, before: datetime, limit: int) -> int:
+        """Events that an endpoint was given up with; the operators were told of each."""
+        ...
+
+    def behind(self, name: str) -> datetime | None:
+        """When the first event that a follower has not seen was recorded; None if it has seen all."""
         ...

@@ -33,8 +33,9 @@ def page(where: CaseFilter, *, after: str | None, newest: bool, postgres: bool) 
 def counts(where: CaseFilter, by: CaseGrouping, *, postgres: bool) -> sa.Select[Any]:
     """Value and number of cases."""
     column = _grouping(by, postgres)
-    counted: sa.Select[Any] = sa.select(sa.func.coalesce(column, ""), sa.func.count()).select_from(schema.cases)
-    return counted.where(*conditions(where, postgres=postgres)).group_by(column)
+    counted: Any = sa.select(sa.func.coalesce(column, ""), sa.func.count()).select_from(schema.cases)
+    statement: sa.Select[Any] = counted.where(*conditions(where, postgres=postgres)).group_by(column)
+    return statement
 
 
 def _grouping(by: CaseGrouping, postgres: bool) -> sa.ColumnElement[Any]:

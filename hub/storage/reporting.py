@@ -39,6 +39,11 @@ def conditions(where: ReportFilter) -> list[sa.ColumnElement[bool]]:
     return found
 
 
+def _select(statement: Any) -> sa.Select[Any]:
+    assert isinstance(statement, sa.Select)
+    return statement
+
+
 def _times(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count(sa.case((condition, 1)))
 
@@ -57,7 +62,7 @@ def report(where: ReportFilter, by: ReportBy, now: datetime, *, postgres: bool) 
     """Measures for each value of a column."""
     key = _KEYS[by]
     cases = sa.func.count().label("cases")
-    statement: sa.Select[Any] = sa.select(
+    statement: Any = sa.select(
         sa.func.coalesce(key, "").label("key"),
         cases,
         _times(_D.priority > 0).label("urgent"),
@@ -77,9 +82,9 @@ def report(where: ReportFilter, by: ReportBy, now: datetime, *, postgres: bool) 
         _hours(postgres=postgres).label("answer_hours"),
     ).where(*conditions(where))
     if by is ReportBy.ALL:
-        return statement
+        return _select(statement)
     order = sa.func.coalesce(key, "") if by is ReportBy.WEEK else cases.desc()
-    return statement.group_by(key).order_by(order, sa.func.coalesce(key, ""))
+    return _select(statement).group_by(key).order_by(order, sa.func.coalesce(key, ""))
 
 
 def daily(where: ReportFilter) -> sa.Select[Any]:

@@ -21,7 +21,7 @@ from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
-from hub.bootstrap import Hub, SilentDoorbell, SystemClock
+from hub.bootstrap import Hub, SilentDoorbell, SystemClock, follow
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
@@ -40,6 +40,7 @@ from hub.schemas.ids import CaseId, new_id
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import FileKey, verification_key
 from hub.settings import Settings
+from hub.storage import SqlStore, open_store
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
@@ -211,6 +212,10 @@ def answer(sender: str, case: str, reply_to: str, text: str = "Яму полаг
     return envelope("answer", body, sender=sender, case=case, reply_to=reply_to, **more)
 
 
+def _own(home: Path) -> SqlStore:
+    return open_store(f"sqlite:///{home / 'following.sqlite'}", migrate=True)
+
+
 def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     """A hub without workers; its lanes are moved by the tests."""
     (home / "keys").mkdir(parents=True)
@@ -222,6 +227,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     directory = FixedRegistry(_directory(sealer, ncc))
     seal = HubSeal(hub_key)
     memory = store or MemoryStore()
+    files = FileAttachments(home / "attachments")
     takeback = TakeBack(store=memory, registry=directory, seal=seal, clock=clock)
     party = Party(code=NCC, name="Контактний центр")
     carrier = Carrier(
@@ -237,7 +243,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         settings=Settings(home=home, **settings),
         clock=clock,
         store=memory,
-        attachments=FileAttachments(home / "attachments"),
+        attachments=files,
         registry=directory,
         seal=seal,
         adapters={},
@@ -247,6 +253,14 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         inbox=Inbox(store=memory, clock=clock),
         operators=Operators(store=memory, clock=clock, doorbell=bell),
         sweeper=Sweeper(store=memory, doorbell=bell, clock=clock),
+        following=follow(
+            Settings(home=home, **settings),
+            store=memory,
+            # The twin in memory has no followers: theirs is a database of its own, where nothing is to be seen.
+            database=(memory if isinstance(memory, SqlStore) else _own(home)).database,
+            attachments=files,
+            clock=clock,
+        ),
         close=lambda: None,
     )
     world = World(url="", hub=hub, store=memory, home=home, sealer_key=sealer, ncc_key=ncc)
