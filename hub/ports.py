@@ -73,6 +73,10 @@ class Directory(Protocol):
         """The unit with this code; a settlement below the table's level resolves to its community."""
         ...
 
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
+        ...
+
     def ancestry(self, code: str) -> tuple[str, ...]:
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         ...

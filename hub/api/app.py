@@ -8,11 +8,25 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from hub import __version__
-from hub.api import appeals, cases, events, files, health, inbound, openapi, ops, problems
+from hub.api import (
+    appeals,
+    cases,
+    events,
+    files,
+    groups,
+    health,
+    hooks,
+    inbound,
+    listing,
+    openapi,
+    ops,
+    problems,
+    reports,
+)
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
-from hub.api.events import Owners
+from hub.api.events import Owners, Streams, Tail
 from hub.api.metrics import Metrics
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
 from hub.api.watch import Watch
@@ -21,7 +35,19 @@ from hub.errors import ConfigurationError, HubError
 from hub.ports import Clock
 from hub.settings import Settings
 
-_ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
+_ROUTERS = (
+    appeals.router,
+    inbound.router,
+    files.router,
+    listing.router,  # before cases: /v1/cases/counts is no case
+    cases.router,
+    groups.router,
+    events.router,
+    reports.router,
+    ops.router,
+    hooks.router,
+    health.router,
+)
 
 
 def routes_only() -> FastAPI:
@@ -63,6 +89,8 @@ def create_app(hub: Hub) -> FastAPI:
         metrics=metrics,
     )
     app.state.owners = Owners(hub.store)
+    app.state.tail = Tail(hub.store)
+    app.state.streams = Streams()
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)
     app.add_exception_handler(HTTPException, problems.of_framework)
