@@ -7,7 +7,7 @@ threads at once unless a docstring says otherwise. An implementation raises erro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +22,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -139,10 +140,6 @@ class Attachments(Protocol):
 
     def size(self, sha256: str) -> int:
         """Size in bytes; ``NotFound`` if there is none."""
-        ...
-
-    def delete(self, sha256: str, *, older_than: datetime) -> bool:
-        """Delete a file that was put before a moment; False if it is not there, or was put again since."""
         ...
 
 
@@ -377,16 +374,13 @@ class Store(Protocol):
         """Write all of it durably, or nothing. Raises ``Conflict``, ``Unavailable``."""
         ...
 
-    def claim(
-        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
-    ) -> tuple[Claim, ...]:
-        """Lease what is due (``waiting``, ``unknown``, ``sending`` with an expired lease), highest priority first."""
-        ...
+    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+        """Look at what is due (``waiting``, ``unknown``, ``sending`` with an expired lease) in these lanes, at most so
+        many of each, highest priority first, and write what ``begin`` makes of it, in one transaction.
 
-    def claim_many(
-        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
-    ) -> tuple[Claim, ...]:
-        """``claim`` for many lanes in one transaction; ``limits``: how many at most of each lane."""
+        Nobody else gets these deliveries meanwhile; what ``begin`` does not change stays due. ``begin`` may be called
+        again if the transaction has to be tried again; it must not touch the store.
+        """
         ...
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
@@ -445,6 +439,22 @@ class Store(Protocol):
 
     def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
         """Number of cases by one of their columns; cases without a value count under the empty text."""
+        ...
+
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases whose ``watch_at`` has come, those first that waited longest; it is moved to ``until`` so that no one
+        else looks meanwhile, and is derived again with the next fact. ``case_id``: only this one, if it is due.
+        """
+        ...
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases, by time, then key."""
+        ...
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """How deliveries over shadow channels ended, beside those that counted."""
         ...
 
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:

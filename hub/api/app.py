@@ -18,6 +18,7 @@ from hub.api import (
     hooks,
     inbound,
     listing,
+    messages,
     openapi,
     ops,
     problems,
@@ -41,6 +42,7 @@ _ROUTERS = (
     files.router,
     listing.router,  # before cases: /v1/cases/counts is no case
     cases.router,
+    messages.router,
     groups.router,
     events.router,
     reports.router,

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.delivery.group import Group
-from hub.errors import Conflict, Fault, InvalidInput, NotFound
+from hub.delivery.handover import with_shadows
+from hub.errors import Conflict, Fault, InvalidInput
 from hub.failpoints import hit
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision, RoutingRequest, decide
@@ -34,11 +35,11 @@ from hub.schemas.delivery import (
     StoredAnswer,
     TransportState,
 )
-from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, DueDates, Header, Party
+from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, AppealForm, Attachment, DueDates, Header, Party
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Kind, Priority, Role
-from hub.tracking.terms import answer_due
+from hub.tracking import law
 
 PRIORITIES = {Priority.NORMAL: 0, Priority.URGENT: 1, Priority.LIFE_THREATENING: 2}
 ACCEPTED_STATUS = 202
@@ -104,7 +105,7 @@ def _refuse_equal_keys(submissions: Sequence[Submission]) -> None:
         raise Conflict("This request was answered before.", code="idempotency.repeat")
 
 
-def outgoing_message(envelope: AppealEnvelope) -> Message:
+def outgoing_message(envelope: AnyEnvelope) -> Message:
     """The message row of an envelope that the hub makes."""
     canonical = json_rendering.to_json(envelope)
     header = envelope.header
@@ -203,7 +204,7 @@ class Intake:
         change = Change(
             cases=(self._case(submission, case_id, envelope, now),),
             messages=(message,) if submission.inbound is None else (submission.inbound, message),
-            deliveries=(delivery,) if delivery else (),
+            deliveries=with_shadows(delivery, directory) if delivery else (),
             facts=facts,
             items=items,
             grants=tuple(
@@ -263,7 +264,7 @@ class Intake:
                 recipient=recipient,
                 role=Role.MAIN,
                 priority=submission.priority,
-                due=DueDates(answer=answer_due(kyiv_day(now))),
+                due=DueDates(answer=law.in_force().answer_day(kyiv_day(now))),
             ),
             body=submission.form,
             attachments=submission.attachments,
@@ -349,82 +350,29 @@ class Intake:
         )
         return (accepted, escalated), (item,)
 
-    def assign(self, case_id: CaseId, authority: str, *, by: str) -> Accepted:
-        """An operator sends a case to an authority by hand; its open items are closed.
 
-        Raises ``NotFound`` for a case that does not exist, ``InvalidInput`` for an authority without a valid channel.
-        """
-        now = self._clock.now()
-        directory = self._registry.current()
-        original = next((m for m in self._store.messages(case_id) if m.direction is Direction.OUT), None)
-        row = self._store.case(case_id)
-        if original is None or row is None:
-            raise NotFound("There is no case with this id.", code="case.unknown")
-        envelope = json_rendering.from_json(original.body)
-        assert isinstance(envelope, AppealEnvelope)
-        submission = Submission(
-            form=envelope.body,
-            owner=row.case.owner,
-            attachments=envelope.attachments,
-            priority=envelope.header.priority,
-        )
-        decision = _assigned(directory, authority, now)
-        fresh = self._envelope(submission, case_id, decision, directory, now)
-        message = outgoing_message(fresh)
-        delivery = self._delivery(submission, message, decision, now)
-        assert delivery is not None
-        data = {"reason": decision.reason, "by": by, "registry_version": decision.registry_version}
-        facts = (
-            Fact(kind=FactKind.RESOLVED, case_id=case_id, at=now, source=Source.OPERATOR, data=data),
-            Fact(
-                kind=FactKind.ROUTED,
-                case_id=case_id,
-                at=now,
-                source=Source.OPERATOR,
-                authority=authority,
-                delivery_id=delivery.id,
-                data=data,
-            ),
-        )
-        grants = tuple(Grant(sha256=entry.sha256, party=authority) for entry in envelope.attachments)
-        self._store.apply(Change(messages=(message,), deliveries=(delivery,), facts=facts, grants=grants))
-        self._store.close_items(None, case_id, now, f"assigned to {authority}")
-        self._doorbell.ring(delivery.channel_id, suspect=False)
-        return self._accepted(message, decision)
-
-
-def route(form: AppealForm, directory: Directory, now: datetime) -> Decision:
-    """Ask the router who answers this form."""
+def route(
+    form: AppealForm,
+    directory: Directory,
+    now: datetime,
+    *,
+    declined: tuple[str, ...] = (),
+    addressee: str | None = None,
+) -> Decision:
+    """Ask the router who answers this form. ``declined``: bodies that said they are not competent; ``addressee``: the
+    body that one of them named.
+    """
     return decide(
         RoutingRequest(
             topics=form.topics,
             place=form.place,
-            addressee=form.addressee.code if form.addressee else None,
-            addressee_kind=form.addressee.kind if form.addressee else None,
+            addressee=addressee or (form.addressee.code if form.addressee else None),
+            addressee_kind=form.addressee.kind if form.addressee and addressee is None else None,
             kind=form.kind,
             channel=form.channel,
             about=form.about,
+            declined=declined,
         ),
         directory,
         kyiv_day(now),
-    )
-
-
-def _assigned(directory: Directory, code: str, now: datetime) -> Decision:
-    authority = directory.authority(code)
-    day = kyiv_day(now)
-    channels = [c.id for c in authority.channels if c.holds_on(day)] if authority and authority.holds_on(day) else []
-    if not channels:
-        raise InvalidInput(
-            "This authority does not exist on this day or has no channel.",
-            code="assign.not_connected",
-            faults=[Fault(pointer="/authority", code="assign.not_connected", message="has no valid channel")],
-            action="Choose an authority with a channel; `hub registry show CODE` tells.",
-        )
-    return Decision(
-        authority=code,
-        channel_ids=tuple(channels),
-        reason="assigned_by_operator",
-        steps=(),
-        registry_version=directory.version,
     )

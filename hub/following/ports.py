@@ -352,6 +352,14 @@ class Orphan:
     revoked_at: datetime
 
 
+class Files(Protocol):
+    """Attachments as pruning needs them."""
+
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Delete a file that was put before a moment; False if it is not there, or was put again since."""
+        ...
+
+
 class Pruning(Protocol):
     """Deleting what nobody needs any more. Each call deletes at most ``limit`` rows and returns how many it did."""
 

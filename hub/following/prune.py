@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.following.follower import NAME
-from hub.following.ports import Pruning
-from hub.ports import Attachments, Clock
+from hub.following.ports import Files, Pruning
+from hub.ports import Clock
 
 log = logging.getLogger(__name__)
 STEP = 5_000
@@ -39,7 +39,7 @@ class Retention:
 class Pruner:
     """Deletes what is over its days. Any number may run at once: each row goes once."""
 
-    def __init__(self, *, pruning: Pruning, attachments: Attachments, clock: Clock, retention: Retention) -> None:
+    def __init__(self, *, pruning: Pruning, attachments: Files, clock: Clock, retention: Retention) -> None:
         self._pruning = pruning
         self._attachments = attachments
         self._clock = clock

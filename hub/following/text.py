@@ -3,16 +3,17 @@
 Two texts that differ in letter case, punctuation, numbers, endings of words, apostrophes (м'я, мʼя, м’я) or in Latin
 letters that look like Cyrillic ones are alike. Likeness is the Jaccard index of their sets of shingles (pairs of
 neighbouring words; A. Broder, On the resemblance and containment of documents, 1997). A signature estimates it: 64
-minima made with one hash function (P. Li, A. Owen, C.-H. Zhang, One Permutation Hashing, NIPS 2012), empty places
-filled by rotation (A. Shrivastava, P. Li, Densifying One Permutation Hashing via Rotation, ICML 2014). Equal bands of
-two signatures make them candidates (locality-sensitive hashing). Pure; the standard error of an estimate is 0.06.
+minima, each shingle hashed into one of 64 places (P. Li, A. Owen, C.-H. Zhang, One Permutation Hashing, NIPS 2012);
+places that stay empty take their minimum in a next turn with another hash, so that short texts are compared as well as
+long ones: a place is equal if and only if the least shingle of both texts together is in both. Equal bands of two
+signatures make them candidates (locality-sensitive hashing). Pure; the standard error of an estimate is 0.06.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ BANDS = PLACES // ROWS
 """12 bands of 5: of pairs with likeness 0.8 at least 99 % become candidates, of pairs with 0.3 less than 3 %."""
 _PLACE_BYTES = 4
 _LOW = (1 << (8 * _PLACE_BYTES)) - 1
+_ALL = (1 << 64) - 1
 MAX_WORDS = 3_000
 """So many words of a text are looked at: enough to know it by."""
 
@@ -103,23 +105,26 @@ def signature(found: frozenset[int]) -> bytes | None:
     if not found:
         return None
     minima: list[int | None] = [None] * PLACES
-    for value in found:
-        place, rest = value % PLACES, (value // PLACES) & _LOW
-        known = minima[place]
-        if known is None or rest < known:
-            minima[place] = rest
-    return b"".join(value.to_bytes(_PLACE_BYTES, "big") for value in _filled(minima))
+    turn = 0
+    while None in minima:
+        fresh: dict[int, int] = {}
+        for value in found:
+            mixed = _mixed(value, turn)
+            place, rest = mixed % PLACES, (mixed // PLACES) & _LOW
+            if minima[place] is None:
+                fresh[place] = min(rest, fresh.get(place, _LOW))
+        for place, least in fresh.items():
+            minima[place] = least
+        turn += 1
+    return b"".join((value or 0).to_bytes(_PLACE_BYTES, "big") for value in minima)
 
 
-def _filled(minima: Sequence[int | None]) -> Iterator[int]:
-    """An empty place takes the next full one's minimum, changed by how far it was away."""
-    for place in range(PLACES):
-        away = 0
-        while minima[(place + away) % PLACES] is None:
-            away += 1
-        value = minima[(place + away) % PLACES]
-        assert value is not None
-        yield (value + away * 0x9E3779B1) & _LOW
+def _mixed(value: int, turn: int) -> int:
+    """Another 64-bit number for each turn (the finaliser of splitmix64)."""
+    mixed = (value + turn * 0x9E3779B97F4A7C15) & _ALL
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _ALL
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _ALL
+    return mixed ^ (mixed >> 31)
 
 
 def likeness(one: bytes, other: bytes) -> float:

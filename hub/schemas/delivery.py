@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -65,6 +65,15 @@ class FactKind(StrEnum):
     PUBLISHED = "published"
     LINKED = "linked"
     FORMAL_FLAGGED = "formal_flagged"
+    # What the hub itself does and sees while it watches over a case.
+    HANDED_OVER = "handed_over"
+    PASSED_ON = "passed_on"
+    NOT_RECEIVED = "not_received"
+    TERM_WARNED = "term_warned"
+    TERM_OVERDUE = "term_overdue"
+    TERM_CORRECTED = "term_corrected"
+    BREACH = "breach"
+    SHADOWED = "shadowed"
 
 
 class Source(StrEnum):
@@ -227,8 +236,9 @@ class DeliveryUpdate:
     """New transport state of a delivery.
 
     ``owner``: applied only while that owner still holds the lease (None: whoever holds it); what is ``None`` stays as
-    it is, except ``next_at`` and ``poll_at``, which are always set. The lease ends unless ``keep_lease``. States never
-    fall back from ``delivered``: the store refuses to lower it.
+    it is, except ``next_at`` and ``poll_at``, which are always set. ``lease_until``: the owner takes the lease until
+    then, whoever had it; otherwise the lease ends unless ``keep_lease``. States never fall back from ``delivered``: the
+    store refuses to lower it.
     """
 
     id: DeliveryId
@@ -237,6 +247,7 @@ class DeliveryUpdate:
     poll_at: datetime | None = None
     owner: str | None = None
     keep_lease: bool = False
+    lease_until: datetime | None = None
     attempts: int | None = None
     first_attempt_at: datetime | None = None
     payload: bytes | None = None
@@ -331,6 +342,17 @@ class LaneDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How many deliveries ended so over a shadow channel and so over the channel that counted."""
+
+    shadow: str
+    shadow_state: TransportState
+    channel_id: str
+    state: TransportState
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What the NCC hears: one per new fact, in the order of commit. ``cursor`` is opaque and sorts as text."""
 
@@ -381,6 +403,13 @@ class Change:
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()
+
+
+def joined(changes: Iterable[Change]) -> Change:
+    """Several changes as one."""
+    kept = tuple(changes)
+    names = [each.name for each in fields(Change)]
+    return Change(**{name: tuple(x for change in kept for x in getattr(change, name)) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -145,33 +146,19 @@ class MemoryStore:
             if item.closed_at is not None or rules.item_subject(item) not in waiting:
                 self._items.setdefault(item.id, item)
 
-    def claim(
-        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
-    ) -> tuple[Claim, ...]:
-        """Lease what is due, highest priority first."""
+    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+        """Look at what is due and write what ``begin`` makes of it."""
         with self._lock:
-            due = [
-                d for d in self._deliveries.values() if d.channel_id == channel_id and _has_come(rules.due_at(d), now)
-            ]
-            due.sort(key=lambda d: (-d.priority, rules.due_at(d), d.id))
-            taken = [
-                replace(d, state=TransportState.SENDING, lease_owner=owner, lease_until=lease_until)
-                for d in due[: max(limit, 0)]
-            ]
-            self._deliveries.update((d.id, d) for d in taken)
-            return tuple(Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(taken, key=urgency))
-
-    def claim_many(
-        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
-    ) -> tuple[Claim, ...]:
-        """Lease what is due in several lanes."""
-        with self._lock:
-            taken = (
-                claim
-                for channel_id, limit in limits.items()
-                for claim in self.claim(channel_id, owner=owner, now=now, lease_until=lease_until, limit=limit)
-            )
-            return tuple(sorted(taken, key=lambda claim: urgency(claim.delivery)))
+            found: list[Delivery] = []
+            for channel_id, limit in limits.items():
+                lane = [d for d in self._deliveries.values() if d.channel_id == channel_id]
+                due = [d for d in lane if _has_come(rules.due_at(d), now)]
+                due.sort(key=lambda d: (-d.priority, rules.due_at(d), d.id))
+                found += due[: max(limit, 0)]
+            if not found:
+                return Applied()
+            claims = [Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(found, key=urgency)]
+            return self.apply(begin(claims))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""
@@ -304,6 +291,39 @@ class MemoryStore:
         with self._lock:
             return tuple(sorted((value for value in values.values() if wanted(value)), key=attrgetter(*by)))
 
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases to be looked at now; moved on to ``until``."""
+        with self._lock:
+            due = [
+                row for row in self._rows.values() if _has_come(row.watch_at, now) and case_id in (None, row.case.id)
+            ]
+            due.sort(key=lambda row: (row.watch_at, row.case.id))
+            taken = tuple(replace(row, watch_at=until) for row in due[: max(limit, 0)])
+            self._rows.update((row.case.id, row) for row in taken)
+            return taken
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases."""
+        return {case_id: self.facts(case_id) for case_id in case_ids}
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """Deliveries over shadow channels beside those that counted."""
+        with self._lock:
+            counted = [d for d in self._deliveries.values() if not d.shadow and d.state is not TransportState.CANCELLED]
+            pairs = Counter(
+                (tried.channel_id, tried.state, other.channel_id, other.state)
+                for tried in self._deliveries.values()
+                if tried.shadow
+                for other in counted
+                if other.message_id == tried.message_id
+            )
+        return tuple(
+            Comparison(shadow=shadow, shadow_state=shadow_state, channel_id=channel, state=state, count=count)
+            for (shadow, shadow_state, channel, state), count in sorted(pairs.items())
+        )
+
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
         """Facts of a case, by time, then key."""
         with self._lock:
@@ -330,7 +350,9 @@ class MemoryStore:
 
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
-        found = self._sorted(self._deliveries, lambda d: d.message_id == message_id, "created_at", "id")
+        found = self._sorted(
+            self._deliveries, lambda d: d.message_id == message_id and not d.shadow, "created_at", "id"
+        )
         return found[-1] if found else None
 
     def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:

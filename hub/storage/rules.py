@@ -23,8 +23,11 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
-from hub.tracking.state import FINISHED, derive
-from hub.tracking.terms import due_at_of
+from hub.tracking import law
+from hub.tracking.duties import outlook
+from hub.tracking.state import derive_story
+from hub.tracking.story import read
+from hub.tracking.terms import CaseFacts
 
 T = TypeVar("T")
 
@@ -48,7 +51,13 @@ def due_at(delivery: Delivery) -> datetime | None:
 
 def holds_lease(current: Delivery, update: DeliveryUpdate) -> bool:
     """Whether the update may be applied: it names no owner, or the one that holds the lease."""
-    return update.owner is None or update.owner == current.lease_owner
+    return update.owner is None or update.lease_until is not None or update.owner == current.lease_owner
+
+
+def _lease(current: Delivery, update: DeliveryUpdate) -> tuple[str | None, datetime | None]:
+    if update.lease_until is not None:
+        return update.owner, update.lease_until
+    return (current.lease_owner, current.lease_until) if update.keep_lease else (None, None)
 
 
 def _or(new: T | None, old: T) -> T:
@@ -58,13 +67,14 @@ def _or(new: T | None, old: T) -> T:
 def updated(current: Delivery, update: DeliveryUpdate) -> Delivery:
     """The delivery after an update that may be applied. ``delivered`` is never lowered, and then nothing is due."""
     kept = current.state is TransportState.DELIVERED
+    lease_owner, lease_until = _lease(current, update)
     return replace(
         current,
         state=TransportState.DELIVERED if kept else update.state,
         next_at=None if kept else update.next_at,
         poll_at=update.poll_at,
-        lease_owner=current.lease_owner if update.keep_lease else None,
-        lease_until=current.lease_until if update.keep_lease else None,
+        lease_owner=lease_owner,
+        lease_until=lease_until,
         attempts=_or(update.attempts, current.attempts),
         first_attempt_at=_or(update.first_attempt_at, current.first_attempt_at),
         payload=_or(update.payload, current.payload),
@@ -92,16 +102,18 @@ def merged(
 
 def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
     """A case with the state its facts give; ``updated_at`` is the moment of the latest one: order does not matter."""
-    known = tuple(facts)
-    state = derive(known)
+    story, in_force = read(facts), law.in_force()
+    state = derive_story(story, all_must_answer=in_force.all_must_answer)
+    ahead = outlook(CaseFacts(channel=case.channel, story=story, state=state.state), in_force)
     return CaseRow(
         case=case,
         state=state.state.value,
         authority=state.authority,
         number=state.number,
         needs_operator=state.needs_operator,
-        updated_at=max((case.created_at, *(fact.at for fact in known))),
-        due_at=due_at_of(known, finished=state.state in FINISHED),
+        updated_at=max((case.created_at, *(fact.at for fact in story.facts))),
+        due_at=ahead.due_at,
+        watch_at=ahead.watch_at,
     )
 
 

@@ -59,7 +59,7 @@ def test_every_reference_leads_somewhere() -> None:
             place = place[step]
 
 
-LARGE_BODIES = "/(appeals|envelopes|callbacks|receipt)"
+LARGE_BODIES = "/(appeals|envelopes|callbacks|receipt|messages$)"
 APART = f"{LARGE_BODIES}|/events/stream"  # a stream does not end by itself
 
 

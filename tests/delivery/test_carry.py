@@ -10,7 +10,7 @@ from hub.schemas.directory import LaneSettings
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Priority
 from hub.tracking.state import State
-from registry import FixedRegistry, LoadedDirectory
+from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.world import CHANNEL, World, sha256
@@ -95,11 +95,12 @@ def test_a_refusal_names_its_ground_and_waits_for_a_person() -> None:
     """One of the ten grounds becomes a fact; the case is refused and an operator sees why."""
     world = World()
     (accepted,) = world.submit()
-    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="wrong_addressee")]
+    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="signature_missing")]
     world.run()
     assert (world.state(accepted), world.delivery(accepted).state) == (State.REFUSED, TransportState.REFUSED)
     (item,) = world.store.items(open_only=True, after=None, limit=10)
-    assert item.reason == "refused.wrong_addressee"
+    assert item.reason == "refused.signature_missing"
+    assert "Ground 6 of CMU 55/2018 item 21" in item.detail
 
 
 def test_refused_as_received_twice_is_there() -> None:
@@ -212,7 +213,7 @@ def test_nothing_goes_to_a_channel_that_the_registry_no_longer_has() -> None:
     """A channel that was removed while something waited: the old body gets nothing, a person decides."""
     world = World()
     (accepted,) = world.submit()
-    world.carrier._registry = FixedRegistry(LoadedDirectory(authorities=(), territories=shipped()))
+    world.registry._directory = LoadedDirectory(authorities=(), territories=shipped())
     world.run()
     assert world.adapter.got == []
     assert world.delivery(accepted).last_code == "channel.gone"

@@ -56,7 +56,7 @@ def test_writing_differs_and_the_text_is_the_same() -> None:
 
 @given(st.lists(st.text(alphabet="абвгд", min_size=3, max_size=8), min_size=1, max_size=80), st.integers(0, 99))
 def test_an_estimate_is_near_the_truth(stems: list[str], seed: int) -> None:
-    """The signature's estimate stays within five standard errors of the true Jaccard index."""
+    """The signature's estimate stays within six standard errors of the true Jaccard index."""
     dice = random.Random(seed)
     other = [stem if dice.random() < 0.9 else "інше" for stem in stems]
     one, two = shingles(stems), shingles(other)
