@@ -11,8 +11,9 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hub.delivery.giving import outgoing_message
 from hub.delivery.handover import WITHDRAWABLE
-from hub.delivery.intake import ACCEPTED_STATUS, Repeatable, outgoing_message
+from hub.delivery.intake import ACCEPTED_STATUS, Repeatable
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas import json_rendering
@@ -163,7 +164,7 @@ class Centre:
                 for d in copies
                 if d.state in WITHDRAWABLE
             ]
-            seen = [d for d in copies if d.attempts or d.state is TransportState.DELIVERED]
+            seen = [d for d in copies if _may_be_seen(d, executor)]
             if seen and executor.superseded_by is None:
                 changes.append(self._pass_on(word, body, executor, seen[-1], None, row, now))
         return joined([Change(facts=(fact,), updates=tuple(stops)), *changes])
@@ -306,6 +307,13 @@ class Centre:
         )
         grants = tuple(Grant(sha256=entry.sha256, party=authority.code) for entry in word.attachments)
         return Change(messages=(message,), deliveries=(delivery,), facts=(passed,), grants=grants)
+
+
+def _may_be_seen(delivery: Delivery, executor: Executor) -> bool:
+    """Whether the body may have this copy: it was sent or fetched, or a try had an end that nobody knows."""
+    if delivery.state in (TransportState.WAITING, TransportState.OFFERED):
+        return any(str(fact.delivery_id) == str(delivery.id) for fact in executor.of(FactKind.SENT))
+    return delivery.state is TransportState.DELIVERED or delivery.attempts > 0
 
 
 def _last(executor: Executor, deliveries: dict[str, Delivery]) -> Delivery | None:

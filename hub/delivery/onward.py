@@ -8,11 +8,12 @@ that had it (a loop, ping-pong), and a chain that grows too long, go to a person
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from hub.delivery.handover import WITHDRAWABLE, escalate, with_shadows
-from hub.delivery.intake import Accepted, outgoing_message, route
+from hub.delivery.giving import Given, give
+from hub.delivery.handover import WITHDRAWABLE, escalate
+from hub.delivery.intake import Accepted, route
 from hub.errors import Fault, InvalidInput, NotFound
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision
@@ -20,18 +21,16 @@ from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     CaseRow,
     Change,
-    Delivery,
     DeliveryUpdate,
     Direction,
     Fact,
     FactKind,
-    Grant,
     Source,
     TransportState,
 )
 from hub.schemas.directory import Authority
-from hub.schemas.envelope import AppealEnvelope, DueDates, Header, Party
-from hub.schemas.ids import CaseId, DeliveryId, new_id
+from hub.schemas.envelope import AppealEnvelope, Party
+from hub.schemas.ids import CaseId, DeliveryId
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Kind, Role
 from hub.tracking import chain, law
@@ -39,15 +38,6 @@ from hub.tracking.state import FINISHED, State
 from hub.tracking.story import Executor, Story, read
 
 NAMED, BY_HAND = "redirect_named", "assigned_by_operator"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A case given to a body: what is written, and the channels to ring for."""
-
-    change: Change
-    message_id: str = ""
-    lanes: tuple[str, ...] = ()
 
 
 def original_of(store: Store, case_id: CaseId) -> AppealEnvelope:
@@ -64,72 +54,6 @@ def name_in(directory: Directory, code: str) -> str:
     """How a body is called, for people."""
     known = directory.authority(code)
     return (known.short_name or known.name) if known is not None else code
-
-
-def give(
-    original: AppealEnvelope,
-    row: CaseRow,
-    authority: Authority,
-    directory: Directory,
-    *,
-    party: Party,
-    role: Role,
-    source: Source,
-    now: datetime,
-    **data: str,
-) -> Given:
-    """Make out the appeal for one more body: message, delivery, shadows, grants, and the fact ``routed``."""
-    day = kyiv_day(now)
-    case_id = row.case.id
-    rules = law.in_force()
-    due = DueDates(forward=rules.forward_day(day), answer=rules.answer_day(day))
-    envelope = AppealEnvelope(
-        header=Header(
-            message_id=new_id(),
-            case_id=case_id,
-            created_at=now,
-            sender=party,
-            recipient=Party(code=authority.code, name=authority.name),
-            role=role,
-            priority=original.header.priority,
-            due=due if role is not Role.INFORMATION else None,
-        ),
-        body=original.body,
-        attachments=original.attachments,
-    )
-    message = outgoing_message(envelope)
-    delivery = Delivery(
-        id=DeliveryId(new_id()),
-        case_id=case_id,
-        message_id=message.id,
-        authority=authority.code,
-        channel_id=authority.ways(day)[0].id,
-        role=role,
-        priority=row.case.priority,
-        state=TransportState.WAITING,
-        created_at=now,
-        next_at=now,
-    )
-    copies = with_shadows(delivery, directory)
-    routed = Fact(
-        kind=FactKind.ROUTED,
-        case_id=case_id,
-        at=now,
-        source=source,
-        authority=authority.code,
-        delivery_id=delivery.id,
-        data={**data, **({} if role is Role.MAIN else {"role": role.value})},
-    )
-    return Given(
-        change=Change(
-            messages=(message,),
-            deliveries=copies,
-            facts=(routed,),
-            grants=tuple(Grant(sha256=entry.sha256, party=authority.code) for entry in original.attachments),
-        ),
-        message_id=str(message.id),
-        lanes=tuple(d.channel_id for d in copies),
-    )
 
 
 class Onward:
@@ -164,7 +88,7 @@ class Onward:
             return self._ask(story, fact, because, f"redirect.{decision.reason}", steps)
         given = give(
             original,
-            row,
+            row.case.id,
             authority,
             directory,
             party=self._party,
@@ -243,7 +167,7 @@ class Onward:
             data["why"] = reason[:500]
         given = give(
             original_of(self._store, case_id),
-            row,
+            case_id,
             body,
             directory,
             party=self._party,

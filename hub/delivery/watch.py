@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from hub.delivery.giving import Given, give
 from hub.delivery.handover import Onward as Following
 from hub.delivery.handover import escalate, fact_of, hand_over, next_channel
-from hub.delivery.onward import Given, Onward, give, name_in, original_of, reachable
+from hub.delivery.onward import Onward, name_in, original_of, reachable
 from hub.errors import HubError
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.schemas.delivery import (
@@ -278,7 +279,7 @@ class _Deed:
             return None
         return give(
             original,
-            self._row,
+            self._row.case.id,
             above,
             directory,
             party=self._watcher.party,
