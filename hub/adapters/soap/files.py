@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files as resources
@@ -119,6 +119,19 @@ def _read(path: Path) -> bytes:
 def shipped(name: str) -> bytes:
     """A schema that the hub brings along."""
     return resources("hub.adapters.soap").joinpath("schemas", name).read_bytes()
+
+
+def is_shipped(namespace: str | None) -> bool:
+    """Whether the hub brings a schema of this namespace along."""
+    return namespace in _SHIPPED
+
+
+def references(tree: etree._Element) -> Iterator[tuple[str | None, str]]:
+    """Namespace and location of all that a document imports or includes."""
+    for element in tree.iter(*_REFERENCES):
+        location = element.get(_REFERENCES[str(element.tag)])
+        if location:
+            yield element.get("namespace"), location
 
 
 def parse_document(name: str, data: bytes) -> etree._Element:
