@@ -28,6 +28,7 @@ from hub.schemas import strict_json, strict_xml
 from hub.schemas.base import Code, Frozen, Line
 
 MANIFEST: Final = "description.json"
+DOCUMENTS: Final = (".wsdl", ".xsd")
 MAX_FILES: Final = 200
 MAX_FILE_BYTES: Final = 10_485_760
 WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
@@ -86,22 +87,37 @@ def wrong(rule: str, message: str, action: str | None = None) -> ConfigurationEr
     )
 
 
+def pinned_file(folder: Path, pin: str, name: str) -> bytes:
+    """One file of a pinned folder, such as the mapping. ``ConfigurationError`` if it is not there, or not as pinned."""
+    for entry in _manifest(folder, pin).files:
+        if entry.path == name:
+            return _pinned(folder, entry)
+    raise wrong("file", f"{MANIFEST} in {folder} names no {name}.", "Put it there and pin the folder anew.")
+
+
 def read_folder(folder: Path, pin: str) -> tuple[str, dict[str, bytes], dict[str, str]]:
     """Root, files by path, and paths by address. ``ConfigurationError`` if one byte is not as pinned."""
+    manifest = _manifest(folder, pin)
+    found = {entry.path: _pinned(folder, entry) for entry in manifest.files if entry.path.endswith(DOCUMENTS)}
+    addresses = {entry.address: entry.path for entry in manifest.files if entry.address}
+    return manifest.root, found, addresses
+
+
+def _pinned(folder: Path, entry: PinnedFile) -> bytes:
+    data = _read(folder / entry.path)
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise wrong("pin", f"{entry.path} in {folder} is not the file that {MANIFEST} names.")
+    return data
+
+
+def _manifest(folder: Path, pin: str) -> Manifest:
     raw = _read(folder / MANIFEST)
     if hashlib.sha256(raw).hexdigest() != pin:
         raise wrong("pin", f"{MANIFEST} in {folder} is not the one that the channel's wsdl_sha256 names.")
     try:
-        manifest = Manifest.model_validate(strict_json.parse(raw))
+        return Manifest.model_validate(strict_json.parse(raw))
     except (InvalidInput, ValidationError) as error:
         raise wrong("manifest", f"{MANIFEST} in {folder} cannot be read: {type(error).__name__}.") from None
-    found: dict[str, bytes] = {}
-    for entry in manifest.files:
-        found[entry.path] = _read(folder / entry.path)
-        if hashlib.sha256(found[entry.path]).hexdigest() != entry.sha256:
-            raise wrong("pin", f"{entry.path} in {folder} is not the file that {MANIFEST} names.")
-    addresses = {entry.address: entry.path for entry in manifest.files if entry.address}
-    return manifest.root, found, addresses
 
 
 def _read(path: Path) -> bytes:
