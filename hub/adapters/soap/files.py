@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files as resources
@@ -33,6 +33,7 @@ MAX_FILES: Final = 200
 MAX_FILE_BYTES: Final = 10_485_760
 WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
+_BINDINGS: Final = ("http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/")
 SOAP_ENCODING: Final = "http://schemas.xmlsoap.org/soap/encoding/"
 _XML_NS: Final = "http://www.w3.org/XML/1998/namespace"
 _SHIPPED: Final = {
@@ -179,7 +180,37 @@ class _Resolver:
                     seen.add(target)
                     waiting.append(target)
             self._bring_encoding(tree)
-            self.content[_virtual(name)] = serialise(tree)
+        self._drop_undefined_headers(seen)
+        for name in seen:
+            self.content[_virtual(name)] = serialise(self._tree(name))
+
+    def _drop_undefined_headers(self, names: Iterable[str]) -> None:
+        """A soap:header whose message, or whose message's element, is defined nowhere says nothing that could be said.
+
+        X-Road's old WSDLs have such; the dialect writes X-Road's headers itself.
+        """
+        trees = {name: self._tree(name) for name in names}
+        elements = {
+            (schema.get("targetNamespace"), each.get("name"))
+            for root in trees.values()
+            for schema in root.iter(f"{{{XSD}}}schema")
+            for each in schema.findall(f"{{{XSD}}}element")
+        }
+        messages = {
+            (root.get("targetNamespace"), message.get("name"))
+            for root in trees.values()
+            for message in root.iter(f"{{{WSDL}}}message")
+            if all(
+                part.get("element") is None or _qname(part, "element") in elements
+                for part in message.findall(f"{{{WSDL}}}part")
+            )
+        }
+        for name, root in trees.items():
+            for header in list(root.iter(*(f"{{{space}}}header" for space in _BINDINGS))):
+                parent = header.getparent()
+                if parent is not None and _qname(header, "message") not in messages:
+                    self.repairs.append(f"{name}, line {header.sourceline}: an undefined header is left out")
+                    parent.remove(header)
 
     def _bring_encoding(self, tree: etree._Element) -> None:
         """SOAP's own types are imported in so many words, or zeep would ask for them by their web address."""
@@ -279,6 +310,11 @@ class _Resolver:
 
 
 _ENCODING: Final = "/hub-shipped/" + _SHIPPED[SOAP_ENCODING]
+
+
+def _qname(node: etree._Element, attribute: str) -> tuple[str | None, str]:
+    prefix, _, local = (node.get(attribute) or "").rpartition(":")
+    return node.nsmap.get(prefix or None), local
 
 
 def _virtual(name: str) -> str:

@@ -148,7 +148,8 @@ def _require_all_said(mapping: WsdlMapping, source: _Source) -> None:
     if "sealed" in source.used or "body" in source.used:
         return
     said = {path.partition(".")[2] for path in source.used if path.startswith("body.")}
-    unsaid = set(source.body) - said - set(mapping.leaves_out)
+    present = {name for name, value in source.body.items() if value not in ([], {}, "")}
+    unsaid = present - said - set(mapping.leaves_out)
     if source.tree["attachments"] and "attachments" not in source.used:
         unsaid |= {"attachments"} - set(mapping.leaves_out)
     if unsaid:

@@ -35,6 +35,7 @@ class TrembitaDialect:
         self._client = xroad.parse_identifier(self._t.client)
         self._service = xroad.parse_identifier(self._t.service)
         self._described = Described(self._t.description) if self._t.description else None
+        self._version = self._described.operation.version if self._described else settings.soap
 
     @property
     def url(self) -> str:
@@ -60,10 +61,12 @@ class TrembitaDialect:
     def prepare(self, parcel: Parcel) -> Prepared:
         """The envelope with its headers; files travel as links in the sealed manifest."""
         root = self._described.envelope(parcel) if self._described else self._opaque(parcel)
+        for declared in root.findall(f"{{{self._version.namespace}}}Header"):
+            root.remove(declared)  # what the WSDL declares as headers are X-Road's own, and empty
         add_headers(root, xroad.write_headers(self._headers(parcel)))
         return Prepared(
             message_id=parcel.message_id,
-            content_type=content_type(self._s.soap, ""),
+            content_type=content_type(self._version, ""),
             body=serialise(root),
         )
 
@@ -94,7 +97,7 @@ class TrembitaDialect:
         action = self._described.operation.action if self._described else ""
         return Request(
             url=self._s.url,
-            version=self._s.soap,
+            version=self._version,
             action=action,
             envelope=prepared.body,
             message_id=str(prepared.message_id),
