@@ -299,3 +299,15 @@ def test_pages_of_the_inbox(world: World) -> None:
     assert len(seen) == len(set(seen))
     assert fault(say(world, "ListInbox", own.element("after", text="nonsense")))[2] == "inbox.cursor"
     assert fault(say(world, "ListInbox", own.element("limit", text="0")))[2] == "soap.limit"
+
+
+def test_the_call_of_the_page_is_answered(world: World) -> None:
+    """The example in docs/adapters/soap.md lists the inbox; each operation of the WSDL stands in its table."""
+    page = (ROOT / "docs" / "adapters" / "soap.md").read_text("utf-8")
+    body = page.partition("```xml door-request\n")[2].partition("```")[0]
+    waiting(world)
+    response = world.call("POST", "/soap/hub", "puller", data=body.encode(), headers={"Content-Type": "text/xml"})
+    assert content(response).findall(own.tag("message"))
+    wsdl = etree.fromstring(world.call("GET", "/soap/hub?wsdl", None).content)
+    for operation in wsdl.iterfind("{http://schemas.xmlsoap.org/wsdl/}portType/{*}operation"):
+        assert f"| `{operation.get('name')}` (" in page
