@@ -199,7 +199,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us.
+    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
+    ``spoken``: what it said in its own words about the message that was sent or asked about.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
     """
@@ -207,6 +208,7 @@ class Outcome:
     kind: OutcomeKind
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None

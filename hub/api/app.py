@@ -24,6 +24,7 @@ from hub.api import (
     ops,
     problems,
     reports,
+    soap,
 )
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
@@ -52,6 +53,8 @@ _ROUTERS = (
     hooks.router,
     health.router,
 )
+_UNDESCRIBED = (soap.router,)
+"""Doors that OpenAPI cannot describe: their WSDL does."""
 
 
 class HubApp(FastAPI):
@@ -79,6 +82,8 @@ def routes_only() -> HubApp:
     )
     for router in _ROUTERS:
         app.include_router(router)
+    for router in _UNDESCRIBED:
+        app.include_router(router, include_in_schema=False)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -30,13 +31,17 @@ OVERLAY_FILE = "overlay.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's."""
+    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's.
+
+    ``speaks``: over what it is called and reports.
+    """
 
     code: str
     name: str
     character: str
     changes: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    speaks: Literal["rest", "soap"] = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ def _authority(folder: Path, placement: Placement) -> dict[str, object]:
         "name": placement.name,
         "channel_id": channel_id(placement),
         "character": {"preset": placement.character, "changes": dict(placement.changes)},
+        "speaks": placement.speaks,
         "key_file": f"keys/{placement.code}.pem",
         "api_key": f"file:{folder}/secrets/{placement.code}.api",
         "token": f"file:{folder}/secrets/{placement.code}.token",
@@ -114,20 +120,21 @@ def _authority(folder: Path, placement: Placement) -> dict[str, object]:
 def _channel(folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None) -> dict[str, object]:
     character = PRESETS[placement.character]
     receipt = placement.changes.get("receipt", character.receipt)
+    called: dict[str, object] = {
+        "allow_http": True,
+        "allow_private": ["127.0.0.1/32", "::1/128"],
+        "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
+    }
     settings: dict[str, object] = {"format": "json"}
-    if not character.pulls:
-        settings |= {
-            "url": f"{base_url}/{placement.code}/appeals",
-            "allow_http": True,
-            "allow_private": ["127.0.0.1/32", "::1/128"],
-            "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
-            "receipt": receipt,
-        }
+    if not character.pulls and placement.speaks == "soap":
+        settings = {"url": f"{base_url}/{placement.code}/soap", "envelope": {"receipt": receipt}, **called}
+    elif not character.pulls:
+        settings |= {"url": f"{base_url}/{placement.code}/appeals", "receipt": receipt, **called}
         if receipt == "poll":
             settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
     channel: dict[str, object] = {
         "id": channel_id(placement),
-        "adapter": "pull" if character.pulls else "rest",
+        "adapter": "pull" if character.pulls else placement.speaks,
         "settings": settings | dict(placement.settings),
     }
     if lane is not None:
