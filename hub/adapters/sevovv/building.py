@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
 from lxml import etree
 
@@ -87,8 +88,9 @@ def check(root: etree._Element) -> None:
     """Raise ``InvalidInput`` (``sevovv.schema``) if the message is not valid. Texts of ours are not repeated."""
     checked = schema()
     if not checked.validate(root):
-        rules = sorted({f"{entry.type_name} at line {entry.line}" for entry in checked.error_log})
-        raise InvalidInput(f"The SEV message is not valid: {'; '.join(rules)[:500]}.", code="sevovv.schema")
+        entry = checked.error_log.last_error
+        rules = f"{entry.type_name}, {entry.path}" if entry else "unknown"
+        raise InvalidInput(f"The SEV message is not valid: {rules}.", code="sevovv.schema")
 
 
 def header(
@@ -185,11 +187,11 @@ def acknowledgement(
 
 def finish(root: etree._Element) -> bytes:
     """Check, and spell the bytes: UTF-8 without a byte order mark. Only then files get their places."""
-    places = [(transfer, transfer.attrib.pop("place", None)) for transfer in root.iter("DocTransfer")]
+    places = [(transfer, str(transfer.attrib.pop("place", ""))) for transfer in root.iter("DocTransfer")]
     check(root)
     for transfer, place in places:
-        if place is not None:
-            transfer.text = PLACE + str(place)
+        if place:
+            transfer.text = PLACE + place
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + etree.tostring(root, encoding="utf-8") + b"\n"
 
 
@@ -242,8 +244,11 @@ class _Writer:
             number=(number, day),
         )
         self._files(document, "zvernennia.txt", visual_form(envelope))
-        authors = [lambda: self._person(document, form.applicant, day), lambda: self._centre(document, (number, day))]
-        for write in authors if self._applicant_first else reversed(authors):
+        authors: list[Callable[[], None]] = [
+            lambda: self._person(document, form.applicant, day),
+            lambda: self._centre(document, (number, day)),
+        ]
+        for write in authors if self._applicant_first else authors[::-1]:
             write()
         self._addressee(document)
         if not informs:
@@ -273,7 +278,7 @@ class _Writer:
         """The sealed envelope, and what a machine finds it by."""
         expansion = _element(self._root, "Expansion", {"organization": self._name(), "exp_ver": "1"})
         _element(expansion, "StaticExpansion")
-        ours = etree.SubElement(expansion, f"{{{NAMESPACE}}}Envelope", nsmap={None: NAMESPACE})
+        ours = etree.SubElement(expansion, f"{{{NAMESPACE}}}Envelope", nsmap=cast(dict[str, str], {None: NAMESPACE}))
         for name, value in (
             ("MessageId", str(self._head.message_id)),
             ("CaseId", str(self._head.case_id)),

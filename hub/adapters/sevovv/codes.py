@@ -47,7 +47,9 @@ _LINES = (
     SevError(8, "MessageIsOutcoming", _P, "Неможливо завантажити пакет"),
     SevError(9, "MessageIsLoaded", _S, "Пакет вже завантажений на сервер"),
     SevError(10, "ErrorCreateSession", _T, "Помилка створення сесії"),
-    SevError(11, "NotAddMessagePart", _S, "Неможливо дописати частину повідомлення. Повідомлення вже повністю завантажено"),
+    SevError(
+        11, "NotAddMessagePart", _S, "Неможливо дописати частину повідомлення. Повідомлення вже повністю завантажено"
+    ),
     SevError(12, "MaxByteCountIsOverflow", _T, "Розмір частини пакету перевищує обмеження"),
     SevError(13, "MessagePartIsOverflow", _T, "Перевищення розміру пакету"),
     SevError(14, "MessageNotFound", _P, "Пакет з вказаним ідентифікатором не знайдено"),
@@ -74,7 +76,9 @@ _LINES = (
     SevError(35, "LegalActIsInactive", _P, "Заборонено надавати відповідь на неактивний проект НПА"),
     SevError(36, "StageDoesNotMatchGUID", _P, "Вказаний Stage не відповідає ідентифікатору НПА"),
     SevError(37, "GUIDDoesNotMatchStage", _P, "Вказаний GUID не відповідає поточному етапу погодження проекту НПА"),
-    SevError(38, "OrgIsDebtorSendingIsBlocked", _O, "Організація відмічена як «боржник». Відправка документів заблокована"),
+    SevError(
+        38, "OrgIsDebtorSendingIsBlocked", _O, "Організація відмічена як «боржник». Відправка документів заблокована"
+    ),
     SevError(-1, "InternalError", _T, "Внутрішня помилка"),
     SevError(-2, "OrganizationIsNotRegistered", _O, "Організація не зареєстрована"),
     SevError(-3, "LicenseIsNotFound", _O, "Ліцензію не знайдено"),
@@ -87,8 +91,9 @@ _LINES = (
 ERRORS: dict[int, SevError] = {line.code: line for line in _LINES}
 """The table by number."""
 
-UNDEFINED, SYSTEM, OBJECT_NULL, TO_ORG, TO_SYS, FROM_SYS, FROM_ORG = 0, 1, 3, 4, 5, 6, 7
-MESSAGE_IS_LOADED, NOT_ADD_PART, PART_TOO_LARGE, MESSAGE_OVERFLOW, MESSAGE_NOT_FOUND = 9, 11, 12, 13, 14
+UNDEFINED, SYSTEM, CLIENT, OBJECT_NULL, TO_ORG, TO_SYS, FROM_SYS, FROM_ORG = 0, 1, 2, 3, 4, 5, 6, 7
+MESSAGE_IS_LOADED, CANNOT_OPEN, NOT_ADD_PART, PART_TOO_LARGE, MESSAGE_OVERFLOW = 9, 10, 11, 12, 13
+MESSAGE_NOT_FOUND, CANNOT_DOWNLOAD, NOT_PROCESSED_YET = 14, 15, 16
 POSITION_NEGATIVE, COUNT_TOO_LARGE, POSITION_TOO_LARGE, STATUS_WRONG, SELECT_TOO_MANY = 17, 18, 19, 21, 23
 STATE_WRONG, OPERATION_WRONG, SESSION_NOT_FOUND, NOT_OWNER, HASH_WRONG = 24, 25, 26, 27, 28
 AUTHORITY_FAILED, TO_YOURSELF, PARSING = 30, 31, 33
@@ -100,7 +105,7 @@ def meaning(code: int) -> ErrorClass:
     return known.meaning if known else ErrorClass.TRANSIENT
 
 
-class SevFault(Exception):  # noqa: N818 - a fault of the protocol, as SOAP calls it; never leaves this room unjudged
+class SevFault(Exception):
     """What SEV raises, in both directions: ``CommunicationError{Code, Text}``."""
 
     def __init__(self, code: int, text: str | None = None) -> None:
