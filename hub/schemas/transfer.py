@@ -52,7 +52,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedNotice:
-    """A small message that waits for a system which fetches: not about a delivery of its own, but about what it sent."""
+    """A small message that waits for a system which fetches: about what that system sent, not a delivery."""
 
     id: str
     party: str

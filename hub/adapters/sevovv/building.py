@@ -58,7 +58,7 @@ _CANNOT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """Between which systems a message goes, as ``Header`` spells it. ``from_system``, ``to_system``: names for people."""
+    """Between which systems a message goes, as ``Header`` spells it. ``*_system``: names for people."""
 
     from_sys_id: str
     from_system: str
@@ -88,7 +88,7 @@ def check(root: etree._Element) -> None:
     """Raise ``InvalidInput`` (``sevovv.schema``) if the message is not valid. Texts of ours are not repeated."""
     checked = schema()
     if not checked.validate(root):
-        entry = checked.error_log.last_error
+        entry = checked.error_log.last_error  # type: ignore[attr-defined]  # the stubs do not know it
         rules = f"{entry.type_name}, {entry.path}" if entry else "unknown"
         raise InvalidInput(f"The SEV message is not valid: {rules}.", code="sevovv.schema")
 

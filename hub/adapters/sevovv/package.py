@@ -1,7 +1,8 @@
 """A message as SEV moves it: one long run of bytes, read from anywhere, never held in memory whole.
 
 The skeleton (an XML document of some kilobytes) holds ``hub-file:<sha256>`` where a file's Base64 belongs; the files
-stay in the attachment store. ``Package`` is the finished document: the same skeleton and files are always the same bytes.
+stay in the attachment store. ``Package`` is the finished document: the same skeleton and files always give the same
+bytes.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class SevMessage:
 
 
 def plain_id(text: str) -> str:
-    """An id as it is compared: without braces, in lower case (the regulation's example wears braces, samples do not)."""
+    """An id as it is compared: without braces (the regulation's example wears them), in lower case."""
     return text.strip().strip("{}").lower()
 
 

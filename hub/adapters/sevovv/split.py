@@ -62,7 +62,7 @@ class _Flow:
 
 
 def split(pieces: Iterable[bytes], keep: Keep) -> Skeleton:
-    """Take the files out. ``InvalidInput`` (``sevovv.base64``, ``sevovv.files``), ``TooLarge``; what ``keep`` raises."""
+    """Take the files out. ``InvalidInput`` (``sevovv.base64``, ``sevovv.cut``), ``TooLarge``; what ``keep`` raises."""
     flow = _Flow(pieces)
     token = secrets.token_hex(16)
     body = bytearray()

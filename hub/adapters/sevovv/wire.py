@@ -1,4 +1,4 @@
-"""The service ``ICoverIntegrationService`` on the wire, both ways: SOAP 1.1, document/literal, as the official WSDL says.
+"""The service ``ICoverIntegrationService`` on the wire, both ways: SOAP 1.1, document/literal.
 
 One table of operations and types serves the client, the server and the simulated node. Members of a type stand in
 alphabetical order, as WCF's data contracts demand. The one parameter of ``GetInputMessages`` begins with a Cyrillic
