@@ -187,7 +187,15 @@ class TakeBack:
             delivery = self._spoken_of(spoken, party)
             envelope = self._put_in_words(spoken, delivery, channel_id)
             sender = delivery.authority
-            return self._accept(envelope, spoken.raw, channel_id=channel_id, party=sender, sealed=False, now=now)
+            return self._accept(
+                envelope,
+                spoken.raw,
+                channel_id=channel_id,
+                party=sender,
+                sealed=False,
+                now=now,
+                unclear=spoken.unclear,
+            )
         except HubError as refusal:
             self._journal_refusal(spoken.raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
             raise
@@ -238,7 +246,15 @@ class TakeBack:
         return envelope, sealed
 
     def _accept(
-        self, envelope: AnyEnvelope, raw: RawInbound, *, channel_id: str, party: str, sealed: bool, now: datetime
+        self,
+        envelope: AnyEnvelope,
+        raw: RawInbound,
+        *,
+        channel_id: str,
+        party: str,
+        sealed: bool,
+        now: datetime,
+        unclear: str | None = None,
     ) -> Taken:
         kind, at, data = _statement(envelope)
         if at > now + CLOCK_SKEW:
@@ -264,6 +280,9 @@ class TakeBack:
             data=data if sealed else {**data, "sealed": "no"},
         )
         facts, items = self._for_operators(delivery, fact)
+        if unclear is not None:
+            more = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
+            facts, items = (*facts, *more[0]), (*items, *more[1])
         if delivery.state in _UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))

@@ -1,7 +1,7 @@
 """The 46 error codes of SEV and what each asks for, as data.
 
 Numbers, names and Ukrainian texts: the regulation's annex 1; one table serves faults of a call and of a session
-(``SessionInfo.Error``). The classes are ours. Compare numbers, never names: two names hold a Cyrillic І in the original.
+(``SessionInfo.Error``). The classes are ours. Compare numbers, never names: two hold a Cyrillic І in the original.
 """
 
 from __future__ import annotations
