@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import registry
@@ -23,6 +23,7 @@ from hub.seals import HubSeal, load_signing_key
 from hub.settings import Settings
 from hub.storage import open_store
 from hub.storage.attachments import FileAttachments
+from hub.storage.transfers import MemoryTransfers, SqlTransfers, Transfers
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Hub:
     operators: Operators
     sweeper: Sweeper
     close: Callable[[], None]
+    transfers: Transfers = field(default_factory=MemoryTransfers)
 
 
 def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | None = None) -> Hub:
@@ -122,4 +124,5 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             collecting=CollectingChannels(directory, table, the_clock),
         ),
         close=store.close,
+        transfers=SqlTransfers(store.database),
     )

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from hub import __version__
-from hub.api import appeals, cases, events, files, health, inbound, openapi, ops, problems
+from hub.api import appeals, cases, events, files, health, inbound, integration, openapi, ops, problems
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
@@ -22,6 +22,7 @@ from hub.ports import Clock
 from hub.settings import Settings
 
 _ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
+_SOAP = (integration.router,)
 
 
 def routes_only() -> FastAPI:
@@ -35,7 +36,7 @@ def routes_only() -> FastAPI:
         redirect_slashes=False,
     )
     app.router.routes.insert(0, appeals.QuickRoute())
-    for router in _ROUTERS:
+    for router in (*_ROUTERS, *_SOAP):
         app.include_router(router)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
@@ -63,6 +64,7 @@ def create_app(hub: Hub) -> FastAPI:
         metrics=metrics,
     )
     app.state.owners = Owners(hub.store)
+    app.state.sev_node = integration.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)
     app.add_exception_handler(HTTPException, problems.of_framework)

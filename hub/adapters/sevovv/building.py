@@ -19,10 +19,10 @@ from typing import cast
 
 from lxml import etree
 
-from hub.adapters.sevovv.package import PLACE
+from hub.adapters.sevovv.package import PLACE, base64_length
 from hub.adapters.sevovv.visual import visual_form
 from hub.errors import InvalidInput, UnsupportedFeature
-from hub.ports import Parcel
+from hub.ports import Parcel, Prepared
 from hub.schemas.base import format_datetime
 from hub.schemas.envelope import (
     AnyEnvelope,
@@ -41,6 +41,8 @@ SEV_SYSTEM = "99999999"
 """Id of SEV itself, as receiver of all that is sent and sender of all that is received."""
 NAMESPACE = "urn:ncc-hub:sev-expansion:1"
 """Our own elements inside ``Expansion``."""
+MESSAGE_TYPE = "application/xml; profile=sev-1207-1.5"
+"""Content type of a skeleton: a SEV message, files still to be put in their places."""
 ANSWER_DAYS = 30
 """Term of article 20 where the envelope names none: the schema demands a deadline of each executor."""
 REPLACES, ADDS_TO = "3", "4"
@@ -159,6 +161,20 @@ def build(
             raise UnsupportedFeature(f"SEV has no message for {envelope.kind!r}.", code="sevovv.kind")
     writer.expansion(parcel.sealed, rendering_type)
     return finish(root)
+
+
+def prepare(parcel: Parcel, *, ends: Ends, rendering_type: str, applicant_first: bool, max_bytes: int) -> Prepared:
+    """The message, ready to go out. ``UnsupportedFeature`` (``sevovv.too_large``) before anything is sent if it would
+    be over ``max_bytes`` with its files: it is never cut.
+    """
+    body = build(parcel, ends=ends, rendering_type=rendering_type, applicant_first=applicant_first)
+    files = parcel.envelope.attachments
+    size = len(body) + sum(base64_length(entry.size) for entry in files)
+    if size > max_bytes:
+        raise UnsupportedFeature(
+            f"The message would have {size} bytes, and this channel carries {max_bytes}.", code="sevovv.too_large"
+        )
+    return Prepared(message_id=parcel.message_id, content_type=MESSAGE_TYPE, body=body, files=files)
 
 
 def acknowledgement(
