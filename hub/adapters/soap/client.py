@@ -66,12 +66,16 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What goes out. ``related``: attachments; then the body is streamed as multipart/related."""
+    """What goes out. ``related`` makes a content type and a stream of the (secured) envelope, if files go along.
+
+    ``message_id``: of our message, for credentials that are made for it.
+    """
 
     url: str
     version: SoapVersion
     action: str
     envelope: bytes
+    message_id: str = ""
     related: Callable[[bytes], tuple[str, Upload]] | None = None
 
 
@@ -82,12 +86,12 @@ class SoapClient:
         self,
         http: HttpSession,
         *,
-        headers: Callable[[bytes], Mapping[str, str]] | None = None,
+        headers: Callable[[str, bytes], Mapping[str, str]] | None = None,
         guard: Guard | None = None,
         max_bytes: int = 10_485_760,
     ) -> None:
         self._http = http
-        self._headers = headers or (lambda _: {})
+        self._headers = headers or (lambda *_: {})
         self._guard = guard
         self._max_bytes = max_bytes
 
@@ -120,9 +124,8 @@ class SoapClient:
         fixed = {"Content-Type": kind, "Accept": "text/xml, application/soap+xml, multipart/related"}
         if request.version is SoapVersion.V11:
             fixed["SOAPAction"] = f'"{request.action}"'
-        answer = self._http.call(
-            "POST", request.url, headers={**fixed, **self._headers(envelope)}, body=body, deadline_secs=deadline_secs
-        )
+        headers = {**fixed, **self._headers(request.message_id, envelope)}
+        answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
         return self._read(answer)
 
     def _read(self, answer: Answer) -> Reply:

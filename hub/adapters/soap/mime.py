@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import Final
 
 from hub.adapters.http import Upload
-from hub.adapters.soap.wire import refuse
-from hub.errors import NotFound, PermanentFailure
+from hub.adapters.soap.wire import SoapVersion, refuse
+from hub.errors import ConfigurationError, NotFound, PermanentFailure
 from hub.ports import Attachments
 from hub.schemas.envelope import Attachment
 
@@ -93,52 +93,68 @@ def _headers(head: bytes) -> dict[str, str]:
     return headers
 
 
+SOAP_ID: Final = "soap@hub"
+ENVELOPE_ID: Final = "envelope@hub"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Related:
-    """A multipart/related body to send: the SOAP part as bytes, files from the store, streamed."""
+    """How a multipart/related body is written. ``boundary`` is made of the message id; ``mtom``: XOP, else SwA."""
 
     boundary: str
-    soap: bytes
-    soap_type: str
-    start_info: str
-    files: tuple[Attachment, ...]
+    version: SoapVersion
     mtom: bool
+    action: str = ""
 
     @property
     def content_type(self) -> str:
         """The header value. MTOM: ``application/xop+xml`` with start-info (XOP section 5)."""
-        kind = "application/xop+xml" if self.mtom else self.start_info
+        plain = "text/xml" if self.version is SoapVersion.V11 else "application/soap+xml"
+        kind = "application/xop+xml" if self.mtom else plain
+        action = f'; action="{self.action}"' if self.action and self.version is SoapVersion.V12 else ""
         return (
             f'multipart/related; boundary="{self.boundary}"; type="{kind}"; start="<{SOAP_ID}>"; '
-            f'start-info="{self.start_info}"'
+            f'start-info="{plain}"{action}'
         )
 
-    def upload(self, attachments: Attachments) -> Upload:
-        """The body as a stream. ``PermanentFailure`` (``attachment.missing``) if a file is not as the manifest says."""
-        for file in self.files:
-            check_file(file, attachments)
-        heads = [self._head(self.soap_type, SOAP_ID, "8bit")]
-        heads += [self._head(file.media_type, content_id(file), "binary") for file in self.files]
+    def soap_part(self, envelope: bytes) -> bytes:
+        """The first part with the envelope in it."""
+        plain = "text/xml" if self.version is SoapVersion.V11 else "application/soap+xml"
+        kind = f'application/xop+xml; charset=utf-8; type="{plain}"' if self.mtom else f"{plain}; charset=utf-8"
+        return self.part(kind, SOAP_ID, "8bit", envelope)
+
+    def part(self, kind: str, name: str, encoding: str, data: bytes) -> bytes:
+        """A whole part in memory."""
+        return self._head(kind, name, encoding) + data + b"\r\n"
+
+    def upload(self, prefix: bytes, files: tuple[Attachment, ...], attachments: Attachments | None) -> Upload:
+        """Parts in memory, then the files from the store, as a stream.
+
+        ``PermanentFailure`` (``attachment.missing``) if a file is not as the manifest says.
+        """
+        distinct = tuple({file.sha256: file for file in files}.values())
+        if distinct and attachments is None:
+            raise ConfigurationError("This process has no attachment store, so it cannot send files.")
+        opened = [(file, check_file(file, attachments)) for file in distinct if attachments is not None]
+        heads = [self._head(file.media_type, content_id(file), "binary") for file in distinct]
         end = f"--{self.boundary}--\r\n".encode()
-        length = sum(map(len, heads)) + len(self.soap) + sum(f.size for f in self.files) + 2 * len(heads) + len(end)
-        return Upload(length=length, chunks=self._chunks(heads, attachments, end))
+        length = len(prefix) + sum(map(len, heads)) + sum(file.size + 2 for file in distinct) + len(end)
+
+        def chunks() -> Iterator[bytes]:
+            yield prefix
+            for head, (file, store) in zip(heads, opened, strict=True):
+                yield head
+                yield from content(file, store)
+                yield b"\r\n"
+            yield end
+
+        return Upload(length=length, chunks=chunks())
 
     def _head(self, kind: str, name: str, encoding: str) -> bytes:
         return (
             f"--{self.boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n"
             f"Content-ID: <{name}>\r\n\r\n"
         ).encode("ascii")
-
-    def _chunks(self, heads: list[bytes], attachments: Attachments, end: bytes) -> Iterator[bytes]:
-        yield heads[0] + self.soap + b"\r\n"
-        for head, file in zip(heads[1:], self.files, strict=True):
-            yield head
-            yield from content(file, attachments)
-            yield b"\r\n"
-        yield end
-
-
-SOAP_ID: Final = "soap@hub"
 
 
 def content_id(file: Attachment) -> str:
@@ -155,14 +171,15 @@ def missing() -> PermanentFailure:
     )
 
 
-def check_file(file: Attachment, attachments: Attachments) -> None:
-    """``PermanentFailure`` if the store does not have the file with this size."""
+def check_file(file: Attachment, attachments: Attachments) -> Attachments:
+    """The store, if it has the file with this size. ``PermanentFailure`` otherwise."""
     try:
         size = attachments.size(file.sha256)
     except NotFound:
         raise missing() from None
     if size != file.size:
         raise missing()
+    return attachments
 
 
 def content(file: Attachment, attachments: Attachments) -> Iterator[bytes]:
