@@ -39,7 +39,7 @@ class Edms:
         """Operations of the official description."""
         return sorted(self.service._binding._operations)
 
-    # Receiving (СС4)
+    # What is received, СС4
 
     def waiting(self) -> list[Any]:
         """Headers of what waits."""
@@ -68,13 +68,13 @@ class Edms:
             self.identity, {"Error": error, "SessionId": session_id, "Status": status, "Type": "Download"}
         )
 
-    def receive(self) -> list[etree._Element]:
+    def receive(self) -> list[Any]:
         """Everything that waits: fetched, checked against the official schema, ended."""
-        found = []
+        found: list[Any] = []
         for info in self.waiting():
             session_id, data = self.fetch(info.MessageId)
             root = etree.fromstring(data, etree.XMLParser(huge_tree=True))
-            assert self.schema.validate(root), self.schema.error_log.last_error
+            assert self.schema.validate(root), str(self.schema.error_log)
             self.done(session_id)
             found.append(root)
         return found
@@ -115,7 +115,7 @@ class Edms:
 
     # Messages
 
-    def header(self, msg_type: int, to: str, message_id: str | None = None) -> etree._Element:
+    def header(self, msg_type: int, to: str, message_id: str | None = None) -> Any:
         """The root of a message."""
         return etree.Element(
             "Header",
@@ -136,7 +136,7 @@ class Edms:
             to_system="СЕВ ОВВ",
         )
 
-    def notice(self, about: etree._Element, ack_type: int, number: str | None = None, text: str = "") -> etree._Element:
+    def notice(self, about: Any, ack_type: int, number: str | None = None, text: str = "") -> Any:
         """A notice on a message that was received."""
         root = self.header(0, about.get("from_org_id"))
         ack = etree.SubElement(root, "Acknowledgement", msg_id=about.get("msg_id"), ack_type=str(ack_type))
@@ -145,7 +145,7 @@ class Edms:
         etree.SubElement(ack, "AckResult", errorcode="0", errortext=text)
         return root
 
-    def reply(self, about: etree._Element, *files: tuple[str, bytes], result: str | None = None) -> etree._Element:
+    def reply(self, about: Any, *files: tuple[str, bytes], result: str | None = None) -> Any:
         """A reply document (ДС7) to an appeal, with files."""
         root = self.header(3, about.get("from_org_id"))
         document = etree.SubElement(
@@ -182,12 +182,12 @@ class Edms:
             etree.SubElement(ours, "{urn:ncc-hub:sev-expansion:1}Result").text = result
         return root
 
-    def spell(self, root: etree._Element) -> bytes:
+    def spell(self, root: Any) -> bytes:
         """Bytes of a message, valid under the official schema."""
-        assert self.schema.validate(root), self.schema.error_log.last_error
+        assert self.schema.validate(root), str(self.schema.error_log)
         return etree.tostring(root, xml_declaration=True, encoding="utf-8")
 
-    def post(self, root: etree._Element) -> Any:
+    def post(self, root: Any) -> Any:
         """Send a message; how its session ended."""
         kind = {"0": "Notification", "1": "Document", "3": "ReplayDocument"}[root.get("msg_type")]
         return self.send(self.spell(root), root.get("msg_id"), root.get("to_org_id"), kind)

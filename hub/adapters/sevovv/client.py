@@ -32,7 +32,6 @@ class Deadline:
         """Seconds, at least a tenth: a call that begins too late ends at once as one over its deadline."""
         return max(self._end - time.monotonic(), 0.1)
 
-    @property
     def over(self) -> bool:
         """Whether it has come."""
         return time.monotonic() >= self._end

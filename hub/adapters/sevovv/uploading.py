@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
@@ -18,7 +18,7 @@ from hub.adapters.sevovv.client import Deadline, Service, SessionInfo
 from hub.adapters.sevovv.codes import ErrorClass, SevFault
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.wire import ENUMS
-from hub.errors import DeliveryError, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.errors import DeliveryError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
 from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
@@ -75,19 +75,29 @@ class Upload:
     resumes: int = RESUMES
     part: int = 0
     _digest: str = field(default="", init=False)
+    _begun: bool = field(default=False, init=False)
 
     def run(self) -> Outcome:
         """Bring it. Never raises for what SEV does."""
+        outcome = self._tried()
+        if outcome.kind is OutcomeKind.TEMPORARY and self._begun:
+            # The last part may have arrived although its answer, or a later question, failed.
+            return replace(outcome, kind=OutcomeKind.UNKNOWN)
+        return outcome
+
+    def _tried(self) -> Outcome:
         try:
             return self._ended(self._bring())
         except SevFault as fault:
-            return outcome_of(fault.code, fault.text)
+            return outcome_of(fault.code)
         except OutcomeUnknown as failure:
             return _failed(OutcomeKind.UNKNOWN, failure)
         except TemporaryFailure as failure:
             return _failed(OutcomeKind.TEMPORARY, failure)
-        except PermanentFailure as failure:
-            return _failed(OutcomeKind.PERMANENT, failure)
+        except Unavailable as failure:
+            return Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message)
+        except HubError as failure:
+            return Outcome(kind=OutcomeKind.PERMANENT, code=failure.stable_code, detail=failure.message)
 
     def _bring(self) -> SessionInfo:
         self._digest = self.package.sha256()
@@ -131,49 +141,50 @@ class Upload:
         """One part. A broken line is asked about, a lost session is opened again; both only so often."""
         self.part = min(self.part or info.max_part, info.max_part) or self.service.part_bytes(info)
         chunk = self.package.read(info.transferred, self.part)
+        self._begun = True
         try:
-            after = self.service.session(
-                "UploadMessageChunk", self.deadline, sessionId=info.id, messageChunk=chunk
-            )
+            after = self.service.session("UploadMessageChunk", self.deadline, sessionId=info.id, messageChunk=chunk)
         except SevFault as fault:
-            self._after_fault(fault)
+            self._adapt(fault)
+            if not self._may_go_on():
+                raise
             return self._stand()
         except (OutcomeUnknown, TemporaryFailure):
-            self._spend()
+            if not self._may_go_on():
+                raise
             return self._stand()
         if after.transferred <= info.transferred and after.status in ("Opened", "InProgress"):
             raise OutcomeUnknown("SEV takes parts and counts none of them.", code="sevovv.no_progress")
         return after
 
-    def _after_fault(self, fault: SevFault) -> None:
+    def _adapt(self, fault: SevFault) -> None:
+        """What a fault teaches for the next try; one that teaches nothing is raised."""
         if fault.code == codes.PART_TOO_LARGE:
             self.part = max(self.part // 2, 1)
         elif fault.code == codes.SESSION_NOT_FOUND:
             self.sessions.pop(self.route.msg_id, None)
         elif fault.code not in _LOST:
             raise fault
-        if self.resumes <= 0:
-            raise fault
-        self.resumes -= 1
 
-    def _spend(self) -> None:
-        """Go on after a broken line, if there is time and patience left; else the error that is being handled."""
-        if self.deadline.over or self.resumes <= 0:
-            raise
+    def _may_go_on(self) -> bool:
+        """Whether there is time and patience left."""
         self.resumes -= 1
+        return self.resumes >= 0 and not self.deadline.over()
 
     def _ended(self, info: SessionInfo) -> Outcome:
         if info.status == "Failed":
             self.sessions.pop(self.route.msg_id, None)
-            return outcome_of(info.error_code or codes.UNDEFINED, info.error_text)
+            return outcome_of(info.error_code or codes.UNDEFINED)
         proves = LegalClass.DELIVERED if info.status == "Delivered" else LegalClass.SENT
         if info.status in ("Processed", "Delivered"):
             self.sessions.pop(self.route.msg_id, None)
-        return Outcome(kind=OutcomeKind.DELIVERED, external_id=str(info.id), http_status=200, proves=proves)
+        # Nothing was sent now, and yet it is whole: an earlier try had worked.
+        kind = OutcomeKind.DELIVERED if self._begun else OutcomeKind.DUPLICATE
+        return Outcome(kind=kind, external_id=str(info.id), http_status=200, proves=proves)
 
 
-def outcome_of(code: int, text: str | None) -> Outcome:
-    """A code of SEV as an outcome, by its class. ``text`` is SEV's own; it is known to hold no words of ours."""
+def outcome_of(code: int) -> Outcome:
+    """A code of SEV as an outcome, by its class. Told in the table's words: SEV's text may repeat ours."""
     kind = _KINDS[codes.meaning(code)]
     known = codes.ERRORS.get(code)
     named = f"{known.name}: {known.text}" if known else "unknown"
