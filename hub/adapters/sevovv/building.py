@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,19 +77,23 @@ class Executor:
     role: Role
 
 
+class _Schema(threading.local):
+    """The schema of what the hub writes: one for each thread, as a validator keeps its log of errors in itself."""
+
+    def __init__(self) -> None:
+        self.compiled = etree.XMLSchema(
+            etree.XML((files("hub.adapters.sevovv") / "schema" / "header.xsd").read_bytes())
+        )
+
+
 @cache
-def _schema_bytes() -> bytes:
-    return (files("hub.adapters.sevovv") / "schema" / "header.xsd").read_bytes()
-
-
-def schema() -> etree.XMLSchema:
-    """The schema of what the hub writes. A fresh one for each caller: libxml2's are not safe in several threads."""
-    return etree.XMLSchema(etree.XML(_schema_bytes()))
+def _schema() -> _Schema:
+    return _Schema()
 
 
 def check(root: etree._Element) -> None:
     """Raise ``InvalidInput`` (``sevovv.schema``) if the message is not valid. Texts of ours are not repeated."""
-    checked = schema()
+    checked = _schema().compiled
     if not checked.validate(root):
         entry = checked.error_log.last_error  # type: ignore[attr-defined]  # the stubs do not know it
         rules = f"{entry.type_name}, {entry.path}" if entry else "unknown"
