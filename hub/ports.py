@@ -168,7 +168,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us.
+    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
+    ``spoken``: what it said in its own words about the message that was sent or asked about.
 
     ``proves``: the strongest receipt that this very outcome shows, where it is less than the channel can bring: a
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
@@ -179,6 +180,7 @@ class Outcome:
     kind: OutcomeKind
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None

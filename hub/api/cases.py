@@ -65,7 +65,8 @@ def look(doors: Doors, principal: Principal, case: CaseId) -> Seen:
     return Seen(row=row, deliveries=deliveries, messages=messages)
 
 
-def _case_view(row: CaseRow, principal: Principal) -> CaseView:
+def case_view(row: CaseRow, principal: Principal) -> CaseView:
+    """The case as the caller may see it."""
     view = CaseView.of(row)
     return view.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else view
 
@@ -102,7 +103,7 @@ async def list_cases(
     )
     rows = await run_in_threadpool(doors.hub.store.cases, where, after=after, limit=limit)
     cursor = str(rows[-1].case.id) if len(rows) == limit else None
-    views = (_case_view(row, principal) for row in rows)
+    views = (case_view(row, principal) for row in rows)
     # An authority is not shown the state of a case that went elsewhere, so its filter must not tell it either.
     return show(CasesView(cases=tuple(v for v in views if state in (None, v.state)), cursor=cursor))
 
@@ -118,7 +119,7 @@ async def get_case(id: str, principal: AnyCaller, doors: TheDoors) -> Response: 
     seen = await run_in_threadpool(look, doors, principal, case_id(id))
     return show(
         CaseDetailView(
-            case=_case_view(seen.row, principal),
+            case=case_view(seen.row, principal),
             deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
             messages=tuple(MessageView.of(m) for m in seen.messages),
         )

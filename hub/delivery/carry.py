@@ -199,10 +199,11 @@ class Carrier:
 
     def _believed(self, delivery: Delivery, outcome: Outcome) -> Outcome:
         """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code."""
-        if not outcome.receipts:
+        came = len(outcome.receipts) + len(outcome.spoken)
+        if not came:
             return outcome
-        refusals = self._asker.take_receipts(delivery, outcome.receipts)
-        if len(refusals) < len(outcome.receipts):
+        refusals = self._asker.take_statements(delivery, outcome)
+        if len(refusals) < came:
             return outcome
         return Outcome(
             kind=OutcomeKind.UNKNOWN,

@@ -195,7 +195,7 @@ def test_mtom_carries_the_envelope_and_the_files_as_parts(adapter: SoapAdapter, 
 
 def test_a_damaged_file_cuts_the_call(adapter: SoapAdapter, store: MemoryAttachments) -> None:
     """A file that is not as its manifest says never arrives whole."""
-    peer = SoapPeer("accepts", {"envelope": {"attachments": "mtom"}})
+    peer = SoapPeer("garbles", {"envelope": {"attachments": "mtom"}})
     with serving(peer.script) as server:
         peer.server = server
         channel = peer.channel()
