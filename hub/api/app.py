@@ -22,7 +22,7 @@ from hub.ports import Clock
 from hub.settings import Settings
 
 _ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
-_UNDESCRIBED = (soap.router, integration.router)
+_UNDESCRIBED = (integration.router, soap.router)  # the latter serves whatever else is below /soap
 """Doors that OpenAPI cannot describe: their WSDL does."""
 
 

@@ -133,9 +133,10 @@ def serving(app: FastAPI) -> Iterator[str]:
 @contextmanager
 def world(home: Path, authorities: tuple[dict[str, Any], ...] = FETCHING, **settings: Any) -> Iterator[World]:
     """A hub with these authorities, its own key, and one API key for each party."""
-    (home / "keys").mkdir(parents=True)
+    (home / "keys").mkdir(parents=True, exist_ok=True)
     (home / "registry").mkdir()
-    make_key_file(home / "keys" / "hub.pem", common_name="hub", organization="Test")
+    if not (home / "keys" / "hub.pem").exists():
+        make_key_file(home / "keys" / "hub.pem", common_name="hub", organization="Test")
     topics = [{"code": code, "name": code} for code in ("roads", "water", "heating")]
     text = json.dumps({"topics": topics, "authorities": list(authorities)}, ensure_ascii=False)  # YAML too
     (home / "registry" / "all.yaml").write_text(text, "utf-8")
