@@ -109,9 +109,12 @@ class Simulator:
 
     @staticmethod
     def _post(simulation: Simulation, entry: SimulatedAuthority, folder: Path) -> _Post:
+        character = entry.character.character()
+        if entry.over_sev:  # nothing comes in SEV's response but its own: all that is said is said later
+            character = character.model_copy(update={"receipt": "callback", "pulls": False})
         authority = Authority(
             party=Party(code=entry.code, name=entry.name),
-            character=entry.character.character(),
+            character=character,
             key=load_signing_key(folder / entry.key_file),
             hub_keys=simulation.hub_keys,
             seed=simulation.seed,

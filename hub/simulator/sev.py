@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +34,7 @@ from hub.schemas.envelope import AnswerEnvelope, AnyEnvelope, Party, ReceiptEnve
 from hub.schemas.terms import ReceiptStatus, RefusalGround
 from hub.schemas.transfer import Transfer, TransferState
 from hub.seals import HubSeal
-from hub.simulator.authority import Authority, Report, Verdict, digest_of
+from hub.simulator.authority import Authority, Verdict, digest_of
 from hub.simulator.characters import Failure, SevAccount
 from hub.storage.attachments import FileAttachments
 from hub.storage.transfers import MemoryTransfers, Spool
@@ -250,15 +251,13 @@ class Sev:
                 put(now, lambda: writer.notice(4, _WORDS[ground]))
                 return
             put(now, lambda: writer.notice(2, "Повідомлення було прийнято без помилок"))
-            if verdict.receipt is not None:
-                receipt = verdict.receipt
-                put(now, lambda: writer.said(self._plain(receipt), 0), "registered")
             for report in verdict.reports:
+                once = cache(report.make)  # copies say the same, word for word
                 for copy in range(report.copies):
-                    put(now + report.after_secs, self._maker(writer, report, copy), report.kind)
+                    put(now + report.after_secs, self._maker(writer, once, copy), report.kind)
 
-    def _maker(self, writer: _Writer, report: Report, copy: int) -> Callable[[], tuple[str, int, bytes]]:
-        return lambda: writer.said(self._plain(report.make()), copy)
+    def _maker(self, writer: _Writer, make: Callable[[], bytes], copy: int) -> Callable[[], tuple[str, int, bytes]]:
+        return lambda: writer.said(self._plain(make()), copy)
 
     def _plain(self, sealed: bytes) -> AnyEnvelope:
         """What an authority of the simulation wrote a moment ago; its own seal need not be checked here."""

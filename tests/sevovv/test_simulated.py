@@ -123,7 +123,7 @@ def test_every_way_to_fail_ends_well(tmp_path: Path) -> None:
         node,
     ):
         cases = [hub.submit(reference=f"НКЦ-{number}")["case_id"] for number in range(8)]
-        settle(hub, node, cases, {"sent", "registered", "answered"})
+        settle(hub, node, cases, {"delivered", "registered", "answered"})
         counts = node.posts[BODY].authority.state()
         assert (counts["unique"], counts["altered"]) == (8, 0)
         failed = {name: count for name, count in counts.items() if name.startswith("failed_")}
