@@ -21,7 +21,7 @@ from hub.adapters.sevovv import codes, wire
 from hub.adapters.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
 from hub.adapters.sevovv.codes import SevFault
 from hub.adapters.sevovv.describing import wsdl
-from hub.adapters.sevovv.handing import Arrived, hand_over, load
+from hub.adapters.sevovv.handing import Arrived, hand_over, journal, load
 from hub.adapters.sevovv.node import PART_BYTES, VERSION, Caller, Node, Waiting
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.reading import SevMessage, as_uuid
@@ -193,8 +193,13 @@ class HubMailbox:
         """A notice or a reply: taken in through the desk, then receipted with notices of our own."""
         kept = self._hub.attachments.put(content, limit=self._hub.settings.max_attachment_mb * MIB)
         arrived = Arrived(open=lambda: self._hub.attachments.open(kept[0]), size=kept[1])
+        desk = self._desk(caller)
         with _as_fault():
-            message = load(arrived, self._hub.attachments)
+            try:
+                message = load(arrived, self._hub.attachments)
+            except InvalidInput:
+                journal(arrived, desk, caller.party)
+                raise
             if message.msg_id != transfer.message_id:
                 raise SevFault(codes.PARSING, "Header/@msg_id differs from MessageInfo/MessageId")
             if message.from_org_id != caller.party:
@@ -203,7 +208,7 @@ class HubMailbox:
                 raise SevFault(codes.TO_ORG)
             if message.notes:
                 log.info("a SEV message was mended", extra={"party": caller.party, "notes": list(message.notes)})
-            hand_over(message, arrived, desk=self._desk(caller), attachments=self._hub.attachments)
+            hand_over(message, arrived, desk=desk, attachments=self._hub.attachments)
         if message.notice is None:
             self._acknowledge(caller, message)
         return TransferState.DELIVERED

@@ -28,6 +28,7 @@ from hub.storage.database import Database
 
 STALE_SECS = 172_800
 """Spooled bytes that nobody has added to for two days belong to nobody any more."""
+SWEEP_SECS = 3_600
 _FIELDS = tuple(field.name for field in fields(Transfer))
 _NOTICE = tuple(field.name for field in fields(QueuedNotice))
 
@@ -63,6 +64,10 @@ class Transfers(Protocol):
         self, party: str, kind: TransferKind, first: datetime, last: datetime, limit: int
     ) -> tuple[Transfer, ...]:
         """Sessions that a party opened within a time, oldest first."""
+        ...
+
+    def unfinished(self, party: str, kind: TransferKind, first: datetime) -> int:
+        """How many sessions that a party opened since then have not ended."""
         ...
 
     def queue(self, notice: QueuedNotice) -> None:
@@ -143,6 +148,17 @@ class SqlTransfers:
             .limit(limit)
         )
         return self._database.read(lambda c: tuple(_transfer(row) for row in c.execute(statement)))
+
+    def unfinished(self, party: str, kind: TransferKind, first: datetime) -> int:
+        """How many have not ended."""
+        t = schema.transfers.c
+        statement = sa.select(sa.func.count()).where(
+            t.party == party,
+            t.kind == kind.value,
+            t.opened_at >= first,
+            t.state.not_in([state.value for state in ENDED]),
+        )
+        return self._database.read(lambda c: int(c.execute(statement).scalar_one()))
 
     def queue(self, notice: QueuedNotice) -> None:
         """Keep a notice until it is taken."""
@@ -249,6 +265,12 @@ class MemoryTransfers:
         within = [t for t in found if first <= t.opened_at <= last]
         return tuple(sorted(within, key=lambda t: (t.opened_at, t.id))[:limit])
 
+    def unfinished(self, party: str, kind: TransferKind, first: datetime) -> int:
+        """How many have not ended."""
+        with self._lock:
+            mine = [t for t in self._transfers.values() if (t.party, t.kind) == (party, kind) and t.opened_at >= first]
+        return sum(t.state not in ENDED for t in mine)
+
     def queue(self, notice: QueuedNotice) -> None:
         """Keep a notice until it is taken."""
         with self._lock:
@@ -277,11 +299,21 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._sweep_at = 0.0
         with _disk():
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for path in root.iterdir():
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what nobody has added to for two days; looks at most once an hour."""
+        now = time.time()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + SWEEP_SECS
+        with _disk():
+            for path in self._root.iterdir():
                 with contextlib.suppress(FileNotFoundError):  # another process sweeps too
-                    if path.lstat().st_mtime < time.time() - STALE_SECS:
+                    if path.lstat().st_mtime < now - STALE_SECS:
                         path.unlink()
 
     def _path(self, session_id: int) -> Path:

@@ -248,10 +248,10 @@ def test_asking_later(sev: SevNode, url: str) -> None:
     ):
         sev.refuse, sev.received_state = (33, sev.received_state) if state is None else (None, state)
         send(url)
-        asked = delivery(appeal(), to, external_id=str(len(sev.transfers._transfers)))
+        asked = delivery(appeal(), to, external_id=f"sev:{len(sev.transfers._transfers)}")
         with adapter.session(to) as session:
             outcome = session.poll(asked, 5.0)
         assert (outcome.kind, outcome.proves) == (kind, proves)
     with adapter.session(to) as session:
         assert session.poll(delivery(appeal(), to), 5.0).code == "sevovv.no_session"
-        assert session.poll(delivery(appeal(), to, external_id="999"), 5.0).code == "sevovv.26"
+        assert session.poll(delivery(appeal(), to, external_id="sev:999"), 5.0).code == "sevovv.26"

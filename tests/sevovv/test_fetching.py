@@ -13,7 +13,7 @@ from lxml import etree
 
 from hub.adapters import Tools
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.errors import HubError, TemporaryFailure, Unavailable
+from hub.errors import HubError, InvalidInput, NotFound, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
@@ -34,13 +34,20 @@ class Desk:
         self.heard: list[Spoken] = []
         self.sealed: list[RawInbound] = []
         self.raises: HubError | None = None
+        self.journalled: list[bytes] = []
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
+        if raw.content_type == "application/octet-stream":
+            self.journalled.append(raw.body)
+            raise InvalidInput("not an envelope")
         self.sealed.append(raw)
 
     def said(self, spoken: Spoken) -> None:
         if self.raises is not None:
             raise self.raises
+        if spoken.in_reply_to is None:
+            self.journalled.append(spoken.raw.body)
+            raise NotFound("No appeal of yours.", code="inbound.unknown_case")
         self.heard.append(spoken)
 
     def find(
@@ -209,6 +216,7 @@ def test_what_cannot_be_read_is_put_aside(sev: SevNode, url: str, desk: Desk, bo
     put(sev, notice(str(desk.known.message_id)))
     assert collect(url, desk) == 2
     assert ("broken", code) in sev.ended
+    assert desk.journalled == [body]
     assert len(desk.heard) == 1
 
 
@@ -222,6 +230,17 @@ def test_what_is_not_ours_is_put_aside(sev: SevNode, url: str, desk: Desk) -> No
     assert collect(url, desk) == 3
     assert set(sev.ended) == {(elsewhere, 4), (unknown, 2), (foreign, 2)}
     assert desk.heard == []
+    assert len(desk.journalled) == 3
+
+
+def test_one_that_cannot_be_fetched_stands_before_nobody(sev: SevNode, url: str, desk: Desk) -> None:
+    """SEV fails on the first message each time; the second is taken, the first stays."""
+    bad = put(sev, notice(str(desk.known.message_id), 1))
+    good = put(sev, notice(str(desk.known.message_id), 2))
+    sev.fail = lambda name, count: "1" if name == "OpenDownloadingSession" and count == 1 else None
+    assert collect(url, desk) == 1
+    assert sev.ended == [(good, None)]
+    assert list(sev.queue) == [bad]
 
 
 def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, desk: Desk) -> None:

@@ -93,6 +93,10 @@ def test_history_is_in_order_of_time(transfers: Transfers) -> None:
     for hour in (3, 1, 2):
         transfers.open(upload(f"m-{hour}", at=NOW + timedelta(hours=hour)))
     transfers.open(upload("other", party="00032106"))
+    ended = transfers.open(upload("m-0", at=NOW - timedelta(hours=1)))
+    transfers.end(ended.id, TransferState.DELIVERED)
+    assert transfers.unfinished("00032684", TransferKind.UPLOAD, NOW - timedelta(hours=2)) == 3
+    assert transfers.unfinished("00032684", TransferKind.UPLOAD, NOW + timedelta(hours=2)) == 2
     last = NOW + timedelta(hours=9)
     found = transfers.since("00032684", TransferKind.UPLOAD, NOW, last, 2)
     assert [each.message_id for each in found] == ["m-1", "m-2"]

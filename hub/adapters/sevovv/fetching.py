@@ -15,7 +15,7 @@ from hub.adapters.sevovv import codes, wire
 from hub.adapters.sevovv.building import Ends, acknowledgement
 from hub.adapters.sevovv.client import Deadline, Service, SessionInfo, session_of
 from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.handing import Arrived, hand_over, load
+from hub.adapters.sevovv.handing import Arrived, hand_over, journal, load
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.reading import SevMessage
 from hub.adapters.sevovv.uploading import Upload, route_of
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 50
 RESUMES = 4
+FAILURES = 3
+"""After so many messages that could not be fetched, a round is given up."""
 _GONE = frozenset({codes.MESSAGE_NOT_FOUND, codes.CANNOT_DOWNLOAD, codes.NOT_PROCESSED_YET})
 """Somebody else has it, or SEV is not done with it: not an error, and not ours now."""
 _NOTICES = ((1, "Повідомлення доставлено без помилок"), (2, "Повідомлення було прийнято без помилок"))
@@ -61,23 +63,32 @@ class Fetching:
     def run(self) -> int:
         """Fetch until nothing new waits or the time is over; returns how many messages were handed over."""
         taken = 0
+        failed: list[DeliveryError] = []
         seen: set[str] = set()
         while not self.deadline.over():
             try:
                 waiting = self.service.call("GetInputMessages", self.deadline, **{wire.COUNT: BATCH}) or []
             except SevFault as fault:
                 raise _as_error(fault) from None
-            fresh = [each["MessageId"] for each in waiting if each.get("MessageId") not in (None, *seen)]
+            fresh = [each for each in waiting if each.get("MessageId") not in (None, *seen)]
             if not fresh:
-                return taken
-            for message_id in fresh:
+                break
+            for each in fresh:
                 if self.deadline.over():
-                    return taken
-                seen.add(message_id)
-                taken += self._one(message_id)
+                    break
+                seen.add(each["MessageId"])
+                try:
+                    taken += self._one(each["MessageId"], each.get("FromOrgId"))
+                except DeliveryError as failure:
+                    # One message that cannot be fetched must not stand before all others; a line that is down ends it.
+                    failed.append(failure)
+                    if len(failed) >= FAILURES:
+                        raise
+        if failed and not taken:
+            raise failed[0]
         return taken
 
-    def _one(self, message_id: str) -> bool:
+    def _one(self, message_id: str, sender: str | None) -> bool:
         """One message. What is wrong with it is told to SEV; what is wrong with the way leaves it there."""
         try:
             info = self.service.session("OpenDownloadingSession", self.deadline, messageId=message_id)
@@ -89,12 +100,11 @@ class Fetching:
             arrived = self._fetch(info)
             if arrived is None:
                 return False
-            message = load(arrived, self.attachments)
-            self._check(message)
+            message = self._read(arrived, sender)
             hand_over(message, arrived, desk=self.desk, attachments=self.attachments)
             self._acknowledge(message)
         except (Unavailable, DeliveryError):
-            raise
+            raise  # nothing was ended: it comes again
         except HubError as refusal:
             log.warning("a SEV message was refused", extra={"code": refusal.stable_code})
             self._end(info, refusal)
@@ -139,11 +149,21 @@ class Fetching:
             yield chunk
             position += len(chunk)
 
-    def _check(self, message: SevMessage) -> None:
-        if message.to_org_id != self.org.code:
-            raise InvalidInput("The message is for another organisation.", code="sevovv.addressee")
+    def _read(self, arrived: Arrived, sender: str | None) -> SevMessage:
+        """The message, if it is one and for us; else it is journalled that it came."""
+        try:
+            message = load(arrived, self.attachments)
+            self._for_us(message)
+        except InvalidInput:
+            journal(arrived, self.desk, sender)
+            raise
         if message.notes:
             log.info("a SEV message was mended", extra={"party": message.from_org_id, "notes": list(message.notes)})
+        return message
+
+    def _for_us(self, message: SevMessage) -> None:
+        if message.to_org_id != self.org.code:
+            raise InvalidInput("The message is for another organisation.", code="sevovv.addressee")
 
     def _acknowledge(self, message: SevMessage) -> None:
         """Tell the sender of a document that it was delivered and accepted; a repeat is known by its id (code 9)."""

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from hub.adapters.sevovv.meaning import meaning, subjects
 from hub.adapters.sevovv.reading import Carried, SevMessage, as_uuid, read
 from hub.adapters.sevovv.split import refuse, split
-from hub.errors import NotFound
+from hub.errors import InvalidInput, SealRefused
 from hub.ports import Attachments, Desk, RawInbound, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
@@ -87,6 +87,7 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
         desk.envelope(RawInbound(content_type=sealed[0], body=sealed[1]), party=party)
         return
     delivery = _about(message, desk)
+    # About none of ours: said all the same, for the desk refuses it and journals that it came.
     said = meaning(message, _readable(message, attachments))
     assert message.time is not None  # ``meaning`` refuses a message without
     raw = _raw(message, arrived, desk)
@@ -97,15 +98,21 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
             body=said.body,
             at=message.time,
             party=party,
-            in_reply_to=delivery.message_id,
-            attachments=_keep(message, desk, attachments),
+            in_reply_to=delivery.message_id if delivery is not None else None,
+            attachments=_keep(message, desk, attachments) if delivery is not None else (),
             reaches=LegalClass.REGISTERED,
             unclear=said.unclear,
         )
     )
 
 
-def _about(message: SevMessage, desk: Desk) -> Delivery:
+def journal(arrived: Arrived, desk: Desk, party: str | None) -> None:
+    """Have it journalled that something came which cannot be read at all: the desk refuses it as what it is."""
+    with contextlib.closing(arrived.open()) as content, contextlib.suppress(InvalidInput, SealRefused):
+        desk.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
+
+
+def _about(message: SevMessage, desk: Desk) -> Delivery | None:
     """The delivery that a message is about; only one to the organisation that speaks."""
     for text in subjects(message):
         named = as_uuid(text)
@@ -115,7 +122,7 @@ def _about(message: SevMessage, desk: Desk) -> Delivery:
         )
         if found is not None and found.authority == message.from_org_id:
             return found
-    raise NotFound("The message is about no appeal that was sent to this organisation.", code="inbound.unknown_case")
+    return None
 
 
 def _keep(message: SevMessage, desk: Desk, attachments: Attachments) -> tuple[Attachment, ...]:

@@ -173,9 +173,10 @@ class Node:
         self, caller: Caller, kind: TransferKind, message_id: str, message_type: str, size: int, sha256: str
     ) -> Transfer:
         now = self._clock.now()
-        recent = self._transfers.since(caller.party, kind, now - SESSION_LIFE, now, limit=SELECT_MAX * 10)
-        if sum(each.state not in ENDED for each in recent) >= OPEN_UPLOADS and kind is TransferKind.UPLOAD:
-            raise SevFault(codes.CANNOT_OPEN)
+        if kind is TransferKind.UPLOAD:
+            self._spool.sweep()
+            if self._transfers.unfinished(caller.party, kind, now - SESSION_LIFE) >= OPEN_UPLOADS:
+                raise SevFault(codes.CANNOT_OPEN)
         return self._transfers.open(
             Transfer(
                 id=0,

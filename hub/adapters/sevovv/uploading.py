@@ -26,6 +26,8 @@ from hub.schemas.strict_xml import MAX_TAG_BYTES
 
 log = logging.getLogger(__name__)
 
+EXTERNAL = "sev:"
+"""Before the number of a session where it is kept as the delivery's external id: other systems count too."""
 RESUMES = 4
 """How often one attempt goes on after a broken line or a session that was lost, before it is left for later."""
 _KINDS = {
@@ -180,7 +182,7 @@ class Upload:
             self.sessions.pop(self.route.msg_id, None)
         # Nothing was sent now, and yet it is whole: an earlier try had worked.
         kind = OutcomeKind.DELIVERED if self._begun else OutcomeKind.DUPLICATE
-        return Outcome(kind=kind, external_id=str(info.id), http_status=200, proves=proves)
+        return Outcome(kind=kind, external_id=f"{EXTERNAL}{info.id}", http_status=200, proves=proves)
 
 
 def outcome_of(code: int) -> Outcome:

@@ -12,7 +12,7 @@ from hub.adapters.sevovv.client import Deadline, Service
 from hub.adapters.sevovv.codes import SevFault
 from hub.adapters.sevovv.fetching import Fetching
 from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.uploading import Upload, route_of
+from hub.adapters.sevovv.uploading import EXTERNAL, Upload, route_of
 from hub.adapters.soap.client import SoapClient
 from hub.adapters.soap.dialect import of_failure
 from hub.adapters.soap.settings import SevOvvSection, SoapSettings
@@ -119,7 +119,7 @@ class SevOvvSession:
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask whether SEV has processed the message and its addressee has fetched it."""
-        number = delivery.external_id or ""
+        number = (delivery.external_id or "").removeprefix(EXTERNAL)
         if not number.isascii() or not number.isdigit():
             return Outcome(kind=OutcomeKind.TEMPORARY, code="sevovv.no_session", detail="No session is known.")
         try:
