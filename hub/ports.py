@@ -146,14 +146,40 @@ class Rendering(StrEnum):
     XML = "xml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for."""
+    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
-    message_id: MessageId
-    envelope: AnyEnvelope
-    sealed: bytes
-    reply_url: str | None
+    ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
+    """
+
+    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed")
+
+    def __init__(
+        self,
+        *,
+        message_id: MessageId,
+        envelope: AnyEnvelope | Callable[[], AnyEnvelope],
+        sealed: bytes,
+        reply_url: str | None,
+        attachments: tuple[Attachment, ...] | None = None,
+    ) -> None:
+        self.message_id = message_id
+        self.sealed = sealed
+        self.reply_url = reply_url
+        self._envelope = envelope
+        self._attachments = attachments
+
+    @property
+    def envelope(self) -> AnyEnvelope:
+        """The message itself."""
+        if callable(self._envelope):
+            self._envelope = self._envelope()
+        return self._envelope
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The manifest."""
+        return self.envelope.attachments if self._attachments is None else self._attachments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
