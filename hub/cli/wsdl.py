@@ -82,15 +82,15 @@ def fetch_wsdl(
 @click.option("--root", required=True, help="The WSDL among the files, as service.wsdl.")
 @json_option
 def pin_wsdl(folder: Path, root: str, as_json: bool) -> None:
-    """Pin WSDL and schema files that lie in a folder already (.wsdl and .xsd, sub-folders too)."""
-    from hub.adapters.soap.fetching import pin
+    """Pin WSDL, schema and mapping files that lie in a folder already (.wsdl, .xsd, .yaml; sub-folders too)."""
+    from hub.adapters.soap.fetching import known_addresses, pin
     from hub.adapters.soap.files import MAX_FILES
 
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wsdl", ".xsd") and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wsdl", ".xsd", ".yaml") and path.is_file())
     if not 0 < len(paths) <= MAX_FILES:
-        raise ConfigurationError(f"The folder must hold 1 to {MAX_FILES} .wsdl and .xsd files.", code="wsdl.file")
+        raise ConfigurationError(f"The folder must hold 1 to {MAX_FILES} files of a WSDL.", code="wsdl.file")
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    _told(folder.absolute(), pin(folder, root, files), as_json)
+    _told(folder.absolute(), pin(folder, root, files, known_addresses(folder)), as_json)
 
 
 @click.command("wsdl")

@@ -96,19 +96,19 @@ class CharacterChoice(Frozen):
 class SimulatedAuthority(Frozen):
     """One authority of a simulation.
 
-    ``over_sev``: reached over the simulated SEV instead of HTTP; receipts and answers come back the same way.
-    ``token``: what the hub must show when it calls. ``api_key``: what the authority shows to the hub. ``key_file``: its
-    sealing key; relative paths count from the simulation's file.
+    ``speaks``: over what it is called and reports; ``sev``: over the simulated SEV, both ways. ``token``: what the hub
+    must show when it calls. ``api_key``: what the authority shows to the hub. ``key_file``: its sealing key; relative
+    paths count from the simulation's file.
     """
 
     code: AuthorityCode
     name: Annotated[str, Line(300)]
     channel_id: ChannelId
     character: CharacterChoice
+    speaks: Literal["rest", "soap", "sev"] = "rest"
     key_file: Annotated[str, Line(1_000)]
     api_key: SecretRef
     token: SecretRef | None = None
-    over_sev: bool = False
 
 
 class SevAccount(Frozen):
@@ -122,7 +122,7 @@ class SevAccount(Frozen):
 class Simulation(Frozen):
     """A whole simulation. ``hub_keys``: keys of the contact centre; if given, unsealed messages are refused.
 
-    ``sev``: a SEV node under ``/sev/IntegrationService``, with the authorities behind it that are ``over_sev``.
+    ``sev``: a SEV node under ``/sev/IntegrationService``, with the authorities behind it that speak ``sev``.
     """
 
     seed: int = 1
@@ -136,8 +136,8 @@ class Simulation(Frozen):
     def _unique(self) -> Simulation:
         if len({authority.code for authority in self.authorities}) != len(self.authorities):
             raise PydanticCustomError("authority_twice", "each authority may stand in a simulation once")
-        if self.sev is None and any(authority.over_sev for authority in self.authorities):
-            raise PydanticCustomError("no_sev", "authorities over SEV need the account sev")
+        if self.sev is None and any(authority.speaks == "sev" for authority in self.authorities):
+            raise PydanticCustomError("no_sev", "authorities that speak sev need the account sev")
         return self
 
 

@@ -14,15 +14,22 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
+from hub.adapters import Tools
 from hub.adapters.soap import own
+from hub.adapters.soap.adapter import SoapAdapter
 from hub.adapters.soap.security import Signer, UsernameTokenGuard, X509Guard
-from hub.adapters.soap.verifying import DS, WSSE, WSU, Verifier
+from hub.adapters.soap.verifying import DS, WSSE, WSU, Verifier, canonical
 from hub.adapters.soap.wire import SOAP11, SoapVersion, read_envelope, write_envelope
-from hub.errors import SealRefused
+from hub.errors import ConfigurationError, HubError, SealRefused
+from hub.ports import Outcome
+from hub.schemas.delivery import OutcomeKind
+from tests.adapters.samples import appeal, parcel
+from tests.adapters.servers import http, serving
+from tests.adapters.test_soap import SoapPeer, said
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BODY, SECURITY, HEADER = f"{{{SOAP11}}}Body", f"{{{WSSE}}}Security", f"{{{SOAP11}}}Header"
@@ -185,8 +192,6 @@ WRAPPED: dict[Shape, set[str]] = {
 @pytest.mark.parametrize("shape", WRAPPED, ids=lambda shape: shape.__name__)
 def test_wrapping_is_refused(shape: Shape) -> None:
     """The eight ways to keep the signed body somewhere and let another be read: each refused for its reason."""
-    from hub.errors import HubError
-
     root = etree.fromstring(signed())
     shape(root)
     data = etree.tostring(root)
@@ -218,8 +223,6 @@ def drop_reference(name: str) -> bytes:
     for reference in info.findall(f"{{{DS}}}Reference"):
         if reference.get("URI") == f"#{name}":
             info.remove(reference)
-    from hub.adapters.soap.verifying import canonical
-
     value = parts(root)[2][1]
     value.text = base64.b64encode(EC.sign(canonical(info))).decode()
     return etree.tostring(root)
@@ -288,3 +291,69 @@ def test_a_username_token_is_what_the_profile_says() -> None:
     plain = etree.fromstring(UsernameTokenGuard("hub", "пароль", digest=False).secure(message()))
     assert plain.findtext(f".//{{{WSSE}}}Password") == "пароль"
     assert plain.find(f".//{{{WSSE}}}Security").get(f"{{{SOAP11}}}mustUnderstand") == "1"  # type: ignore[union-attr]
+
+
+def pem(folder: Path, signer: Signer) -> dict[str, str]:
+    """The settings of a channel that signs with this key; files closed to others."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    cert.write_bytes(signer.certificate.public_bytes(Encoding.PEM))
+    key.write_bytes(signer.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    for path in (cert, key):
+        path.chmod(0o600)
+    return {"type": "x509", "cert": f"file:{cert}", "key": f"file:{key}"}
+
+
+def exchange(
+    settings: dict[str, object], answer: Callable[[bytes], bytes], status: str = "200 OK"
+) -> tuple[Outcome, bytes]:
+    """Send one appeal over a channel with this security; the outcome and what was received."""
+    peer = SoapPeer("fixed", {"security": settings})
+    peer.answer = lambda head, body: http(status, answer(said(head, body, "accepted")), Content_Type="text/xml")
+    adapter = SoapAdapter(Tools())
+    with serving(peer.script) as server:
+        peer.server = server
+        channel = peer.channel()
+        with adapter.session(channel) as session:
+            outcome = session.send(adapter.prepare(parcel(appeal()), channel), 5.0)
+    return outcome, peer.received[0]
+
+
+def test_a_signed_channel_believes_signed_answers_only(tmp_path: Path) -> None:
+    """What goes out verifies; an answer signed by the named certificate counts, unsigned or forged it is unknown."""
+    theirs = tmp_path / "theirs.pem"
+    theirs.write_bytes(RSA.certificate.public_bytes(Encoding.PEM))
+    settings: dict[str, object] = {**pem(tmp_path, EC), "their_cert": str(theirs)}
+    outcome, received = exchange(settings, X509Guard(RSA).secure)
+    assert outcome.kind is OutcomeKind.DELIVERED
+    assert read_envelope(Verifier(EC.certificate).verify(received, at=datetime.now(UTC))).content is not None
+    for answer, code in (
+        (bytes, "wsse.missing"),
+        (X509Guard(EC).secure, "wsse.algorithm"),
+        (lambda data: X509Guard(RSA).secure(data).replace(b"accepted", b"refused"), "wsse.digest"),
+    ):
+        outcome, _ = exchange(settings, answer)
+        assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, code)
+
+
+def test_a_key_that_does_not_fit_stops_the_channel(tmp_path: Path) -> None:
+    """Another's certificate, or a key open to everybody: the channel's fault, and the message waits."""
+    settings = pem(tmp_path, EC)
+    (tmp_path / "cert.pem").write_bytes(RSA.certificate.public_bytes(Encoding.PEM))
+    with pytest.raises(ConfigurationError) as caught:
+        exchange({**settings}, bytes)
+    assert caught.value.stable_code == "wsse.key"
+    (tmp_path / "key.pem").chmod(0o644)
+    with pytest.raises(ConfigurationError) as caught:
+        exchange({**settings}, bytes)
+    assert caught.value.stable_code == "configuration.secret_open"
+
+
+def test_a_username_token_goes_along(tmp_path: Path) -> None:
+    """The password is read from its file for the call, and only its digest goes out."""
+    (tmp_path / "password").write_text("пароль-канарка")
+    (tmp_path / "password").chmod(0o600)
+    reference = f"file:{tmp_path / 'password'}"
+    outcome, received = exchange({"type": "username_token", "user": "hub", "password": reference}, bytes)
+    assert outcome.kind is OutcomeKind.DELIVERED
+    assert b"PasswordDigest" in received
+    assert "канарка".encode() not in received

@@ -243,16 +243,14 @@ def test_a_response_in_their_own_words_registers() -> None:
     late = replace(words, body=body)
     world.adapter.script = [
         Outcome(kind=OutcomeKind.DELIVERED, spoken=(late,)),
-        Outcome(kind=OutcomeKind.DELIVERED, spoken=(words,)),
+        Outcome(kind=OutcomeKind.DELIVERED, spoken=(words,), external_id="Г-17"),
     ]
     world.run()
     assert world.delivery(accepted).last_code == "inbound.future"
     world.clock.go(600)
     world.run()
-    assert world.delivery(accepted).state is TransportState.DELIVERED
-    case = world.store.case(accepted.case_id)
-    assert case is not None
-    assert case.state == "registered"
+    assert (world.delivery(accepted).state, world.delivery(accepted).external_id) == (TransportState.DELIVERED, "Г-17")
+    assert world.state(accepted) == "registered"
 
 
 def test_receipts_are_asked_for_ever_more_rarely_and_no_more_after_the_answer() -> None:

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from hub.adapters import table
 from hub.errors import ConfigurationError
 from hub.schemas.delivery import TransportState
+from hub.schemas.directory import Channel
 from hub.seals import make_key_file
 from hub.seals.keys import verification_key
 from hub.simulator.characters import load
 from hub.simulator.server import Simulator
+from hub.simulator.setup import Placement, set_up
 from tests.api.world import wait_until
 from tests.sevovv.world import BODY, NCC, OTHER, World, authority, world
 
@@ -44,7 +48,7 @@ def simulated(folder: Path, **characters: dict[str, Any]) -> Iterator[Simulator]
                 "character": {"preset": "prompt", "changes": changes},
                 "key_file": f"{code}.pem",
                 "api_key": f"file:{folder}/password",
-                "over_sev": True,
+                "speaks": "sev",
             }
         )
     file = folder / "simulation.yaml"
@@ -153,3 +157,17 @@ def test_a_simulation_over_sev_needs_an_account(tmp_path: Path) -> None:
         file.write_text(json.dumps(broken), "utf-8")
         with pytest.raises(ConfigurationError, match="account sev"):
             load(file)
+
+
+def test_a_prepared_simulation_over_sev(tmp_path: Path) -> None:
+    """What ``set_up`` writes is a simulation and an overlay that the registry and the adapters take."""
+    placements = (Placement(code=BODY, name="Орган", character="failing", speaks="sev"),)
+    made = set_up(
+        tmp_path, placements, base_url="http://127.0.0.1:9", hub_url="http://127.0.0.1:8", api_keys={BODY: "key"}
+    )
+    assert load(made.simulation).sev is not None
+    overlay = yaml.safe_load(made.overlay.read_text("utf-8"))
+    channels = [Channel.model_validate(entry["channel"], strict=False) for entry in overlay["channels"]]
+    adapter = table()["soap"]
+    assert [entry["authority"] for entry in overlay["channels"]] == [BODY, NCC]
+    assert [adapter.collects(channel) for channel in channels] == [False, True]

@@ -12,10 +12,11 @@ from typing import Any
 
 import requests
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
+from hub.api.protocol import server_config
 from hub.bootstrap import Hub, build
 from hub.schemas.delivery import Delivery, Fact
 from hub.schemas.ids import CaseId
@@ -107,18 +108,9 @@ def as_id(text: str) -> Any:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: ASGIApp) -> Iterator[str]:
     """An application on a free port of loopback; its URL."""
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=2,
-    )
+    config = server_config(app, "127.0.0.1", 0, graceful_secs=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

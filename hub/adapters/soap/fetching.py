@@ -27,8 +27,8 @@ from hub.adapters.soap.files import (
     references,
     wrong,
 )
-from hub.errors import DeliveryError
-from hub.schemas import jcs
+from hub.errors import DeliveryError, InvalidInput
+from hub.schemas import jcs, strict_json
 
 DEADLINE_SECS: Final = 30.0
 
@@ -92,6 +92,15 @@ def lay_down(folder: Path, root: str, files: Mapping[str, bytes], names: Mapping
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return pin(folder, root, files, addresses)
+
+
+def known_addresses(folder: Path) -> dict[str, str]:
+    """Addresses by name from a manifest that is there already: a new pin keeps them."""
+    try:
+        manifest = Manifest.model_validate(strict_json.parse((folder / MANIFEST).read_bytes()))
+    except (OSError, InvalidInput, ValidationError):
+        return {}
+    return {entry.path: entry.address for entry in manifest.files if entry.address}
 
 
 def pin(folder: Path, root: str, files: Mapping[str, bytes], addresses: Mapping[str, str] | None = None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files as resources
@@ -28,10 +28,12 @@ from hub.schemas import strict_json, strict_xml
 from hub.schemas.base import Code, Frozen, Line
 
 MANIFEST: Final = "description.json"
+DOCUMENTS: Final = (".wsdl", ".xsd")
 MAX_FILES: Final = 200
 MAX_FILE_BYTES: Final = 10_485_760
 WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
+_BINDINGS: Final = ("http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/")
 SOAP_ENCODING: Final = "http://schemas.xmlsoap.org/soap/encoding/"
 _XML_NS: Final = "http://www.w3.org/XML/1998/namespace"
 _SHIPPED: Final = {
@@ -86,22 +88,37 @@ def wrong(rule: str, message: str, action: str | None = None) -> ConfigurationEr
     )
 
 
+def pinned_file(folder: Path, pin: str, name: str) -> bytes:
+    """One file of a pinned folder, such as the mapping. ``ConfigurationError`` if it is not there, or not as pinned."""
+    for entry in _manifest(folder, pin).files:
+        if entry.path == name:
+            return _pinned(folder, entry)
+    raise wrong("file", f"{MANIFEST} in {folder} names no {name}.", "Put it there and pin the folder anew.")
+
+
 def read_folder(folder: Path, pin: str) -> tuple[str, dict[str, bytes], dict[str, str]]:
     """Root, files by path, and paths by address. ``ConfigurationError`` if one byte is not as pinned."""
+    manifest = _manifest(folder, pin)
+    found = {entry.path: _pinned(folder, entry) for entry in manifest.files if entry.path.endswith(DOCUMENTS)}
+    addresses = {entry.address: entry.path for entry in manifest.files if entry.address}
+    return manifest.root, found, addresses
+
+
+def _pinned(folder: Path, entry: PinnedFile) -> bytes:
+    data = _read(folder / entry.path)
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise wrong("pin", f"{entry.path} in {folder} is not the file that {MANIFEST} names.")
+    return data
+
+
+def _manifest(folder: Path, pin: str) -> Manifest:
     raw = _read(folder / MANIFEST)
     if hashlib.sha256(raw).hexdigest() != pin:
         raise wrong("pin", f"{MANIFEST} in {folder} is not the one that the channel's wsdl_sha256 names.")
     try:
-        manifest = Manifest.model_validate(strict_json.parse(raw))
+        return Manifest.model_validate(strict_json.parse(raw))
     except (InvalidInput, ValidationError) as error:
         raise wrong("manifest", f"{MANIFEST} in {folder} cannot be read: {type(error).__name__}.") from None
-    found: dict[str, bytes] = {}
-    for entry in manifest.files:
-        found[entry.path] = _read(folder / entry.path)
-        if hashlib.sha256(found[entry.path]).hexdigest() != entry.sha256:
-            raise wrong("pin", f"{entry.path} in {folder} is not the file that {MANIFEST} names.")
-    addresses = {entry.address: entry.path for entry in manifest.files if entry.address}
-    return manifest.root, found, addresses
 
 
 def _read(path: Path) -> bytes:
@@ -163,7 +180,37 @@ class _Resolver:
                     seen.add(target)
                     waiting.append(target)
             self._bring_encoding(tree)
-            self.content[_virtual(name)] = serialise(tree)
+        self._drop_undefined_headers(seen)
+        for name in seen:
+            self.content[_virtual(name)] = serialise(self._tree(name))
+
+    def _drop_undefined_headers(self, names: Iterable[str]) -> None:
+        """A soap:header whose message, or whose message's element, is defined nowhere says nothing that could be said.
+
+        X-Road's old WSDLs have such; the dialect writes X-Road's headers itself.
+        """
+        trees = {name: self._tree(name) for name in names}
+        elements = {
+            (schema.get("targetNamespace"), each.get("name"))
+            for root in trees.values()
+            for schema in root.iter(f"{{{XSD}}}schema")
+            for each in schema.findall(f"{{{XSD}}}element")
+        }
+        messages = {
+            (root.get("targetNamespace"), message.get("name"))
+            for root in trees.values()
+            for message in root.iter(f"{{{WSDL}}}message")
+            if all(
+                part.get("element") is None or _qname(part, "element") in elements
+                for part in message.findall(f"{{{WSDL}}}part")
+            )
+        }
+        for name, root in trees.items():
+            for header in list(root.iter(*(f"{{{space}}}header" for space in _BINDINGS))):
+                parent = header.getparent()
+                if parent is not None and _qname(header, "message") not in messages:
+                    self.repairs.append(f"{name}, line {header.sourceline}: an undefined header is left out")
+                    parent.remove(header)
 
     def _bring_encoding(self, tree: etree._Element) -> None:
         """SOAP's own types are imported in so many words, or zeep would ask for them by their web address."""
@@ -263,6 +310,11 @@ class _Resolver:
 
 
 _ENCODING: Final = "/hub-shipped/" + _SHIPPED[SOAP_ENCODING]
+
+
+def _qname(node: etree._Element, attribute: str) -> tuple[str | None, str]:
+    prefix, _, local = (node.get(attribute) or "").rpartition(":")
+    return node.nsmap.get(prefix or None), local
 
 
 def _virtual(name: str) -> str:
