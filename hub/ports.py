@@ -135,21 +135,29 @@ class Attachments(Protocol):
 
 
 class Rendering(StrEnum):
-    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""
+    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS.
+
+    ``both``: the JSON form and the XML form side by side, each with its own seal; both carry the same SHA-256.
+    """
 
     JWS = "jws"
     JSON = "json"
     XML = "xml"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for."""
+    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
+
+    Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
+    """
 
     message_id: MessageId
     envelope: AnyEnvelope
     sealed: bytes
     reply_url: str | None
+    sealed_xml: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

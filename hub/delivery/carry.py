@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hub.delivery import breaker, schedule
-from hub.delivery.sealed import seal_envelope
+from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
 from hub.delivery.takeback import TakeBack
 from hub.errors import HubError
 from hub.failpoints import hit
-from hub.ports import Adapter, Clock, Outcome, Parcel, Prepared, RawInbound, Registry, Seal, Session, Store
+from hub.ports import Adapter, Clock, Outcome, Prepared, RawInbound, Registry, Seal, Session, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -288,8 +288,7 @@ class Carrier:
                 files=envelope.attachments,
             )
         adapter = self._adapters[channel.adapter]
-        sealed = seal_envelope(envelope, claim.body, adapter.rendering(channel), self._seal)
-        parcel = Parcel(message_id=delivery.message_id, envelope=envelope, sealed=sealed, reply_url=self._reply_url)
+        parcel = seal_parcel(envelope, claim.body, adapter.rendering(channel), self._seal, reply_url=self._reply_url)
         return adapter.prepare(parcel, channel)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str, now: datetime) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from hub.errors import Fault, InvalidInput, SealRefused
-from hub.ports import RawInbound, Rendering, Seal
+from hub.ports import Parcel, RawInbound, Rendering, Seal
 from hub.schemas import jcs, json_rendering, strict_json, xml_rendering
 from hub.schemas.envelope import AnyEnvelope
+from hub.schemas.ids import MessageId
 from hub.schemas.keys import VerificationKey
 
 CONTENT_TYPES = {
@@ -31,11 +32,25 @@ def media_type(content_type: str) -> str:
 
 
 def seal_envelope(envelope: AnyEnvelope, canonical: bytes, rendering: Rendering, seal: Seal) -> bytes:
-    """The sealed bytes of an envelope. ``canonical``: its RFC 8785 bytes."""
+    """The sealed bytes of an envelope in one form. ``canonical``: its RFC 8785 bytes."""
     if rendering is Rendering.XML:
         return seal.seal_xml(xml_rendering.to_xml(envelope))
     token = seal.seal_json(canonical)
     return token if rendering is Rendering.JWS else wrap(canonical, token)
+
+
+def seal_parcel(
+    envelope: AnyEnvelope, canonical: bytes, rendering: Rendering, seal: Seal, *, reply_url: str | None
+) -> Parcel:
+    """The envelope with its seal, in the form (or both forms) that an adapter asked for."""
+    both = rendering is Rendering.BOTH
+    return Parcel(
+        message_id=MessageId(envelope.header.message_id),
+        envelope=envelope,
+        sealed=seal_envelope(envelope, canonical, Rendering.JSON if both else rendering, seal),
+        sealed_xml=seal_envelope(envelope, canonical, Rendering.XML, seal) if both else None,
+        reply_url=reply_url,
+    )
 
 
 def wrap(canonical: bytes, token: bytes) -> bytes:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from hub.ports import Outcome, RawInbound
+from hub.delivery.sealed import CONTENT_TYPES, open_envelope
+from hub.ports import Outcome, RawInbound, Rendering
 from hub.schemas.delivery import Direction, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LaneSettings
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Priority
+from hub.seals import HubSeal
+from hub.seals.keys import verification_key
 from hub.tracking.state import State
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
-from tests.delivery.world import CHANNEL, World, sha256
+from tests.delivery.world import CHANNEL, World, keys, sha256
 
 UNKNOWN = Outcome(kind=OutcomeKind.UNKNOWN, code="http.broken")
 TEMPORARY = Outcome(kind=OutcomeKind.TEMPORARY, code="answer.try_later")
@@ -45,6 +50,27 @@ def test_a_lost_answer_is_asked_again_with_the_same_bytes_and_a_duplicate_is_suc
         OutcomeKind.UNKNOWN,
         OutcomeKind.DUPLICATE,
     ]
+
+
+def test_an_adapter_may_ask_for_both_sealed_forms_of_one_message() -> None:
+    """The JSON form and the XML form come side by side, each with a seal that holds, and say the same."""
+    world = World()
+    world.adapter.wanted = Rendering.BOTH
+    world.submit()
+    world.run()
+    (parcel,) = world.adapter.parcels
+    assert parcel.sealed_xml is not None
+    opened = [
+        open_envelope(
+            RawInbound(content_type=CONTENT_TYPES[form], body=body),
+            seal=HubSeal(None),
+            keys=[verification_key(keys()[0])],
+            at=datetime.now(UTC),
+            seal_required=True,
+        )
+        for form, body in ((Rendering.JSON, parcel.sealed), (Rendering.XML, parcel.sealed_xml))
+    ]
+    assert opened == [(parcel.envelope, True)] * 2
 
 
 def test_nothing_is_tried_before_its_time() -> None:

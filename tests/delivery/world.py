@@ -76,11 +76,13 @@ class ScriptedAdapter:
         self.is_pulled = False
         self.is_polled = False
         self.locked = False
+        self.wanted = Rendering.JSON
+        self.parcels: list[Parcel] = []
         self.polled: list[Delivery] = []
         self.during: list[object] = []
 
     def rendering(self, channel: Channel) -> Rendering:
-        return Rendering.JSON
+        return self.wanted
 
     def polls(self, channel: Channel) -> bool:
         return self.is_polled
@@ -89,6 +91,7 @@ class ScriptedAdapter:
         return self.is_pulled
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
+        self.parcels.append(parcel)
         return Prepared(message_id=parcel.message_id, content_type="application/json", body=parcel.sealed)
 
     @contextmanager
