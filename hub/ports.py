@@ -175,6 +175,7 @@ class Outcome:
     """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     """
 
     kind: OutcomeKind
@@ -185,6 +186,7 @@ class Outcome:
     detail: str | None = None
     retry_after: float | None = None
     ground: str | None = None
+    stops_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +248,10 @@ class Adapter(Protocol):
         ...
 
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
-        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out.
+
+        ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
+        """
         ...
 
 

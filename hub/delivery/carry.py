@@ -20,7 +20,7 @@ from hub.delivery import breaker, schedule
 from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
 from hub.delivery.takeback import TakeBack
-from hub.errors import HubError
+from hub.errors import HubError, PeerChanged
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Outcome, Prepared, RawInbound, Registry, Seal, Session, Store
 from hub.schemas import json_rendering
@@ -319,6 +319,8 @@ class Carrier:
             now = self._clock.now()
             lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
             settled = settler.settle(load.delivery, believed, now, self._dice.random())
+            if believed.stops_lane:
+                lane.state = self.stop_lane(lane.channel.id, believed.code)
             sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled))
 
         if lane.adapter.pulled(lane.channel):
@@ -336,10 +338,18 @@ class Carrier:
         except HubError as failure:
             # The session could not be opened, so of what is left nothing went out. A fault of the channel's settings
             # is no fault of the messages: they wait until it is mended, and the lane shows as failing.
-            for load in left:
-                end(load, Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message))
-            return
+            stops = isinstance(failure, PeerChanged)
+            closed = Outcome(
+                kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message, stops_lane=stops
+            )
+            while left and not (stops and lane.state.paused):
+                end(left.pop(0), closed)
         self._put_back(left, lane.owner)
+
+    def stop_lane(self, channel_id: str, code: str | None) -> LaneState:
+        """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
+        log.error("lane stopped", extra={"channel": channel_id, "code": code})
+        return self._store.pause_lane(channel_id, paused=True)
 
     def _may_go_on(self, lane: LaneLoad) -> bool:
         now = self._clock.now()
@@ -446,6 +456,8 @@ class Carrier:
                     self._poll_one(session, delivery, channel)
         except HubError as failure:
             # They are asked about again when the time they were moved to has come.
+            if isinstance(failure, PeerChanged):
+                self.stop_lane(channel_id, failure.stable_code)
             log.warning("polling failed", extra={"channel": channel_id, "code": failure.stable_code})
         return len(due)
 

@@ -18,7 +18,7 @@ from hub.delivery.carry import Carrier
 from hub.delivery.intake import Accepted, Intake, Submission
 from hub.delivery.operators import Operators
 from hub.delivery.takeback import TakeBack
-from hub.errors import ConfigurationError
+from hub.errors import HubError
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, Delivery, OutcomeKind
@@ -75,7 +75,7 @@ class ScriptedAdapter:
         self.got: list[tuple[Prepared, tuple[Attempt, ...]]] = []
         self.is_pulled = False
         self.is_polled = False
-        self.locked = False
+        self.locked: HubError | None = None
         self.wanted = Rendering.JSON
         self.parcels: list[Parcel] = []
         self.polled: list[Delivery] = []
@@ -96,8 +96,8 @@ class ScriptedAdapter:
 
     @contextmanager
     def session(self, channel: Channel) -> Iterator[ScriptedAdapter]:
-        if self.locked:
-            raise ConfigurationError("The channel has no credential.")
+        if self.locked is not None:
+            raise self.locked
         yield self
 
     def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
