@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import registry
 from hub import adapters, figures
+from hub.delivery.ask import Asker, CollectingChannels
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Intake
@@ -77,6 +78,14 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
     store = open_store(settings.sqlalchemy_url, migrate=True)
     seal = HubSeal(load_signing_key(key_file))
     takeback = TakeBack(store=store, registry=directory, seal=seal, clock=the_clock)
+    asker = Asker(
+        store=store,
+        registry=directory,
+        adapters=table,
+        clock=the_clock,
+        takeback=takeback,
+        attachments=attachments,
+    )
     return Hub(
         settings=settings,
         clock=the_clock,
@@ -98,13 +107,19 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             seal=seal,
             adapters=table,
             clock=the_clock,
-            takeback=takeback,
+            asker=asker,
             reply_url=settings.base_url,
             sent=figures.sent,
         ),
         takeback=takeback,
         inbox=Inbox(store=store, clock=the_clock),
         operators=Operators(store=store, clock=the_clock, doorbell=bell),
-        sweeper=Sweeper(store=store, doorbell=bell, clock=the_clock, found=figures.swept),
+        sweeper=Sweeper(
+            store=store,
+            doorbell=bell,
+            clock=the_clock,
+            found=figures.swept,
+            collecting=CollectingChannels(directory, table, the_clock),
+        ),
         close=store.close,
     )

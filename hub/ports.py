@@ -7,7 +7,7 @@ threads at once unless a docstring says otherwise. An implementation raises erro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,8 +34,8 @@ from hub.schemas.delivery import (
     StoredAnswer,
     StoredAttachment,
 )
-from hub.schemas.directory import Authority, Channel, Stage, Territory, Topic
-from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.directory import Authority, Channel, LegalClass, Stage, Territory, Topic
+from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import AppealKind
@@ -63,6 +63,10 @@ class Directory(Protocol):
 
     def channel(self, channel_id: str) -> tuple[Authority, Channel] | None:
         """The channel with this id and whose it is."""
+        ...
+
+    def channels(self) -> Iterable[tuple[Authority, Channel]]:
+        """All channels, valid or not, and whose they are."""
         ...
 
     def territory(self, code: str) -> Territory | None:
@@ -197,6 +201,56 @@ class RawInbound:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What another system said in its own words, read by an adapter; not yet believed, not yet correlated.
+
+    ``raw``: the exact bytes, kept. ``said_id``: that system's stable id of this very message; a repeat has the same.
+    ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.
+    The delivery is named by ``in_reply_to`` (our message id) or ``external_id`` (that system's id of our message).
+    ``reaches``: the strongest receipt that this way of speaking can prove (CMU 55/2018): ``registered`` said over a
+    way that cannot prove it is kept as ``accepted``, with its number and date.
+    """
+
+    raw: RawInbound
+    said_id: str
+    body: AuthorityBody
+    at: datetime
+    party: str | None = None
+    in_reply_to: MessageId | None = None
+    external_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    reaches: LegalClass = LegalClass.REGISTERED
+
+
+class Desk(Protocol):
+    """Where an adapter hands over what it collected. Made for one channel; used by one thread.
+
+    When a method returns, what it was given is durable, and may be acknowledged to the other side. ``Unavailable``:
+    leave it there and come back. Any other ``HubError``: it is journalled as refused; move it aside with the reason.
+    """
+
+    def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
+        """An envelope of our own kind. ``party``: whose credential brought it; absent = the channel's authority, or,
+        on a channel that collects for all, whoever the seal proves.
+        """
+        ...
+
+    def said(self, spoken: Spoken) -> None:
+        """A statement in the other system's words."""
+        ...
+
+    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
+        """The delivery that carries our message, or that the other system knows by ``external_id``; only one that
+        this channel may speak about.
+        """
+        ...
+
+    def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
+        """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
+        ...
+
+
 class Session(Protocol):
     """An open conversation with one system. Used by one thread only."""
 
@@ -210,6 +264,13 @@ class Session(Protocol):
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask what became of a delivery. ``DELIVERED`` with or without ``receipts``; only if ``polls`` is true."""
+        ...
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:
+        """Fetch what waits at the other side and hand each piece to the desk, acknowledging it there only after the
+        desk returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
+        ``DeliveryError``, ``ConfigurationError``, ``Unavailable``.
+        """
         ...
 
 
@@ -237,6 +298,12 @@ class Adapter(Protocol):
 
     def polls(self, channel: Channel) -> bool:
         """Whether receipts of this channel are asked for."""
+        ...
+
+    def collects(self, channel: Channel) -> bool:
+        """Whether messages are fetched over this channel. A channel of the contact centre's own entry in the registry
+        collects for all authorities (one mailbox, one SEV queue) and is never sent over.
+        """
         ...
 
     def pulled(self, channel: Channel) -> bool:
@@ -305,6 +372,20 @@ class Store(Protocol):
         """Deliveries whose ``poll_at`` has come; it is moved to ``next_at`` so that no one else asks meanwhile."""
         ...
 
+    def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
+        """Whether the caller may collect over this channel now; nobody else may before ``until``, or before a time
+        that ``plan_collect`` sets.
+        """
+        ...
+
+    def plan_collect(self, channel_id: str, at: datetime) -> None:
+        """When to collect over this channel next."""
+        ...
+
+    def resting_collects(self, now: datetime) -> frozenset[str]:
+        """Channels over which it is not yet time to collect."""
+        ...
+
     def due_lanes(self, now: datetime, limit: int = 10_000) -> tuple[LaneDue, ...]:
         """Lanes with work now; paused lanes and lanes with an open breaker are left out."""
         ...
@@ -367,6 +448,10 @@ class Store(Protocol):
 
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message."""
+        ...
+
+    def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
+        """The newest delivery that the other system knows by this id; of this authority, if one is given."""
         ...
 
     def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:

@@ -75,6 +75,10 @@ class LoadedDirectory:
         """The channel with this id and whose it is."""
         return self._channels.get(channel_id)
 
+    def channels(self) -> Iterable[tuple[Authority, Channel]]:
+        """All channels, valid or not, and whose they are."""
+        return self._channels.values()
+
     def territory(self, code: str) -> Territory | None:
         """The unit with this code; a settlement below the table's level resolves to its community."""
         return self._territories.territory(code)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from hub.adapters import Tools
 from hub.delivery.sealed import CONTENT_TYPES
 from hub.errors import ConfigurationError
-from hub.ports import Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.base import Frozen
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
@@ -60,6 +60,10 @@ class PullAdapter:
         """Never."""
         return False
 
+    def collects(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
+        """Never."""
+        return False
+
     def pulled(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
         """Always."""
         return True
@@ -96,6 +100,10 @@ class _NoSession:
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
         """Raises ``ConfigurationError``: nobody can be asked."""
+        self._refuse()
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:  # noqa: ARG002 - the port's signature
+        """Raises ``ConfigurationError``: nothing waits anywhere."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:

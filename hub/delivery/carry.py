@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hub.delivery import breaker, schedule
+from hub.delivery.ask import Asker
 from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
-from hub.delivery.takeback import TakeBack
 from hub.errors import HubError, PeerChanged
 from hub.failpoints import hit
-from hub.ports import Adapter, Clock, Outcome, Prepared, RawInbound, Registry, Seal, Session, Store
+from hub.ports import Adapter, Clock, Outcome, Prepared, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -113,7 +113,7 @@ class Carrier:
         seal: Seal,
         adapters: Mapping[str, Adapter],
         clock: Clock,
-        takeback: TakeBack,
+        asker: Asker,
         reply_url: str | None = None,
         dice: random.Random | None = None,
         sent: Callable[[str, OutcomeKind, float], None] = lambda _channel, _outcome, _seconds: None,
@@ -123,7 +123,7 @@ class Carrier:
         self._seal = seal
         self._adapters = adapters
         self._clock = clock
-        self._takeback = takeback
+        self._asker = asker
         self._reply_url = reply_url
         self._dice = dice or random.SystemRandom()
         self._sent = sent
@@ -139,7 +139,7 @@ class Carrier:
         outcomes: dict[OutcomeKind, int] = {}
         for each in ended:
             outcomes[each.kind] = outcomes.get(each.kind, 0) + 1
-        polled = self.poll(channel_id)
+        polled = self._asker.ask(channel_id)
         more = any(load.more for load in loads)
         return LaneReport(channel_id=channel_id, sent=len(ended), outcomes=outcomes, polled=polled, more=more)
 
@@ -320,7 +320,7 @@ class Carrier:
             lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
             settled = settler.settle(load.delivery, believed, now, self._dice.random())
             if believed.stops_lane:
-                lane.state = self.stop_lane(lane.channel.id, believed.code)
+                lane.state = self._stop_lane(lane.channel.id, believed.code)
             sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled))
 
         if lane.adapter.pulled(lane.channel):
@@ -346,7 +346,7 @@ class Carrier:
                 end(left.pop(0), closed)
         self._put_back(left, lane.owner)
 
-    def stop_lane(self, channel_id: str, code: str | None) -> LaneState:
+    def _stop_lane(self, channel_id: str, code: str | None) -> LaneState:
         """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
         log.error("lane stopped", extra={"channel": channel_id, "code": code})
         return self._store.pause_lane(channel_id, paused=True)
@@ -397,6 +397,14 @@ class Carrier:
         )
         hit("S12")
 
+    def ask(self, channel_id: str) -> int:
+        """Poll and collect over a channel (``hub.delivery.ask``)."""
+        return self._asker.ask(channel_id)
+
+    def asks(self, channel: Channel) -> bool:
+        """Whether there may be something to ask about over this channel."""
+        return self._asker.asks(channel)
+
     def ping(self) -> None:
         """Raises ``Unavailable`` if the store cannot be written now."""
         self._store.ping()
@@ -411,7 +419,7 @@ class Carrier:
         """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code."""
         if not outcome.receipts:
             return outcome
-        refusals = self._take_receipts(delivery, outcome.receipts)
+        refusals = self._asker.take_receipts(delivery, outcome.receipts)
         if len(refusals) < len(outcome.receipts):
             return outcome
         return Outcome(
@@ -420,56 +428,6 @@ class Carrier:
             http_status=outcome.http_status,
             detail="The receipt in the response does not hold: " + refusals[-1].message,
         )
-
-    def _take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> list[HubError]:
-        """Receipts that came in a response go the same way as those that call us; a bad one is journalled there."""
-        refusals = []
-        for raw in receipts:
-            try:
-                self._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
-            except HubError as failure:
-                refusals.append(failure)
-                log.warning(
-                    "receipt refused",
-                    extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
-                )
-        return refusals
-
-    # Polling
-
-    def poll(self, channel_id: str) -> int:
-        """Ask about deliveries whose receipts are asked for and due; returns how many were asked about."""
-        entry = self._registry.current().channel(channel_id)
-        if entry is None or entry[1].adapter not in self._adapters:
-            return 0
-        channel, adapter = entry[1], self._adapters[entry[1].adapter]
-        if not adapter.polls(channel):
-            return 0
-        now = self._clock.now()
-        again = now + timedelta(seconds=channel.lane.slice_secs + channel.lane.deadline_secs)
-        due = self._store.claim_polls(channel_id, now=now, next_at=again, limit=channel.lane.batch)
-        if not due:
-            return 0
-        try:
-            with adapter.session(channel) as session:
-                for delivery in due:
-                    self._poll_one(session, delivery, channel)
-        except HubError as failure:
-            # They are asked about again when the time they were moved to has come.
-            if isinstance(failure, PeerChanged):
-                self.stop_lane(channel_id, failure.stable_code)
-            log.warning("polling failed", extra={"channel": channel_id, "code": failure.stable_code})
-        return len(due)
-
-    def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
-        outcome = session.poll(delivery, float(channel.lane.deadline_secs))
-        now = self._clock.now()
-        self._take_receipts(delivery, outcome.receipts)
-        current = self._store.delivery(delivery.id)
-        if current is None or current.poll_at is None:
-            return  # a final answer came meanwhile: there is nothing more to ask
-        next_poll = schedule.poll_at(sent_at=delivery.delivered_at or delivery.created_at, now=now)
-        self._store.apply(Change(updates=(DeliveryUpdate(id=delivery.id, state=current.state, poll_at=next_poll),)))
 
 
 def _attempt(delivery: Delivery, prepared: Prepared, now: datetime, version: str) -> Attempt:

@@ -7,12 +7,13 @@ seal a JWS with detached payload, RFC 7515 appendix F), ``xml`` (enveloped XAdES
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Sequence
 from datetime import datetime
 
 from hub.errors import Fault, InvalidInput, SealRefused
 from hub.ports import Parcel, RawInbound, Rendering, Seal
-from hub.schemas import jcs, json_rendering, strict_json, xml_rendering
+from hub.schemas import jcs, json_rendering, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.ids import MessageId
 from hub.schemas.keys import VerificationKey
@@ -116,3 +117,33 @@ def _open_xml(
     if seal_required:
         raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
     return xml_rendering.from_xml(body), False
+
+
+def claimed_sender(raw: RawInbound) -> str:
+    """The code of the party that an envelope names as its sender: nothing is proved by it. ``InvalidInput``."""
+    kind = media_type(raw.content_type)
+    if kind in _XML_TYPES:
+        code: object = strict_xml.parse(raw.body).findtext("{*}header/{*}sender/{*}code")
+    else:
+        payload = raw.body
+        if kind == "application/jose":
+            payload = _payload_of(raw.body)
+        document = strict_json.parse(payload, max_bytes=MAX_ENVELOPE_BYTES)
+        for name in ("envelope", "header", "sender", "code"):
+            inner = document.get(name) if isinstance(document, dict) else None
+            document = document if name == "envelope" and inner is None else inner
+        code = document
+    if not isinstance(code, str) or not code:
+        raise InvalidInput(
+            "The envelope names no sender.",
+            faults=[Fault(pointer="/header/sender/code", code="missing", message="must be there")],
+        )
+    return code
+
+
+def _payload_of(token: bytes) -> bytes:
+    parts = token.strip().split(b".")
+    try:
+        return base64.b64decode(parts[1] + b"=" * (-len(parts[1]) % 4), altchars=b"-_", validate=True)
+    except (IndexError, binascii.Error):
+        raise InvalidInput("The document is not a JWS.", code="seal.grammar") from None

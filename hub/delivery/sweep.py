@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from hub.delivery import breaker
 from hub.ports import Clock, Doorbell, Store
 from hub.schemas.delivery import LaneDue
 
 
 class Sweeper:
-    """Rings for every lane that has something due. Any number may run at once: a second ring is harmless."""
+    """Rings for every lane that has something due. Any number may run at once: a second ring is harmless.
+
+    ``collecting``: ids of the channels over which messages are collected.
+    """
 
     def __init__(
         self,
@@ -18,11 +22,13 @@ class Sweeper:
         doorbell: Doorbell,
         clock: Clock,
         found: Callable[[Sequence[LaneDue]], None] = lambda _due: None,
+        collecting: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
         self._clock = clock
         self._found = found
+        self._collecting = collecting
 
     def sweep(self) -> int:
         """Ring for all due lanes; returns how many."""
@@ -30,4 +36,20 @@ class Sweeper:
         self._found(due)
         for lane in due:
             self._doorbell.ring(lane.channel_id, suspect=lane.suspect)
-        return len(due)
+        return len(due) + self._sweep_collects({lane.channel_id for lane in due})
+
+    def _sweep_collects(self, rung: set[str]) -> int:
+        channels = self._collecting()
+        if not channels:
+            return 0
+        now = self._clock.now()
+        resting = self._store.resting_collects(now)
+        wanted = [channel for channel in channels if channel not in resting and channel not in rung]
+        states = self._store.lane_states(wanted) if wanted else {}
+        rung_now = 0
+        for channel_id in wanted:
+            state = states.get(channel_id)
+            if state is None or breaker.may_run(state, now):
+                self._doorbell.ring(channel_id, suspect=state is not None and state.suspect)
+                rung_now += 1
+        return rung_now

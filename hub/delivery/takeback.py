@@ -11,11 +11,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.delivery.sealed import open_envelope
+from pydantic import ValidationError
+
+from hub.delivery.sealed import claimed_sender, open_envelope
 from hub.delivery.settle import escalate, fact_of
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.failpoints import hit
-from hub.ports import Clock, RawInbound, Registry, Seal, Store
+from hub.ports import Clock, RawInbound, Registry, Seal, Spoken, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Change,
@@ -31,17 +33,27 @@ from hub.schemas.delivery import (
     Source,
     TransportState,
 )
+from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
+    AnswerBody,
     AnswerEnvelope,
     AnyEnvelope,
     Attachment,
+    AuthorityBody,
+    ClarificationBody,
     ClarificationEnvelope,
+    ExtensionBody,
     ExtensionEnvelope,
+    Header,
+    Party,
+    PublicationBody,
     PublicationEnvelope,
+    ReceiptBody,
     ReceiptEnvelope,
+    RedirectBody,
     RedirectEnvelope,
 )
-from hub.schemas.ids import CaseId, MessageId, new_id
+from hub.schemas.ids import CaseId, MessageId, named_id, new_id
 from hub.schemas.terms import AnswerStage, ClarificationStep, Kind, ReceiptStatus, RefusalGround
 
 CLOCK_SKEW = timedelta(hours=24)
@@ -53,6 +65,16 @@ _RECEIPT_FACTS = {
     ReceiptStatus.REGISTERED: FactKind.REGISTERED,
     ReceiptStatus.REFUSED: FactKind.REFUSED,
 }
+SPOKEN_KINDS: dict[type[AuthorityBody], type[AnyEnvelope]] = {
+    ReceiptBody: ReceiptEnvelope,
+    AnswerBody: AnswerEnvelope,
+    RedirectBody: RedirectEnvelope,
+    ExtensionBody: ExtensionEnvelope,
+    ClarificationBody: ClarificationEnvelope,
+    PublicationBody: PublicationEnvelope,
+}
+UNKNOWN_PARTY = "-"
+"""Stands in the journal where nobody could be told."""
 _UNSETTLED = frozenset(
     {
         TransportState.WAITING,
@@ -108,6 +130,21 @@ def _statement(envelope: AnyEnvelope) -> tuple[FactKind, datetime, dict[str, str
             )
 
 
+def _unknown_case() -> NotFound:
+    return NotFound(
+        "No appeal with this case_id and in_reply_to was sent to you.",
+        code="inbound.unknown_case",
+        action="Copy case_id and message_id (as in_reply_to) from the appeal that you answer.",
+    )
+
+
+def provable(body: AuthorityBody, reaches: LegalClass) -> AuthorityBody:
+    """What may be believed of a receipt that came by a way that reaches only so far (CMU 55/2018 items 28, 32)."""
+    if not isinstance(body, ReceiptBody) or body.status is not ReceiptStatus.REGISTERED:
+        return body
+    return body if reaches is LegalClass.REGISTERED else body.model_copy(update={"status": ReceiptStatus.ACCEPTED})
+
+
 class TakeBack:
     """Takes in what authorities send. Safe to call from many threads."""
 
@@ -117,8 +154,9 @@ class TakeBack:
         self._seal = seal
         self._clock = clock
 
-    def take(self, raw: RawInbound, *, channel_id: str, party: str) -> Taken:
-        """Take in one message. ``party``: the authority, as authenticated by the door.
+    def take(self, raw: RawInbound, *, channel_id: str, party: str | None) -> Taken:
+        """Take in one message. ``party``: the authority, as authenticated by the door; ``None``: whoever the seal
+        proves, which then must be there.
 
         Raises ``InvalidInput``, ``SealRefused``, ``NotFound`` (unknown or foreign case), ``Conflict`` (id used for
         other content), ``Unavailable``. Each refusal is journalled before it is raised.
@@ -127,15 +165,72 @@ class TakeBack:
         hit("S14")
         try:
             envelope, sealed = self._open(raw, party, now)
-            return self._accept(envelope, raw, channel_id=channel_id, party=party, sealed=sealed, now=now)
+            sender = envelope.header.sender.code
+            return self._accept(envelope, raw, channel_id=channel_id, party=sender, sealed=sealed, now=now)
         except HubError as refusal:
-            self._journal_refusal(raw, channel_id, party, refusal, now)
+            self._journal_refusal(raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
             raise
 
-    def _open(self, raw: RawInbound, party: str, now: datetime) -> tuple[AnyEnvelope, bool]:
-        keys = self._registry.current().keys(party)
-        envelope, sealed = open_envelope(raw, seal=self._seal, keys=keys, at=now, seal_required=bool(keys))
-        if envelope.header.sender.code != party:
+    def hear(self, spoken: Spoken, *, channel_id: str, speaks_for: str | None) -> Taken:
+        """Take in what another system said in its own words. ``speaks_for``: the authority of the channel that it came
+        over; ``None``: a channel that collects for all.
+
+        It becomes an envelope of the hub's own making under an id derived from theirs, so that a repeat is known; the
+        bytes that came are kept beside it. Raises like ``take``.
+        """
+        now = self._clock.now()
+        hit("S14")
+        party = speaks_for or spoken.party
+        try:
+            if speaks_for is not None and spoken.party not in (None, speaks_for):
+                raise SealRefused("Another authority speaks over this channel than its own.", code="seal.party")
+            delivery = self._spoken_of(spoken, party)
+            envelope = self._put_in_words(spoken, delivery, channel_id)
+            sender = delivery.authority
+            return self._accept(envelope, spoken.raw, channel_id=channel_id, party=sender, sealed=False, now=now)
+        except HubError as refusal:
+            self._journal_refusal(spoken.raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
+            raise
+
+    def _spoken_of(self, spoken: Spoken, party: str | None) -> Delivery:
+        delivery = None
+        if spoken.in_reply_to is not None:
+            delivery = self._store.delivery_of(spoken.in_reply_to)
+        elif spoken.external_id is not None:
+            delivery = self._store.delivery_known_as(spoken.external_id, authority=party)
+        if delivery is None or party not in (None, delivery.authority):
+            raise _unknown_case()
+        return delivery
+
+    def _put_in_words(self, spoken: Spoken, delivery: Delivery, channel_id: str) -> AnyEnvelope:
+        """Our envelope for their words; what the way it came by cannot prove is said one rank lower."""
+        original = self._store.message(delivery.message_id)
+        if original is None:
+            raise _unknown_case()
+        asked = json_rendering.from_trusted(original.body).header
+        header = Header(
+            message_id=named_id(spoken.at, f"{channel_id}\n{spoken.said_id}".encode()),
+            case_id=delivery.case_id,
+            in_reply_to=delivery.message_id,
+            created_at=spoken.at,
+            sender=Party(code=delivery.authority, name=asked.recipient.name),
+            recipient=asked.sender,
+            role=asked.role,
+        )
+        body = provable(spoken.body, spoken.reaches)
+        try:
+            return SPOKEN_KINDS[type(body)].model_validate(
+                {"header": header, "body": body, "attachments": spoken.attachments}
+            )
+        except ValidationError:
+            raise InvalidInput("The statement cannot be put into an envelope.", code="inbound.words") from None
+
+    def _open(self, raw: RawInbound, party: str | None, now: datetime) -> tuple[AnyEnvelope, bool]:
+        sender = party or claimed_sender(raw)
+        keys = self._registry.current().keys(sender)
+        required = bool(keys) or party is None
+        envelope, sealed = open_envelope(raw, seal=self._seal, keys=keys, at=now, seal_required=required)
+        if envelope.header.sender.code != sender:
             raise SealRefused(
                 "The envelope names another sender than the one whose credential and key were used.",
                 code="seal.party",
@@ -195,11 +290,7 @@ class TakeBack:
             mine = [d for d in self._store.deliveries(CaseId(header.case_id)) if d.authority == party]
             delivery = mine[-1] if mine else None
         if delivery is None or delivery.authority != party or delivery.case_id != header.case_id:
-            raise NotFound(
-                "No appeal with this case_id and in_reply_to was sent to you.",
-                code="inbound.unknown_case",
-                action="Copy case_id and message_id (as in_reply_to) from the appeal that you answer.",
-            )
+            raise _unknown_case()
         return delivery
 
     @staticmethod

@@ -85,6 +85,7 @@ class Competence(Valid):
 class LaneSettings(Frozen):
     """How hard a lane may push one channel. Times in seconds.
 
+    ``collect_secs``: how often messages are fetched, where they are.
     ``retry_secs``: waits between attempts; the last one repeats until ``give_up_secs`` after the first attempt.
     """
 
@@ -105,6 +106,7 @@ class LaneSettings(Frozen):
     give_up_secs: int = Field(default=259_200, ge=1, le=2_592_000)
     breaker_failures: int = Field(default=5, ge=1, le=1_000)
     breaker_open_secs: int = Field(default=30, ge=1, le=86_400)
+    collect_secs: int = Field(default=60, ge=1, le=86_400)
 
 
 class Channel(Valid):

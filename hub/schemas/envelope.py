@@ -264,6 +264,10 @@ class PublicationBody(Frozen):
     text: Annotated[str, Text(100_000)]
 
 
+AuthorityBody: TypeAlias = ReceiptBody | AnswerBody | RedirectBody | ExtensionBody | ClarificationBody | PublicationBody
+"""What an authority may say about an appeal."""
+
+
 class Envelope(Frozen):
     """What all kinds have in common; each kind is a class of its own with its own body."""
 

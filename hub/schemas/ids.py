@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
+from datetime import datetime
 from typing import Annotated, NewType, TypeAlias
 
 import uuid_utils
@@ -57,6 +59,17 @@ DeliveryId = NewType("DeliveryId", uuid.UUID)
 """Names one envelope on its way to one addressee."""
 AttemptId = NewType("AttemptId", uuid.UUID)
 """Names one try of a delivery."""
+
+
+def named_id(at: datetime, name: bytes) -> uuid.UUID:
+    """The UUIDv7 of this moment whose random part is taken from the SHA-256 of ``name``: the same arguments give the
+    same id. For messages of other systems, which have ids of their own kind.
+    """
+    millis = int(at.timestamp() * 1000) & (1 << 48) - 1
+    drawn = int.from_bytes(hashlib.sha256(name).digest()[:16], "big")
+    low = drawn & (1 << 62) - 1
+    high = drawn >> 62 & 0xFFF
+    return uuid.UUID(int=millis << 80 | 7 << 76 | high << 64 | 0b10 << 62 | low)
 
 
 def new_id() -> uuid.UUID:

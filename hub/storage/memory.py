@@ -59,6 +59,7 @@ class MemoryStore:
         self._attachments: dict[str, StoredAttachment] = {}
         self._grants: set[tuple[str, str]] = set()
         self._lanes: dict[str, LaneState] = {}
+        self._collects: dict[str, datetime] = {}
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -181,6 +182,24 @@ class MemoryStore:
             self._deliveries.update((d.id, d) for d in taken)
             return tuple(taken)
 
+    def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
+        """Whether the caller may collect now; nobody else may before ``until``."""
+        with self._lock:
+            if channel_id in self._collects and self._collects[channel_id] > now:
+                return False
+            self._collects[channel_id] = until
+            return True
+
+    def plan_collect(self, channel_id: str, at: datetime) -> None:
+        """When to collect over this channel next."""
+        with self._lock:
+            self._collects[channel_id] = at
+
+    def resting_collects(self, now: datetime) -> frozenset[str]:
+        """Channels over which it is not yet time to collect."""
+        with self._lock:
+            return frozenset(channel_id for channel_id, at in self._collects.items() if at > now)
+
     def due_lanes(self, now: datetime, limit: int = 10_000) -> tuple[LaneDue, ...]:
         """Lanes with work now, by channel id."""
         with self._lock:
@@ -298,6 +317,13 @@ class MemoryStore:
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
         found = self._sorted(self._deliveries, lambda d: d.message_id == message_id, "created_at", "id")
+        return found[-1] if found else None
+
+    def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
+        """The newest delivery that the other system knows by this id."""
+        found = self._sorted(
+            self._deliveries, lambda d: d.external_id == external_id and authority in (None, d.authority), "id"
+        )
         return found[-1] if found else None
 
     def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:

@@ -147,6 +147,14 @@ sa.Index(
 )
 sa.Index("ix_deliveries_dead", deliveries.c.id, postgresql_where=IS_DEAD, sqlite_where=IS_DEAD)
 
+sa.Index(
+    "ix_deliveries_external",
+    deliveries.c.external_id,
+    deliveries.c.id,
+    postgresql_where=deliveries.c.external_id.is_not(None),
+    sqlite_where=deliveries.c.external_id.is_not(None),
+)
+
 payloads = sa.Table(
     "payloads",
     metadata,
@@ -287,6 +295,15 @@ lanes = sa.Table(
     sa.Column("probing", sa.Boolean, nullable=False),
     sa.Column("paused", sa.Boolean, nullable=False),
     sa.Column("suspect", sa.Boolean, nullable=False),
+    postgresql_with=_CHANGING,
+)
+
+# Channels over which messages are collected: not before when.
+collects = sa.Table(
+    "collects",
+    metadata,
+    sa.Column("channel_id", Token, primary_key=True),
+    sa.Column("next_at", Moment, nullable=False),
     postgresql_with=_CHANGING,
 )
 

@@ -35,7 +35,7 @@ from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.storage import claims, horizon, rows, rules, schema
 from hub.storage.database import Database
 from hub.storage.types import cut
-from hub.storage.writing import Writer
+from hub.storage.writing import Writer, counting
 
 V = TypeVar("V")
 COUNTING_SHARE = 100
@@ -109,6 +109,23 @@ class SqlStore:
         if limit <= 0:
             return ()
         return self.database.write(lambda c: claims.take_polls(c, channel_id, now, next_at, limit))
+
+    def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
+        """Whether the caller may collect now; nobody else may before ``until``."""
+        insert: Any = (postgresql.insert if self.database.postgres else sqlite.insert)(schema.collects)
+        mine = insert.values(channel_id=channel_id, next_at=until).on_conflict_do_update(
+            index_elements=["channel_id"], set_={"next_at": until}, where=schema.collects.c.next_at <= now
+        )
+        return self.database.write(lambda connection: connection.execute(counting(mine)).rowcount) > 0
+
+    def plan_collect(self, channel_id: str, at: datetime) -> None:
+        """When to collect over this channel next."""
+        self._upsert(schema.collects, "channel_id", {"channel_id": channel_id, "next_at": at}, {"next_at": at})
+
+    def resting_collects(self, now: datetime) -> frozenset[str]:
+        """Channels over which it is not yet time to collect."""
+        c = schema.collects.c
+        return frozenset(self._all(sa.select(c.channel_id).where(c.next_at > now), lambda row: str(row[0])))
 
     def due_lanes(self, now: datetime, limit: int = 10_000) -> tuple[LaneDue, ...]:
         """Lanes with work now, by channel id; work is counted up to 1,000 a lane."""
@@ -205,6 +222,14 @@ class SqlStore:
         d = schema.deliveries.c
         newest = _DELIVERIES.where(d.message_id == message_id).order_by(d.created_at.desc(), d.id.desc()).limit(1)
         return self._one(newest, rows.delivery)
+
+    def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
+        """The newest delivery that the other system knows by this id."""
+        d = schema.deliveries.c
+        found = _DELIVERIES.where(d.external_id == external_id)
+        if authority is not None:
+            found = found.where(d.authority == authority)
+        return self._one(found.order_by(d.id.desc()).limit(1), rows.delivery)
 
     def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries that wait in an authority's inbox, by id."""

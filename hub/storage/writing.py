@@ -194,10 +194,11 @@ def _moved(delivery: Delivery) -> rows.Values:
 def insert_new(table: sa.Table, *, postgres: bool) -> sa.Executable:
     """INSERT that leaves rows alone whose key is known; its row count tells how many were new."""
     statement: Any = (postgresql.insert if postgres else sqlite.insert)(table)
-    return _counting(statement.on_conflict_do_nothing())
+    return counting(statement.on_conflict_do_nothing())
 
 
-def _counting(statement: Any) -> sa.Executable:
+def counting(statement: Any) -> sa.Executable:
+    """The statement, so that its row count can be read."""
     counted: sa.Executable = statement.execution_options(preserve_rowcount=True)
     return counted
 

@@ -179,14 +179,14 @@ class Engine:
         finally:
             for channel_id in channel_ids:
                 if channel_id not in begun:
-                    self._pool.submit(self._poll, channel_id)
+                    self._pool.submit(self._ask, channel_id)
 
-    def _poll(self, channel_id: str) -> None:
+    def _ask(self, channel_id: str) -> None:
         """Nothing to send; perhaps something to ask about."""
         try:
-            self._carrier.poll(channel_id)
+            self._carrier.ask(channel_id)
         except HubError as failure:
-            log.warning("polling failed", extra={"channel": channel_id, "code": failure.stable_code})
+            log.warning("asking failed", extra={"channel": channel_id, "code": failure.stable_code})
         finally:
             self._free(channel_id, more=False, suspect=False)
 
@@ -213,12 +213,12 @@ class Engine:
         except HubError as failure:
             log.warning("a lane's state was not kept", extra={"channel": load.channel.id, "code": failure.stable_code})
         hit("S13")
-        self._pool_poll(load)
+        self._ask_or_free(load)
 
-    def _pool_poll(self, load: LaneLoad) -> None:
+    def _ask_or_free(self, load: LaneLoad) -> None:
         channel_id, suspect = load.channel.id, load.state.suspect
-        if load.adapter.polls(load.channel) and not self._stopping.is_set():
-            self._pool.submit(self._poll, channel_id)
+        if self._carrier.asks(load.channel) and not self._stopping.is_set():
+            self._pool.submit(self._ask, channel_id)
             if load.more:
                 with self._lock:
                     self._busy[channel_id] = True

@@ -22,6 +22,7 @@ from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
 from hub.bootstrap import Hub, SilentDoorbell, SystemClock
+from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Intake
@@ -229,7 +230,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         seal=seal,
         adapters={},
         clock=clock,
-        takeback=takeback,
+        asker=Asker(store=memory, registry=directory, adapters={}, clock=clock, takeback=takeback),
         dice=random.Random(1),
     )
     hub = Hub(

@@ -14,18 +14,20 @@ from tempfile import mkdtemp
 from pydantic import BaseModel
 
 from hub.bootstrap import SilentDoorbell
+from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.intake import Accepted, Intake, Submission
 from hub.delivery.operators import Operators
 from hub.delivery.takeback import TakeBack
-from hub.errors import HubError
-from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
+from hub.errors import HubError, Unavailable
+from hub.ports import Desk, Outcome, Parcel, Prepared, RawInbound, Rendering, Spoken
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, Delivery, OutcomeKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
 from hub.schemas.envelope import AnyEnvelope, Party
 from hub.schemas.terms import Priority
 from hub.seals import HubSeal, SigningKey, make_key_file
+from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
@@ -57,7 +59,8 @@ def keys() -> tuple[SigningKey, SigningKey]:
     """The hub's key and the authority's, made once."""
     folder = Path(mkdtemp(prefix="hub-test-keys-"))
     hub, body = (
-        make_key_file(folder / f"{name}.pem", common_name=name, organization="Test") for name in ("hub", "body")
+        make_key_file(folder / f"{name}.pem", common_name=name, organization="Test", now=START - timedelta(days=1))
+        for name in ("hub", "body")
     )
     return hub, body
 
@@ -78,6 +81,8 @@ class ScriptedAdapter:
         self.locked: HubError | None = None
         self.wanted = Rendering.JSON
         self.parcels: list[Parcel] = []
+        self.waiting: list[Spoken | RawInbound] | None = None
+        self.refused: list[HubError] = []
         self.polled: list[Delivery] = []
         self.during: list[object] = []
 
@@ -86,6 +91,9 @@ class ScriptedAdapter:
 
     def polls(self, channel: Channel) -> bool:
         return self.is_polled
+
+    def collects(self, channel: Channel) -> bool:
+        return self.waiting is not None
 
     def pulled(self, channel: Channel) -> bool:
         return self.is_pulled
@@ -111,6 +119,25 @@ class ScriptedAdapter:
 
     def probe(self, deadline_secs: float) -> None:
         """Always there."""
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:
+        """Hand over what waits; what is refused for good is put aside, and what cannot be kept now stays."""
+        assert self.waiting is not None
+        taken = 0
+        while self.waiting:
+            piece = self.waiting[0]
+            try:
+                if isinstance(piece, Spoken):
+                    desk.said(piece)
+                else:
+                    desk.envelope(piece)
+            except Unavailable:
+                break
+            except HubError as refusal:
+                self.refused.append(refusal)
+            self.waiting.pop(0)
+            taken += 1
+        return taken
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         self.polled.append(delivery)
@@ -144,13 +171,21 @@ class World:
         self.adapter = ScriptedAdapter(self)
         bell = SilentDoorbell()
         self.intake = Intake(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell, party=HUB)
+        self.asker = Asker(
+            store=self.store,
+            registry=self.registry,
+            adapters={"scripted": self.adapter},
+            clock=self.clock,
+            takeback=self.takeback,
+            attachments=FileAttachments(Path(mkdtemp(prefix="hub-test-files-"))),
+        )
         self.carrier = Carrier(
             store=self.store,
             registry=self.registry,
             seal=seal,
             adapters={"scripted": self.adapter},
             clock=self.clock,
-            takeback=self.takeback,
+            asker=self.asker,
             dice=random.Random(1),
         )
         self.operators = Operators(store=self.store, clock=self.clock, doorbell=bell)

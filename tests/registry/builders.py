@@ -41,6 +41,10 @@ class PaperAdapter:
         """No."""
         return False
 
+    def collects(self, channel: Channel) -> bool:
+        """No."""
+        return False
+
     def pulled(self, channel: Channel) -> bool:
         """No."""
         return False

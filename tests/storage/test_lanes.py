@@ -236,3 +236,30 @@ def test_release_frees_the_leases_of_the_dead(store: Store) -> None:
     assert freed.next_at is not None
     assert now_of(store, theirs).state is TransportState.SENDING
     assert store.release("embedded") == 0
+
+
+def test_one_collects_at_a_time(store: Store) -> None:
+    """A channel is collected by one worker until its time comes again, or until the time that was planned."""
+    assert store.resting_collects(NOW) == frozenset()
+    assert store.claim_collect("box", now=NOW, until=later(60))
+    assert not store.claim_collect("box", now=later(59), until=later(200))
+    assert store.claim_collect("queue", now=NOW, until=later(5))
+    assert store.resting_collects(later(10)) == {"box"}
+    assert store.claim_collect("box", now=later(60), until=later(120))
+    store.plan_collect("box", later(70))
+    assert not store.claim_collect("box", now=later(69), until=later(200))
+    assert store.claim_collect("box", now=later(70), until=later(200))
+
+
+def test_a_delivery_is_found_by_their_id(store: Store) -> None:
+    """The newest delivery that the other system knows by an id, of one authority if one is named."""
+    old = put(store)
+    new = put(store)
+    for each in (old, new):
+        store.apply(Change(updates=(DeliveryUpdate(id=each.id, state=TransportState.DELIVERED, external_id="X-1"),)))
+    found = store.delivery_known_as("X-1", authority=None)
+    assert found is not None
+    assert found.id == max(old.id, new.id)
+    assert store.delivery_known_as("X-1", authority=old.authority) == found
+    assert store.delivery_known_as("X-1", authority="99999999") is None
+    assert store.delivery_known_as("X-2", authority=None) is None

@@ -16,7 +16,7 @@ from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import Dialect, Request
 from hub.adapters.rest.envelope import EnvelopeDialect, EnvelopeSettings
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
-from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 
@@ -55,6 +55,10 @@ class RestAdapter:
     def polls(self, channel: Channel) -> bool:
         """Whether receipts are asked for."""
         return self._dialect(channel).polls()
+
+    def collects(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
+        """Never."""
+        return False
 
     def pulled(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
         """Never: this adapter calls."""
@@ -123,6 +127,10 @@ class RestSession:
         except HubError as failure:
             return _failed(failure)
         return self._dialect.judge_status(answer, delivery)
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:  # noqa: ARG002 - the port's signature
+        """Raises ``ConfigurationError``: receipts over this adapter are pushed or polled."""
+        raise ConfigurationError("Nothing is collected over the adapter rest.")
 
     def _call(
         self, request: Request, headers: Mapping[str, str], body: bytes | Upload | None, deadline_secs: float

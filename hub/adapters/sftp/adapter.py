@@ -12,12 +12,13 @@ from pydantic import BaseModel, ValidationError
 from hub.adapters import Tools
 from hub.adapters.leash import Resolver, system_resolver
 from hub.adapters.sftp import layout
+from hub.adapters.sftp.collecting import collect
 from hub.adapters.sftp.connection import Connection, refused
 from hub.adapters.sftp.placing import place
 from hub.adapters.sftp.protocol import StatusError
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, PeerChanged, TemporaryFailure, Unavailable
-from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 
@@ -54,6 +55,10 @@ class SftpAdapter:
     def polls(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
         """Never about one delivery: what there is, is collected."""
         return False
+
+    def collects(self, channel: Channel) -> bool:
+        """Whether the channel has an outbox."""
+        return self._settings(channel).outbox is not None
 
     def pulled(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
         """Never: this adapter calls."""
@@ -131,6 +136,12 @@ class SftpSession:
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
         """Raises ``ConfigurationError``: nothing is asked about one delivery."""
         raise ConfigurationError(f"The channel {self._channel.id} is collected from, not polled.")
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:
+        """Take what the authority has laid into its outbox. Raises ``DeliveryError``, ``ConfigurationError``."""
+        until = time.monotonic() + deadline_secs
+        with self._connected(deadline_secs) as connection:
+            return collect(connection, self._settings, desk, reaches=self._channel.legal_class, until=until)
 
     @contextmanager
     def _connected(self, deadline_secs: float) -> Iterator[Connection]:

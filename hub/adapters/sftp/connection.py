@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import io
 import socket
+import struct
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -116,8 +117,8 @@ class Connection:
         self._transport = paramiko.Transport(cast(socket.socket, self.wire), disabled_algorithms=_REFUSED_ALGORITHMS)
         self._transport.set_log_channel(_LOG)
         try:
+            self._shake_hands(settings)
             with self.talking():
-                self._shake_hands(settings)
                 self._log_in(settings.user, credential)
                 channel = self._transport.open_session(timeout=_left(until))
                 channel.invoke_subsystem("sftp")
@@ -138,6 +139,8 @@ class Connection:
                 code="sftp.ssh",
                 action="The authority must renew its SSH server.",
             ) from None
+        except (paramiko.SSHException, EOFError, OSError, ValueError, LookupError, struct.error) as error:
+            raise self._failure(error) from None  # whatever stopped paramiko's thread over bytes that are no SSH
         shown = self._transport.get_remote_server_key().asbytes()
         if shown not in settings.pinned():
             print_ = b64encode(hashlib.sha256(shown).digest()).rstrip(b"=").decode()
@@ -169,7 +172,7 @@ class Connection:
         """
         try:
             yield
-        except (paramiko.SSHException, ProtocolError, EOFError, OSError, ValueError) as error:
+        except (paramiko.SSHException, ProtocolError, EOFError, OSError) as error:
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> TemporaryFailure:

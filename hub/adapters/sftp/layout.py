@@ -46,6 +46,7 @@ _ENDINGS: Final = {
     "audio/mpeg": "mp3",
     "video/mp4": "mp4",
 }
+MEDIA_TYPES: Final = {ending: media_type for media_type, ending in _ENDINGS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

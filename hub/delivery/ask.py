@@ -1,0 +1,178 @@
+"""Asking: what became of a delivery (polling), and what waits at the other side (collecting).
+
+Both are claimed in the store before the other system is called, so that several workers ask once. Polls slow down with
+a message's age; collecting comes round every ``collect_secs`` of its channel.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+from hub.delivery import schedule
+from hub.delivery.desk import ChannelDesk
+from hub.delivery.takeback import TakeBack
+from hub.errors import HubError, PeerChanged
+from hub.ports import Adapter, Attachments, Clock, Directory, RawInbound, Registry, Session, Store
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate
+from hub.schemas.directory import Authority, AuthorityKind, Channel
+from hub.schemas.kyiv import kyiv_day
+
+log = logging.getLogger(__name__)
+
+STRANGER_SECS = 3_600
+"""When to look again whether the other side is who it should be."""
+
+
+def collecting(directory: Directory, adapters: Mapping[str, Adapter], day: date) -> tuple[str, ...]:
+    """Channels over which messages are collected on this day, in order of id."""
+    return tuple(
+        sorted(
+            channel.id
+            for authority, channel in directory.channels()
+            if channel.adapter in adapters
+            and authority.holds_on(day)
+            and channel.holds_on(day)
+            and _collects(adapters[channel.adapter], channel)
+        )
+    )
+
+
+def _collects(adapter: Adapter, channel: Channel) -> bool:
+    try:
+        return adapter.collects(channel)
+    except HubError as failure:
+        log.warning("a channel cannot be collected", extra={"channel": channel.id, "code": failure.stable_code})
+        return False
+
+
+class Asker:
+    """Polls and collects. All methods may be called by many threads at once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        adapters: Mapping[str, Adapter],
+        clock: Clock,
+        takeback: TakeBack,
+        attachments: Attachments | None = None,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._adapters = adapters
+        self._clock = clock
+        self._takeback = takeback
+        self._attachments = attachments
+
+    def asks(self, channel: Channel) -> bool:
+        """Whether there may be something to ask about over this channel."""
+        adapter = self._adapters[channel.adapter]
+        return adapter.polls(channel) or adapter.collects(channel)
+
+    def ask(self, channel_id: str) -> int:
+        """Poll and collect what is due; returns how many deliveries were asked about and messages handed over."""
+        entry = self._registry.current().channel(channel_id)
+        if entry is None or entry[1].adapter not in self._adapters:
+            return 0
+        authority, channel = entry
+        return self._poll(channel) + self._collect(authority, channel)
+
+    def take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> list[HubError]:
+        """Receipts that came in a response go the same way as those that call us; a bad one is journalled there."""
+        refusals = []
+        for raw in receipts:
+            try:
+                self._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
+            except HubError as failure:
+                refusals.append(failure)
+                log.warning(
+                    "receipt refused",
+                    extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
+                )
+        return refusals
+
+    # Polling
+
+    def _poll(self, channel: Channel) -> int:
+        adapter = self._adapters[channel.adapter]
+        if not adapter.polls(channel):
+            return 0
+        now = self._clock.now()
+        again = now + timedelta(seconds=channel.lane.slice_secs + channel.lane.deadline_secs)
+        due = self._store.claim_polls(channel.id, now=now, next_at=again, limit=channel.lane.batch)
+        if not due:
+            return 0
+        try:
+            with adapter.session(channel) as session:
+                for delivery in due:
+                    self._poll_one(session, delivery, channel)
+        except HubError as failure:
+            # They are asked about again when the time they were moved to has come.
+            log.warning("polling failed", extra={"channel": channel.id, "code": failure.stable_code})
+        return len(due)
+
+    def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
+        outcome = session.poll(delivery, float(channel.lane.deadline_secs))
+        now = self._clock.now()
+        self.take_receipts(delivery, outcome.receipts)
+        current = self._store.delivery(delivery.id)
+        if current is None or current.poll_at is None:
+            return  # a final answer came meanwhile: there is nothing more to ask
+        next_poll = schedule.poll_at(sent_at=delivery.delivered_at or delivery.created_at, now=now)
+        self._store.apply(Change(updates=(DeliveryUpdate(id=delivery.id, state=current.state, poll_at=next_poll),)))
+
+    # Collecting
+
+    def _collect(self, authority: Authority, channel: Channel) -> int:
+        adapter = self._adapters[channel.adapter]
+        if not adapter.collects(channel) or self._store.lane(channel.id).paused:
+            return 0
+        now = self._clock.now()
+        lane = channel.lane
+        # As long as one worker is at it, and its deadline twice over, no other begins.
+        until = now + timedelta(seconds=max(lane.collect_secs, 2 * lane.deadline_secs))
+        if not self._store.claim_collect(channel.id, now=now, until=until):
+            return 0
+        for_all = authority.kind is AuthorityKind.CONTACT_CENTRE
+        desk = ChannelDesk(
+            store=self._store,
+            takeback=self._takeback,
+            attachments=self._attachments,
+            clock=self._clock,
+            channel_id=channel.id,
+            party=None if for_all else authority.code,
+        )
+        taken, wait_secs = 0, lane.collect_secs
+        try:
+            with adapter.session(channel) as session:
+                taken = session.collect(desk, float(lane.deadline_secs))
+        except PeerChanged as changed:
+            # The next message that is sent there stops the lane and calls an operator; there is no case to show here.
+            wait_secs = max(wait_secs, STRANGER_SECS)
+            extra = {"channel": channel.id, "code": changed.stable_code}
+            log.error("collecting stopped: the other side is another", extra=extra)  # noqa: TRY400 - no traceback
+        except HubError as failure:
+            log.warning("collecting failed", extra={"channel": channel.id, "code": failure.stable_code})
+        self._store.plan_collect(channel.id, self._clock.now() + timedelta(seconds=wait_secs))
+        return taken
+
+
+class CollectingChannels:
+    """``collecting`` for the registry in force; computed again when its version or the day changes."""
+
+    def __init__(self, registry: Registry, adapters: Mapping[str, Adapter], clock: Clock) -> None:
+        self._registry = registry
+        self._adapters = adapters
+        self._clock = clock
+        self._known: tuple[tuple[str, date], tuple[str, ...]] | None = None
+
+    def __call__(self) -> tuple[str, ...]:
+        """Ids of the channels, in order."""
+        directory = self._registry.current()
+        key = (directory.version, kyiv_day(self._clock.now()))
+        if self._known is None or self._known[0] != key:
+            self._known = (key, collecting(directory, self._adapters, key[1]))
+        return self._known[1]
