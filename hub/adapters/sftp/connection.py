@@ -15,6 +15,7 @@ the user's, and no key is learnt. Its thread reads and writes through ``Wire``, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import socket
@@ -42,6 +43,7 @@ _REFUSED_ALGORITHMS: Final = {
     "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
 }
 _KEY_CLASSES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_JOIN_SECS: Final = 5.0
 _LOG: Final = "hub.adapters.sftp.wire"
 
 
@@ -76,9 +78,9 @@ class Wire:
 
     def _check(self) -> None:
         if self._until is not None and time.monotonic() >= self._until:
-            self.failure = DeadlineError("the deadline has passed")
+            self.failure = DeadlineError(errno.ETIMEDOUT, "the deadline has passed")
         if self._budget < 0:
-            self.failure = TooMuchError("the server says too much")
+            self.failure = TooMuchError(errno.EMSGSIZE, "more bytes came than one call may bring")
         if self.failure is not None:
             raise self.failure
 
@@ -97,6 +99,11 @@ class Wire:
     def settimeout(self, secs: float | None) -> None:
         """Paramiko's own rhythm (a tenth of a second), in which the deadline is looked at."""
         self._sock.settimeout(secs)
+
+    @property
+    def _closed(self) -> bool:
+        """Asked for by paramiko."""
+        return self._sock.fileno() < 0
 
     def close(self) -> None:
         """Close the socket."""
@@ -181,7 +188,7 @@ class Connection:
         if isinstance(reason, DeadlineError):
             return TemporaryFailure("The call did not end by its deadline.", code="sftp.deadline")
         if isinstance(reason, TooMuchError | ProtocolError):
-            return TemporaryFailure(f"The server does not keep to SFTP: {reason}.", code="sftp.protocol")
+            return TemporaryFailure(f"The server does not keep to SFTP: {reason.args[-1]}.", code="sftp.protocol")
         return TemporaryFailure(f"The connection broke ({type(reason).__name__}).", code="sftp.broken")
 
     @property
@@ -193,6 +200,8 @@ class Connection:
         """Close it. The socket first: paramiko's thread then ends at once."""
         self.wire.close()
         self._transport.close()
+        if self._transport.is_alive():
+            self._transport.join(_JOIN_SECS)
 
 
 def refused(error: StatusError, what: str, code: str = "sftp.refused") -> TemporaryFailure:
