@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 
 import click
 
@@ -58,6 +60,15 @@ def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter)
     return adapter.prepare(parcel, channel)
 
 
+def _shown(prepared: Prepared) -> str:
+    """The body as text; an archive as its parts, one under the other."""
+    if prepared.content_type != "application/zip":
+        return prepared.body.decode("utf-8", "backslashreplace")
+    with zipfile.ZipFile(io.BytesIO(prepared.body)) as archive:
+        parts = [(name, archive.read(name).decode("utf-8", "backslashreplace")) for name in archive.namelist()]
+    return "\n".join(f"── {name}\n{text}" for name, text in parts)
+
+
 @channel_group.command()
 @click.argument("channel_id")
 @home_option
@@ -70,7 +81,7 @@ def preview(channel_id: str, home: str | None, as_json: bool) -> None:
         prepared = _prepare(hub, authority, channel, adapter)
     finally:
         hub.close()
-    body = prepared.body.decode("utf-8", "backslashreplace")
+    body = _shown(prepared)
     document = {
         "channel": channel.id,
         "adapter": channel.adapter,

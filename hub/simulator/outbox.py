@@ -23,12 +23,16 @@ _POLITE = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it."""
+    """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it.
+
+    ``lay``: how it goes where it is not posted.
+    """
 
     report: Report
     url: str
     api_key: str
     done: Callable[[Literal["taken", "refused"]], None]
+    lay: Callable[[bytes], Literal["taken"]] | None = None
 
 
 _Entry: TypeAlias = tuple[float, int, Letter, bytes | None, int]
@@ -96,7 +100,7 @@ class Outbox:
         verdict: Literal["taken", "refused"] | None = None
         asked = 0.0
         for _ in range(letter.report.copies):
-            verdict, asked = self._post(session, letter, made)
+            verdict, asked = (letter.lay(made), 0.0) if letter.lay else self._post(session, letter, made)
         if verdict is not None:
             letter.done(verdict)
             return None

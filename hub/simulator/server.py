@@ -34,6 +34,7 @@ from hub.schemas.envelope import AnyEnvelope, Party
 from hub.seals import load_signing_key
 from hub.simulator.authority import Authority, Report, Verdict, digest_of
 from hub.simulator.characters import SimulatedAuthority, Simulation
+from hub.simulator.filing import Filing
 from hub.simulator.outbox import Letter, Outbox
 from hub.simulator.parts import split
 from hub.simulator.pulling import Puller
@@ -98,6 +99,11 @@ class Simulator:
             for post in self.posts.values()
             if post.authority.character.pulls
         ]
+        self._filings = {
+            entry.code: Filing(self.posts[entry.code].authority, entry.sftp, folder=folder, taken=self.report)
+            for entry in simulation.authorities
+            if entry.sftp is not None
+        }
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.stopping = threading.Event()
 
@@ -124,12 +130,16 @@ class Simulator:
         self._thread.start()
         for puller in self._pullers:
             puller.start()
+        for filing in self._filings.values():
+            filing.start()
 
     def close(self) -> None:
         """Stop; reports that still wait are dropped."""
         self.stopping.set()
         for puller in self._pullers:
             puller.close()
+        for filing in self._filings.values():
+            filing.close()
         self._outbox.close()
         self._server.shutdown()
         self._server.hang_up()
@@ -155,7 +165,9 @@ class Simulator:
                 post.plan(report)
                 continue
             done = partial(self._settled, authority, report)
-            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done))
+            filing = self._filings.get(authority.party.code)
+            lay = filing.say if filing else None
+            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, lay=lay))
 
     @staticmethod
     def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:

@@ -3,6 +3,7 @@
 keys/<code>.pem …      sealing key of each authority (mode 0600), its certificate and registry entry
 secrets/<code>.api     what the authority shows to the hub
 secrets/<code>.token   what the hub shows to the authority
+keys/<code>.ssh        host key of an authority that files, and secrets/<code>.ssh with which the hub logs in there
 simulation.yaml        input of ``hub simulate``
 overlay.yaml           channels and keys for the hub's registry folder
 """
@@ -14,8 +15,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from hub.errors import ConfigurationError
 from hub.schemas.directory import LaneSettings
@@ -30,13 +34,18 @@ OVERLAY_FILE = "overlay.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's."""
+    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's.
+
+    ``sftp_port``: where it listens, if it files; ``dialect``: which it then reads.
+    """
 
     code: str
     name: str
     character: str
     changes: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    sftp_port: int = 0
+    dialect: Literal["drop", "asice"] = "drop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +91,12 @@ def set_up(
         )
         _write_secret(folder / "secrets" / f"{placement.code}.api", api_keys[placement.code])
         _write_secret(folder / "secrets" / f"{placement.code}.token", secrets.token_urlsafe(32))
-        authorities.append(_authority(folder, placement))
-        channels.append(_channel(folder, placement, base_url, lane))
+        door = _door(folder, placement) if PRESETS[placement.character].files else None
+        authorities.append(_authority(folder, placement) | ({"sftp": door[0]} if door else {}))
+        channel = _filing_channel(placement, door[1]) if door else _channel(folder, placement, base_url)
+        if lane is not None:
+            channel["lane"] = lane.model_dump(mode="json")
+        channels.append({"authority": placement.code, "channel": channel})
         entry = verification_key(key).model_dump(mode="json", exclude_none=True)
         keys.append({"authority": placement.code, "key": entry})
     simulation = {
@@ -111,7 +124,49 @@ def _authority(folder: Path, placement: Placement) -> dict[str, object]:
     }
 
 
-def _channel(folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None) -> dict[str, object]:
+def _door(folder: Path, placement: Placement) -> tuple[dict[str, object], dict[str, object]]:
+    """The SFTP server of an authority that files, and the settings of the channel to it."""
+    code = placement.code
+    host_key = _ssh_key(folder / "keys" / f"{code}.ssh")
+    server: dict[str, object] = {
+        "port": placement.sftp_port,
+        "user": "hub",
+        "public_key": _ssh_key(folder / "secrets" / f"{code}.ssh"),
+        "host_key_file": f"keys/{code}.ssh",
+        "folder": f"sftp/{code}",
+    }
+    settings: dict[str, object] = {
+        "host": "127.0.0.1",
+        "port": placement.sftp_port,
+        "user": "hub",
+        "key": f"file:{folder}/secrets/{code}.ssh",
+        "host_keys": [host_key],
+        "inbox": "/in",
+        "outbox": "/out",
+        "taken": "/taken",
+        "allow_private": ["127.0.0.1/32"],
+    }
+    return server, settings
+
+
+def _filing_channel(placement: Placement, settings: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "id": channel_id(placement),
+        "adapter": "sftp",
+        "dialect": placement.dialect,
+        "settings": {**settings, **placement.settings},
+    }
+
+
+def _ssh_key(path: Path) -> str:
+    """A new key in OpenSSH's form; the public half as text."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    _write_secret(path, private.decode().rstrip())
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def _channel(folder: Path, placement: Placement, base_url: str) -> dict[str, object]:
     character = PRESETS[placement.character]
     receipt = placement.changes.get("receipt", character.receipt)
     settings: dict[str, object] = {"format": "json"}
@@ -125,14 +180,11 @@ def _channel(folder: Path, placement: Placement, base_url: str, lane: LaneSettin
         }
         if receipt == "poll":
             settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
-    channel: dict[str, object] = {
+    return {
         "id": channel_id(placement),
         "adapter": "pull" if character.pulls else "rest",
         "settings": settings | dict(placement.settings),
     }
-    if lane is not None:
-        channel["lane"] = lane.model_dump(mode="json")
-    return {"authority": placement.code, "channel": channel}
 
 
 def _write_secret(path: Path, text: str) -> None:

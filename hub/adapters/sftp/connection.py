@@ -18,6 +18,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import logging
 import socket
 import struct
 import time
@@ -45,6 +46,7 @@ _REFUSED_ALGORITHMS: Final = {
 _KEY_CLASSES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _JOIN_SECS: Final = 5.0
 _LOG: Final = "hub.adapters.sftp.wire"
+logging.getLogger(_LOG).disabled = True  # names of hosts and tracebacks of paramiko; what matters is in the outcome
 
 
 class DeadlineError(OSError):

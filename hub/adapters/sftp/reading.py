@@ -287,7 +287,7 @@ def _zip_faults() -> Iterator[None]:
 
 def _check_number(count: int) -> None:
     if count > MAX_ATTACHMENTS:
-        raise TooLarge(f"There are more than {MAX_ATTACHMENTS} attachments.", code="attachment.too_many")
+        raise TooLarge(f"There are more than {MAX_ATTACHMENTS} attachments.", code="sftp.too_many")
 
 
 def _too_large(limit: int) -> TooLarge:
