@@ -7,7 +7,7 @@ threads at once unless a docstring says otherwise. An implementation raises erro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -356,16 +356,13 @@ class Store(Protocol):
         """Write all of it durably, or nothing. Raises ``Conflict``, ``Unavailable``."""
         ...
 
-    def claim(
-        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
-    ) -> tuple[Claim, ...]:
-        """Lease what is due (``waiting``, ``unknown``, ``sending`` with an expired lease), highest priority first."""
-        ...
+    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+        """Look at what is due (``waiting``, ``unknown``, ``sending`` with an expired lease) in these lanes, at most so
+        many of each, highest priority first, and write what ``begin`` makes of it, in one transaction.
 
-    def claim_many(
-        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
-    ) -> tuple[Claim, ...]:
-        """``claim`` for many lanes in one transaction; ``limits``: how many at most of each lane."""
+        Nobody else gets these deliveries meanwhile; what ``begin`` does not change stays due. ``begin`` may be called
+        again if the transaction has to be tried again; it must not touch the store.
+        """
         ...
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:

@@ -127,6 +127,13 @@ class Digest(TypeDecorator[str]):
         return None if value is None else bytes(value).hex()
 
 
+def plain(value: str | None) -> str | None:
+    """The text itself, where a member of an enumeration stands for it."""
+    return value if value is None or type(value) is str else str(value)
+
+
 def cut(value: datetime) -> datetime:
     """The moment without its microseconds below a millisecond."""
+    if value.microsecond % 1000 == 0:
+        return value
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
