@@ -141,7 +141,14 @@ class SftpSession:
         """Take what the authority has laid into its outbox. Raises ``DeliveryError``, ``ConfigurationError``."""
         until = time.monotonic() + deadline_secs
         with self._connected(deadline_secs) as connection:
-            return collect(connection, self._settings, desk, reaches=self._channel.legal_class, until=until)
+            return collect(
+                connection,
+                self._settings,
+                desk,
+                reaches=self._channel.legal_class,
+                until=until,
+                take_over_secs=2 * deadline_secs,
+            )
 
     @contextmanager
     def _connected(self, deadline_secs: float) -> Iterator[Connection]:

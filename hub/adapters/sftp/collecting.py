@@ -2,7 +2,8 @@
 
 Whoever renames a thing into ``work/`` first has it: two workers never take the same. After the desk returned it goes to
 ``done/``; refused, to ``refused/`` with ``NAME.reason.txt`` beside it. What a worker left in ``work/`` when it was
-killed is taken over after ``TAKE_OVER_SECS``. Nothing but markers is ever deleted. ``reading`` says what is understood.
+killed is taken over after twice the lane's deadline, when it has surely ended. Nothing but markers is ever deleted.
+``reading`` says what is understood.
 """
 
 from __future__ import annotations
@@ -32,8 +33,6 @@ REFUSED: Final = "refused"
 OWN_FOLDERS: Final = (WORK, DONE, REFUSED)
 MAX_ENTRIES: Final = 10_000
 MAX_TAKEN: Final = 200
-TAKE_OVER_SECS: Final = 900
-"""Longer than any deadline, so that whoever took a thing has surely ended."""
 LEAST_SECS: Final = 1.0
 """With less time left, nothing more is begun."""
 _CLOCK: Final = ".clock"
@@ -80,12 +79,20 @@ def claim_name(name: bytes, at_millis: int | None = None) -> str:
     return f"{millis}-{uuid.uuid4().hex[:8]}-{_UNSAFE.sub(b'_', name)[-80:].decode('ascii')}"
 
 
-def collect(connection: Connection, settings: SftpSettings, desk: Desk, *, reaches: LegalClass, until: float) -> int:
+def collect(
+    connection: Connection,
+    settings: SftpSettings,
+    desk: Desk,
+    *,
+    reaches: LegalClass,
+    until: float,
+    take_over_secs: float,
+) -> int:
     """Take what is there; returns how many things the desk was given. Raises ``DeliveryError``, ``Unavailable``."""
     outbox = _Outbox(connection, settings, desk, reaches=reaches)
     handed = 0
     with connection.talking():
-        for claim in outbox.claims():
+        for claim in outbox.claims(take_over_secs):
             handed += outbox.handle(claim)
             if handed >= MAX_TAKEN or time.monotonic() > until - LEAST_SECS:
                 break
@@ -101,7 +108,7 @@ class _Outbox:
         self._desk = desk
         self._reader = Reader(connection, reaches=reaches)
 
-    def claims(self) -> Iterator[str]:
+    def claims(self, take_over_secs: float) -> Iterator[str]:
         """Names in ``work/`` of what is ours now, one after another as they are asked for."""
         try:
             for folder in OWN_FOLDERS:
@@ -117,7 +124,7 @@ class _Outbox:
         now = int(time.time() * 1000)
         for entry in left:
             claim = _CLAIM.fullmatch(entry.name)
-            if claim and now - int(claim[1]) > TAKE_OVER_SECS * 1000:
+            if claim and now - int(claim[1]) > take_over_secs * 1000:
                 yield from self._claim(f"{self._root}/{WORK}/".encode() + entry.name, claim[2])
         for entry in ready:
             path = f"{self._root}/".encode() + entry.name

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
-from hub.adapters.sftp.collecting import TAKE_OVER_SECS, choose, claim_name
+from hub.adapters.sftp.collecting import choose, claim_name
 from hub.adapters.sftp.protocol import Entry
 from hub.errors import HubError, PeerChanged, SealRefused, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Rendering, Spoken
@@ -260,12 +260,12 @@ def test_two_workers_never_take_the_same(box: Box) -> None:
 
 
 def test_what_a_killed_worker_left_is_taken_over(box: Box) -> None:
-    """A claim older than any deadline is taken over, a younger one is not touched."""
+    """A claim older than two deadlines is taken over, a younger one is not touched."""
     work = box.outbox / "work"
     work.mkdir()
-    now = int(NOW.timestamp() * 1000)
-    (work / claim_name(b"old.json", now - TAKE_OVER_SECS * 1000)).write_bytes(SEALED)
-    (work / claim_name(b"young.json", int(time.time() * 1000) - 5_000)).write_bytes(SEALED)
+    now = int(time.time() * 1000)
+    (work / claim_name(b"old.json", now - int(2_100 * SECS))).write_bytes(SEALED)
+    (work / claim_name(b"young.json", now - int(1_000 * SECS))).write_bytes(SEALED)
     desk = RecordingDesk()
     assert collect(box, desk) == 1
     assert put_away(box, "done") == ["old.json"]

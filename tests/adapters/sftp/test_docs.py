@@ -11,7 +11,7 @@ import yaml
 
 from hub.adapters import table
 from hub.adapters.sftp import archive
-from hub.adapters.sftp.collecting import MAX_ENTRIES, MAX_TAKEN, OWN_FOLDERS, TAKE_OVER_SECS
+from hub.adapters.sftp.collecting import MAX_ENTRIES, MAX_TAKEN, OWN_FOLDERS
 from hub.adapters.sftp.layout import DIALECTS, MARKER
 from hub.adapters.sftp.reading import MAX_CONTAINER_BYTES, statement
 from hub.adapters.sftp.settings import SftpSettings
@@ -84,7 +84,7 @@ def test_codes_of_the_page_are_those_of_the_code() -> None:
 
 def test_numbers_of_the_page_are_those_of_the_code() -> None:
     """Limits, folders and times."""
-    assert (MAX_TAKEN, MAX_ENTRIES, MAX_ATTACHMENTS, TAKE_OVER_SECS) == (200, 10_000, 100, 15 * 60)
+    assert (MAX_TAKEN, MAX_ENTRIES, MAX_ATTACHMENTS) == (200, 10_000, 100)
     assert MAX_CONTAINER_BYTES == 4 << 30
     assert all(f"| `{folder}` |" in PAGE for folder in OWN_FOLDERS)
 
