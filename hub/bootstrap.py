@@ -17,6 +17,7 @@ from hub.delivery.operators import Operators
 from hub.delivery.sweep import Sweeper
 from hub.delivery.takeback import TakeBack
 from hub.errors import ConfigurationError
+from hub.evidence import Exporter
 from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, load_signing_key
@@ -62,6 +63,21 @@ class Hub:
     operators: Operators
     sweeper: Sweeper
     close: Callable[[], None]
+
+
+def exporter(hub: Hub) -> Exporter:
+    """Writes evidence of the hub's cases, sealed with its own key. ``ConfigurationError`` if it has none."""
+    if not isinstance(hub.seal, HubSeal):
+        raise ConfigurationError("Evidence is sealed with the hub's own key, and there is none.", code="seal.no_key")
+    return Exporter(
+        store=hub.store,
+        registry=hub.registry,
+        seal=hub.seal,
+        attachments=hub.attachments,
+        clock=hub.clock,
+        party=Party(code=hub.settings.party_code, name=hub.settings.party_name),
+        own_keys=(hub.seal.own_key(),),
+    )
 
 
 def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | None = None) -> Hub:

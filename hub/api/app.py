@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from hub import __version__
-from hub.api import appeals, cases, events, files, health, inbound, openapi, ops, problems
+from hub.api import appeals, cases, events, evidence, files, health, inbound, openapi, ops, problems
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
@@ -21,7 +21,16 @@ from hub.errors import ConfigurationError, HubError
 from hub.ports import Clock
 from hub.settings import Settings
 
-_ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
+_ROUTERS = (
+    appeals.router,
+    inbound.router,
+    files.router,
+    cases.router,
+    evidence.router,
+    events.router,
+    ops.router,
+    health.router,
+)
 
 
 def routes_only() -> FastAPI:

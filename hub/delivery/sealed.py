@@ -119,6 +119,19 @@ def _open_xml(
     return xml_rendering.from_xml(body), False
 
 
+def compact_token(raw: RawInbound) -> bytes | None:
+    """The compact JWS of a sealed document, as other programs read it; None for XML and for what has no seal.
+
+    Raises ``InvalidInput`` for what is no well-made document.
+    """
+    kind = media_type(raw.content_type)
+    if kind == "application/jose":
+        return raw.body.strip()
+    if kind != "application/json":
+        return None
+    return _unwrap(strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES))[1]
+
+
 def claimed_sender(raw: RawInbound) -> str:
     """The code of the party that an envelope names as its sender: nothing is proved by it. ``InvalidInput``."""
     kind = media_type(raw.content_type)
