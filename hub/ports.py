@@ -150,18 +150,43 @@ class Rendering(StrEnum):
     BOTH = "both"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
+    ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
     Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
     """
 
-    message_id: MessageId
-    envelope: AnyEnvelope
-    sealed: bytes
-    reply_url: str | None
-    sealed_xml: bytes | None = None
+    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed", "sealed_xml")
+
+    def __init__(
+        self,
+        *,
+        message_id: MessageId,
+        envelope: AnyEnvelope | Callable[[], AnyEnvelope],
+        sealed: bytes,
+        reply_url: str | None,
+        attachments: tuple[Attachment, ...] | None = None,
+        sealed_xml: bytes | None = None,
+    ) -> None:
+        self.message_id = message_id
+        self.sealed = sealed
+        self.sealed_xml = sealed_xml
+        self.reply_url = reply_url
+        self._envelope = envelope
+        self._attachments = attachments
+
+    @property
+    def envelope(self) -> AnyEnvelope:
+        """The message itself."""
+        if callable(self._envelope):
+            self._envelope = self._envelope()
+        return self._envelope
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The manifest."""
+        return self.envelope.attachments if self._attachments is None else self._attachments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

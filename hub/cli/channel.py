@@ -18,7 +18,7 @@ from hub.ports import Adapter, Prepared
 from hub.schemas import json_rendering
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealEnvelope, Header, Party
-from hub.schemas.ids import new_id
+from hub.schemas.ids import MessageId, new_id
 from hub.settings import load
 
 
@@ -56,7 +56,14 @@ def _sample(hub: Hub, authority: Authority) -> AppealEnvelope:
 def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter) -> Prepared:
     envelope = _sample(hub, authority)
     canonical = json_rendering.to_json(envelope)
-    parcel = seal_parcel(envelope, canonical, adapter.rendering(channel), hub.seal, reply_url=hub.settings.base_url)
+    parcel = seal_parcel(
+        envelope,
+        canonical,
+        adapter.rendering(channel),
+        hub.seal,
+        message_id=MessageId(envelope.header.message_id),
+        reply_url=hub.settings.base_url,
+    )
     return adapter.prepare(parcel, channel)
 
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from hub.delivery import breaker
 from hub.delivery.sealed import seal_parcel
@@ -212,16 +213,24 @@ class Claimer:
     def prepare(self, claim: Claim, channel: Channel) -> Prepared:
         """The exact bytes: those of the first attempt, or new ones. Raises what the adapter raises."""
         delivery = claim.delivery
-        envelope = json_rendering.from_trusted(claim.body)
+        files = json_rendering.attachments_of(claim.body)
         if delivery.payload is not None and delivery.payload_type is not None:
             return Prepared(
                 message_id=delivery.message_id,
                 content_type=delivery.payload_type,
                 body=delivery.payload,
-                files=envelope.attachments,
+                files=files,
             )
         adapter = self._adapters[channel.adapter]
-        parcel = seal_parcel(envelope, claim.body, adapter.rendering(channel), self._seal, reply_url=self._reply_url)
+        parcel = seal_parcel(
+            partial(json_rendering.from_trusted, claim.body),
+            claim.body,
+            adapter.rendering(channel),
+            self._seal,
+            message_id=delivery.message_id,
+            reply_url=self._reply_url,
+            attachments=files,
+        )
         return adapter.prepare(parcel, channel)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hub.errors import Fault, InvalidInput, SealRefused
 from hub.ports import Parcel, RawInbound, Rendering, Seal
 from hub.schemas import jcs, json_rendering, strict_json, strict_xml, xml_rendering
-from hub.schemas.envelope import AnyEnvelope
+from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.ids import MessageId
 from hub.schemas.keys import VerificationKey
 
@@ -32,25 +32,36 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def seal_envelope(envelope: AnyEnvelope, canonical: bytes, rendering: Rendering, seal: Seal) -> bytes:
-    """The sealed bytes of an envelope in one form. ``canonical``: its RFC 8785 bytes."""
+def seal_envelope(envelope: AnyEnvelope | None, canonical: bytes, rendering: Rendering, seal: Seal) -> bytes:
+    """The sealed bytes of an envelope. ``canonical``: its RFC 8785 bytes; ``envelope``: if it was read already."""
     if rendering is Rendering.XML:
-        return seal.seal_xml(xml_rendering.to_xml(envelope))
+        return seal.seal_xml(xml_rendering.to_xml(envelope or json_rendering.from_trusted(canonical)))
     token = seal.seal_json(canonical)
     return token if rendering is Rendering.JWS else wrap(canonical, token)
 
 
 def seal_parcel(
-    envelope: AnyEnvelope, canonical: bytes, rendering: Rendering, seal: Seal, *, reply_url: str | None
+    envelope: AnyEnvelope | Callable[[], AnyEnvelope],
+    canonical: bytes,
+    rendering: Rendering,
+    seal: Seal,
+    *,
+    message_id: MessageId,
+    reply_url: str | None,
+    attachments: tuple[Attachment, ...] | None = None,
 ) -> Parcel:
     """The envelope with its seal, in the form (or both forms) that an adapter asked for."""
     both = rendering is Rendering.BOTH
+    if both and callable(envelope):
+        envelope = envelope()  # XML cannot be made without reading it
+    read = None if callable(envelope) else envelope
     return Parcel(
-        message_id=MessageId(envelope.header.message_id),
+        message_id=message_id,
         envelope=envelope,
-        sealed=seal_envelope(envelope, canonical, Rendering.JSON if both else rendering, seal),
-        sealed_xml=seal_envelope(envelope, canonical, Rendering.XML, seal) if both else None,
+        sealed=seal_envelope(read, canonical, Rendering.JSON if both else rendering, seal),
+        sealed_xml=seal_envelope(read, canonical, Rendering.XML, seal) if both else None,
         reply_url=reply_url,
+        attachments=attachments,
     )
 
 

@@ -113,7 +113,11 @@ class Fact:
             str(self.delivery_id),
             sorted(self.data.items()),
         ]
-        return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+        return hashlib.sha256(_encode(parts).encode()).hexdigest()
+
+
+_encode = json.JSONEncoder(ensure_ascii=True).encode
+"""``json.dumps``, made once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,8 @@ class Moment(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MILLISECOND
 
     def process_result_value(self, value: Any, _: Dialect) -> datetime | None:
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
+        if isinstance(value, datetime):  # of a session in UTC: the driver brings a zone object of its own
+            return value.replace(tzinfo=UTC) if not value.utcoffset() else value.astimezone(UTC)
         return None if value is None else _EPOCH + int(value) * _MILLISECOND
 
 

@@ -70,7 +70,7 @@ class Layout:
 
 def prepare(parcel: Parcel, dialect: str, *, attachments: str) -> Prepared:
     """The small parts of a message. ``UnsupportedFeature`` for attachments where the channel refuses them."""
-    files = parcel.envelope.attachments
+    files = parcel.attachments
     if files and attachments == "refuse":
         raise UnsupportedFeature(
             "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
@@ -108,7 +108,7 @@ def _manifest(parcel: Parcel, parts: dict[str, bytes]) -> bytes:
             "media_type": file.media_type,
             "name": file.name,
         }
-        for index, file in enumerate(parcel.envelope.attachments)
+        for index, file in enumerate(parcel.attachments)
     ]
     header = parcel.envelope.header
     return jcs.canonical_bytes(
