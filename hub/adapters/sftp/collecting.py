@@ -46,8 +46,9 @@ def choose(entries: list[Entry], *, stable_before: int | None) -> tuple[list[Ent
     """What of a listing may be taken, oldest first, and what never can be: links, pipes, devices. Pure.
 
     ``stable_before``: files not written to since then are whole; absent, a file is whole if its marker is there.
-    Folders are looked into later. Names that begin with a dot are in the making; the hub's own folders are no mail. A
-    name with a slash or a zero byte is none that a folder can have: a server that shows one lies, and it is left alone.
+    Folders are looked into later. Names that begin with a dot are in the making; markers and the hub's own folders are
+    no mail. A name with a slash or a zero byte is none that a folder can have: a server that shows one lies, and it is
+    left alone.
     """
     files = {entry.name for entry in entries if entry.is_file}
     ready: list[Entry] = []
@@ -59,13 +60,14 @@ def choose(entries: list[Entry], *, stable_before: int | None) -> tuple[list[Ent
             ready.append(entry)
         elif not entry.is_file:
             hopeless.append(entry)
-        elif stable_before is not None:
-            if entry.modified <= stable_before:
-                ready.append(entry)
-        elif not entry.name.endswith(_MARKER) and entry.name + _MARKER in files:
+        elif not entry.name.endswith(_MARKER) and _is_whole(entry, files, stable_before):
             ready.append(entry)
     ready.sort(key=lambda entry: (entry.modified, entry.name))
     return ready, hopeless
+
+
+def _is_whole(entry: Entry, files: set[bytes], stable_before: int | None) -> bool:
+    return entry.name + _MARKER in files if stable_before is None else entry.modified <= stable_before
 
 
 def _is_mail(name: bytes) -> bool:
@@ -121,15 +123,16 @@ class _Outbox:
         self._sweep_markers(entries)
         for entry in hopeless:
             self._put_aside_unread(entry)
+        for entry in ready:
+            path = f"{self._root}/".encode() + entry.name
+            if not entry.is_folder or self._sftp.look(path + b"/" + _MARKER) is not None:
+                yield from self._claim(path, entry.name)
+        # Last, so that one on which workers die does not stand in the way of the others.
         now = int(time.time() * 1000)
         for entry in left:
             claim = _CLAIM.fullmatch(entry.name)
             if claim and now - int(claim[1]) > take_over_secs * 1000:
                 yield from self._claim(f"{self._root}/{WORK}/".encode() + entry.name, claim[2])
-        for entry in ready:
-            path = f"{self._root}/".encode() + entry.name
-            if not entry.is_folder or self._sftp.look(path + b"/" + _MARKER) is not None:
-                yield from self._claim(path, entry.name)
 
     def _claim(self, path: bytes, name: bytes) -> Iterator[str]:
         """Rename it to a name that nobody else can have; who comes second finds nothing."""

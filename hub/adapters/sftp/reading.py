@@ -25,7 +25,7 @@ from hub.adapters.sftp.connection import Connection
 from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.adapters.sftp.protocol import Entry
 from hub.delivery.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, claimed_sender
-from hub.errors import Fault, InvalidInput, NotFound, TooLarge
+from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
 from hub.ports import Desk, RawInbound, Rendering, Spoken
 from hub.schemas import jcs, strict_json
 from hub.schemas.directory import LegalClass
@@ -160,7 +160,7 @@ class Reader:
             raise _too_large(MAX_CONTAINER_BYTES)
         with tempfile.TemporaryFile() as file:
             for chunk in self._stream(path, entry):
-                file.write(chunk)
+                _write(file, chunk)
             with _zip_faults():
                 check_directory(file, entry.size)
                 container = zipfile.ZipFile(file)
@@ -178,19 +178,26 @@ class Reader:
             return
         message_id, body = said
         delivery = desk.find(message_id=message_id)
-        if delivery is None:
-            raise NotFound("No appeal with this message_id was sent to you.", code="inbound.unknown_case")
-        desk.said(
+        kept = () if delivery is None else tuple(_keep(each, desk, delivery.authority) for each in enclosed)
+        desk.said(  # it knows what to say about a message_id that nobody knows
             Spoken(
                 raw=raw,
                 said_id=sha256(raw.body).hexdigest(),
                 body=body,
                 at=body.at,
                 in_reply_to=message_id,
-                attachments=tuple(_keep(each, desk, delivery.authority) for each in enclosed),
+                attachments=kept,
                 reaches=self._reaches,
             )
         )
+
+
+def _write(file: IO[bytes], chunk: bytes) -> None:
+    """A local disk that is full is no fault of the container: it is left there until there is room."""
+    try:
+        file.write(chunk)
+    except OSError:
+        raise Unavailable("There is no room to unpack a container.", retry_after=60) from None
 
 
 def _keep(each: Enclosed, desk: Desk, party: str) -> Attachment:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import re
-import struct
 from typing import Annotated, Final, Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -26,6 +27,7 @@ KEY_TYPES: Final = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
 }
 """Types of host keys, and the signature algorithms that are allowed with each (RFC 8332: no SHA-1)."""
+MIN_RSA_BITS: Final = 2_048
 _FOLDER = re.compile(r"/?[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,19}|/", re.ASCII)
 
 
@@ -53,15 +55,16 @@ def _target(host: str, port: int) -> Target:
 
 def _host_key(value: object) -> object:
     if isinstance(value, str):
-        kind, _, blob = value.partition(" ")
         try:
-            raw = base64.b64decode(blob, validate=True)
-        except (binascii.Error, ValueError):
-            raw = b""
-        if kind not in KEY_TYPES or raw[: 4 + len(kind)] != struct.pack(">I", len(kind)) + kind.encode():
+            key = load_ssh_public_key(value.encode("ascii"))
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
+        if value.partition(" ")[0] not in KEY_TYPES or key is None:
             raise PydanticCustomError(
                 "host_key", "must be a public key as ssh-keyscan shows it, without the host: ssh-ed25519 AAAA…"
             )
+        if isinstance(key, RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+            raise PydanticCustomError("host_key_short", "an RSA key must have 2,048 bits at least")
     return value
 
 
@@ -116,7 +119,7 @@ class SftpSettings(Frozen):
 
     def pinned(self) -> frozenset[bytes]:
         """The host keys, as they stand on the wire."""
-        return frozenset(base64.b64decode(text.partition(" ")[2]) for text in self.host_keys)
+        return frozenset(base64.b64decode(text.split(" ")[1]) for text in self.host_keys)
 
     def signature_algorithms(self) -> tuple[str, ...]:
         """Algorithms by which a pinned key may prove itself: the server cannot choose a key that nobody pinned."""

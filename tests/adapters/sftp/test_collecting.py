@@ -17,7 +17,7 @@ import pytest
 
 from hub.adapters.sftp.collecting import choose, claim_name
 from hub.adapters.sftp.protocol import Entry
-from hub.errors import HubError, PeerChanged, SealRefused, TemporaryFailure, Unavailable
+from hub.errors import HubError, NotFound, PeerChanged, SealRefused, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Rendering, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
@@ -48,6 +48,8 @@ class RecordingDesk:
         self.envelopes.append(raw)
 
     def said(self, spoken: Spoken) -> None:
+        if self.about is None:
+            raise NotFound("No such appeal.", code="inbound.unknown_case")
         self.spoken.append(spoken)
 
     def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
@@ -123,8 +125,8 @@ def test_the_marker_of_the_last_file_does_not_speak_for_the_next(box: Box) -> No
 def test_stable_is_what_was_not_written_to_by_the_servers_clock(box: Box) -> None:
     """With ``ready: stable`` a file is taken once it is old enough; whoever still writes to it keeps it there."""
     channel = box.channel(ready="stable", stable_secs=3_000)
-    old = lay(box, "old.json", SEALED, mark=False)
-    lay(box, "new.json", SEALED, mark=False)
+    old = lay(box, "old.json", SEALED)
+    lay(box, "new.json", SEALED)
     os.utime(old, (1, old.stat().st_mtime - 3_100))
     desk = RecordingDesk()
     assert collect(box, desk, channel) == 1

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -30,9 +32,12 @@ from hub.schemas.envelope import Attachment
 from hub.schemas.strict_xml import parse
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Zc8q9qQJ0h3gkUu6bH0bq0d6jW3c4mYQ0m3l9nQ5d"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILTzFxm44spDjrDMBXzNcew6bbPk/MSEZQOMHQulnZTG"
 GOOD = {"host": "sftp.example.org", "user": "hub", "key": "file:/k", "host_keys": [KEY], "inbox": "/in"}
 
+SHORT_RSA = (
+    rsa.generate_private_key(65_537, 1_024).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+)
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_./", min_size=1, max_size=40)
 
 
@@ -229,6 +234,7 @@ def test_a_failed_write_is_heard_of(tmp_path: Path) -> None:
         ({"host_keys": []}, "host_keys"),
         ({"host_keys": ["ssh-dss AAAA"]}, "host_key"),
         ({"host_keys": ["ssh-ed25519 AAAAB3NzaC1yc2E"]}, "host_key"),
+        ({"host_keys": [SHORT_RSA]}, "2,048"),
         ({"key": "secret"}, "key"),
         ({"password": "env:P"}, "exactly one"),
         ({"key": None}, "exactly one"),

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.adapters.sftp.protocol import Sftp
 from hub.errors import ConfigurationError, PeerChanged, TemporaryFailure
@@ -172,8 +174,8 @@ def test_a_changed_host_key_stops_the_lane(box: Box, tmp_path: Path) -> None:
 
 def test_a_server_without_a_key_of_the_pinned_type_is_another(box: Box) -> None:
     """A server cannot slip away from a pinned key by offering a key of another type only."""
-    rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDB"
-    channel = box.channel(host_keys=[rsa])
+    key = rsa.generate_private_key(65_537, 2_048).public_key()
+    channel = box.channel(host_keys=[key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()])
     assert send(box, channel, ready(box, channel)).stops_lane
 
 
