@@ -9,7 +9,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub import __version__
-from hub.api import appeals, cases, events, evidence, files, health, inbound, openapi, ops, problems
+from hub.api import appeals, cases, events, evidence, files, health, inbound, messages, openapi, ops, problems
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
@@ -29,6 +29,7 @@ _ROUTERS = (
     files.router,
     cases.router,
     evidence.router,
+    messages.router,
     events.router,
     ops.router,
     health.router,

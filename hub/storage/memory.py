@@ -19,6 +19,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -82,6 +83,8 @@ class MemoryStore:
             _add(self._inbound, change.inbound)
             for stored in change.attachments:
                 self._attachments.setdefault(stored.sha256, stored)
+            for rest in change.rests:
+                self._lanes[rest.channel_id] = replace(self.lane(rest.channel_id), rest_until=rest.rest_until)
             self._grants.update((grant.sha256, grant.party) for grant in change.grants)
             return Applied(new_facts=new_facts, lost=lost)
 
@@ -145,7 +148,13 @@ class MemoryStore:
             if item.closed_at is not None or rules.item_subject(item) not in waiting:
                 self._items.setdefault(item.id, item)
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due and write what ``begin`` makes of it."""
         with self._lock:
             found: list[Delivery] = []
@@ -157,7 +166,7 @@ class MemoryStore:
             if not found:
                 return Applied()
             claims = [Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(found, key=urgency)]
-            return self.apply(begin(claims))
+            return self.apply(begin(claims, dict(self._lanes)))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""
@@ -200,7 +209,9 @@ class MemoryStore:
                     suspect=state.suspect,
                 )
                 for state in states
-                if not state.paused and (state.open_until is None or state.open_until <= now)
+                if not state.paused
+                and (state.open_until is None or state.open_until <= now)
+                and (state.rest_until is None or state.rest_until <= now)
             )[:limit]
 
     def lane(self, channel_id: str) -> LaneState:
@@ -216,7 +227,8 @@ class MemoryStore:
     def save_lane(self, state: LaneState) -> None:
         """Keep a lane's health; a pause that an operator made meanwhile stays."""
         with self._lock:
-            self._lanes[state.channel_id] = replace(state, paused=self.lane(state.channel_id).paused)
+            kept = self.lane(state.channel_id)
+            self._lanes[state.channel_id] = replace(state, paused=kept.paused, rest_until=kept.rest_until)
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
         """Pause a lane, or let it run again with a closed breaker."""
@@ -276,6 +288,39 @@ class MemoryStore:
         with self._lock:
             return tuple(sorted((value for value in values.values() if wanted(value)), key=attrgetter(*by)))
 
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases to be looked at now; moved on to ``until``."""
+        with self._lock:
+            due = [
+                row for row in self._rows.values() if _has_come(row.watch_at, now) and case_id in (None, row.case.id)
+            ]
+            due.sort(key=lambda row: (row.watch_at, row.case.id))
+            taken = tuple(replace(row, watch_at=until) for row in due[: max(limit, 0)])
+            self._rows.update((row.case.id, row) for row in taken)
+            return taken
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases."""
+        return {case_id: self.facts(case_id) for case_id in case_ids}
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """Deliveries over shadow channels beside those that counted."""
+        with self._lock:
+            counted = [d for d in self._deliveries.values() if not d.shadow and d.state is not TransportState.CANCELLED]
+            pairs = Counter(
+                (tried.channel_id, tried.state, other.channel_id, other.state)
+                for tried in self._deliveries.values()
+                if tried.shadow
+                for other in counted
+                if other.message_id == tried.message_id
+            )
+        return tuple(
+            Comparison(shadow=shadow, shadow_state=shadow_state, channel_id=channel, state=state, count=count)
+            for (shadow, shadow_state, channel, state), count in sorted(pairs.items())
+        )
+
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
         """Facts of a case, by time, then key."""
         with self._lock:
@@ -302,7 +347,9 @@ class MemoryStore:
 
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
-        found = self._sorted(self._deliveries, lambda d: d.message_id == message_id, "created_at", "id")
+        found = self._sorted(
+            self._deliveries, lambda d: d.message_id == message_id and not d.shadow, "created_at", "id"
+        )
         return found[-1] if found else None
 
     def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:

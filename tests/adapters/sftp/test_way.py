@@ -44,10 +44,8 @@ def test_an_appeal_goes_out_and_its_answer_comes_back(way: Way) -> None:
 
 @pytest.mark.parametrize("way", [{"dialect": "drop", "refuse_percent": 100}], indirect=True)
 def test_a_refusal_comes_back(way: Way) -> None:
-    """A refusal with its ground is fetched and stands in the case; an operator is called."""
+    """A refusal with its ground is fetched and stands in the case."""
     accepted = way.submit()
     way.run_until(accepted, FactKind.REFUSED)
     (fact,) = [fact for fact in way.store.facts(accepted.case_id) if fact.kind is FactKind.REFUSED]
     assert fact.data["ground"] == "wrong_addressee"
-    (item,) = way.store.items(open_only=True, after=None, limit=5)
-    assert item.reason == "refused.wrong_addressee"
