@@ -32,6 +32,8 @@ DONE: Final = "done"
 REFUSED: Final = "refused"
 OWN_FOLDERS: Final = (WORK, DONE, REFUSED)
 MAX_ENTRIES: Final = 10_000
+ENTRY_BYTES: Final = 1_024
+"""More than a line of a listing has, with the longest name twice."""
 MAX_TAKEN: Final = 200
 LEAST_SECS: Final = 1.0
 """With less time left, nothing more is begun."""
@@ -106,12 +108,14 @@ class _Outbox:
         assert settings.outbox is not None
         self._root = settings.outbox.rstrip("/")
         self._settings = settings
+        self._wire = connection.wire
         self._sftp = connection.sftp
         self._desk = desk
         self._reader = Reader(connection, reaches=reaches)
 
     def claims(self, take_over_secs: float) -> Iterator[str]:
         """Names in ``work/`` of what is ours now, one after another as they are asked for."""
+        self._wire.allow(2 * MAX_ENTRIES * ENTRY_BYTES)
         try:
             for folder in OWN_FOLDERS:
                 self._sftp.make_folder(f"{self._root}/{folder}")

@@ -18,6 +18,8 @@ from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import OutcomeUnknown, PermanentFailure, TemporaryFailure
 from hub.schemas.delivery import OutcomeKind
 
+ANSWERS_SHARE: Final = 64
+"""For each piece of 32 KiB the server says yes in less than 512 bytes."""
 TEMPORARY: Final = ".tmp-"
 """How names of what is not whole begin; authorities look past them."""
 
@@ -74,6 +76,7 @@ class _Placing:
         there = self._sftp.look(path)
         begun = there.size if there is not None and there.is_file and there.size <= piece.size else 0
         if there is None or begun < piece.size or begun == 0:
+            self._connection.wire.allow(piece.size // ANSWERS_SHARE)
             try:
                 self._sftp.write(path, _from(piece, begun), offset=begun)
             except StatusError as error:

@@ -67,7 +67,7 @@ class StatusError(Exception):
 class Entry:
     """One line of a listing, or what is known of one path. Nothing of it is believed: ``name`` are the server's bytes.
 
-    ``mode`` is 0 if the server did not say it.
+    ``mode`` is 0 if the server did not say it; what is of no said type is taken for a file.
     """
 
     name: bytes
@@ -78,7 +78,7 @@ class Entry:
     @property
     def is_file(self) -> bool:
         """A regular file, and no link."""
-        return stat.S_ISREG(self.mode)
+        return stat.S_ISREG(self.mode) or not stat.S_IFMT(self.mode)
 
     @property
     def is_folder(self) -> bool:

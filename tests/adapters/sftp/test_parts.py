@@ -22,7 +22,7 @@ from hub.adapters import Tools
 from hub.adapters.sftp import archive
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.adapters.sftp.layout import lay_out
-from hub.adapters.sftp.protocol import MAX_PACKET, ProtocolError, Sftp, StatusError
+from hub.adapters.sftp.protocol import MAX_PACKET, Entry, ProtocolError, Sftp, StatusError
 from hub.adapters.sftp.reading import check_directory
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import InvalidInput
@@ -221,6 +221,22 @@ def test_a_failed_write_is_heard_of(tmp_path: Path) -> None:
         sftp.write("/f", [bytes(32_768)] * 100)
     assert script.requests[-1] == 4
     sftp.rename("/a", "/b")
+
+
+@pytest.mark.parametrize(
+    ("mode", "file", "folder"),
+    [
+        (0o100644, True, False),
+        (0o040755, False, True),
+        (0o120777, False, False),
+        (0o644, True, False),
+        (0, True, False),
+    ],
+)
+def test_types_are_those_that_the_server_says(mode: int, file: bool, folder: bool) -> None:
+    """A link is neither file nor folder; a server that says permissions only, or nothing, shows files."""
+    entry = Entry(name=b"x", size=0, mode=mode, modified=0)
+    assert (entry.is_file, entry.is_folder) == (file, folder)
 
 
 # Settings and layouts
