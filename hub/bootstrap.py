@@ -112,7 +112,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             sent=figures.sent,
         ),
         takeback=takeback,
-        inbox=Inbox(store=store, clock=the_clock),
+        inbox=Inbox(store=store, clock=the_clock, seal=seal),
         operators=Operators(store=store, clock=the_clock, doorbell=bell),
         sweeper=Sweeper(
             store=store,

@@ -7,7 +7,7 @@ threads at once unless a docstring says otherwise. An implementation raises erro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -148,12 +148,16 @@ class Rendering(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for."""
+    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
+
+    ``sealed_as``: the same envelope sealed in another form, for ways that carry more than one.
+    """
 
     message_id: MessageId
     envelope: AnyEnvelope
     sealed: bytes
     reply_url: str | None
+    sealed_as: Callable[[Rendering], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +217,22 @@ class Spoken:
     reaches: LegalClass = LegalClass.REGISTERED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A system on the way says that it could not hand over what it had taken (a bounce, a returned file).
+
+    ``permanent``: the same will fail again at this address; otherwise it may work later. ``code``: stable, for people
+    and metrics. ``detail``: their words, at most 2,000 characters.
+    """
+
+    raw: RawInbound
+    about: MessageId
+    at: datetime
+    permanent: bool
+    code: str
+    detail: str
+
+
 class Desk(Protocol):
     """Where an adapter hands over what it collected. Made for one channel; used by one thread.
 
@@ -238,6 +258,20 @@ class Desk(Protocol):
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
+        ...
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party, to verify what is signed in another way than our seals."""
+        ...
+
+    def undelivered(self, returned: Returned) -> None:
+        """What we sent came back after it had been taken over. An operator's matter, unless the addressee has shown
+        since that it has it.
+        """
+        ...
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case: an automatic reply, a notice of delay. ``verdict``: a stable code."""
         ...
 
 

@@ -60,6 +60,7 @@ def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter)
         envelope=envelope,
         sealed=sealed,
         reply_url=hub.settings.base_url,
+        sealed_as=lambda rendering: seal_envelope(envelope, canonical, rendering, hub.seal),
     )
     return adapter.prepare(parcel, channel)
 

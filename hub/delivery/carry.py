@@ -286,7 +286,13 @@ class Carrier:
             )
         adapter = self._adapters[channel.adapter]
         sealed = seal_envelope(envelope, claim.body, adapter.rendering(channel), self._seal)
-        parcel = Parcel(message_id=delivery.message_id, envelope=envelope, sealed=sealed, reply_url=self._reply_url)
+        parcel = Parcel(
+            message_id=delivery.message_id,
+            envelope=envelope,
+            sealed=sealed,
+            reply_url=self._reply_url,
+            sealed_as=lambda rendering: seal_envelope(envelope, claim.body, rendering, self._seal),
+        )
         return adapter.prepare(parcel, channel)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str, now: datetime) -> None:

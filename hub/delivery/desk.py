@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hub.delivery.returned import journal, undelivered
 from hub.delivery.takeback import TakeBack
 from hub.errors import NotFound
-from hub.ports import Attachments, Clock, RawInbound, Spoken, Store
+from hub.ports import Attachments, Clock, RawInbound, Returned, Spoken, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import MessageId
+from hub.schemas.keys import VerificationKey
 
 
 class ChannelDesk:
@@ -66,3 +68,25 @@ class ChannelDesk:
         stored = StoredAttachment(sha256=sha256, size=size, media_type=media_type, created_at=now)
         self._store.apply(Change(attachments=(stored,), grants=(Grant(sha256=sha256, party=party),)))
         return entry
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party."""
+        return self._takeback.keys(party)
+
+    def undelivered(self, returned: Returned) -> None:
+        """Bring a bounce to the operators and the contact centre, once. ``NotFound``: nothing of ours, or foreign."""
+        now = self._clock.now()
+        delivery = self.find(message_id=returned.about)
+        if delivery is None:
+            unknown = NotFound("Nothing of this name was sent over this channel.", code="inbound.unknown_case")
+            self.noted(returned.raw, verdict=unknown.stable_code)
+            raise unknown
+        facts = self._store.facts(delivery.case_id)
+        self._store.apply(undelivered(returned, delivery, facts, channel_id=self._channel_id, now=now))
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case."""
+        delivery = self.find(message_id=about) if about is not None else None
+        now = self._clock.now()
+        record = journal(raw, channel_id=self._channel_id, verdict=verdict, delivery=delivery, now=now)
+        self._store.apply(Change(inbound=(record,)))

@@ -54,6 +54,7 @@ from hub.schemas.envelope import (
     RedirectEnvelope,
 )
 from hub.schemas.ids import CaseId, MessageId, named_id, new_id
+from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import AnswerStage, ClarificationStep, Kind, ReceiptStatus, RefusalGround
 
 CLOCK_SKEW = timedelta(hours=24)
@@ -75,7 +76,7 @@ SPOKEN_KINDS: dict[type[AuthorityBody], type[AnyEnvelope]] = {
 }
 UNKNOWN_PARTY = "-"
 """Stands in the journal where nobody could be told."""
-_UNSETTLED = frozenset(
+UNSETTLED = frozenset(
     {
         TransportState.WAITING,
         TransportState.SENDING,
@@ -192,6 +193,10 @@ class TakeBack:
             self._journal_refusal(spoken.raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
             raise
 
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party."""
+        return self._registry.current().keys(party)
+
     def _spoken_of(self, spoken: Spoken, party: str | None) -> Delivery:
         delivery = None
         if spoken.in_reply_to is not None:
@@ -264,7 +269,7 @@ class TakeBack:
             data=data if sealed else {**data, "sealed": "no"},
         )
         facts, items = self._for_operators(delivery, fact)
-        if delivery.state in _UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
+        if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
         self._store.apply(
@@ -344,7 +349,7 @@ class TakeBack:
         final = fact.kind is FactKind.ANSWERED and fact.data.get("stage") == AnswerStage.FINAL
         refused = fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE
         poll_at = None if final or refused else delivery.poll_at
-        if delivery.state in _UNSETTLED:
+        if delivery.state in UNSETTLED:
             state = TransportState.REFUSED if refused else TransportState.DELIVERED
             return (
                 DeliveryUpdate(id=delivery.id, state=state, poll_at=poll_at, delivered_at=None if refused else now),

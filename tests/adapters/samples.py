@@ -116,6 +116,7 @@ def parcel(envelope: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> P
         envelope=envelope,
         sealed=render(envelope, rendering),
         reply_url=None,
+        sealed_as=lambda wanted: render(envelope, wanted),
     )
 
 

@@ -244,7 +244,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         intake=Intake(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
         carrier=carrier,
         takeback=takeback,
-        inbox=Inbox(store=memory, clock=clock),
+        inbox=Inbox(store=memory, clock=clock, seal=seal),
         operators=Operators(store=memory, clock=clock, doorbell=bell),
         sweeper=Sweeper(store=memory, doorbell=bell, clock=clock),
         close=lambda: None,

@@ -111,7 +111,11 @@ class World:
         canonical = json_rendering.to_json(envelope)
         sealed = seal_envelope(envelope, canonical, self.adapter.rendering(self.channel), self.seal)
         return Parcel(
-            message_id=MessageId(envelope.header.message_id), envelope=envelope, sealed=sealed, reply_url=None
+            message_id=MessageId(envelope.header.message_id),
+            envelope=envelope,
+            sealed=sealed,
+            reply_url=None,
+            sealed_as=lambda rendering: seal_envelope(envelope, canonical, rendering, self.seal),
         )
 
     def send(self, envelope: AppealEnvelope, times: int = 1) -> list[Outcome]:
