@@ -151,6 +151,8 @@ def opened(server: ImapServer, leash: Leash) -> Iterator[Box]:
         if server.security == "starttls":
             _starttls(imap, server, leash)
         _login(imap, server)
+        _, offered = imap.capability()  # many servers say only after the login what they can (RFC 3501 section 6.2.3)
+        imap.capabilities = tuple((offered[-1] or b"").decode("ascii", "replace").upper().split())
         kind, data = imap.select(server.folder)
         if kind != "OK":
             raise TemporaryFailure("The folder of the mailbox cannot be opened.", code="imap.folder")

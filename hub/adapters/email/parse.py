@@ -164,9 +164,8 @@ class _Reader:
             seen += 1
             if seen > MAX_PARTS:
                 raise _nesting()
-            inner = part.get_payload()
-            if part.get_content_maintype() == "multipart" and isinstance(inner, list):
-                stack += [(each, depth + 1) for each in reversed(inner) if isinstance(each, Message)]
+            if part.get_content_maintype() == "multipart" and part.is_multipart():
+                stack += [(each, depth + 1) for each in reversed(_inner(part))]
             else:
                 yield part, depth
 
@@ -183,8 +182,8 @@ class _Reader:
             self._take_leaf(part, kind)
 
     def _take_mail(self, part: Message, kind: str) -> None:
-        inner = part.get_payload()
-        if isinstance(inner, list) and inner and isinstance(inner[0], Message):
+        inner = _inner(part)
+        if inner:
             headers = headers_of(inner[0])
         else:
             headers = headers_of(BytesParser(policy=compat32).parsebytes(_content(part), headersonly=True))
@@ -238,29 +237,29 @@ def _content(part: Message) -> bytes:
         data = part.get_payload(decode=True)
     except _BROKEN:
         data = None
-    if isinstance(data, bytes):
-        return data
-    inner = part.get_payload()
-    return inner.encode("utf-8", "surrogateescape") if isinstance(inner, str) else b""
+    return data if isinstance(data, bytes) else b""
+
+
+def _inner(part: Message) -> list[Message]:
+    """Parts of a part; never asked of a leaf, whose payload ``email`` would decode with any codec that it names."""
+    inner = part.get_payload() if part.is_multipart() else ()
+    return [each for each in inner if isinstance(each, Message)]
 
 
 def _whole(part: Message) -> bytes:
     """A mail inside a mail as bytes; empty if it cannot be put together (the outer mail is kept whole anyway)."""
-    inner = part.get_payload()
-    if not isinstance(inner, list):
+    if not part.is_multipart():
         return _content(part)
     try:
-        return b"".join(each.as_bytes() for each in inner if isinstance(each, Message))
+        return b"".join(each.as_bytes() for each in _inner(part))
     except (*_BROKEN, RecursionError):
         return b""
 
 
 def _groups(part: Message) -> list[dict[str, str]]:
     """Groups of fields: the parser makes messages of them; broken ones stand as text."""
-    inner = part.get_payload()
-    if isinstance(inner, list):
-        groups = [each for each in inner if isinstance(each, Message)]
-    else:
+    groups = _inner(part)
+    if not groups:
         blocks = re.split(rb"\r?\n[ \t]*\r?\n", _content(part))
         groups = [BytesParser(policy=compat32).parsebytes(block + b"\n\n", headersonly=True) for block in blocks]
     found = [{name: values[0] for name, values in headers_of(group).items()} for group in groups[:MAX_PARTS]]

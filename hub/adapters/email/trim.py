@@ -21,7 +21,7 @@ _WROTE: Final = re.compile(
 )
 _OPENS: Final = re.compile(
     rf"^[>\s]*(?:(?:on|am|le|el)\s.{{0,200}}\d|\d{{1,2}}[ ./-]|\d{{4}}[-./]|"
-    rf"[а-яіїєґ]{{2,10}},? \d{{1,2}} (?:{_MONTHS})|.{{0,80}}<\S+@)",
+    rf"[а-яіїєґ]{{2,10}},? \d{{1,2}} (?:{_MONTHS})|[a-z]{{3}}, \d{{1,2}} [a-z]{{3}}|.{{0,80}}<\S+@)",
     re.IGNORECASE,
 )
 _DIVIDER: Final = re.compile(
