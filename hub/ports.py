@@ -146,18 +146,43 @@ class Rendering(StrEnum):
     XML = "xml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
+    ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
     ``sealed_as``: the same envelope sealed in another form, for ways that carry more than one.
     """
 
-    message_id: MessageId
-    envelope: AnyEnvelope
-    sealed: bytes
-    reply_url: str | None
-    sealed_as: Callable[[Rendering], bytes]
+    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed", "sealed_as")
+
+    def __init__(
+        self,
+        *,
+        message_id: MessageId,
+        envelope: AnyEnvelope | Callable[[], AnyEnvelope],
+        sealed: bytes,
+        reply_url: str | None,
+        sealed_as: Callable[[Rendering], bytes],
+        attachments: tuple[Attachment, ...] | None = None,
+    ) -> None:
+        self.message_id = message_id
+        self.sealed = sealed
+        self.reply_url = reply_url
+        self.sealed_as = sealed_as
+        self._envelope = envelope
+        self._attachments = attachments
+
+    @property
+    def envelope(self) -> AnyEnvelope:
+        """The message itself."""
+        if callable(self._envelope):
+            self._envelope = self._envelope()
+        return self._envelope
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The manifest."""
+        return self.envelope.attachments if self._attachments is None else self._attachments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,16 +402,13 @@ class Store(Protocol):
         """Write all of it durably, or nothing. Raises ``Conflict``, ``Unavailable``."""
         ...
 
-    def claim(
-        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
-    ) -> tuple[Claim, ...]:
-        """Lease what is due (``waiting``, ``unknown``, ``sending`` with an expired lease), highest priority first."""
-        ...
+    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+        """Look at what is due (``waiting``, ``unknown``, ``sending`` with an expired lease) in these lanes, at most so
+        many of each, highest priority first, and write what ``begin`` makes of it, in one transaction.
 
-    def claim_many(
-        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
-    ) -> tuple[Claim, ...]:
-        """``claim`` for many lanes in one transaction; ``limits``: how many at most of each lane."""
+        Nobody else gets these deliveries meanwhile; what ``begin`` does not change stays due. ``begin`` may be called
+        again if the transaction has to be tried again; it must not touch the store.
+        """
         ...
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:

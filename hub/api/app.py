@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub import __version__
 from hub.api import appeals, cases, events, files, health, inbound, openapi, ops, problems
@@ -14,6 +15,7 @@ from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
 from hub.api.events import Owners
 from hub.api.metrics import Metrics
+from hub.api.quick import QuickDoor, is_quick
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
 from hub.api.watch import Watch
 from hub.bootstrap import Hub
@@ -24,9 +26,22 @@ from hub.settings import Settings
 _ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
 
 
-def routes_only() -> FastAPI:
+class HubApp(FastAPI):
+    """The doors: one for what nearly every call is, the framework's routes for all others."""
+
+    quick: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        if self.quick is not None and is_quick(scope):
+            await self.quick(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def routes_only() -> HubApp:
     """The routes without a hub behind them: enough for the OpenAPI document."""
-    app = FastAPI(
+    app = HubApp(
         title="Appeal hub",
         version=__version__,
         docs_url=None,
@@ -34,7 +49,6 @@ def routes_only() -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    app.router.routes.insert(0, appeals.QuickRoute())
     for router in _ROUTERS:
         app.include_router(router)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
@@ -51,7 +65,7 @@ def _tokens(settings: Settings, clock: Clock) -> BearerTokens | None:
     return BearerTokens(issuer=issuer, audience=audience, jwks=Jwks(jwks_source(jwks)), now=clock.now)
 
 
-def create_app(hub: Hub) -> FastAPI:
+def create_app(hub: Hub) -> HubApp:
     """The HTTP doors of a hub. ``ConfigurationError`` if keys or OAuth2 settings are broken."""
     app = routes_only()
     keys = ApiKeys(hub.settings.home / KEY_FILE, hub.clock.now)
@@ -69,4 +83,5 @@ def create_app(hub: Hub) -> FastAPI:
     # Added last is outermost: Watch sees all; what no handler knows becomes a problem document below it.
     app.add_middleware(ExceptionMiddleware, handlers={Exception: problems.of_unknown})
     app.add_middleware(Watch, metrics=metrics)
+    app.quick = Watch(QuickDoor(app.state.doors), metrics=metrics)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,18 +10,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
 
 from hub.api import multipart
-from hub.api.auth import CallerRole, Principal
+from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.doors import Doors, NccCaller, TheDoors, caller, doors_of, problems, raw_json
+from hub.api.doors import Doors, NccCaller, TheDoors, problems, raw_json
 from hub.api.files import keep
 from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
 from hub.api.views import AcceptedView
-from hub.delivery.group import WAIT_SECS
 from hub.delivery.intake import Accepted, Submission
 from hub.errors import Conflict, Fault, HubError, InvalidInput, TooLarge, Unavailable
 from hub.failpoints import hit
@@ -79,7 +75,8 @@ _BATCH_BODY: dict[str, Any] = {
 }
 
 
-def _submission(document: AppealSubmission, principal: Principal) -> Submission:
+def submission_of(document: AppealSubmission, principal: Principal) -> Submission:
+    """What the hub takes in, of what a front end submits."""
     return Submission(
         form=document.form(),
         owner=principal.party,
@@ -88,15 +85,19 @@ def _submission(document: AppealSubmission, principal: Principal) -> Submission:
     )
 
 
-def _answer(accepted: Accepted) -> Response:
+def answer_of(accepted: Accepted) -> Response:
+    """202, and where the case can be looked at."""
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
     if accepted.repeat:
         headers["Idempotent-Replayed"] = "true"
     return raw_json(accepted.answer, 202, headers)
 
 
+ROUTE_PATH = "/v1/appeals"
+
+
 @router.post(
-    "/v1/appeals",
+    ROUTE_PATH,
     status_code=202,
     response_model=AcceptedView,
     responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 500, 503),
@@ -113,7 +114,7 @@ async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: 
     if kind in READERS:
         body = await read(request, doors.body_limit)
         hit("S1")
-        accepted = await run_in_threadpool(_take, doors, principal, kind, body, key)
+        accepted = await run_in_threadpool(take, doors, principal, kind, body, key)
     else:
         boundary = multipart.boundary(request.headers["content-type"])
         accepted = await doors.uploads.run(
@@ -121,49 +122,12 @@ async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: 
             doors.body_limit + doors.attachment_limit,
             lambda chunks: _take_multipart(doors, principal, multipart.parts(chunks, boundary), key),
         )
-    return _answer(accepted)
+    return answer_of(accepted)
 
 
-_authenticate = caller(CallerRole.NCC)
-
-
-async def submit_quickly(request: Request) -> Response:
-    """``submit`` for what nearly every call is: JSON, no files, no parameters. The same checks, fewer layers."""
-    principal = await _authenticate(request)
-    doors = doors_of(request)
-    key = idempotency_key(request.headers)
-    body = await read(request, doors.body_limit)
-    hit("S1")
-    if len(body) > QUICK_BYTES:
-        return _answer(await run_in_threadpool(_take, doors, principal, JSON, body, key))
-    submission = _submission(READERS[JSON](body, doors.body_limit), principal)
-    submission = replace(submission, repeatable=repeatable(principal.id, key, body))
-    try:
-        async with asyncio.timeout(WAIT_SECS):
-            return _answer(await asyncio.wrap_future(doors.hub.intake.submit_later(submission)))
-    except TimeoutError:
-        raise Unavailable("Writing takes too long now.") from None
-
-
-class QuickRoute(Route):
-    """Stands before the documented route and takes only calls that ``submit_quickly`` is for."""
-
-    def __init__(self) -> None:
-        super().__init__("/v1/appeals", submit_quickly, methods=["POST"], include_in_schema=False)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Full or not at all: any other method, type or parameter is for the documented route."""
-        match, child = super().matches(scope)
-        if match is not Match.FULL or scope["query_string"]:
-            return Match.NONE, {}
-        kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-        if kinds != [b"application/json"]:
-            return Match.NONE, {}
-        return match, {**child, "route": self}
-
-
-def _take(doors: Doors, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
-    submission = _submission(READERS[kind](body, doors.body_limit), principal)
+def take(doors: Doors, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
+    """Take one appeal in, in this thread."""
+    submission = submission_of(READERS[kind](body, doors.body_limit), principal)
     return doors.hub.intake.submit(replace(submission, repeatable=repeatable(principal.id, key, body)))
 
 
@@ -176,7 +140,7 @@ def _take_multipart(doors: Doors, principal: Principal, parts: Iterator[multipar
     # A part without a type of its own is text/plain (RFC 7578 section 4.4); what is no XML is read as JSON.
     document = READERS.get(first.media_type, from_json)(body, doors.body_limit)
     files = keep(doors, principal, parts)
-    submission = _submission(document, principal)
+    submission = submission_of(document, principal)
     manifest = (*submission.attachments, *(file.entry() for file in files))
     said = [part for file in files for part in (file.sha256.encode(), file.name.encode(), file.media_type.encode())]
     return doors.hub.intake.submit(
@@ -227,7 +191,7 @@ def _take_lines(doors: Doors, principal: Principal, lines: Sequence[bytes], key:
     good: list[_Line] = []
     for number, body in enumerate(lines, start=1):
         try:
-            submission = _submission(from_json(body, doors.body_limit), principal)
+            submission = submission_of(from_json(body, doors.body_limit), principal)
         except HubError as error:
             answers[number] = _bad_line(number, error)
             continue

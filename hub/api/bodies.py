@@ -58,6 +58,10 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"The body is larger than {limit} bytes, which is the limit of this call.")
 
 
+def _too_slow() -> InvalidInput:
+    return InvalidInput("The body came too slowly.", code="input.too_slow", action="Send it again over a faster line.")
+
+
 async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The body in pieces. ``TooLarge`` beyond ``limit`` bytes, ``InvalidInput`` (408) if it comes too slowly."""
     check_announced(request, limit)
@@ -69,9 +73,7 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
             async with asyncio.timeout_at(started + GRACE_SECS + size / LEAST_BYTES_PER_SEC):
                 piece = await anext(pieces, None)
         except TimeoutError:
-            raise InvalidInput(
-                "The body came too slowly.", code="input.too_slow", action="Send it again over a faster line."
-            ) from None
+            raise _too_slow() from None
         except ClientDisconnect:
             raise InvalidInput("The connection broke before the body's end.", code="input.body") from None
         if piece is None:
@@ -84,9 +86,27 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 
 async def read(request: Request, limit: int) -> bytes:
-    """The whole body, at most ``limit`` bytes."""
-    pieces = [piece async for piece in stream(request, limit)]
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    """The whole body, at most ``limit`` bytes. Errors as ``stream``'s."""
+    check_announced(request, limit)
+    loop = asyncio.get_running_loop()
+    started, size = loop.time(), 0
+    pieces: list[bytes] = []
+    try:
+        async with asyncio.timeout_at(started + GRACE_SECS) as patience:
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise InvalidInput("The connection broke before the body's end.", code="input.body")
+                piece: bytes = message.get("body", b"")
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                pieces.append(piece)
+                if not message.get("more_body", False):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                patience.reschedule(started + GRACE_SECS + size / LEAST_BYTES_PER_SEC)
+    except TimeoutError:
+        raise _too_slow() from None
 
 
 class UploadSlots:

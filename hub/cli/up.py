@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from hub import logs
 from hub.api.app import create_app
+from hub.api.protocol import server_config
 from hub.cli.output import home_option
 from hub.settings import load
 from hub.worker.embedded import Embedded
@@ -26,18 +27,7 @@ class _Server(uvicorn.Server):
 def serve(app: FastAPI, listen: str) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished."""
     host, _, port = listen.rpartition(":")
-    config = uvicorn.Config(
-        app,
-        host=host.strip("[]"),
-        port=int(port),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=65_536,
-    )
-    _Server(config).run()
+    _Server(server_config(app, host.strip("[]"), int(port))).run()
 
 
 @click.command()

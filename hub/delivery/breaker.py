@@ -7,11 +7,13 @@ out, and its outcome closes or re-opens the breaker. A refusal by the authority 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub.schemas.delivery import LaneState, OutcomeKind
-from hub.schemas.directory import LaneSettings
+from hub.delivery import schedule
+from hub.schemas.delivery import Claim, LaneState, OutcomeKind
+from hub.schemas.directory import Channel, LaneSettings
 
 _SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
 MAX_DOUBLINGS = 3
@@ -27,6 +29,34 @@ def may_run(state: LaneState, now: datetime) -> bool:
 def probing(state: LaneState, lane: LaneSettings) -> bool:
     """Whether only one probe may go out."""
     return state.failures >= lane.breaker_failures
+
+
+def choose(
+    claims: Sequence[Claim], lanes: Mapping[str, tuple[Channel, LaneState]], now: datetime
+) -> tuple[list[Claim], list[Claim]]:
+    """What goes out of what is due, and what is over without another try.
+
+    Of a lane that failed, one delivery goes as a probe: the one with the fewest attempts, for one that always fails
+    proves nothing about the others. Those of it whose schedule has ended are over; the rest stays as it is.
+    """
+    going: list[Claim] = []
+    over: list[Claim] = []
+    probes: dict[str, Claim] = {}
+    for claim in claims:
+        channel, state = lanes[claim.delivery.channel_id]
+        if not probing(state, channel.lane):
+            going.append(claim)
+        elif schedule.over(first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=channel.lane):
+            over.append(claim)
+        else:
+            best = probes.setdefault(channel.id, claim)
+            if _order(claim) < _order(best):
+                probes[channel.id] = claim
+    return [*going, *probes.values()], over
+
+
+def _order(claim: Claim) -> tuple[int, int]:
+    return (-claim.delivery.priority, claim.delivery.attempts)
 
 
 def after(state: LaneState, outcome: OutcomeKind, now: datetime, lane: LaneSettings) -> LaneState:

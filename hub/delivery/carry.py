@@ -1,79 +1,32 @@
-"""Carrying: claim what is due, write the attempts, send, write the outcomes.
+"""Carrying: claim what is due, send it, write the outcomes.
 
-Intent before effect: the attempt rows (with the SHA-256 of the exact bytes, which are kept) are committed before the
-first byte goes out. Killed at any point, the lease runs out and the same bytes go again under the same id. The steps
-stand apart (``take``, ``send``, ``write``) so that a worker can claim for many lanes in one transaction, send to each
-in a thread of its own, and write outcomes in batches; ``run`` does them one after the other.
+The steps stand apart (``take``, ``send``, ``write``) so that a worker can claim for many lanes in one transaction, send
+to each in a thread of its own, and write outcomes in batches; ``run`` does them one after the other.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 
-from hub.delivery import breaker, schedule
+from hub.delivery import breaker
 from hub.delivery.ask import Asker
-from hub.delivery.sealed import seal_envelope
-from hub.delivery.settle import Settlement, Settler, attempt_id, escalate
+from hub.delivery.claim import Claimer, LaneLoad, Load
+from hub.delivery.settle import Settlement, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
-from hub.ports import Adapter, Clock, Outcome, Parcel, Prepared, Registry, Seal, Store
-from hub.schemas import json_rendering
+from hub.ports import Adapter, Clock, Outcome, Registry, Seal, Store
 from hub.schemas.delivery import (
-    Attempt,
     AttemptEnd,
     Change,
-    Claim,
     Delivery,
     DeliveryUpdate,
-    LaneState,
     OutcomeKind,
     TransportState,
 )
 from hub.schemas.directory import Channel
-from hub.schemas.kyiv import kyiv_day
-
-LEASE_MARGIN_SECS = 30
-PROBE_CLAIM = 50
-"""Deliveries that are looked at to choose a probe among them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """One claimed delivery with the bytes that will go out; its attempt is committed."""
-
-    delivery: Delivery
-    prepared: Prepared
-
-
-@dataclass(slots=True, kw_only=True)
-class LaneLoad:
-    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more."""
-
-    channel: Channel
-    adapter: Adapter
-    owner: str
-    state: LaneState
-    loads: list[Load]
-    more: bool
-    started: datetime
-    saved: LaneState = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.saved = self.state
-
-    def settler(self) -> Settler:
-        """Settles this lane's outcomes."""
-        return Settler(
-            owner=self.owner,
-            lane=self.channel.lane,
-            legal_class=self.channel.legal_class,
-            polls=self.adapter.polls(self.channel),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +69,11 @@ class Carrier:
         sent: Callable[[str, OutcomeKind, float], None] = lambda _channel, _outcome, _seconds: None,
     ) -> None:
         self._store = store
-        self._registry = registry
-        self._seal = seal
-        self._adapters = adapters
         self._clock = clock
         self._asker = asker
-        self._reply_url = reply_url
+        self._claimer = Claimer(
+            store=store, registry=registry, seal=seal, adapters=adapters, clock=clock, reply_url=reply_url
+        )
         self._dice = dice or random.SystemRandom()
         self._sent = sent
 
@@ -140,173 +92,9 @@ class Carrier:
         more = any(load.more for load in loads)
         return LaneReport(channel_id=channel_id, sent=len(ended), outcomes=outcomes, polled=polled, more=more)
 
-    # Claiming
-
     def take(self, channel_ids: Sequence[str], owner: str) -> tuple[LaneLoad, ...]:
-        """Claim for lanes in one transaction, make the exact bytes, commit the attempts in another.
-
-        Lanes that may not run now (paused, breaker open) give nothing; of a probing lane one delivery is taken.
-        """
-        hit("S6")
-        now = self._clock.now()
-        directory = self._registry.current()
-        states = self._store.lane_states(channel_ids)
-        wanted: dict[str, tuple[Channel, LaneState]] = {}
-        limits: dict[str, int] = {}
-        lease_secs = 0
-        for channel_id in channel_ids:
-            state = states.get(channel_id, LaneState(channel_id=channel_id))
-            entry = directory.channel(channel_id)
-            if not breaker.may_run(state, now):
-                continue
-            if entry is None or not entry[1].holds_on(kyiv_day(now)) or entry[1].adapter not in self._adapters:
-                self._orphans(channel_id, owner)
-                continue
-            lane = entry[1].lane
-            limits[channel_id] = PROBE_CLAIM if breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
-            wanted[channel_id] = (entry[1], state)
-            lease_secs = max(lease_secs, lane.slice_secs + lane.deadline_secs + LEASE_MARGIN_SECS)
-        if not wanted:
-            return ()
-        claims = self._store.claim_many(limits, owner=owner, now=now, lease_until=now + timedelta(seconds=lease_secs))
-        chosen = self._probes(claims, wanted, owner, now)
-        return self._begin(chosen, wanted, limits, owner, directory.version)
-
-    def _probes(
-        self,
-        claims: Sequence[Claim],
-        wanted: Mapping[str, tuple[Channel, LaneState]],
-        owner: str,
-        now: datetime,
-    ) -> Sequence[Claim]:
-        """Of a lane that failed, one delivery goes as a probe: the one with the fewest attempts, for one that always
-        fails proves nothing about the others. Those whose schedule is over go to the operators without another try;
-        the rest is put back untouched.
-        """
-        kept: list[Claim] = []
-        probed: dict[str, list[Claim]] = {}
-        for claim in claims:
-            channel, state = wanted[claim.delivery.channel_id]
-            if breaker.probing(state, channel.lane):
-                probed.setdefault(channel.id, []).append(claim)
-            else:
-                kept.append(claim)
-        back: list[DeliveryUpdate] = []
-        for channel_id, of_lane in probed.items():
-            lane = wanted[channel_id][0].lane
-            fresh = []
-            for claim in of_lane:
-                if schedule.over(first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=lane):
-                    over = HubError("No attempt is left.", code="delivery.exhausted")
-                    self._give_up(claim.delivery, over, owner, now)
-                else:
-                    fresh.append(claim)
-            fresh.sort(key=lambda claim: (-claim.delivery.priority, claim.delivery.attempts))
-            kept += fresh[:1]
-            back += [
-                DeliveryUpdate(
-                    id=claim.delivery.id,
-                    state=TransportState.WAITING,
-                    owner=owner,
-                    next_at=claim.delivery.next_at,
-                    poll_at=claim.delivery.poll_at,
-                )
-                for claim in fresh[1:]
-            ]
-        if back:
-            self._store.apply(Change(updates=tuple(back)))
-        return kept
-
-    def _begin(
-        self,
-        claims: Sequence[Claim],
-        wanted: Mapping[str, tuple[Channel, LaneState]],
-        limits: Mapping[str, int],
-        owner: str,
-        version: str,
-    ) -> tuple[LaneLoad, ...]:
-        """Make the bytes and commit the attempts; what cannot be prepared goes to the operators."""
-        now = self._clock.now()
-        counted: dict[str, int] = {}
-        prepared: list[tuple[Claim, Delivery, Prepared]] = []
-        for claim in claims:
-            channel_id = claim.delivery.channel_id
-            counted[channel_id] = counted.get(channel_id, 0) + 1
-            try:
-                made = self._prepare(claim, wanted[channel_id][0])
-            except HubError as failure:
-                self._give_up(claim.delivery, failure, owner, now)
-                continue
-            begun = replace(
-                claim.delivery,
-                attempts=claim.delivery.attempts + 1,
-                first_attempt_at=claim.delivery.first_attempt_at or now,
-                state=TransportState.SENDING,
-            )
-            prepared.append((claim, begun, made))
-        if not prepared:
-            return ()
-        hit("S7")
-        applied = self._store.apply(
-            Change(
-                attempts=tuple(_attempt(begun, made, now, version) for _, begun, made in prepared),
-                updates=tuple(_begun(claim, begun, made, owner) for claim, begun, made in prepared),
-                attempt_ends=tuple(_lost_end(claim.delivery, now) for claim, *_ in prepared if claim.delivery.attempts),
-            )
-        )
-        hit("S8")
-        lost = set(applied.lost)
-        by_lane: dict[str, list[Load]] = {}
-        # Among what was claimed the fresh go first: what failed before may fail again and open the breaker.
-        for _, begun, made in sorted(prepared, key=lambda each: (-each[1].priority, each[1].attempts)):
-            if begun.id not in lost:
-                by_lane.setdefault(begun.channel_id, []).append(Load(delivery=begun, prepared=made))
-        return tuple(
-            LaneLoad(
-                channel=wanted[channel_id][0],
-                adapter=self._adapters[wanted[channel_id][0].adapter],
-                owner=owner,
-                state=wanted[channel_id][1],
-                loads=loads,
-                more=counted[channel_id] >= limits[channel_id],
-                started=now,
-            )
-            for channel_id, loads in by_lane.items()
-        )
-
-    def _prepare(self, claim: Claim, channel: Channel) -> Prepared:
-        envelope = json_rendering.from_trusted(claim.body)
-        delivery = claim.delivery
-        if delivery.payload is not None and delivery.payload_type is not None:
-            return Prepared(
-                message_id=delivery.message_id,
-                content_type=delivery.payload_type,
-                body=delivery.payload,
-                files=envelope.attachments,
-            )
-        adapter = self._adapters[channel.adapter]
-        sealed = seal_envelope(envelope, claim.body, adapter.rendering(channel), self._seal)
-        parcel = Parcel(
-            message_id=delivery.message_id,
-            envelope=envelope,
-            sealed=sealed,
-            reply_url=self._reply_url,
-            sealed_as=lambda rendering: seal_envelope(envelope, claim.body, rendering, self._seal),
-        )
-        return adapter.prepare(parcel, channel)
-
-    def _give_up(self, delivery: Delivery, failure: HubError, owner: str, now: datetime) -> None:
-        facts, items = escalate(delivery, reason=failure.stable_code, detail=failure.message, now=now)
-        update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, owner=owner, last_code=failure.stable_code)
-        self._store.apply(Change(updates=(update,), facts=facts, items=items))
-
-    def _orphans(self, channel_id: str, owner: str) -> None:
-        """Deliveries whose channel the registry no longer has: nothing goes to the old body, a person decides."""
-        now = self._clock.now()
-        until = now + timedelta(seconds=LEASE_MARGIN_SECS)
-        for claim in self._store.claim_many({channel_id: 500}, owner=owner, now=now, lease_until=until):
-            gone = HubError("The registry has no such channel now.", code="channel.gone")
-            self._give_up(claim.delivery, gone, owner, now)
+        """Claim for lanes (``hub.delivery.claim``)."""
+        return self._claimer.take(channel_ids, owner)
 
     # Sending
 
@@ -422,41 +210,3 @@ class Carrier:
             http_status=outcome.http_status,
             detail="The receipt in the response does not hold: " + refusals[-1].message,
         )
-
-
-def _attempt(delivery: Delivery, prepared: Prepared, now: datetime, version: str) -> Attempt:
-    return Attempt(
-        id=attempt_id(delivery.id, delivery.attempts),
-        delivery_id=delivery.id,
-        number=delivery.attempts,
-        channel_id=delivery.channel_id,
-        message_id=delivery.message_id,
-        sha256=hashlib.sha256(prepared.body).hexdigest(),
-        size=len(prepared.body) + sum(file.size for file in prepared.files),
-        started_at=now,
-        registry_version=version,
-    )
-
-
-def _lost_end(before: Delivery, now: datetime) -> AttemptEnd:
-    """If a kill left the last attempt open, its outcome is unknown; an attempt that ended keeps its end."""
-    return AttemptEnd(
-        id=attempt_id(before.id, before.attempts), finished_at=now, outcome=OutcomeKind.UNKNOWN, code="attempt.lost"
-    )
-
-
-def _begun(claim: Claim, begun: Delivery, prepared: Prepared, owner: str) -> DeliveryUpdate:
-    """The bytes are kept at the first attempt, and the same go out at each later one."""
-    first = claim.delivery.payload is None
-    return DeliveryUpdate(
-        id=begun.id,
-        state=TransportState.SENDING,
-        owner=owner,
-        keep_lease=True,
-        attempts=begun.attempts,
-        first_attempt_at=begun.first_attempt_at,
-        payload=prepared.body if first else None,
-        payload_type=prepared.content_type if first else None,
-        next_at=claim.delivery.next_at,
-        poll_at=claim.delivery.poll_at,
-    )

@@ -10,12 +10,11 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
 from hub.delivery.group import Group
-from hub.errors import Conflict, Fault, InvalidInput, NotFound
+from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound
 from hub.failpoints import hit
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision, RoutingRequest, decide
@@ -79,7 +78,10 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
+class Built:
+    """An appeal ready to be written."""
+
+    submission: Submission
     accepted: Accepted
     change: Change
     channel_id: str | None
@@ -140,9 +142,34 @@ class Intake:
         """
         return self._group.call(submission)
 
-    def submit_later(self, submission: Submission) -> Future[Accepted]:
-        """``submit`` for callers that must not block."""
-        return self._group.later(submission)
+    def build(self, submission: Submission) -> Built | None:
+        """All of an appeal that can be made without asking the store; ``None`` if it names things that the store must
+        be asked for. Raises ``InvalidInput``. For ``write_each``.
+        """
+        if submission.attachments or submission.form.earlier:
+            return None
+        return self._build(submission, self._registry.current(), self._clock.now())
+
+    def write_each(self, built: Sequence[Built]) -> list[Accepted | HubError]:
+        """Take in what was built, in one transaction; if one stops it, each goes alone, so that nobody pays for
+        another. What became of each, in order.
+        """
+        try:
+            self._keep(built)
+        except HubError as error:
+            if len(built) == 1:
+                return [self._alone(built[0], error)]
+            return [outcome for each in built for outcome in self.write_each([each])]
+        return [each.accepted for each in built]
+
+    def _alone(self, built: Built, refusal: HubError) -> Accepted | HubError:
+        """A repeat gets the answer that was given before."""
+        if not refusal.stable_code.startswith("idempotency."):
+            return refusal
+        try:
+            return self._write([built.submission], look=True)[0]
+        except HubError as error:
+            return error
 
     def submit_all(self, submissions: Sequence[Submission]) -> tuple[Accepted, ...]:
         """Take in several appeals in one transaction; all or none."""
@@ -161,15 +188,18 @@ class Intake:
         now = self._clock.now()
         directory = self._registry.current()
         done = [(look and self._repeated(s)) or self._build(s, directory, now) for s in submissions]
-        built = [b for b in done if isinstance(b, _Built)]
+        built = [b for b in done if isinstance(b, Built)]
         if built:
-            _refuse_equal_keys(submissions)
-            hit("S2")
-            self._store.apply(_join([b.change for b in built]))
-            hit("S3")
+            self._keep(built)
+        return [b.accepted if isinstance(b, Built) else b for b in done]
+
+    def _keep(self, built: Sequence[Built]) -> None:
+        _refuse_equal_keys([b.submission for b in built])
+        hit("S2")
+        self._store.apply(_join([b.change for b in built]))
+        hit("S3")
         for channel_id in {b.channel_id for b in built if b.channel_id}:
             self._doorbell.ring(channel_id, suspect=False)
-        return [b.accepted if isinstance(b, _Built) else b for b in done]
 
     def _repeated(self, submission: Submission) -> Accepted | None:
         """The answer given before to the same idempotency key."""
@@ -189,7 +219,7 @@ class Intake:
             repeat=True,
         )
 
-    def _build(self, submission: Submission, directory: Directory, now: datetime) -> _Built:
+    def _build(self, submission: Submission, directory: Directory, now: datetime) -> Built:
         form = submission.form
         self._check(submission)
         decision = route(form, directory, now)
@@ -224,7 +254,12 @@ class Intake:
             if key
             else (),
         )
-        return _Built(accepted=accepted, change=change, channel_id=delivery.channel_id if delivery else None)
+        return Built(
+            submission=submission,
+            accepted=accepted,
+            change=change,
+            channel_id=delivery.channel_id if delivery else None,
+        )
 
     def _check(self, submission: Submission) -> None:
         """Faults that only the store can tell: attachments that are not there, earlier cases that are not yours."""

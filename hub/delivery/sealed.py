@@ -31,10 +31,10 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def seal_envelope(envelope: AnyEnvelope, canonical: bytes, rendering: Rendering, seal: Seal) -> bytes:
-    """The sealed bytes of an envelope. ``canonical``: its RFC 8785 bytes."""
+def seal_envelope(envelope: AnyEnvelope | None, canonical: bytes, rendering: Rendering, seal: Seal) -> bytes:
+    """The sealed bytes of an envelope. ``canonical``: its RFC 8785 bytes; ``envelope``: if it was read already."""
     if rendering is Rendering.XML:
-        return seal.seal_xml(xml_rendering.to_xml(envelope))
+        return seal.seal_xml(xml_rendering.to_xml(envelope or json_rendering.from_trusted(canonical)))
     token = seal.seal_json(canonical)
     return token if rendering is Rendering.JWS else wrap(canonical, token)
 

@@ -113,7 +113,11 @@ class Fact:
             str(self.delivery_id),
             sorted(self.data.items()),
         ]
-        return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+        return hashlib.sha256(_encode(parts).encode()).hexdigest()
+
+
+_encode = json.JSONEncoder(ensure_ascii=True).encode
+"""``json.dumps``, made once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +225,9 @@ class DeliveryUpdate:
     """New transport state of a delivery.
 
     ``owner``: applied only while that owner still holds the lease (None: whoever holds it); what is ``None`` stays as
-    it is, except ``next_at`` and ``poll_at``, which are always set. The lease ends unless ``keep_lease``. States never
-    fall back from ``delivered``: the store refuses to lower it.
+    it is, except ``next_at`` and ``poll_at``, which are always set. ``lease_until``: the owner takes the lease until
+    then, whoever had it; otherwise the lease ends unless ``keep_lease``. States never fall back from ``delivered``: the
+    store refuses to lower it.
     """
 
     id: DeliveryId
@@ -231,6 +236,7 @@ class DeliveryUpdate:
     poll_at: datetime | None = None
     owner: str | None = None
     keep_lease: bool = False
+    lease_until: datetime | None = None
     attempts: int | None = None
     first_attempt_at: datetime | None = None
     payload: bytes | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
-from hub.schemas.delivery import Claim, Delivery, LaneDue, TransportState
+from hub.schemas.delivery import Claim, Delivery, LaneDue
 from hub.storage import rows
 from hub.storage.rules import PRIORITIES
 from hub.storage.schema import deliveries, lanes, messages, payloads
@@ -29,7 +28,6 @@ _d = deliveries.c
 _CHANNEL = sa.bindparam("channel", type_=_d.channel_id.type)
 _NOW = sa.bindparam("now", type_=_d.due_at.type)
 _MOST = sa.bindparam("most", type_=sa.Integer)
-_OWNER = sa.bindparam("owner", type_=_d.lease_owner.type)
 _UNTIL = sa.bindparam("until", type_=_d.lease_until.type)
 _IDS = sa.bindparam("ids", expanding=True, type_=_d.id.type)
 
@@ -57,27 +55,21 @@ def _with_bodies(found: Any, columns: Iterable[Any]) -> sa.Select[Any]:
 # A union is worked through lazily, in order: rows of lower priority are not read once the limit is met.
 _PICKED = sa.select(sa.union_all(*map(_due_of, PRIORITIES)).subquery("due")).limit(_MOST).cte("picked")
 _LOOK = _with_bodies(deliveries, rows.DELIVERY_COLUMNS).join(_PICKED, _PICKED.c.id == _d.id)
-_LEASE = (
-    sa.update(deliveries)
-    .where(_d.id.in_(_IDS))
-    .values(state=TransportState.SENDING.value, lease_owner=_OWNER, lease_until=_UNTIL)
-)
 
-# PostgreSQL, many lanes at once: per lane a lateral walk along the index, all leased and read in one statement. As a
-# materialized CTE the walk happens once; as a sub-select the planner might run it again and take too many.
+# PostgreSQL, many lanes at once: per lane a lateral walk along the index, all locked and read in one statement. As a
+# materialized CTE the walk happens once. The columns are those of the locked row: the statement's own snapshot may be
+# older, if another worker was done with the row a moment before.
 _ARMS = " UNION ALL ".join(
-    "SELECT * FROM (SELECT d.id FROM deliveries d WHERE d.channel_id = lane.channel_id"
+    "SELECT * FROM (SELECT d.* FROM deliveries d WHERE d.channel_id = lane.channel_id"
     f" AND d.priority = {priority} AND d.due_at <= :now"
-    " ORDER BY d.due_at, d.id LIMIT lane.most FOR UPDATE SKIP LOCKED) arm"
+    " ORDER BY d.due_at, d.id LIMIT lane.most FOR NO KEY UPDATE SKIP LOCKED) arm"
     for priority in PRIORITIES
 )
 _COLUMNS = ", ".join(f"taken.{column.name}" for column in rows.DELIVERY_COLUMNS)
-_TAKE = (
+_DUE = (
     sa.text(
-        "WITH picked AS MATERIALIZED (SELECT found.id FROM unnest(:channels, :limits) AS lane(channel_id, most)"
-        f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found),"
-        f" taken AS (UPDATE deliveries SET state = '{TransportState.SENDING}', lease_owner = :owner,"
-        " lease_until = :until FROM picked WHERE deliveries.id = picked.id RETURNING deliveries.*)"
+        "WITH taken AS MATERIALIZED (SELECT found.* FROM unnest(:channels, :limits) AS lane(channel_id, most)"
+        f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found)"
         f" SELECT {_COLUMNS}, payloads.payload, payloads.payload_type, messages.body FROM taken"
         " JOIN messages ON messages.id = taken.message_id LEFT JOIN payloads ON payloads.delivery_id = taken.id"
     )
@@ -85,33 +77,23 @@ _TAKE = (
         sa.bindparam("channels", type_=postgresql.ARRAY(sa.Text)),
         sa.bindparam("limits", type_=postgresql.ARRAY(sa.Integer)),
         sa.bindparam("now", type_=_d.due_at.type),
-        sa.bindparam("owner", type_=_d.lease_owner.type),
-        sa.bindparam("until", type_=_d.lease_until.type),
     )
     .columns(*rows.DELIVERY_COLUMNS, *rows.PAYLOAD_COLUMNS, messages.c.body)
 )
 
 
-def take(
-    connection: Connection, limits: Mapping[str, int], owner: str, now: datetime, until: datetime
-) -> tuple[Claim, ...]:
-    """Lease what is due on PostgreSQL, in one statement: a few steps in the index for each lane."""
-    lanes_and_limits = {"channels": list(limits), "limits": list(limits.values())}
-    found = connection.execute(_TAKE, lanes_and_limits | {"now": now, "owner": owner, "until": until})
+def due(connection: Connection, limits: Mapping[str, int], now: datetime) -> tuple[Claim, ...]:
+    """Lock and read what is due on PostgreSQL, in one statement: a few steps in the index for each lane."""
+    found = connection.execute(_DUE, {"channels": list(limits), "limits": list(limits.values()), "now": now})
     return _in_order(Claim(delivery=rows.delivery(row), body=row.body) for row in found)
 
 
-def take_alone(
-    connection: Connection, limits: Mapping[str, int], owner: str, now: datetime, until: datetime
-) -> tuple[Claim, ...]:
-    """Lease what is due on SQLite: the transaction is the only writer, so look first and then lease."""
+def due_alone(connection: Connection, limits: Mapping[str, int], now: datetime) -> tuple[Claim, ...]:
+    """Read what is due on SQLite: the transaction is the only writer."""
     found: list[rows.Row] = []
     for channel_id, limit in limits.items():
         found += connection.execute(_LOOK, {"channel": channel_id, "now": now, "most": limit})
-    if found:
-        connection.execute(_LEASE, {"ids": [row.id for row in found], "owner": owner, "until": until})
-    lease: dict[str, Any] = {"state": TransportState.SENDING, "lease_owner": owner, "lease_until": until}
-    return _in_order(Claim(delivery=replace(rows.delivery(row), **lease), body=row.body) for row in found)
+    return _in_order(Claim(delivery=rows.delivery(row), body=row.body) for row in found)
 
 
 def _in_order(claims: Iterable[Claim]) -> tuple[Claim, ...]:

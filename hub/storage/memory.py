@@ -145,33 +145,19 @@ class MemoryStore:
             if item.closed_at is not None or rules.item_subject(item) not in waiting:
                 self._items.setdefault(item.id, item)
 
-    def claim(
-        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
-    ) -> tuple[Claim, ...]:
-        """Lease what is due, highest priority first."""
+    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+        """Look at what is due and write what ``begin`` makes of it."""
         with self._lock:
-            due = [
-                d for d in self._deliveries.values() if d.channel_id == channel_id and _has_come(rules.due_at(d), now)
-            ]
-            due.sort(key=lambda d: (-d.priority, rules.due_at(d), d.id))
-            taken = [
-                replace(d, state=TransportState.SENDING, lease_owner=owner, lease_until=lease_until)
-                for d in due[: max(limit, 0)]
-            ]
-            self._deliveries.update((d.id, d) for d in taken)
-            return tuple(Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(taken, key=urgency))
-
-    def claim_many(
-        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
-    ) -> tuple[Claim, ...]:
-        """Lease what is due in several lanes."""
-        with self._lock:
-            taken = (
-                claim
-                for channel_id, limit in limits.items()
-                for claim in self.claim(channel_id, owner=owner, now=now, lease_until=lease_until, limit=limit)
-            )
-            return tuple(sorted(taken, key=lambda claim: urgency(claim.delivery)))
+            found: list[Delivery] = []
+            for channel_id, limit in limits.items():
+                lane = [d for d in self._deliveries.values() if d.channel_id == channel_id]
+                due = [d for d in lane if _has_come(rules.due_at(d), now)]
+                due.sort(key=lambda d: (-d.priority, rules.due_at(d), d.id))
+                found += due[: max(limit, 0)]
+            if not found:
+                return Applied()
+            claims = [Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(found, key=urgency)]
+            return self.apply(begin(claims))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""

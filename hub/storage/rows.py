@@ -44,6 +44,11 @@ _DELIVERY = tuple(field.name for field in fields(Delivery) if field.name not in 
 _MESSAGE = tuple(field.name for field in fields(Message))
 
 DELIVERY_COLUMNS = tuple(schema.deliveries.c[name] for name in _DELIVERY)
+_DELIVERY_AND_PAYLOAD = (*_DELIVERY, "payload", "payload_type")
+_ROLES = {role.value: role for role in Role}
+_STATES = {state.value: state for state in TransportState}
+_KINDS = {kind.value: kind for kind in FactKind}
+_SOURCES = {source.value: source for source in Source}
 PAYLOAD_COLUMNS = (schema.payloads.c.payload, schema.payloads.c.payload_type)
 
 
@@ -106,11 +111,10 @@ def delivery_values(delivery: Delivery) -> Values:
 
 
 def delivery(row: Row) -> Delivery:
-    """A delivery from ``DELIVERY_COLUMNS``, with its payload if ``PAYLOAD_COLUMNS`` were read too."""
-    found: Any = row._mapping
-    values = {name: found[name] for name in _DELIVERY}
-    values["role"], values["state"] = Role(values["role"]), TransportState(values["state"])
-    return Delivery(**values, payload=found.get("payload"), payload_type=found.get("payload_type"))
+    """A delivery from rows that begin with ``DELIVERY_COLUMNS``, and then may have ``PAYLOAD_COLUMNS``."""
+    values: Values = dict(zip(_DELIVERY_AND_PAYLOAD, row, strict=False))
+    values["role"], values["state"] = _ROLES[values["role"]], _STATES[values["state"]]
+    return Delivery(**values)
 
 
 def attempt_values(attempt: Attempt) -> Values:
@@ -152,17 +156,19 @@ def fact_values(fact: Fact, key: str) -> Values:
 
 
 def fact(row: Row) -> Fact:
-    """A fact."""
-    return Fact(
-        kind=FactKind(row.kind),
+    """A fact. Its key is the one that was kept."""
+    found = Fact(
+        kind=_KINDS[row.kind],
         case_id=row.case_id,
         at=row.at,
-        source=Source(row.source),
+        source=_SOURCES[row.source],
         authority=row.authority,
         delivery_id=row.delivery_id,
         message_id=row.message_id,
         data=row.data,
     )
+    object.__setattr__(found, "_key", row.key)
+    return found
 
 
 def event(row: Row) -> Event:

@@ -88,21 +88,18 @@ class SqlStore:
         row = self.database.read(lambda connection: connection.execute(statement).one_or_none())
         return None if row is None else make(row)
 
-    def claim(
-        self, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
-    ) -> tuple[Claim, ...]:
-        """Lease what is due, highest priority first."""
-        return self.claim_many({channel_id: limit}, owner=owner, now=now, lease_until=lease_until)
-
-    def claim_many(
-        self, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
-    ) -> tuple[Claim, ...]:
-        """Lease what is due in several lanes, in one transaction; the most urgent of all lanes first."""
+    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+        """Look at what is due and write what ``begin`` makes of it, in one transaction."""
         wanted = {channel_id: limit for channel_id, limit in limits.items() if limit > 0}
-        if not wanted:
-            return ()
-        take = claims.take if self.database.postgres else claims.take_alone
-        return self.database.write(lambda connection: take(connection, wanted, owner, now, lease_until))
+        offset = self._offset()
+        look = claims.due if self.database.postgres else claims.due_alone
+
+        def work(connection: Connection) -> Applied:
+            found = look(connection, wanted, now)
+            change = begin(found) if found else Change()
+            return Writer(connection, change, now=self._now(), txid_offset=offset).run()
+
+        return self.database.write(work) if wanted else Applied()
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""

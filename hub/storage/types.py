@@ -60,8 +60,8 @@ class Moment(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MILLISECOND
 
     def process_result_value(self, value: Any, _: Dialect) -> datetime | None:
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
+        if isinstance(value, datetime):  # of a session in UTC: the driver brings a zone object of its own
+            return value.replace(tzinfo=UTC) if not value.utcoffset() else value.astimezone(UTC)
         return None if value is None else _EPOCH + int(value) * _MILLISECOND
 
 
@@ -127,6 +127,13 @@ class Digest(TypeDecorator[str]):
         return None if value is None else bytes(value).hex()
 
 
+def plain(value: str | None) -> str | None:
+    """The text itself, where a member of an enumeration stands for it."""
+    return value if value is None or type(value) is str else str(value)
+
+
 def cut(value: datetime) -> datetime:
     """The moment without its microseconds below a millisecond."""
+    if value.microsecond % 1000 == 0:
+        return value
     return value.replace(microsecond=value.microsecond // 1000 * 1000)

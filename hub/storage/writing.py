@@ -7,22 +7,128 @@ in order of their key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection, Dialect
 
 from hub.errors import NotFound
-from hub.schemas.delivery import Applied, Change, Delivery, DeliveryUpdate, Fact, Message, StoredAnswer
-from hub.schemas.ids import CaseId, DeliveryId
-from hub.storage import horizon, rows, rules, schema
+from hub.schemas.delivery import Applied, CaseRow, Change, Fact, Message, NewCase, StoredAnswer
+from hub.schemas.ids import CaseId
+from hub.storage import rows, rules, schema
+from hub.storage.bulk import Columns, Insert, quoted
+from hub.storage.updating import payloads_of, updates_for
 
 _by_id: Callable[[Any], Any] = attrgetter("id")
+_CASE_BORN = tuple(field.name for field in fields(NewCase))
+_CASE_MOVED = ("state", "authority", "number", "needs_operator", "updated_at")
+_ATTEMPT_END = ("finished_at", "outcome", "code", "http_status", "detail")
+_FACT = ("case_id", "key", "kind", "at", "source", "authority", "delivery_id", "message_id", "data")
+_FACT_EVENT = (*_FACT, "recorded_at", "state")
+
+
+def _names(table: sa.Table, *without: str) -> tuple[str, ...]:
+    return tuple(column.name for column in table.c if column.computed is None and column.name not in without)
+
+
+class Statements:
+    """Every statement that writes, made once for each engine: building one costs more than a short one takes to run."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        def insert(table: sa.Table, **more: Any) -> Insert:
+            return Insert(table, _names(table), dialect, **more)
+
+        self.postgres = dialect.name == "postgresql"
+        self.answers = insert(schema.answers)
+        self.cases = insert(schema.cases)
+        self.messages = insert(schema.messages)
+        self.deliveries = insert(schema.deliveries)
+        self.payloads = insert(schema.payloads)
+        self.attempts = insert(schema.attempts)
+        self.items = insert(schema.items)
+        self.inbound = insert(schema.inbound)
+        self.attachments = insert(schema.attachments)
+        self.grants = insert(schema.grants)
+        # The number of the writing transaction orders events on PostgreSQL (hub.storage.horizon).
+        txid = "pg_current_xact_id()::text::int8 + {offset}" if self.postgres else "0"
+        self._facts: dict[int, Insert] = {}
+        self._fact: Callable[[int], Insert] = lambda offset: Insert(
+            schema.facts, _FACT_EVENT, dialect, tail="", fixed={"txid": txid.format(offset=int(offset))}
+        )
+        self.move_cases = Move(schema.cases, _CASE_MOVED, dialect)
+        self.end_attempts = Move(schema.attempts, _ATTEMPT_END, dialect, only="finished_at IS NULL")
+        self.updates = updates_for(dialect)
+
+    def facts(self, offset: int) -> Insert:
+        """Inserts facts with their events; see ``hub.storage.horizon`` for the offset."""
+        if offset not in self._facts:
+            self._facts[offset] = self._fact(offset)
+        return self._facts[offset]
+
+
+class Move:
+    """Sets columns of rows named by their id. ``only``: a condition that begins with a column of the row as it is."""
+
+    def __init__(self, table: sa.Table, names: Sequence[str], dialect: Dialect, *, only: str = "") -> None:
+        self._columns = Columns(table, ("id", *names), dialect)
+        self._arrays = dialect.name == "postgresql"
+        condition = f" AND t.{only}" if only else ""
+        if self._arrays:
+            settings = ", ".join(f"{quoted(name)} = u.{quoted(name)}" for name in names)
+            source = self._columns.unnest()
+            self._sql = f"UPDATE {table.name} t SET {settings} FROM {source} WHERE t.id = u.id{condition}"  # noqa: S608
+        else:
+            settings = ", ".join(f"{quoted(name)} = ?" for name in names)
+            self._sql = f"UPDATE {table.name} AS t SET {settings} WHERE id = ?{condition}"  # noqa: S608
+
+    def run(self, connection: Connection, values: Sequence[object]) -> None:
+        """Set what the values say, each of which has an ``id`` and the columns as attributes."""
+        if not values:
+            return
+        if self._arrays:
+            parameters: Any = self._columns.arrays(values)
+        else:
+            ids, *columns = self._columns.by_column(values)
+            parameters = list(zip(*columns, ids, strict=True))
+        connection.exec_driver_sql(self._sql, parameters)
+
+
+@cache
+def statements_for(dialect: Dialect) -> Statements:
+    """Of this engine's dialect."""
+    return Statements(dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class _CaseColumns:
+    """A case with its derived state, flat."""
+
+    row: CaseRow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row.case if name in _BORN else self.row, name)
+
+
+_BORN = frozenset(_CASE_BORN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A fact with what its event adds."""
+
+    fact: Fact
+    key: str
+    recorded_at: datetime
+    state: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.fact, name)
 
 
 class Writer:
@@ -33,41 +139,34 @@ class Writer:
         self._change = change
         self._now = now
         self._txid_offset = txid_offset
-        self._postgres = connection.dialect.name == "postgresql"
+        self._do = statements_for(connection.dialect)
         self._facts = rules.facts_by_case(change.facts)
         self._states: dict[CaseId, str] = {}
         self._new: set[str] = set()
 
     def run(self) -> Applied:
         """Write all of it. Raises ``Conflict``, ``NotFound``; the caller's transaction ends with it."""
-        change = self._change
+        change, connection, do = self._change, self._connection, self._do
         self._answers(change.answers)
         self._cases()
         self._messages(change.messages)
-        self._deliveries(change.deliveries)
-        lost = self._updates(change.updates)
-        self._insert(schema.attempts, map(rows.attempt_values, sorted(change.attempts, key=_by_id)))
-        self._attempt_ends()
+        ordered = sorted(change.deliveries, key=_by_id)
+        do.deliveries.run(connection, ordered)
+        do.payloads.run(connection, payloads_of(ordered))
+        lost = do.updates.apply(connection, change.updates)
+        do.attempts.run(connection, sorted(change.attempts, key=_by_id))
+        do.end_attempts.run(connection, sorted(change.attempt_ends, key=_by_id))
         new_facts = self._write_facts()
-        self._insert(schema.items, map(rows.item_values, sorted(change.items, key=_by_id)))
-        self._insert(schema.inbound, map(rows.inbound_values, sorted(change.inbound, key=_by_id)))
-        files = sorted(change.attachments, key=attrgetter("sha256"))
-        self._insert(schema.attachments, map(rows.attachment_values, files))
-        grants = sorted({(grant.sha256, grant.party) for grant in change.grants})
-        self._insert(schema.grants, ({"sha256": sha256, "party": party} for sha256, party in grants))
+        do.items.run(connection, sorted(change.items, key=_by_id))
+        do.inbound.run(connection, sorted(change.inbound, key=_by_id))
+        do.attachments.run(connection, sorted(change.attachments, key=attrgetter("sha256")))
+        do.grants.run(connection, sorted(set(change.grants), key=attrgetter("sha256", "party")))
         return Applied(new_facts=new_facts, lost=lost)
-
-    def _insert(self, table: sa.Table, values: Iterable[rows.Values]) -> bool:
-        """Insert what is not there yet; whether all of it was new."""
-        batch = list(values)
-        if not batch:
-            return True
-        return self._connection.execute(_INSERTS[table.name, self._postgres], batch).rowcount == len(batch)
 
     def _answers(self, answers: tuple[StoredAnswer, ...]) -> None:
         rules.check_answers(answers)
         ordered = sorted(set(answers), key=attrgetter("principal", "key"))
-        if self._insert(schema.answers, map(rows.answer_values, ordered)):
+        if self._do.answers.run(self._connection, ordered) == len(ordered):
             return
         keys = sa.tuple_(schema.answers.c.principal, schema.answers.c.key)
         found = self._connection.execute(
@@ -82,7 +181,7 @@ class Writer:
         born = {case.id: case for case in self._change.cases}
         made = [rules.case_row(born[key], self._facts.get(key, {}).values()) for key in sorted(born)]
         old = set(self._facts)
-        if self._insert(schema.cases, map(rows.case_values, made)):
+        if self._do.cases.run(self._connection, list(map(_CaseColumns, made))) == len(made):
             old -= set(born)
             for row in made:
                 self._states[row.case.id] = row.state
@@ -91,11 +190,12 @@ class Writer:
             self._known_cases(sorted(old))
 
     def _known_cases(self, ids: Sequence[CaseId]) -> None:
-        locked = self._connection.execute(_LOCK_CASES, {"ids": ids}).all()
+        lock, look = _LOOKS[self._do.postgres]
+        locked = self._connection.execute(lock, {"ids": ids}).all()
         if len(locked) != len(ids):
             raise NotFound("The change states a fact about a case that is not there.", code="store.unknown_parent")
         known: dict[CaseId, dict[str, Fact]] = {key: {} for key in ids}
-        for row in self._connection.execute(_FACTS_OF_CASES, {"ids": ids}):
+        for row in self._connection.execute(look, {"ids": ids}):
             known[row.case_id][row.key] = rows.fact(row)
         moved = []
         for row in locked:
@@ -104,13 +204,12 @@ class Writer:
                 after = rules.case_row(rows.new_case(row), (self._facts[row.id] | known[row.id]).values())
                 self._new |= fresh
                 self._states[row.id] = after.state
-                moved.append({"b_id": row.id} | rows.derived_values(after))
-        if moved:
-            self._connection.execute(_MOVE_CASE, moved)
+                moved.append(_CaseColumns(after))
+        self._do.move_cases.run(self._connection, moved)
 
     def _messages(self, messages: tuple[Message, ...]) -> None:
         ordered = sorted(messages, key=_by_id)
-        if self._insert(schema.messages, map(rows.message_values, ordered)):
+        if self._do.messages.run(self._connection, ordered) == len(ordered):
             return
         table = schema.messages
         found = self._connection.execute(
@@ -120,81 +219,16 @@ class Writer:
         for message in ordered:
             rules.check_same_message(stored[message.id], message)
 
-    def _deliveries(self, deliveries: tuple[Delivery, ...]) -> None:
-        ordered = sorted(deliveries, key=_by_id)
-        self._insert(schema.deliveries, map(rows.delivery_values, ordered))
-        self._insert(schema.payloads, _payloads(ordered))
-
-    def _updates(self, updates: tuple[DeliveryUpdate, ...]) -> tuple[DeliveryId, ...]:
-        """Apply updates whose owner still holds the lease; returns those of the others."""
-        if not updates:
-            return ()
-        found = self._connection.execute(_LOCK_DELIVERIES, {"ids": sorted({update.id for update in updates})})
-        after, lost = rules.merged({row.id: rows.delivery(row) for row in found}, updates)
-        if not after:
-            return lost
-        moved = [after[key] for key in sorted(after)]
-        self._connection.execute(_MOVE_DELIVERY, [{"b_id": d.id} | _moved(d) for d in moved])
-        # Payloads were not read above: what has one now got it from an update.
-        payloads = _payloads(moved)
-        if payloads:
-            self._connection.execute(_SET_PAYLOAD[self._postgres], payloads)
-        return lost
-
-    def _attempt_ends(self) -> None:
-        ends = sorted(self._change.attempt_ends, key=_by_id)
-        if ends:
-            self._connection.execute(_END_ATTEMPT, list(map(rows.attempt_end_values, ends)))
-
     def _write_facts(self) -> tuple[Fact, ...]:
         """Facts that are new, each with its event. The case is locked or was born here: nobody else adds to it."""
-        fresh: dict[str, Fact] = {}
-        for of_case in self._facts.values():
-            fresh.update((key, fact) for key, fact in of_case.items() if key in self._new)
-        if fresh:
-            extra = {"recorded_at": self._now}
-            self._connection.execute(
-                _insert_facts(self._txid_offset, self._postgres),
-                [
-                    rows.fact_values(fact, key) | extra | {"state": self._states[fact.case_id]}
-                    for key, fact in fresh.items()
-                ],
-            )
-        return tuple(fresh.values())
-
-
-def _payloads(deliveries: Iterable[Delivery]) -> list[rows.Values]:
-    return [
-        {"delivery_id": d.id, "payload": d.payload, "payload_type": d.payload_type}
-        for d in deliveries
-        if d.payload is not None
-    ]
-
-
-_MOVING = (
-    "state",
-    "next_at",
-    "poll_at",
-    "lease_owner",
-    "lease_until",
-    "attempts",
-    "first_attempt_at",
-    "external_id",
-    "last_code",
-    "delivered_at",
-)
-
-
-def _moved(delivery: Delivery) -> rows.Values:
-    values = {name: getattr(delivery, name) for name in _MOVING}
-    values["state"] = delivery.state.value
-    return values
-
-
-def insert_new(table: sa.Table, *, postgres: bool) -> sa.Executable:
-    """INSERT that leaves rows alone whose key is known; its row count tells how many were new."""
-    statement: Any = (postgresql.insert if postgres else sqlite.insert)(table)
-    return counting(statement.on_conflict_do_nothing())
+        told = [
+            _Told(fact, key, self._now, self._states[case_id])
+            for case_id, of_case in self._facts.items()
+            for key, fact in of_case.items()
+            if key in self._new
+        ]
+        self._do.facts(self._txid_offset).run(self._connection, told)
+        return tuple(each.fact for each in told)
 
 
 def counting(statement: Any) -> sa.Executable:
@@ -203,51 +237,17 @@ def counting(statement: Any) -> sa.Executable:
     return counted
 
 
-@cache
-def _insert_facts(offset: int, postgres: bool) -> sa.Executable:
-    txid: Any = horizon.CURRENT + sa.bindparam("offset", offset) if postgres else sa.literal_column("0")
-    return sa.insert(schema.facts).values(txid=txid)
+def _looks(postgres: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Lock known cases, and read their facts."""
+
+    def among(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        if postgres:  # one array costs less than a parameter for each
+            return column == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(sa.Uuid())))
+        return column.in_(sa.bindparam("ids", expanding=True))
+
+    cases = schema.cases.c
+    lock = sa.select(schema.cases).where(among(cases.id)).order_by(cases.id).with_for_update(key_share=True)
+    return lock, sa.select(schema.facts).where(among(schema.facts.c.case_id))
 
 
-def _set_payload(postgres: bool) -> sa.Executable:
-    statement: Any = (postgresql.insert if postgres else sqlite.insert)(schema.payloads)
-    done: sa.Executable = statement.on_conflict_do_update(
-        index_elements=["delivery_id"],
-        set_={
-            "payload": statement.excluded.payload,
-            "payload_type": sa.func.coalesce(statement.excluded.payload_type, schema.payloads.c.payload_type),
-        },
-    )
-    return done
-
-
-def _update(table: sa.Table, names: Iterable[str]) -> sa.Update:
-    return sa.update(table).where(table.c.id == sa.bindparam("b_id")).values({n: sa.bindparam(n) for n in names})
-
-
-# Made once: building and hashing a statement costs more than a short one takes to run.
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_LOCK_CASES = (
-    sa.select(schema.cases)
-    .where(schema.cases.c.id.in_(_IDS))
-    .order_by(schema.cases.c.id)
-    .with_for_update(key_share=True)
-)
-_FACTS_OF_CASES = sa.select(schema.facts).where(schema.facts.c.case_id.in_(_IDS))
-_LOCK_DELIVERIES = (
-    sa.select(*rows.DELIVERY_COLUMNS)
-    .where(schema.deliveries.c.id.in_(_IDS))
-    .order_by(schema.deliveries.c.id)
-    .with_for_update(key_share=True)
-)
-_MOVE_CASE = _update(schema.cases, ("state", "authority", "number", "needs_operator", "updated_at"))
-_MOVE_DELIVERY = _update(schema.deliveries, _MOVING)
-_END_ATTEMPT = _update(schema.attempts, ("finished_at", "outcome", "code", "http_status", "detail")).where(
-    schema.attempts.c.finished_at.is_(None)
-)
-_SET_PAYLOAD = {postgres: _set_payload(postgres) for postgres in (True, False)}
-_INSERTS = {
-    (table.name, postgres): insert_new(table, postgres=postgres)
-    for table in schema.metadata.sorted_tables
-    for postgres in (True, False)
-}
+_LOOKS = {postgres: _looks(postgres) for postgres in (True, False)}

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from hub import figures
-from hub.delivery.carry import Carrier, Ended, LaneLoad
+from hub.delivery.carry import Carrier, Ended
+from hub.delivery.claim import LaneLoad
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.ports import Clock, Doorbell

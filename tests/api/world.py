@@ -21,6 +21,7 @@ from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
+from hub.api.protocol import server_config
 from hub.bootstrap import Hub, SilentDoorbell, SystemClock
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
@@ -268,16 +269,7 @@ def serve(world: World) -> Iterator[World]:
     """Serve a world until the block ends."""
     app = create_app(world.hub)
     world.doors = app.state.doors
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=2,
-    )
+    config = server_config(app, "127.0.0.1", 0, graceful_secs=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -10,7 +10,7 @@ from hub.schemas.directory import LaneSettings
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Priority
 from hub.tracking.state import State
-from registry import FixedRegistry, LoadedDirectory
+from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.world import CHANNEL, World, sha256
@@ -212,7 +212,7 @@ def test_nothing_goes_to_a_channel_that_the_registry_no_longer_has() -> None:
     """A channel that was removed while something waited: the old body gets nothing, a person decides."""
     world = World()
     (accepted,) = world.submit()
-    world.carrier._registry = FixedRegistry(LoadedDirectory(authorities=(), territories=shipped()))
+    world.registry._directory = LoadedDirectory(authorities=(), territories=shipped())
     world.run()
     assert world.adapter.got == []
     assert world.delivery(accepted).last_code == "channel.gone"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hub.delivery.claim import leased
 from hub.ports import Store
 from hub.schemas.delivery import (
     Attempt,
     Change,
+    Claim,
     Delivery,
     Direction,
     Event,
@@ -31,6 +34,28 @@ from hub.schemas.terms import Kind, Role
 NOW = datetime(2026, 11, 24, 8, 0, 0, 123_000, tzinfo=UTC)
 OWNER, AUTHORITY, OTHER = "36521731", "00032106", "00013480"
 CHANNEL = "00032106.rest"
+
+
+def claim_many(
+    store: Store, limits: Mapping[str, int], *, owner: str, now: datetime, lease_until: datetime
+) -> tuple[Claim, ...]:
+    """Lease what is due, as a worker does; the deliveries as leased."""
+    taken: list[Claim] = []
+
+    def begin(claims: Sequence[Claim]) -> Change:
+        taken[:] = claims
+        return Change(updates=tuple(leased(claim.delivery, owner, lease_until) for claim in claims))
+
+    store.take(limits, now=now, begin=begin)
+    lease: dict[str, Any] = {"state": TransportState.SENDING, "lease_owner": owner, "lease_until": lease_until}
+    return tuple(replace(claim, delivery=replace(claim.delivery, **lease)) for claim in taken)
+
+
+def claim_one(
+    store: Store, channel_id: str, *, owner: str, now: datetime, lease_until: datetime, limit: int
+) -> tuple[Claim, ...]:
+    """``claim_many`` for one lane."""
+    return claim_many(store, {channel_id: limit}, owner=owner, now=now, lease_until=lease_until)
 
 
 def later(seconds: float) -> datetime:

@@ -16,7 +16,7 @@ from hub.ports import CaseFilter, Store
 from hub.schemas.delivery import AttemptEnd, Change, FactKind, OutcomeKind
 from hub.storage import SqlStore, database, open_store
 from hub.storage.engine import open_engine
-from tests.storage.making import CHANNEL, NOW, accepted, attempt, case, fact, later, message, put
+from tests.storage.making import CHANNEL, NOW, accepted, attempt, case, claim_one, fact, later, message, put
 
 
 @pytest.fixture
@@ -201,6 +201,6 @@ def test_what_was_accepted_survives_a_kill(database_url: str, _round: int) -> No
     assert len(kept) - len(reported) <= 1
     for row in rows:
         assert (row.state, len(store.deliveries(row.case.id)), len(store.facts(row.case.id))) == ("routed", 1, 2)
-    claims = store.claim(CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=10_000)
+    claims = claim_one(store, CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=10_000)
     assert len(claims) == len(kept)
     store.close()

@@ -18,12 +18,12 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import DeliveryId, new_id
-from tests.storage.making import CHANNEL, NOW, attempt, fact, later, put
+from tests.storage.making import CHANNEL, NOW, attempt, claim_many, claim_one, fact, later, put
 
 
 def claim(store: Store, seconds: float = 0, owner: str = "w1", limit: int = 50) -> tuple[Claim, ...]:
     """Claim what is due at a moment, for 30 seconds."""
-    return store.claim(CHANNEL, owner=owner, now=later(seconds), lease_until=later(seconds + 30), limit=limit)
+    return claim_one(store, CHANNEL, owner=owner, now=later(seconds), lease_until=later(seconds + 30), limit=limit)
 
 
 def now_of(store: Store, delivery: Delivery) -> Delivery:
@@ -82,12 +82,12 @@ def test_many_lanes_are_claimed_at_once(store: Store) -> None:
     urgent = put(store, channel_id="b", priority=1)
     put(store, channel_id="c")
     limits = {"a": 2, "b": 5, "c": 0, "d": 3, "e": -1}
-    claims = store.claim_many(limits, owner="w1", now=NOW, lease_until=later(30))
+    claims = claim_many(store, limits, owner="w1", now=NOW, lease_until=later(30))
     assert [c.delivery.id for c in claims] == [urgent.id, first[2].id, first[1].id]
     assert {c.delivery.lease_owner for c in claims} == {"w1"}
-    again = store.claim_many({"a": 9, "b": 9}, owner="w2", now=NOW, lease_until=later(30))
+    again = claim_many(store, {"a": 9, "b": 9}, owner="w2", now=NOW, lease_until=later(30))
     assert [c.delivery.id for c in again] == [first[0].id]
-    assert store.claim_many({}, owner="w1", now=NOW, lease_until=later(30)) == ()
+    assert claim_many(store, {}, owner="w1", now=NOW, lease_until=later(30)) == ()
 
 
 def test_a_lease_that_ran_out_is_due_again(store: Store) -> None:
@@ -229,7 +229,7 @@ def test_release_frees_the_leases_of_the_dead(store: Store) -> None:
     """Deliveries of owners that are surely gone become unknown and due; those of others stay leased."""
     mine, theirs = put(store), put(store, channel_id="other.rest")
     claim(store, owner="embedded:1")
-    store.claim("other.rest", owner="embedde%", now=NOW, lease_until=later(30), limit=5)
+    claim_one(store, "other.rest", owner="embedde%", now=NOW, lease_until=later(30), limit=5)
     assert store.release("embedded") == 1
     freed = now_of(store, mine)
     assert (freed.state, freed.lease_owner, freed.lease_until) == (TransportState.UNKNOWN, None, None)

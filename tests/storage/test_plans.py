@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub.schemas.delivery import Change, DeliveryUpdate, TransportState
 from hub.storage import SqlStore, rules
-from tests.storage.making import AUTHORITY, CHANNEL, NOW, accepted, delivery, joined, later, put
+from tests.storage.making import AUTHORITY, CHANNEL, NOW, accepted, claim_one, delivery, joined, later, put
 
 _WHOLE = ("Seq Scan on deliveries", "SCAN deliveries", "Seq Scan on facts", "SCAN facts", "Seq Scan on messages")
 
@@ -51,7 +51,7 @@ def test_the_daily_work_reads_no_finished_rows(sql_store: SqlStore) -> None:
     """Claims, polls, due lanes, the inbox, dead letters, events and updates use an index in every step."""
     _fill(sql_store)
     seen = _watched(sql_store)
-    (claim,) = sql_store.claim(CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=1)
+    (claim,) = claim_one(sql_store, CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=1)
     sql_store.claim_polls(CHANNEL, now=NOW, next_at=later(9), limit=5)
     sql_store.due_lanes(NOW)
     sql_store.offered(AUTHORITY, after=None, limit=5)

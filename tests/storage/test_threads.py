@@ -15,7 +15,7 @@ from hub.ports import Store
 from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
 from hub.storage import SqlStore
 from hub.storage.engine import open_engine
-from tests.storage.making import CHANNEL, NOW, accepted, answer, events, fact, item, joined, later
+from tests.storage.making import CHANNEL, NOW, accepted, answer, claim_one, events, fact, item, joined, later
 
 WORKERS = 6
 
@@ -38,7 +38,7 @@ def test_two_claimers_never_get_the_same(store: Store) -> None:
 
     def claim(number: int) -> list[object]:
         taken: list[object] = []
-        while claims := store.claim(CHANNEL, owner=f"w{number}", now=NOW, lease_until=later(30), limit=7):
+        while claims := claim_one(store, CHANNEL, owner=f"w{number}", now=NOW, lease_until=later(30), limit=7):
             taken += [c.delivery.id for c in claims]
         return taken
 
@@ -135,7 +135,7 @@ def test_two_processes_of_connections_share_one_lane(postgres_url: str) -> None:
     first.apply(joined(kept, free))
     with first.database.engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("SELECT 1 FROM deliveries WHERE id = %s FOR UPDATE", (kept.deliveries[0].id,))
-        (claim,) = second.claim(CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=9)
+        (claim,) = claim_one(second, CHANNEL, owner="w", now=NOW, lease_until=later(9), limit=9)
     assert claim.delivery.id == free.deliveries[0].id
     first.close()
     second.close()

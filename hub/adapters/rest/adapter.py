@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from hub.adapters import Tools
 from hub.adapters.http import Answer, HttpSession, Upload
 from hub.adapters.http_auth import Signer, signer
+from hub.adapters.keeping import KeptSessions
 from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import Dialect, Request
 from hub.adapters.rest.envelope import EnvelopeDialect, EnvelopeSettings
@@ -31,6 +32,7 @@ class RestAdapter:
     def __init__(self, tools: Tools) -> None:
         self._attachments = tools.attachments
         # By channel id: the settings object that was read, and what it gave. A reloaded registry brings new objects.
+        self._kept = KeptSessions()
         self._known: dict[str, tuple[dict[str, Any], Dialect]] = {}
 
     @property
@@ -75,7 +77,7 @@ class RestAdapter:
     @contextmanager
     def _session(self, dialect: Dialect) -> Iterator[Session]:
         sign = signer(dialect.http.auth)
-        with HttpSession(dialect.http.policy()) as http:
+        with self._kept.session(dialect.target, dialect.http.policy()) as http:
             yield RestSession(dialect, http, sign, self._attachments)
 
     def _dialect(self, channel: Channel) -> Dialect:

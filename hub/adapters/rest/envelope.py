@@ -114,7 +114,7 @@ class EnvelopeDialect:
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The sealed envelope; its files only if they travel along."""
-        files = parcel.envelope.attachments
+        files = parcel.attachments
         if files and self._s.attachments == "refuse":
             raise UnsupportedFeature(
                 "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"

@@ -1,0 +1,311 @@
+"""Claiming: what is due in many lanes is looked at, made ready and written as begun, all in one transaction.
+
+Intent before effect: the attempt rows (with the SHA-256 of the exact bytes, which are kept) are committed before the
+first byte goes out. Killed before the commit, nothing was taken; killed after it, the lease runs out and the same bytes
+go again under the same id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from hub.delivery import breaker
+from hub.delivery.sealed import seal_envelope
+from hub.delivery.settle import Settler, attempt_id, escalate
+from hub.errors import HubError
+from hub.failpoints import hit
+from hub.ports import Adapter, Clock, Parcel, Prepared, Registry, Seal, Store
+from hub.schemas import json_rendering
+from hub.schemas.delivery import (
+    Attempt,
+    AttemptEnd,
+    Change,
+    Claim,
+    Delivery,
+    DeliveryUpdate,
+    LaneState,
+    OutcomeKind,
+    TransportState,
+)
+from hub.schemas.directory import Channel
+from hub.schemas.kyiv import kyiv_day
+
+LEASE_MARGIN_SECS = 30
+PROBE_CLAIM = 50
+"""Deliveries that are looked at to choose a probe among them."""
+ORPHANS_CLAIM = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One claimed delivery with the bytes that will go out; its attempt is committed."""
+
+    delivery: Delivery
+    prepared: Prepared
+
+
+@dataclass(slots=True, kw_only=True)
+class LaneLoad:
+    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more."""
+
+    channel: Channel
+    adapter: Adapter
+    owner: str
+    state: LaneState
+    loads: list[Load]
+    more: bool
+    started: datetime
+    saved: LaneState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.saved = self.state
+
+    def settler(self) -> Settler:
+        """Settles this lane's outcomes."""
+        return Settler(
+            owner=self.owner,
+            lane=self.channel.lane,
+            legal_class=self.channel.legal_class,
+            polls=self.adapter.polls(self.channel),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    claim: Claim
+    begun: Delivery
+    prepared: Prepared
+
+
+class _Beginning:
+    """Decides, inside the transaction, what of the claims begins. Made anew for each try of the transaction."""
+
+    def __init__(self, claimer: Claimer, wanted: Mapping[str, tuple[Channel, LaneState]], owner: str) -> None:
+        self._claimer = claimer
+        self._wanted = wanted
+        self._owner = owner
+        self.ready: list[_Ready] = []
+        self.hopeless: list[tuple[Delivery, HubError]] = []
+        self.seen: dict[str, int] = {}
+
+    def __call__(self, claims: Sequence[Claim]) -> Change:
+        self.ready, self.hopeless, self.seen = [], [], {}
+        now = self._claimer.clock.now()
+        for claim in claims:
+            self.seen[claim.delivery.channel_id] = self.seen.get(claim.delivery.channel_id, 0) + 1
+        chosen, over = breaker.choose(claims, self._wanted, now)
+        self.hopeless += [(c.delivery, HubError("No attempt is left.", code="delivery.exhausted")) for c in over]
+        for claim in chosen:
+            try:
+                prepared = self._claimer.prepare(claim, self._wanted[claim.delivery.channel_id][0])
+            except HubError as failure:
+                self.hopeless.append((claim.delivery, failure))
+            else:
+                self.ready.append(_Ready(claim, _begun(claim.delivery, now), prepared))
+        hit("S7")
+        return self._change(now)
+
+    def _change(self, now: datetime) -> Change:
+        version = self._claimer.registry_version
+        lanes = [self._wanted[channel_id][0].lane for channel_id in self.seen]
+        secs = max((lane.slice_secs + lane.deadline_secs for lane in lanes), default=0) + LEASE_MARGIN_SECS
+        until = now + timedelta(seconds=secs)
+        return Change(
+            attempts=tuple(_attempt(ready.begun, ready.prepared, now, version) for ready in self.ready),
+            updates=(
+                *(_started(ready, self._owner, until) for ready in self.ready),
+                # Leased, so that nobody takes them before they are given up.
+                *(leased(delivery, self._owner, until) for delivery, _ in self.hopeless),
+            ),
+            attempt_ends=tuple(
+                _lost_end(ready.claim.delivery, now) for ready in self.ready if ready.claim.delivery.attempts
+            ),
+        )
+
+
+class Claimer:
+    """Takes what is due. One instance per process; ``take`` may be called by many threads at once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        seal: Seal,
+        adapters: Mapping[str, Adapter],
+        clock: Clock,
+        reply_url: str | None,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._seal = seal
+        self._adapters = adapters
+        self.clock = clock
+        self._reply_url = reply_url
+
+    @property
+    def registry_version(self) -> str:
+        """Of the registry in force."""
+        return self._registry.current().version
+
+    def take(self, channel_ids: Sequence[str], owner: str) -> tuple[LaneLoad, ...]:
+        """Claim for lanes, make the exact bytes and commit the attempts, in one transaction.
+
+        Lanes that may not run now (paused, breaker open) give nothing; of a probing lane one delivery is taken.
+        """
+        hit("S6")
+        now = self.clock.now()
+        wanted, orphaned = self._wanted(channel_ids, now)
+        for channel_id in orphaned:
+            self._orphans(channel_id, owner)
+        if not wanted:
+            return ()
+        limits = {channel_id: _limit(*entry) for channel_id, entry in wanted.items()}
+        beginning = _Beginning(self, wanted, owner)
+        applied = self._store.take(limits, now=now, begin=beginning)
+        hit("S8")
+        for delivery, failure in beginning.hopeless:
+            self._give_up(delivery, failure, owner)
+        lost = set(applied.lost)
+        by_lane: dict[str, list[Load]] = {}
+        # Among what was claimed the fresh go first: what failed before may fail again and open the breaker.
+        for ready in sorted(beginning.ready, key=lambda each: (-each.begun.priority, each.begun.attempts)):
+            if ready.begun.id not in lost:
+                load = Load(delivery=ready.begun, prepared=ready.prepared)
+                by_lane.setdefault(ready.begun.channel_id, []).append(load)
+        return tuple(
+            LaneLoad(
+                channel=wanted[channel_id][0],
+                adapter=self._adapters[wanted[channel_id][0].adapter],
+                owner=owner,
+                state=wanted[channel_id][1],
+                loads=loads,
+                more=beginning.seen[channel_id] >= limits[channel_id],
+                started=now,
+            )
+            for channel_id, loads in by_lane.items()
+        )
+
+    def _wanted(
+        self, channel_ids: Sequence[str], now: datetime
+    ) -> tuple[dict[str, tuple[Channel, LaneState]], list[str]]:
+        """Lanes that may run now, and those whose channel the registry no longer has."""
+        directory = self._registry.current()
+        states = self._store.lane_states(channel_ids)
+        today = kyiv_day(now)
+        wanted: dict[str, tuple[Channel, LaneState]] = {}
+        orphaned: list[str] = []
+        for channel_id in channel_ids:
+            state = states.get(channel_id) or LaneState(channel_id=channel_id)
+            entry = directory.channel(channel_id)
+            if not breaker.may_run(state, now):
+                continue
+            if entry is None or not entry[1].holds_on(today) or entry[1].adapter not in self._adapters:
+                orphaned.append(channel_id)
+            else:
+                wanted[channel_id] = (entry[1], state)
+        return wanted, orphaned
+
+    def prepare(self, claim: Claim, channel: Channel) -> Prepared:
+        """The exact bytes: those of the first attempt, or new ones. Raises what the adapter raises."""
+        delivery = claim.delivery
+        files = json_rendering.attachments_of(claim.body)
+        if delivery.payload is not None and delivery.payload_type is not None:
+            return Prepared(
+                message_id=delivery.message_id,
+                content_type=delivery.payload_type,
+                body=delivery.payload,
+                files=files,
+            )
+        adapter = self._adapters[channel.adapter]
+        parcel = Parcel(
+            message_id=delivery.message_id,
+            envelope=partial(json_rendering.from_trusted, claim.body),
+            sealed=seal_envelope(None, claim.body, adapter.rendering(channel), self._seal),
+            reply_url=self._reply_url,
+            sealed_as=partial(seal_envelope, None, claim.body, seal=self._seal),
+            attachments=files,
+        )
+        return adapter.prepare(parcel, channel)
+
+    def _give_up(self, delivery: Delivery, failure: HubError, owner: str) -> None:
+        facts, items = escalate(delivery, reason=failure.stable_code, detail=failure.message, now=self.clock.now())
+        update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, owner=owner, last_code=failure.stable_code)
+        self._store.apply(Change(updates=(update,), facts=facts, items=items))
+
+    def _orphans(self, channel_id: str, owner: str) -> None:
+        """Deliveries whose channel the registry no longer has: nothing goes to the old body, a person decides."""
+        now = self.clock.now()
+        until = now + timedelta(seconds=LEASE_MARGIN_SECS)
+        found: list[Delivery] = []
+
+        def begin(claims: Sequence[Claim]) -> Change:
+            found[:] = [claim.delivery for claim in claims]
+            return Change(updates=tuple(leased(delivery, owner, until) for delivery in found))
+
+        self._store.take({channel_id: ORPHANS_CLAIM}, now=now, begin=begin)
+        for delivery in found:
+            self._give_up(delivery, HubError("The registry has no such channel now.", code="channel.gone"), owner)
+
+
+def _limit(channel: Channel, state: LaneState) -> int:
+    lane = channel.lane
+    return PROBE_CLAIM if breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
+
+
+def leased(delivery: Delivery, owner: str, until: datetime) -> DeliveryUpdate:
+    """The delivery as taken by an owner for a time, otherwise as it is."""
+    return DeliveryUpdate(
+        id=delivery.id,
+        state=TransportState.SENDING,
+        owner=owner,
+        lease_until=until,
+        next_at=delivery.next_at,
+        poll_at=delivery.poll_at,
+    )
+
+
+def _begun(delivery: Delivery, now: datetime) -> Delivery:
+    return replace(
+        delivery,
+        attempts=delivery.attempts + 1,
+        first_attempt_at=delivery.first_attempt_at or now,
+        state=TransportState.SENDING,
+    )
+
+
+def _started(ready: _Ready, owner: str, until: datetime) -> DeliveryUpdate:
+    """The bytes are kept at the first attempt, and the same go out at each later one."""
+    first = ready.claim.delivery.payload is None
+    return replace(
+        leased(ready.claim.delivery, owner, until),
+        attempts=ready.begun.attempts,
+        first_attempt_at=ready.begun.first_attempt_at,
+        payload=ready.prepared.body if first else None,
+        payload_type=ready.prepared.content_type if first else None,
+    )
+
+
+def _attempt(delivery: Delivery, prepared: Prepared, now: datetime, version: str) -> Attempt:
+    return Attempt(
+        id=attempt_id(delivery.id, delivery.attempts),
+        delivery_id=delivery.id,
+        number=delivery.attempts,
+        channel_id=delivery.channel_id,
+        message_id=delivery.message_id,
+        sha256=hashlib.sha256(prepared.body).hexdigest(),
+        size=len(prepared.body) + sum(file.size for file in prepared.files),
+        started_at=now,
+        registry_version=version,
+    )
+
+
+def _lost_end(before: Delivery, now: datetime) -> AttemptEnd:
+    """If a kill left the last attempt open, its outcome is unknown; an attempt that ended keeps its end."""
+    return AttemptEnd(
+        id=attempt_id(before.id, before.attempts), finished_at=now, outcome=OutcomeKind.UNKNOWN, code="attempt.lost"
+    )

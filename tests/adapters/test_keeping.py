@@ -1,0 +1,98 @@
+"""Sessions are kept between conversations, but never longer, nor for others, than is sound."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from hub.adapters import keeping
+from hub.adapters.http import HttpPolicy, HttpSession
+from hub.adapters.keeping import KeptSessions
+from hub.errors import ConfigurationError
+from tests.adapters.servers import answering, http, serving
+
+LOOPBACK = HttpPolicy(allow_http=True, allow_private=(ipaddress.ip_network("127.0.0.0/8"),))
+HERE, THERE = "http://127.0.0.1:1/a", "http://127.0.0.1:2/a"
+
+
+class Desk:
+    """A keeper whose time the test moves; knows which sessions were closed."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.closed: list[HttpSession] = []
+        self.kept = KeptSessions(self._make, lambda: self.time)
+
+    def _make(self, policy: HttpPolicy) -> HttpSession:
+        session = HttpSession(policy)
+        session.close = lambda: self.closed.append(session)  # type: ignore[method-assign]
+        return session
+
+    def use(self, url: str = HERE, policy: HttpPolicy = LOOPBACK) -> HttpSession:
+        """Borrow and put back."""
+        with self.kept.session(url, policy) as session:
+            return session
+
+
+def test_a_session_is_used_again_for_the_same_origin_and_policy_only() -> None:
+    """The same origin and policy share; another port or another policy does not."""
+    desk = Desk()
+    first = desk.use()
+    assert desk.use("http://127.0.0.1:1/other") is first
+    assert desk.use(THERE) is not first
+    assert desk.use(policy=HttpPolicy(allow_http=True)) is not first
+    assert desk.closed == []
+
+
+def test_two_at_once_never_share() -> None:
+    """A session that is in use is not lent."""
+    desk = Desk()
+    with desk.kept.session(HERE, LOOPBACK) as one, desk.kept.session(HERE, LOOPBACK) as two:
+        assert one is not two
+    assert desk.use() in (one, two)
+
+
+@pytest.mark.parametrize("secs", [keeping.IDLE_SECS, keeping.AGE_SECS])
+def test_idle_and_old_sessions_are_closed(secs: float) -> None:
+    """After a while unused, and after a minute in all, a session is not used again."""
+    desk = Desk()
+    first = desk.use()
+    steps = 1 if secs == keeping.IDLE_SECS else round(secs)
+    for _ in range(steps):
+        desk.time += secs / steps
+        if desk.time < secs:
+            assert desk.use() is first
+    assert desk.use() is not first
+    assert desk.closed == [first]
+
+
+def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the limit, the one that was idle longest goes."""
+    monkeypatch.setattr(keeping, "MOST_IDLE", 2)
+    desk = Desk()
+    made = [desk.use(f"http://127.0.0.1:{port}/") for port in (1, 2, 3)]
+    assert desk.closed == [made[0]]
+    desk.kept.close()
+    assert desk.closed == made
+
+
+def test_a_session_that_failed_is_not_kept() -> None:
+    """What broke off in the middle may have half an answer on its line."""
+    desk = Desk()
+    with pytest.raises(RuntimeError), desk.kept.session(HERE, LOOPBACK) as session:
+        raise RuntimeError
+    assert desk.closed == [session]
+    with pytest.raises(ConfigurationError, match=r"http\.scheme"), desk.kept.session(HERE, HttpPolicy()):
+        pass
+
+
+def test_a_connection_is_used_again() -> None:
+    """Two conversations with one server go over one connection."""
+    with serving(answering(http("200 OK"))) as server:
+        kept = KeptSessions()
+        for _ in range(2):
+            with kept.session(server.url(), LOOPBACK) as session:
+                assert session.call("GET", server.url(), deadline_secs=5).status == 200
+        kept.close()
+        assert server.connections == 1
