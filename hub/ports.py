@@ -139,21 +139,25 @@ class Attachments(Protocol):
 
 
 class Rendering(StrEnum):
-    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""
+    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS.
+
+    ``both``: the JSON form and the XML form side by side, each with its own seal; both carry the same SHA-256.
+    """
 
     JWS = "jws"
     JSON = "json"
     XML = "xml"
+    BOTH = "both"
 
 
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
-    ``sealed_as``: the same envelope sealed in another form, for ways that carry more than one.
+    Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
     """
 
-    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed", "sealed_as")
+    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed", "sealed_xml")
 
     def __init__(
         self,
@@ -162,13 +166,13 @@ class Parcel:
         envelope: AnyEnvelope | Callable[[], AnyEnvelope],
         sealed: bytes,
         reply_url: str | None,
-        sealed_as: Callable[[Rendering], bytes],
+        sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
     ) -> None:
         self.message_id = message_id
         self.sealed = sealed
         self.reply_url = reply_url
-        self.sealed_as = sealed_as
+        self.sealed_xml = sealed_xml
         self._envelope = envelope
         self._attachments = attachments
 

@@ -10,9 +10,9 @@ import click
 from hub import adapters
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option
-from hub.delivery.sealed import seal_envelope
+from hub.delivery.sealed import seal_parcel
 from hub.errors import HubError, InvalidInput, NotFound
-from hub.ports import Adapter, Parcel, Prepared
+from hub.ports import Adapter, Prepared
 from hub.schemas import json_rendering
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealEnvelope, Header, Party
@@ -54,13 +54,13 @@ def _sample(hub: Hub, authority: Authority) -> AppealEnvelope:
 def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter) -> Prepared:
     envelope = _sample(hub, authority)
     canonical = json_rendering.to_json(envelope)
-    sealed = seal_envelope(envelope, canonical, adapter.rendering(channel), hub.seal)
-    parcel = Parcel(
+    parcel = seal_parcel(
+        envelope,
+        canonical,
+        adapter.rendering(channel),
+        hub.seal,
         message_id=MessageId(envelope.header.message_id),
-        envelope=envelope,
-        sealed=sealed,
         reply_url=hub.settings.base_url,
-        sealed_as=lambda rendering: seal_envelope(envelope, canonical, rendering, hub.seal),
     )
     return adapter.prepare(parcel, channel)
 

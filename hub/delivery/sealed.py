@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hub.errors import Fault, InvalidInput, SealRefused
-from hub.ports import RawInbound, Rendering, Seal
+from hub.ports import Parcel, RawInbound, Rendering, Seal
 from hub.schemas import jcs, json_rendering, strict_json, strict_xml, xml_rendering
-from hub.schemas.envelope import AnyEnvelope
+from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.ids import MessageId
 from hub.schemas.keys import VerificationKey
 
 CONTENT_TYPES = {
@@ -37,6 +38,28 @@ def seal_envelope(envelope: AnyEnvelope | None, canonical: bytes, rendering: Ren
         return seal.seal_xml(xml_rendering.to_xml(envelope or json_rendering.from_trusted(canonical)))
     token = seal.seal_json(canonical)
     return token if rendering is Rendering.JWS else wrap(canonical, token)
+
+
+def seal_parcel(
+    envelope: AnyEnvelope | Callable[[], AnyEnvelope],
+    canonical: bytes,
+    rendering: Rendering,
+    seal: Seal,
+    *,
+    message_id: MessageId,
+    reply_url: str | None,
+    attachments: tuple[Attachment, ...] | None = None,
+) -> Parcel:
+    """The envelope with its seal, in the form (or both forms) that an adapter asked for."""
+    both = rendering is Rendering.BOTH
+    return Parcel(
+        message_id=message_id,
+        envelope=envelope,
+        sealed=seal_envelope(None, canonical, Rendering.JSON if both else rendering, seal),
+        sealed_xml=seal_envelope(None, canonical, Rendering.XML, seal) if both else None,
+        reply_url=reply_url,
+        attachments=attachments,
+    )
 
 
 def wrap(canonical: bytes, token: bytes) -> bytes:

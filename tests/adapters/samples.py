@@ -114,9 +114,9 @@ def parcel(envelope: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> P
     return Parcel(
         message_id=MessageId(envelope.header.message_id),
         envelope=envelope,
-        sealed=render(envelope, rendering),
+        sealed=render(envelope, Rendering.JSON if rendering is Rendering.BOTH else rendering),
+        sealed_xml=render(envelope, Rendering.XML) if rendering is Rendering.BOTH else None,
         reply_url=None,
-        sealed_as=lambda wanted: render(envelope, wanted),
     )
 
 

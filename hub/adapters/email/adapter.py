@@ -44,9 +44,8 @@ class EmailAdapter:
         return EmailSettings
 
     def rendering(self, channel: Channel) -> Rendering:
-        """JSON; the XML beside it is made from the parcel."""
-        self._settings(channel)
-        return Rendering.JSON
+        """Both forms travel in one mail; a notice carries neither, and asks for the cheaper one."""
+        return Rendering.JSON if self._settings(channel).content == "notice" else Rendering.BOTH
 
     def polls(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
         """Never: nobody can be asked by mail."""

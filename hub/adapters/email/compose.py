@@ -100,16 +100,18 @@ def _entity(parcel: Parcel, written: letter.Letter, inside: Sequence[Attachment]
     alternative = mime.multipart("alternative", _boundary(parcel, "a"), [text, html])
     if notice:
         return alternative
-    parts = [alternative, _envelope_part(parcel, Rendering.JSON), _envelope_part(parcel, Rendering.XML)]
+    parts = [alternative, _envelope_part(parcel.sealed, Rendering.JSON)]
+    if parcel.sealed_xml is not None:
+        parts.append(_envelope_part(parcel.sealed_xml, Rendering.XML))
     parts += [mime.file_part(file) for file in inside]
     return mime.multipart("mixed", _boundary(parcel, "m"), parts)
 
 
-def _envelope_part(parcel: Parcel, rendering: Rendering) -> bytes:
+def _envelope_part(sealed: bytes, rendering: Rendering) -> bytes:
     name = f"envelope.{rendering.value}"
     disposition = mime.header("Content-Disposition", f'attachment; filename="{name}"')
     kind = f'application/{rendering.value}; name="{name}"'
-    return mime.part(kind, parcel.sealed_as(rendering), disposition)
+    return mime.part(kind, sealed, disposition)
 
 
 def filled(body: bytes, files: Sequence[Attachment], attachments: Attachments | None) -> Iterator[bytes]:

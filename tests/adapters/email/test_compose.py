@@ -20,7 +20,7 @@ from hub.adapters import Tools
 from hub.adapters.email import compose, mime, tokens
 from hub.adapters.email.adapter import EmailAdapter
 from hub.errors import ConfigurationError, InvalidInput, UnsupportedFeature
-from hub.ports import Parcel, Prepared
+from hub.ports import Parcel, Prepared, Rendering
 from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Attachment
 from hub.schemas.ids import MessageId, new_id
@@ -35,13 +35,13 @@ BASE = "https://hub.example.org"
 def prepare(
     envelope: AppealEnvelope | None = None, store: MemoryAttachments | None = None, **changes: object
 ) -> Prepared:
-    made = parcel(envelope or appeal())
+    made = parcel(envelope or appeal(), Rendering.BOTH)
     linked = Parcel(
         message_id=made.message_id,
         envelope=made.envelope,
         sealed=made.sealed,
         reply_url=BASE,
-        sealed_as=made.sealed_as,
+        sealed_xml=made.sealed_xml,
     )
     return EmailAdapter(Tools(attachments=store)).prepare(linked, out_channel(**changes))  # type: ignore[arg-type]
 
@@ -253,7 +253,7 @@ def test_every_kind_of_envelope_makes_a_sound_mail(envelope: AnyEnvelope) -> Non
         envelope=envelope,
         sealed=json_rendering.to_json(envelope),
         reply_url=BASE,
-        sealed_as=lambda _: b"{}",
+        sealed_xml=b"<a/>",
     )
     channel = out_channel(attachments="link")
     mail = EmailAdapter(Tools()).prepare(made, channel)
