@@ -188,6 +188,7 @@ def test_a_short_reply_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         prepare()
 
 
+@settings(deadline=None)
 @given(st.uuids(version=4), st.integers(0, 41), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
 def test_a_token_cannot_be_changed(message: object, at: int, letter: str) -> None:
     """A token names its message in any case; with one letter changed, or under another key, it names nothing."""
@@ -244,7 +245,7 @@ def test_control_characters_are_refused_in_headers(evil: str) -> None:
             make()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(envelopes())
 def test_every_kind_of_envelope_makes_a_sound_mail(envelope: AnyEnvelope) -> None:
     """Whatever is sent, the mail parses without defects, every line is short enough, and the bytes are stable."""
