@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -369,6 +369,15 @@ class Adapter(Protocol):
 
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
         """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An adapter over a way that proves less than registration; the registry holds its channels to it."""
+
+    def strongest(self, channel: Channel) -> LegalClass:
+        """The strongest receipt that this channel can bring (CMU 55/2018 items 28, 32)."""
         ...
 
 

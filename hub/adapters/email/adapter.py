@@ -59,6 +59,10 @@ class EmailAdapter:
         """Never."""
         return False
 
+    def strongest(self, channel: Channel) -> LegalClass:
+        """``delivered`` for mail that goes out (CMU 55/2018 item 32); what comes in is judged one by one."""
+        return LegalClass.REGISTERED if channel.dialect == IN else LegalClass.DELIVERED
+
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         """The exact bytes."""
         if channel.dialect == IN:
@@ -84,7 +88,7 @@ class EmailAdapter:
         known = self._known.get(channel.id)
         if known is not None and known[0] is channel.settings:
             return known[1]
-        if channel.legal_class is LegalClass.REGISTERED and channel.dialect == OUT:
+        if channel.legal_class is LegalClass.REGISTERED and self.strongest(channel) is not LegalClass.REGISTERED:
             raise ConfigurationError(
                 f"The channel {channel.id} cannot reach registered by mail (CMU 55/2018 item 32).",
                 code="mail.legal_class",
