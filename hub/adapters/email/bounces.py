@@ -164,6 +164,6 @@ def _late(said: str) -> bool:
 
 def _own(text: str) -> str:
     """The machine's words, without the mail that it gives back."""
-    text = text.replace("\r\n", "\n")
+    text = text[:MAX_WORDS].replace("\r\n", "\n")
     found = _ORIGINAL.search(text, 1)
     return text[: found.start() if found else 4_000][:4_000]

@@ -56,8 +56,11 @@ def _codec(label: str | None) -> str | None:
 
 def _guess(data: bytes) -> str:
     """UTF-8 if it is, a letter cut in two aside; else the charset in which it reads most like Ukrainian."""
+    if data.isascii():
+        return data.decode("ascii")
     text = data.decode("utf-8", "replace")
-    if text.count("\ufffd") * 20 <= sum(character > "\x7f" for character in text):
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    if text.count("\ufffd") * 20 <= beyond:
         return text
     tried = [data.decode(name, "replace") for name in ("cp1251", "koi8-u", "cp866")]
     return max(tried, key=_likeness)

@@ -38,6 +38,8 @@ class Verdict:
     detail: str = ""
 
 
+_LOOKED_AT: Final = 500
+"""Characters of a header that are looked at."""
 _MACHINE: Final = re.compile(
     r"mailer[-_]?daemon|postmaster|mail[-_ ]?(?:delivery|administrator|system|router|server)|^\W*(?:mdaemon|mrs|"
     r"no-?reply-?bounce)\b|delivery subsystem|bounce[s-]?(?:\+|@)|@bounce|amazonses|mailmaster|mmdf|internet mail|"
@@ -142,10 +144,10 @@ def _failed(mail: Mail) -> Verdict:
 
 def _bounced(mail: Mail) -> bool:
     """A mail server's words without a report: by who writes, or by the subject."""
-    senders = f"{mail.first('from')} {mail.first('sender')} {mail.first('return-path')}"
+    senders = " ".join(mail.first(name)[:_LOOKED_AT] for name in ("from", "sender", "return-path"))
     if mail.kind == "multipart/report" or "x-failed-recipients" in mail.headers:
         return True
-    return bool(_MACHINE.search(senders) or _BOUNCED.search(mail.first("subject")))
+    return bool(_MACHINE.search(senders) or _BOUNCED.search(mail.first("subject")[:_LOOKED_AT]))
 
 
 def _automatic(mail: Mail) -> bool:
@@ -157,4 +159,6 @@ def _automatic(mail: Mail) -> bool:
         return True
     if mail.first("precedence").lower() in ("bulk", "junk", "list", "auto_reply", "auto-reply"):
         return True
-    return bool(_AWAY.search(mail.first("subject"))) or any(name in mail.headers for name in _QUIET_HEADERS)
+    return bool(_AWAY.search(mail.first("subject")[:_LOOKED_AT])) or any(
+        name in mail.headers for name in _QUIET_HEADERS
+    )

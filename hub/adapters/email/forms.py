@@ -37,12 +37,13 @@ def read(text: str) -> Said:
     fields: dict[str, str] = {}
     rest: list[str] = []
     for line in text.splitlines():
-        found = _LINE.match(line[:2_000])
+        head = line[:2_000]
+        found = _LINE.match(head)
         if found is not None:
             name = next(each for each in words.FIELDS if each.casefold() == found[1].casefold())
             if found[2].strip():
                 fields.setdefault(name, found[2].strip())
-        elif not _FRAME.match(line):
+        elif not _FRAME.match(head):
             rest.append(line)
     return Said(fields=fields, text="\n".join(rest).strip())
 

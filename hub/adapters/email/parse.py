@@ -22,10 +22,16 @@ from hub.errors import InvalidInput, TooLarge
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 1_000
 MAX_HEADER_BYTES: Final = 102_400
+MAX_FIELD_BYTES: Final = 16_384
+"""One Content-Type or Content-Disposition, anywhere: ``email`` takes quadratic time over its parameters."""
+MAX_DECODED_CHARS: Final = 4_000
+"""Longer header values are left as they are: decoding encoded words takes quadratic time."""
 MAX_TEXT_CHARS: Final = 1_000_000
 _NESTING: Final = re.compile(
     rb"^content-type:[ \t]*(?:\r?\n[ \t]+)?(?:multipart|message)/", re.IGNORECASE | re.MULTILINE
 )
+_FIELD: Final = re.compile(rb"^content-(?:type|disposition):", re.IGNORECASE | re.MULTILINE)
+_FIELD_END: Final = re.compile(rb"\r?\n(?![ \t])")
 _FOLD: Final = re.compile(r"[\r\n\x00]+[ \t]*")
 _MAX_NESTING: Final = 200
 _BLANK: Final = re.compile(rb"\r?\n\r?\n")
@@ -80,6 +86,8 @@ def read(raw: bytes, *, limit: int) -> Mail:
         raise InvalidInput(f"The head of the mail is longer than {MAX_HEADER_BYTES} bytes.", code="mail.headers")
     if len(_NESTING.findall(raw)) > _MAX_NESTING:
         raise _nesting()
+    if any(_field_length(raw, found) > MAX_FIELD_BYTES for found in _FIELD.finditer(raw)):
+        raise InvalidInput(f"A part's header is longer than {MAX_FIELD_BYTES} bytes.", code="mail.headers")
     try:
         message = BytesParser(policy=compat32).parsebytes(raw)
     except RecursionError:
@@ -89,6 +97,11 @@ def read(raw: bytes, *, limit: int) -> Mail:
     return _Reader(message).mail()
 
 
+def _field_length(raw: bytes, found: re.Match[bytes]) -> int:
+    end = _FIELD_END.search(raw, found.end())
+    return (end.start() if end else len(raw)) - found.start()
+
+
 def _nesting() -> InvalidInput:
     return InvalidInput(f"The mail has more than {MAX_DEPTH} levels or {MAX_PARTS} parts.", code="mail.nesting")
 
@@ -96,7 +109,7 @@ def _nesting() -> InvalidInput:
 def header_text(value: str) -> str:
     """A header's value for people: unfolded, encoded words and raw bytes decoded. Never raises."""
     flat = _FOLD.sub(" ", _unescaped(value)).strip()
-    if "=?" not in flat:
+    if "=?" not in flat or len(flat) > MAX_DECODED_CHARS:
         return flat
     try:
         pieces = decode_header(flat)

@@ -169,6 +169,8 @@ def verify(
     hold under the certificate that came with it, but proves nothing about who that is. Raises ``SealRefused``:
     ``smime.grammar``, ``smime.tampered``, ``smime.signature``.
     """
+    if content is not None and len(der) > MAX_CMS_BYTES:
+        raise _grammar(f"is longer than {MAX_CMS_BYTES} bytes")
     opened = _open(der)
     covered = content if content is not None else opened.content
     if covered is None or (content is not None and opened.content is not None):
@@ -188,11 +190,9 @@ def _grammar(rule: str) -> SealRefused:
 
 
 def _open(der: bytes) -> Opened:
-    if len(der) > MAX_CMS_BYTES and not der.startswith(b"\x30"):
-        raise _grammar("is not CMS")
     try:
         return _take_apart(der)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         # asn1crypto parses lazily and raises whatever it stumbles over, far from where the bytes were wrong.
         raise _grammar("cannot be read") from None
 

@@ -13,6 +13,7 @@ from typing import Final
 from lxml import etree, html
 
 MAX_WROTE_LINES: Final = 4
+LOOKED_AT: Final = 400
 _MONTHS: Final = r"січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек"
 _WROTE: Final = re.compile(
     r"(?:wrote|writes|schrieb|escribió|a écrit|пише|писав|писала|написав|написала|написав\(ла\)|пишет|писал|написал)"
@@ -98,8 +99,9 @@ class Parts:
 def split(text: str) -> Parts:
     """Take a plain text apart."""
     lines = text.splitlines(keepends=True)
-    top, seam = _seams(lines)
-    sign = top + _signature(lines[top:seam])
+    looked_at = [line[:LOOKED_AT] for line in lines]  # expressions see no more of a line, so none can stall
+    top, seam = _seams(looked_at)
+    sign = top + _signature(looked_at[top:seam])
     return Parts(
         above="".join(lines[:top]),
         own="".join(lines[top:sign]),

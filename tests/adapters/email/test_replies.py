@@ -501,11 +501,43 @@ def bomb(depth: int, header: str = "") -> bytes:
 def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
     """A21: depth, parts and headers have limits; over them the mail is journalled and refused within a second."""
     desk = PaperDesk()
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(InvalidInput) as caught:
         take(raw, RECEIVED, desk, box())
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     assert caught.value.stable_code == code == desk.notes[-1]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: " + "kddi" * 24_000,
+        "Subject: " + "=?a?q?x" * 14_000,
+        "Content-Type: text/plain" + ';a="' * 4_000,
+        'Content-Disposition: attachment; filename="' + "=?a?q?x" * 2_000 + '"',
+        "Subject: " + "-" * 90_000,
+    ],
+)
+def test_headers_made_to_stall_do_not(head: str) -> None:
+    """A31: no header, and no text, makes reading take longer than a second."""
+    desk = PaperDesk()
+    mark = token(MessageId(desk.sent().header.message_id))
+    for body in ("x", "-" * 900_000, "> " * 400_000, "On 1" * 200_000, " " * 900_000, "From: a\n" * 100_000):
+        begun = time.process_time()
+        raw = wire(f"To: b+{mark}@x\nReturn-Path: <a@b>\n{head}\n\n{body}\n".encode())
+        take(raw, RECEIVED, desk, box())
+        assert time.process_time() - begun < 1, body[:10]
+
+
+def test_long_fields_of_parts_are_refused() -> None:
+    """Parameters of a part that would take ``email`` minutes are refused before it reads them."""
+    raw = (
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: a/b' + b';"' * 500_000 + b"\r\n\r\nx"
+    )
+    begun = time.process_time()
+    with pytest.raises(InvalidInput) as caught:
+        take(raw, RECEIVED, PaperDesk(), box())
+    assert (caught.value.stable_code, time.process_time() - begun < 1) == ("mail.headers", True)
 
 
 def test_too_large_a_mail_is_refused_before_it_is_read() -> None:

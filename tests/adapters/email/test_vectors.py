@@ -94,12 +94,12 @@ def test_every_mail_is_read_or_refused_by_name(vectors: Path) -> None:
         desk = PaperDesk()
         mark = token(MessageId(desk.sent().header.message_id))
         raw = f"Delivered-To: zvernennia+{mark}@hub.example.org\r\n".encode() + path.read_bytes()
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             take(raw, RECEIVED, desk, box())
         except HubError as refusal:
             refused.add((path.name, refusal.stable_code))
-        assert time.perf_counter() - begun < 1, path.name
+        assert time.process_time() - begun < 1, path.name
     assert {code for _, code in refused} <= {"mail.headers", "mail.nesting", "smime.grammar", "smime.signature"}
     assert len(refused) <= 3, refused
 
@@ -189,7 +189,7 @@ def test_nothing_is_lost_and_nothing_stalls(vectors: Path) -> None:
     for path in sorted((vectors / "email-zapier-reply-parser").glob("*.txt")):
         text = path.read_bytes().decode()
         for long in (text, text * 20):
-            begun = time.perf_counter()
+            begun = time.process_time()
             parts = trim.split(long)
-            assert time.perf_counter() - begun < 1, path.name
+            assert time.process_time() - begun < 1, path.name
             assert parts.above + parts.own + parts.signature + parts.quoted == long
