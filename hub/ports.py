@@ -22,6 +22,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -71,6 +72,10 @@ class Directory(Protocol):
 
     def territory(self, code: str) -> Territory | None:
         """The unit with this code; a settlement below the table's level resolves to its community."""
+        ...
+
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
         ...
 
     def ancestry(self, code: str) -> tuple[str, ...]:
@@ -294,8 +299,8 @@ class Desk(Protocol):
         ...
 
     def undelivered(self, returned: Returned) -> None:
-        """What we sent came back after it had been taken over. An operator's matter, unless the addressee has shown
-        since that it has it.
+        """What we sent came back after it had been taken over. A dead address hands over to the authority's next
+        channel or to an operator, what may work later to an operator; unless the addressee has shown that it has it.
         """
         ...
 
@@ -391,13 +396,39 @@ class Doorbell(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFilter:
-    """Which cases to list. ``owner`` / ``authority`` bound what the caller may see."""
+    """Which cases to list; all that is given must hold. ``owner`` / ``authority`` bound what the caller may see.
+
+    ``authority``: cases that were sent to it; ``held_by``: cases that it has now. ``topic``: the first one that the
+    appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
+    ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
+    group of like appeals.
+    """
 
     owner: str | None = None
     authority: str | None = None
+    held_by: str | None = None
     state: str | None = None
     needs_operator: bool | None = None
     reference: str | None = None
+    topic: str | None = None
+    territory: str | None = None
+    kind: str | None = None
+    channel: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    overdue_at: datetime | None = None
+    group: CaseId | None = None
+
+
+class CaseGrouping(StrEnum):
+    """What cases may be counted by. ``territory``: oblasts and cities with special status (first four characters)."""
+
+    STATE = "state"
+    AUTHORITY = "authority"
+    TOPIC = "topic"
+    TERRITORY = "territory"
+    KIND = "kind"
+    CHANNEL = "channel"
 
 
 class Store(Protocol):
@@ -482,12 +513,28 @@ class Store(Protocol):
         """One case."""
         ...
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id; ``after``: the last id seen."""
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival, or the newest first; ``after``: ``CaseRow.cursor`` of the last one seen."""
         ...
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns; cases without a value count under the empty text."""
+        ...
+
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases whose ``watch_at`` has come, those first that waited longest; it is moved to ``until`` so that no one
+        else looks meanwhile, and is derived again with the next fact. ``case_id``: only this one, if it is due.
+        """
+        ...
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases, by time, then key."""
+        ...
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """How deliveries over shadow channels ended, beside those that counted."""
         ...
 
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.delivery.handover import fact_of
 from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
-from hub.delivery.settle import fact_of
 from hub.errors import NotFound
 from hub.ports import Clock, Rendering, Seal, Store
 from hub.schemas import json_rendering

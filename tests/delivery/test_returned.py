@@ -8,9 +8,11 @@ import pytest
 
 from hub.delivery.desk import ChannelDesk
 from hub.delivery.intake import Accepted
+from hub.delivery.returned import undelivered
 from hub.errors import NotFound
 from hub.ports import RawInbound, Returned
-from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
+from hub.schemas.delivery import Change, Fact, FactKind, OutcomeKind, TransportState
+from hub.schemas.directory import Channel
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import ReceiptStatus
 from tests.delivery.making import receipt
@@ -22,6 +24,7 @@ RAW = RawInbound(content_type="message/rfc822", body=b"bounce")
 def desk(world: World, party: str | None = None) -> ChannelDesk:
     return ChannelDesk(
         store=world.store,
+        registry=world.registry,
         takeback=world.takeback,
         attachments=None,
         clock=world.clock,
@@ -80,6 +83,27 @@ def test_an_open_delivery_ends_with_a_hard_bounce() -> None:
         world, accepted = sent(OutcomeKind.UNKNOWN)
         desk(world).undelivered(bounce(world, accepted, permanent=permanent))
         assert world.delivery(accepted).state is state
+
+
+def test_a_dead_address_hands_over_once() -> None:
+    """With a next channel a hard bounce makes one copy there, and a second bounce none; a soft one makes none."""
+    world, accepted = sent()
+    delivery = world.delivery(accepted)
+    onto = Channel(id="00032106.next", adapter="scripted")
+    facts = world.store.facts(accepted.case_id)
+
+    def change(returned: Returned, known: tuple[Fact, ...]) -> Change:
+        return undelivered(returned, delivery, known, channel_id=CHANNEL, fallback=onto, now=world.clock.now())
+
+    first = change(bounce(world, accepted), facts)
+    (copy,) = first.deliveries
+    assert (copy.channel_id, copy.message_id, copy.state) == (onto.id, accepted.message_id, TransportState.WAITING)
+    assert [fact.kind for fact in first.facts] == [FactKind.HANDED_OVER]
+    assert not first.items
+    second = change(bounce(world, accepted), (*facts, *first.facts))
+    assert (second.deliveries, second.facts, len(second.inbound)) == ((), (), 1)
+    soft = change(bounce(world, accepted, permanent=False), facts)
+    assert (soft.deliveries, [item.reason for item in soft.items]) == ((), ["returned.temporary"])
 
 
 def test_foreign_bounces_are_refused() -> None:
