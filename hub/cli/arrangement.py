@@ -12,9 +12,11 @@ from hub.api.auth import append_key, new_api_key
 from hub.bootstrap import KEY_FILE
 from hub.cli.init import API_KEYS, make_home
 from hub.schemas.directory import LaneSettings
+from hub.schemas.envelope import Party
 from hub.seals import load_signing_key
 from hub.seals.keys import verification_key
 from hub.settings import Settings
+from hub.simulator.mailing import MailPlace, set_up_mail
 from hub.simulator.setup import Placement, set_up
 
 TWELVE: tuple[Placement, ...] = (
@@ -58,6 +60,11 @@ PLACES = (
     "UA46100000000023056",  # Stryi district
     "UA12020010000033698",  # Dnipro community: its council is not connected here
 )
+
+
+MAIL = Party(code="04360586", name="Бучанська міська рада")
+"""A council that has nothing but a mailbox."""
+MAIL_PLACE = "UA32080070000050759"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +128,12 @@ def arrange(
         ncc_key=made.keys["ncc"],
         operator_key=made.keys["operator"],
     )
+
+
+def arrange_mail(arrangement: Arrangement, folder: Path, *, lane: LaneSettings | None = None) -> MailPlace:
+    """Add the authority that has only mail, and the hub's mailbox, to the registry of an arrangement."""
+    keys = [verification_key(load_signing_key(arrangement.home / KEY_FILE))]
+    code = Settings(home=arrangement.home).party_code
+    place = set_up_mail(folder / "mail", MAIL, hub_code=code, hub_keys=keys, lane=lane)
+    shutil.copy(place.overlay, arrangement.home / "registry" / "mail.yaml")
+    return place
