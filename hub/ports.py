@@ -74,6 +74,10 @@ class Directory(Protocol):
         """The unit with this code; a settlement below the table's level resolves to its community."""
         ...
 
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
+        ...
+
     def ancestry(self, code: str) -> tuple[str, ...]:
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         ...
@@ -202,7 +206,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us.
+    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
+    ``spoken``: what it said in its own words about the message that was sent or asked about.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
     ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
@@ -211,6 +216,7 @@ class Outcome:
     kind: OutcomeKind
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None
@@ -358,13 +364,39 @@ class Doorbell(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFilter:
-    """Which cases to list. ``owner`` / ``authority`` bound what the caller may see."""
+    """Which cases to list; all that is given must hold. ``owner`` / ``authority`` bound what the caller may see.
+
+    ``authority``: cases that were sent to it; ``held_by``: cases that it has now. ``topic``: the first one that the
+    appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
+    ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
+    group of like appeals.
+    """
 
     owner: str | None = None
     authority: str | None = None
+    held_by: str | None = None
     state: str | None = None
     needs_operator: bool | None = None
     reference: str | None = None
+    topic: str | None = None
+    territory: str | None = None
+    kind: str | None = None
+    channel: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    overdue_at: datetime | None = None
+    group: CaseId | None = None
+
+
+class CaseGrouping(StrEnum):
+    """What cases may be counted by. ``territory``: oblasts and cities with special status (first four characters)."""
+
+    STATE = "state"
+    AUTHORITY = "authority"
+    TOPIC = "topic"
+    TERRITORY = "territory"
+    KIND = "kind"
+    CHANNEL = "channel"
 
 
 class Store(Protocol):
@@ -449,12 +481,12 @@ class Store(Protocol):
         """One case."""
         ...
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id; ``after``: the last id seen."""
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival, or the newest first; ``after``: ``CaseRow.cursor`` of the last one seen."""
         ...
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns; cases without a value count under the empty text."""
         ...
 
     def claim_watched(

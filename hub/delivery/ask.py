@@ -7,14 +7,15 @@ a message's age; collecting comes round every ``collect_secs`` of its channel.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 
 from hub.delivery import schedule
 from hub.delivery.desk import ChannelDesk
 from hub.delivery.takeback import TakeBack
 from hub.errors import HubError, PeerChanged
-from hub.ports import Adapter, Attachments, Clock, Directory, RawInbound, Registry, Session, Store
+from hub.ports import Adapter, Attachments, Clock, Directory, Outcome, Registry, Session, Store
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate
 from hub.schemas.directory import Authority, AuthorityKind, Channel
 from hub.schemas.kyiv import kyiv_day
@@ -80,17 +81,20 @@ class Asker:
         authority, channel = entry
         return self._poll(channel) + self._collect(authority, channel)
 
-    def take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> list[HubError]:
-        """Receipts that came in a response go the same way as those that call us; a bad one is journalled there."""
+    def take_statements(self, delivery: Delivery, outcome: Outcome) -> list[HubError]:
+        """What came with an outcome goes the same way as what calls us; a bad piece is journalled there."""
+        channel, party = delivery.channel_id, delivery.authority
+        takes = [partial(self._takeback.take, raw, channel_id=channel, party=party) for raw in outcome.receipts]
+        takes += [partial(self._takeback.hear, each, channel_id=channel, speaks_for=party) for each in outcome.spoken]
         refusals = []
-        for raw in receipts:
+        for take in takes:
             try:
-                self._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
+                take()
             except HubError as failure:
                 refusals.append(failure)
                 log.warning(
                     "receipt refused",
-                    extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
+                    extra={"channel": channel, "case": str(delivery.case_id), "code": failure.stable_code},
                 )
         return refusals
 
@@ -117,7 +121,7 @@ class Asker:
     def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))
         now = self._clock.now()
-        self.take_receipts(delivery, outcome.receipts)
+        self.take_statements(delivery, outcome)
         current = self._store.delivery(delivery.id)
         if current is None or current.poll_at is None:
             return  # a final answer came meanwhile: there is nothing more to ask

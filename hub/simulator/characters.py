@@ -111,14 +111,16 @@ class SftpDoor(Frozen):
 class SimulatedAuthority(Frozen):
     """One authority of a simulation.
 
-    ``token``: what the hub must show when it calls. ``api_key``: what the authority shows to the hub. ``key_file``: its
-    sealing key; relative paths count from the simulation's file. ``sftp``: the server of one that files.
+    ``speaks``: over what it is called and reports. ``token``: what the hub must show when it calls. ``api_key``: what
+    the authority shows to the hub. ``key_file``: its sealing key; relative paths count from the simulation's file.
+    ``sftp``: the server of one that files.
     """
 
     code: AuthorityCode
     name: Annotated[str, Line(300)]
     channel_id: ChannelId
     character: CharacterChoice
+    speaks: Literal["rest", "soap"] = "rest"
     key_file: Annotated[str, Line(1_000)]
     api_key: SecretRef
     token: SecretRef | None = None

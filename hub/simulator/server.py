@@ -2,6 +2,7 @@
 
     POST /{code}/appeals                 a sealed envelope (JSON, JWS, XML, or multipart with files)
     GET  /{code}/messages/{message_id}   what became of it (authorities with ``receipt: poll``)
+    POST /{code}/soap                    the same over SOAP (authorities with ``speaks: soap``): ``hub.simulator.soap``
     GET  /_sim/state                     counts per authority (see ``Authority.state``) and reports that still wait
 
 Loopback only: the state endpoint has no credential.
@@ -27,15 +28,17 @@ from typing import Literal
 
 from hub.adapters.http import HttpPolicy
 from hub.adapters.secrets import resolve
+from hub.adapters.soap.wire import SoapVersion, write_fault
 from hub.delivery.sealed import media_type
 from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.ports import RawInbound
 from hub.schemas.envelope import AnyEnvelope, Party
 from hub.seals import load_signing_key
+from hub.simulator import soap
 from hub.simulator.authority import Authority, Report, Verdict, digest_of
 from hub.simulator.characters import SimulatedAuthority, Simulation
 from hub.simulator.filing import Filing
-from hub.simulator.outbox import Letter, Outbox
+from hub.simulator.outbox import Letter, Outbox, as_json
 from hub.simulator.parts import split
 from hub.simulator.pulling import Puller
 
@@ -55,6 +58,7 @@ class _Post:
         self.token = resolve(entry.token).reveal() if entry.token else None
         self.hub_url = hub_url.rstrip("/")
         self.channel_id = entry.channel_id
+        self.soap = entry.speaks == "soap"
         self._lock = threading.Lock()
         self._planned: dict[uuid.UUID, list[tuple[float, Report]]] = {}
         self._told: dict[uuid.UUID, list[bytes]] = {}
@@ -80,6 +84,8 @@ class _Post:
             return tuple(told)
 
     def url(self, report: Report) -> str:
+        if self.soap:
+            return f"{self.hub_url}/soap/hub"
         if self.authority.character.pulls and report.kind != "answered":
             return f"{self.hub_url}/v1/inbox/{report.message_id}/receipt"
         return f"{self.hub_url}/v1/callbacks/{self.channel_id}"
@@ -95,7 +101,9 @@ class Simulator:
         self._server = _Server((host, port), self)
         self._outbox = Outbox(self._policy)
         self._pullers = [
-            Puller(post.authority, hub_url=post.hub_url, api_key=post.api_key, policy=self._policy, taken=self.report)
+            (soap.SoapPuller if post.soap else Puller)(
+                post.authority, hub_url=post.hub_url, api_key=post.api_key, policy=self._policy, taken=self.report
+            )
             for post in self.posts.values()
             if post.authority.character.pulls
         ]
@@ -165,9 +173,17 @@ class Simulator:
                 post.plan(report)
                 continue
             done = partial(self._settled, authority, report)
+            say = soap.report if post.soap else as_json
             filing = self._filings.get(authority.party.code)
-            lay = filing.say if filing else None
-            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, lay=lay))
+            letter = Letter(
+                report=report,
+                url=post.url(report),
+                api_key=post.api_key,
+                done=done,
+                say=say,
+                lay=filing.say if filing else None,
+            )
+            self._outbox.post(letter)
 
     @staticmethod
     def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:
@@ -271,11 +287,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         code, _, rest = self.path.removeprefix("/").partition("/")
         post = self.server.simulator.posts.get(code)
-        if post is None or rest != "appeals":
+        if post is None or rest != ("soap" if post.soap else "appeals"):
             self._problem(404, "No such authority")
         elif not self._admitted(post):
             post.authority.count("unauthenticated")
             self._problem(401, "Wrong credential")
+        elif post.soap:
+            self._take_soap(post, body)
         else:
             self._take(post, body)
 
@@ -287,6 +305,36 @@ class _Handler(BaseHTTPRequestHandler):
             self._problem(422, f"Cannot be read: {error.stable_code}")
             return
         self._answer(post, post.authority.take(envelope, digest))
+
+    def _take_soap(self, post: _Post, body: bytes) -> None:
+        authority = post.authority
+        try:
+            call = soap.read(self.headers.get("Content-Type", ""), body)
+            if call.asks():
+                told = post.told(call.message_id()) if authority.knows(call.message_id()) else ()
+                self._send(200, call.kind, call.told(call.message_id(), told))
+                return
+            envelope = authority.open(call.envelope())
+            if call.check_files(envelope):
+                authority.count("with_files")
+        except HubError as error:
+            authority.count("malformed")
+            self._send(500, "text/xml", write_fault(SoapVersion.V11, "Client", f"Cannot be read: {error.stable_code}"))
+            return
+        self._answer_soap(call, authority, authority.take(envelope, digest_of(body)))
+
+    def _answer_soap(self, call: soap.Call, authority: Authority, verdict: Verdict) -> None:
+        self.server.simulator.report(authority, verdict)
+        self.server.simulator.stopping.wait(authority.character.respond_ms / 1000)
+        match verdict.failure:
+            case "busy":
+                self._problem(503, "Come again later", ("Retry-After", "1"))
+            case "error":
+                self._send(500, call.kind, call.fault("Server", "Something broke"))
+            case "reset" | "lost":
+                self._reset()
+            case None:
+                self._send(200, call.kind, call.delivered(verdict, authority.character.ground))
 
     def _admitted(self, post: _Post) -> bool:
         if post.token is None:

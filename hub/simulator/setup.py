@@ -37,6 +37,7 @@ class Placement:
     """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's.
 
     ``sftp_port``: where it listens, if it files; ``dialect``: which it then reads.
+    ``speaks``: over what it is called and reports.
     """
 
     code: str
@@ -46,6 +47,7 @@ class Placement:
     settings: Mapping[str, object] = field(default_factory=dict)
     sftp_port: int = 0
     dialect: Literal["drop", "asice"] = "drop"
+    speaks: Literal["rest", "soap"] = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ def _authority(folder: Path, placement: Placement) -> dict[str, object]:
         "name": placement.name,
         "channel_id": channel_id(placement),
         "character": {"preset": placement.character, "changes": dict(placement.changes)},
+        "speaks": placement.speaks,
         "key_file": f"keys/{placement.code}.pem",
         "api_key": f"file:{folder}/secrets/{placement.code}.api",
         "token": f"file:{folder}/secrets/{placement.code}.token",
@@ -169,20 +172,21 @@ def _ssh_key(path: Path) -> str:
 def _channel(folder: Path, placement: Placement, base_url: str) -> dict[str, object]:
     character = PRESETS[placement.character]
     receipt = placement.changes.get("receipt", character.receipt)
+    called: dict[str, object] = {
+        "allow_http": True,
+        "allow_private": ["127.0.0.1/32", "::1/128"],
+        "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
+    }
     settings: dict[str, object] = {"format": "json"}
-    if not character.pulls:
-        settings |= {
-            "url": f"{base_url}/{placement.code}/appeals",
-            "allow_http": True,
-            "allow_private": ["127.0.0.1/32", "::1/128"],
-            "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
-            "receipt": receipt,
-        }
+    if not character.pulls and placement.speaks == "soap":
+        settings = {"url": f"{base_url}/{placement.code}/soap", "envelope": {"receipt": receipt}, **called}
+    elif not character.pulls:
+        settings |= {"url": f"{base_url}/{placement.code}/appeals", "receipt": receipt, **called}
         if receipt == "poll":
             settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
     return {
         "id": channel_id(placement),
-        "adapter": "pull" if character.pulls else "rest",
+        "adapter": "pull" if character.pulls else placement.speaks,
         "settings": settings | dict(placement.settings),
     }
 

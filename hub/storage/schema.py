@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hub.storage import following_tables, tables
 from hub.storage.types import Digest, Id, Moment, Names, Pairs, Token, Words
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "uq": "uq_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-# Room on each page for the new version of a row (PostgreSQL: heap-only tuples), and early vacuum of small indexes.
-_CHANGING = {"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02}
+metadata = tables.metadata
+"""All tables, those of ``following_tables`` included."""
+assert following_tables.followers.metadata is metadata
+_CHANGING = tables.CHANGING
 
 cases = sa.Table(
     "cases",
@@ -64,6 +58,20 @@ sa.Index(
 )
 for _name, _column in (("ix_cases_due", cases.c.due_at), ("ix_cases_watch", cases.c.watch_at)):
     sa.Index(_name, _column, cases.c.id, postgresql_where=_column.is_not(None), sqlite_where=_column.is_not(None))
+
+# Lists are in order of arrival; each filter that leaves few cases has an index of its own in that order.
+sa.Index("ix_cases_created", cases.c.created_at, cases.c.id)
+FIRST_TOPIC = sa.literal_column("split_part(cases.topics, '\"', 2)", sa.Text)
+"""Topic that a case counts under, on PostgreSQL: the first one named."""
+OBLAST = sa.func.substr(cases.c.place, 1, 4)
+"""First four characters of a place: its oblast or city with special status."""
+sa.Index("ix_cases_topic", sa.literal_column("split_part(topics, '\"', 2)"), cases.c.created_at, cases.c.id).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_cases_oblast", sa.literal_column("substr(place, 1, 4)"), cases.c.created_at, cases.c.id).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_cases_place", cases.c.place, cases.c.created_at).ddl_if(dialect="postgresql")
 
 messages = sa.Table(
     "messages",
