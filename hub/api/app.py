@@ -19,6 +19,7 @@ from hub.api import (
     health,
     hooks,
     inbound,
+    integration,
     listing,
     messages,
     openapi,
@@ -55,7 +56,7 @@ _ROUTERS = (
     hooks.router,
     health.router,
 )
-_UNDESCRIBED = (soap.router,)
+_UNDESCRIBED = (integration.router, soap.router)  # the latter serves whatever else is below /soap
 """Doors that OpenAPI cannot describe: their WSDL does."""
 
 
@@ -114,6 +115,7 @@ def create_app(hub: Hub) -> HubApp:
     app.state.owners = Owners(hub.store)
     app.state.tail = Tail(hub.store)
     app.state.streams = Streams()
+    app.state.sev_node = integration.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)
     app.add_exception_handler(HTTPException, problems.of_framework)

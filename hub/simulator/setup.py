@@ -3,7 +3,6 @@
 keys/<code>.pem …      sealing key of each authority (mode 0600), its certificate and registry entry
 secrets/<code>.api     what the authority shows to the hub
 secrets/<code>.token   what the hub shows to the authority
-keys/<code>.ssh        host key of an authority that files, and secrets/<code>.ssh with which the hub logs in there
 simulation.yaml        input of ``hub simulate``
 overlay.yaml           channels and keys for the hub's registry folder
 """
@@ -18,8 +17,6 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from hub.errors import ConfigurationError
 from hub.schemas.directory import LaneSettings
@@ -27,17 +24,23 @@ from hub.schemas.keys import VerificationKey
 from hub.seals import make_key_file
 from hub.seals.keys import verification_key
 from hub.simulator.characters import PRESETS
+from hub.simulator.filing_setup import door
 
 SIMULATION_FILE = "simulation.yaml"
 OVERLAY_FILE = "overlay.yaml"
+SEV_CHANNEL = "sev.sim"
+SEV_PASSWORD = "secrets/sev.password"  # noqa: S105 - the name of a file
+SEV_SYSTEM_ID = "019aa000-0000-7000-8000-00000000aaaa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's.
 
+    ``speaks``: over what it is called and reports; ``sev``: behind a simulated SEV node, whose queue is collected over
+    a channel of the contact centre (``SEV_CHANNEL``), which the registry must know as an authority.
+
     ``sftp_port``: where it listens, if it files; ``dialect``: which it then reads.
-    ``speaks``: over what it is called and reports.
     """
 
     code: str
@@ -45,9 +48,9 @@ class Placement:
     character: str
     changes: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    speaks: Literal["rest", "soap", "sev"] = "rest"
     sftp_port: int = 0
     dialect: Literal["drop", "asice"] = "drop"
-    speaks: Literal["rest", "soap"] = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +77,10 @@ def set_up(
     seed: int = 1,
     hours_per_sec: int = 1,
     lane: LaneSettings | None = None,
+    centre: str = "36521731",
 ) -> SetUp:
     """Write everything. ``base_url``: where the simulator will listen; ``api_keys``: by authority, made by the hub.
+    ``centre``: code of the contact centre, whose account at SEV it is.
 
     Nothing that exists is overwritten. Raises ``ConfigurationError``.
     """
@@ -93,12 +98,12 @@ def set_up(
         )
         _write_secret(folder / "secrets" / f"{placement.code}.api", api_keys[placement.code])
         _write_secret(folder / "secrets" / f"{placement.code}.token", secrets.token_urlsafe(32))
-        door = _door(folder, placement) if PRESETS[placement.character].files else None
-        authorities.append(_authority(folder, placement) | ({"sftp": door[0]} if door else {}))
-        channel = _filing_channel(placement, door[1]) if door else _channel(folder, placement, base_url)
-        if lane is not None:
-            channel["lane"] = lane.model_dump(mode="json")
-        channels.append({"authority": placement.code, "channel": channel})
+        entry_of = _authority(folder, placement)
+        channel = _channel(folder, placement, base_url, lane, centre)
+        if PRESETS[placement.character].files:
+            entry_of["sftp"], channel = _filing(folder, placement, lane)
+        authorities.append(entry_of)
+        channels.append(channel)
         entry = verification_key(key).model_dump(mode="json", exclude_none=True)
         keys.append({"authority": placement.code, "key": entry})
     simulation = {
@@ -108,6 +113,11 @@ def set_up(
         "hub_keys": [key.model_dump(mode="json", exclude_none=True) for key in hub_keys],
         "authorities": authorities,
     }
+    if any(placement.speaks == "sev" for placement in placements):
+        _write_secret(folder / SEV_PASSWORD, secrets.token_urlsafe(32))
+        account = _account(folder, centre)
+        simulation["sev"] = {"org": account.pop("org_id"), **account}
+        channels.append(_sev_channel(folder, centre, SEV_CHANNEL, base_url, lane, centre, collect=True))
     done = SetUp(simulation=folder / SIMULATION_FILE, overlay=folder / OVERLAY_FILE)
     _write(done.simulation, simulation)
     _write(done.overlay, {"channels": channels, "keys": keys})
@@ -127,49 +137,54 @@ def _authority(folder: Path, placement: Placement) -> dict[str, object]:
     }
 
 
-def _door(folder: Path, placement: Placement) -> tuple[dict[str, object], dict[str, object]]:
-    """The SFTP server of an authority that files, and the settings of the channel to it."""
-    code = placement.code
-    host_key = _ssh_key(folder / "keys" / f"{code}.ssh")
-    server: dict[str, object] = {
-        "port": placement.sftp_port,
-        "user": "hub",
-        "public_key": _ssh_key(folder / "secrets" / f"{code}.ssh"),
-        "host_key_file": f"keys/{code}.ssh",
-        "folder": f"sftp/{code}",
+def _account(folder: Path, centre: str) -> dict[str, str]:
+    return {"org_id": centre, "system_id": SEV_SYSTEM_ID, "password": f"file:{folder}/{SEV_PASSWORD}"}
+
+
+def _sev_channel(
+    folder: Path,
+    authority: str,
+    name: str,
+    base_url: str,
+    lane: LaneSettings | None,
+    centre: str,
+    **section: object,
+) -> dict[str, object]:
+    settings = {
+        "url": f"{base_url}/sev/IntegrationService",
+        "allow_http": True,
+        "allow_private": ["127.0.0.1/32", "::1/128"],
+        "max_response_kb": 2_048,
+        "sevovv": {**_account(folder, centre), **section},
     }
-    settings: dict[str, object] = {
-        "host": "127.0.0.1",
-        "port": placement.sftp_port,
-        "user": "hub",
-        "key": f"file:{folder}/secrets/{code}.ssh",
-        "host_keys": [host_key],
-        "inbox": "/in",
-        "outbox": "/out",
-        "taken": "/taken",
-        "allow_private": ["127.0.0.1/32"],
-    }
-    return server, settings
+    channel: dict[str, object] = {"id": name, "adapter": "soap", "dialect": "sevovv", "settings": settings}
+    if lane is not None:
+        channel["lane"] = lane.model_dump(mode="json")
+    return {"authority": authority, "channel": channel}
 
 
-def _filing_channel(placement: Placement, settings: Mapping[str, object]) -> dict[str, object]:
-    return {
-        "id": channel_id(placement),
-        "adapter": "sftp",
-        "dialect": placement.dialect,
-        "settings": {**settings, **placement.settings},
-    }
+def _filing(
+    folder: Path, placement: Placement, lane: LaneSettings | None
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The SFTP server of an authority that files, and its channel's entry."""
+    server, way = door(
+        folder,
+        placement.code,
+        port=placement.sftp_port,
+        dialect=placement.dialect,
+        settings=placement.settings,
+        write=_write_secret,
+    )
+    channel = {"id": channel_id(placement), **way, **({"lane": lane.model_dump(mode="json")} if lane else {})}
+    return server, {"authority": placement.code, "channel": channel}
 
 
-def _ssh_key(path: Path) -> str:
-    """A new key in OpenSSH's form; the public half as text."""
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    _write_secret(path, private.decode().rstrip())
-    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-
-
-def _channel(folder: Path, placement: Placement, base_url: str) -> dict[str, object]:
+def _channel(
+    folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None, centre: str
+) -> dict[str, object]:
+    if placement.speaks == "sev":
+        name = channel_id(placement)
+        return _sev_channel(folder, placement.code, name, base_url, lane, centre, **placement.settings)
     character = PRESETS[placement.character]
     receipt = placement.changes.get("receipt", character.receipt)
     called: dict[str, object] = {
@@ -184,11 +199,14 @@ def _channel(folder: Path, placement: Placement, base_url: str) -> dict[str, obj
         settings |= {"url": f"{base_url}/{placement.code}/appeals", "receipt": receipt, **called}
         if receipt == "poll":
             settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
-    return {
+    channel: dict[str, object] = {
         "id": channel_id(placement),
         "adapter": "pull" if character.pulls else placement.speaks,
         "settings": settings | dict(placement.settings),
     }
+    if lane is not None:
+        channel["lane"] = lane.model_dump(mode="json")
+    return {"authority": placement.code, "channel": channel}
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from hub.ports import RawInbound, Rendering, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import CaseId, MessageId
 from hub.storage.attachments import FileAttachments
 from tests.adapters.samples import appeal, parcel
 
@@ -37,7 +37,14 @@ class CountingDesk:
     def said(self, spoken: Spoken) -> None:
         """Taken."""
 
-    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
         """Nothing."""
         return None
 

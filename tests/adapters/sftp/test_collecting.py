@@ -22,7 +22,7 @@ from hub.ports import RawInbound, Rendering, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import ReceiptStatus
 from tests.adapters.samples import AUTHORITY, NOW, appeal, delivery, parcel, receipt, render
 from tests.adapters.sftp.conftest import Box
@@ -52,7 +52,14 @@ class RecordingDesk:
             raise NotFound("No such appeal.", code="inbound.unknown_case")
         self.spoken.append(spoken)
 
-    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
         return self.about if self.about is not None and self.about.message_id == message_id else None
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
