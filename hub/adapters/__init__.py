@@ -34,8 +34,8 @@ AdapterFactory: TypeAlias = Callable[[Tools], Adapter]
 _TABLE: dict[str, str] = {
     "pull": "hub.adapters.pull:PullAdapter",
     "rest": "hub.adapters.rest.adapter:RestAdapter",
-    "sftp": "hub.adapters.sftp.adapter:SftpAdapter",
     "soap": "hub.adapters.soap.adapter:SoapAdapter",
+    "sftp": "hub.adapters.sftp.adapter:SftpAdapter",
 }
 
 

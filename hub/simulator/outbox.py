@@ -30,16 +30,16 @@ def as_json(report: bytes) -> tuple[str, bytes]:
 class Letter:
     """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it.
 
-    ``lay``: how it goes where it is not posted.
     ``say``: content type and body that the report's bytes become on the way.
+    ``lay``: how it goes where it is not posted.
     """
 
     report: Report
     url: str
     api_key: str
     done: Callable[[Literal["taken", "refused"]], None]
-    lay: Callable[[bytes], Literal["taken"]] | None = None
     say: Callable[[bytes], tuple[str, bytes]] = as_json
+    lay: Callable[[bytes], Literal["taken"]] | None = None
 
 
 _Entry: TypeAlias = tuple[float, int, Letter, bytes | None, int]

@@ -193,15 +193,10 @@ class Simulator:
             done = partial(self._settled, authority, report)
             say = soap.report if post.soap else as_json
             filing = self._filings.get(authority.party.code)
-            letter = Letter(
-                report=report,
-                url=post.url(report),
-                api_key=post.api_key,
-                done=done,
-                say=say,
-                lay=filing.say if filing else None,
+            lay = filing.say if filing else None
+            self._outbox.post(
+                Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, say=say, lay=lay)
             )
-            self._outbox.post(letter)
 
     @staticmethod
     def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:
