@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.api.auth import append_key, new_api_key
@@ -70,6 +70,7 @@ class Arrangement:
     simulator_listen: str
     ncc_key: Path
     operator_key: Path
+    authority_keys: Mapping[str, str] = field(repr=False)
 
 
 def free_listen() -> str:
@@ -115,4 +116,5 @@ def arrange(
         simulator_listen=simulator_listen,
         ncc_key=made.keys["ncc"],
         operator_key=made.keys["operator"],
+        authority_keys=api_keys,
     )

@@ -113,7 +113,7 @@ def _alarms(term: Term, done: frozenset[str]) -> Iterator[Duty]:
     """Warnings before a term ends, and the alarm after it; once that was given, warnings are void."""
     day = kyiv_day(term.due_at).isoformat()
     # An hour-long term that moved within its day is another term; days suffice for the others.
-    stamp = term.due_at.isoformat() if term.rule.length.hours else day
+    stamp = term.due_at.isoformat() if term.rule.length.short else day
     over = f"over:{term.subject}:{stamp}"
     if over in done:
         return

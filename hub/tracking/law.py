@@ -33,8 +33,11 @@ TermCode = Annotated[str, Code(r"[a-z][a-z_]{1,39}")]
 
 
 class Length(Frozen):
-    """How long a term is: exactly one of these. ``review``: until that hour of the next working day (item 20)."""
+    """How long a term is: exactly one of these. ``review``: until that hour of the next working day (item 20).
+    ``seconds``: for demonstrations, where hours pass quickly.
+    """
 
+    seconds: int | None = Field(default=None, ge=1, le=1_000_000)
     hours: int | None = Field(default=None, ge=1, le=10_000)
     days: int | None = Field(default=None, ge=1, le=1_000)
     working_days: int | None = Field(default=None, ge=1, le=1_000)
@@ -44,8 +47,18 @@ class Length(Frozen):
     @model_validator(mode="after")
     def _one(self) -> Length:
         if len(self.model_fields_set) != 1:
-            raise PydanticCustomError("length", "must give exactly one of hours, days, working_days, months, review")
+            raise PydanticCustomError("length", "must give one of seconds, hours, days, working_days, months, review")
         return self
+
+    @property
+    def short(self) -> bool:
+        """Whether it is counted by the clock, not by days."""
+        return self.hours is not None or self.seconds is not None
+
+    @property
+    def span(self) -> timedelta:
+        """Of a term that is counted by the clock."""
+        return timedelta(hours=self.hours or 0, seconds=self.seconds or 0)
 
 
 class Rule(Frozen):
@@ -217,8 +230,8 @@ class Law:
 
     def end(self, length: Length, start: datetime) -> Due:
         """Where a term of this length ends that started then."""
-        if length.hours is not None:
-            return Due(at=start + timedelta(hours=length.hours), provisional=False)
+        if length.short:
+            return Due(at=start + length.span, provisional=False)
         if length.review is not None:
             return self._review(start, time.fromisoformat(length.review))
         day = start.astimezone(KYIV).date()
