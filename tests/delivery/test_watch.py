@@ -21,6 +21,7 @@ def _overdue(count: int = 1) -> World:
     world.submit(count)
     for _ in range(0, count, 50):
         world.carrier.run(CHANNEL, "tester")
+        world.clock.go(1)  # a lane's rate
     world.clock.time = START + timedelta(days=40)
     return world
 
