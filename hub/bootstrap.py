@@ -13,9 +13,12 @@ from hub.delivery.ask import Asker, CollectingChannels
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Intake
+from hub.delivery.ncc import Centre
+from hub.delivery.onward import Onward
 from hub.delivery.operators import Operators
 from hub.delivery.sweep import Sweeper
 from hub.delivery.takeback import TakeBack
+from hub.delivery.watch import Watcher
 from hub.errors import ConfigurationError
 from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store
 from hub.schemas.envelope import Party
@@ -23,6 +26,8 @@ from hub.seals import HubSeal, load_signing_key
 from hub.settings import Settings
 from hub.storage import open_store
 from hub.storage.attachments import FileAttachments
+from hub.tracking.law import put_in_force
+from hub.tracking.law import read as read_law
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +65,9 @@ class Hub:
     takeback: TakeBack
     inbox: Inbox
     operators: Operators
+    onward: Onward
+    watcher: Watcher
+    centre: Centre
     sweeper: Sweeper
     close: Callable[[], None]
 
@@ -72,12 +80,17 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         raise ConfigurationError(f"{home} is not a hub's home: {KEY_FILE} is missing.", action="Run `hub init` first.")
     bell = doorbell or SilentDoorbell()
     the_clock = clock or SystemClock()
+    if settings.law is not None:
+        put_in_force(read_law(settings.law))
     attachments = FileAttachments(home / "attachments")
     table = adapters.table(adapters.Tools(attachments=attachments))
     directory = registry.ReloadingRegistry(settings.registry_folder, table, check_secs=settings.registry_check_secs)
     store = open_store(settings.sqlalchemy_url, migrate=True)
     seal = HubSeal(load_signing_key(key_file))
-    takeback = TakeBack(store=store, registry=directory, seal=seal, clock=the_clock)
+    party = Party(code=settings.party_code, name=settings.party_name)
+    onward = Onward(store=store, registry=directory, clock=the_clock, doorbell=bell, party=party)
+    watcher = Watcher(store=store, registry=directory, clock=the_clock, doorbell=bell, onward=onward, party=party)
+    takeback = TakeBack(store=store, registry=directory, seal=seal, clock=the_clock, asked=watcher.look)
     asker = Asker(
         store=store,
         registry=directory,
@@ -99,7 +112,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             registry=directory,
             clock=the_clock,
             doorbell=bell,
-            party=Party(code=settings.party_code, name=settings.party_name),
+            party=party,
         ),
         carrier=Carrier(
             store=store,
@@ -113,13 +126,17 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         ),
         takeback=takeback,
         inbox=Inbox(store=store, clock=the_clock),
-        operators=Operators(store=store, clock=the_clock, doorbell=bell),
+        operators=Operators(store=store, registry=directory, clock=the_clock, doorbell=bell),
+        onward=onward,
+        watcher=watcher,
+        centre=Centre(store=store, registry=directory, clock=the_clock, doorbell=bell, party=party),
         sweeper=Sweeper(
             store=store,
             doorbell=bell,
             clock=the_clock,
             found=figures.swept,
             collecting=CollectingChannels(directory, table, the_clock),
+            watch=watcher.sweep,
         ),
         close=store.close,
     )

@@ -22,6 +22,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -444,6 +445,22 @@ class Store(Protocol):
 
     def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
         """Number of cases by state."""
+        ...
+
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases whose ``watch_at`` has come, those first that waited longest; it is moved to ``until`` so that no one
+        else looks meanwhile, and is derived again with the next fact. ``case_id``: only this one, if it is due.
+        """
+        ...
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases, by time, then key."""
+        ...
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """How deliveries over shadow channels ended, beside those that counted."""
         ...
 
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:

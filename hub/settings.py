@@ -33,6 +33,9 @@ class Settings(BaseModel):
         default=None, description="Celery broker URL; absent = in-process queue (embedded).", repr=False
     )
     registry: Path | None = Field(default=None, description="Folder of registry files; absent = registry/ in home.")
+    law: Path | None = Field(
+        default=None, description="Folder with terms.yaml and calendar.yaml; absent = those of the package."
+    )
     listen: Annotated[str, Code(r"[0-9A-Za-z.:\[\]-]+:[0-9]{1,5}")] = Field(
         default="127.0.0.1:8080", description="Address and port of the HTTP doors."
     )

@@ -9,7 +9,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub import __version__
-from hub.api import appeals, cases, events, files, health, inbound, openapi, ops, problems, soap
+from hub.api import appeals, cases, events, files, health, inbound, messages, openapi, ops, problems, soap
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
@@ -23,7 +23,16 @@ from hub.errors import ConfigurationError, HubError
 from hub.ports import Clock
 from hub.settings import Settings
 
-_ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
+_ROUTERS = (
+    appeals.router,
+    inbound.router,
+    files.router,
+    cases.router,
+    messages.router,
+    events.router,
+    ops.router,
+    health.router,
+)
 _UNDESCRIBED = (soap.router,)
 """Doors that OpenAPI cannot describe: their WSDL does."""
 

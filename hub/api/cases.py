@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from hub.api import law_views
 from hub.api.auth import CallerRole, Principal
 from hub.api.doors import (
     AnyCaller,
     Doors,
+    NccOrOperator,
     TheDoors,
     case_id,
     message_id,
@@ -21,12 +23,24 @@ from hub.api.doors import (
     show,
     unknown_case,
 )
-from hub.api.views import CaseDetailView, CasesView, CaseView, DeliveryView, EntryView, MessageView, TimelineView
+from hub.api.views import (
+    CaseDetailView,
+    CasesView,
+    CaseView,
+    ChainView,
+    DeliveryView,
+    EntryView,
+    MessageView,
+    TimelineView,
+)
+from hub.delivery.onward import name_in
 from hub.delivery.timeline import Entry, timeline
 from hub.errors import NotFound
 from hub.ports import CaseFilter
 from hub.schemas.delivery import CaseRow, Delivery, Message
 from hub.schemas.ids import CaseId
+from hub.tracking import chain
+from hub.tracking.story import read
 
 router = APIRouter(tags=["cases"])
 
@@ -115,15 +129,46 @@ async def list_cases(
     summary="One case",
 )
 async def get_case(id: str, principal: AnyCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
-    """A case with its deliveries and messages."""
-    seen = await run_in_threadpool(look, doors, principal, case_id(id))
-    return show(
-        CaseDetailView(
-            case=case_view(seen.row, principal),
-            deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
-            messages=tuple(MessageView.of(m) for m in seen.messages),
-        )
+    """A case with its deliveries and messages, executors and terms. An authority sees its own only."""
+    return show(await run_in_threadpool(_detail, doors, principal, case_id(id)))
+
+
+def _detail(doors: Doors, principal: Principal, case: CaseId) -> CaseDetailView:
+    seen = look(doors, principal, case)
+    story = read(doors.hub.store.facts(case))
+
+    def sees(authority: str | None) -> bool:
+        return principal.role is not CallerRole.AUTHORITY or authority == principal.party
+
+    return CaseDetailView(
+        case=case_view(seen.row, principal),
+        deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
+        messages=tuple(MessageView.of(m) for m in seen.messages),
+        executors=law_views.executors(story, seen.deliveries, sees),
+        terms=law_views.terms_of(seen.row, story, doors.hub.clock.now(), sees),
     )
+
+
+def _chain(doors: Doors, principal: Principal, case: CaseId) -> ChainView:
+    seen = look(doors, principal, case)
+    story = read(doors.hub.store.facts(case))
+    directory = doors.hub.registry.current()
+    return ChainView(
+        case_id=str(case),
+        hops=law_views.hops(seen.row, story, seen.messages),
+        told=chain.told(chain.hops(story), lambda code: name_in(directory, code)),
+    )
+
+
+@router.get(
+    "/v1/cases/{id}/chain",
+    response_model=ChainView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="The chain of redirects of a case",
+)
+async def get_chain(id: str, principal: NccOrOperator, doors: TheDoors) -> Response:  # noqa: A002
+    """Who had the appeal, who sent it on to whom, when and why; in steps and in words."""
+    return show(await run_in_threadpool(_chain, doors, principal, case_id(id)))
 
 
 def _timeline(doors: Doors, principal: Principal, case: CaseId) -> tuple[Entry, ...]:

@@ -31,12 +31,15 @@ from hub.api.views import (
     ItemView,
     LanesView,
     LaneView,
+    ShadowsView,
+    compare,
 )
 from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
 from hub.schemas.base import Frozen, Line
 from hub.schemas.delivery import LaneState
-from hub.schemas.ids import AuthorityCode, DeliveryId
+from hub.schemas.ids import AuthorityCode, ChannelId, DeliveryId
+from hub.schemas.terms import Role
 
 router = APIRouter(tags=["ops"])
 
@@ -45,9 +48,19 @@ SMALL_BODY = 16_384
 
 
 class Assign(Frozen):
-    """Send a case to this authority by hand."""
+    """Give a case to this authority by hand: as main executor (instead of the one that has it), as co-executor, or for
+    information. No personal data belongs into the reason.
+    """
 
     authority: AuthorityCode
+    role: Role = Role.MAIN
+    reason: Annotated[str, Line(500)] | None = None
+
+
+class ChooseChannel(Frozen):
+    """Hand a delivery over to this channel of its authority."""
+
+    channel_id: ChannelId
 
 
 class Close(Frozen):
@@ -125,11 +138,48 @@ async def replay(id: str, principal: OperatorCaller, doors: TheDoors) -> Respons
     summary="Send a case to an authority by hand",
 )
 async def assign(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
-    """A new envelope of the same case goes to the named authority; the open items of the case are closed."""
+    """A new envelope of the same case goes to the named authority; the open items of the case are closed. As main
+    executor it has the case instead of the one before: a redirect by hand, a hop of the chain.
+    """
     order = await _read(request, Assign)
-    work = doors.hub.intake.assign
-    accepted = await run_in_threadpool(work, case_id(id), order.authority, by=principal.id)
+    work = doors.hub.onward.assign
+    accepted = await run_in_threadpool(
+        work, case_id(id), order.authority, by=principal.id, role=order.role, reason=order.reason or ""
+    )
     return raw_json(accepted.answer, 202, {"Location": f"/v1/cases/{accepted.case_id}"})
+
+
+@router.post(
+    "/v1/ops/deliveries/{id}/channel",
+    response_model=DeliveryView,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    openapi_extra=_body("ChooseChannel"),
+    summary="Hand a delivery over to another channel",
+)
+async def choose_channel(
+    request: Request,
+    id: str,  # noqa: A002
+    principal: OperatorCaller,
+    doors: TheDoors,
+) -> Response:
+    """The same message goes out over another channel of its authority; both copies stay in evidence."""
+    wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
+    order = await _read(request, ChooseChannel)
+    work = doors.hub.operators.choose_channel
+    delivery = await run_in_threadpool(work, DeliveryId(wanted), order.channel_id, by=principal.id)
+    return show(DeliveryView.of(delivery))
+
+
+@router.get(
+    "/v1/ops/shadows",
+    response_model=ShadowsView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="Compare shadow channels",
+)
+async def list_shadows(_: OperatorCaller, doors: TheDoors) -> Response:
+    """How deliveries ended over channels that are only tried, beside those over the channels that count."""
+    compared = await run_in_threadpool(doors.hub.store.compared)
+    return show(ShadowsView(channels=compare(compared)))
 
 
 @router.post(

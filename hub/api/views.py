@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.delivery.takeback import Taken
 from hub.delivery.timeline import Entry
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import CaseRow, Delivery, Event, LaneDue, LaneState, Message, OperatorItem
+from hub.schemas.delivery import CaseRow, Comparison, Delivery, Event, LaneDue, LaneState, Message, OperatorItem
 
 
 class View(BaseModel):
@@ -97,7 +97,11 @@ class MessageView(View):
 
 
 class CaseView(View):
-    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered."""
+    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered.
+
+    ``answer_due``: the day that was announced at its birth; ``due_at``: the end of the nearest term of the law that
+    runs now, in the past = overdue.
+    """
 
     id: str
     state: str
@@ -110,6 +114,7 @@ class CaseView(View):
     place: str | None
     priority: int
     answer_due: str | None
+    due_at: str | None
     needs_operator: bool
     created_at: str
     updated_at: str
@@ -130,6 +135,7 @@ class CaseView(View):
             place=case.place,
             priority=case.priority,
             answer_due=case.answer_due,
+            due_at=format_datetime(row.due_at) if row.due_at else None,
             needs_operator=row.needs_operator,
             created_at=format_datetime(case.created_at),
             updated_at=format_datetime(row.updated_at),
@@ -139,16 +145,128 @@ class CaseView(View):
         """The same without what concerns the contact centre or another body only."""
         hidden: dict[str, object] = {"reference": None, "needs_operator": False}
         if self.authority != party:
-            hidden |= {"authority": None, "number": None, "state": "elsewhere"}
+            hidden |= {"authority": None, "number": None, "state": "elsewhere", "due_at": None}
         return self.model_copy(update=hidden)
 
 
+class CopyView(View):
+    """One channel that the appeal was tried over. ``counts``: its receipt is the one that proves the delivery."""
+
+    delivery_id: str
+    channel_id: str | None
+    sent_at: str | None
+    receipt: str | None
+    received_at: str | None
+    counts: bool
+
+
+class ExecutorView(View):
+    """One body that has, or had, the case. ``superseded``: another one has it now; ``returns``: answers sent back."""
+
+    authority: str
+    role: str
+    state: str
+    number: str | None
+    registered_on: str | None
+    ground: str | None
+    superseded: bool
+    returns: int
+    copies: tuple[CopyView, ...]
+
+
+class TermView(View):
+    """One term. ``state``: ``running``, ``overdue``, ``met`` or ``late``; ``binding``: the law's, not a warning only;
+    ``provisional``: it runs through a year whose days off were not reviewed.
+    """
+
+    term: str
+    title: str
+    law: str
+    authority: str | None
+    delivery_id: str | None
+    started_at: str
+    due_at: str
+    due: str
+    ended_at: str | None
+    state: str
+    binding: bool
+    extended: bool
+    provisional: bool
+
+
+class HopView(View):
+    """One step of the chain of redirects. ``days``: how long the body had the appeal; ``reason``: in its own words."""
+
+    number: int
+    role: str
+    authority: str
+    to: str | None
+    named: str | None
+    why: str
+    decided_by: str | None
+    at: str
+    days: int | None
+    late: bool
+    reason: str | None
+
+
+class ChainView(View):
+    """The chain of redirects of a case. ``told``: in words."""
+
+    case_id: str
+    hops: tuple[HopView, ...]
+    told: str
+
+
+class SaidView(View):
+    """What became of a message of the contact centre: the ids of the envelopes that it became."""
+
+    case_id: str
+    messages: tuple[str, ...]
+
+
+class ShadowView(View):
+    """How a shadow channel did beside a channel that counts. ``agree``: deliveries that ended alike."""
+
+    shadow: str
+    channel_id: str
+    tried: int
+    agree: int
+    outcomes: Mapping[str, int]
+
+
+class ShadowsView(View):
+    """All shadow channels that something went over."""
+
+    channels: tuple[ShadowView, ...]
+
+
+def compare(compared: Sequence[Comparison]) -> tuple[ShadowView, ...]:
+    """Counts by shadow channel; ``outcomes`` by ``<shadow>/<counting>``, what is still under way included."""
+    pairs: dict[tuple[str, str], dict[str, int]] = {}
+    for one in compared:
+        outcomes = pairs.setdefault((one.shadow, one.channel_id), {})
+        outcomes[f"{one.shadow_state}/{one.state}"] = one.count
+    return tuple(
+        ShadowView(
+            shadow=shadow,
+            channel_id=channel,
+            tried=sum(outcomes.values()),
+            agree=sum(n for pair, n in outcomes.items() if len(set(pair.split("/"))) == 1),
+            outcomes=outcomes,
+        )
+        for (shadow, channel), outcomes in sorted(pairs.items())
+    )
+
+
 class CaseDetailView(View):
-    """One case with its deliveries and messages, as far as they concern the caller."""
+    """One case with its deliveries and messages, executors and terms, as far as they concern the caller."""
 
     case: CaseView
     deliveries: tuple[DeliveryView, ...]
     messages: tuple[MessageView, ...]
+    executors: tuple[ExecutorView, ...]
+    terms: tuple[TermView, ...]
 
 
 class CasesView(View):

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from hub.delivery import breaker
+from hub.delivery.handover import given_up, next_channel
 from hub.delivery.sealed import seal_envelope
-from hub.delivery.settle import Settler, attempt_id, escalate
+from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Parcel, Prepared, Registry, Seal, Store
@@ -61,6 +62,7 @@ class LaneLoad:
     loads: list[Load]
     more: bool
     started: datetime
+    fallback: Channel | None = None
     saved: LaneState = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class LaneLoad:
             lane=self.channel.lane,
             legal_class=self.channel.legal_class,
             polls=self.adapter.polls(self.channel),
+            fallback=self.fallback,
         )
 
 
@@ -198,6 +201,7 @@ class Claimer:
                 loads=loads,
                 more=beginning.seen[channel_id] >= limits[channel_id],
                 started=now,
+                fallback=self._fallback(loads[0].delivery, now),
             )
             for channel_id, loads in by_lane.items()
         )
@@ -244,12 +248,21 @@ class Claimer:
         return adapter.prepare(parcel, channel)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str) -> None:
-        facts, items = escalate(delivery, reason=failure.stable_code, detail=failure.message, now=self.clock.now())
+        now = self.clock.now()
+        fallback = self._fallback(delivery, now)
+        failed = given_up(delivery, reason=failure.stable_code, detail=failure.message, now=now, fallback=fallback)
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, owner=owner, last_code=failure.stable_code)
-        self._store.apply(Change(updates=(update,), facts=facts, items=items))
+        self._store.apply(
+            Change(updates=(update,), facts=failed.facts, items=failed.items, deliveries=failed.deliveries)
+        )
+
+    def _fallback(self, delivery: Delivery, now: datetime) -> Channel | None:
+        """Where what cannot go over its channel goes next; a lane's deliveries are all one authority's."""
+        authority = self._registry.current().authority(delivery.authority)
+        return next_channel(authority, delivery.channel_id, kyiv_day(now))
 
     def _orphans(self, channel_id: str, owner: str) -> None:
-        """Deliveries whose channel the registry no longer has: nothing goes to the old body, a person decides."""
+        """Deliveries whose channel the registry no longer has: the body's next channel takes them, or a person does."""
         now = self.clock.now()
         until = now + timedelta(seconds=LEASE_MARGIN_SECS)
         found: list[Delivery] = []

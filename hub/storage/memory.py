@@ -19,6 +19,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -287,6 +288,39 @@ class MemoryStore:
         with self._lock:
             return tuple(sorted((value for value in values.values() if wanted(value)), key=attrgetter(*by)))
 
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases to be looked at now; moved on to ``until``."""
+        with self._lock:
+            due = [
+                row for row in self._rows.values() if _has_come(row.watch_at, now) and case_id in (None, row.case.id)
+            ]
+            due.sort(key=lambda row: (row.watch_at, row.case.id))
+            taken = tuple(replace(row, watch_at=until) for row in due[: max(limit, 0)])
+            self._rows.update((row.case.id, row) for row in taken)
+            return taken
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases."""
+        return {case_id: self.facts(case_id) for case_id in case_ids}
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """Deliveries over shadow channels beside those that counted."""
+        with self._lock:
+            counted = [d for d in self._deliveries.values() if not d.shadow and d.state is not TransportState.CANCELLED]
+            pairs = Counter(
+                (tried.channel_id, tried.state, other.channel_id, other.state)
+                for tried in self._deliveries.values()
+                if tried.shadow
+                for other in counted
+                if other.message_id == tried.message_id
+            )
+        return tuple(
+            Comparison(shadow=shadow, shadow_state=shadow_state, channel_id=channel, state=state, count=count)
+            for (shadow, shadow_state, channel, state), count in sorted(pairs.items())
+        )
+
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
         """Facts of a case, by time, then key."""
         with self._lock:
@@ -313,7 +347,9 @@ class MemoryStore:
 
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
-        found = self._sorted(self._deliveries, lambda d: d.message_id == message_id, "created_at", "id")
+        found = self._sorted(
+            self._deliveries, lambda d: d.message_id == message_id and not d.shadow, "created_at", "id"
+        )
         return found[-1] if found else None
 
     def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:

@@ -23,7 +23,11 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
-from hub.tracking.state import derive
+from hub.tracking import law
+from hub.tracking.duties import outlook
+from hub.tracking.state import derive_story
+from hub.tracking.story import read
+from hub.tracking.terms import CaseFacts
 
 T = TypeVar("T")
 
@@ -96,15 +100,18 @@ def merged(
 
 def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
     """A case with the state its facts give; ``updated_at`` is the moment of the latest one: order does not matter."""
-    known = tuple(facts)
-    state = derive(known)
+    story, in_force = read(facts), law.in_force()
+    state = derive_story(story, all_must_answer=in_force.all_must_answer)
+    ahead = outlook(CaseFacts(channel=case.channel, story=story, state=state.state), in_force)
     return CaseRow(
         case=case,
         state=state.state.value,
         authority=state.authority,
         number=state.number,
         needs_operator=state.needs_operator,
-        updated_at=max((case.created_at, *(fact.at for fact in known))),
+        updated_at=max((case.created_at, *(fact.at for fact in story.facts))),
+        due_at=ahead.due_at,
+        watch_at=ahead.watch_at,
     )
 
 

@@ -42,6 +42,9 @@ cases = sa.Table(
     sa.Column("number", Words),
     sa.Column("needs_operator", sa.Boolean, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
+    # End of the nearest running term of an unfinished case; when the hub must look at the case again.
+    sa.Column("due_at", Moment),
+    sa.Column("watch_at", Moment),
     sa.Index("ix_cases_owner", "owner", "id"),
     sa.Index("ix_cases_state", "state", "id"),
     postgresql_with=_CHANGING,
@@ -59,6 +62,8 @@ sa.Index(
     postgresql_where=cases.c.needs_operator,
     sqlite_where=cases.c.needs_operator,
 )
+for _name, _column in (("ix_cases_due", cases.c.due_at), ("ix_cases_watch", cases.c.watch_at)):
+    sa.Index(_name, _column, cases.c.id, postgresql_where=_column.is_not(None), sqlite_where=_column.is_not(None))
 
 messages = sa.Table(
     "messages",
@@ -99,6 +104,8 @@ deliveries = sa.Table(
     sa.Column("poll_at", Moment),
     sa.Column("last_code", Words),
     sa.Column("delivered_at", Moment),
+    # Tries a channel beside the one that counts; says nothing about the case.
+    sa.Column("shadow", sa.Boolean),
     # When a lane may take it; absent = nothing is to be sent. The same rule as rules.due_at.
     sa.Column(
         "due_at",
@@ -144,6 +151,13 @@ sa.Index(
     deliveries.c.id,
     postgresql_where=IS_UNFINISHED,
     sqlite_where=IS_UNFINISHED,
+)
+sa.Index(
+    "ix_deliveries_shadow",
+    deliveries.c.channel_id,
+    deliveries.c.message_id,
+    postgresql_where=deliveries.c.shadow,
+    sqlite_where=deliveries.c.shadow,
 )
 sa.Index("ix_deliveries_dead", deliveries.c.id, postgresql_where=IS_DEAD, sqlite_where=IS_DEAD)
 

@@ -19,6 +19,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -201,6 +202,51 @@ class SqlStore:
         statement = sa.select(state, sa.func.count()).where(*_filter(where)).group_by(state)
         return dict(self._all(statement, lambda row: (row[0], row[1])))
 
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases to be looked at now; moved on to ``until``. One statement over the index of those that wait."""
+        c = schema.cases.c
+        due = sa.select(c.id).where(c.watch_at <= now).order_by(c.watch_at, c.id).limit(max(limit, 0))
+        if case_id is not None:
+            due = due.where(c.id == case_id)
+        taken = due.with_for_update(skip_locked=True, key_share=True).cte("due") if self.database.postgres else due
+        chosen = c.id.in_(sa.select(taken.c.id)) if isinstance(taken, sa.CTE) else c.id.in_(taken)
+        statement = sa.update(schema.cases).where(chosen).values(watch_at=until).returning(*schema.cases.c)
+        return self.database.write(lambda connection: tuple(map(rows.case, connection.execute(statement))))
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases."""
+        f = schema.facts.c
+        found: dict[CaseId, list[Fact]] = {case_id: [] for case_id in case_ids}
+        statement = sa.select(schema.facts).where(f.case_id.in_(list(case_ids))).order_by(f.at, f.key)
+        for fact in self._all(statement, rows.fact):
+            found[fact.case_id].append(fact)
+        return {case_id: tuple(facts) for case_id, facts in found.items()}
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """Deliveries over shadow channels beside those that counted; found by the index of shadows alone."""
+        tried, counted = schema.deliveries.alias("tried"), schema.deliveries.alias("counted")
+        beside = sa.and_(counted.c.message_id == tried.c.message_id, counted.c.shadow.is_not(sa.true()))
+        names = (tried.c.channel_id, tried.c.state, counted.c.channel_id, counted.c.state)
+        statement = (
+            sa.select(*names, sa.func.count())
+            .select_from(tried.join(counted, beside))
+            .where(tried.c.shadow, counted.c.state != TransportState.CANCELLED.value)
+            .group_by(*names)
+            .order_by(*names)
+        )
+        return self._all(
+            statement,
+            lambda row: Comparison(
+                shadow=row[0],
+                shadow_state=TransportState(row[1]),
+                channel_id=row[2],
+                state=TransportState(row[3]),
+                count=row[4],
+            ),
+        )
+
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
         """Facts of a case, by time, then key."""
         f = schema.facts.c
@@ -228,7 +274,11 @@ class SqlStore:
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
         d = schema.deliveries.c
-        newest = _DELIVERIES.where(d.message_id == message_id).order_by(d.created_at.desc(), d.id.desc()).limit(1)
+        newest = (
+            _DELIVERIES.where(d.message_id == message_id, d.shadow.is_not(sa.true()))
+            .order_by(d.created_at.desc(), d.id.desc())
+            .limit(1)
+        )
         return self._one(newest, rows.delivery)
 
     def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:

@@ -27,7 +27,7 @@ from hub.storage.updating import payloads_of, updates_for
 
 _by_id: Callable[[Any], Any] = attrgetter("id")
 _CASE_BORN = tuple(field.name for field in fields(NewCase))
-_CASE_MOVED = ("state", "authority", "number", "needs_operator", "updated_at")
+_CASE_MOVED = ("state", "authority", "number", "needs_operator", "updated_at", "due_at", "watch_at")
 _ATTEMPT_END = ("finished_at", "outcome", "code", "http_status", "detail")
 _FACT = ("case_id", "key", "kind", "at", "source", "authority", "delivery_id", "message_id", "data")
 _FACT_EVENT = (*_FACT, "recorded_at", "state")

@@ -27,10 +27,13 @@ from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Intake
+from hub.delivery.ncc import Centre
+from hub.delivery.onward import Onward
 from hub.delivery.operators import Operators
 from hub.delivery.sealed import seal_envelope
 from hub.delivery.sweep import Sweeper
 from hub.delivery.takeback import TakeBack
+from hub.delivery.watch import Watcher
 from hub.ports import Rendering, Store
 from hub.schemas import json_rendering
 from hub.schemas.base import format_datetime
@@ -223,8 +226,10 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     directory = FixedRegistry(_directory(sealer, ncc))
     seal = HubSeal(hub_key)
     memory = store or MemoryStore()
-    takeback = TakeBack(store=memory, registry=directory, seal=seal, clock=clock)
     party = Party(code=NCC, name="Контактний центр")
+    onward = Onward(store=memory, registry=directory, clock=clock, doorbell=bell, party=party)
+    watcher = Watcher(store=memory, registry=directory, clock=clock, doorbell=bell, onward=onward, party=party)
+    takeback = TakeBack(store=memory, registry=directory, seal=seal, clock=clock, asked=watcher.look)
     carrier = Carrier(
         store=memory,
         registry=directory,
@@ -246,7 +251,10 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         carrier=carrier,
         takeback=takeback,
         inbox=Inbox(store=memory, clock=clock),
-        operators=Operators(store=memory, clock=clock, doorbell=bell),
+        operators=Operators(store=memory, registry=directory, clock=clock, doorbell=bell),
+        onward=onward,
+        watcher=watcher,
+        centre=Centre(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
         sweeper=Sweeper(store=memory, doorbell=bell, clock=clock),
         close=lambda: None,
     )

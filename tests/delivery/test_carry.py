@@ -99,11 +99,12 @@ def test_a_refusal_names_its_ground_and_waits_for_a_person() -> None:
     """One of the ten grounds becomes a fact; the case is refused and an operator sees why."""
     world = World()
     (accepted,) = world.submit()
-    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="wrong_addressee")]
+    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="signature_missing")]
     world.run()
     assert (world.state(accepted), world.delivery(accepted).state) == (State.REFUSED, TransportState.REFUSED)
     (item,) = world.store.items(open_only=True, after=None, limit=10)
-    assert item.reason == "refused.wrong_addressee"
+    assert item.reason == "refused.signature_missing"
+    assert "Ground 6 of CMU 55/2018 item 21" in item.detail
 
 
 def test_refused_as_received_twice_is_there() -> None:
