@@ -74,6 +74,10 @@ class Directory(Protocol):
         """The unit with this code; a settlement below the table's level resolves to its community."""
         ...
 
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
+        ...
+
     def ancestry(self, code: str) -> tuple[str, ...]:
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         ...
@@ -198,6 +202,9 @@ class Outcome:
     """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
     ``spoken``: what it said in its own words about the message that was sent or asked about.
 
+    ``proves``: the strongest receipt that this very outcome shows, where it is less than the channel can bring: a
+    system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
+
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
     """
 
@@ -210,6 +217,7 @@ class Outcome:
     detail: str | None = None
     retry_after: float | None = None
     ground: str | None = None
+    proves: LegalClass | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +236,8 @@ class Spoken:
     ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.
     The delivery is named by ``in_reply_to`` (our message id) or ``external_id`` (that system's id of our message).
     ``reaches``: the strongest receipt that this way of speaking can prove (CMU 55/2018): ``registered`` said over a
-    way that cannot prove it is kept as ``accepted``, with its number and date.
+    way that cannot prove it is kept as ``accepted``, with its number and date. ``unclear``: what a person has to look
+    at, because the words do not say it; it comes to the operators together with the statement.
     """
 
     raw: RawInbound
@@ -240,6 +249,7 @@ class Spoken:
     external_id: str | None = None
     attachments: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
+    unclear: str | None = None
 
 
 class Desk(Protocol):
@@ -259,9 +269,16 @@ class Desk(Protocol):
         """A statement in the other system's words."""
         ...
 
-    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``; only one that
-        this channel may speak about.
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
+        case to an ``authority``; only one that this channel may speak about.
         """
         ...
 
@@ -282,7 +299,10 @@ class Session(Protocol):
         ...
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        """Ask what became of a delivery. ``DELIVERED`` with or without ``receipts``; only if ``polls`` is true."""
+        """Ask what became of a delivery; only if ``polls`` is true. ``DELIVERED`` with or without ``receipts`` (with
+        ``proves``: the addressee has it, and there is nothing more to ask); ``PERMANENT`` with ``proves``: a system
+        in between had taken it and gave up.
+        """
         ...
 
     def collect(self, desk: Desk, deadline_secs: float) -> int:
@@ -348,13 +368,39 @@ class Doorbell(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFilter:
-    """Which cases to list. ``owner`` / ``authority`` bound what the caller may see."""
+    """Which cases to list; all that is given must hold. ``owner`` / ``authority`` bound what the caller may see.
+
+    ``authority``: cases that were sent to it; ``held_by``: cases that it has now. ``topic``: the first one that the
+    appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
+    ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
+    group of like appeals.
+    """
 
     owner: str | None = None
     authority: str | None = None
+    held_by: str | None = None
     state: str | None = None
     needs_operator: bool | None = None
     reference: str | None = None
+    topic: str | None = None
+    territory: str | None = None
+    kind: str | None = None
+    channel: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    overdue_at: datetime | None = None
+    group: CaseId | None = None
+
+
+class CaseGrouping(StrEnum):
+    """What cases may be counted by. ``territory``: oblasts and cities with special status (first four characters)."""
+
+    STATE = "state"
+    AUTHORITY = "authority"
+    TOPIC = "topic"
+    TERRITORY = "territory"
+    KIND = "kind"
+    CHANNEL = "channel"
 
 
 class Store(Protocol):
@@ -439,12 +485,12 @@ class Store(Protocol):
         """One case."""
         ...
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id; ``after``: the last id seen."""
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival, or the newest first; ``after``: ``CaseRow.cursor`` of the last one seen."""
         ...
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns; cases without a value count under the empty text."""
         ...
 
     def claim_watched(

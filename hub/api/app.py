@@ -9,11 +9,28 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub import __version__
-from hub.api import appeals, cases, events, files, health, inbound, messages, openapi, ops, problems, soap
+from hub.api import (
+    appeals,
+    cases,
+    events,
+    files,
+    groups,
+    health,
+    hooks,
+    inbound,
+    integration,
+    listing,
+    messages,
+    openapi,
+    ops,
+    problems,
+    reports,
+    soap,
+)
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
-from hub.api.events import Owners
+from hub.api.events import Owners, Streams, Tail
 from hub.api.metrics import Metrics
 from hub.api.quick import QuickDoor, is_quick
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
@@ -27,13 +44,17 @@ _ROUTERS = (
     appeals.router,
     inbound.router,
     files.router,
+    listing.router,  # before cases: /v1/cases/counts is no case
     cases.router,
     messages.router,
+    groups.router,
     events.router,
+    reports.router,
     ops.router,
+    hooks.router,
     health.router,
 )
-_UNDESCRIBED = (soap.router,)
+_UNDESCRIBED = (integration.router, soap.router)  # the latter serves whatever else is below /soap
 """Doors that OpenAPI cannot describe: their WSDL does."""
 
 
@@ -90,6 +111,9 @@ def create_app(hub: Hub) -> HubApp:
         metrics=metrics,
     )
     app.state.owners = Owners(hub.store)
+    app.state.tail = Tail(hub.store)
+    app.state.streams = Streams()
+    app.state.sev_node = integration.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)
     app.add_exception_handler(HTTPException, problems.of_framework)

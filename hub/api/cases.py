@@ -23,9 +23,9 @@ from hub.api.doors import (
     show,
     unknown_case,
 )
+from hub.api.listing import UUID_PATTERN
 from hub.api.views import (
     CaseDetailView,
-    CasesView,
     CaseView,
     ChainView,
     DeliveryView,
@@ -36,7 +36,6 @@ from hub.api.views import (
 from hub.delivery.onward import name_in
 from hub.delivery.timeline import Entry, timeline
 from hub.errors import NotFound
-from hub.ports import CaseFilter
 from hub.schemas.delivery import CaseRow, Delivery, Message
 from hub.schemas.ids import CaseId
 from hub.tracking import chain
@@ -44,8 +43,6 @@ from hub.tracking.story import read
 
 router = APIRouter(tags=["cases"])
 
-UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 AfterId = Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")]
 
 
@@ -83,43 +80,6 @@ def case_view(row: CaseRow, principal: Principal) -> CaseView:
     """The case as the caller may see it."""
     view = CaseView.of(row)
     return view.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else view
-
-
-@router.get(
-    "/v1/cases",
-    response_model=CasesView,
-    responses=problems(401, 403, 422, 500, 503),
-    summary="List cases",
-)
-async def list_cases(
-    principal: AnyCaller,
-    doors: TheDoors,
-    state: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}$", description="Only cases in this state.")] = None,
-    needs_operator: Annotated[bool | None, Query(description="Only cases that do, or do not, wait.")] = None,
-    reference: Annotated[
-        str | None, Query(min_length=1, max_length=100, description="The contact centre's own number.")
-    ] = None,
-    after: AfterId = None,
-    limit: Limit = 50,
-) -> Response:
-    """Cases that concern the caller, oldest first. The filters `reference` and `needs_operator` find nothing for
-    authorities: they do not see these members.
-    """
-    authority = principal.role is CallerRole.AUTHORITY
-    if authority and (reference is not None or needs_operator):
-        return show(CasesView(cases=(), cursor=None))
-    where = CaseFilter(
-        owner=principal.party if principal.role is CallerRole.NCC else None,
-        authority=principal.party if authority else None,
-        state=state,
-        needs_operator=None if authority else needs_operator,
-        reference=reference,
-    )
-    rows = await run_in_threadpool(doors.hub.store.cases, where, after=after, limit=limit)
-    cursor = str(rows[-1].case.id) if len(rows) == limit else None
-    views = (case_view(row, principal) for row in rows)
-    # An authority is not shown the state of a case that went elsewhere, so its filter must not tell it either.
-    return show(CasesView(cases=tuple(v for v in views if state in (None, v.state)), cursor=cursor))
 
 
 @router.get(

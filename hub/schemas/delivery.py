@@ -63,6 +63,8 @@ class FactKind(StrEnum):
     WITHDRAWN = "withdrawn"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
+    LINKED = "linked"
+    FORMAL_FLAGGED = "formal_flagged"
     # What the hub itself does and sees while it watches over a case.
     HANDED_OVER = "handed_over"
     PASSED_ON = "passed_on"
@@ -390,6 +392,11 @@ class CaseRow:
     updated_at: datetime
     due_at: datetime | None = None
     watch_at: datetime | None = None
+
+    @property
+    def cursor(self) -> str:
+        """Place in lists, which are in order of arrival: milliseconds since 1970 and the id."""
+        return f"{int(self.case.created_at.timestamp() * 1000):015d}.{self.case.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

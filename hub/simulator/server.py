@@ -3,6 +3,7 @@
     POST /{code}/appeals                 a sealed envelope (JSON, JWS, XML, or multipart with files)
     GET  /{code}/messages/{message_id}   what became of it (authorities with ``receipt: poll``)
     POST /{code}/soap                    the same over SOAP (authorities with ``speaks: soap``): ``hub.simulator.soap``
+    POST /sev/IntegrationService         SEV OVV 2.0 (authorities with ``speaks: sev``): ``hub.simulator.sev``
     GET  /_sim/state                     counts per authority (see ``Authority.state``) and reports that still wait
 
 Loopback only: the state endpoint has no credential.
@@ -17,6 +18,7 @@ import json
 import logging
 import socket
 import struct
+import tempfile
 import threading
 import time
 import uuid
@@ -40,6 +42,8 @@ from hub.simulator.characters import SimulatedAuthority, Simulation
 from hub.simulator.outbox import Letter, Outbox, as_json
 from hub.simulator.parts import split
 from hub.simulator.pulling import Puller
+from hub.simulator.sev import PATH as SEV_PATH
+from hub.simulator.sev import Sev
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +101,8 @@ class Simulator:
         _check_loopback(host)
         self._policy = HttpPolicy(allow_http=True, allow_private=_LOOPBACK)
         self.posts = {entry.code: self._post(simulation, entry, folder) for entry in simulation.authorities}
+        self._folder = tempfile.TemporaryDirectory(prefix="simulated-sev-") if simulation.sev else None
+        self.sev = self._sev(simulation, Path(self._folder.name)) if self._folder else None
         self._server = _Server((host, port), self)
         self._outbox = Outbox(self._policy)
         self._pullers = [
@@ -111,15 +117,25 @@ class Simulator:
 
     @staticmethod
     def _post(simulation: Simulation, entry: SimulatedAuthority, folder: Path) -> _Post:
+        character = entry.character.character()
+        if entry.speaks == "sev":  # nothing comes in SEV's response but its own: all that is said is said later
+            character = character.model_copy(update={"receipt": "callback", "pulls": False})
         authority = Authority(
             party=Party(code=entry.code, name=entry.name),
-            character=entry.character.character(),
+            character=character,
             key=load_signing_key(folder / entry.key_file),
             hub_keys=simulation.hub_keys,
             seed=simulation.seed,
             hours_per_sec=simulation.hours_per_sec,
         )
         return _Post(entry, authority, simulation.hub_url)
+
+    def _sev(self, simulation: Simulation, folder: Path) -> Sev:
+        assert simulation.sev is not None
+        behind = {
+            entry.code: self.posts[entry.code].authority for entry in simulation.authorities if entry.speaks == "sev"
+        }
+        return Sev(simulation.sev, resolve(simulation.sev.password).reveal(), behind, folder)
 
     @property
     def url(self) -> str:
@@ -143,6 +159,8 @@ class Simulator:
         self._server.hang_up()
         self._server.server_close()
         self._thread.join(IDLE_SECS)
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Simulator:
         self.start()
@@ -177,7 +195,7 @@ class Simulator:
         """What all authorities saw and did, and how many reports wait."""
         return {
             "authorities": {code: post.authority.state() for code, post in self.posts.items()},
-            "reports_waiting": self._outbox.waiting(),
+            "reports_waiting": self._outbox.waiting() + (self.sev.waiting_reports() if self.sev else 0),
         }
 
 
@@ -266,6 +284,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A message comes in."""
         body = self._body()
+        sev = self.server.simulator.sev
+        if sev is not None and self.path == SEV_PATH:
+            self._say_as_sev(sev, body)
+            return
         code, _, rest = self.path.removeprefix("/").partition("/")
         post = self.server.simulator.posts.get(code)
         if post is None or rest != ("soap" if post.soap else "appeals"):
@@ -277,6 +299,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._take_soap(post, body)
         else:
             self._take(post, body)
+
+    def _say_as_sev(self, sev: Sev, body: bytes) -> None:
+        status, answer, failure = sev.answer(body)
+        self.server.simulator.stopping.wait(sev.thinks_secs())
+        if failure in ("reset", "lost"):
+            self._reset()
+        elif failure == "busy":
+            self._send(503, "text/plain", b"", ("Retry-After", "1"))
+        else:
+            self._send(status, "text/xml; charset=utf-8", answer)
 
     def _take(self, post: _Post, body: bytes) -> None:
         try:

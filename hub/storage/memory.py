@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from hub.errors import NotFound
-from hub.ports import CaseFilter
+from hub.ports import CaseFilter, CaseGrouping
 from hub.schemas.delivery import (
     Applied,
     Attempt,
@@ -33,7 +33,7 @@ from hub.schemas.delivery import (
     StoredAttachment,
     TransportState,
 )
-from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId
+from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, territory_prefix
 from hub.storage import rules
 from hub.storage.claims import urgency
 from hub.storage.sql import utc_now
@@ -260,27 +260,41 @@ class MemoryStore:
         with self._lock:
             return self._rows.get(case_id)
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id."""
-        least = rules.id_after(after)
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival, or the newest first."""
+        seen = rules.case_place(after)
         with self._lock:
-            found = [row for row in self._rows.values() if row.case.id > least and self._matches(row, where)]
-        return tuple(sorted(found, key=lambda row: row.case.id)[:limit])
+            found = [row for row in self._rows.values() if self._matches(row, where)]
+        found.sort(key=_arrival, reverse=newest)
+        if seen is not None:
+            found = [row for row in found if (_arrival(row) < seen if newest else _arrival(row) > seen)]
+        return tuple(found[:limit])
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns."""
         with self._lock:
-            return Counter(str(row.state) for row in self._rows.values() if self._matches(row, where))
+            return Counter(_grouped(row, by) for row in self._rows.values() if self._matches(row, where))
 
     def _matches(self, row: CaseRow, where: CaseFilter) -> bool:
+        case = row.case
         return (
-            where.owner in (None, row.case.owner)
+            where.owner in (None, case.owner)
+            and where.held_by in (None, row.authority)
             and where.state in (None, row.state)
-            and where.reference in (None, row.case.reference)
+            and where.reference in (None, case.reference)
+            and where.kind in (None, case.kind)
+            and where.channel in (None, case.channel)
+            and where.topic in (None, case.topics[0])
             and where.needs_operator in (None, row.needs_operator)
+            and where.group is None  # groups are made by followers, which need a database
+            and (
+                where.territory in (None, "UA")
+                or (case.place or "").startswith(territory_prefix(where.territory or ""))
+            )
+            and _within(row, where)
             and (
                 where.authority is None
-                or any(d.case_id == row.case.id and d.authority == where.authority for d in self._deliveries.values())
+                or any(d.case_id == case.id and d.authority == where.authority for d in self._deliveries.values())
             )
         )
 
@@ -440,3 +454,29 @@ def _add(table: dict[Any, Any], rows: Iterable[Any]) -> None:
 
 def _has_come(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
+
+
+def _arrival(row: CaseRow) -> tuple[datetime, UUID]:
+    return (row.case.created_at, row.case.id)
+
+
+def _within(row: CaseRow, where: CaseFilter) -> bool:
+    born, due = row.case.created_at, row.due_at
+    return (
+        (where.created_from is None or born >= where.created_from)
+        and (where.created_to is None or born < where.created_to)
+        and (where.overdue_at is None or (due is not None and due < where.overdue_at))
+    )
+
+
+def _grouped(row: CaseRow, by: CaseGrouping) -> str:
+    match by:
+        case CaseGrouping.STATE | CaseGrouping.AUTHORITY:
+            value = getattr(row, by)
+        case CaseGrouping.TOPIC:
+            value = row.case.topics[0]
+        case CaseGrouping.TERRITORY:
+            value = (row.case.place or "")[:4]
+        case _:
+            value = getattr(row.case, by)
+    return str(value or "")

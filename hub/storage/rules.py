@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from hub.errors import Conflict, Fault, InvalidInput
@@ -36,6 +36,8 @@ PRIORITIES = (2, 1, 0)
 _DUE = frozenset({TransportState.WAITING, TransportState.UNKNOWN})
 _CURSOR = re.compile(r"(\d{19})\.(\d{19})", re.ASCII)
 _LARGEST = 2**63 - 1
+_CASE_CURSOR = re.compile(r"(0\d{14})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due_at(delivery: Delivery) -> datetime | None:
@@ -146,6 +148,16 @@ def cursor_place(cursor: str | None) -> tuple[int, int]:
     if max(place) > _LARGEST:
         raise _bad_cursor()
     return place
+
+
+def case_place(after: str | None) -> tuple[datetime, uuid.UUID] | None:
+    """Place in a list of cases that a ``CaseRow.cursor`` names; ``InvalidInput`` if it is not one of ours."""
+    if after is None:
+        return None
+    found = _CASE_CURSOR.fullmatch(after)
+    if found is None:
+        raise _bad_cursor()
+    return (_EPOCH + int(found[1]) * timedelta(milliseconds=1), uuid.UUID(found[2]))
 
 
 def id_after(after: str | None) -> uuid.UUID:

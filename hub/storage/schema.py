@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hub.storage import following_tables, tables
 from hub.storage.types import Digest, Id, Moment, Names, Pairs, Token, Words
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "uq": "uq_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-# Room on each page for the new version of a row (PostgreSQL: heap-only tuples), and early vacuum of small indexes.
-_CHANGING = {"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02}
+metadata = tables.metadata
+"""All tables, those of ``following_tables`` included."""
+assert following_tables.followers.metadata is metadata
+_CHANGING = tables.CHANGING
 
 cases = sa.Table(
     "cases",
@@ -64,6 +58,20 @@ sa.Index(
 )
 for _name, _column in (("ix_cases_due", cases.c.due_at), ("ix_cases_watch", cases.c.watch_at)):
     sa.Index(_name, _column, cases.c.id, postgresql_where=_column.is_not(None), sqlite_where=_column.is_not(None))
+
+# Lists are in order of arrival; each filter that leaves few cases has an index of its own in that order.
+sa.Index("ix_cases_created", cases.c.created_at, cases.c.id)
+FIRST_TOPIC = sa.literal_column("split_part(cases.topics, '\"', 2)", sa.Text)
+"""Topic that a case counts under, on PostgreSQL: the first one named."""
+OBLAST = sa.func.substr(cases.c.place, 1, 4)
+"""First four characters of a place: its oblast or city with special status."""
+sa.Index("ix_cases_topic", sa.literal_column("split_part(topics, '\"', 2)"), cases.c.created_at, cases.c.id).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_cases_oblast", sa.literal_column("substr(place, 1, 4)"), cases.c.created_at, cases.c.id).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_cases_place", cases.c.place, cases.c.created_at).ddl_if(dialect="postgresql")
 
 messages = sa.Table(
     "messages",
@@ -320,6 +328,46 @@ collects = sa.Table(
     sa.Column("channel_id", Token, primary_key=True),
     sa.Column("next_at", Moment, nullable=False),
     postgresql_with=_CHANGING,
+)
+
+# Sessions of chunked transfer with systems that fetch and bring by themselves, and notices that wait for them.
+transfers = sa.Table(
+    "transfers",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(always=True), primary_key=True),
+    sa.Column("party", Token, nullable=False),
+    sa.Column("kind", Token, nullable=False),
+    sa.Column("message_id", Words, nullable=False),
+    sa.Column("message_type", Token, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", Token, nullable=False),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("transferred", sa.BigInteger, nullable=False),
+    sa.Column("state", Token, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("text", Words),
+    sa.Index("ix_transfers_message", "party", "kind", "message_id", "id"),
+    sa.Index("ix_transfers_opened", "party", "kind", "opened_at"),
+    sqlite_autoincrement=True,
+    postgresql_with=_CHANGING,
+)
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("id", Token, primary_key=True),
+    sa.Column("party", Token, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("taken_at", Moment),
+)
+IS_WAITING = notices.c.taken_at.is_(None)
+sa.Index(
+    "ix_notices_waiting",
+    notices.c.party,
+    notices.c.created_at,
+    notices.c.id,
+    postgresql_where=IS_WAITING,
+    sqlite_where=IS_WAITING,
 )
 
 # One row: what the store knows of itself.

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from hub.ports import CaseFilter
+from hub.ports import CaseFilter, CaseGrouping
 from hub.schemas.delivery import (
     Applied,
     Attempt,
@@ -33,7 +33,7 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
-from hub.storage import claims, horizon, rows, rules, schema
+from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
 from hub.storage.types import cut
 from hub.storage.writing import Writer, counting
@@ -190,16 +190,14 @@ class SqlStore:
         """One case."""
         return self._one(sa.select(schema.cases).where(schema.cases.c.id == case_id), rows.case)
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id. ``authority``: cases that were sent to it."""
-        c = schema.cases.c
-        statement = sa.select(schema.cases).where(c.id > rules.id_after(after), *_filter(where))
-        return self._all(statement.order_by(c.id).limit(limit), rows.case)
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival. ``authority``: cases that were sent to it."""
+        statement = listing.page(where, after=after, newest=newest, postgres=self.database.postgres)
+        return self._all(statement.limit(limit), rows.case)
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
-        state = schema.cases.c.state
-        statement = sa.select(state, sa.func.count()).where(*_filter(where)).group_by(state)
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns."""
+        statement = listing.counts(where, by, postgres=self.database.postgres)
         return dict(self._all(statement, lambda row: (row[0], row[1])))
 
     def claim_watched(
@@ -382,23 +380,6 @@ class SqlStore:
         """Write one row durably; raises ``Unavailable`` if that cannot be done now."""
         now = self._now()
         self._upsert(schema.pulse, "id", {"id": 1, "beaten_at": now, "txid_offset": 0}, {"beaten_at": now})
-
-
-def _filter(where: CaseFilter) -> list[sa.ColumnElement[bool]]:
-    c = schema.cases.c
-    conditions: list[sa.ColumnElement[bool]] = []
-    if where.owner is not None:
-        conditions.append(c.owner == where.owner)
-    if where.state is not None:
-        conditions.append(c.state == where.state)
-    if where.reference is not None:
-        conditions.append(c.reference == where.reference)
-    if where.needs_operator is not None:
-        conditions.append(c.needs_operator if where.needs_operator else sa.not_(c.needs_operator))
-    if where.authority is not None:
-        sent = sa.select(schema.deliveries.c.case_id).where(schema.deliveries.c.authority == where.authority)
-        conditions.append(c.id.in_(sent))
-    return conditions
 
 
 def _count(connection: Connection) -> Mapping[str, int]:

@@ -22,7 +22,7 @@ from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
 from hub.api.protocol import server_config
-from hub.bootstrap import Hub, SilentDoorbell, SystemClock
+from hub.bootstrap import Hub, SilentDoorbell, SystemClock, follow
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
@@ -44,6 +44,7 @@ from hub.schemas.ids import CaseId, new_id
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import FileKey, verification_key
 from hub.settings import Settings
+from hub.storage import SqlStore, open_store
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
@@ -215,6 +216,10 @@ def answer(sender: str, case: str, reply_to: str, text: str = "Яму полаг
     return envelope("answer", body, sender=sender, case=case, reply_to=reply_to, **more)
 
 
+def _own(home: Path) -> SqlStore:
+    return open_store(f"sqlite:///{home / 'following.sqlite'}", migrate=True)
+
+
 def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     """A hub without workers; its lanes are moved by the tests."""
     (home / "keys").mkdir(parents=True)
@@ -226,6 +231,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     directory = FixedRegistry(_directory(sealer, ncc))
     seal = HubSeal(hub_key)
     memory = store or MemoryStore()
+    files = FileAttachments(home / "attachments")
     party = Party(code=NCC, name="Контактний центр")
     onward = Onward(store=memory, registry=directory, clock=clock, doorbell=bell, party=party)
     watcher = Watcher(store=memory, registry=directory, clock=clock, doorbell=bell, onward=onward, party=party)
@@ -243,7 +249,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         settings=Settings(home=home, **settings),
         clock=clock,
         store=memory,
-        attachments=FileAttachments(home / "attachments"),
+        attachments=files,
         registry=directory,
         seal=seal,
         adapters={},
@@ -256,6 +262,14 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         watcher=watcher,
         centre=Centre(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
         sweeper=Sweeper(store=memory, doorbell=bell, clock=clock),
+        following=follow(
+            Settings(home=home, **settings),
+            store=memory,
+            # The twin in memory has no followers: theirs is a database of its own, where nothing is to be seen.
+            database=(memory if isinstance(memory, SqlStore) else _own(home)).database,
+            attachments=files,
+            clock=clock,
+        ),
         close=lambda: None,
     )
     world = World(url="", hub=hub, store=memory, home=home, sealer_key=sealer, ncc_key=ncc)

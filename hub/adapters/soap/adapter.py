@@ -22,6 +22,7 @@ from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, str] = {
     "envelope": "hub.adapters.soap.envelope:EnvelopeDialect",
+    "sevovv": "hub.adapters.soap.sevovv:SevOvvDialect",
     "trembita": "hub.adapters.soap.trembita:TrembitaDialect",
     "wsdl": "hub.adapters.soap.wsdl:WsdlDialect",
 }

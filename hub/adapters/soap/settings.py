@@ -14,7 +14,7 @@ from hub.adapters.soap.wire import SoapVersion
 from hub.errors import ConfigurationError
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.directory import Channel
-from hub.schemas.ids import Sha256
+from hub.schemas.ids import AuthorityCode, Sha256
 
 Name: TypeAlias = Annotated[str, Code(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")]
 """Name of an element, service, port or operation."""
@@ -112,7 +112,28 @@ class TrembitaSection(Frozen):
         return self
 
 
-SECTIONS = ("envelope", "wsdl", "trembita")
+class SevOvvSection(Frozen):
+    """Dialect ``sevovv``. ``system_id`` and ``password``: the account at SEV; ``org_id``: the contact centre's code.
+
+    ``collect``: this channel fetches SEV's input queue for all authorities, and nothing is sent over it.
+    ``first_author``: some systems show the first author only. ``max_message_mb``: largest message with its files, in
+    MiB. ``ask``: whether SEV is asked if the addressee has fetched a message. ``notices``: whether replies are
+    acknowledged to their senders (ДС13, ДС14).
+    """
+
+    system_id: Annotated[str, Code(r"[0-9A-Za-z{][0-9A-Za-z{}-]{0,63}")]
+    password: SecretRef
+    org_id: AuthorityCode
+    system_name: Annotated[str, Line(200)] = "Хаб звернень"
+    format: Literal["json", "jws", "xml"] = "json"
+    collect: bool = False
+    first_author: Literal["applicant", "centre"] = "applicant"
+    max_message_mb: int = Field(default=40, ge=1, le=1_024)
+    ask: bool = True
+    notices: bool = True
+
+
+SECTIONS = ("envelope", "wsdl", "trembita", "sevovv")
 """Names of dialects that have a section."""
 
 
@@ -129,6 +150,7 @@ class SoapSettings(HttpSettings):
     envelope: EnvelopeSection | None = None
     wsdl: WsdlSection | None = None
     trembita: TrembitaSection | None = None
+    sevovv: SevOvvSection | None = None
 
     @model_validator(mode="after")
     def _together(self) -> SoapSettings:
