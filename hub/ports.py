@@ -270,10 +270,12 @@ class Desk(Protocol):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
-        case to an ``authority``; only one that this channel may speak about.
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first to an
+        ``authority`` of a case, named by its id or, if it is the only one, by the contact centre's own number; only one
+        that this channel may speak about.
         """
         ...
 

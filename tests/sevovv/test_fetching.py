@@ -56,6 +56,7 @@ class Desk:
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         if message_id is not None and message_id == self.known.message_id:
