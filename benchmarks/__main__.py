@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, isolation, memory, report, rivals, route
+from benchmarks import cases, growth, isolation, memory, report, rivals, route
 from benchmarks.appeals import codes
 from benchmarks.goals import GOALS, Results, missed
 from benchmarks.hub_run import HubRun, Load, SetUp, latency
@@ -41,6 +41,9 @@ class Sizes:
     stored: int = 100_000
     waiting: int = 20_000
     attachment_mb: int = 100
+    cases: int = 100_000
+    overdue: int = 1_000
+    pages: int = 20
     route_authorities: int = 100_000
 
 
@@ -54,6 +57,8 @@ FULL = Sizes(
     growth=10_000,
     stored=1_000_000,
     waiting=100_000,
+    cases=1_000_000,
+    pages=50,
 )
 
 
@@ -95,7 +100,13 @@ class Bench:
             secs, resident = memory.embedded(self.crew)
             self.note("embedded_start_s", secs)
             self.note("embedded_rss_mb", resident)
-        production = set(GOALS) - {"route_us", "embedded_start_s", "embedded_rss_mb"}
+        lists = {"cases_page_ms", "report_s", "overdue_sweep_s"}
+        if self.wants(*lists):
+            say(f"lists, reports and the sweep with {self.sizes.cases:,} cases …")
+            with database() as url:
+                for key, figure in cases.measure(url, self.sizes.cases, self.sizes.overdue, self.sizes.pages).items():
+                    self.note(key, figure)
+        production = set(GOALS) - {"route_us", "embedded_start_s", "embedded_rss_mb"} - lists
         if self.wants(*production):
             with ExitStack() as stack:
                 self._production(stack)

@@ -22,6 +22,7 @@ from hub.schemas.delivery import (
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -71,6 +72,10 @@ class Directory(Protocol):
 
     def territory(self, code: str) -> Territory | None:
         """The unit with this code; a settlement below the table's level resolves to its community."""
+        ...
+
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
         ...
 
     def ancestry(self, code: str) -> tuple[str, ...]:
@@ -365,13 +370,39 @@ class Doorbell(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFilter:
-    """Which cases to list. ``owner`` / ``authority`` bound what the caller may see."""
+    """Which cases to list; all that is given must hold. ``owner`` / ``authority`` bound what the caller may see.
+
+    ``authority``: cases that were sent to it; ``held_by``: cases that it has now. ``topic``: the first one that the
+    appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
+    ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
+    group of like appeals.
+    """
 
     owner: str | None = None
     authority: str | None = None
+    held_by: str | None = None
     state: str | None = None
     needs_operator: bool | None = None
     reference: str | None = None
+    topic: str | None = None
+    territory: str | None = None
+    kind: str | None = None
+    channel: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    overdue_at: datetime | None = None
+    group: CaseId | None = None
+
+
+class CaseGrouping(StrEnum):
+    """What cases may be counted by. ``territory``: oblasts and cities with special status (first four characters)."""
+
+    STATE = "state"
+    AUTHORITY = "authority"
+    TOPIC = "topic"
+    TERRITORY = "territory"
+    KIND = "kind"
+    CHANNEL = "channel"
 
 
 class Store(Protocol):
@@ -389,11 +420,19 @@ class Store(Protocol):
         """Write all of it durably, or nothing. Raises ``Conflict``, ``Unavailable``."""
         ...
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due (``waiting``, ``unknown``, ``sending`` with an expired lease) in these lanes, at most so
-        many of each, highest priority first, and write what ``begin`` makes of it, in one transaction.
+        many of each, highest priority first, and write what ``begin`` makes of it and of the lanes' states as they are
+        now, in one transaction.
 
-        Nobody else gets these deliveries meanwhile; what ``begin`` does not change stays due. ``begin`` may be called
+        Nobody else takes from these lanes meanwhile (a lane that another takes from gives nothing); what ``begin`` does
+        not change stays due. ``begin`` may be called
         again if the transaction has to be tried again; it must not touch the store.
         """
         ...
@@ -429,7 +468,7 @@ class Store(Protocol):
         ...
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's health; ``paused`` is the operators' and stays as it is."""
+        """Keep a lane's health; ``paused`` is the operators' and ``rest_until`` the claims': both stay as they are."""
         ...
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
@@ -448,12 +487,28 @@ class Store(Protocol):
         """One case."""
         ...
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id; ``after``: the last id seen."""
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival, or the newest first; ``after``: ``CaseRow.cursor`` of the last one seen."""
         ...
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns; cases without a value count under the empty text."""
+        ...
+
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases whose ``watch_at`` has come, those first that waited longest; it is moved to ``until`` so that no one
+        else looks meanwhile, and is derived again with the next fact. ``case_id``: only this one, if it is due.
+        """
+        ...
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases, by time, then key."""
+        ...
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """How deliveries over shadow channels ended, beside those that counted."""
         ...
 
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hub.adapters.secrets import SecretRef
 from hub.errors import ConfigurationError
 from hub.schemas.base import Code, Line
 from hub.schemas.ids import AuthorityCode
@@ -33,6 +34,9 @@ class Settings(BaseModel):
         default=None, description="Celery broker URL; absent = in-process queue (embedded).", repr=False
     )
     registry: Path | None = Field(default=None, description="Folder of registry files; absent = registry/ in home.")
+    law: Path | None = Field(
+        default=None, description="Folder with terms.yaml and calendar.yaml; absent = those of the package."
+    )
     listen: Annotated[str, Code(r"[0-9A-Za-z.:\[\]-]+:[0-9]{1,5}")] = Field(
         default="127.0.0.1:8080", description="Address and port of the HTTP doors."
     )
@@ -60,6 +64,29 @@ class Settings(BaseModel):
     )
     oauth_audience: str | None = Field(default=None, description="Audience that bearer tokens must name.")
     oauth_jwks: str | None = Field(default=None, description="JWKS of the issuer: file:/path or https URL.")
+    webhooks: Path | None = Field(
+        default=None, description="File of webhook endpoints; absent = webhooks.yaml in home, if it is there."
+    )
+    applicant_key: SecretRef | None = Field(
+        default=None,
+        description="Reference to the key of the applicants' hashes; absent = keys/applicants.key in home.",
+    )
+    mass_least: int = Field(default=10, ge=2, le=10_000, description="Like appeals from which they are a campaign.")
+    follow_percent: int = Field(
+        default=5, ge=1, le=100, description="Share of one core that likeness, scores and digests may take."
+    )
+    follow_secs: float = Field(default=1.0, gt=0, le=60, description="How often followers look for new events.")
+    events_days: int = Field(default=90, ge=1, le=3650, description="How long events can be read again, in days.")
+    idempotency_days: int = Field(
+        default=30, ge=1, le=3650, description="How long answers to idempotency keys are kept, in days."
+    )
+    inbound_days: int = Field(
+        default=1095, ge=30, le=36500, description="How long the journal of what came in is kept, in days."
+    )
+    upload_days: int = Field(default=7, ge=1, le=365, description="How long an upload may wait to be used, in days.")
+    likeness_days: int = Field(
+        default=400, ge=30, le=3650, description="How long texts and applicants are compared with new ones, in days."
+    )
     log_level: Annotated[str, Code("DEBUG|INFO|WARNING|ERROR")] = Field(
         default="INFO", description="Least level logged."
     )
@@ -68,6 +95,11 @@ class Settings(BaseModel):
     def sqlalchemy_url(self) -> str:
         """The database, embedded or not."""
         return self.database_url or f"sqlite:///{self.home / 'hub.sqlite'}"
+
+    @property
+    def webhooks_file(self) -> Path:
+        """Where webhook endpoints are named."""
+        return self.webhooks or self.home / "webhooks.yaml"
 
     @property
     def registry_folder(self) -> Path:

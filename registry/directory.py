@@ -88,6 +88,10 @@ class LoadedDirectory:
         """The table of territories."""
         return self._territories
 
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
+        return self._territories.oblast(prefix)
+
     def ancestry(self, code: str) -> tuple[str, ...]:
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         return self._territories.ancestry(code)

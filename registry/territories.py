@@ -31,6 +31,7 @@ MAX_BYTES = 16 * 1024 * 1024
 _CODE = re.compile(r"UA[0-9]{17}", re.ASCII)
 _LEVELS = frozenset(level.value for level in TerritoryLevel)
 _PREFIX_LEVELS = frozenset("OKPH")  # units that a settlement's code names by its first digits
+_TOP_LEVELS = frozenset("OK")
 _BELOW_COMMUNITY = frozenset("MXC")
 _PREFIXES = ((9, 6), (6, 4), (4, 4))  # UA up to the community, district, oblast; and where its own digits begin
 
@@ -52,6 +53,7 @@ class TerritoryTable:
         self._units: dict[str, tuple[str, str, str | None]] = {u.code: (u.level, u.name, u.parent) for u in units}
         self.complete = any(level in _BELOW_COMMUNITY for level, _, _ in self._units.values())
         self._by_prefix = {} if self.complete else self._prefixes()
+        self._oblasts = {code[:4]: code for code, (level, _, _) in self._units.items() if level in _TOP_LEVELS}
 
     def _prefixes(self) -> Mapping[str, str]:
         lengths = {"O": 4, "K": 4, "P": 6, "H": 9}
@@ -92,6 +94,11 @@ class TerritoryTable:
             return None
         level, name, parent = self._units[held]
         return Territory(code=held, level=TerritoryLevel(level), name=name, parent=parent)
+
+    def oblast(self, prefix: str) -> Territory | None:
+        """The oblast or city with special status whose codes begin with these four characters."""
+        code = self._oblasts.get(prefix)
+        return self.territory(code) if code is not None else None
 
     def ancestry(self, code: str) -> tuple[str, ...]:
         """Codes from the (resolved) unit up, ending with ``UA``; empty if it is not known. ``UA`` is its own."""

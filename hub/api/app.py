@@ -9,11 +9,28 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub import __version__
-from hub.api import appeals, cases, events, files, health, inbound, integration, openapi, ops, problems, soap
+from hub.api import (
+    appeals,
+    cases,
+    events,
+    files,
+    groups,
+    health,
+    hooks,
+    inbound,
+    integration,
+    listing,
+    messages,
+    openapi,
+    ops,
+    problems,
+    reports,
+    soap,
+)
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
-from hub.api.events import Owners
+from hub.api.events import Owners, Streams, Tail
 from hub.api.metrics import Metrics
 from hub.api.quick import QuickDoor, is_quick
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
@@ -23,7 +40,20 @@ from hub.errors import ConfigurationError, HubError
 from hub.ports import Clock
 from hub.settings import Settings
 
-_ROUTERS = (appeals.router, inbound.router, files.router, cases.router, events.router, ops.router, health.router)
+_ROUTERS = (
+    appeals.router,
+    inbound.router,
+    files.router,
+    listing.router,  # before cases: /v1/cases/counts is no case
+    cases.router,
+    messages.router,
+    groups.router,
+    events.router,
+    reports.router,
+    ops.router,
+    hooks.router,
+    health.router,
+)
 _UNDESCRIBED = (integration.router, soap.router)  # the latter serves whatever else is below /soap
 """Doors that OpenAPI cannot describe: their WSDL does."""
 
@@ -81,6 +111,8 @@ def create_app(hub: Hub) -> HubApp:
         metrics=metrics,
     )
     app.state.owners = Owners(hub.store)
+    app.state.tail = Tail(hub.store)
+    app.state.streams = Streams()
     app.state.sev_node = integration.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)

@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from hub.api import law_views
 from hub.api.auth import CallerRole, Principal
 from hub.api.doors import (
     AnyCaller,
     Doors,
+    NccOrOperator,
     TheDoors,
     case_id,
     message_id,
@@ -21,17 +23,26 @@ from hub.api.doors import (
     show,
     unknown_case,
 )
-from hub.api.views import CaseDetailView, CasesView, CaseView, DeliveryView, EntryView, MessageView, TimelineView
+from hub.api.listing import UUID_PATTERN
+from hub.api.views import (
+    CaseDetailView,
+    CaseView,
+    ChainView,
+    DeliveryView,
+    EntryView,
+    MessageView,
+    TimelineView,
+)
+from hub.delivery.onward import name_in
 from hub.delivery.timeline import Entry, timeline
 from hub.errors import NotFound
-from hub.ports import CaseFilter
 from hub.schemas.delivery import CaseRow, Delivery, Message
 from hub.schemas.ids import CaseId
+from hub.tracking import chain
+from hub.tracking.story import read
 
 router = APIRouter(tags=["cases"])
 
-UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 AfterId = Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")]
 
 
@@ -72,58 +83,52 @@ def case_view(row: CaseRow, principal: Principal) -> CaseView:
 
 
 @router.get(
-    "/v1/cases",
-    response_model=CasesView,
-    responses=problems(401, 403, 422, 500, 503),
-    summary="List cases",
-)
-async def list_cases(
-    principal: AnyCaller,
-    doors: TheDoors,
-    state: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}$", description="Only cases in this state.")] = None,
-    needs_operator: Annotated[bool | None, Query(description="Only cases that do, or do not, wait.")] = None,
-    reference: Annotated[
-        str | None, Query(min_length=1, max_length=100, description="The contact centre's own number.")
-    ] = None,
-    after: AfterId = None,
-    limit: Limit = 50,
-) -> Response:
-    """Cases that concern the caller, oldest first. The filters `reference` and `needs_operator` find nothing for
-    authorities: they do not see these members.
-    """
-    authority = principal.role is CallerRole.AUTHORITY
-    if authority and (reference is not None or needs_operator):
-        return show(CasesView(cases=(), cursor=None))
-    where = CaseFilter(
-        owner=principal.party if principal.role is CallerRole.NCC else None,
-        authority=principal.party if authority else None,
-        state=state,
-        needs_operator=None if authority else needs_operator,
-        reference=reference,
-    )
-    rows = await run_in_threadpool(doors.hub.store.cases, where, after=after, limit=limit)
-    cursor = str(rows[-1].case.id) if len(rows) == limit else None
-    views = (case_view(row, principal) for row in rows)
-    # An authority is not shown the state of a case that went elsewhere, so its filter must not tell it either.
-    return show(CasesView(cases=tuple(v for v in views if state in (None, v.state)), cursor=cursor))
-
-
-@router.get(
     "/v1/cases/{id}",
     response_model=CaseDetailView,
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="One case",
 )
 async def get_case(id: str, principal: AnyCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
-    """A case with its deliveries and messages."""
-    seen = await run_in_threadpool(look, doors, principal, case_id(id))
-    return show(
-        CaseDetailView(
-            case=case_view(seen.row, principal),
-            deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
-            messages=tuple(MessageView.of(m) for m in seen.messages),
-        )
+    """A case with its deliveries and messages, executors and terms. An authority sees its own only."""
+    return show(await run_in_threadpool(_detail, doors, principal, case_id(id)))
+
+
+def _detail(doors: Doors, principal: Principal, case: CaseId) -> CaseDetailView:
+    seen = look(doors, principal, case)
+    story = read(doors.hub.store.facts(case))
+
+    def sees(authority: str | None) -> bool:
+        return principal.role is not CallerRole.AUTHORITY or authority == principal.party
+
+    return CaseDetailView(
+        case=case_view(seen.row, principal),
+        deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
+        messages=tuple(MessageView.of(m) for m in seen.messages),
+        executors=law_views.executors(story, seen.deliveries, sees),
+        terms=law_views.terms_of(seen.row, story, doors.hub.clock.now(), sees),
     )
+
+
+def _chain(doors: Doors, principal: Principal, case: CaseId) -> ChainView:
+    seen = look(doors, principal, case)
+    story = read(doors.hub.store.facts(case))
+    directory = doors.hub.registry.current()
+    return ChainView(
+        case_id=str(case),
+        hops=law_views.hops(seen.row, story, seen.messages),
+        told=chain.told(chain.hops(story), lambda code: name_in(directory, code)),
+    )
+
+
+@router.get(
+    "/v1/cases/{id}/chain",
+    response_model=ChainView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="The chain of redirects of a case",
+)
+async def get_chain(id: str, principal: NccOrOperator, doors: TheDoors) -> Response:  # noqa: A002
+    """Who had the appeal, who sent it on to whom, when and why; in steps and in words."""
+    return show(await run_in_threadpool(_chain, doors, principal, case_id(id)))
 
 
 def _timeline(doors: Doors, principal: Principal, case: CaseId) -> tuple[Entry, ...]:

@@ -70,9 +70,15 @@ def caller(*roles: CallerRole) -> Callable[[Request], Awaitable[Principal]]:
     return authenticate
 
 
+def _query_names(dependant: Any) -> set[str]:
+    """Names of the query parameters of a route and of what it depends on."""
+    own = {parameter.alias for parameter in dependant.query_params}
+    return own.union(*(_query_names(inner) for inner in dependant.dependencies))
+
+
 def known_parameters(request: Request) -> None:
     """Refuse query parameters that the route does not know, and repeated ones: else a misspelt filter lies."""
-    known = {p.alias for p in request.scope["route"].dependant.query_params}
+    known = _query_names(request.scope["route"].dependant)
     names = [name for name, _ in request.query_params.multi_items()]
     faults = []
     if any(name not in known for name in names):

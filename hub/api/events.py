@@ -1,19 +1,23 @@
-"""Events: one per new fact, in the order of commit, with a cursor and a long poll."""
+"""Events: one per new fact, in the order of commit, with a cursor; by question, long poll or server-sent events."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import CallerRole, Principal
 from hub.api.doors import Doors, NccOrOperator, TheDoors, problems, show
 from hub.api.views import EventsView, EventView
+from hub.errors import InvalidInput, NotFound, Unavailable
 from hub.failpoints import hit
 from hub.ports import Store
 from hub.schemas.delivery import Event
@@ -26,6 +30,11 @@ LOOK_SECS = 0.2
 SCAN_PAGES = 10
 """How many pages of other parties' events one look may pass over; the cursor keeps the place."""
 REMEMBERED = 50_000
+PAGE = 100
+MOST_STREAMS = 200
+STREAM_SECS = 600.0
+BEAT_SECS = 15.0
+_CURSOR = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
 
 
 class Owners:
@@ -51,6 +60,47 @@ class Owners:
         return row.case.owner
 
 
+class Tail:
+    """Where the feed ends, shared by all who wait: a thousand of them cost one question in 200 ms."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._end = ""
+        self._looked = 0.0
+        self._busy = asyncio.Lock()
+
+    async def beyond(self, cursor: str | None) -> bool:
+        """Whether there is anything after a cursor; asks the store at most once in 200 ms."""
+        if cursor is None or cursor < self._end:
+            return True
+        async with self._busy:
+            now = asyncio.get_running_loop().time()
+            if cursor >= self._end and now - self._looked >= LOOK_SECS:
+                # Everybody who waits stands at the end; the first one's cursor is as good as any.
+                found = await run_in_threadpool(self._store.events, after=max(cursor, self._end), limit=1)
+                self._looked = asyncio.get_running_loop().time()
+                if found:
+                    self._end = found[0].cursor
+        return cursor < self._end
+
+
+def _begin(doors: Doors, after: str | None) -> str | None:
+    """Where reading begins: at the first event that is still given out, or behind the cursor.
+
+    ``NotFound`` (410) for a cursor before that: what lies between would be missed in silence.
+    """
+    floor = doors.hub.following.pruning.floor()
+    if after is None or floor is None:
+        return after or floor
+    if after < floor:
+        raise NotFound(
+            "Events after this cursor are not given out any more.",
+            code="cursor.expired",
+            action="Begin without a cursor, and compare your cases with GET /v1/cases.",
+        )
+    return after
+
+
 def _page(doors: Doors, owners: Owners, principal: Principal, after: str | None, limit: int) -> EventsView:
     found: list[Event] = []
     cursor = after
@@ -68,37 +118,116 @@ def _page(doors: Doors, owners: Owners, principal: Principal, after: str | None,
     return EventsView(events=tuple(EventView.of(event) for event in found), cursor=cursor)
 
 
+After = Annotated[str | None, Query(pattern=r"^[0-9A-Za-z._:-]{1,64}$", description="The cursor of the answer before.")]
+EventsAt = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+
+
 @router.get(
     "/v1/events",
     response_model=EventsView,
-    responses=problems(401, 403, 422, 500, 503),
+    responses=problems(401, 403, 410, 422, 500, 503),
     summary="What happened since",
 )
 async def get_events(
     request: Request,
     principal: NccOrOperator,
     doors: TheDoors,
-    after: Annotated[
-        str | None, Query(pattern=r"^[0-9A-Za-z._:-]{1,64}$", description="The cursor of the answer before.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
+    after: After = None,
+    limit: EventsAt = 100,
     wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECS, description="Seconds to wait for an event.")] = 0,
 ) -> Response:
     """Events after a cursor; with `wait` the answer comes as soon as there is one. The contact centre gets the events
-    of its own cases.
+    of its own cases. Events of the last 90 days (setting `events_days`) can be read again.
     """
-    owners = request.app.state.owners
+    owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
+    after = await run_in_threadpool(_begin, doors, after)
     while True:
         if after is not None:
             hit("S17")
         page = await run_in_threadpool(_page, doors, owners, principal, after, limit)
         if page.events:
             hit("S16")
-        left = deadline - loop.time()
-        if page.events or left <= 0 or await request.is_disconnected():
+        if page.events or loop.time() >= deadline:
             return show(page)
         after = page.cursor
         # No thread is held between two looks: a thousand waiting front ends cost a thousand timers.
-        await asyncio.sleep(min(LOOK_SECS, left))
+        while not await tail.beyond(after):
+            left = deadline - loop.time()
+            if left <= 0 or await request.is_disconnected():
+                return show(page)
+            await asyncio.sleep(min(LOOK_SECS, left))
+
+
+def _sent(event: EventView) -> bytes:
+    data = event.model_dump_json()
+    return f"id: {event.cursor}\nevent: {event.type}\ndata: {data}\n\n".encode()
+
+
+class Streams:
+    """Open streams of one process, so that they cannot take all connections."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count a stream while it is open; ``Unavailable`` if there are too many."""
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+
+@router.get(
+    "/v1/events/stream",
+    response_class=Response,
+    responses={
+        200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **problems(401, 403, 410, 422, 500, 503),
+    },
+    summary="What happens, as it happens",
+)
+async def stream_events(request: Request, principal: NccOrOperator, doors: TheDoors, after: After = None) -> Response:
+    """The same events as server-sent events: `id` is the cursor, `event` the type, `data` the event. A browser's
+    EventSource goes on by itself after a break (`Last-Event-ID`). The stream ends after ten minutes; then call again.
+    """
+    streams = request.app.state.streams
+    if streams.open >= MOST_STREAMS:
+        raise Unavailable("Too many streams are open here.", retry_after=30)
+    given = request.headers.get("last-event-id") or after
+    if given is not None and not _CURSOR.fullmatch(given):
+        raise InvalidInput("This is not a cursor that the hub gave out.", code="cursor.invalid")
+    begin = await run_in_threadpool(_begin, doors, given)
+    first = await run_in_threadpool(_page, doors, request.app.state.owners, principal, begin, PAGE)
+
+    async def lines() -> AsyncIterator[bytes]:
+        with streams.one():
+            async for piece in _lines(request, principal, doors, first):
+                yield piece
+
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(lines(), media_type="text/event-stream", headers=headers)
+
+
+async def _lines(request: Request, principal: Principal, doors: Doors, page: EventsView) -> AsyncIterator[bytes]:
+    """The stream: pages while there are some, a sign of life every 15 s."""
+    owners, tail = request.app.state.owners, request.app.state.tail
+    loop = asyncio.get_running_loop()
+    ends, spoken = loop.time() + STREAM_SECS, loop.time()
+    yield b"retry: 2000\n\n"
+    while loop.time() < ends:
+        for event in page.events:
+            yield _sent(event)
+        after = page.cursor
+        while not await tail.beyond(after):
+            if loop.time() >= ends or await request.is_disconnected():
+                return
+            if loop.time() - spoken >= BEAT_SECS:
+                spoken = loop.time()
+                # An event without data moves the client's Last-Event-ID and is not shown to it.
+                yield f": alive\nid: {after}\n\n".encode() if after else b": alive\n\n"
+            await asyncio.sleep(LOOK_SECS)
+        page = await run_in_threadpool(_page, doors, owners, principal, after, PAGE)

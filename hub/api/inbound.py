@@ -13,7 +13,6 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import content_type, read
-from hub.api.cases import UUID_PATTERN
 from hub.api.doors import (
     AuthorityCaller,
     Doors,
@@ -25,6 +24,7 @@ from hub.api.doors import (
     show,
 )
 from hub.api.files import keep
+from hub.api.listing import UUID_PATTERN
 from hub.api.views import AcceptedView, DeliveryView, InboxView, TakenView
 from hub.delivery.intake import Accepted, Repeatable, Submission
 from hub.delivery.sealed import open_envelope

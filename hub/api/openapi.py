@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hub import __version__
-from hub.api.ops import Assign, Close
+from hub.api.hooks import Replay
+from hub.api.messages import Said
+from hub.api.ops import Assign, ChooseChannel, Close
 from hub.api.problems import MEDIA_TYPE
 from hub.api.submission import AppealSubmission
 from hub.schemas.envelope import ENVELOPE
@@ -31,6 +33,7 @@ _STATUSES = {
     404: "No such thing, or not the caller's.",
     408: "The body came too slowly.",
     409: "The id or the Idempotency-Key stands for something else.",
+    410: "The cursor is older than the events that are still given out.",
     413: "Over a stated limit.",
     415: "A body type that is not taken here.",
     422: "It can be read and breaks a rule; `faults` names each.",
@@ -65,7 +68,7 @@ PROBLEM: dict[str, Any] = {
 
 def _models() -> dict[str, Any]:
     """Schemas of the bodies that the doors read by themselves."""
-    inputs: list[type[BaseModel]] = [AppealSubmission, Assign, Close]
+    inputs: list[type[BaseModel]] = [AppealSubmission, Assign, ChooseChannel, Close, Replay, Said]
     _, schema = models_json_schema([(model, "validation") for model in inputs], ref_template=REF)
     found: dict[str, Any] = schema["$defs"]
     envelope = ENVELOPE.json_schema(ref_template=REF)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.bodies import content_type, read
-from hub.api.cases import AfterId, Limit
+from hub.api.cases import AfterId
 from hub.api.doors import (
     Doors,
     M,
@@ -22,6 +22,7 @@ from hub.api.doors import (
     raw_json,
     show,
 )
+from hub.api.listing import Limit
 from hub.api.views import (
     AcceptedView,
     ClosedView,
@@ -31,12 +32,15 @@ from hub.api.views import (
     ItemView,
     LanesView,
     LaneView,
+    ShadowsView,
+    compare,
 )
 from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
 from hub.schemas.base import Frozen, Line
 from hub.schemas.delivery import LaneState
-from hub.schemas.ids import AuthorityCode, DeliveryId
+from hub.schemas.ids import AuthorityCode, ChannelId, DeliveryId
+from hub.schemas.terms import Role
 
 router = APIRouter(tags=["ops"])
 
@@ -45,9 +49,19 @@ SMALL_BODY = 16_384
 
 
 class Assign(Frozen):
-    """Send a case to this authority by hand."""
+    """Give a case to this authority by hand: as main executor (instead of the one that has it), as co-executor, or for
+    information. No personal data belongs into the reason.
+    """
 
     authority: AuthorityCode
+    role: Role = Role.MAIN
+    reason: Annotated[str, Line(500)] | None = None
+
+
+class ChooseChannel(Frozen):
+    """Hand a delivery over to this channel of its authority."""
+
+    channel_id: ChannelId
 
 
 class Close(Frozen):
@@ -56,12 +70,14 @@ class Close(Frozen):
     resolution: Annotated[str, Line(500)]
 
 
-def _body(model: str) -> dict[str, Any]:
+def body_of(model: str) -> dict[str, Any]:
+    """The body of an order, for the OpenAPI document."""
     schema = {"$ref": f"#/components/schemas/{model}"}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
-async def _read(request: Request, model: type[M]) -> M:
+async def read_body(request: Request, model: type[M]) -> M:
+    """An order, read strictly. ``InvalidInput`` names every fault."""
     content_type(request, JSON)
     body = await read(request, SMALL_BODY)
     strict_json.parse(body, max_bytes=SMALL_BODY)
@@ -121,27 +137,64 @@ async def replay(id: str, principal: OperatorCaller, doors: TheDoors) -> Respons
     status_code=202,
     response_model=AcceptedView,
     responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 500, 503),
-    openapi_extra=_body("Assign"),
+    openapi_extra=body_of("Assign"),
     summary="Send a case to an authority by hand",
 )
 async def assign(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
-    """A new envelope of the same case goes to the named authority; the open items of the case are closed."""
-    order = await _read(request, Assign)
-    work = doors.hub.intake.assign
-    accepted = await run_in_threadpool(work, case_id(id), order.authority, by=principal.id)
+    """A new envelope of the same case goes to the named authority; the open items of the case are closed. As main
+    executor it has the case instead of the one before: a redirect by hand, a hop of the chain.
+    """
+    order = await read_body(request, Assign)
+    work = doors.hub.onward.assign
+    accepted = await run_in_threadpool(
+        work, case_id(id), order.authority, by=principal.id, role=order.role, reason=order.reason or ""
+    )
     return raw_json(accepted.answer, 202, {"Location": f"/v1/cases/{accepted.case_id}"})
+
+
+@router.post(
+    "/v1/ops/deliveries/{id}/channel",
+    response_model=DeliveryView,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    openapi_extra=body_of("ChooseChannel"),
+    summary="Hand a delivery over to another channel",
+)
+async def choose_channel(
+    request: Request,
+    id: str,  # noqa: A002
+    principal: OperatorCaller,
+    doors: TheDoors,
+) -> Response:
+    """The same message goes out over another channel of its authority; both copies stay in evidence."""
+    wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
+    order = await read_body(request, ChooseChannel)
+    work = doors.hub.operators.choose_channel
+    delivery = await run_in_threadpool(work, DeliveryId(wanted), order.channel_id, by=principal.id)
+    return show(DeliveryView.of(delivery))
+
+
+@router.get(
+    "/v1/ops/shadows",
+    response_model=ShadowsView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="Compare shadow channels",
+)
+async def list_shadows(_: OperatorCaller, doors: TheDoors) -> Response:
+    """How deliveries ended over channels that are only tried, beside those over the channels that count."""
+    compared = await run_in_threadpool(doors.hub.store.compared)
+    return show(ShadowsView(channels=compare(compared)))
 
 
 @router.post(
     "/v1/ops/cases/{id}/close",
     response_model=ClosedView,
     responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 500, 503),
-    openapi_extra=_body("Close"),
+    openapi_extra=body_of("Close"),
     summary="Close the open items of a case",
 )
 async def close(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
     """Says what was done; the case itself keeps its state, which follows from facts only."""
-    order = await _read(request, Close)
+    order = await read_body(request, Close)
     work = doors.hub.operators.close
     closed = await run_in_threadpool(work, case_id(id), by=principal.id, resolution=order.resolution)
     return show(ClosedView(closed=closed))

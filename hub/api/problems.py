@@ -47,6 +47,7 @@ _BY_CODE = {
     "input.too_slow": 408,
     "input.length": 411,
     "seal.party": 403,
+    "cursor.expired": 410,
 }
 _BY_CLASS: tuple[tuple[type[HubError], int], ...] = (
     (TooLarge, 413),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.delivery.takeback import Taken
 from hub.delivery.timeline import Entry
+from hub.following.ports import AnswerScore, Campaign, EndpointState, Queued
+from hub.following.webhooks import Endpoint
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import CaseRow, Delivery, Event, LaneDue, LaneState, Message, OperatorItem
+from hub.schemas.delivery import CaseRow, Comparison, Delivery, Event, LaneDue, LaneState, Message, OperatorItem
 
 
 class View(BaseModel):
@@ -97,7 +99,11 @@ class MessageView(View):
 
 
 class CaseView(View):
-    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered."""
+    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered.
+
+    ``answer_due``: the day that was announced at its birth; ``due_at``: the end of the nearest term of the law that
+    runs now, in the past = overdue.
+    """
 
     id: str
     state: str
@@ -110,6 +116,7 @@ class CaseView(View):
     place: str | None
     priority: int
     answer_due: str | None
+    due_at: str | None
     needs_operator: bool
     created_at: str
     updated_at: str
@@ -130,6 +137,7 @@ class CaseView(View):
             place=case.place,
             priority=case.priority,
             answer_due=case.answer_due,
+            due_at=format_datetime(row.due_at) if row.due_at else None,
             needs_operator=row.needs_operator,
             created_at=format_datetime(case.created_at),
             updated_at=format_datetime(row.updated_at),
@@ -139,16 +147,128 @@ class CaseView(View):
         """The same without what concerns the contact centre or another body only."""
         hidden: dict[str, object] = {"reference": None, "needs_operator": False}
         if self.authority != party:
-            hidden |= {"authority": None, "number": None, "state": "elsewhere"}
+            hidden |= {"authority": None, "number": None, "state": "elsewhere", "due_at": None}
         return self.model_copy(update=hidden)
 
 
+class CopyView(View):
+    """One channel that the appeal was tried over. ``counts``: its receipt is the one that proves the delivery."""
+
+    delivery_id: str
+    channel_id: str | None
+    sent_at: str | None
+    receipt: str | None
+    received_at: str | None
+    counts: bool
+
+
+class ExecutorView(View):
+    """One body that has, or had, the case. ``superseded``: another one has it now; ``returns``: answers sent back."""
+
+    authority: str
+    role: str
+    state: str
+    number: str | None
+    registered_on: str | None
+    ground: str | None
+    superseded: bool
+    returns: int
+    copies: tuple[CopyView, ...]
+
+
+class TermView(View):
+    """One term. ``state``: ``running``, ``overdue``, ``met`` or ``late``; ``binding``: the law's, not a warning only;
+    ``provisional``: it runs through a year whose days off were not reviewed.
+    """
+
+    term: str
+    title: str
+    law: str
+    authority: str | None
+    delivery_id: str | None
+    started_at: str
+    due_at: str
+    due: str
+    ended_at: str | None
+    state: str
+    binding: bool
+    extended: bool
+    provisional: bool
+
+
+class HopView(View):
+    """One step of the chain of redirects. ``days``: how long the body had the appeal; ``reason``: in its own words."""
+
+    number: int
+    role: str
+    authority: str
+    to: str | None
+    named: str | None
+    why: str
+    decided_by: str | None
+    at: str
+    days: int | None
+    late: bool
+    reason: str | None
+
+
+class ChainView(View):
+    """The chain of redirects of a case. ``told``: in words."""
+
+    case_id: str
+    hops: tuple[HopView, ...]
+    told: str
+
+
+class SaidView(View):
+    """What became of a message of the contact centre: the ids of the envelopes that it became."""
+
+    case_id: str
+    messages: tuple[str, ...]
+
+
+class ShadowView(View):
+    """How a shadow channel did beside a channel that counts. ``agree``: deliveries that ended alike."""
+
+    shadow: str
+    channel_id: str
+    tried: int
+    agree: int
+    outcomes: Mapping[str, int]
+
+
+class ShadowsView(View):
+    """All shadow channels that something went over."""
+
+    channels: tuple[ShadowView, ...]
+
+
+def compare(compared: Sequence[Comparison]) -> tuple[ShadowView, ...]:
+    """Counts by shadow channel; ``outcomes`` by ``<shadow>/<counting>``, what is still under way included."""
+    pairs: dict[tuple[str, str], dict[str, int]] = {}
+    for one in compared:
+        outcomes = pairs.setdefault((one.shadow, one.channel_id), {})
+        outcomes[f"{one.shadow_state}/{one.state}"] = one.count
+    return tuple(
+        ShadowView(
+            shadow=shadow,
+            channel_id=channel,
+            tried=sum(outcomes.values()),
+            agree=sum(n for pair, n in outcomes.items() if len(set(pair.split("/"))) == 1),
+            outcomes=outcomes,
+        )
+        for (shadow, channel), outcomes in sorted(pairs.items())
+    )
+
+
 class CaseDetailView(View):
-    """One case with its deliveries and messages, as far as they concern the caller."""
+    """One case with its deliveries and messages, executors and terms, as far as they concern the caller."""
 
     case: CaseView
     deliveries: tuple[DeliveryView, ...]
     messages: tuple[MessageView, ...]
+    executors: tuple[ExecutorView, ...]
+    terms: tuple[TermView, ...]
 
 
 class CasesView(View):
@@ -156,6 +276,14 @@ class CasesView(View):
 
     cases: tuple[CaseView, ...]
     cursor: str | None
+
+
+class CountsView(View):
+    """How many cases, by one of their members. What has no value counts under the empty text."""
+
+    by: str
+    total: int
+    counts: Mapping[str, int]
 
 
 class EntryView(View):
@@ -296,9 +424,9 @@ class LaneView(View):
     channel_id: str
     paused: bool
     suspect: bool
-    probing: bool
     failures: int
     open_until: str | None
+    rest_until: str | None
     due_sends: int
     due_polls: int
 
@@ -309,9 +437,9 @@ class LaneView(View):
             channel_id=state.channel_id,
             paused=state.paused,
             suspect=state.suspect,
-            probing=state.probing,
             failures=state.failures,
             open_until=format_datetime(state.open_until) if state.open_until else None,
+            rest_until=format_datetime(state.rest_until) if state.rest_until else None,
             due_sends=due.sends if due else 0,
             due_polls=due.polls if due else 0,
         )
@@ -327,6 +455,169 @@ class ClosedView(View):
     """How many items of a case were closed."""
 
     closed: int
+
+
+class CampaignView(View):
+    """A group of like appeals, named after the first one. Its members: ``GET /v1/cases?group=…``."""
+
+    id: str
+    topic: str
+    oblast: str | None
+    size: int
+    started_at: str
+    last_at: str
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> CampaignView:
+        """The view of a campaign."""
+        return cls(
+            id=str(campaign.id),
+            topic=campaign.topic,
+            oblast=campaign.oblast,
+            size=campaign.size,
+            started_at=format_datetime(campaign.started_at),
+            last_at=format_datetime(campaign.last_at),
+        )
+
+
+class CampaignsView(View):
+    """A page of campaigns. ``cursor``: pass it as ``after``; null = there is no more."""
+
+    groups: tuple[CampaignView, ...]
+    cursor: str | None
+
+
+class ScoreView(View):
+    """How formal an answer looks, 0 to 100, and why; from 50 on it is flagged."""
+
+    message_id: str
+    authority: str
+    score: int
+    flagged: bool
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, score: AnswerScore) -> ScoreView:
+        """The view of a score."""
+        return cls(
+            message_id=str(score.message_id),
+            authority=score.authority,
+            score=score.score,
+            flagged=score.flagged,
+            reasons=score.reasons,
+        )
+
+
+class LikenessView(View):
+    """What a case is like. ``sign``: classifier 858, list 2; ``of_case``: the earlier case that it repeats."""
+
+    case_id: str
+    looked: bool
+    sign: str | None
+    of_case: str | None
+    percent: int | None
+    group: CampaignView | None
+    answers: tuple[ScoreView, ...]
+
+
+class ReportLineView(View):
+    """One line of a report. ``key``: empty for cases without a value."""
+
+    key: str
+    name: str | None
+    values: Mapping[str, int]
+
+
+class ReportView(View):
+    """A report. ``behind_since``: since when the figures lag behind; null = they are complete."""
+
+    report: str
+    by: str
+    day_from: str | None
+    day_to: str | None
+    made_at: str
+    behind_since: str | None
+    lines: tuple[ReportLineView, ...]
+
+
+class SurgeView(View):
+    """What rose. Numbers with a fraction are text. ``topic`` or ``territory`` null: of all."""
+
+    topic: str | None
+    topic_name: str | None
+    territory: str | None
+    territory_name: str | None
+    count: int
+    expected: str
+    excess: str
+    c2: str
+    c3: str
+
+
+class SurgesView(View):
+    """What rose on a Kyiv day, the strongest first."""
+
+    day: str
+    behind_since: str | None
+    surges: tuple[SurgeView, ...]
+
+
+class GivenUpView(View):
+    """An event that an endpoint did not take in three days."""
+
+    cursor: str
+    case_id: str
+    type: str
+    attempts: int
+    last_code: str | None
+
+    @classmethod
+    def of(cls, queued: Queued) -> GivenUpView:
+        """The view of an event."""
+        return cls(
+            cursor=queued.cursor,
+            case_id=str(queued.case_id),
+            type=queued.type,
+            attempts=queued.attempts,
+            last_code=queued.last_code,
+        )
+
+
+class WebhookView(View):
+    """A webhook endpoint. ``state``: ``on``, ``resting`` (until ``open_until``) or ``off`` (it said 410 Gone)."""
+
+    id: str
+    party: str | None
+    types: tuple[str, ...]
+    state: Literal["on", "resting", "off"]
+    failures: int
+    open_until: str | None
+    reason: str | None
+    cursor: str | None
+    waiting: int
+    given_up: tuple[GivenUpView, ...]
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, state: EndpointState, *, waiting: int, given_up: tuple[Queued, ...]) -> WebhookView:
+        """The view of an endpoint."""
+        return cls(
+            id=endpoint.id,
+            party=endpoint.party,
+            types=tuple(sorted(endpoint.types)),
+            state="off" if state.disabled_at else "resting" if state.open_until else "on",
+            failures=state.failures,
+            open_until=format_datetime(state.open_until) if state.open_until else None,
+            reason=state.reason,
+            cursor=state.cursor,
+            waiting=waiting,
+            given_up=tuple(GivenUpView.of(queued) for queued in given_up),
+        )
+
+
+class WebhooksView(View):
+    """All endpoints of the webhooks' file."""
+
+    webhooks: tuple[WebhookView, ...]
 
 
 class AliveView(View):

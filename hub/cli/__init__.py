@@ -29,6 +29,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "trace": ("hub.cli.trace", "trace", "Tell what happened to a case or a message."),
     "lanes": ("hub.cli.lanes", "lanes", "Show, pause and resume lanes."),
     "dead": ("hub.cli.dead", "dead_group", "Dead letters: list, show, replay."),
+    "report": ("hub.cli.report", "report_command", "Who keeps terms, who sends on, what rose: reports."),
     "seal": ("hub.cli.seal", "seal", "Seal an envelope with a key file."),
     "verify": ("hub.cli.seal", "verify", "Verify a sealed envelope with a key of the registry."),
     "schemas": ("hub.cli.schemas", "schemas_group", "The published JSON Schema and XSD."),

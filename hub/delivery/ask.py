@@ -13,7 +13,7 @@ from functools import partial
 
 from hub.delivery import schedule
 from hub.delivery.desk import ChannelDesk
-from hub.delivery.settle import escalate, fact_of
+from hub.delivery.handover import escalate, fact_of
 from hub.delivery.takeback import TakeBack
 from hub.errors import HubError
 from hub.ports import Adapter, Attachments, Clock, Directory, Outcome, Registry, Session, Store

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from hub.delivery import breaker
 from hub.delivery.ask import Asker
 from hub.delivery.claim import Claimer, LaneLoad, Load
-from hub.delivery.settle import Settlement, attempt_id
+from hub.delivery.handover import Settlement
+from hub.delivery.settle import attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Outcome, Registry, Seal, Store
@@ -175,6 +176,7 @@ class Carrier:
                 attempt_ends=tuple(each.settlement.end for each in ended if each.settlement.end),
                 facts=tuple(fact for each in ended for fact in each.settlement.facts),
                 items=tuple(item for each in ended for item in each.settlement.items),
+                deliveries=tuple(d for each in ended for d in each.settlement.deliveries),
             )
         )
         hit("S12")

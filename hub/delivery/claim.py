@@ -8,14 +8,16 @@ go again under the same id.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from hub.delivery import breaker
+from hub.delivery.handover import given_up, next_channel
 from hub.delivery.sealed import seal_envelope
-from hub.delivery.settle import Settler, attempt_id, escalate
+from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Parcel, Prepared, Registry, Seal, Store
@@ -27,6 +29,7 @@ from hub.schemas.delivery import (
     Claim,
     Delivery,
     DeliveryUpdate,
+    LaneRest,
     LaneState,
     OutcomeKind,
     TransportState,
@@ -59,6 +62,7 @@ class LaneLoad:
     loads: list[Load]
     more: bool
     started: datetime
+    fallback: Channel | None = None
     saved: LaneState = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,7 @@ class LaneLoad:
             lane=self.channel.lane,
             legal_class=self.channel.legal_class,
             polls=self.adapter.polls(self.channel),
+            fallback=self.fallback,
         )
 
 
@@ -90,14 +95,21 @@ class _Beginning:
         self._owner = owner
         self.ready: list[_Ready] = []
         self.hopeless: list[tuple[Delivery, HubError]] = []
-        self.seen: dict[str, int] = {}
+        self.seen: Mapping[str, int] = {}
+        self.lanes: Mapping[str, tuple[Channel, LaneState]] = wanted
 
-    def __call__(self, claims: Sequence[Claim]) -> Change:
-        self.ready, self.hopeless, self.seen = [], [], {}
+    def __call__(self, claims: Sequence[Claim], states: Mapping[str, LaneState]) -> Change:
+        self.ready, self.hopeless = [], []
         now = self._claimer.clock.now()
-        for claim in claims:
-            self.seen[claim.delivery.channel_id] = self.seen.get(claim.delivery.channel_id, 0) + 1
-        chosen, over = breaker.choose(claims, self._wanted, now)
+        # Another worker may have paced, opened or paused a lane since it was looked at.
+        self.lanes = {
+            name: (channel, states.get(name) or LaneState(channel_id=name))
+            for name, (channel, _) in self._wanted.items()
+        }
+        may = {name for name, (_, state) in self.lanes.items() if breaker.may_run(state, now)}
+        claims = [claim for claim in claims if claim.delivery.channel_id in may]
+        self.seen = Counter(claim.delivery.channel_id for claim in claims)
+        chosen, over = breaker.choose(claims, self.lanes, now)
         self.hopeless += [(c.delivery, HubError("No attempt is left.", code="delivery.exhausted")) for c in over]
         for claim in chosen:
             try:
@@ -114,7 +126,10 @@ class _Beginning:
         lanes = [self._wanted[channel_id][0].lane for channel_id in self.seen]
         secs = max((lane.slice_secs + lane.deadline_secs for lane in lanes), default=0) + LEASE_MARGIN_SECS
         until = now + timedelta(seconds=secs)
+        taken = Counter(ready.begun.channel_id for ready in self.ready)
+        rests = ((name, breaker.rest(self._wanted[name][0], count, now)) for name, count in taken.items())
         return Change(
+            rests=tuple(LaneRest(channel_id=name, rest_until=at) for name, at in rests if at is not None),
             attempts=tuple(_attempt(ready.begun, ready.prepared, now, version) for ready in self.ready),
             updates=(
                 *(_started(ready, self._owner, until) for ready in self.ready),
@@ -182,10 +197,11 @@ class Claimer:
                 channel=wanted[channel_id][0],
                 adapter=self._adapters[wanted[channel_id][0].adapter],
                 owner=owner,
-                state=wanted[channel_id][1],
+                state=beginning.lanes[channel_id][1],
                 loads=loads,
                 more=beginning.seen[channel_id] >= limits[channel_id],
                 started=now,
+                fallback=self._fallback(loads[0].delivery, now),
             )
             for channel_id, loads in by_lane.items()
         )
@@ -232,17 +248,26 @@ class Claimer:
         return adapter.prepare(parcel, channel)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str) -> None:
-        facts, items = escalate(delivery, reason=failure.stable_code, detail=failure.message, now=self.clock.now())
+        now = self.clock.now()
+        fallback = self._fallback(delivery, now)
+        failed = given_up(delivery, reason=failure.stable_code, detail=failure.message, now=now, fallback=fallback)
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, owner=owner, last_code=failure.stable_code)
-        self._store.apply(Change(updates=(update,), facts=facts, items=items))
+        self._store.apply(
+            Change(updates=(update,), facts=failed.facts, items=failed.items, deliveries=failed.deliveries)
+        )
+
+    def _fallback(self, delivery: Delivery, now: datetime) -> Channel | None:
+        """Where what cannot go over its channel goes next; a lane's deliveries are all one authority's."""
+        authority = self._registry.current().authority(delivery.authority)
+        return next_channel(authority, delivery.channel_id, kyiv_day(now))
 
     def _orphans(self, channel_id: str, owner: str) -> None:
-        """Deliveries whose channel the registry no longer has: nothing goes to the old body, a person decides."""
+        """Deliveries whose channel the registry no longer has: the body's next channel takes them, or a person does."""
         now = self.clock.now()
         until = now + timedelta(seconds=LEASE_MARGIN_SECS)
         found: list[Delivery] = []
 
-        def begin(claims: Sequence[Claim]) -> Change:
+        def begin(claims: Sequence[Claim], _: Mapping[str, LaneState]) -> Change:
             found[:] = [claim.delivery for claim in claims]
             return Change(updates=tuple(leased(delivery, owner, until) for delivery in found))
 

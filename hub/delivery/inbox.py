@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.delivery.settle import escalate, fact_of
+from hub.delivery.handover import escalate, fact_of
 from hub.errors import NotFound
 from hub.ports import Clock, Store
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState

@@ -6,23 +6,23 @@ operators' queue with the reason, never nowhere.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.delivery.coexecutors import further
+from hub.delivery.giving import PRIORITIES, give, outgoing_message
 from hub.delivery.group import Group
-from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound
+from hub.delivery.handover import with_shadows
+from hub.errors import Conflict, Fault, HubError, InvalidInput
 from hub.failpoints import hit
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision, RoutingRequest, decide
-from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Change,
     Delivery,
-    Direction,
     Fact,
     FactKind,
     Grant,
@@ -32,14 +32,14 @@ from hub.schemas.delivery import (
     Source,
     StoredAnswer,
     TransportState,
+    joined,
 )
 from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, DueDates, Header, Party
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
 from hub.schemas.kyiv import kyiv_day
-from hub.schemas.terms import Kind, Priority, Role
-from hub.tracking.terms import answer_due
+from hub.schemas.terms import Priority, Role
+from hub.tracking import law
 
-PRIORITIES = {Priority.NORMAL: 0, Priority.URGENT: 1, Priority.LIFE_THREATENING: 2}
 ACCEPTED_STATUS = 202
 
 
@@ -104,24 +104,6 @@ def _refuse_equal_keys(submissions: Sequence[Submission]) -> None:
     keys = [(s.repeatable.principal, s.repeatable.key) for s in submissions if s.repeatable]
     if len(set(keys)) < len(keys):
         raise Conflict("This request was answered before.", code="idempotency.repeat")
-
-
-def outgoing_message(envelope: AppealEnvelope) -> Message:
-    """The message row of an envelope that the hub makes."""
-    canonical = json_rendering.to_json(envelope)
-    header = envelope.header
-    return Message(
-        id=MessageId(header.message_id),
-        case_id=CaseId(header.case_id),
-        kind=Kind(envelope.kind),
-        direction=Direction.OUT,
-        sender=header.sender.code,
-        recipient=header.recipient.code,
-        in_reply_to=MessageId(header.in_reply_to) if header.in_reply_to else None,
-        created_at=header.created_at,
-        body=canonical,
-        sha256=hashlib.sha256(canonical).hexdigest(),
-    )
 
 
 class Intake:
@@ -233,7 +215,7 @@ class Intake:
         change = Change(
             cases=(self._case(submission, case_id, envelope, now),),
             messages=(message,) if submission.inbound is None else (submission.inbound, message),
-            deliveries=(delivery,) if delivery else (),
+            deliveries=with_shadows(delivery, directory) if delivery else (),
             facts=facts,
             items=items,
             grants=tuple(
@@ -254,12 +236,34 @@ class Intake:
             if key
             else (),
         )
+        if len(form.topics) > 1:
+            change = joined((change, *self._further(envelope, case_id, decision, directory, now)))
         return Built(
             submission=submission,
             accepted=accepted,
             change=change,
             channel_id=delivery.channel_id if delivery else None,
         )
+
+    def _further(
+        self, envelope: AppealEnvelope, case_id: CaseId, main: Decision, directory: Directory, now: datetime
+    ) -> Iterator[Change]:
+        """Co-executors for further topics; the sweeper rings for their lanes."""
+        for decision in further(envelope.body, main, directory, now):
+            authority = directory.authority(decision.authority or "")
+            if authority is not None:
+                yield give(
+                    envelope,
+                    case_id,
+                    authority,
+                    directory,
+                    party=self._party,
+                    role=Role.CO_EXECUTOR,
+                    source=Source.HUB,
+                    now=now,
+                    reason=decision.reason,
+                    registry_version=decision.registry_version,
+                ).change
 
     def _check(self, submission: Submission) -> None:
         """Faults that only the store can tell: attachments that are not there, earlier cases that are not yours."""
@@ -298,7 +302,7 @@ class Intake:
                 recipient=recipient,
                 role=Role.MAIN,
                 priority=submission.priority,
-                due=DueDates(answer=answer_due(kyiv_day(now))),
+                due=DueDates(answer=law.in_force().answer_day(kyiv_day(now))),
             ),
             body=submission.form,
             attachments=submission.attachments,
@@ -384,82 +388,29 @@ class Intake:
         )
         return (accepted, escalated), (item,)
 
-    def assign(self, case_id: CaseId, authority: str, *, by: str) -> Accepted:
-        """An operator sends a case to an authority by hand; its open items are closed.
 
-        Raises ``NotFound`` for a case that does not exist, ``InvalidInput`` for an authority without a valid channel.
-        """
-        now = self._clock.now()
-        directory = self._registry.current()
-        original = next((m for m in self._store.messages(case_id) if m.direction is Direction.OUT), None)
-        row = self._store.case(case_id)
-        if original is None or row is None:
-            raise NotFound("There is no case with this id.", code="case.unknown")
-        envelope = json_rendering.from_json(original.body)
-        assert isinstance(envelope, AppealEnvelope)
-        submission = Submission(
-            form=envelope.body,
-            owner=row.case.owner,
-            attachments=envelope.attachments,
-            priority=envelope.header.priority,
-        )
-        decision = _assigned(directory, authority, now)
-        fresh = self._envelope(submission, case_id, decision, directory, now)
-        message = outgoing_message(fresh)
-        delivery = self._delivery(submission, message, decision, now)
-        assert delivery is not None
-        data = {"reason": decision.reason, "by": by, "registry_version": decision.registry_version}
-        facts = (
-            Fact(kind=FactKind.RESOLVED, case_id=case_id, at=now, source=Source.OPERATOR, data=data),
-            Fact(
-                kind=FactKind.ROUTED,
-                case_id=case_id,
-                at=now,
-                source=Source.OPERATOR,
-                authority=authority,
-                delivery_id=delivery.id,
-                data=data,
-            ),
-        )
-        grants = tuple(Grant(sha256=entry.sha256, party=authority) for entry in envelope.attachments)
-        self._store.apply(Change(messages=(message,), deliveries=(delivery,), facts=facts, grants=grants))
-        self._store.close_items(None, case_id, now, f"assigned to {authority}")
-        self._doorbell.ring(delivery.channel_id, suspect=False)
-        return self._accepted(message, decision)
-
-
-def route(form: AppealForm, directory: Directory, now: datetime) -> Decision:
-    """Ask the router who answers this form."""
+def route(
+    form: AppealForm,
+    directory: Directory,
+    now: datetime,
+    *,
+    declined: tuple[str, ...] = (),
+    addressee: str | None = None,
+) -> Decision:
+    """Ask the router who answers this form. ``declined``: bodies that said they are not competent; ``addressee``: the
+    body that one of them named.
+    """
     return decide(
         RoutingRequest(
             topics=form.topics,
             place=form.place,
-            addressee=form.addressee.code if form.addressee else None,
-            addressee_kind=form.addressee.kind if form.addressee else None,
+            addressee=addressee or (form.addressee.code if form.addressee else None),
+            addressee_kind=form.addressee.kind if form.addressee and addressee is None else None,
             kind=form.kind,
             channel=form.channel,
             about=form.about,
+            declined=declined,
         ),
         directory,
         kyiv_day(now),
-    )
-
-
-def _assigned(directory: Directory, code: str, now: datetime) -> Decision:
-    authority = directory.authority(code)
-    day = kyiv_day(now)
-    channels = [c.id for c in authority.channels if c.holds_on(day)] if authority and authority.holds_on(day) else []
-    if not channels:
-        raise InvalidInput(
-            "This authority does not exist on this day or has no channel.",
-            code="assign.not_connected",
-            faults=[Fault(pointer="/authority", code="assign.not_connected", message="has no valid channel")],
-            action="Choose an authority with a channel; `hub registry show CODE` tells.",
-        )
-    return Decision(
-        authority=code,
-        channel_ids=tuple(channels),
-        reason="assigned_by_operator",
-        steps=(),
-        registry_version=directory.version,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub.errors import Conflict, NotFound
-from hub.ports import Clock, Doorbell, Store
+from hub.delivery.handover import hand_over
+from hub.errors import Conflict, Fault, InvalidInput, NotFound
+from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas.delivery import (
     Change,
     Delivery,
@@ -17,6 +18,7 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
+from hub.schemas.kyiv import kyiv_day
 
 _REPLAYABLE = frozenset({TransportState.DEAD, TransportState.REFUSED})
 
@@ -24,8 +26,9 @@ _REPLAYABLE = frozenset({TransportState.DEAD, TransportState.REFUSED})
 class Operators:
     """Replay, pause, resume, close. Every deed leaves a fact that names who did it."""
 
-    def __init__(self, *, store: Store, clock: Clock, doorbell: Doorbell) -> None:
+    def __init__(self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell) -> None:
         self._store = store
+        self._registry = registry
         self._clock = clock
         self._doorbell = doorbell
 
@@ -51,6 +54,40 @@ class Operators:
         self._store.close_items(delivery.id, delivery.case_id, now, f"replayed by {by}")
         self._doorbell.ring(delivery.channel_id, suspect=False)
         return replace(delivery, state=TransportState.WAITING, next_at=now)
+
+    def choose_channel(self, delivery_id: DeliveryId, channel_id: str, *, by: str) -> Delivery:
+        """Hand a delivery that was not received over to another channel of its authority, under the same message id.
+
+        Raises ``NotFound``, ``InvalidInput`` for a channel that is not its authority's or does not hold today,
+        ``Conflict`` if the delivery has arrived, or goes over that channel already.
+        """
+        delivery = self._store.delivery(delivery_id)
+        if delivery is None or delivery.shadow:
+            raise NotFound("There is no delivery with this id.", code="delivery.unknown")
+        now = self._clock.now()
+        authority = self._registry.current().authority(delivery.authority)
+        ways = authority.ways(kyiv_day(now)) if authority is not None else ()
+        channel = next((way for way in ways if way.id == channel_id), None)
+        if channel is None:
+            raise InvalidInput(
+                "The authority has no such channel today.",
+                code="channel.unknown",
+                faults=[Fault(pointer="/channel_id", code="channel.unknown", message="is not a channel of it")],
+            )
+        if delivery.state in (TransportState.DELIVERED, TransportState.SENDING) or channel.id == delivery.channel_id:
+            raise Conflict(
+                "The delivery has arrived, is being sent now, or goes over this channel.",
+                code="channel.nothing_to_do",
+                action="To send over the same channel again, replay it.",
+            )
+        following = hand_over(delivery, channel, why="chosen_by_operator", now=now, by=by)
+        resolved = self._resolved(delivery.case_id, by, f"handed over to {channel.id}")
+        self._store.apply(
+            Change(facts=(*following.facts, resolved), deliveries=following.deliveries, updates=following.updates)
+        )
+        self._store.close_items(delivery.id, delivery.case_id, now, f"handed over to {channel.id} by {by}")
+        self._doorbell.ring(channel.id, suspect=False)
+        return self._store.delivery(following.deliveries[0].id) or following.deliveries[0]
 
     def close(self, case_id: CaseId, *, by: str, resolution: str) -> int:
         """Close the open items of a case with a word on what was done; returns how many."""

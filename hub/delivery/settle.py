@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 
 from hub.delivery import schedule
+from hub.delivery.handover import DETAIL_MAX_CHARS, Settlement, fact_of, given_up, shadowed
 from hub.ports import Outcome
 from hub.schemas.delivery import (
     AttemptEnd,
     Delivery,
     DeliveryUpdate,
-    Fact,
     FactKind,
-    OperatorItem,
     OutcomeKind,
     Source,
     TransportState,
 )
-from hub.schemas.directory import LaneSettings, LegalClass
+from hub.schemas.directory import Channel, LaneSettings, LegalClass
 from hub.schemas.ids import AttemptId, DeliveryId
 from hub.schemas.terms import RefusalGround
-
-DETAIL_MAX_CHARS = 2_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """All that one outcome writes."""
-
-    update: DeliveryUpdate
-    end: AttemptEnd | None
-    facts: tuple[Fact, ...] = ()
-    items: tuple[OperatorItem, ...] = ()
 
 
 def attempt_id(delivery_id: DeliveryId, number: int) -> AttemptId:
@@ -41,56 +27,30 @@ def attempt_id(delivery_id: DeliveryId, number: int) -> AttemptId:
     return AttemptId(uuid.uuid5(delivery_id, str(number)))
 
 
-def escalate(
-    delivery: Delivery, *, reason: str, detail: str, now: datetime
-) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
-    """Bring a delivery to the operators: the fact for the NCC and the item in their queue."""
-    fact = Fact(
-        kind=FactKind.ESCALATED,
-        case_id=delivery.case_id,
-        at=now,
-        source=Source.HUB,
-        authority=delivery.authority,
-        delivery_id=delivery.id,
-        data={"reason": reason},
-    )
-    item = OperatorItem(
-        id=str(uuid.uuid5(delivery.id, f"{reason}:{now.isoformat()}")),
-        case_id=delivery.case_id,
-        delivery_id=delivery.id,
-        authority=delivery.authority,
-        channel_id=delivery.channel_id,
-        reason=reason,
-        detail=detail[:DETAIL_MAX_CHARS],
-        opened_at=now,
-    )
-    return (fact,), (item,)
-
-
-def fact_of(delivery: Delivery, kind: FactKind, at: datetime, source: Source, **data: str) -> Fact:
-    """A fact about this delivery."""
-    return Fact(
-        kind=kind,
-        case_id=delivery.case_id,
-        at=at,
-        source=source,
-        authority=delivery.authority,
-        delivery_id=delivery.id,
-        data=data,
-    )
-
-
 class Settler:
     """Settles outcomes of one lane run. ``owner`` holds the leases; ``dice`` gives 0 ≤ x < 1 for jitter."""
 
-    def __init__(self, *, owner: str, lane: LaneSettings, legal_class: LegalClass, polls: bool) -> None:
+    def __init__(
+        self,
+        *,
+        owner: str,
+        lane: LaneSettings,
+        legal_class: LegalClass,
+        polls: bool,
+        fallback: Channel | None = None,
+    ) -> None:
         self._owner = owner
         self._lane = lane
         self._legal_class = legal_class
         self._polls = polls
+        self._fallback = fallback
 
     def settle(self, delivery: Delivery, outcome: Outcome, now: datetime, dice: float) -> Settlement:
         """``delivery``: as it stands during the attempt (``attempts`` counts this one)."""
+        settled = self._settle(delivery, outcome, now, dice)
+        return shadowed(delivery, settled, now) if delivery.shadow else settled
+
+    def _settle(self, delivery: Delivery, outcome: Outcome, now: datetime, dice: float) -> Settlement:
         match outcome.kind:
             case OutcomeKind.DELIVERED | OutcomeKind.DUPLICATE:
                 return self._taken(delivery, outcome, now)
@@ -138,7 +98,9 @@ class Settler:
         )
 
     def _taken(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:
-        facts = [fact_of(delivery, FactKind.SENT, now, Source.HUB, channel=delivery.channel_id)]
+        # A channel that can bring no notice of delivery is not waited for (CMU 55/2018 item 24).
+        silent = {"notice": "none"} if self._legal_class is LegalClass.SENT else {}
+        facts = [fact_of(delivery, FactKind.SENT, now, Source.HUB, channel=delivery.channel_id, **silent)]
         if (outcome.proves or self._legal_class) is not LegalClass.SENT:
             # Which earlier try succeeded is not known for a duplicate; that it is there, is.
             facts.append(fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id))
@@ -151,24 +113,23 @@ class Settler:
         if ground == RefusalGround.RECEIVED_TWICE:
             # CMU 55/2018 item 21 ground 3: the first copy is there.
             return self._taken(delivery, outcome, now)
-        refused = fact_of(delivery, FactKind.REFUSED, now, Source.AUTHORITY, ground=ground)
-        facts, items = escalate(
-            delivery, reason=f"refused.{ground}", detail=outcome.detail or "The authority refused.", now=now
-        )
+        # What a refusal asks for is a duty of the law (hub.tracking.duties): another body, or a person who mends it.
         return Settlement(
             update=self._update(delivery, TransportState.REFUSED, outcome),
             end=self._end(delivery, outcome, now),
-            facts=(refused, *facts),
-            items=items,
+            facts=(fact_of(delivery, FactKind.REFUSED, now, Source.AUTHORITY, ground=ground),),
         )
 
     def _dead(self, delivery: Delivery, outcome: Outcome, now: datetime, reason: str) -> Settlement:
-        facts, items = escalate(delivery, reason=reason, detail=outcome.detail or "No attempt is left.", now=now)
+        failed = given_up(
+            delivery, reason=reason, detail=outcome.detail or "No attempt is left.", now=now, fallback=self._fallback
+        )
         return Settlement(
             update=self._update(delivery, TransportState.DEAD, outcome),
             end=self._end(delivery, outcome, now),
-            facts=facts,
-            items=items,
+            facts=failed.facts,
+            items=failed.items,
+            deliveries=failed.deliveries,
         )
 
     def _again(self, delivery: Delivery, outcome: Outcome, now: datetime, dice: float) -> Settlement:

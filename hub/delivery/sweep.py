@@ -12,7 +12,8 @@ from hub.schemas.delivery import LaneDue
 class Sweeper:
     """Rings for every lane that has something due. Any number may run at once: a second ring is harmless.
 
-    ``collecting``: ids of the channels over which messages are collected.
+    ``collecting``: ids of the channels over which messages are collected. ``watch``: looks at cases whose moment has
+    come (``hub.delivery.watch``).
     """
 
     def __init__(
@@ -23,12 +24,14 @@ class Sweeper:
         clock: Clock,
         found: Callable[[Sequence[LaneDue]], None] = lambda _due: None,
         collecting: Callable[[], Sequence[str]] = tuple,
+        watch: Callable[[], int] = lambda: 0,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
         self._clock = clock
         self._found = found
         self._collecting = collecting
+        self._watch = watch
 
     def sweep(self) -> int:
         """Ring for all due lanes; returns how many."""
@@ -36,7 +39,9 @@ class Sweeper:
         self._found(due)
         for lane in due:
             self._doorbell.ring(lane.channel_id, suspect=lane.suspect)
-        return len(due) + self._sweep_collects({lane.channel_id for lane in due})
+        rung = len(due) + self._sweep_collects({lane.channel_id for lane in due})
+        self._watch()
+        return rung
 
     def _sweep_collects(self, rung: set[str]) -> int:
         channels = self._collecting()

@@ -8,13 +8,14 @@ own clock: facts have ranks.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from hub.delivery.handover import WITHDRAWABLE, escalate, fact_of
 from hub.delivery.sealed import claimed_sender, open_envelope
-from hub.delivery.settle import escalate, fact_of
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.failpoints import hit
 from hub.ports import Clock, RawInbound, Registry, Seal, Spoken, Store
@@ -118,7 +119,7 @@ def _statement(envelope: AnyEnvelope) -> tuple[FactKind, datetime, dict[str, str
         case ExtensionEnvelope(body=body):
             return FactKind.EXTENDED, body.at, {"until": body.until.isoformat()}
         case ClarificationEnvelope(body=body) if body.step is ClarificationStep.QUESTION:
-            return FactKind.CLARIFICATION_ASKED, body.at, {}
+            return FactKind.CLARIFICATION_ASKED, body.at, {"until": body.until.isoformat()} if body.until else {}
         case PublicationEnvelope(body=body):
             return FactKind.PUBLISHED, body.at, {}
         case _:
@@ -148,7 +149,17 @@ def provable(body: AuthorityBody, reaches: LegalClass) -> AuthorityBody:
 class TakeBack:
     """Takes in what authorities send. Safe to call from many threads."""
 
-    def __init__(self, *, store: Store, registry: Registry, seal: Seal, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        seal: Seal,
+        clock: Clock,
+        asked: Callable[[CaseId], None] = lambda _case: None,
+    ) -> None:
+        """``asked``: called with a case whose authority asks for an act of the hub: it refused, or sends it on."""
+        self._asked = asked
         self._store = store
         self._registry = registry
         self._seal = seal
@@ -263,12 +274,16 @@ class TakeBack:
                 code="inbound.future",
                 faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
             )
-        delivery = self._correlate(envelope, party)
+        delivery = self._copy(self._correlate(envelope, party), channel_id)
         message = self._message(envelope, raw, party)
         known = self._store.message(message.id)
         if known is not None:
             return self._repeat(known, message)
         self._check_attachments(envelope.attachments, party)
+        if delivery.shadow:
+            return self._compare(
+                delivery, message, kind, at, self._record(raw, channel_id, party, now, message, "shadow")
+            )
         fact = Fact(
             kind=kind,
             case_id=delivery.case_id,
@@ -279,10 +294,10 @@ class TakeBack:
             message_id=message.id,
             data=data if sealed else {**data, "sealed": "no"},
         )
-        facts, items = self._for_operators(delivery, fact)
+        facts: tuple[Fact, ...] = ()
+        items: tuple[OperatorItem, ...] = ()
         if unclear is not None:
-            more = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
-            facts, items = (*facts, *more[0]), (*items, *more[1])
+            facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
         if delivery.state in _UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
@@ -290,14 +305,43 @@ class TakeBack:
             Change(
                 messages=(message,),
                 facts=(fact, *facts),
-                updates=self._transport(delivery, fact, now),
+                updates=(*self._transport(delivery, fact, now), *self._others(delivery)),
                 inbound=(self._record(raw, channel_id, party, now, message, "accepted"),),
                 items=items,
                 grants=self._grants(envelope.attachments, delivery.case_id),
             )
         )
         hit("S15")
+        if fact.kind in (FactKind.REDIRECTED, FactKind.REFUSED):
+            self._asked(delivery.case_id)
         return Taken(message_id=message.id, case_id=delivery.case_id, repeat=False)
+
+    def _compare(
+        self, delivery: Delivery, message: Message, kind: FactKind, at: datetime, record: InboundRecord
+    ) -> Taken:
+        """What a shadow channel says is kept and noted for the comparison; it states nothing about the case."""
+        noted = fact_of(
+            delivery, FactKind.SHADOWED, at, Source.AUTHORITY, channel=delivery.channel_id, outcome=kind.value
+        )
+        self._store.apply(Change(messages=(message,), facts=(noted,), inbound=(record,)))
+        return Taken(message_id=message.id, case_id=delivery.case_id, repeat=False)
+
+    def _copy(self, delivery: Delivery, channel_id: str) -> Delivery:
+        """The copy that went over the channel that speaks, where a message was handed from channel to channel."""
+        if delivery.channel_id == channel_id:
+            return delivery
+        same = (d for d in self._store.deliveries(delivery.case_id) if d.message_id == delivery.message_id)
+        return next((d for d in same if d.channel_id == channel_id), delivery)
+
+    def _others(self, delivery: Delivery) -> tuple[DeliveryUpdate, ...]:
+        """Word came over a channel that had been given up: copies that have not gone out yet are stopped."""
+        if delivery.state not in (TransportState.CANCELLED, TransportState.DEAD):
+            return ()
+        return tuple(
+            DeliveryUpdate(id=d.id, state=TransportState.CANCELLED, last_code="received_elsewhere")
+            for d in self._store.deliveries(delivery.case_id)
+            if d.message_id == delivery.message_id and d.id != delivery.id and d.state in WITHDRAWABLE and not d.shadow
+        )
 
     def _correlate(self, envelope: AnyEnvelope, party: str) -> Delivery:
         """The delivery that is answered. An unknown case and a foreign one give the same error after the same work."""
@@ -371,18 +415,6 @@ class TakeBack:
         if poll_at != delivery.poll_at:
             return (DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=poll_at),)
         return ()
-
-    @staticmethod
-    def _for_operators(delivery: Delivery, fact: Fact) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
-        """A refusal or a redirect needs a person until the law is in the machine; a second copy does not."""
-        if fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE:
-            reason, detail = f"refused.{fact.data.get('ground')}", "The authority refused to register the appeal."
-        elif fact.kind is FactKind.REDIRECTED:
-            reason, detail = "redirected", "The authority says that another body is competent."
-        else:
-            return (), ()
-        # Dated by the statement itself, so that a hundred copies at once still make one fact and one item.
-        return escalate(delivery, reason=reason, detail=detail, now=fact.at)
 
     def _grants(self, attachments: tuple[Attachment, ...], case_id: CaseId) -> tuple[Grant, ...]:
         row = self._store.case(case_id) if attachments else None

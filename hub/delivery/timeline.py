@@ -30,6 +30,16 @@ _TOLD = {
     FactKind.WITHDRAWN: "The applicant withdrew the appeal.",
     FactKind.RETURNED_FOR_WORK: "The answer was returned for more work.",
     FactKind.PUBLISHED: "The answer was made public.",
+    FactKind.LINKED: "Looks like an earlier appeal ({sign}).",
+    FactKind.FORMAL_FLAGGED: "The answer of {who} looks formal ({reasons}); a person should look.",
+    FactKind.HANDED_OVER: "Handed over to the channel {channel} of {who}: {why}.",
+    FactKind.PASSED_ON: "The contact centre's «{kind}» goes to {who}.",
+    FactKind.NOT_RECEIVED: "No notice from {who} over {channel} in time: not received ({law}).",
+    FactKind.TERM_WARNED: "The term «{term}» of {who} ends or ended on {due} ({law}).",
+    FactKind.TERM_OVERDUE: "The term «{term}» of {who} was missed: it ended on {due} ({law}).",
+    FactKind.TERM_CORRECTED: "The term «{term}» of {who} was not missed after all: a fact came late.",
+    FactKind.BREACH: "{who} broke a rule: {rule} ({law}).",
+    FactKind.SHADOWED: "Tried beside over {channel}: {outcome}.",
 }
 
 

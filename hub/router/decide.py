@@ -13,6 +13,7 @@ from hub.schemas.terms import AppealKind
 _DEFAULT_RULES = Rules()
 _REASON_OF_BLOCK = {
     StepCode.ACCUSED: Reason.ONLY_ACCUSED,
+    StepCode.DECLINED: Reason.ALL_DECLINED,
     StepCode.NOT_CONNECTED: Reason.NOT_CONNECTED,
     StepCode.NOT_IN_STAGE: Reason.NOT_IN_STAGE,
 }
@@ -75,7 +76,8 @@ class _Search:
             self._say(StepCode.REQUESTED_NOT_COMPETENT, asked.code)
             return None
         if self._blocked_by(asked):
-            self._unmet = asked
+            # The superior of a body that is not competent is no nearer to the question.
+            self._unmet = asked if asked.code not in self._request.declined else None
             return None
         followed = asked.code != self._request.addressee
         return self._send(asked, Reason.REQUESTED_SUCCESSOR if followed else Reason.REQUESTED)
@@ -148,7 +150,7 @@ class _Search:
         if open_ones:
             chosen = self._one_of(open_ones, topic, territory)
             return self._send(chosen, Reason.COMPETENCE) if chosen else self._to_operators(Reason.AMBIGUOUS)
-        return self._stand_in_for_one_of(candidates)
+        return self._stand_in_for_one_of([c for c in candidates if c.code not in self._request.declined])
 
     def _one_of(self, several: Sequence[Authority], topic: str, territory: str) -> Authority | None:
         """The tie rule: named for this kind of appeal; else superior to all others; else nobody, a person decides."""
@@ -220,9 +222,11 @@ class _Search:
         accused = self._barring(authority)
         if accused is not None:
             self._block(StepCode.ACCUSED, authority.code, accused)
+        elif authority.code in self._request.declined:
+            self._block(StepCode.DECLINED, authority.code)
         elif not authority.holds_on(self._day):
             self._block(StepCode.NOT_IN_FORCE, authority.code)
-        elif not any(channel.holds_on(self._day) for channel in authority.channels):
+        elif not authority.ways(self._day):
             self._block(StepCode.NOT_CONNECTED, authority.code)
         elif not self._taken(authority):
             self._block(StepCode.NOT_IN_STAGE, authority.code, authority.kind.value, self._request.channel.value)
@@ -296,7 +300,7 @@ class _Search:
     # -- the end
 
     def _send(self, authority: Authority, reason: Reason) -> Decision:
-        channels = tuple(channel.id for channel in authority.channels if channel.holds_on(self._day))
+        channels = tuple(channel.id for channel in authority.ways(self._day))
         self._say(StepCode.TO_AUTHORITY, authority.code, ", ".join(channels))
         return self._decision(authority.code, channels, reason)
 

@@ -14,7 +14,7 @@ from hub.schemas.terms import AppealChannel, AppealKind
 class RoutingRequest:
     """What of an appeal decides its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
 
-    ``about``: codes of the bodies that a complaint complains of.
+    ``about``: codes of the bodies that a complaint complains of. ``declined``: bodies that said they are not competent.
     """
 
     topics: tuple[str, ...]
@@ -24,6 +24,7 @@ class RoutingRequest:
     kind: AppealKind
     channel: AppealChannel
     about: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Reason(StrEnum):
     # From here on: the operators' queue.
     AMBIGUOUS = "ambiguous"
     ONLY_ACCUSED = "only_accused"
+    ALL_DECLINED = "all_declined"
     NOT_CONNECTED = "not_connected"
     NOT_IN_STAGE = "not_in_stage"
     PLACE_NEEDED = "place_needed"
@@ -65,6 +67,7 @@ class StepCode(StrEnum):
     REQUESTED_UNLISTED = "requested_unlisted"
     REQUESTED_NOT_COMPETENT = "requested_not_competent"
     ACCUSED = "accused"
+    DECLINED = "declined"
     NOT_IN_FORCE = "not_in_force"
     NOT_CONNECTED = "not_connected"
     NOT_IN_STAGE = "not_in_stage"
@@ -110,6 +113,7 @@ _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
         ("authority", "accused"),
         "The complaint is about {accused}: it must not go to {authority} (article 7).",
     ),
+    StepCode.DECLINED: (("authority",), "{authority} said that it is not competent."),
     StepCode.NOT_IN_FORCE: (("authority",), "{authority} is not in force on this day."),
     StepCode.NOT_CONNECTED: (("authority",), "{authority} has no channel on this day."),
     StepCode.NOT_IN_STAGE: (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -63,6 +63,17 @@ class FactKind(StrEnum):
     WITHDRAWN = "withdrawn"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
+    LINKED = "linked"
+    FORMAL_FLAGGED = "formal_flagged"
+    # What the hub itself does and sees while it watches over a case.
+    HANDED_OVER = "handed_over"
+    PASSED_ON = "passed_on"
+    NOT_RECEIVED = "not_received"
+    TERM_WARNED = "term_warned"
+    TERM_OVERDUE = "term_overdue"
+    TERM_CORRECTED = "term_corrected"
+    BREACH = "breach"
+    SHADOWED = "shadowed"
 
 
 class Source(StrEnum):
@@ -156,7 +167,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One envelope on its way to one addressee. ``priority``: 0 normal, 1 urgent, 2 threat to life."""
+    """One envelope on its way to one addressee. ``priority``: 0 normal, 1 urgent, 2 threat to life.
+
+    ``shadow``: only tries a channel beside the one that counts; nothing it brings is a fact of the case.
+    """
 
     id: DeliveryId
     case_id: CaseId
@@ -178,6 +192,7 @@ class Delivery:
     poll_at: datetime | None = None
     last_code: str | None = None
     delivered_at: datetime | None = None
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,14 +325,22 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """What is known of a lane's health, shared by all workers."""
+    """What is known of a lane, shared by all workers: its health, and until when its rate lets it rest."""
 
     channel_id: str
     failures: int = 0
     open_until: datetime | None = None
-    probing: bool = False
     paused: bool = False
     suspect: bool = False
+    rest_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRest:
+    """A lane has had what its rate allows until then, whichever worker gave it."""
+
+    channel_id: str
+    rest_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +351,17 @@ class LaneDue:
     sends: int
     polls: int
     suspect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How many deliveries ended so over a shadow channel and so over the channel that counted."""
+
+    shadow: str
+    shadow_state: TransportState
+    channel_id: str
+    state: TransportState
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,7 +378,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
-    """A case with its derived state, as lists and filters show it."""
+    """A case with its derived state, as lists and filters show it.
+
+    ``due_at``: end of the nearest running term of the law, none once the case is finished; in the past = overdue.
+    ``watch_at``: when the hub must look at the case again by itself.
+    """
 
     case: NewCase
     state: str
@@ -352,6 +390,13 @@ class CaseRow:
     number: str | None
     needs_operator: bool
     updated_at: datetime
+    due_at: datetime | None = None
+    watch_at: datetime | None = None
+
+    @property
+    def cursor(self) -> str:
+        """Place in lists, which are in order of arrival: milliseconds since 1970 and the id."""
+        return f"{int(self.case.created_at.timestamp() * 1000):015d}.{self.case.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +415,14 @@ class Change:
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()
+    rests: tuple[LaneRest, ...] = ()
+
+
+def joined(changes: Iterable[Change]) -> Change:
+    """Several changes as one."""
+    kept = tuple(changes)
+    names = [each.name for each in fields(Change)]
+    return Change(**{name: tuple(x for change in kept for x in getattr(change, name)) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

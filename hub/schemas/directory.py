@@ -110,7 +110,11 @@ class LaneSettings(Frozen):
 
 
 class Channel(Valid):
-    """One way to one authority: an adapter, a dialect, and settings that the adapter's own model checks."""
+    """One way to one authority: an adapter, a dialect, and settings that the adapter's own model checks.
+
+    ``shadow``: only tried beside the channels that count: what goes out over them goes out over it too, and what it
+    brings is compared, never believed.
+    """
 
     id: ChannelId
     adapter: Annotated[str, Code(r"[a-z][a-z0-9_]{0,31}")]
@@ -118,6 +122,7 @@ class Channel(Valid):
     legal_class: LegalClass = LegalClass.REGISTERED
     settings: dict[str, Any] = Field(default_factory=dict)
     lane: LaneSettings = LaneSettings()
+    shadow: bool = False
 
 
 class Authority(Valid):
@@ -134,6 +139,14 @@ class Authority(Valid):
     keys: tuple[VerificationKey, ...] = ()
     successor: AuthorityCode | None = None
     note: Annotated[str, Text(2_000)] | None = None
+
+    def ways(self, day: date) -> tuple[Channel, ...]:
+        """Channels that count on this day, in the order in which they are tried."""
+        return tuple(channel for channel in self.channels if channel.holds_on(day) and not channel.shadow)
+
+    def shadows(self, day: date) -> tuple[Channel, ...]:
+        """Channels that are only tried on this day."""
+        return tuple(channel for channel in self.channels if channel.holds_on(day) and channel.shadow)
 
 
 class TerritoryLevel(StrEnum):

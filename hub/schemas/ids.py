@@ -75,3 +75,18 @@ def named_id(at: datetime, name: bytes) -> uuid.UUID:
 def new_id() -> uuid.UUID:
     """A fresh UUIDv7; ids made later in one process sort later."""
     return uuid.UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+_GROUPS = (4, 6, 9, 12, 14)
+"""Where oblast, district, community, settlement and city district end in a code of the codifier."""
+
+
+def territory_prefix(code: str) -> str:
+    """What all codes of a unit and of everything below it begin with; codes are positional (КАТОТТГ)."""
+    end = 2
+    for group in _GROUPS:
+        if code[end:group].strip("0") or code[group:14].strip("0"):
+            end = group
+        else:
+            break
+    return code[:end]

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -162,6 +163,26 @@ class FileAttachments:
         with self.open(sha256) as file:
             return os.fstat(file.fileno()).st_size
 
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Delete a file that was put before a moment; False if it is not there, or was put again since.
+
+        It is moved away before it is looked at: a file that is being put again at this moment is never lost.
+        """
+        path, aside = self._path(_checked(sha256)), self._temporary / f"{sha256}.deleted"
+        with _disk():
+            try:
+                path.rename(aside)
+            except FileNotFoundError:
+                return False
+            if aside.lstat().st_mtime >= older_than.timestamp():
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, path, follow_symlinks=False)
+                aside.unlink()
+                return False
+            aside.unlink()
+            _sync_directory(path.parent)
+        return True
+
 
 class MemoryAttachments:
     """The twin in memory, for tests."""
@@ -194,3 +215,9 @@ class MemoryAttachments:
         """Size in bytes; ``NotFound`` if there is none."""
         with self.open(sha256) as file:
             return len(file.read())
+
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Delete a file; the twin does not know when it was put."""
+        del older_than
+        with self._lock:
+            return self._files.pop(_checked(sha256), None) is not None

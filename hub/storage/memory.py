@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from hub.errors import NotFound
-from hub.ports import CaseFilter
+from hub.ports import CaseFilter, CaseGrouping
 from hub.schemas.delivery import (
     Applied,
     Attempt,
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -32,7 +33,7 @@ from hub.schemas.delivery import (
     StoredAttachment,
     TransportState,
 )
-from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId
+from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, territory_prefix
 from hub.storage import rules
 from hub.storage.claims import urgency
 from hub.storage.sql import utc_now
@@ -82,6 +83,8 @@ class MemoryStore:
             _add(self._inbound, change.inbound)
             for stored in change.attachments:
                 self._attachments.setdefault(stored.sha256, stored)
+            for rest in change.rests:
+                self._lanes[rest.channel_id] = replace(self.lane(rest.channel_id), rest_until=rest.rest_until)
             self._grants.update((grant.sha256, grant.party) for grant in change.grants)
             return Applied(new_facts=new_facts, lost=lost)
 
@@ -145,7 +148,13 @@ class MemoryStore:
             if item.closed_at is not None or rules.item_subject(item) not in waiting:
                 self._items.setdefault(item.id, item)
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due and write what ``begin`` makes of it."""
         with self._lock:
             found: list[Delivery] = []
@@ -157,7 +166,7 @@ class MemoryStore:
             if not found:
                 return Applied()
             claims = [Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(found, key=urgency)]
-            return self.apply(begin(claims))
+            return self.apply(begin(claims, dict(self._lanes)))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""
@@ -200,7 +209,9 @@ class MemoryStore:
                     suspect=state.suspect,
                 )
                 for state in states
-                if not state.paused and (state.open_until is None or state.open_until <= now)
+                if not state.paused
+                and (state.open_until is None or state.open_until <= now)
+                and (state.rest_until is None or state.rest_until <= now)
             )[:limit]
 
     def lane(self, channel_id: str) -> LaneState:
@@ -216,7 +227,8 @@ class MemoryStore:
     def save_lane(self, state: LaneState) -> None:
         """Keep a lane's health; a pause that an operator made meanwhile stays."""
         with self._lock:
-            self._lanes[state.channel_id] = replace(state, paused=self.lane(state.channel_id).paused)
+            kept = self.lane(state.channel_id)
+            self._lanes[state.channel_id] = replace(state, paused=kept.paused, rest_until=kept.rest_until)
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
         """Pause a lane, or let it run again with a closed breaker."""
@@ -248,33 +260,80 @@ class MemoryStore:
         with self._lock:
             return self._rows.get(case_id)
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id."""
-        least = rules.id_after(after)
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival, or the newest first."""
+        seen = rules.case_place(after)
         with self._lock:
-            found = [row for row in self._rows.values() if row.case.id > least and self._matches(row, where)]
-        return tuple(sorted(found, key=lambda row: row.case.id)[:limit])
+            found = [row for row in self._rows.values() if self._matches(row, where)]
+        found.sort(key=_arrival, reverse=newest)
+        if seen is not None:
+            found = [row for row in found if (_arrival(row) < seen if newest else _arrival(row) > seen)]
+        return tuple(found[:limit])
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns."""
         with self._lock:
-            return Counter(str(row.state) for row in self._rows.values() if self._matches(row, where))
+            return Counter(_grouped(row, by) for row in self._rows.values() if self._matches(row, where))
 
     def _matches(self, row: CaseRow, where: CaseFilter) -> bool:
+        case = row.case
         return (
-            where.owner in (None, row.case.owner)
+            where.owner in (None, case.owner)
+            and where.held_by in (None, row.authority)
             and where.state in (None, row.state)
-            and where.reference in (None, row.case.reference)
+            and where.reference in (None, case.reference)
+            and where.kind in (None, case.kind)
+            and where.channel in (None, case.channel)
+            and where.topic in (None, case.topics[0])
             and where.needs_operator in (None, row.needs_operator)
+            and where.group is None  # groups are made by followers, which need a database
+            and (
+                where.territory in (None, "UA")
+                or (case.place or "").startswith(territory_prefix(where.territory or ""))
+            )
+            and _within(row, where)
             and (
                 where.authority is None
-                or any(d.case_id == row.case.id and d.authority == where.authority for d in self._deliveries.values())
+                or any(d.case_id == case.id and d.authority == where.authority for d in self._deliveries.values())
             )
         )
 
     def _sorted(self, values: Mapping[Any, V], wanted: Callable[[V], bool], *by: str) -> tuple[V, ...]:
         with self._lock:
             return tuple(sorted((value for value in values.values() if wanted(value)), key=attrgetter(*by)))
+
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases to be looked at now; moved on to ``until``."""
+        with self._lock:
+            due = [
+                row for row in self._rows.values() if _has_come(row.watch_at, now) and case_id in (None, row.case.id)
+            ]
+            due.sort(key=lambda row: (row.watch_at, row.case.id))
+            taken = tuple(replace(row, watch_at=until) for row in due[: max(limit, 0)])
+            self._rows.update((row.case.id, row) for row in taken)
+            return taken
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases."""
+        return {case_id: self.facts(case_id) for case_id in case_ids}
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """Deliveries over shadow channels beside those that counted."""
+        with self._lock:
+            counted = [d for d in self._deliveries.values() if not d.shadow and d.state is not TransportState.CANCELLED]
+            pairs = Counter(
+                (tried.channel_id, tried.state, other.channel_id, other.state)
+                for tried in self._deliveries.values()
+                if tried.shadow
+                for other in counted
+                if other.message_id == tried.message_id
+            )
+        return tuple(
+            Comparison(shadow=shadow, shadow_state=shadow_state, channel_id=channel, state=state, count=count)
+            for (shadow, shadow_state, channel, state), count in sorted(pairs.items())
+        )
 
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
         """Facts of a case, by time, then key."""
@@ -302,7 +361,9 @@ class MemoryStore:
 
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
-        found = self._sorted(self._deliveries, lambda d: d.message_id == message_id, "created_at", "id")
+        found = self._sorted(
+            self._deliveries, lambda d: d.message_id == message_id and not d.shadow, "created_at", "id"
+        )
         return found[-1] if found else None
 
     def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
@@ -393,3 +454,29 @@ def _add(table: dict[Any, Any], rows: Iterable[Any]) -> None:
 
 def _has_come(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
+
+
+def _arrival(row: CaseRow) -> tuple[datetime, UUID]:
+    return (row.case.created_at, row.case.id)
+
+
+def _within(row: CaseRow, where: CaseFilter) -> bool:
+    born, due = row.case.created_at, row.due_at
+    return (
+        (where.created_from is None or born >= where.created_from)
+        and (where.created_to is None or born < where.created_to)
+        and (where.overdue_at is None or (due is not None and due < where.overdue_at))
+    )
+
+
+def _grouped(row: CaseRow, by: CaseGrouping) -> str:
+    match by:
+        case CaseGrouping.STATE | CaseGrouping.AUTHORITY:
+            value = getattr(row, by)
+        case CaseGrouping.TOPIC:
+            value = row.case.topics[0]
+        case CaseGrouping.TERRITORY:
+            value = (row.case.place or "")[:4]
+        case _:
+            value = getattr(row.case, by)
+    return str(value or "")

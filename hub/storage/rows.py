@@ -74,6 +74,8 @@ def derived_values(row: CaseRow) -> Values:
         "number": row.number,
         "needs_operator": row.needs_operator,
         "updated_at": row.updated_at,
+        "due_at": row.due_at,
+        "watch_at": row.watch_at,
     }
 
 
@@ -91,6 +93,8 @@ def case(row: Row) -> CaseRow:
         number=row.number,
         needs_operator=row.needs_operator,
         updated_at=row.updated_at,
+        due_at=row.due_at,
+        watch_at=row.watch_at,
     )
 
 
@@ -114,6 +118,7 @@ def delivery(row: Row) -> Delivery:
     """A delivery from rows that begin with ``DELIVERY_COLUMNS``, and then may have ``PAYLOAD_COLUMNS``."""
     values: Values = dict(zip(_DELIVERY_AND_PAYLOAD, row, strict=False))
     values["role"], values["state"] = _ROLES[values["role"]], _STATES[values["state"]]
+    values["shadow"] = bool(values["shadow"])
     return Delivery(**values)
 
 
@@ -203,8 +208,8 @@ def lane(row: Row) -> LaneState:
 
 
 def lane_values(state: LaneState) -> Values:
-    """Columns of a lane's state."""
-    return _plain(state, _LANE)
+    """Columns of a lane's state. ``probing`` is for older code beside; nothing reads it."""
+    return _plain(state, _LANE) | {"probing": False}
 
 
 def answer(row: Row) -> StoredAnswer:

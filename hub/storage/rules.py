@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from hub.errors import Conflict, Fault, InvalidInput
@@ -23,7 +23,11 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
-from hub.tracking.state import derive
+from hub.tracking import law
+from hub.tracking.duties import outlook
+from hub.tracking.state import derive_story
+from hub.tracking.story import read
+from hub.tracking.terms import CaseFacts
 
 T = TypeVar("T")
 
@@ -32,6 +36,8 @@ PRIORITIES = (2, 1, 0)
 _DUE = frozenset({TransportState.WAITING, TransportState.UNKNOWN})
 _CURSOR = re.compile(r"(\d{19})\.(\d{19})", re.ASCII)
 _LARGEST = 2**63 - 1
+_CASE_CURSOR = re.compile(r"(0\d{14})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due_at(delivery: Delivery) -> datetime | None:
@@ -96,15 +102,18 @@ def merged(
 
 def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
     """A case with the state its facts give; ``updated_at`` is the moment of the latest one: order does not matter."""
-    known = tuple(facts)
-    state = derive(known)
+    story, in_force = read(facts), law.in_force()
+    state = derive_story(story, all_must_answer=in_force.all_must_answer)
+    ahead = outlook(CaseFacts(channel=case.channel, story=story, state=state.state), in_force)
     return CaseRow(
         case=case,
         state=state.state.value,
         authority=state.authority,
         number=state.number,
         needs_operator=state.needs_operator,
-        updated_at=max((case.created_at, *(fact.at for fact in known))),
+        updated_at=max((case.created_at, *(fact.at for fact in story.facts))),
+        due_at=ahead.due_at,
+        watch_at=ahead.watch_at,
     )
 
 
@@ -139,6 +148,16 @@ def cursor_place(cursor: str | None) -> tuple[int, int]:
     if max(place) > _LARGEST:
         raise _bad_cursor()
     return place
+
+
+def case_place(after: str | None) -> tuple[datetime, uuid.UUID] | None:
+    """Place in a list of cases that a ``CaseRow.cursor`` names; ``InvalidInput`` if it is not one of ours."""
+    if after is None:
+        return None
+    found = _CASE_CURSOR.fullmatch(after)
+    if found is None:
+        raise _bad_cursor()
+    return (_EPOCH + int(found[1]) * timedelta(milliseconds=1), uuid.UUID(found[2]))
 
 
 def id_after(after: str | None) -> uuid.UUID:

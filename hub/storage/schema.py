@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hub.storage import following_tables, tables
 from hub.storage.types import Digest, Id, Moment, Names, Pairs, Token, Words
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "uq": "uq_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-# Room on each page for the new version of a row (PostgreSQL: heap-only tuples), and early vacuum of small indexes.
-_CHANGING = {"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02}
+metadata = tables.metadata
+"""All tables, those of ``following_tables`` included."""
+assert following_tables.followers.metadata is metadata
+_CHANGING = tables.CHANGING
 
 cases = sa.Table(
     "cases",
@@ -42,6 +36,9 @@ cases = sa.Table(
     sa.Column("number", Words),
     sa.Column("needs_operator", sa.Boolean, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
+    # End of the nearest running term of an unfinished case; when the hub must look at the case again.
+    sa.Column("due_at", Moment),
+    sa.Column("watch_at", Moment),
     sa.Index("ix_cases_owner", "owner", "id"),
     sa.Index("ix_cases_state", "state", "id"),
     postgresql_with=_CHANGING,
@@ -59,6 +56,22 @@ sa.Index(
     postgresql_where=cases.c.needs_operator,
     sqlite_where=cases.c.needs_operator,
 )
+for _name, _column in (("ix_cases_due", cases.c.due_at), ("ix_cases_watch", cases.c.watch_at)):
+    sa.Index(_name, _column, cases.c.id, postgresql_where=_column.is_not(None), sqlite_where=_column.is_not(None))
+
+# Lists are in order of arrival; each filter that leaves few cases has an index of its own in that order.
+sa.Index("ix_cases_created", cases.c.created_at, cases.c.id)
+FIRST_TOPIC = sa.literal_column("split_part(cases.topics, '\"', 2)", sa.Text)
+"""Topic that a case counts under, on PostgreSQL: the first one named."""
+OBLAST = sa.func.substr(cases.c.place, 1, 4)
+"""First four characters of a place: its oblast or city with special status."""
+sa.Index("ix_cases_topic", sa.literal_column("split_part(topics, '\"', 2)"), cases.c.created_at, cases.c.id).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_cases_oblast", sa.literal_column("substr(place, 1, 4)"), cases.c.created_at, cases.c.id).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_cases_place", cases.c.place, cases.c.created_at).ddl_if(dialect="postgresql")
 
 messages = sa.Table(
     "messages",
@@ -99,6 +112,8 @@ deliveries = sa.Table(
     sa.Column("poll_at", Moment),
     sa.Column("last_code", Words),
     sa.Column("delivered_at", Moment),
+    # Tries a channel beside the one that counts; says nothing about the case.
+    sa.Column("shadow", sa.Boolean),
     # When a lane may take it; absent = nothing is to be sent. The same rule as rules.due_at.
     sa.Column(
         "due_at",
@@ -144,6 +159,13 @@ sa.Index(
     deliveries.c.id,
     postgresql_where=IS_UNFINISHED,
     sqlite_where=IS_UNFINISHED,
+)
+sa.Index(
+    "ix_deliveries_shadow",
+    deliveries.c.channel_id,
+    deliveries.c.message_id,
+    postgresql_where=deliveries.c.shadow,
+    sqlite_where=deliveries.c.shadow,
 )
 sa.Index("ix_deliveries_dead", deliveries.c.id, postgresql_where=IS_DEAD, sqlite_where=IS_DEAD)
 
@@ -295,6 +317,7 @@ lanes = sa.Table(
     sa.Column("probing", sa.Boolean, nullable=False),
     sa.Column("paused", sa.Boolean, nullable=False),
     sa.Column("suspect", sa.Boolean, nullable=False),
+    sa.Column("rest_until", Moment),
     postgresql_with=_CHANGING,
 )
 

@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from hub.ports import CaseFilter
+from hub.ports import CaseFilter, CaseGrouping
 from hub.schemas.delivery import (
     Applied,
     Attempt,
     CaseRow,
     Change,
     Claim,
+    Comparison,
     Delivery,
     Event,
     Fact,
@@ -32,7 +33,7 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
-from hub.storage import claims, horizon, rows, rules, schema
+from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
 from hub.storage.types import cut
 from hub.storage.writing import Writer, counting
@@ -88,7 +89,13 @@ class SqlStore:
         row = self.database.read(lambda connection: connection.execute(statement).one_or_none())
         return None if row is None else make(row)
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due and write what ``begin`` makes of it, in one transaction."""
         wanted = {channel_id: limit for channel_id, limit in limits.items() if limit > 0}
         offset = self._offset()
@@ -96,7 +103,12 @@ class SqlStore:
 
         def work(connection: Connection) -> Applied:
             found = look(connection, wanted, now)
-            change = begin(found) if found else Change()
+            if not found:
+                return Applied()
+            # Read after the lanes are locked: what another worker wrote of them before is seen.
+            names = {claim.delivery.channel_id for claim in found}
+            states = connection.execute(sa.select(schema.lanes).where(schema.lanes.c.channel_id.in_(names)))
+            change = begin(found, {row.channel_id: rows.lane(row) for row in states})
             return Writer(connection, change, now=self._now(), txid_offset=offset).run()
 
         return self.database.write(work) if wanted else Applied()
@@ -139,10 +151,10 @@ class SqlStore:
         return {state.channel_id: state for state in self._all(sa.select(schema.lanes).where(wanted), rows.lane)}
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's health; a pause that an operator made meanwhile stays."""
+        """Keep a lane's health; a pause that an operator made meanwhile stays, and a rest that a claim set."""
         values = rows.lane_values(state)
-        changed = {name: value for name, value in values.items() if name not in ("channel_id", "paused")}
-        self._upsert(schema.lanes, "channel_id", values | {"paused": False}, changed)
+        changed = {name: value for name, value in values.items() if name not in ("channel_id", "paused", "rest_until")}
+        self._upsert(schema.lanes, "channel_id", values | {"paused": False, "rest_until": None}, changed)
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
         """Pause a lane, or let it run again with a closed breaker."""
@@ -178,17 +190,60 @@ class SqlStore:
         """One case."""
         return self._one(sa.select(schema.cases).where(schema.cases.c.id == case_id), rows.case)
 
-    def cases(self, where: CaseFilter, *, after: str | None, limit: int) -> tuple[CaseRow, ...]:
-        """Cases in order of id. ``authority``: cases that were sent to it."""
-        c = schema.cases.c
-        statement = sa.select(schema.cases).where(c.id > rules.id_after(after), *_filter(where))
-        return self._all(statement.order_by(c.id).limit(limit), rows.case)
+    def cases(self, where: CaseFilter, *, after: str | None, limit: int, newest: bool = False) -> tuple[CaseRow, ...]:
+        """Cases in order of arrival. ``authority``: cases that were sent to it."""
+        statement = listing.page(where, after=after, newest=newest, postgres=self.database.postgres)
+        return self._all(statement.limit(limit), rows.case)
 
-    def count_cases(self, where: CaseFilter) -> Mapping[str, int]:
-        """Number of cases by state."""
-        state = schema.cases.c.state
-        statement = sa.select(state, sa.func.count()).where(*_filter(where)).group_by(state)
+    def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
+        """Number of cases by one of their columns."""
+        statement = listing.counts(where, by, postgres=self.database.postgres)
         return dict(self._all(statement, lambda row: (row[0], row[1])))
+
+    def claim_watched(
+        self, *, now: datetime, until: datetime, limit: int, case_id: CaseId | None = None
+    ) -> tuple[CaseRow, ...]:
+        """Cases to be looked at now; moved on to ``until``. One statement over the index of those that wait."""
+        c = schema.cases.c
+        due = sa.select(c.id).where(c.watch_at <= now).order_by(c.watch_at, c.id).limit(max(limit, 0))
+        if case_id is not None:
+            due = due.where(c.id == case_id)
+        taken = due.with_for_update(skip_locked=True, key_share=True).cte("due") if self.database.postgres else due
+        chosen = c.id.in_(sa.select(taken.c.id)) if isinstance(taken, sa.CTE) else c.id.in_(taken)
+        statement = sa.update(schema.cases).where(chosen).values(watch_at=until).returning(*schema.cases.c)
+        return self.database.write(lambda connection: tuple(map(rows.case, connection.execute(statement))))
+
+    def facts_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Facts of several cases."""
+        f = schema.facts.c
+        found: dict[CaseId, list[Fact]] = {case_id: [] for case_id in case_ids}
+        statement = sa.select(schema.facts).where(f.case_id.in_(list(case_ids))).order_by(f.at, f.key)
+        for fact in self._all(statement, rows.fact):
+            found[fact.case_id].append(fact)
+        return {case_id: tuple(facts) for case_id, facts in found.items()}
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """Deliveries over shadow channels beside those that counted; found by the index of shadows alone."""
+        tried, counted = schema.deliveries.alias("tried"), schema.deliveries.alias("counted")
+        beside = sa.and_(counted.c.message_id == tried.c.message_id, counted.c.shadow.is_not(sa.true()))
+        names = (tried.c.channel_id, tried.c.state, counted.c.channel_id, counted.c.state)
+        statement = (
+            sa.select(*names, sa.func.count())
+            .select_from(tried.join(counted, beside))
+            .where(tried.c.shadow, counted.c.state != TransportState.CANCELLED.value)
+            .group_by(*names)
+            .order_by(*names)
+        )
+        return self._all(
+            statement,
+            lambda row: Comparison(
+                shadow=row[0],
+                shadow_state=TransportState(row[1]),
+                channel_id=row[2],
+                state=TransportState(row[3]),
+                count=row[4],
+            ),
+        )
 
     def facts(self, case_id: CaseId) -> tuple[Fact, ...]:
         """Facts of a case, by time, then key."""
@@ -217,7 +272,11 @@ class SqlStore:
     def delivery_of(self, message_id: MessageId) -> Delivery | None:
         """The delivery that carries this message; the newest, if it was handed from channel to channel."""
         d = schema.deliveries.c
-        newest = _DELIVERIES.where(d.message_id == message_id).order_by(d.created_at.desc(), d.id.desc()).limit(1)
+        newest = (
+            _DELIVERIES.where(d.message_id == message_id, d.shadow.is_not(sa.true()))
+            .order_by(d.created_at.desc(), d.id.desc())
+            .limit(1)
+        )
         return self._one(newest, rows.delivery)
 
     def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
@@ -321,23 +380,6 @@ class SqlStore:
         """Write one row durably; raises ``Unavailable`` if that cannot be done now."""
         now = self._now()
         self._upsert(schema.pulse, "id", {"id": 1, "beaten_at": now, "txid_offset": 0}, {"beaten_at": now})
-
-
-def _filter(where: CaseFilter) -> list[sa.ColumnElement[bool]]:
-    c = schema.cases.c
-    conditions: list[sa.ColumnElement[bool]] = []
-    if where.owner is not None:
-        conditions.append(c.owner == where.owner)
-    if where.state is not None:
-        conditions.append(c.state == where.state)
-    if where.reference is not None:
-        conditions.append(c.reference == where.reference)
-    if where.needs_operator is not None:
-        conditions.append(c.needs_operator if where.needs_operator else sa.not_(c.needs_operator))
-    if where.authority is not None:
-        sent = sa.select(schema.deliveries.c.case_id).where(schema.deliveries.c.authority == where.authority)
-        conditions.append(c.id.in_(sent))
-    return conditions
 
 
 def _count(connection: Connection) -> Mapping[str, int]:

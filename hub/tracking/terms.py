@@ -1,12 +1,360 @@
-"""Terms of the Law on citizens' appeals, first cut: the day by which an answer is due. Pure, calendar days in Kyiv."""
+"""Terms that run for a case, derived from the set of its facts; late facts move them, and they are derived again.
+
+Pure. A term starts with the earliest of the facts that it counts from, and ends with the earliest that ends it. Dates
+are Kyiv days, an end is the last millisecond of its day.
+"""
 
 from __future__ import annotations
 
-import calendar
-from datetime import date
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from hub.schemas.delivery import Fact, FactKind
+from hub.tracking.calendar import day_end
+from hub.tracking.law import Law, Rule
+from hub.tracking.state import FINISHED, State, derive_story
+from hub.tracking.story import RECEIPTS, Executor, Story, is_final, is_refusal, returned_as_defective
+
+ANSWER, CASE_ANSWER = "answer", "case_answer"
 
 
-def answer_due(received_on: date) -> date:
-    """One month from receipt (Law on citizens' appeals, article 20): same number of the next month, or its last day."""
-    year, month = (received_on.year + received_on.month // 12, received_on.month % 12 + 1)
-    return date(year, month, min(received_on.day, calendar.monthrange(year, month)[1]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One term of one executor, copy or case.
+
+    ``due_at``: its last millisecond. ``ended_at``: when what it waits for happened, whether in time or not.
+    ``executor``: key of the executor; ``copy``: the delivery, for terms of a copy.
+    """
+
+    rule: Rule
+    started_at: datetime
+    due_at: datetime
+    ended_at: datetime | None = None
+    provisional: bool = False
+    authority: str | None = None
+    executor: str | None = None
+    copy: str | None = None
+    extended: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Whether it still waits."""
+        return self.ended_at is None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it ended in time; None while it runs."""
+        return None if self.ended_at is None else self.ended_at <= self.due_at
+
+    @property
+    def subject(self) -> str:
+        """Names the term within its case."""
+        return f"{self.rule.code}:{self.copy or self.executor or ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFacts:
+    """What of a case's birth terms depend on, and its facts read. ``channel``: how the citizen reached the centre."""
+
+    channel: str
+    story: Story
+    state: State
+
+    @property
+    def finished(self) -> bool:
+        """Whether no term runs any more."""
+        return self.state in FINISHED
+
+
+def case_facts(channel: str, story: Story, law: Law) -> CaseFacts:
+    """A case ready to be asked for its terms."""
+    state = derive_story(story, all_must_answer=law.all_must_answer).state
+    return CaseFacts(channel=channel, story=story, state=state)
+
+
+def terms(case: CaseFacts, law: Law) -> tuple[Term, ...]:
+    """All terms of a case, ended ones included, in a fixed order."""
+    ended = _case_ended_at(case, law)
+    return tuple(_cut(term, ended) for term in _all(case, law))
+
+
+def _all(case: CaseFacts, law: Law) -> Iterator[Term]:
+    for executor in case.story.executors:
+        if executor.decides:
+            for rule in law.by_scope["executor"]:
+                if FactKind.RETURNED_FOR_WORK in rule.starts:
+                    yield from _rework(executor, rule, law)
+                elif rule.code == ANSWER and _runs_on(executor, law):
+                    continue
+                elif (term := _of_executor(executor, rule, law)) is not None:
+                    yield term
+        if executor.routed is not None:
+            yield from _of_copies(case, executor, law)
+    for rule in law.by_scope["case"]:
+        if not rule.channels or case.channel in rule.channels:
+            term = _of_case(case, rule, law)
+            if term is not None:
+                yield term
+
+
+def _runs_on(executor: Executor, law: Law) -> bool:
+    """Whether the term of the answer does not start anew for a body that a redirect brought the case to."""
+    handed = executor.routed is not None and "instead_of" in executor.routed.data
+    return handed and law.counting.redirect_restarts_answer.value == "no"
+
+
+def _case_ended_at(case: CaseFacts, law: Law) -> datetime | None:
+    """When the case as a whole came to its end: what still ran then, ended."""
+    if not case.finished:
+        return None
+    if case.story.withdrawn_at is not None:
+        return case.story.withdrawn_at
+    asked = [e for e in case.story.executors if e.decides] if law.all_must_answer else case.story.mains()
+    answers = [fact.at for e in asked or case.story.executors if (fact := e.standing()) is not None]
+    if not answers:  # an answer that no executor gave: the contact centre's own
+        answers = [fact.at for fact in case.story.facts if is_final(fact)]
+    return max(answers, default=None) if law.all_must_answer else min(answers, default=None)
+
+
+def _cut(term: Term, ended: datetime | None) -> Term:
+    if ended is None or term.ended_at is not None:
+        return term
+    return replace(term, ended_at=max(ended, term.started_at))
+
+
+# -- one executor
+
+
+def _ends(executor: Executor, rule: Rule) -> datetime | None:
+    """The first fact that ends it; an interim answer and a second copy's refusal do not, being superseded does."""
+    moments = [fact.at for fact in executor.facts if fact.kind in rule.ends_by and _counts(fact)]
+    if executor.superseded_by is not None:
+        moments.append(executor.superseded_by.at)
+    return min(moments, default=None)
+
+
+def _counts(fact: Fact) -> bool:
+    if fact.kind is FactKind.ANSWERED:
+        return is_final(fact)
+    return fact.kind is not FactKind.REFUSED or is_refusal(fact)
+
+
+def _of_executor(executor: Executor, rule: Rule, law: Law) -> Term | None:
+    started = executor.first(*rule.starts)
+    if started is None:
+        return None
+    end = law.end_of(rule, started)
+    due, extended = _extended(executor.facts, rule, law, started, end.at)
+    due = _named(executor, rule, started, due)
+    return Term(
+        rule=rule,
+        started_at=started,
+        due_at=due + _stopped(executor, rule, started),
+        ended_at=_ends(executor, rule),
+        provisional=end.provisional,
+        authority=executor.authority,
+        executor=executor.key,
+        extended=extended,
+    )
+
+
+def _extended(facts: Iterable[Fact], rule: Rule, law: Law, started: datetime, due: datetime) -> tuple[datetime, bool]:
+    """An extension moves the end to its day, but never beyond what the law allows in all (article 20: 45 days)."""
+    if not rule.extended_by:
+        return due, False
+    days = [day for fact in facts if fact.kind in rule.extended_by and (day := until(fact)) is not None]
+    if not days:
+        return due, False
+    wanted = day_end(max(days))
+    allowed = min(wanted, law.end(rule.at_most, started).at) if rule.at_most is not None else wanted
+    return max(due, allowed), allowed > due
+
+
+def until(fact: Fact) -> date | None:
+    """The day that a fact names as the end of something."""
+    text = fact.data.get("until")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def _named(executor: Executor, rule: Rule, started: datetime, due: datetime) -> datetime:
+    """A question to the applicant may name the day by which it wants the answer."""
+    if FactKind.CLARIFICATION_ASKED not in rule.starts:
+        return due
+    named = next((until(f) for f in executor.of(*rule.starts) if f.at == started), None)
+    return day_end(named) if named is not None else due
+
+
+def _stopped(executor: Executor, rule: Rule, started: datetime) -> timedelta:
+    """For how long it stood still: from each question to the applicant to the next reply."""
+    if not rule.stopped_by:
+        return timedelta()
+    total, since = timedelta(), None
+    for fact in executor.facts:
+        if fact.at < started:
+            continue
+        if fact.kind in rule.stopped_by and since is None:
+            since = fact.at
+        elif fact.kind is FactKind.CLARIFIED and since is not None:
+            total, since = total + (fact.at - since), None
+    return timedelta(days=total.days + 1) if total else total
+
+
+def _rework(executor: Executor, rule: Rule, law: Law) -> Iterator[Term]:
+    """Each return starts a term of its own: until the day that the return names, or the setting's days."""
+    for fact in executor.returns():
+        end = law.end_of(rule, fact.at)
+        named = until(fact)
+        after = [f.at for f in executor.finals() if f.at > fact.at]
+        if executor.superseded_by is not None and executor.superseded_by.at > fact.at:
+            after.append(executor.superseded_by.at)
+        yield Term(
+            rule=rule,
+            started_at=fact.at,
+            due_at=day_end(named) if named is not None else end.at,
+            ended_at=min(after, default=None),
+            provisional=end.provisional,
+            authority=executor.authority,
+            executor=executor.key,
+            copy=str(fact.delivery_id) if fact.delivery_id else None,
+        )
+
+
+# -- one copy
+
+
+def _of_copies(case: CaseFacts, executor: Executor, law: Law) -> Iterator[Term]:
+    """The 6 hours of item 24 for each channel that was tried: word from the body over any of them ends them all."""
+    handed = {str(fact.delivery_id): fact for fact in case.story.of(FactKind.HANDED_OVER)}
+    assert executor.routed is not None
+    heard = executor.first(*RECEIPTS, *_SPOKEN)
+    yield from _of_parcel(executor, executor.routed, executor.copies, executor.facts, heard, handed, law)
+    for parcel in executor.parcels.values():
+        word = next((fact.at for fact in parcel.facts if fact.kind in (*RECEIPTS, FactKind.REFUSED)), None)
+        yield from _of_parcel(executor, parcel.given, parcel.copies, parcel.facts, word, handed, law)
+
+
+def _of_parcel(
+    executor: Executor,
+    first: Fact,
+    copies: list[str],
+    facts: list[Fact],
+    heard: datetime | None,
+    handed: dict[str, Fact],
+    law: Law,
+) -> Iterator[Term]:
+    left = {handed[copy].data.get("from"): handed[copy].at for copy in copies if copy in handed}
+    gone = executor.superseded_by.at if executor.superseded_by is not None else None
+    for copy in copies:
+        given = handed.get(copy, first)
+        sent = next((f for f in facts if f.kind is FactKind.SENT and str(f.delivery_id) == copy), None)
+        ends = [at for at in (heard, left.get(copy), gone) if at is not None]
+        for rule in law.by_scope["copy"]:
+            waits_for_notice = FactKind.SENT in rule.starts
+            if waits_for_notice and (sent is None or sent.data.get("notice") == "none"):
+                continue  # not sent yet, or over a channel that can bring no notice
+            started = sent.at if waits_for_notice and sent is not None else given.at
+            over = ends if waits_for_notice or sent is None else [*ends, sent.at]
+            yield Term(
+                rule=rule,
+                started_at=started,
+                due_at=law.end_of(rule, started).at,
+                ended_at=min(over, default=None),
+                authority=executor.authority,
+                executor=executor.key,
+                copy=copy,
+            )
+
+
+_SPOKEN = (
+    FactKind.REFUSED,
+    FactKind.ANSWERED,
+    FactKind.REDIRECTED,
+    FactKind.EXTENDED,
+    FactKind.CLARIFICATION_ASKED,
+)
+
+
+# -- the case as such
+
+
+def _of_case(case: CaseFacts, rule: Rule, law: Law) -> Term | None:
+    """A term from the first receipt by any main executor, or from what the hub itself did."""
+    own = [fact.at for fact in case.story.facts if fact.authority is None and fact.kind in rule.starts]
+    mains = case.story.mains()
+    starts = [*own, *(at for e in mains if (at := e.first(*rule.starts)) is not None)]
+    if not starts:
+        return None
+    started = min(starts)
+    if rule.code == CASE_ANSWER and not _restarted(mains, started, law):
+        return None
+    end = law.end_of(rule, started)
+    due, extended = _extended((f for e in mains for f in e.facts), rule, law, started, end.at)
+    return Term(rule=rule, started_at=started, due_at=due, provisional=end.provisional, extended=extended)
+
+
+def _restarted(mains: list[Executor], started: datetime, law: Law) -> bool:
+    """Whether the case's own term differs from that of the executor that has it now: only after a redirect."""
+    if law.counting.redirect_restarts_answer.value == "yes":
+        return False
+    return any(e.superseded_by is not None and e.first(*RECEIPTS) == started for e in mains)
+
+
+# -- what follows
+
+
+def nearest_due(found: Iterable[Term]) -> datetime | None:
+    """End of the nearest running term that binds; in the past = overdue."""
+    return min((term.due_at for term in found if term.running and term.rule.binding), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """Something that the law does not allow, seen in the facts. ``fact``: what showed it."""
+
+    code: str
+    law: str
+    fact: Fact
+    executor: Executor
+    due_at: datetime | None = None
+
+
+def breaches(case: CaseFacts, law: Law) -> Iterator[Breach]:
+    """Late forwarding and late return (articles 7 and 5), extensions beyond 45 days or after the end (article 20),
+    refusals without one of the ten grounds (CMU 55/2018 items 21 and 24).
+    """
+    for executor in case.story.executors:
+        received = executor.first(*RECEIPTS)
+        for fact in executor.facts:
+            if fact.kind is FactKind.REFUSED and fact.data.get("ground") not in law.grounds:
+                yield Breach(code="no_ground", law="CMU 55/2018, items 21 and 24", fact=fact, executor=executor)
+            if received is None:
+                continue
+            checked = _checked(fact)
+            for rule in law.rules.values():
+                if rule.checked_on is not None and rule.checked_on == checked:
+                    due = law.end_of(rule, received).at
+                    if fact.at > due:
+                        yield Breach(code=f"late_{rule.code}", law=rule.law, fact=fact, executor=executor, due_at=due)
+            if fact.kind is FactKind.EXTENDED:
+                yield from _unlawful_extension(executor, fact, received, law)
+
+
+def _checked(fact: Fact) -> str | None:
+    if fact.kind is FactKind.REDIRECTED:
+        return "redirected"
+    return "answered_returned" if returned_as_defective(fact) else None
+
+
+def _unlawful_extension(executor: Executor, fact: Fact, received: datetime, law: Law) -> Iterator[Breach]:
+    rule = law.rules[ANSWER]
+    day = until(fact)
+    limit = law.end(rule.at_most, received).at if rule.at_most is not None else None
+    if day is not None and limit is not None and day_end(day) > limit:
+        yield Breach(code="extension_too_long", law=rule.law, fact=fact, executor=executor, due_at=limit)
+    due = law.end_of(rule, received).at
+    if fact.at > due:
+        yield Breach(code="extension_too_late", law=rule.law, fact=fact, executor=executor, due_at=due)

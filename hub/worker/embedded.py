@@ -17,6 +17,7 @@ from hub.bootstrap import Hub, build
 from hub.errors import ConfigurationError, Unavailable
 from hub.settings import Settings
 from hub.worker.app import CeleryDoorbell, make_app, register
+from hub.worker.background import Background
 from hub.worker.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Embedded:
             register(self._app, self._engine.wake)
             self._start_worker()
             self._start("sweeper", self._sweep)
+            self._background = Background(self.hub).__enter__()
         except BaseException:
             self._lock.__exit__(None, None, None)
             raise
@@ -94,6 +96,7 @@ class Embedded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._background.__exit__()
         worker_state.should_stop = 0
         for thread in self._threads:
             thread.join(STOP_SECS)

@@ -15,6 +15,7 @@ from hub.bootstrap import build
 from hub.errors import ConfigurationError, Unavailable
 from hub.settings import Settings
 from hub.worker.app import HEALTHY, SUSPECT, CeleryDoorbell, make_app, register
+from hub.worker.background import Background
 from hub.worker.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -78,12 +79,13 @@ def sweep(settings: Settings, stop: threading.Event, ready: Callable[[], None] =
     hub = build(settings, doorbell)
     ready()
     try:
-        while not stop.is_set():
-            try:
-                hub.sweeper.sweep()
-            except Unavailable as error:
-                log.warning("the sweeper found the store unavailable", extra={"code": error.stable_code})
-            stop.wait(settings.sweep_secs)
+        with Background(hub):
+            while not stop.is_set():
+                try:
+                    hub.sweeper.sweep()
+                except Unavailable as error:
+                    log.warning("the sweeper found the store unavailable", extra={"code": error.stable_code})
+                stop.wait(settings.sweep_secs)
     finally:
         doorbell.close()
         hub.close()

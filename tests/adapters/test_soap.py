@@ -280,6 +280,16 @@ def test_faults_become_outcomes(adapter: SoapAdapter, code: str, kind: OutcomeKi
     assert "диск повний" in (outcome.detail or "")
 
 
+@pytest.mark.parametrize("form", ["json", "jws", "xml"])
+def test_a_fault_that_repeats_what_was_sent_is_not_shown(adapter: SoapAdapter, form: str) -> None:
+    """The applicant's words do not come into the journal of attempts by way of their fault, in whatever form sent."""
+    fault = write_fault(SoapVersion.V11, "Client", "Прізвище Канаркенко задовге, вул. Садова")
+    outcome, _ = one(adapter, http("500 F", fault, Content_Type=XML), envelope={"format": form})
+    assert "Канаркенко" not in (outcome.detail or "")
+    assert "Садова" not in (outcome.detail or "")
+    assert "задовге" in (outcome.detail or "")
+
+
 @pytest.mark.parametrize("answer", ["other message", "no status", "wrong status", "foreign element"])
 def test_what_is_no_acknowledgement_is_unknown(adapter: SoapAdapter, answer: str) -> None:
     """Another message's id, no status, an unknown one, another element: never success."""

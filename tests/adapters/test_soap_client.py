@@ -7,6 +7,7 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,25 @@ def test_an_operation_is_said_and_its_answer_read(port: str, version: SoapVersio
     assert base64.b64decode(sent.body.findtext(".//{urn:t}file") or "") == b"\x00scan"
 
 
+def test_an_action_that_would_break_a_header_is_refused() -> None:
+    """A WSDL's soapAction is another's text: a quotation mark or line break in it stops the operation by name."""
+    broken = {**files(), "service.wsdl": files()["service.wsdl"].replace(b'"urn:t/Register"', b"'urn:t/\"; x=\"'")}
+    with pytest.raises(ConfigurationError, match="soapAction"):
+        understand(resolve("service.wsdl", broken)).operation("Register")
+
+
+def test_a_description_is_shared_by_threads() -> None:
+    """Eight threads say and read with one description at once: every one the same bytes and values."""
+    operation = described().operation("Register")
+    answer = read_envelope(answer_of(SoapVersion.V11).partition(b"\r\n\r\n")[2])
+
+    def work(_: int) -> tuple[bytes, Any]:
+        return request_of(operation, {"number": "1"}, url="u").envelope, operation.read_answer(answer)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(work, range(400)))) == 1
+
+
 def test_the_same_values_give_the_same_bytes() -> None:
     """An attempt that is repeated sends what was written down before the first one."""
     made = [request_of(described().operation("Register"), {"number": "1"}, url="u").envelope for _ in range(2)]
@@ -113,6 +133,11 @@ ENDS: list[tuple[bytes, type[HubError], str]] = [
     (http("307 Again", b"", Location="http://127.0.0.1:1/"), OutcomeUnknown, "soap.redirect"),
     (http("503 Busy", b"", Retry_After="7"), TemporaryFailure, "soap.try_later"),
     (http("401 No", b"<html/>", Content_Type="text/html"), TemporaryFailure, "soap.unauthorized"),
+    (
+        http("503 Busy", write_fault(SoapVersion.V11, "Server", "x"), Content_Type="text/xml", Retry_After="7"),
+        TemporaryFailure,
+        "soap.try_later",
+    ),
     (http("404 No", b"", Content_Type="text/html"), PermanentFailure, "soap.http_404"),
     (http("500 Oops", b"<html/>", Content_Type="text/html"), OutcomeUnknown, "soap.server_error"),
     (http("200 OK", b"<html/>", Content_Type="text/html"), OutcomeUnknown, "soap.no_answer"),

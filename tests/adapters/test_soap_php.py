@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from hub.adapters.soap.fetching import pin
 from hub.ports import Prepared
 from hub.schemas.delivery import OutcomeKind, TransportState
 from tests.adapters.soap_world import SCHEMAS, SoapWorld, php_server
 from tests.adapters.test_soap import soap_channel
+from tests.adapters.test_soap_docs import SOAP as PAGE
+from tests.adapters.test_soap_docs import blocks
 from tests.conftest import ROOT
 
 SCRIPT = ROOT / "tests" / "foreign" / "authority.php"
@@ -69,3 +72,19 @@ def test_a_lost_answer_is_a_duplicate_at_the_second_try(tmp_path: Path) -> None:
             outcome = session.send(again, 5.0)
     assert outcome.kind is OutcomeKind.DUPLICATE
     assert len(list((tmp_path / "state").iterdir())) == 1
+
+
+def test_a_system_with_its_own_wsdl_registers_by_the_mapping_of_the_page(tmp_path: Path) -> None:
+    """PHP's SoapServer with the WSDL of docs/adapters/soap.md understands what the mapping makes; its answer counts."""
+    files = {
+        "service.wsdl": blocks(PAGE, "wsdl")[0].encode(),
+        "mapping.yaml": blocks(PAGE, "mapping")[0].encode(),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    section = {"folder": str(tmp_path), "sha256": pin(tmp_path, "service.wsdl", files)}
+    with php_server(ROOT / "tests" / "foreign" / "edms.php", HUB_WSDL=str(tmp_path / "service.wsdl")) as url:
+        world = SoapWorld(tmp_path, soap_channel(url, "wsdl", wsdl=section))
+        accepted = world.submit()
+        assert world.run().outcomes == {OutcomeKind.DELIVERED: 1}
+    assert (world.case(accepted).state, world.case(accepted).number) == ("registered", "17-4501/26")

@@ -21,8 +21,17 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/cases"): EVERYONE,
     ("GET", "/v1/cases/{id}"): EVERYONE,
     ("GET", "/v1/cases/{id}/timeline"): EVERYONE,
+    ("GET", "/v1/cases/{id}/chain"): {NCC, OPERATOR},
+    ("POST", "/v1/cases/{id}/messages"): {NCC},
     ("GET", "/v1/cases/{id}/messages/{message}"): EVERYONE,
+    ("GET", "/v1/cases/counts"): {NCC, OPERATOR},
+    ("GET", "/v1/cases.csv"): {NCC, OPERATOR},
+    ("GET", "/v1/cases/{id}/likeness"): {NCC, OPERATOR},
+    ("GET", "/v1/groups"): {NCC, OPERATOR},
     ("GET", "/v1/events"): {NCC, OPERATOR},
+    ("GET", "/v1/events/stream"): {NCC, OPERATOR},
+    ("GET", "/v1/reports/{kind}"): {NCC, OPERATOR},
+    ("GET", "/v1/reports/surges"): {NCC, OPERATOR},
     ("GET", "/v1/inbox"): {AUTHORITY},
     ("GET", "/v1/inbox/{id}"): {AUTHORITY},
     ("POST", "/v1/inbox/{id}/receipt"): {AUTHORITY},
@@ -32,9 +41,14 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/ops/dead-letters/{id}/replay"): {OPERATOR},
     ("POST", "/v1/ops/cases/{id}/assign"): {OPERATOR},
     ("POST", "/v1/ops/cases/{id}/close"): {OPERATOR},
+    ("POST", "/v1/ops/deliveries/{id}/channel"): {OPERATOR},
+    ("GET", "/v1/ops/shadows"): {OPERATOR},
     ("GET", "/v1/ops/lanes"): {OPERATOR},
     ("POST", "/v1/ops/lanes/{channel_id}/pause"): {OPERATOR},
     ("POST", "/v1/ops/lanes/{channel_id}/resume"): {OPERATOR},
+    ("GET", "/v1/ops/webhooks"): {OPERATOR},
+    ("POST", "/v1/ops/webhooks/{id}/enable"): {OPERATOR},
+    ("POST", "/v1/ops/webhooks/{id}/replay"): {OPERATOR},
 }
 
 
@@ -53,8 +67,8 @@ def test_the_matrix_is_whole() -> None:
 def test_each_role_at_each_route(world: World, method: str, path: str, who: str | None) -> None:
     """Nobody: 401. A role that may not: 403. A role that may: neither, whatever else is wrong with the call."""
     unknown = str(uuid.UUID(int=9))
-    real = path.format(id=unknown, message=unknown, sha256="0" * 64, channel_id="no.such")
-    response = world.call(method, real, who)
+    real = path.format(id=unknown, message=unknown, sha256="0" * 64, channel_id="no.such", kind="volumes")
+    response = world.call(method, real, who, stream=True)  # a stream of events does not end by itself
     if who is None:
         problem(response, 401, "auth.required")
     elif who in ALLOWED[method, path]:

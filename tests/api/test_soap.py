@@ -16,8 +16,9 @@ from lxml import etree
 
 from hub.adapters.soap import own
 from hub.adapters.soap.wire import Fault, SoapVersion, fault_of, read_envelope, write_envelope
+from hub.delivery.sealed import seal_envelope
 from hub.ports import Rendering
-from hub.schemas.ids import CaseId
+from hub.schemas.ids import CaseId, MessageId, new_id
 from tests.api.world import NCC, PULLER, SEALER, World, answer, as_bytes, envelope, form, registered
 from tests.conftest import ROOT, leave_out
 
@@ -61,10 +62,17 @@ def document(data: bytes, kind: str = "application/json") -> tuple[etree._Elemen
     )
 
 
+def sealed_appeal(world: World, message: str) -> bytes:
+    """The appeal as the hub seals it for its authority."""
+    kept = world.store.message(MessageId(uuid.UUID(message)))
+    assert kept is not None
+    return seal_envelope(None, kept.body, Rendering.JSON, world.hub.seal)
+
+
 def waiting(world: World) -> tuple[str, str, dict[str, Any]]:
     """A case whose message waits in the puller's inbox: case, message and a receipt on it."""
     made = world.submit(topics=["water"])
-    world.offer(made["case_id"])
+    world.offer(made["case_id"], sealed_appeal(world, made["message_id"]))
     return made["case_id"], made["message_id"], registered(PULLER, made["case_id"], made["message_id"])
 
 
@@ -97,11 +105,37 @@ def test_a_client_that_others_wrote_exchanges_an_appeal_and_a_receipt(
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(done.stdout)
     assert message in told["inbox"]
-    assert base64.b64decode(told["content"]) == b'{"sealed":"bytes"}'
+    appeal = json.loads(base64.b64decode(told["content"]))
+    assert appeal["envelope"]["body"]["text"] == form()["text"]
+    assert appeal["envelope"]["header"]["message_id"] == message
+    assert appeal["seal"]
     assert (told["content_type"], told["repeat"]) == ("application/json", [False, True])
     assert (told["state"], told["number"]) == ("registered", "Ш-12/34")
     assert told["fault"]["detail"] == "inbox.unknown"
     assert state(world, case) == "registered"
+
+
+@pytest.mark.foreign("node")
+def test_npms_soap_sends_a_file_as_a_part(world: World, tmp_path: Path) -> None:
+    """A multipart body that others wrote: the file is stored and belongs to the answer."""
+    if not (FOREIGN / "node" / "node_modules" / "soap").is_dir():
+        leave_out("npm's soap is not installed (tests/foreign.sh)")
+    case, message, _ = waiting(world)
+    (tmp_path / "answer.json").write_bytes(as_bytes(with_file(case, message)))
+    (tmp_path / "photo.png").write_bytes(PNG)
+    script = str(FOREIGN / "node" / "send_file.js")
+    command = ["node", script, f"{world.url}/soap/hub?wsdl", world.tokens["puller"]]
+    done = subprocess.run(
+        [*command, str(tmp_path / "answer.json"), str(tmp_path / "photo.png")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"caseId": case, "repeat": False}
+    assert world.call("GET", f"/v1/attachments/{hashlib.sha256(PNG).hexdigest()}", "puller").content == PNG
+    assert state(world, case) == "answered"
 
 
 def test_zeep_exchanges_an_appeal_and_a_receipt(world: World) -> None:
@@ -117,7 +151,7 @@ def test_zeep_exchanges_an_appeal_and_a_receipt(world: World) -> None:
         for port in ("HubSoap11", "HubSoap12"):
             service = client.bind("Hub", port)
             assert message in [each.messageId for each in service.ListInbox(limit=200).message]
-            assert service.FetchMessage(message).content == b'{"sealed":"bytes"}'
+            assert service.FetchMessage(message).content == world.delivery(case).payload
         taken = service.Acknowledge(message, "application/json", as_bytes(receipt))
         assert (taken.caseId, taken.repeat) == (case, False)
         assert service.GetStatus(case).state == "registered"
@@ -126,8 +160,6 @@ def test_zeep_exchanges_an_appeal_and_a_receipt(world: World) -> None:
 def test_the_contact_centre_submits_a_sealed_appeal(world: World) -> None:
     """SubmitEnvelope with the centre's seal makes a case; the same again is a repeat; unsealed is refused."""
     made = envelope("appeal", form(), sender=NCC, case=str(uuid.uuid4()), reply_to=None)
-    from hub.schemas.ids import new_id
-
     made["header"]["case_id"] = str(new_id())
     sealed = world.sealed(made, world.ncc_key, Rendering.XML)
     first = content(say(world, "SubmitEnvelope", *document(sealed, "application/xml"), who="ncc"))
@@ -299,3 +331,15 @@ def test_pages_of_the_inbox(world: World) -> None:
     assert len(seen) == len(set(seen))
     assert fault(say(world, "ListInbox", own.element("after", text="nonsense")))[2] == "inbox.cursor"
     assert fault(say(world, "ListInbox", own.element("limit", text="0")))[2] == "soap.limit"
+
+
+def test_the_call_of_the_page_is_answered(world: World) -> None:
+    """The example in docs/adapters/soap.md lists the inbox; each operation of the WSDL stands in its table."""
+    page = (ROOT / "docs" / "adapters" / "soap.md").read_text("utf-8")
+    body = page.partition("```xml door-request\n")[2].partition("```")[0]
+    waiting(world)
+    response = world.call("POST", "/soap/hub", "puller", data=body.encode(), headers={"Content-Type": "text/xml"})
+    assert content(response).findall(own.tag("message"))
+    wsdl = etree.fromstring(world.call("GET", "/soap/hub?wsdl", None).content)
+    for operation in wsdl.iterfind("{http://schemas.xmlsoap.org/wsdl/}portType/{*}operation"):
+        assert f"| `{operation.get('name')}` (" in page

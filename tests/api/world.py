@@ -22,15 +22,18 @@ from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
 from hub.api.protocol import server_config
-from hub.bootstrap import Hub, SilentDoorbell, SystemClock
+from hub.bootstrap import Hub, SilentDoorbell, SystemClock, follow
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Intake
+from hub.delivery.ncc import Centre
+from hub.delivery.onward import Onward
 from hub.delivery.operators import Operators
 from hub.delivery.sealed import seal_envelope
 from hub.delivery.sweep import Sweeper
 from hub.delivery.takeback import TakeBack
+from hub.delivery.watch import Watcher
 from hub.ports import Rendering, Store
 from hub.schemas import json_rendering
 from hub.schemas.base import format_datetime
@@ -41,6 +44,7 @@ from hub.schemas.ids import CaseId, new_id
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import FileKey, verification_key
 from hub.settings import Settings
+from hub.storage import SqlStore, open_store
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
@@ -212,6 +216,10 @@ def answer(sender: str, case: str, reply_to: str, text: str = "Яму полаг
     return envelope("answer", body, sender=sender, case=case, reply_to=reply_to, **more)
 
 
+def _own(home: Path) -> SqlStore:
+    return open_store(f"sqlite:///{home / 'following.sqlite'}", migrate=True)
+
+
 def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     """A hub without workers; its lanes are moved by the tests."""
     (home / "keys").mkdir(parents=True)
@@ -223,8 +231,11 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     directory = FixedRegistry(_directory(sealer, ncc))
     seal = HubSeal(hub_key)
     memory = store or MemoryStore()
-    takeback = TakeBack(store=memory, registry=directory, seal=seal, clock=clock)
+    files = FileAttachments(home / "attachments")
     party = Party(code=NCC, name="Контактний центр")
+    onward = Onward(store=memory, registry=directory, clock=clock, doorbell=bell, party=party)
+    watcher = Watcher(store=memory, registry=directory, clock=clock, doorbell=bell, onward=onward, party=party)
+    takeback = TakeBack(store=memory, registry=directory, seal=seal, clock=clock, asked=watcher.look)
     carrier = Carrier(
         store=memory,
         registry=directory,
@@ -238,7 +249,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         settings=Settings(home=home, **settings),
         clock=clock,
         store=memory,
-        attachments=FileAttachments(home / "attachments"),
+        attachments=files,
         registry=directory,
         seal=seal,
         adapters={},
@@ -246,8 +257,19 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         carrier=carrier,
         takeback=takeback,
         inbox=Inbox(store=memory, clock=clock),
-        operators=Operators(store=memory, clock=clock, doorbell=bell),
+        operators=Operators(store=memory, registry=directory, clock=clock, doorbell=bell),
+        onward=onward,
+        watcher=watcher,
+        centre=Centre(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
         sweeper=Sweeper(store=memory, doorbell=bell, clock=clock),
+        following=follow(
+            Settings(home=home, **settings),
+            store=memory,
+            # The twin in memory has no followers: theirs is a database of its own, where nothing is to be seen.
+            database=(memory if isinstance(memory, SqlStore) else _own(home)).database,
+            attachments=files,
+            clock=clock,
+        ),
         close=lambda: None,
     )
     world = World(url="", hub=hub, store=memory, home=home, sealer_key=sealer, ncc_key=ncc)

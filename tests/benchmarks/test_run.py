@@ -31,6 +31,9 @@ TINY = Sizes(
     stored=300,
     waiting=40,
     attachment_mb=2,
+    cases=2_000,
+    overdue=5,
+    pages=1,
 )
 
 
@@ -69,4 +72,5 @@ def test_a_tiny_run_measures_all_production_figures(monkeypatch: pytest.MonkeyPa
         0,
         0,
     )
+    assert bench.results["overdue_sweep_s"]["detail"]["facts_overdue"] == TINY.overdue
     assert bench.results["isolation_30"]["detail"]["healthy_not_delivered"] == 0

@@ -99,11 +99,12 @@ def test_a_refusal_names_its_ground_and_waits_for_a_person() -> None:
     """One of the ten grounds becomes a fact; the case is refused and an operator sees why."""
     world = World()
     (accepted,) = world.submit()
-    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="wrong_addressee")]
+    world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="signature_missing")]
     world.run()
     assert (world.state(accepted), world.delivery(accepted).state) == (State.REFUSED, TransportState.REFUSED)
     (item,) = world.store.items(open_only=True, after=None, limit=10)
-    assert item.reason == "refused.wrong_addressee"
+    assert item.reason == "refused.signature_missing"
+    assert "Ground 6 of CMU 55/2018 item 21" in item.detail
 
 
 def test_refused_as_received_twice_is_there() -> None:
@@ -307,3 +308,16 @@ def test_ids_are_not_confused() -> None:
     """Default lane settings reach 72 hours; a new id is of version 7."""
     assert LaneSettings().give_up_secs == 72 * 3600
     assert MessageId(new_id()).version == 7
+
+
+def test_a_rate_holds_for_all_workers_together() -> None:
+    """Two workers on one lane send no more a second than the lane's rate allows."""
+    world = World(rate_per_sec=5, batch=5)
+    world.submit(20)
+    sent: list[int] = []
+    for _ in range(4):
+        for worker in ("one", "two"):
+            world.carrier.run(CHANNEL, worker)
+        sent.append(len(world.adapter.got))
+        world.clock.go(1)
+    assert sent == [5, 10, 15, 20]

@@ -17,8 +17,10 @@ from hub.bootstrap import SilentDoorbell
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.intake import Accepted, Intake, Submission
+from hub.delivery.onward import Onward
 from hub.delivery.operators import Operators
 from hub.delivery.takeback import TakeBack
+from hub.delivery.watch import Watcher
 from hub.errors import ConfigurationError, HubError, Unavailable
 from hub.ports import Desk, Outcome, Parcel, Prepared, RawInbound, Rendering, Spoken
 from hub.schemas import json_rendering
@@ -164,9 +166,20 @@ class World:
         )
         self.registry = FixedRegistry(LoadedDirectory(authorities=(body,), territories=shipped()))
         seal = HubSeal(hub_key)
-        self.takeback = TakeBack(store=self.store, registry=self.registry, seal=seal, clock=self.clock)
-        self.adapter = ScriptedAdapter(self)
         bell = SilentDoorbell()
+        self.onward = Onward(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell, party=HUB)
+        self.watcher = Watcher(
+            store=self.store,
+            registry=self.registry,
+            clock=self.clock,
+            doorbell=bell,
+            onward=self.onward,
+            party=HUB,
+        )
+        self.takeback = TakeBack(
+            store=self.store, registry=self.registry, seal=seal, clock=self.clock, asked=self.watcher.look
+        )
+        self.adapter = ScriptedAdapter(self)
         self.intake = Intake(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell, party=HUB)
         self.asker = Asker(
             store=self.store,
@@ -185,7 +198,7 @@ class World:
             asker=self.asker,
             dice=random.Random(1),
         )
-        self.operators = Operators(store=self.store, clock=self.clock, doorbell=bell)
+        self.operators = Operators(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell)
 
     def submit(self, count: int = 1, priority: Priority = Priority.NORMAL) -> tuple[Accepted, ...]:
         """Take in appeals."""
@@ -196,6 +209,7 @@ class World:
     def run(self) -> None:
         """One run of the lane."""
         self.carrier.run(CHANNEL, "tester")
+        self.watcher.sweep()
 
     def delivery(self, accepted: Accepted) -> Delivery:
         """The delivery of an accepted appeal."""

@@ -32,6 +32,7 @@ LEFT JOIN pg_collation coll ON coll.oid = a.attcollation
 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0
 """
 _INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+_ONE_DIALECT = {"ix_facts_feed", "ix_cases_topic", "ix_cases_oblast", "ix_cases_place"}
 _CONSTRAINTS = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace
@@ -64,10 +65,14 @@ def _described(engine: Engine) -> set[tuple[object, ...]]:
 
 
 def _unordered(sql: str | None) -> tuple[str, ...]:
-    """The clauses of a CREATE statement; Alembic writes the same constraints in another order."""
-    return tuple(sorted(re.split(r",\s*\n", re.sub(r"[ \t]+", " ", sql or "").replace("\n)", ",\n)"))))
+    """The clauses of a CREATE statement; a column that was added later stands behind the constraints."""
+    head, _, clauses = re.sub(r"\s+", " ", sql or "").partition("(")
+    inside, _, tail = clauses.rpartition(")")
+    parts = re.split(r",(?![^(]*\))", inside)
+    return (head, *sorted(part.strip() for part in parts), tail)
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_migrated_tables_are_those_of_the_code(empty_urls: tuple[str, str]) -> None:
     """Tables made by migrations and tables made from the metadata are the same, down to index and constraint."""
     migrated, made = open_engine(empty_urls[0]), open_engine(empty_urls[1])
@@ -76,7 +81,7 @@ def test_migrated_tables_are_those_of_the_code(empty_urls: tuple[str, str]) -> N
     assert _described(migrated) == _described(made)
     with migrated.connect() as connection:
         # Alembic does not know that an index may be for one dialect only; the comparison above does.
-        options = {"include_object": lambda _object, name, *_: name != "ix_facts_feed"}
+        options = {"include_object": lambda _object, name, *_: name not in _ONE_DIALECT}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     migrated.dispose()
     made.dispose()

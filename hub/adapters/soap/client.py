@@ -139,6 +139,8 @@ class SoapClient:
         except InvalidInput as error:
             raise _without_soap(answer, error) from None
         fault = fault_of(envelope)
+        if answer.status in _TRY_LATER or answer.status in _LOCKED:
+            raise _without_soap(answer, None)  # the status says more than the fault beside it
         if fault is not None:
             raise SoapFault(fault, http_status=answer.status)
         if answer.status not in (200, 202):

@@ -6,6 +6,7 @@ no address and no redirect is within its reach.
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -39,6 +40,8 @@ _ZEEP_ERRORS: Final = (
 )
 """What zeep raises for descriptions and values that are not as it thinks."""
 _MAX_TEXT: Final = 600
+_ACTION: Final = re.compile(r"[!#-\[\]-~]{0,500}")
+"""Visible ASCII without quotation mark and backslash: it stands in quotes in an HTTP header."""
 
 
 class _Memory:
@@ -113,7 +116,7 @@ class Operation:
 
 def plain(value: Any) -> Any:
     """zeep's objects as dicts, lists and scalars; what was not said is left out, ``xsi:nil`` is None."""
-    if value in (NotSet, SkipValue) or value is Nil:
+    if any(value is nothing for nothing in (NotSet, SkipValue, Nil)):
         return None
     return zeep.helpers.serialize_object(value, dict)
 
@@ -149,7 +152,10 @@ class Description:
             known = ", ".join(sorted({f"{each.service}/{each.port}/{each.name}" for each in self.operations}))
             known = known[:_MAX_TEXT] or "none, for no service of it has a SOAP port over HTTP"
             raise wrong("operation", f"The WSDL has no operation {name!r} there; it has: {known}.")
-        return min(fits, key=lambda each: each.version)
+        found = min(fits, key=lambda each: each.version)
+        if not _ACTION.fullmatch(found.action):
+            raise wrong("operation", f"The soapAction of {name!r} holds characters that a header cannot carry.")
+        return found
 
     def signature(self, operation: Operation) -> str:
         """What goes in and what comes out, for a person who writes a mapping."""

@@ -56,7 +56,7 @@ class EnvelopeDialect:
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The SOAP envelope; with ``content: mtom`` the SOAP part and the part with the sealed envelope."""
-        files = carried(parcel.envelope.attachments, self._e.attachments)
+        files = carried(parcel.attachments, self._e.attachments)
         mtom = self._e.content == "mtom"
         kind = CONTENT_TYPES[self.rendering()]
         sealed = own.include(mime.ENVELOPE_ID) if mtom else None

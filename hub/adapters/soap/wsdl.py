@@ -107,7 +107,7 @@ class WsdlDialect:
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The envelope that the WSDL and the mapping make."""
-        files = carried(parcel.envelope.attachments, self._w.attachments)
+        files = carried(parcel.attachments, self._w.attachments)
         operation = self._described.operation
         return Prepared(
             message_id=parcel.message_id,

@@ -1,0 +1,127 @@
+"""Webhook endpoints: the file that names them, and the guarded call that brings an event to one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field, ValidationError
+
+from hub.adapters import http_auth, webhook_signing
+from hub.adapters.http import HttpSession, check_url, retry_after
+from hub.adapters.http_settings import AsTuple, HttpSettings, Url
+from hub.adapters.secrets import SecretRef, resolve
+from hub.errors import ConfigurationError, HubError
+from hub.following.webhooks import Call, Endpoint, Reply
+from hub.schemas.base import Code, Frozen
+from hub.schemas.ids import AuthorityCode
+
+log = logging.getLogger(__name__)
+MAX_FILE_BYTES = 1_048_576
+
+
+class EndpointSettings(HttpSettings):
+    """One endpoint. ``party``: whose cases it hears of, absent = all. ``types``: which events, empty = all.
+
+    ``secrets``: references; while a key is changed the new and the old one. ``url`` must be https unless
+    ``allow_http``; private addresses must be named in ``allow_private``. ``deadline_secs`` is total, for one attempt.
+    """
+
+    id: Annotated[str, Code(r"[a-z0-9][a-z0-9-]{0,63}")]
+    url: Url
+    secrets: Annotated[tuple[SecretRef, ...], AsTuple, Field(min_length=1, max_length=4)]
+    party: AuthorityCode | None = None
+    types: Annotated[tuple[Annotated[str, Code(r"case\.[a-z_]{1,60}")], ...], AsTuple, Field(max_length=50)] = ()
+    deadline_secs: int = Field(default=15, ge=1, le=30)
+
+
+class _File(Frozen):
+    endpoints: Annotated[tuple[EndpointSettings, ...], AsTuple, Field(max_length=100)] = ()
+
+
+def read(path: Path) -> tuple[EndpointSettings, ...]:
+    """The endpoints of a file; none if there is no file. ``ConfigurationError`` that names every fault."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigurationError(f"{path} is larger than {MAX_FILE_BYTES} bytes.", code="webhook.file")
+        found = _File.model_validate(yaml.safe_load(path.read_bytes()) or {})
+    except FileNotFoundError:
+        return ()
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.", code="webhook.file") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise ConfigurationError(f"{path} is wrong: {wrong}.", code="webhook.file") from None
+    names = [endpoint.id for endpoint in found.endpoints]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"{path} names an endpoint twice.", code="webhook.file")
+    for endpoint in found.endpoints:
+        check_url(endpoint.url, endpoint.bare_policy())
+    return found.endpoints
+
+
+class WebhookFile:
+    """The endpoints in force: read again when the file changes; a broken file leaves the old ones. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._found = {endpoint.id: endpoint for endpoint in read(path)}
+        self._stamp = self._now()
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Endpoints in the order of the file."""
+        with self._lock:
+            stamp = self._now()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                try:
+                    self._found = {endpoint.id: endpoint for endpoint in read(self._path)}
+                except ConfigurationError as error:
+                    log.error(  # noqa: TRY400  # the stack tells nothing
+                        "the webhooks' file is broken; the old endpoints stay", extra={"code": error.stable_code}
+                    )
+            return tuple(Endpoint(id=e.id, party=e.party, types=frozenset(e.types)) for e in self._found.values())
+
+    @contextmanager
+    def open(self, endpoint: Endpoint) -> Iterator[Call]:
+        """A conversation with an endpoint; secrets are read now. ``ConfigurationError`` names what is missing."""
+        with self._lock:
+            settings = self._found.get(endpoint.id)
+        if settings is None:
+            raise ConfigurationError("This webhook endpoint is not in the file any more.", code="webhook.unknown")
+        keys = [webhook_signing.signing_key(resolve(reference).reveal()) for reference in settings.secrets]
+        ours = http_auth.signer(settings.auth)
+        with HttpSession(settings.policy()) as session:
+
+            def call(message_id: str, body: bytes) -> Reply:
+                now = datetime.now(UTC)
+                headers = {
+                    **ours(message_id, body, now),
+                    **webhook_signing.headers(keys, message_id, body, now),
+                    "Content-Type": "application/json",
+                }
+                try:
+                    answer = session.call(
+                        "POST", settings.url, headers=headers, body=body, deadline_secs=settings.deadline_secs
+                    )
+                except HubError as error:
+                    return Reply(status=None, code=error.stable_code)
+                wait = retry_after(answer.headers.get("Retry-After"), now)
+                return Reply(status=answer.status, code=f"answer.http_{answer.status}", retry_after=wait)
+
+            yield call

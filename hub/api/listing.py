@@ -1,0 +1,217 @@
+"""Filters of the lists of cases, shared by the list, its counts and its CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from hub.api.auth import CallerRole, Principal
+from hub.api.doors import AnyCaller, Doors, NccOrOperator, TheDoors, doors_of, problems, show
+from hub.api.views import CasesView, CaseView, CountsView
+from hub.errors import Fault, InvalidInput
+from hub.ports import CaseFilter, CaseGrouping
+from hub.schemas.delivery import CaseRow
+from hub.schemas.ids import CaseId
+from hub.schemas.kyiv import KYIV
+
+router = APIRouter(tags=["cases"])
+
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+CASE_CURSOR = r"^0[0-9]{14}\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+DAY = r"^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"
+TERRITORY = r"^UA([0-9]{17})?$"
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+DayFrom = Annotated[str | None, Query(alias="from", pattern=DAY, description="First Kyiv day of arrival.")]
+DayTo = Annotated[str | None, Query(alias="to", pattern=DAY, description="Last Kyiv day of arrival.")]
+Territory = Annotated[
+    str | None, Query(pattern=TERRITORY, description="Code of the codifier, with everything below it.")
+]
+Topic = Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="First topic of the appeal.")]
+Authority = Annotated[str | None, Query(pattern=r"^[0-9]{8,10}$", description="Sent to this body.")]
+EXPORT_PAGE = 500
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet may take for a formula (OWASP, CSV Injection), full-width forms included."""
+
+
+def day(text: str | None, name: str) -> date | None:
+    """A day of a parameter; ``InvalidInput`` for one that does not exist."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fault = Fault(pointer=f"query/{name}", code="parameter.day", message="is not a day that exists")
+        raise InvalidInput("Parameters of the call break the rules.", code="input.parameters", faults=[fault]) from None
+
+
+def midnight(of: date) -> datetime:
+    """The first moment of a Kyiv day."""
+    return datetime.combine(of, time(), KYIV)
+
+
+def _filter(
+    request: Request,
+    principal: AnyCaller,
+    state: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}$", description="Only cases in this state.")] = None,
+    needs_operator: Annotated[bool | None, Query(description="Only cases that do, or do not, wait.")] = None,
+    reference: Annotated[
+        str | None, Query(min_length=1, max_length=100, description="The contact centre's own number.")
+    ] = None,
+    overdue: Annotated[
+        Literal["true"] | None, Query(description="Only unfinished cases whose term has run out.")
+    ] = None,
+    authority: Authority = None,
+    territory: Territory = None,
+    topic: Topic = None,
+    kind: Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Kind of appeal.")] = None,
+    channel: Annotated[str | None, Query(pattern=r"^[a-z_]{1,20}$", description="How the citizen came.")] = None,
+    group: Annotated[str | None, Query(pattern=UUID_PATTERN, description="Members of this campaign.")] = None,
+    day_from: DayFrom = None,
+    day_to: DayTo = None,
+) -> CaseFilter:
+    """The filter of a call, bounded to what the caller may see."""
+    first, last = day(day_from, "from"), day(day_to, "to")
+    body = principal.role is CallerRole.AUTHORITY
+    return CaseFilter(
+        owner=principal.party if principal.role is CallerRole.NCC else None,
+        authority=principal.party if body else authority,
+        # A body is not shown the state of a case that went elsewhere, so no filter may tell it either.
+        held_by=principal.party if body and (overdue or state) else None,
+        state=state,
+        needs_operator=None if body else needs_operator,
+        reference=reference,
+        topic=topic,
+        territory=territory,
+        kind=kind,
+        channel=channel,
+        created_from=midnight(first) if first else None,
+        created_to=midnight(last + timedelta(days=1)) if last else None,
+        overdue_at=doors_of(request).hub.clock.now() if overdue else None,
+        group=CaseId(uuid.UUID(group)) if group else None,
+    )
+
+
+Filter = Annotated[CaseFilter, Depends(_filter)]
+
+
+def blind(principal: Principal, where: CaseFilter) -> bool:
+    """Whether the filter names what an authority does not see, so that it finds nothing."""
+    hidden = where.reference is not None or where.group is not None
+    return principal.role is CallerRole.AUTHORITY and hidden
+
+
+def view(row: CaseRow, principal: Principal) -> CaseView:
+    """A case as the caller may see it."""
+    seen = CaseView.of(row)
+    return seen.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else seen
+
+
+@router.get(
+    "/v1/cases",
+    response_model=CasesView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="List cases",
+)
+async def list_cases(
+    principal: AnyCaller,
+    doors: TheDoors,
+    where: Filter,
+    after: Annotated[str | None, Query(pattern=CASE_CURSOR, description="The cursor of the page before.")] = None,
+    limit: Limit = 50,
+    order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",
+) -> Response:
+    """Cases that concern the caller, in order of arrival. All filters given must hold. For authorities the filters
+    `reference` and `group` find nothing and `needs_operator` is left out: they do not see these members.
+    """
+    if blind(principal, where):
+        return show(CasesView(cases=(), cursor=None))
+    newest = order == "newest"
+    rows = await run_in_threadpool(doors.hub.store.cases, where, after=after, limit=limit, newest=newest)
+    cursor = rows[-1].cursor if len(rows) == limit else None
+    return show(CasesView(cases=tuple(view(row, principal) for row in rows), cursor=cursor))
+
+
+@router.get(
+    "/v1/cases/counts",
+    response_model=CountsView,
+    responses=problems(401, 403, 422, 500, 503),
+    summary="Count cases",
+)
+async def count_cases(
+    principal: NccOrOperator,
+    doors: TheDoors,
+    where: Filter,
+    by: Annotated[CaseGrouping, Query(description="What they are counted by.")] = CaseGrouping.STATE,
+) -> Response:
+    """How many cases the same filters would list, by one of their members. `territory` counts by oblast or city with
+    special status: the first four characters of the code; what has no value counts under the empty text.
+    """
+    del principal
+    counted = await run_in_threadpool(doors.hub.store.count_cases, where, by)
+    return show(CountsView(by=by, total=sum(counted.values()), counts=dict(sorted(counted.items()))))
+
+
+def cell(value: object) -> str:
+    """A value as a spreadsheet may show it: what would be a formula gets an apostrophe in front."""
+    if value is None:
+        return ""
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _csv(doors: Doors, where: CaseFilter, principal: Principal, newest: bool) -> Iterator[bytes]:
+    """Lines of the table, page by page: however many cases there are, no more than one page is in memory."""
+    names = tuple(CaseView.model_fields)
+    yield b"\xef\xbb\xbf" + line(names)
+    after: str | None = None
+    while True:
+        rows = doors.hub.store.cases(where, after=after, limit=EXPORT_PAGE, newest=newest)
+        seen = (view(row, principal) for row in rows)
+        yield b"".join(line(cell(getattr(one, name)) for name in names) for one in seen)
+        if len(rows) < EXPORT_PAGE:
+            return
+        after = rows[-1].cursor
+
+
+def line(cells: Iterable[str]) -> bytes:
+    """One line of CSV (RFC 4180), in UTF-8."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+CSV_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The table.", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+
+
+def download(lines: Iterator[bytes], name: str) -> Response:
+    """A table that is streamed, to be saved."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get(
+    "/v1/cases.csv",
+    response_class=Response,
+    responses={**CSV_ANSWER, **problems(401, 403, 422, 500, 503)},
+    summary="Export cases",
+)
+async def export_cases(
+    principal: NccOrOperator,
+    doors: TheDoors,
+    where: Filter,
+    order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",
+) -> Response:
+    """All cases of the filters as CSV with a header line, streamed; cells that a spreadsheet would take for a formula
+    begin with an apostrophe.
+    """
+    return download(_csv(doors, where, principal, order == "newest"), "cases.csv")

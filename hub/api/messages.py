@@ -1,0 +1,106 @@
+"""What the contact centre says about a case that it submitted: a withdrawal, a reply to a question, a return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field, RootModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.api.appeals import IdempotencyHeader
+from hub.api.auth import Principal
+from hub.api.bodies import content_type, read
+from hub.api.doors import Doors, NccCaller, TheDoors, case_id, problems, raw_json
+from hub.api.submission import idempotency_key, repeatable
+from hub.api.views import SaidView
+from hub.delivery.ncc import Told, Word
+from hub.errors import InvalidInput
+from hub.schemas import faults, strict_json
+from hub.schemas.base import Frozen
+from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment, ClarificationBody, ReturnBody, WithdrawalBody
+from hub.schemas.ids import MessageId, Uuid7
+
+router = APIRouter(tags=["cases"])
+
+JSON = "application/json"
+
+
+class _Saying(Frozen):
+    in_reply_to: Uuid7 | None = None
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
+
+
+class SayWithdrawal(_Saying):
+    """The applicant takes the appeal back (відкликання)."""
+
+    kind: Literal["withdrawal"]
+    body: WithdrawalBody
+
+
+class SayClarification(_Saying):
+    """The applicant's reply to a question. ``in_reply_to``: the question; absent = the latest that is open."""
+
+    kind: Literal["clarification"]
+    body: ClarificationBody
+
+
+class SayReturn(_Saying):
+    """A final answer goes back for more work. ``in_reply_to``: the answer; absent = the one that stands."""
+
+    kind: Literal["return"]
+    body: ReturnBody
+
+
+class Said(RootModel[Annotated[SayWithdrawal | SayClarification | SayReturn, Field(discriminator="kind")]]):
+    """A message of the contact centre; ``kind`` decides which."""
+
+
+def _say(doors: Doors, principal: Principal, case: str, body: bytes, key: str | None) -> Told:
+    strict_json.parse(body, max_bytes=doors.body_limit)
+    try:
+        said = Said.model_validate_json(body).root
+    except ValidationError as error:
+        raise InvalidInput("The message breaks the rules.", faults=faults.faults_of(error)) from None
+    return doors.hub.centre.say(
+        Word(
+            case_id=case_id(case),
+            owner=principal.party,
+            body=said.body,
+            in_reply_to=MessageId(said.in_reply_to) if said.in_reply_to else None,
+            attachments=said.attachments,
+            repeatable=repeatable(principal.id, key, case.encode(), body),
+        )
+    )
+
+
+@router.post(
+    "/v1/cases/{id}/messages",
+    status_code=202,
+    response_model=SaidView,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": {"$ref": "#/components/schemas/Said"}}},
+        }
+    },
+    summary="Withdraw, answer a question, send an answer back",
+)
+async def say(
+    request: Request,
+    id: str,  # noqa: A002  # the path's own word
+    principal: NccCaller,
+    doors: TheDoors,
+    _key: IdempotencyHeader = None,
+) -> Response:
+    """It goes to the executors that it concerns: a withdrawal to all that have the appeal, a reply to whom asked, a
+    return to whom answered. 202 is said after it is durably kept.
+    """
+    key = idempotency_key(request.headers)
+    content_type(request, JSON)
+    body = await read(request, doors.body_limit)
+    told = await run_in_threadpool(_say, doors, principal, id, body, key)
+    headers = {"Idempotent-Replayed": "true"} if told.repeat else None
+    return raw_json(told.answer, 202, headers)

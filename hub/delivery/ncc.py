@@ -1,0 +1,346 @@
+"""What the contact centre says about a case after it was submitted: the applicant withdraws, answers a question, or an
+answer is sent back for more work.
+
+Each becomes an envelope of its own kind to the executors it concerns, goes the same lanes as an appeal, and leaves
+facts: what was said, and ``passed_on`` for each executor that it goes to.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hub.delivery.giving import outgoing_message
+from hub.delivery.handover import WITHDRAWABLE
+from hub.delivery.intake import ACCEPTED_STATUS, Repeatable
+from hub.errors import Conflict, Fault, InvalidInput, NotFound
+from hub.ports import Clock, Doorbell, Registry, Store
+from hub.schemas import json_rendering
+from hub.schemas.delivery import (
+    CaseRow,
+    Change,
+    Delivery,
+    DeliveryUpdate,
+    Fact,
+    FactKind,
+    Grant,
+    Source,
+    StoredAnswer,
+    TransportState,
+    joined,
+)
+from hub.schemas.envelope import (
+    AnswerEnvelope,
+    AnyEnvelope,
+    Attachment,
+    ClarificationBody,
+    ClarificationEnvelope,
+    Header,
+    Party,
+    ReturnBody,
+    ReturnEnvelope,
+    WithdrawalBody,
+    WithdrawalEnvelope,
+)
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.kyiv import kyiv_day
+from hub.schemas.terms import ClarificationStep, Kind
+from hub.tracking.state import State
+from hub.tracking.story import Executor, Story, is_final, read, short
+
+CentreBody = WithdrawalBody | ClarificationBody | ReturnBody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One thing the contact centre says. ``in_reply_to``: the question that is answered, or the answer sent back."""
+
+    case_id: CaseId
+    owner: str
+    body: CentreBody
+    in_reply_to: MessageId | None = None
+    attachments: tuple[Attachment, ...] = ()
+    repeatable: Repeatable | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of it. ``answer``: the JSON document for the caller, kept for repeats."""
+
+    case_id: CaseId
+    messages: tuple[str, ...]
+    answer: bytes
+    repeat: bool = False
+
+
+class Centre:
+    """Takes what the contact centre says. Safe to call from many threads."""
+
+    def __init__(self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell, party: Party) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._doorbell = doorbell
+        self._party = party
+
+    def say(self, word: Word) -> Told:
+        """Raises ``NotFound`` (unknown or foreign case or message), ``Conflict`` (the case is over, nothing was asked,
+        the key was used for something else), ``InvalidInput``, ``Unavailable``.
+        """
+        known = self._repeated(word)
+        if known is not None:
+            return known
+        row = self._store.case(word.case_id)
+        if row is None or row.case.owner != word.owner:
+            raise NotFound("There is no case with this id.", code="case.unknown")
+        self._check(word, row)
+        story = read(self._store.facts(word.case_id))
+        try:
+            return self._write(word, row, story)
+        except Conflict as conflict:
+            if not conflict.stable_code.startswith("idempotency."):
+                raise
+            repeated = self._repeated(word)
+            if repeated is None:
+                raise
+            return repeated
+
+    def _repeated(self, word: Word) -> Told | None:
+        key = word.repeatable
+        stored = self._store.answer(key.principal, key.key) if key else None
+        if key is None or stored is None:
+            return None
+        if stored.request_sha256 != key.request_sha256:
+            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency.conflict")
+        messages = tuple(json.loads(stored.body)["messages"])
+        return Told(case_id=word.case_id, messages=messages, answer=stored.body, repeat=True)
+
+    def _check(self, word: Word, row: CaseRow) -> None:
+        if row.state == State.WITHDRAWN:
+            raise Conflict(
+                "The applicant withdrew this appeal.", code="case.withdrawn", action="Nothing is to be done."
+            )
+        faults = []
+        for index, entry in enumerate(word.attachments):
+            stored = self._store.attachment(entry.sha256)
+            if stored is None or stored.size != entry.size or not self._store.may_read(entry.sha256, word.owner):
+                message = "no attachment with this SHA-256 and size was uploaded by you"
+                faults.append(Fault(pointer=f"/attachments/{index}", code="attachment.unknown", message=message))
+        if faults:
+            raise InvalidInput("The message names attachments that the hub does not have.", faults=faults)
+
+    def _write(self, word: Word, row: CaseRow, story: Story) -> Told:
+        now = self._clock.now()
+        deliveries = {str(d.id): d for d in self._store.deliveries(word.case_id)}
+        match word.body:
+            case WithdrawalBody():
+                made = self._withdraw(word, row, story, deliveries, now)
+            case ClarificationBody():
+                made = self._clarify(word, row, story, deliveries, now)
+            case ReturnBody():
+                made = self._return(word, row, story, deliveries, now)
+        ids = [str(message.id) for message in made.messages]
+        document = {"case_id": str(word.case_id), "messages": ids}
+        answer = json.dumps(document).encode()
+        self._store.apply(_with_answer(made, word, answer, now))
+        for delivery in made.deliveries:
+            self._doorbell.ring(delivery.channel_id, suspect=False)
+        return Told(case_id=word.case_id, messages=tuple(ids), answer=answer)
+
+    # The three things that can be said
+
+    def _withdraw(
+        self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
+    ) -> Change:
+        """To all that have it or may have it; copies that nobody has seen are stopped instead."""
+        body = word.body
+        fact = Fact(kind=FactKind.WITHDRAWN, case_id=row.case.id, at=now, source=Source.NCC)
+        stops, changes = [], []
+        for executor in story.executors:
+            copies = [deliveries[copy] for copy in executor.copies if copy in deliveries]
+            stops += [
+                DeliveryUpdate(id=d.id, state=TransportState.CANCELLED, last_code="withdrawn")
+                for d in copies
+                if d.state in WITHDRAWABLE
+            ]
+            seen = [d for d in copies if _may_be_seen(d, executor)]
+            if seen and executor.superseded_by is None:
+                changes.append(self._pass_on(word, body, executor, seen[-1], None, row, now))
+        return joined([Change(facts=(fact,), updates=tuple(stops)), *changes])
+
+    def _clarify(
+        self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
+    ) -> Change:
+        """To the executor that asked."""
+        assert isinstance(word.body, ClarificationBody)
+        if word.body.step is not ClarificationStep.REPLY:
+            fault = Fault(pointer="/body/step", code="clarification.step", message="must be reply")
+            raise InvalidInput("The contact centre answers questions.", code=fault.code, faults=[fault])
+        asked = self._asked(word, story)
+        executor = next(e for e in story.executors if asked in e.facts)
+        reply_to = word.in_reply_to or asked.message_id
+        passed = self._pass_on(word, word.body, executor, _last(executor, deliveries), reply_to, row, now)
+        fact = Fact(
+            kind=FactKind.CLARIFIED,
+            case_id=row.case.id,
+            at=now,
+            source=Source.NCC,
+            authority=executor.authority,
+            delivery_id=passed.deliveries[0].id,
+            data={"question": short(asked)},
+        )
+        return joined([passed, Change(facts=(fact,))])
+
+    def _asked(self, word: Word, story: Story) -> Fact:
+        """The question that is answered: the one named, else the latest without an answer."""
+        answered = {fact.data.get("question") for fact in story.of(FactKind.CLARIFIED)}
+        questions = [
+            fact
+            for executor in story.executors
+            for fact in executor.of(FactKind.CLARIFICATION_ASKED)
+            if word.in_reply_to in (None, fact.message_id)
+        ]
+        open_ones = [fact for fact in questions if short(fact) not in answered]
+        if word.in_reply_to is not None and not questions:
+            raise NotFound("There is no such question in this case.", code="message.unknown")
+        if not open_ones:
+            raise Conflict("No question of an authority is open.", code="clarification.not_asked")
+        return open_ones[-1]
+
+    def _return(self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime) -> Change:
+        """A final answer goes back to the executor that gave it; its rework has a term of its own."""
+        assert isinstance(word.body, ReturnBody)
+        executor, answer = self._answer(word, story)
+        until = word.body.until
+        if until is not None and until < kyiv_day(now):
+            fault = Fault(pointer="/body/until", code="return.until", message="must not lie in the past")
+            raise InvalidInput("The day of the new term is over.", code=fault.code, faults=[fault])
+        reply_to = word.in_reply_to or answer.message_id
+        passed = self._pass_on(word, word.body, executor, _last(executor, deliveries), reply_to, row, now)
+        fact = Fact(
+            kind=FactKind.RETURNED_FOR_WORK,
+            case_id=row.case.id,
+            at=now,
+            source=Source.NCC,
+            authority=executor.authority,
+            delivery_id=passed.deliveries[0].id,
+            data={"answer": short(answer), **({"until": until.isoformat()} if until else {})},
+        )
+        return joined([passed, Change(facts=(fact,))])
+
+    def _answer(self, word: Word, story: Story) -> tuple[Executor, Fact]:
+        """The answer that is sent back: the one named, else the one that stands."""
+        if word.in_reply_to is not None:
+            message = self._store.message(word.in_reply_to)
+            if message is None or message.case_id != word.case_id or message.kind is not Kind.ANSWER:
+                raise NotFound("There is no such answer in this case.", code="message.unknown")
+            envelope = json_rendering.from_trusted(message.body)
+            assert isinstance(envelope, AnswerEnvelope)
+            named = {"number": envelope.body.number, "date": envelope.body.date.isoformat()}
+            sender = message.sender
+        else:
+            named, sender = {}, ""
+        for executor in story.executors:
+            standing = executor.standing()
+            if standing is None or (sender and executor.authority != sender):
+                continue
+            if all(standing.data.get(key) == value for key, value in named.items()) and is_final(standing):
+                return executor, standing
+        raise Conflict(
+            "There is no final answer that could be sent back.",
+            code="return.no_answer",
+            action="Wait for a final answer; an interim one, or one sent back before, cannot be returned.",
+        )
+
+    def _pass_on(
+        self,
+        word: Word,
+        body: CentreBody,
+        executor: Executor,
+        before: Delivery | None,
+        reply_to: MessageId | None,
+        row: CaseRow,
+        now: datetime,
+    ) -> Change:
+        """An envelope of the body's kind to one executor, on the channel that its appeal went over."""
+        authority = self._registry.current().authority(executor.authority)
+        ways = authority.ways(kyiv_day(now)) if authority is not None else ()
+        if authority is None or not ways:
+            raise Conflict(
+                "The executor cannot be reached now.",
+                code="executor.not_connected",
+                action="Ask the hub's operators: the body has no valid channel.",
+            )
+        names = [way.id for way in ways]
+        channel = before.channel_id if before is not None and before.channel_id in names else names[0]
+        header = Header(
+            message_id=new_id(),
+            case_id=row.case.id,
+            in_reply_to=reply_to or (before.message_id if before is not None else None),
+            created_at=now,
+            sender=self._party,
+            recipient=Party(code=authority.code, name=authority.name),
+            role=executor.role,
+        )
+        message = outgoing_message(_envelope(header, body, word.attachments))
+        delivery = Delivery(
+            id=DeliveryId(new_id()),
+            case_id=row.case.id,
+            message_id=message.id,
+            authority=authority.code,
+            channel_id=channel,
+            role=executor.role,
+            priority=row.case.priority,
+            state=TransportState.WAITING,
+            created_at=now,
+            next_at=now,
+        )
+        passed = Fact(
+            kind=FactKind.PASSED_ON,
+            case_id=row.case.id,
+            at=now,
+            source=Source.HUB,
+            authority=authority.code,
+            delivery_id=delivery.id,
+            data={"kind": message.kind.value, "of": executor.key},
+        )
+        grants = tuple(Grant(sha256=entry.sha256, party=authority.code) for entry in word.attachments)
+        return Change(messages=(message,), deliveries=(delivery,), facts=(passed,), grants=grants)
+
+
+def _may_be_seen(delivery: Delivery, executor: Executor) -> bool:
+    """Whether the body may have this copy: it was sent or fetched, or a try had an end that nobody knows."""
+    if delivery.state in (TransportState.WAITING, TransportState.OFFERED):
+        return any(str(fact.delivery_id) == str(delivery.id) for fact in executor.of(FactKind.SENT))
+    return delivery.state is TransportState.DELIVERED or delivery.attempts > 0
+
+
+def _last(executor: Executor, deliveries: dict[str, Delivery]) -> Delivery | None:
+    known = [deliveries[copy] for copy in executor.copies if copy in deliveries]
+    return known[-1] if known else None
+
+
+def _envelope(header: Header, body: CentreBody, attachments: tuple[Attachment, ...]) -> AnyEnvelope:
+    match body:
+        case WithdrawalBody():
+            return WithdrawalEnvelope(header=header, body=body, attachments=attachments)
+        case ClarificationBody():
+            return ClarificationEnvelope(header=header, body=body, attachments=attachments)
+        case ReturnBody():
+            return ReturnEnvelope(header=header, body=body, attachments=attachments)
+
+
+def _with_answer(made: Change, word: Word, answer: bytes, now: datetime) -> Change:
+    key = word.repeatable
+    if key is None:
+        return made
+    stored = StoredAnswer(
+        principal=key.principal,
+        key=key.key,
+        request_sha256=key.request_sha256,
+        status=ACCEPTED_STATUS,
+        body=answer,
+        created_at=now,
+    )
+    return replace(made, answers=(stored,))

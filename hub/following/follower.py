@@ -1,0 +1,232 @@
+"""The follower that looks at what came: is an appeal like another, does an answer look formal, what do reports count.
+
+It reads the feed behind its own place, some hundred events at a time, and writes all it learned with its new place in
+one transaction. What concerns the contact centre it states as facts, before that: facts are idempotent, so a step that
+is done again after a crash changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hub.following import formal
+from hub.following.digest import digest
+from hub.following.linking import Linker
+from hub.following.ports import AnswerScore, Band, Insight, Insights
+from hub.following.text import bands, shingles, signature, words
+from hub.ports import Clock, Store
+from hub.schemas import json_rendering
+from hub.schemas.delivery import Change, Direction, Event, Fact, FactKind, Message, Source
+from hub.schemas.envelope import AnswerEnvelope, AppealEnvelope
+from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.terms import AnswerStage
+
+NAME = "insight"
+BATCH = 500
+LEASE = timedelta(seconds=60)
+_ACCEPTED = f"case.{FactKind.ACCEPTED_BY_HUB}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What one step looks at."""
+
+    events: tuple[Event, ...]
+    facts: Mapping[CaseId, tuple[Fact, ...]]
+    appeals: Mapping[CaseId, Message]
+    messages: Mapping[MessageId, Message]
+
+
+class InsightFollower:
+    """Follows the feed. ``key``: of the applicants' hashes. ``mass_least``: members from which a group is a campaign.
+
+    ``scorer`` may be replaced by another of the same shape. Any number of processes may step: one works at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        insights: Insights,
+        clock: Clock,
+        key: bytes,
+        owner: str,
+        mass_least: int = 10,
+        scorer: formal.Scorer = formal.score,
+    ) -> None:
+        self._store = store
+        self._insights = insights
+        self._clock = clock
+        self._owner = owner
+        self._scorer = scorer
+        self._linker: Callable[[], Linker] = lambda: Linker(insights, key=key, mass_least=mass_least)
+
+    def step(self, limit: int = BATCH) -> int:
+        """Look at the next events; how many there were. Raises ``Unavailable``."""
+        now = self._clock.now()
+        if not self._insights.take(NAME, owner=self._owner, now=now, lease_until=now + LEASE):
+            return 0
+        events = self._store.events(after=self._insights.place(NAME), limit=limit)
+        if not events:
+            return 0
+        batch = self._read(events)
+        insight, facts = self._learn(batch)
+        if facts:
+            self._store.apply(Change(facts=facts))
+        self._insights.write(NAME, owner=self._owner, cursor=events[-1].cursor, insight=insight)
+        return len(events)
+
+    def release(self) -> int:
+        """Let another process go on at once."""
+        self._insights.release(NAME, owner=self._owner)
+        return 0
+
+    def _read(self, events: tuple[Event, ...]) -> _Batch:
+        ids = list(dict.fromkeys(event.case_id for event in events))
+        facts = self._insights.facts_of(ids)
+        fresh = {(event.case_id, event.type, event.at) for event in events}
+        spoken = {
+            fact.message_id: None
+            for of_case in facts.values()
+            for fact in of_case
+            if fact.message_id is not None and (fact.case_id, f"case.{fact.kind}", fact.at) in fresh
+        }
+        answered = [event.case_id for event in events if event.type in (_ACCEPTED, f"case.{FactKind.ANSWERED}")]
+        return _Batch(
+            events=events,
+            facts=facts,
+            appeals=self._insights.appeals_of(list(dict.fromkeys(answered))),
+            messages=self._insights.messages_of(list(spoken)),
+        )
+
+    def _learn(self, batch: _Batch) -> tuple[Insight, tuple[Fact, ...]]:
+        rows = self._insights.cases_of(list(batch.facts))
+        linker = self._linker()
+        new = [event.case_id for event in batch.events if event.type == _ACCEPTED]
+        linker.link([(rows[case], _appeal(batch.appeals[case])) for case in new if case in batch.appeals])
+        scores, answer_bands, flags = self._score(batch, linker)
+        insight = Insight(
+            digests=tuple(digest(rows[case], batch.facts[case]) for case in batch.facts if case in rows),
+            likenesses=linker.likenesses,
+            bands=(*linker.bands, *answer_bands),
+            applicants=linker.applicants,
+            campaigns=linker.campaigns,
+            scores=scores,
+            uses=tuple(_uses((*batch.appeals.values(), *batch.messages.values()))),
+        )
+        return insight, (*linker.facts, *flags)
+
+    def _score(
+        self, batch: _Batch, linker: Linker
+    ) -> tuple[tuple[AnswerScore, ...], tuple[Band, ...], tuple[Fact, ...]]:
+        """Scores of the final answers among the messages, and the facts that flag some of them."""
+        answers = [m for m in batch.messages.values() if m.direction is Direction.IN and m.case_id in batch.appeals]
+        known = self._insights.scores([message.id for message in answers])
+        templates = _Templates(self._insights, linker)
+        scores, flags = [], []
+        for message in answers:
+            envelope = json_rendering.from_json(message.body) if message.id not in known else None
+            if not isinstance(envelope, AnswerEnvelope) or envelope.body.stage is not AnswerStage.FINAL:
+                continue
+            appeal = _appeal(batch.appeals[message.case_id])
+            made = self._scorer(
+                formal.Answer(
+                    text=envelope.body.text,
+                    result=envelope.body.result,
+                    appeal=appeal.body.text,
+                    earlier=templates.earlier(message, envelope.body.text),
+                )
+            )
+            score = _scored(message, envelope, made)
+            templates.add(score)
+            scores.append(score)
+            if made.flagged:
+                flags.append(_flag(score))
+        return tuple(scores), templates.bands, tuple(flags)
+
+
+def _appeal(message: Message) -> AppealEnvelope:
+    envelope = json_rendering.from_json(message.body)
+    assert isinstance(envelope, AppealEnvelope)
+    return envelope
+
+
+def _scored(message: Message, envelope: AnswerEnvelope, made: formal.Score) -> AnswerScore:
+    return AnswerScore(
+        message_id=message.id,
+        case_id=message.case_id,
+        authority=message.sender,
+        at=envelope.body.at,
+        score=made.points,
+        flagged=made.flagged,
+        reasons=tuple(made.reasons),
+        signature=made.signature,
+    )
+
+
+def _flag(score: AnswerScore) -> Fact:
+    return Fact(
+        kind=FactKind.FORMAL_FLAGGED,
+        case_id=score.case_id,
+        at=score.at,
+        source=Source.HUB,
+        authority=score.authority,
+        message_id=score.message_id,
+        data={"reasons": ", ".join(score.reasons), "score": str(score.score)},
+    )
+
+
+def _uses(messages: Iterable[Message]) -> Iterable[tuple[str, CaseId]]:
+    """Attachments that a case's messages name."""
+    for message in messages:
+        for entry in json_rendering.from_json(message.body).attachments:
+            yield entry.sha256, message.case_id
+
+
+class _Templates:
+    """Earlier answers of an authority that are like a new one, those to the same question left out."""
+
+    def __init__(self, insights: Insights, linker: Linker) -> None:
+        self._insights = insights
+        self._linker = linker
+        self._new: list[AnswerScore] = []
+        self._bands: list[Band] = []
+        self._found: dict[MessageId, int] = {}
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Bands of the new answers."""
+        return tuple(self._bands)
+
+    def earlier(self, message: Message, text: str) -> Sequence[bytes]:
+        """Signatures of answers that may be alike."""
+        made = signature(shingles(words(text)))
+        if made is None:
+            return ()
+        wanted = set(bands(made))
+        near = self._insights.near(_space(message.sender), sorted(wanted))
+        refs = {MessageId(ref) for found in near.values() for ref in found}
+        scored = list(self._insights.scores(sorted(refs)).values())
+        scored += [s for s in self._new if s.authority == message.sender and s.signature]
+        others = [
+            s.signature
+            for s in scored
+            if s.signature and s.message_id != message.id and not self._linker.same(s.case_id, message.case_id)
+        ]
+        self._found[message.id] = len(others)
+        return others
+
+    def add(self, score: AnswerScore) -> None:
+        """Remember an answer for those that come; of a known template there are enough to compare with."""
+        self._new.append(score)
+        if score.signature and self._found.get(score.message_id, 0) <= formal.TEMPLATE_TIMES:
+            space = _space(score.authority)
+            self._bands += [
+                Band(space=space, band=band, ref=score.message_id, at=score.at) for band in bands(score.signature)
+            ]
+
+
+def _space(authority: str) -> str:
+    return f"answers:{authority}"

@@ -1,0 +1,412 @@
+"""The contracts between followers and the durable memory, and the values that cross them.
+
+``hub.storage.following`` implements them. All methods may be called from several threads; each call is one transaction.
+They raise ``Unavailable`` if the database cannot be reached or written, and nothing else that is not named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from hub.schemas.delivery import CaseRow, Fact, Message, StoredAttachment
+from hub.schemas.ids import CaseId, MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """What an appeal is like. ``sign``: classifier 858, list 2; ``of_case``: the earlier one; ``percent``: how much.
+
+    ``group_id``: the first appeal of the group of like texts that it belongs to, itself included.
+    """
+
+    case_id: CaseId
+    owner: str
+    at: datetime
+    sign: str
+    of_case: CaseId | None = None
+    group_id: CaseId | None = None
+    percent: int | None = None
+    signature: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An earlier appeal of the same applicant."""
+
+    case_id: CaseId
+    at: datetime
+    topic: str
+    place: str | None
+    signature: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applicant:
+    """A keyed hash by which an applicant is known, and one of the applicant's cases."""
+
+    token: str
+    case_id: CaseId
+    at: datetime
+    topic: str
+    place: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One band of a signature. ``space``: texts are compared within one space only."""
+
+    space: str
+    band: int
+    ref: CaseId | MessageId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """A group of like appeals of different applicants (масове звернення), named after its first one."""
+
+    id: CaseId
+    owner: str
+    topic: str
+    oblast: str | None
+    size: int
+    started_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerScore:
+    """How formal an answer looks; see ``hub.following.formal``."""
+
+    message_id: MessageId
+    case_id: CaseId
+    authority: str
+    at: datetime
+    score: int
+    flagged: bool
+    reasons: tuple[str, ...]
+    signature: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What reports count of one case. ``day`` and ``week`` (its Monday) are of the arrival, in Kyiv, as YYYY-MM-DD.
+
+    ``kept``: whether the final answer came in time; None while there is none. ``oblast``: first four characters of the
+    place. ``again``: repeated, duplicate or many times; ``mass``: member of a campaign.
+    """
+
+    case_id: CaseId
+    owner: str
+    day: str
+    week: str
+    authority: str | None
+    topic: str
+    place: str | None
+    oblast: str | None
+    priority: int
+    state: str
+    created_at: datetime
+    answered_at: datetime | None
+    due_at: datetime | None
+    kept: bool | None
+    redirects: int
+    refusals: int
+    escalations: int
+    returns: int
+    extended: bool
+    formal: bool
+    again: bool
+    mass: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insight:
+    """All that one step of the follower learned; written as a whole, with the place in the feed."""
+
+    digests: tuple[Digest, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+    bands: tuple[Band, ...] = ()
+    applicants: tuple[Applicant, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    scores: tuple[AnswerScore, ...] = ()
+    uses: tuple[tuple[str, CaseId], ...] = ()
+
+
+class ReportBy(StrEnum):
+    """What reports are split by. ``territory``: oblast or city with special status; ``week``: its Monday."""
+
+    AUTHORITY = "authority"
+    TOPIC = "topic"
+    TERRITORY = "territory"
+    WEEK = "week"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFilter:
+    """Which cases a report counts. Days are Kyiv days of arrival, both inclusive."""
+
+    owner: str | None = None
+    day_from: str | None = None
+    day_to: str | None = None
+    authority: str | None = None
+    topic: str | None = None
+    territory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """Counts of one line of a report. ``answer_hours``: sum over the answered, from arrival to final answer."""
+
+    key: str
+    cases: int
+    urgent: int
+    answered: int
+    kept: int
+    late: int
+    overdue: int
+    extended: int
+    returned: int
+    redirected: int
+    hops: int
+    refused: int
+    escalated: int
+    formal: int
+    again: int
+    mass: int
+    answer_hours: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCount:
+    """Cases of one day, topic and oblast."""
+
+    day: str
+    topic: str
+    oblast: str
+    cases: int
+
+
+class Followers(Protocol):
+    """Places in the feed. One process at a time works for a follower; the others wait for its lease to end."""
+
+    def take(self, name: str, *, owner: str, now: datetime, lease_until: datetime) -> bool:
+        """Hold the follower until ``lease_until``; False if another holds it."""
+        ...
+
+    def place(self, name: str) -> str | None:
+        """Cursor up to which the follower has come; None at the beginning."""
+        ...
+
+    def release(self, name: str, *, owner: str) -> None:
+        """Let another process go on at once."""
+        ...
+
+
+class Insights(Followers, Protocol):
+    """What the follower of likeness, digests and scores reads and writes."""
+
+    def cases_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, CaseRow]:
+        """Those cases."""
+        ...
+
+    def facts_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
+        """Their facts, by time."""
+        ...
+
+    def appeals_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, Message]:
+        """The first appeal that went out in each case."""
+        ...
+
+    def messages_of(self, ids: Sequence[MessageId]) -> Mapping[MessageId, Message]:
+        """Those messages."""
+        ...
+
+    def likenesses(self, ids: Sequence[CaseId]) -> Mapping[CaseId, Likeness]:
+        """What is known of those cases."""
+        ...
+
+    def near(self, space: str, bands: Sequence[int]) -> Mapping[int, tuple[CaseId, ...]]:
+        """References by band."""
+        ...
+
+    def earlier(self, tokens: Sequence[str], since: datetime) -> Mapping[str, tuple[Earlier, ...]]:
+        """Earlier appeals by the applicants' tokens, by time."""
+        ...
+
+    def campaign(self, group_id: CaseId) -> Campaign | None:
+        """One campaign."""
+        ...
+
+    def campaigns(self, owner: str | None, *, least: int, after: CaseId | None, limit: int) -> tuple[Campaign, ...]:
+        """Campaigns of at least so many members, the newest first; ``after``: the last id seen."""
+        ...
+
+    def members(self, group_id: CaseId, *, limit: int) -> tuple[CaseId, ...]:
+        """Members of a group, in order of id."""
+        ...
+
+    def scores(self, ids: Sequence[MessageId]) -> Mapping[MessageId, AnswerScore]:
+        """Scores of those answers."""
+        ...
+
+    def scores_of(self, case_id: CaseId) -> tuple[AnswerScore, ...]:
+        """Scores of a case's answers, by time."""
+        ...
+
+    def write(self, name: str, *, owner: str, cursor: str, insight: Insight) -> bool:
+        """Keep all of it and move the follower to ``cursor``; False, and nothing kept, if the lease was lost."""
+        ...
+
+    def report(self, where: ReportFilter, by: ReportBy, now: datetime) -> tuple[Measures, ...]:
+        """One line for each value, most cases first."""
+        ...
+
+    def daily(self, where: ReportFilter) -> tuple[DayCount, ...]:
+        """Cases of each day, topic and oblast of the filter's days."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointState:
+    """Where a webhook endpoint stands. ``cursor``: up to which event its queue is filled."""
+
+    id: str
+    cursor: str | None = None
+    failures: int = 0
+    open_until: datetime | None = None
+    disabled_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """An event that waits for an endpoint. ``next_at``: None for one that was given up."""
+
+    endpoint: str
+    cursor: str
+    case_id: CaseId
+    type: str
+    body: bytes
+    attempts: int = 0
+    first_at: datetime | None = None
+    next_at: datetime | None = None
+    last_code: str | None = None
+
+
+class WebhookQueue(Protocol):
+    """Endpoints' places in the feed and their queues."""
+
+    def take_endpoint(self, endpoint: str, *, owner: str, now: datetime, lease_until: datetime) -> EndpointState | None:
+        """Hold an endpoint until ``lease_until``, a fresh one if it is not known; None if another holds it."""
+        ...
+
+    def endpoint(self, endpoint: str) -> EndpointState | None:
+        """One endpoint."""
+        ...
+
+    def save_endpoint(self, state: EndpointState) -> None:
+        """Keep an endpoint's health; its place in the feed stays as it is."""
+        ...
+
+    def move_endpoint(self, endpoint: str, cursor: str | None) -> None:
+        """Put an endpoint's place elsewhere in the feed."""
+        ...
+
+    def fill(self, endpoint: str, queued: Sequence[Queued], *, before: str | None, cursor: str) -> bool:
+        """Queue events and move the place from ``before`` to ``cursor``; False, and nothing, if it stands elsewhere."""
+        ...
+
+    def waiting(self, endpoint: str) -> int:
+        """How many events wait."""
+        ...
+
+    def heads(self, endpoint: str, now: datetime, limit: int) -> tuple[Queued, ...]:
+        """Events that may go now, in order: of each case only the first that waits; ``next_at`` has come."""
+        ...
+
+    def settle(self, done: Sequence[Queued], again: Sequence[Queued]) -> None:
+        """Take out what arrived; keep the new schedule of what did not."""
+        ...
+
+    def given_up(self, endpoint: str, *, after: str | None, limit: int) -> tuple[Queued, ...]:
+        """Events that were given up, in order."""
+        ...
+
+    def revive(self, endpoint: str, now: datetime) -> int:
+        """Let what was given up go again; returns how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """An upload that may not be named any more."""
+
+    stored: StoredAttachment
+    parties: tuple[str, ...]
+    revoked_at: datetime
+
+
+class Files(Protocol):
+    """Attachments as pruning needs them."""
+
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Delete a file that was put before a moment; False if it is not there, or was put again since."""
+        ...
+
+
+class Pruning(Protocol):
+    """Deleting what nobody needs any more. Each call deletes at most ``limit`` rows and returns how many it did."""
+
+    def prune_answers(self, before: datetime, limit: int) -> int:
+        """Answers to idempotency keys."""
+        ...
+
+    def prune_inbound(self, before: datetime, limit: int) -> int:
+        """Entries of the inbound journal, those of unfinished cases left out."""
+        ...
+
+    def prune_bands(self, before: datetime, limit: int) -> int:
+        """Bands of texts: older ones are compared with no more."""
+        ...
+
+    def prune_applicants(self, before: datetime, limit: int) -> int:
+        """Keyed hashes of applicants."""
+        ...
+
+    def floor(self) -> str | None:
+        """Cursor before which events are not given out any more."""
+        ...
+
+    def raise_floor(self, before: datetime, limit: int) -> int:
+        """Move the floor over events that were recorded before a moment."""
+        ...
+
+    def revoke_uploads(self, before: datetime, now: datetime, limit: int) -> int:
+        """Uploads that no case uses: from now on nobody may name them."""
+        ...
+
+    def give_back(self) -> int:
+        """Revoked uploads that turned out to be used are there again for their parties; returns how many."""
+        ...
+
+    def orphans(self, revoked_before: datetime, limit: int) -> tuple[Orphan, ...]:
+        """Revoked uploads whose files may be deleted: nothing names them, nobody brought them again."""
+        ...
+
+    def forget(self, sha256s: Sequence[str]) -> None:
+        """Forget revoked uploads whose files are gone."""
+        ...
+
+    def prune_given_up(self, before: datetime, limit: int) -> int:
+        """Events that an endpoint was given up with; the operators were told of each."""
+        ...
+
+    def behind(self, name: str) -> datetime | None:
+        """When the first event that a follower has not seen was recorded; None if it has seen all."""
+        ...

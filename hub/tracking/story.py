@@ -1,0 +1,243 @@
+"""The facts of one case, read: which bodies it was given to, by which copies, and what each of them said.
+
+One *executor* is one assignment of one body: a ``routed`` fact with its delivery. What is handed over to another
+channel (``handed_over``) and what the contact centre sends after (``passed_on``) names that delivery in ``data.of``, so
+that facts about any of these deliveries are facts about the executor. A body that gets the case back has two
+assignments. The reading looks at the set of facts only: order and repetition do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from hub.schemas.delivery import Fact, FactKind
+from hub.schemas.terms import AnswerResult, AnswerStage, RefusalGround, Role
+
+ID_CHARS = 16
+"""How much of a fact's key names it in the data of another."""
+
+_LINKS = frozenset({FactKind.HANDED_OVER, FactKind.PASSED_ON})
+_OF_HUB = frozenset(
+    {
+        FactKind.ESCALATED,
+        FactKind.RESOLVED,
+        FactKind.NOT_RECEIVED,
+        FactKind.TERM_WARNED,
+        FactKind.TERM_OVERDUE,
+        FactKind.TERM_CORRECTED,
+        FactKind.BREACH,
+        FactKind.SHADOWED,
+        FactKind.HANDED_OVER,
+        FactKind.PASSED_ON,
+    }
+)
+"""What the hub notes for itself; it says nothing about what a body did."""
+RECEIPTS = frozenset({FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED})
+_STRENGTH = {FactKind.DELIVERED: 1, FactKind.ACCEPTED: 2, FactKind.REGISTERED: 3}
+
+
+def strongest(facts: Iterable[Fact]) -> Fact | None:
+    """The strongest receipt: registered before accepted before delivered, then the earliest, then by key."""
+    receipts = [fact for fact in facts if fact.kind in RECEIPTS]
+    return min(receipts, key=lambda f: (-_STRENGTH[f.kind], f.at, f.key), default=None)
+
+
+def short(fact: Fact) -> str:
+    """What names a fact in the data of another."""
+    return fact.key[:ID_CHARS]
+
+
+def is_final(fact: Fact) -> bool:
+    """Whether this is an answer that closes the question (old facts without a stage count as final)."""
+    return fact.kind is FactKind.ANSWERED and fact.data.get("stage") != AnswerStage.INTERIM
+
+
+def is_refusal(fact: Fact) -> bool:
+    """A refusal that means what it says: the second copy's refusal means that the first is there (item 21 ground 3)."""
+    return fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE
+
+
+@dataclass(slots=True)
+class Parcel:
+    """What the contact centre sent to an executor after the appeal: a return, a withdrawal, a clarification.
+
+    Its receipts and refusals are about this message, not about the appeal.
+    """
+
+    given: Fact
+    copies: list[str]
+    facts: list[Fact] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Executor:
+    """One body that was given the case, once. ``root``: the delivery it was given with; absent if no fact names it."""
+
+    authority: str
+    root: str | None
+    role: Role
+    routed: Fact | None
+    facts: list[Fact] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
+    superseded_by: Fact | None = None
+
+    @property
+    def key(self) -> str:
+        """Names this executor within its case."""
+        return self.root or self.authority
+
+    def of(self, *kinds: FactKind) -> list[Fact]:
+        """Its facts of these kinds, earliest first."""
+        return [fact for fact in self.facts if fact.kind in kinds]
+
+    def first(self, *kinds: FactKind) -> datetime | None:
+        """When the first of these happened."""
+        return next((fact.at for fact in self.facts if fact.kind in kinds), None)
+
+    @property
+    def decides(self) -> bool:
+        """Whether it must answer: a body that got the case for information need not."""
+        return self.role is not Role.INFORMATION
+
+    def finals(self) -> list[Fact]:
+        """Its final answers, returned ones included."""
+        return [fact for fact in self.facts if is_final(fact)]
+
+    def returns(self) -> list[Fact]:
+        """When its answers were sent back for more work."""
+        return self.of(FactKind.RETURNED_FOR_WORK)
+
+    def standing(self) -> Fact | None:
+        """Its first final answer that was not returned."""
+        returns = self.returns()
+        gone = {fact.data.get("answer") for fact in returns}
+        blind = max((fact.at for fact in returns if "answer" not in fact.data), default=None)
+        return next(
+            (f for f in self.finals() if short(f) not in gone and (blind is None or f.at > blind)),
+            None,
+        )
+
+    def counting_copy(self) -> Fact | None:
+        """The receipt that proves which copy counts: the strongest class first, then the earliest, then by key."""
+        return strongest(self.facts)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A case as its facts tell it. ``facts``: unique, by time, then key."""
+
+    facts: tuple[Fact, ...]
+    executors: tuple[Executor, ...]
+
+    @cached_property
+    def withdrawn_at(self) -> datetime | None:
+        """When the applicant took the appeal back."""
+        return next((fact.at for fact in self.facts if fact.kind is FactKind.WITHDRAWN), None)
+
+    @cached_property
+    def because(self) -> frozenset[str]:
+        """Names of facts and alarms that the hub has acted upon."""
+        return frozenset(fact.data["because"] for fact in self.facts if "because" in fact.data)
+
+    def of(self, *kinds: FactKind) -> list[Fact]:
+        """Facts of these kinds, earliest first."""
+        return [fact for fact in self.facts if fact.kind in kinds]
+
+    def executor(self, key: str) -> Executor | None:
+        """The executor of this key, or the one that this delivery belongs to."""
+        return next((e for e in self.executors if e.key == key or key in e.copies or key in e.parcels), None)
+
+    def mains(self) -> list[Executor]:
+        """Main executors in the order in which they were given the case; the last that is not superseded decides."""
+        return [executor for executor in self.executors if executor.role is Role.MAIN]
+
+
+def read(facts: Iterable[Fact]) -> Story:
+    """Read all facts of one case, in any order, repeated or not."""
+    unique = sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: (fact.at, fact.key))
+    executors: dict[str, Executor] = {}
+    links: dict[str, Fact] = {}
+    for fact in unique:
+        if fact.kind is FactKind.ROUTED and fact.authority is not None and fact.delivery_id is not None:
+            root = str(fact.delivery_id)
+            if root not in executors:
+                role = Role(fact.data["role"]) if fact.data.get("role") in _ROLES else Role.MAIN
+                executors[root] = Executor(fact.authority, root, role, fact, copies=[root])
+        elif fact.kind in _LINKS and fact.delivery_id is not None and "of" in fact.data:
+            links[str(fact.delivery_id)] = fact
+    latest = {executor.authority: executor for executor in executors.values()}
+    if links:
+        _tie(links, executors)
+    for fact in unique:
+        if fact.authority is not None and fact.kind not in _OF_HUB:
+            _give(fact, executors, links, latest)
+    _supersede(unique, executors)
+    return Story(tuple(unique), tuple(executors.values()))
+
+
+_ROLES = frozenset(Role)
+
+
+def _resolve(copy: str, links: dict[str, Fact]) -> tuple[str, str | None]:
+    """The delivery of the routing that a copy belongs to, and the first copy of the later message, if it is one's."""
+    seen: set[str] = set()
+    parcel = None
+    while copy in links and copy not in seen:
+        seen.add(copy)
+        if links[copy].kind is FactKind.PASSED_ON:
+            parcel = copy
+        copy = links[copy].data["of"]
+    return copy, parcel
+
+
+def _tie(links: dict[str, Fact], executors: dict[str, Executor]) -> None:
+    """Copies to their executors, in the order of the facts that tie them."""
+    for copy in links:
+        root, parcel = _resolve(copy, links)
+        owner = executors.get(root)
+        if owner is None:
+            continue
+        if parcel is None:
+            owner.copies.append(copy)
+        else:
+            kept = owner.parcels.setdefault(parcel, Parcel(links[parcel], []))
+            kept.copies.append(copy)
+
+
+_ABOUT_A_MESSAGE = frozenset(
+    {FactKind.SENT, FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED, FactKind.REFUSED}
+)
+
+
+def _give(fact: Fact, executors: dict[str, Executor], links: dict[str, Fact], latest: dict[str, Executor]) -> None:
+    """A fact to whom it concerns: by its delivery, else the body's latest assignment, else one of no known routing."""
+    assert fact.authority is not None
+    root, parcel = _resolve(str(fact.delivery_id), links) if fact.delivery_id is not None else (None, None)
+    found = executors.get(root) if root is not None else None
+    if found is None or found.authority != fact.authority:
+        found, parcel = latest.get(fact.authority), None
+    if found is None:
+        found = Executor(fact.authority, None, Role.MAIN, None)
+        executors[fact.authority] = latest[fact.authority] = found
+    if parcel is not None and fact.kind in _ABOUT_A_MESSAGE:
+        found.parcels[parcel].facts.append(fact)
+    else:
+        found.facts.append(fact)
+
+
+def _supersede(facts: list[Fact], executors: dict[str, Executor]) -> None:
+    for fact in facts:
+        if fact.kind is not FactKind.ROUTED:
+            continue
+        before = executors.get(fact.data.get("instead_of", ""))
+        if before is not None and before.superseded_by is None and before.root != str(fact.delivery_id):
+            before.superseded_by = fact
+
+
+def returned_as_defective(fact: Fact) -> bool:
+    """An answer that gives the appeal back to the applicant (articles 5 and 7)."""
+    return fact.kind is FactKind.ANSWERED and fact.data.get("result") == AnswerResult.RETURNED

@@ -1,0 +1,1 @@
+"""Scenarios of the law in plain Ukrainian, readable by a lawyer; ``texts/README.md`` tells how they are written."""
