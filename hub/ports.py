@@ -36,10 +36,10 @@ from hub.schemas.delivery import (
     StoredAttachment,
 )
 from hub.schemas.directory import Authority, Channel, LegalClass, Stage, Territory, Topic
-from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody
+from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody, Party
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.schemas.keys import VerificationKey
-from hub.schemas.terms import AppealKind
+from hub.schemas.terms import AppealKind, Role
 
 
 class Clock(Protocol):
@@ -151,13 +151,22 @@ class Rendering(StrEnum):
     XML = "xml"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Who has to do what an appeal asks: main executor (головний виконавець), co-executor, or for information."""
+
+    party: Party
+    role: Role
+
+
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
+    ``executors``, given as a function too: all who work on the case, so that each sees who leads; none = not known.
     """
 
-    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed")
+    __slots__ = ("_attachments", "_envelope", "_executors", "message_id", "reply_url", "sealed")
 
     def __init__(
         self,
@@ -167,7 +176,9 @@ class Parcel:
         sealed: bytes,
         reply_url: str | None,
         attachments: tuple[Attachment, ...] | None = None,
+        executors: Callable[[], tuple[Executor, ...]] | None = None,
     ) -> None:
+        self._executors = executors
         self.message_id = message_id
         self.sealed = sealed
         self.reply_url = reply_url
@@ -180,6 +191,11 @@ class Parcel:
         if callable(self._envelope):
             self._envelope = self._envelope()
         return self._envelope
+
+    @property
+    def executors(self) -> tuple[Executor, ...]:
+        """All who work on the case, at most one of them the main executor; empty if that is not known."""
+        return () if self._executors is None else self._executors()
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

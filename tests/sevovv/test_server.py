@@ -324,3 +324,18 @@ def test_a_reply_that_kept_only_our_number(hub: World, edms: Edms) -> None:
     assert edms.post(reply).Status == "Delivered"
     assert "answered" in hub.kinds(document["case_id"])
     edms.receive()
+
+
+def test_every_copy_names_all_executors(hub: World, edms: Edms, other: Edms) -> None:
+    """An appeal with questions to two bodies: each copy lists the main and the co-executor, with the term."""
+    hub.submit(topics=["roads", "water"])
+    hub.carry(f"{BODY}.sev")
+    hub.carry(f"{OTHER}.sev")
+    for system in (edms, other):
+        (appeal,) = system.receive()
+        listed = {
+            each.find("Organization").get("ogrn"): each.get("responsible")
+            for each in appeal.iterfind("TaskList/Task/Executor")
+        }
+        assert listed == {BODY: "1", OTHER: "0"}
+        assert all(each.get("deadline") for each in appeal.iterfind("TaskList/Task/Executor"))
