@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.delivery.handover import fact_of
+from hub.delivery.handover import escalate, fact_of
 from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
 from hub.errors import NotFound
 from hub.ports import Clock, Rendering, Seal, Store
 from hub.schemas import json_rendering
-from hub.schemas.delivery import Change, Delivery, FactKind, Source, TransportState
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
 from hub.schemas.ids import MessageId
+
+MAIL = "message/rfc822"
+"""What went out as a mail is not what its link gives: that is the sealed envelope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +57,35 @@ class Inbox:
         ):
             sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
             self._store.apply(Change(facts=(sent,)))
-        if delivery.payload_type in CONTENT_TYPES.values():
-            return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
-        return self._document(message_id)
+        if delivery.payload_type == MAIL:
+            return self._document(message_id)
+        return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
+
+    def taken(self, authority: str, message_id: MessageId) -> None:
+        """The authority's system says that it has fetched and processed the message: the document is there."""
+        delivery = self._of(authority, message_id)
+        if delivery.state is TransportState.DELIVERED:
+            return
+        now = self._clock.now()
+        sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
+        has = fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id)
+        update = DeliveryUpdate(id=delivery.id, state=TransportState.DELIVERED, delivered_at=now)
+        self._store.apply(Change(updates=(update,), facts=(sent, has)))
+
+    def failed(self, authority: str, message_id: MessageId, detail: str) -> None:
+        """The authority's system cannot process the message: it would fail again, so a person decides."""
+        delivery = self._of(authority, message_id)
+        if delivery.state is not TransportState.OFFERED:
+            return
+        facts, items = escalate(delivery, reason="inbox.failed", detail=detail, now=self._clock.now())
+        update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code="inbox.failed")
+        self._store.apply(Change(updates=(update,), facts=facts, items=items))
+
+    def _of(self, authority: str, message_id: MessageId) -> Delivery:
+        delivery = self._store.delivery_of(message_id)
+        if delivery is None or delivery.authority != authority:
+            raise NotFound("No message with this id waits for you.", code="inbox.unknown")
+        return delivery
 
     def _document(self, message_id: MessageId) -> Parcelled:
         """The sealed envelope of a message that went out as a notice of itself (e-mail without personal data)."""

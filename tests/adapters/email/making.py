@@ -25,7 +25,7 @@ from hub.ports import RawInbound, Returned, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.schemas.terms import AnswerStage
 from tests.adapters.samples import NOW, MemoryAttachments, appeal, delivery
@@ -112,7 +112,14 @@ class PaperDesk:
         self._may()
         self.saids.append(spoken)
 
-    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
         return self.deliveries.get(message_id) if message_id else None
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
