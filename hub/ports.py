@@ -400,11 +400,19 @@ class Store(Protocol):
         """Write all of it durably, or nothing. Raises ``Conflict``, ``Unavailable``."""
         ...
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due (``waiting``, ``unknown``, ``sending`` with an expired lease) in these lanes, at most so
-        many of each, highest priority first, and write what ``begin`` makes of it, in one transaction.
+        many of each, highest priority first, and write what ``begin`` makes of it and of the lanes' states as they are
+        now, in one transaction.
 
-        Nobody else gets these deliveries meanwhile; what ``begin`` does not change stays due. ``begin`` may be called
+        Nobody else takes from these lanes meanwhile (a lane that another takes from gives nothing); what ``begin`` does
+        not change stays due. ``begin`` may be called
         again if the transaction has to be tried again; it must not touch the store.
         """
         ...
@@ -440,7 +448,7 @@ class Store(Protocol):
         ...
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's health; ``paused`` is the operators' and stays as it is."""
+        """Keep a lane's health; ``paused`` is the operators' and ``rest_until`` the claims': both stay as they are."""
         ...
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:

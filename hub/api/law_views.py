@@ -13,7 +13,7 @@ from hub.schemas.envelope import ReceiptEnvelope, RedirectEnvelope
 from hub.schemas.kyiv import kyiv_day
 from hub.tracking import chain, law
 from hub.tracking.state import state_of
-from hub.tracking.story import RECEIPTS, Executor, Story
+from hub.tracking.story import RECEIPTS, Executor, Story, strongest
 from hub.tracking.terms import Term, breaches, case_facts, terms
 
 Sees = Callable[[str | None], bool]
@@ -49,12 +49,12 @@ def _executor(executor: Executor, channels: dict[str, str]) -> ExecutorView:
 def _copy(copy: str, executor: Executor, channels: dict[str, str], counting: Fact | None) -> CopyView:
     facts = [fact for fact in executor.facts if str(fact.delivery_id) == copy]
     receipts = [fact for fact in facts if fact.kind in RECEIPTS]
-    last = receipts[-1] if receipts else None
+    best = strongest(facts)
     return CopyView(
         delivery_id=copy,
         channel_id=channels.get(copy),
         sent_at=_moment(next((fact.at for fact in facts if fact.kind is FactKind.SENT), None)),
-        receipt=last.kind if last else None,
+        receipt=best.kind if best else None,
         received_at=_moment(receipts[0].at if receipts else None),
         counts=counting is not None and str(counting.delivery_id) == copy,
     )

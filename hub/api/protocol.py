@@ -91,4 +91,5 @@ def server_config(app: ASGIApp, host: str, port: int, *, graceful_secs: int = 10
         timeout_graceful_shutdown=graceful_secs,
         http=BoundedHttp,
         ws="none",
+        proxy_headers=False,
     )

@@ -424,9 +424,9 @@ class LaneView(View):
     channel_id: str
     paused: bool
     suspect: bool
-    probing: bool
     failures: int
     open_until: str | None
+    rest_until: str | None
     due_sends: int
     due_polls: int
 
@@ -437,9 +437,9 @@ class LaneView(View):
             channel_id=state.channel_id,
             paused=state.paused,
             suspect=state.suspect,
-            probing=state.probing,
             failures=state.failures,
             open_until=format_datetime(state.open_until) if state.open_until else None,
+            rest_until=format_datetime(state.rest_until) if state.rest_until else None,
             due_sends=due.sends if due else 0,
             due_polls=due.polls if due else 0,
         )

@@ -17,18 +17,27 @@ from hub.schemas.directory import Channel, LaneSettings
 
 _SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
 MAX_DOUBLINGS = 3
+REST_SECS = 0.2
+"""A shorter rest is not worth a write: a lane is not rung for more often than that (``hub.worker.app``)."""
 SUSPECT_FAILURES = 2
 """From so many failures in a row on, a lane is worked by the suspects' workers, so that it keeps no other one busy."""
 
 
 def may_run(state: LaneState, now: datetime) -> bool:
-    """Whether the lane may send anything now."""
-    return not state.paused and (state.open_until is None or state.open_until <= now)
+    """Whether the lane may send anything now: not paused, breaker not open, its rate not used up."""
+    open_again = state.open_until is None or state.open_until <= now
+    return not state.paused and open_again and (state.rest_until is None or state.rest_until <= now)
 
 
 def probing(state: LaneState, lane: LaneSettings) -> bool:
     """Whether only one probe may go out."""
     return state.failures >= lane.breaker_failures
+
+
+def rest(channel: Channel, taken: int, now: datetime) -> datetime | None:
+    """Until when a lane has had what its rate allows, by ``taken`` messages; ``None`` if that is hardly anything."""
+    secs = taken / channel.lane.rate_per_sec
+    return now + timedelta(seconds=secs) if secs >= REST_SECS else None
 
 
 def choose(

@@ -8,6 +8,7 @@ go again under the same id.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from hub.schemas.delivery import (
     Claim,
     Delivery,
     DeliveryUpdate,
+    LaneRest,
     LaneState,
     OutcomeKind,
     TransportState,
@@ -93,14 +95,21 @@ class _Beginning:
         self._owner = owner
         self.ready: list[_Ready] = []
         self.hopeless: list[tuple[Delivery, HubError]] = []
-        self.seen: dict[str, int] = {}
+        self.seen: Mapping[str, int] = {}
+        self.lanes: Mapping[str, tuple[Channel, LaneState]] = wanted
 
-    def __call__(self, claims: Sequence[Claim]) -> Change:
-        self.ready, self.hopeless, self.seen = [], [], {}
+    def __call__(self, claims: Sequence[Claim], states: Mapping[str, LaneState]) -> Change:
+        self.ready, self.hopeless = [], []
         now = self._claimer.clock.now()
-        for claim in claims:
-            self.seen[claim.delivery.channel_id] = self.seen.get(claim.delivery.channel_id, 0) + 1
-        chosen, over = breaker.choose(claims, self._wanted, now)
+        # Another worker may have paced, opened or paused a lane since it was looked at.
+        self.lanes = {
+            name: (channel, states.get(name) or LaneState(channel_id=name))
+            for name, (channel, _) in self._wanted.items()
+        }
+        may = {name for name, (_, state) in self.lanes.items() if breaker.may_run(state, now)}
+        claims = [claim for claim in claims if claim.delivery.channel_id in may]
+        self.seen = Counter(claim.delivery.channel_id for claim in claims)
+        chosen, over = breaker.choose(claims, self.lanes, now)
         self.hopeless += [(c.delivery, HubError("No attempt is left.", code="delivery.exhausted")) for c in over]
         for claim in chosen:
             try:
@@ -117,7 +126,10 @@ class _Beginning:
         lanes = [self._wanted[channel_id][0].lane for channel_id in self.seen]
         secs = max((lane.slice_secs + lane.deadline_secs for lane in lanes), default=0) + LEASE_MARGIN_SECS
         until = now + timedelta(seconds=secs)
+        taken = Counter(ready.begun.channel_id for ready in self.ready)
+        rests = ((name, breaker.rest(self._wanted[name][0], count, now)) for name, count in taken.items())
         return Change(
+            rests=tuple(LaneRest(channel_id=name, rest_until=at) for name, at in rests if at is not None),
             attempts=tuple(_attempt(ready.begun, ready.prepared, now, version) for ready in self.ready),
             updates=(
                 *(_started(ready, self._owner, until) for ready in self.ready),
@@ -185,7 +197,7 @@ class Claimer:
                 channel=wanted[channel_id][0],
                 adapter=self._adapters[wanted[channel_id][0].adapter],
                 owner=owner,
-                state=wanted[channel_id][1],
+                state=beginning.lanes[channel_id][1],
                 loads=loads,
                 more=beginning.seen[channel_id] >= limits[channel_id],
                 started=now,
@@ -255,7 +267,7 @@ class Claimer:
         until = now + timedelta(seconds=LEASE_MARGIN_SECS)
         found: list[Delivery] = []
 
-        def begin(claims: Sequence[Claim]) -> Change:
+        def begin(claims: Sequence[Claim], _: Mapping[str, LaneState]) -> Change:
             found[:] = [claim.delivery for claim in claims]
             return Change(updates=tuple(leased(delivery, owner, until) for delivery in found))
 

@@ -114,8 +114,8 @@ def _clean_date(value: object) -> object:
 
 def format_datetime(value: datetime) -> str:
     """RFC 3339, always UTC, always milliseconds: one instant has one spelling."""
-    utc = value.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 @dataclass(frozen=True, slots=True)

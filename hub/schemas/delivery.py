@@ -325,14 +325,22 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """What is known of a lane's health, shared by all workers."""
+    """What is known of a lane, shared by all workers: its health, and until when its rate lets it rest."""
 
     channel_id: str
     failures: int = 0
     open_until: datetime | None = None
-    probing: bool = False
     paused: bool = False
     suspect: bool = False
+    rest_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRest:
+    """A lane has had what its rate allows until then, whichever worker gave it."""
+
+    channel_id: str
+    rest_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -407,6 +415,7 @@ class Change:
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()
+    rests: tuple[LaneRest, ...] = ()
 
 
 def joined(changes: Iterable[Change]) -> Change:

@@ -59,6 +59,8 @@ _LOOK = _with_bodies(deliveries, rows.DELIVERY_COLUMNS).join(_PICKED, _PICKED.c.
 # PostgreSQL, many lanes at once: per lane a lateral walk along the index, all locked and read in one statement. As a
 # materialized CTE the walk happens once. The columns are those of the locked row: the statement's own snapshot may be
 # older, if another worker was done with the row a moment before.
+_LANE_LOCK = 0x4C414E45
+"""Space of the advisory locks on lanes: «LANE»."""
 _ARMS = " UNION ALL ".join(
     "SELECT * FROM (SELECT d.* FROM deliveries d WHERE d.channel_id = lane.channel_id"
     f" AND d.priority = {priority} AND d.due_at <= :now"
@@ -69,7 +71,9 @@ _COLUMNS = ", ".join(f"taken.{column.name}" for column in rows.DELIVERY_COLUMNS)
 _DUE = (
     sa.text(
         "WITH taken AS MATERIALIZED (SELECT found.* FROM unnest(:channels, :limits) AS lane(channel_id, most)"
-        f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found)"
+        f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found"
+        # One worker at a time for a lane, or its rate and order would hold in each process only. Not waited for.
+        f" WHERE pg_try_advisory_xact_lock({_LANE_LOCK}, hashtext(lane.channel_id)))"
         f" SELECT {_COLUMNS}, payloads.payload, payloads.payload_type, messages.body FROM taken"
         " JOIN messages ON messages.id = taken.message_id LEFT JOIN payloads ON payloads.delivery_id = taken.id"
     )
@@ -154,6 +158,7 @@ _BUSY = sa.union(
 _LANE_IS_OPEN = sa.and_(
     sa.func.coalesce(lanes.c.paused, sa.false()).is_(sa.false()),
     sa.or_(lanes.c.open_until.is_(None), lanes.c.open_until <= _NOW),
+    sa.or_(lanes.c.rest_until.is_(None), lanes.c.rest_until <= _NOW),
 )
 
 

@@ -83,6 +83,8 @@ class MemoryStore:
             _add(self._inbound, change.inbound)
             for stored in change.attachments:
                 self._attachments.setdefault(stored.sha256, stored)
+            for rest in change.rests:
+                self._lanes[rest.channel_id] = replace(self.lane(rest.channel_id), rest_until=rest.rest_until)
             self._grants.update((grant.sha256, grant.party) for grant in change.grants)
             return Applied(new_facts=new_facts, lost=lost)
 
@@ -146,7 +148,13 @@ class MemoryStore:
             if item.closed_at is not None or rules.item_subject(item) not in waiting:
                 self._items.setdefault(item.id, item)
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due and write what ``begin`` makes of it."""
         with self._lock:
             found: list[Delivery] = []
@@ -158,7 +166,7 @@ class MemoryStore:
             if not found:
                 return Applied()
             claims = [Claim(delivery=d, body=self._messages[d.message_id].body) for d in sorted(found, key=urgency)]
-            return self.apply(begin(claims))
+            return self.apply(begin(claims, dict(self._lanes)))
 
     def claim_polls(self, channel_id: str, *, now: datetime, next_at: datetime, limit: int) -> tuple[Delivery, ...]:
         """Deliveries to be asked about now; moved on to ``next_at``."""
@@ -201,7 +209,9 @@ class MemoryStore:
                     suspect=state.suspect,
                 )
                 for state in states
-                if not state.paused and (state.open_until is None or state.open_until <= now)
+                if not state.paused
+                and (state.open_until is None or state.open_until <= now)
+                and (state.rest_until is None or state.rest_until <= now)
             )[:limit]
 
     def lane(self, channel_id: str) -> LaneState:
@@ -217,7 +227,8 @@ class MemoryStore:
     def save_lane(self, state: LaneState) -> None:
         """Keep a lane's health; a pause that an operator made meanwhile stays."""
         with self._lock:
-            self._lanes[state.channel_id] = replace(state, paused=self.lane(state.channel_id).paused)
+            kept = self.lane(state.channel_id)
+            self._lanes[state.channel_id] = replace(state, paused=kept.paused, rest_until=kept.rest_until)
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
         """Pause a lane, or let it run again with a closed breaker."""

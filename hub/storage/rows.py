@@ -208,8 +208,8 @@ def lane(row: Row) -> LaneState:
 
 
 def lane_values(state: LaneState) -> Values:
-    """Columns of a lane's state."""
-    return _plain(state, _LANE)
+    """Columns of a lane's state. ``probing`` is for older code beside; nothing reads it."""
+    return _plain(state, _LANE) | {"probing": False}
 
 
 def answer(row: Row) -> StoredAnswer:

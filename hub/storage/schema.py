@@ -317,6 +317,7 @@ lanes = sa.Table(
     sa.Column("probing", sa.Boolean, nullable=False),
     sa.Column("paused", sa.Boolean, nullable=False),
     sa.Column("suspect", sa.Boolean, nullable=False),
+    sa.Column("rest_until", Moment),
     postgresql_with=_CHANGING,
 )
 

@@ -89,7 +89,13 @@ class SqlStore:
         row = self.database.read(lambda connection: connection.execute(statement).one_or_none())
         return None if row is None else make(row)
 
-    def take(self, limits: Mapping[str, int], *, now: datetime, begin: Callable[[Sequence[Claim]], Change]) -> Applied:
+    def take(
+        self,
+        limits: Mapping[str, int],
+        *,
+        now: datetime,
+        begin: Callable[[Sequence[Claim], Mapping[str, LaneState]], Change],
+    ) -> Applied:
         """Look at what is due and write what ``begin`` makes of it, in one transaction."""
         wanted = {channel_id: limit for channel_id, limit in limits.items() if limit > 0}
         offset = self._offset()
@@ -97,7 +103,12 @@ class SqlStore:
 
         def work(connection: Connection) -> Applied:
             found = look(connection, wanted, now)
-            change = begin(found) if found else Change()
+            if not found:
+                return Applied()
+            # Read after the lanes are locked: what another worker wrote of them before is seen.
+            names = {claim.delivery.channel_id for claim in found}
+            states = connection.execute(sa.select(schema.lanes).where(schema.lanes.c.channel_id.in_(names)))
+            change = begin(found, {row.channel_id: rows.lane(row) for row in states})
             return Writer(connection, change, now=self._now(), txid_offset=offset).run()
 
         return self.database.write(work) if wanted else Applied()
@@ -140,10 +151,10 @@ class SqlStore:
         return {state.channel_id: state for state in self._all(sa.select(schema.lanes).where(wanted), rows.lane)}
 
     def save_lane(self, state: LaneState) -> None:
-        """Keep a lane's health; a pause that an operator made meanwhile stays."""
+        """Keep a lane's health; a pause that an operator made meanwhile stays, and a rest that a claim set."""
         values = rows.lane_values(state)
-        changed = {name: value for name, value in values.items() if name not in ("channel_id", "paused")}
-        self._upsert(schema.lanes, "channel_id", values | {"paused": False}, changed)
+        changed = {name: value for name, value in values.items() if name not in ("channel_id", "paused", "rest_until")}
+        self._upsert(schema.lanes, "channel_id", values | {"paused": False, "rest_until": None}, changed)
 
     def pause_lane(self, channel_id: str, *, paused: bool) -> LaneState:
         """Pause a lane, or let it run again with a closed breaker."""

@@ -55,6 +55,13 @@ class Statements:
         self.inbound = insert(schema.inbound)
         self.attachments = insert(schema.attachments)
         self.grants = insert(schema.grants)
+        self.rests = Insert(
+            schema.lanes,
+            ("channel_id", "rest_until"),
+            dialect,
+            tail="ON CONFLICT (channel_id) DO UPDATE SET rest_until = excluded.rest_until",
+            fixed={"failures": "0", "probing": "false", "paused": "false", "suspect": "false"},
+        )
         # The number of the writing transaction orders events on PostgreSQL (hub.storage.horizon).
         txid = "pg_current_xact_id()::text::int8 + {offset}" if self.postgres else "0"
         self._facts: dict[int, Insert] = {}
@@ -161,6 +168,7 @@ class Writer:
         do.inbound.run(connection, sorted(change.inbound, key=_by_id))
         do.attachments.run(connection, sorted(change.attachments, key=attrgetter("sha256")))
         do.grants.run(connection, sorted(set(change.grants), key=attrgetter("sha256", "party")))
+        do.rests.run(connection, sorted(change.rests, key=attrgetter("channel_id")))
         return Applied(new_facts=new_facts, lost=lost)
 
     def _answers(self, answers: tuple[StoredAnswer, ...]) -> None:

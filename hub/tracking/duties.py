@@ -88,7 +88,7 @@ def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
         )
     for term in found:
         if term.running:
-            yield from _alarms(term)
+            yield from _alarms(term, case.story.because)
     yield from _corrections(case, found)
 
 
@@ -109,17 +109,20 @@ def _asked(executor: Executor, case: CaseFacts) -> Iterator[Duty]:
                 yield Duty(act=Act.REFUSAL, at=fact.at, name=short(fact), executor=executor, fact=fact, aside=True)
 
 
-def _alarms(term: Term) -> Iterator[Duty]:
+def _alarms(term: Term, done: frozenset[str]) -> Iterator[Duty]:
+    """Warnings before a term ends, and the alarm after it; once that was given, warnings are void."""
     day = kyiv_day(term.due_at).isoformat()
+    # An hour-long term that moved within its day is another term; days suffice for the others.
+    stamp = term.due_at.isoformat() if term.rule.length.hours else day
+    over = f"over:{term.subject}:{stamp}"
+    if over in done:
+        return
     for days in term.rule.warn_days:
         at = term.due_at - timedelta(days)
         if at > term.started_at:
             yield Duty(act=Act.WARN, at=at, name=f"warn{days}:{term.subject}:{day}", term=term)
-    # An hour-long term that moved within its day is another term; days suffice for the others.
-    stamp = term.due_at.isoformat() if term.rule.length.hours else day
-    after = term.due_at + _MILLISECOND
     act = Act.NEXT_CHANNEL if term.rule.overdue == "next_channel" else Act.OVERDUE
-    yield Duty(act=act, at=after, name=f"over:{term.subject}:{stamp}", term=term)
+    yield Duty(act=act, at=term.due_at + _MILLISECOND, name=over, term=term)
 
 
 def _corrections(case: CaseFacts, found: Iterable[Term]) -> Iterator[Duty]:

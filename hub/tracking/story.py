@@ -41,6 +41,12 @@ RECEIPTS = frozenset({FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED
 _STRENGTH = {FactKind.DELIVERED: 1, FactKind.ACCEPTED: 2, FactKind.REGISTERED: 3}
 
 
+def strongest(facts: Iterable[Fact]) -> Fact | None:
+    """The strongest receipt: registered before accepted before delivered, then the earliest, then by key."""
+    receipts = [fact for fact in facts if fact.kind in RECEIPTS]
+    return min(receipts, key=lambda f: (-_STRENGTH[f.kind], f.at, f.key), default=None)
+
+
 def short(fact: Fact) -> str:
     """What names a fact in the data of another."""
     return fact.key[:ID_CHARS]
@@ -119,8 +125,7 @@ class Executor:
 
     def counting_copy(self) -> Fact | None:
         """The receipt that proves which copy counts: the strongest class first, then the earliest, then by key."""
-        receipts = [fact for fact in self.facts if fact.kind in RECEIPTS]
-        return min(receipts, key=lambda f: (-_STRENGTH[f.kind], f.at, f.key), default=None)
+        return strongest(self.facts)
 
 
 @dataclass(frozen=True)

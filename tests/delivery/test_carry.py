@@ -285,3 +285,16 @@ def test_ids_are_not_confused() -> None:
     """Default lane settings reach 72 hours; a new id is of version 7."""
     assert LaneSettings().give_up_secs == 72 * 3600
     assert MessageId(new_id()).version == 7
+
+
+def test_a_rate_holds_for_all_workers_together() -> None:
+    """Two workers on one lane send no more a second than the lane's rate allows."""
+    world = World(rate_per_sec=5, batch=5)
+    world.submit(20)
+    sent: list[int] = []
+    for _ in range(4):
+        for worker in ("one", "two"):
+            world.carrier.run(CHANNEL, worker)
+        sent.append(len(world.adapter.got))
+        world.clock.go(1)
+    assert sent == [5, 10, 15, 20]

@@ -21,6 +21,7 @@ from hub.schemas.delivery import (
     Fact,
     FactKind,
     InboundRecord,
+    LaneState,
     Message,
     NewCase,
     OperatorItem,
@@ -42,7 +43,7 @@ def claim_many(
     """Lease what is due, as a worker does; the deliveries as leased."""
     taken: list[Claim] = []
 
-    def begin(claims: Sequence[Claim]) -> Change:
+    def begin(claims: Sequence[Claim], _: Mapping[str, LaneState]) -> Change:
         taken[:] = claims
         return Change(updates=tuple(leased(claim.delivery, owner, lease_until) for claim in claims))
 

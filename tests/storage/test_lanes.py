@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hub.ports import Store
@@ -13,6 +14,7 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     FactKind,
     LaneDue,
+    LaneRest,
     LaneState,
     OutcomeKind,
     TransportState,
@@ -207,7 +209,7 @@ def test_a_lane_is_fresh_until_it_is_kept(store: Store) -> None:
     """A lane's state is kept as a whole and replaced as a whole."""
     assert store.lane("x") == LaneState(channel_id="x")
     assert store.lanes() == ()
-    sick = LaneState(channel_id="x", failures=3, open_until=NOW, probing=True, suspect=True)
+    sick = LaneState(channel_id="x", failures=3, open_until=NOW, suspect=True)
     for state in (sick, LaneState(channel_id="b"), LaneState(channel_id="x", failures=1)):
         store.save_lane(state)
         assert store.lane(state.channel_id) == state
@@ -263,3 +265,31 @@ def test_a_delivery_is_found_by_their_id(store: Store) -> None:
     assert store.delivery_known_as("X-1", authority=old.authority) == found
     assert store.delivery_known_as("X-1", authority="99999999") is None
     assert store.delivery_known_as("X-2", authority=None) is None
+
+
+def test_a_rest_is_kept_beside_a_lanes_health(store: Store) -> None:
+    """A rest that a claim set makes the lane not due until then; keeping the lane's health does not end it."""
+    put(store)
+    store.apply(Change(rests=(LaneRest(channel_id=CHANNEL, rest_until=later(5)),)))
+    assert store.due_lanes(NOW) == ()
+    store.save_lane(LaneState(channel_id=CHANNEL, failures=1))
+    assert store.lane(CHANNEL) == LaneState(channel_id=CHANNEL, failures=1, rest_until=later(5))
+    assert [lane.channel_id for lane in store.due_lanes(later(5))] == [CHANNEL]
+    store.apply(Change(rests=(LaneRest(channel_id=CHANNEL, rest_until=later(9)),)))
+    assert store.lane(CHANNEL).rest_until == later(9)
+    assert store.pause_lane(CHANNEL, paused=False) == LaneState(channel_id=CHANNEL)
+
+
+def test_what_begins_is_decided_by_the_lanes_as_they_are_now(store: Store) -> None:
+    """The states given to ``begin`` are those of the moment, whatever the caller saw before; what it leaves stays."""
+    waiting = put(store)
+    store.save_lane(LaneState(channel_id=CHANNEL, failures=7))
+    seen: list[tuple[int, int]] = []
+
+    def begin(claims: Sequence[Claim], states: Mapping[str, LaneState]) -> Change:
+        seen.append((len(claims), states[CHANNEL].failures))
+        return Change()
+
+    store.take({CHANNEL: 5, "none": 5}, now=NOW, begin=begin)
+    assert seen == [(1, 7)]
+    assert now_of(store, waiting) == waiting

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from hub.errors import Conflict
 from hub.ports import Store
-from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
+from hub.schemas.delivery import Change, Claim, DeliveryUpdate, FactKind, LaneState, TransportState
 from hub.storage import SqlStore
 from hub.storage.engine import open_engine
 from tests.storage.making import CHANNEL, NOW, accepted, answer, claim_one, events, fact, item, joined, later
@@ -153,3 +154,21 @@ def test_readers_do_not_wait_for_a_writer(sqlite_url: str) -> None:
 
     store.database.write(look_meanwhile)
     store.close()
+
+
+def test_a_lane_is_taken_from_by_one_worker_at_a_time(postgres_url: str) -> None:
+    """While one worker takes from a lane, another gets nothing of it and does not wait; other lanes are free."""
+    first, second = (SqlStore(open_engine(postgres_url)) for _ in range(2))
+    first.apply(joined(*(accepted() for _ in range(4))))
+    lease: dict[str, Any] = {"now": NOW, "lease_until": later(9), "limit": 2}
+    inner: list[int] = []
+
+    def begin(claims: Sequence[Claim], _: Mapping[str, LaneState]) -> Change:
+        inner.append(len(claim_one(second, CHANNEL, owner="w2", **lease)))
+        return Change()
+
+    first.take({CHANNEL: 2}, now=NOW, begin=begin)
+    assert inner == [0]
+    assert len(claim_one(second, CHANNEL, owner="w2", **lease)) == 2
+    first.close()
+    second.close()
