@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import registry
@@ -38,6 +38,7 @@ from hub.storage.attachments import FileAttachments
 from hub.storage.database import Database
 from hub.storage.following import SqlFollowing
 from hub.storage.pruning import SqlPruning
+from hub.storage.transfers import MemoryTransfers, SqlTransfers, Transfers
 from hub.storage.webhook_queue import SqlWebhookQueue
 from hub.tracking.law import put_in_force
 from hub.tracking.law import read as read_law
@@ -154,6 +155,7 @@ class Hub:
     sweeper: Sweeper
     following: Following
     close: Callable[[], None]
+    transfers: Transfers = field(default_factory=MemoryTransfers)
 
 
 def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | None = None) -> Hub:
@@ -224,4 +226,5 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         ),
         following=follow(settings, store=store, database=store.database, attachments=attachments, clock=the_clock),
         close=store.close,
+        transfers=SqlTransfers(store.database),
     )

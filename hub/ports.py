@@ -199,7 +199,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us.
+    """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
+    ``spoken``: what it said in its own words about the message that was sent or asked about.
+
+    ``proves``: the strongest receipt that this very outcome shows, where it is less than the channel can bring: a
+    system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
     """
@@ -207,11 +211,13 @@ class Outcome:
     kind: OutcomeKind
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None
     retry_after: float | None = None
     ground: str | None = None
+    proves: LegalClass | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +236,8 @@ class Spoken:
     ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.
     The delivery is named by ``in_reply_to`` (our message id) or ``external_id`` (that system's id of our message).
     ``reaches``: the strongest receipt that this way of speaking can prove (CMU 55/2018): ``registered`` said over a
-    way that cannot prove it is kept as ``accepted``, with its number and date.
+    way that cannot prove it is kept as ``accepted``, with its number and date. ``unclear``: what a person has to look
+    at, because the words do not say it; it comes to the operators together with the statement.
     """
 
     raw: RawInbound
@@ -242,6 +249,7 @@ class Spoken:
     external_id: str | None = None
     attachments: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
+    unclear: str | None = None
 
 
 class Desk(Protocol):
@@ -261,9 +269,16 @@ class Desk(Protocol):
         """A statement in the other system's words."""
         ...
 
-    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``; only one that
-        this channel may speak about.
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
+        case to an ``authority``; only one that this channel may speak about.
         """
         ...
 
@@ -284,7 +299,10 @@ class Session(Protocol):
         ...
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        """Ask what became of a delivery. ``DELIVERED`` with or without ``receipts``; only if ``polls`` is true."""
+        """Ask what became of a delivery; only if ``polls`` is true. ``DELIVERED`` with or without ``receipts`` (with
+        ``proves``: the addressee has it, and there is nothing more to ask); ``PERMANENT`` with ``proves``: a system
+        in between had taken it and gave up.
+        """
         ...
 
     def collect(self, desk: Desk, deadline_secs: float) -> int:

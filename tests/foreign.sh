@@ -1,9 +1,16 @@
 #!/bin/sh
 # Programs of others that the tests talk to. On Debian as root they are installed; elsewhere what is missing is named.
 missing=""
-for pair in xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl; do
+for pair in xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl php:php-cli; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
+php -m 2>/dev/null | grep -qx soap || missing="$missing php-soap"
+# npm's SOAP client: pinned by its lock, installed beside it.
+node="$(dirname "$0")/foreign/node"
+if command -v npm >/dev/null 2>&1 && [ ! -d "$node/node_modules/soap" ]; then
+    echo "Installing for the tests: npm's soap"
+    (cd "$node" && npm ci --no-audit --no-fund --ignore-scripts >/dev/null 2>&1) || echo "npm's soap cannot be installed" >&2
+fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing for the tests:$missing"

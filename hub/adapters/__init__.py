@@ -34,6 +34,7 @@ AdapterFactory: TypeAlias = Callable[[Tools], Adapter]
 _TABLE: dict[str, str] = {
     "pull": "hub.adapters.pull:PullAdapter",
     "rest": "hub.adapters.rest.adapter:RestAdapter",
+    "soap": "hub.adapters.soap.adapter:SoapAdapter",
 }
 
 

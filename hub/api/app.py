@@ -18,12 +18,14 @@ from hub.api import (
     health,
     hooks,
     inbound,
+    integration,
     listing,
     messages,
     openapi,
     ops,
     problems,
     reports,
+    soap,
 )
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
@@ -52,6 +54,8 @@ _ROUTERS = (
     hooks.router,
     health.router,
 )
+_UNDESCRIBED = (integration.router, soap.router)  # the latter serves whatever else is below /soap
+"""Doors that OpenAPI cannot describe: their WSDL does."""
 
 
 class HubApp(FastAPI):
@@ -79,6 +83,8 @@ def routes_only() -> HubApp:
     )
     for router in _ROUTERS:
         app.include_router(router)
+    for router in _UNDESCRIBED:
+        app.include_router(router, include_in_schema=False)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 
@@ -107,6 +113,7 @@ def create_app(hub: Hub) -> HubApp:
     app.state.owners = Owners(hub.store)
     app.state.tail = Tail(hub.store)
     app.state.streams = Streams()
+    app.state.sev_node = integration.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)
     app.add_exception_handler(HTTPException, problems.of_framework)

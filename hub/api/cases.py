@@ -76,7 +76,8 @@ def look(doors: Doors, principal: Principal, case: CaseId) -> Seen:
     return Seen(row=row, deliveries=deliveries, messages=messages)
 
 
-def _case_view(row: CaseRow, principal: Principal) -> CaseView:
+def case_view(row: CaseRow, principal: Principal) -> CaseView:
+    """The case as the caller may see it."""
     view = CaseView.of(row)
     return view.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else view
 
@@ -100,7 +101,7 @@ def _detail(doors: Doors, principal: Principal, case: CaseId) -> CaseDetailView:
         return principal.role is not CallerRole.AUTHORITY or authority == principal.party
 
     return CaseDetailView(
-        case=_case_view(seen.row, principal),
+        case=case_view(seen.row, principal),
         deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
         messages=tuple(MessageView.of(m) for m in seen.messages),
         executors=law_views.executors(story, seen.deliveries, sees),

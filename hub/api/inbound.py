@@ -97,7 +97,7 @@ def _with_files(doors: Doors, principal: Principal, parts: Any) -> RawInbound:
     return raw
 
 
-def _own_channel(doors: Doors, party: str) -> str:
+def own_channel(doors: Doors, party: str) -> str:
     """Under which channel the journal keeps what came through no channel's own door: the authority's first one."""
     authority = doors.hub.registry.current().authority(party)
     return authority.channels[0].id if authority and authority.channels else ""
@@ -119,10 +119,10 @@ async def post_envelope(request: Request, principal: NccOrAuthority, doors: TheD
     content_type(request, *ENVELOPE_TYPES)
     raw = await _raw(request, doors)
     if principal.role is CallerRole.AUTHORITY:
-        channel = _own_channel(doors, principal.party)
+        channel = own_channel(doors, principal.party)
         taken = await run_in_threadpool(doors.hub.takeback.take, raw, channel_id=channel, party=principal.party)
         return show(TakenView.of(taken), 202)
-    accepted = await run_in_threadpool(_take_appeal, doors, principal, raw)
+    accepted = await run_in_threadpool(take_appeal, doors, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
     if accepted.repeat:
         headers["Idempotent-Replayed"] = "true"
@@ -140,7 +140,8 @@ def _open_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> AppealE
     return envelope
 
 
-def _take_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> Accepted:
+def take_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> Accepted:
+    """Take in an appeal that the contact centre sealed. The message id makes it repeatable."""
     envelope = _open_appeal(doors, principal, raw)
     header = envelope.header
     canonical = json_rendering.to_json(envelope)
@@ -229,16 +230,22 @@ async def receipt(request: Request, id: str, principal: AuthorityCaller, doors: 
     """A receipt (or an answer) whose `in_reply_to` is the id of the address."""
     unknown = NotFound(_UNKNOWN, code="inbox.unknown")
     wanted = message_id(id, unknown)
-    delivery = await run_in_threadpool(doors.hub.store.delivery_of, wanted)
+    take = await run_in_threadpool(reply_to, doors, principal, wanted)
+    return await _taken(request, doors, principal, take)
+
+
+def reply_to(doors: Doors, principal: Principal, wanted: MessageId) -> Take:
+    """How to take in what answers one message of the caller's inbox. ``NotFound`` if it is not the caller's."""
+    delivery = doors.hub.store.delivery_of(wanted)
     if delivery is None or delivery.authority != principal.party:
-        raise unknown
+        raise NotFound(_UNKNOWN, code="inbox.unknown")
     channel = delivery.channel_id
 
     def take(raw: RawInbound) -> Taken:
         _require_reply(_peek(doors, principal, raw), wanted)
         return doors.hub.takeback.take(raw, channel_id=channel, party=principal.party)
 
-    return await _taken(request, doors, principal, take)
+    return take
 
 
 def _peek(doors: Doors, principal: Principal, raw: RawInbound) -> AnyEnvelope | None:

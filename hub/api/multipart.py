@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from urllib.parse import unquote
@@ -137,14 +137,32 @@ def _name_text(raw: bytes) -> str:
     return text.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
 
 
+def related(headers: dict[str, str]) -> Part:
+    """A part of multipart/related (RFC 2387): its name is its Content-ID without the angle brackets."""
+    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
+        raise _refuse("encoding", "a part has a transfer encoding")
+    if "content-type" not in headers:
+        raise _refuse("content_type", "a part has no Content-Type")
+    return Part(
+        name=headers.get("content-id", "").strip().removeprefix("<").removesuffix(">"),
+        filename=None,
+        media_type=media_type(headers["content-type"]),
+    )
+
+
 def file_name(part: Part, number: int) -> str:
     """The name shown to people: the last step of what was sent, without control characters, at most 255 characters."""
     text = (part.filename or "").replace("\\", "/").rpartition("/")[2]
     return _UNPRINTABLE.sub("", text).strip()[:255].strip() or f"file-{number}"
 
 
-def parts(chunks: Iterator[bytes], boundary_bytes: bytes) -> Iterator[Part]:
-    """The parts of a body, in order. What is left unread of a part is skipped. Raises ``InvalidInput``."""
+def parts(
+    chunks: Iterator[bytes], boundary_bytes: bytes, read: Callable[[dict[str, str]], Part] = _part
+) -> Iterator[Part]:
+    """The parts of a body, in order. What is left unread of a part is skipped. Raises ``InvalidInput``.
+
+    ``read``: makes a part of its headers (names in lower case); the default is that of form-data.
+    """
     events = _Events(boundary_bytes)
     count = 0
 
@@ -168,7 +186,7 @@ def parts(chunks: Iterator[bytes], boundary_bytes: bytes) -> Iterator[Part]:
         if count > MAX_PARTS:
             raise TooLarge(f"A body may have at most {MAX_PARTS} parts.", code="multipart.too_many")
         assert isinstance(event[1], dict)
-        part = _part(event[1])
+        part = read(event[1])
         part.data = data()
         yield part
         for _ in part.data:

@@ -180,9 +180,15 @@ class ProblemResponse(Response):
     for at most 5 seconds and 64 MiB.
     """
 
-    media_type = MEDIA_TYPE
-
-    def __init__(self, problem: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        problem: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: bytes | None = None,
+        media: str = MEDIA_TYPE,
+    ) -> None:
+        """``body`` and ``media``: the same problem in another form (a SOAP fault)."""
         extra = dict(headers or {})
         status = int(problem["status"])
         if status == 401:
@@ -192,7 +198,8 @@ class ProblemResponse(Response):
         self._linger = status in (408, 413)
         if self._linger:
             extra["Connection"] = "close"
-        super().__init__(json.dumps(problem, ensure_ascii=False).encode(), status_code=status, headers=extra)
+        content = json.dumps(problem, ensure_ascii=False).encode() if body is None else body
+        super().__init__(content, status_code=status, headers=extra, media_type=media)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; if its body was refused, drain what still comes."""

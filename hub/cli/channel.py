@@ -10,6 +10,7 @@ import click
 from hub import adapters
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option
+from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
 from hub.delivery.sealed import seal_envelope
 from hub.errors import HubError, InvalidInput, NotFound
 from hub.ports import Adapter, Parcel, Prepared
@@ -22,7 +23,11 @@ from hub.settings import load
 
 @click.group("channel")
 def channel_group() -> None:
-    """Channels: preview what goes out, probe, send a test."""
+    """Channels: preview what goes out, probe, send a test; fetch, pin and show WSDLs."""
+
+
+for command in (fetch_wsdl, pin_wsdl, show_wsdl):
+    channel_group.add_command(command)
 
 
 def _find(hub: Hub, channel_id: str) -> tuple[Authority, Channel, Adapter]:
@@ -148,7 +153,7 @@ def send_test(channel_id: str, yes: bool, home: str | None, as_json: bool) -> No
         "http_status": outcome.http_status,
         "external_id": outcome.external_id,
         "detail": outcome.detail,
-        "receipts": len(outcome.receipts),
+        "receipts": len(outcome.receipts) + len(outcome.spoken),
     }
     lines = [f"{key}: {value}" for key, value in json.loads(json.dumps(document, default=str)).items() if value]
     emit(document, as_json=as_json, lines=lines)

@@ -7,15 +7,17 @@ a message's age; collecting comes round every ``collect_secs`` of its channel.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from hub.delivery import schedule
 from hub.delivery.desk import ChannelDesk
+from hub.delivery.handover import escalate, fact_of
 from hub.delivery.takeback import TakeBack
 from hub.errors import HubError
-from hub.ports import Adapter, Attachments, Clock, Directory, RawInbound, Registry, Session, Store
-from hub.schemas.delivery import Change, Delivery, DeliveryUpdate
+from hub.ports import Adapter, Attachments, Clock, Directory, Outcome, Registry, Session, Store
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source
 from hub.schemas.directory import Authority, AuthorityKind, Channel
 from hub.schemas.kyiv import kyiv_day
 
@@ -77,17 +79,20 @@ class Asker:
         authority, channel = entry
         return self._poll(channel) + self._collect(authority, channel)
 
-    def take_receipts(self, delivery: Delivery, receipts: Iterable[RawInbound]) -> list[HubError]:
-        """Receipts that came in a response go the same way as those that call us; a bad one is journalled there."""
+    def take_statements(self, delivery: Delivery, outcome: Outcome) -> list[HubError]:
+        """What came with an outcome goes the same way as what calls us; a bad piece is journalled there."""
+        channel, party = delivery.channel_id, delivery.authority
+        takes = [partial(self._takeback.take, raw, channel_id=channel, party=party) for raw in outcome.receipts]
+        takes += [partial(self._takeback.hear, each, channel_id=channel, speaks_for=party) for each in outcome.spoken]
         refusals = []
-        for raw in receipts:
+        for take in takes:
             try:
-                self._takeback.take(raw, channel_id=delivery.channel_id, party=delivery.authority)
+                take()
             except HubError as failure:
                 refusals.append(failure)
                 log.warning(
                     "receipt refused",
-                    extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
+                    extra={"channel": channel, "case": str(delivery.case_id), "code": failure.stable_code},
                 )
         return refusals
 
@@ -114,12 +119,30 @@ class Asker:
     def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))
         now = self._clock.now()
-        self.take_receipts(delivery, outcome.receipts)
+        self.take_statements(delivery, outcome)
         current = self._store.delivery(delivery.id)
         if current is None or current.poll_at is None:
             return  # a final answer came meanwhile: there is nothing more to ask
+        self._store.apply(self._learnt(current, outcome, now))
+
+    def _learnt(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Change:
+        """What an answer to a poll changes besides its receipts: a system in between may say that the addressee has
+        it, or that it gave up. Either way there is nothing more to ask.
+        """
+        if outcome.kind is OutcomeKind.PERMANENT and outcome.proves is not None:
+            detail = outcome.detail or "The system in between could not deliver the message."
+            facts, items = escalate(delivery, reason=outcome.code or "poll.failed", detail=detail, now=now)
+            return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state),), facts=facts, items=items)
+        if outcome.kind is OutcomeKind.DELIVERED and outcome.proves is not None:
+            has = fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id)
+            known = any(
+                each.kind is FactKind.DELIVERED and each.delivery_id == delivery.id
+                for each in self._store.facts(delivery.case_id)
+            )
+            update = DeliveryUpdate(id=delivery.id, state=delivery.state)
+            return Change(updates=(update,), facts=() if known else (has,))
         next_poll = schedule.poll_at(sent_at=delivery.delivered_at or delivery.created_at, now=now)
-        self._store.apply(Change(updates=(DeliveryUpdate(id=delivery.id, state=current.state, poll_at=next_poll),)))
+        return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=next_poll),))
 
     # Collecting
 

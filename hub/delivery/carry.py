@@ -199,12 +199,28 @@ class Carrier:
             self._store.save_lane(lane.state)
             lane.saved = lane.state
 
+    def _keep_their_id(self, delivery: Delivery, external_id: str) -> None:
+        """A receipt in the response settles the delivery and ends our lease: their id would not be written after it."""
+        update = DeliveryUpdate(
+            id=delivery.id,
+            state=delivery.state,
+            owner=delivery.lease_owner,
+            keep_lease=True,
+            next_at=delivery.next_at,
+            poll_at=delivery.poll_at,
+            external_id=external_id,
+        )
+        self._store.apply(Change(updates=(update,)))
+
     def _believed(self, delivery: Delivery, outcome: Outcome) -> Outcome:
         """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code."""
-        if not outcome.receipts:
+        came = len(outcome.receipts) + len(outcome.spoken)
+        if not came:
             return outcome
-        refusals = self._asker.take_receipts(delivery, outcome.receipts)
-        if len(refusals) < len(outcome.receipts):
+        if outcome.external_id is not None:
+            self._keep_their_id(delivery, outcome.external_id)
+        refusals = self._asker.take_statements(delivery, outcome)
+        if len(refusals) < came:
             return outcome
         return Outcome(
             kind=OutcomeKind.UNKNOWN,

@@ -15,7 +15,7 @@ from hub.errors import NotFound
 from hub.ports import Attachments, Clock, RawInbound, Spoken, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import CaseId, MessageId
 
 
 class ChannelDesk:
@@ -46,13 +46,23 @@ class ChannelDesk:
         """A statement in the other system's words."""
         self._takeback.hear(spoken, channel_id=self._channel_id, speaks_for=self._party)
 
-    def find(self, *, message_id: MessageId | None = None, external_id: str | None = None) -> Delivery | None:
-        """The delivery with this message, or with this id in the other system; only one of our party's."""
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
+        """The delivery with this message, this id in the other system, or of this case; only one of our party's."""
         delivery = None
         if message_id is not None:
             delivery = self._store.delivery_of(message_id)
         elif external_id is not None:
             delivery = self._store.delivery_known_as(external_id, authority=self._party)
+        elif case_id is not None:
+            to = self._party or authority
+            delivery = next((each for each in self._store.deliveries(case_id) if each.authority == to), None)
         foreign = delivery is not None and self._party not in (None, delivery.authority)
         return None if foreign else delivery
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.delivery.handover import fact_of
+from hub.delivery.handover import escalate, fact_of
 from hub.errors import NotFound
 from hub.ports import Clock, Store
-from hub.schemas.delivery import Change, Delivery, FactKind, Source, TransportState
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
 from hub.schemas.ids import MessageId
 
 
@@ -52,3 +52,29 @@ class Inbox:
             sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
             self._store.apply(Change(facts=(sent,)))
         return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
+
+    def taken(self, authority: str, message_id: MessageId) -> None:
+        """The authority's system says that it has fetched and processed the message: the document is there."""
+        delivery = self._of(authority, message_id)
+        if delivery.state is TransportState.DELIVERED:
+            return
+        now = self._clock.now()
+        sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
+        has = fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id)
+        update = DeliveryUpdate(id=delivery.id, state=TransportState.DELIVERED, delivered_at=now)
+        self._store.apply(Change(updates=(update,), facts=(sent, has)))
+
+    def failed(self, authority: str, message_id: MessageId, detail: str) -> None:
+        """The authority's system cannot process the message: it would fail again, so a person decides."""
+        delivery = self._of(authority, message_id)
+        if delivery.state is not TransportState.OFFERED:
+            return
+        facts, items = escalate(delivery, reason="inbox.failed", detail=detail, now=self._clock.now())
+        update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code="inbox.failed")
+        self._store.apply(Change(updates=(update,), facts=facts, items=items))
+
+    def _of(self, authority: str, message_id: MessageId) -> Delivery:
+        delivery = self._store.delivery_of(message_id)
+        if delivery is None or delivery.authority != authority:
+            raise NotFound("No message with this id waits for you.", code="inbox.unknown")
+        return delivery

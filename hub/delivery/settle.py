@@ -101,7 +101,7 @@ class Settler:
         # A channel that can bring no notice of delivery is not waited for (CMU 55/2018 item 24).
         silent = {"notice": "none"} if self._legal_class is LegalClass.SENT else {}
         facts = [fact_of(delivery, FactKind.SENT, now, Source.HUB, channel=delivery.channel_id, **silent)]
-        if self._legal_class is not LegalClass.SENT:
+        if (outcome.proves or self._legal_class) is not LegalClass.SENT:
             # Which earlier try succeeded is not known for a duplicate; that it is there, is.
             facts.append(fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id))
         first_poll = schedule.poll_at(sent_at=now, now=now) if self._polls else None

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from hub.delivery.handover import WITHDRAWABLE, fact_of
+from hub.delivery.handover import WITHDRAWABLE, escalate, fact_of
 from hub.delivery.sealed import claimed_sender, open_envelope
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.failpoints import hit
@@ -30,6 +30,7 @@ from hub.schemas.delivery import (
     Grant,
     InboundRecord,
     Message,
+    OperatorItem,
     Source,
     TransportState,
 )
@@ -197,7 +198,15 @@ class TakeBack:
             delivery = self._spoken_of(spoken, party)
             envelope = self._put_in_words(spoken, delivery, channel_id)
             sender = delivery.authority
-            return self._accept(envelope, spoken.raw, channel_id=channel_id, party=sender, sealed=False, now=now)
+            return self._accept(
+                envelope,
+                spoken.raw,
+                channel_id=channel_id,
+                party=sender,
+                sealed=False,
+                now=now,
+                unclear=spoken.unclear,
+            )
         except HubError as refusal:
             self._journal_refusal(spoken.raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
             raise
@@ -248,7 +257,15 @@ class TakeBack:
         return envelope, sealed
 
     def _accept(
-        self, envelope: AnyEnvelope, raw: RawInbound, *, channel_id: str, party: str, sealed: bool, now: datetime
+        self,
+        envelope: AnyEnvelope,
+        raw: RawInbound,
+        *,
+        channel_id: str,
+        party: str,
+        sealed: bool,
+        now: datetime,
+        unclear: str | None = None,
     ) -> Taken:
         kind, at, data = _statement(envelope)
         if at > now + CLOCK_SKEW:
@@ -278,6 +295,9 @@ class TakeBack:
             data=data if sealed else {**data, "sealed": "no"},
         )
         facts: tuple[Fact, ...] = ()
+        items: tuple[OperatorItem, ...] = ()
+        if unclear is not None:
+            facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
         if delivery.state in _UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
@@ -287,6 +307,7 @@ class TakeBack:
                 facts=(fact, *facts),
                 updates=(*self._transport(delivery, fact, now), *self._others(delivery)),
                 inbound=(self._record(raw, channel_id, party, now, message, "accepted"),),
+                items=items,
                 grants=self._grants(envelope.attachments, delivery.case_id),
             )
         )

@@ -96,32 +96,48 @@ class CharacterChoice(Frozen):
 class SimulatedAuthority(Frozen):
     """One authority of a simulation.
 
-    ``token``: what the hub must show when it calls. ``api_key``: what the authority shows to the hub. ``key_file``: its
-    sealing key; relative paths count from the simulation's file.
+    ``speaks``: over what it is called and reports; ``sev``: over the simulated SEV, both ways. ``token``: what the hub
+    must show when it calls. ``api_key``: what the authority shows to the hub. ``key_file``: its sealing key; relative
+    paths count from the simulation's file.
     """
 
     code: AuthorityCode
     name: Annotated[str, Line(300)]
     channel_id: ChannelId
     character: CharacterChoice
+    speaks: Literal["rest", "soap", "sev"] = "rest"
     key_file: Annotated[str, Line(1_000)]
     api_key: SecretRef
     token: SecretRef | None = None
 
 
+class SevAccount(Frozen):
+    """The contact centre's account at the simulated SEV: its code, the id of its system, and its password."""
+
+    org: AuthorityCode
+    system_id: Annotated[str, Code(r"[0-9A-Za-z{][0-9A-Za-z{}-]{0,63}")]
+    password: SecretRef
+
+
 class Simulation(Frozen):
-    """A whole simulation. ``hub_keys``: keys of the contact centre; if given, unsealed messages are refused."""
+    """A whole simulation. ``hub_keys``: keys of the contact centre; if given, unsealed messages are refused.
+
+    ``sev``: a SEV node under ``/sev/IntegrationService``, with the authorities behind it that speak ``sev``.
+    """
 
     seed: int = 1
     hours_per_sec: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     hub_url: Url
     hub_keys: Annotated[tuple[VerificationKey, ...], AsTuple] = ()
     authorities: Annotated[tuple[SimulatedAuthority, ...], AsTuple, Field(min_length=1, max_length=1_000)]
+    sev: SevAccount | None = None
 
     @model_validator(mode="after")
     def _unique(self) -> Simulation:
         if len({authority.code for authority in self.authorities}) != len(self.authorities):
             raise PydanticCustomError("authority_twice", "each authority may stand in a simulation once")
+        if self.sev is None and any(authority.speaks == "sev" for authority in self.authorities):
+            raise PydanticCustomError("no_sev", "authorities that speak sev need the account sev")
         return self
 
 

@@ -21,14 +21,23 @@ MAX_WAIT_SECS = 5.0
 _POLITE = frozenset({408, 425, 429})
 
 
+def as_json(report: bytes) -> tuple[str, bytes]:
+    """The report as it is."""
+    return "application/json", report
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it."""
+    """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it.
+
+    ``say``: content type and body that the report's bytes become on the way.
+    """
 
     report: Report
     url: str
     api_key: str
     done: Callable[[Literal["taken", "refused"]], None]
+    say: Callable[[bytes], tuple[str, bytes]] = as_json
 
 
 _Entry: TypeAlias = tuple[float, int, Letter, bytes | None, int]
@@ -105,9 +114,10 @@ class Outbox:
 
     @staticmethod
     def _post(session: HttpSession, letter: Letter, body: bytes) -> tuple[Literal["taken", "refused"] | None, float]:
-        headers = {"Authorization": f"Bearer {letter.api_key}", "Content-Type": "application/json"}
+        kind, said = letter.say(body)
+        headers = {"Authorization": f"Bearer {letter.api_key}", "Content-Type": kind}
         try:
-            answer = session.call("POST", letter.url, headers=headers, body=body, deadline_secs=CALL_SECS)
+            answer = session.call("POST", letter.url, headers=headers, body=said, deadline_secs=CALL_SECS)
         except HubError:
             return None, 0.0
         if 200 <= answer.status < 300:

@@ -31,6 +31,7 @@ class Puller:
         taken: Callable[[Authority, Verdict], None],
     ) -> None:
         self._authority = authority
+        self._hub_url = hub_url
         self._inbox = f"{hub_url}/v1/inbox"
         self._headers = {"Authorization": f"Bearer {api_key}"}
         self._policy = policy

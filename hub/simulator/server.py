@@ -2,6 +2,8 @@
 
     POST /{code}/appeals                 a sealed envelope (JSON, JWS, XML, or multipart with files)
     GET  /{code}/messages/{message_id}   what became of it (authorities with ``receipt: poll``)
+    POST /{code}/soap                    the same over SOAP (authorities with ``speaks: soap``): ``hub.simulator.soap``
+    POST /sev/IntegrationService         SEV OVV 2.0 (authorities with ``speaks: sev``): ``hub.simulator.sev``
     GET  /_sim/state                     counts per authority (see ``Authority.state``) and reports that still wait
 
 Loopback only: the state endpoint has no credential.
@@ -16,6 +18,7 @@ import json
 import logging
 import socket
 import struct
+import tempfile
 import threading
 import time
 import uuid
@@ -27,16 +30,20 @@ from typing import Literal
 
 from hub.adapters.http import HttpPolicy
 from hub.adapters.secrets import resolve
+from hub.adapters.soap.wire import SoapVersion, write_fault
 from hub.delivery.sealed import media_type
 from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.ports import RawInbound
 from hub.schemas.envelope import AnyEnvelope, Party
 from hub.seals import load_signing_key
+from hub.simulator import soap
 from hub.simulator.authority import Authority, Report, Verdict, digest_of
 from hub.simulator.characters import SimulatedAuthority, Simulation
-from hub.simulator.outbox import Letter, Outbox
+from hub.simulator.outbox import Letter, Outbox, as_json
 from hub.simulator.parts import split
 from hub.simulator.pulling import Puller
+from hub.simulator.sev import PATH as SEV_PATH
+from hub.simulator.sev import Sev
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +61,7 @@ class _Post:
         self.token = resolve(entry.token).reveal() if entry.token else None
         self.hub_url = hub_url.rstrip("/")
         self.channel_id = entry.channel_id
+        self.soap = entry.speaks == "soap"
         self._lock = threading.Lock()
         self._planned: dict[uuid.UUID, list[tuple[float, Report]]] = {}
         self._told: dict[uuid.UUID, list[bytes]] = {}
@@ -79,6 +87,8 @@ class _Post:
             return tuple(told)
 
     def url(self, report: Report) -> str:
+        if self.soap:
+            return f"{self.hub_url}/soap/hub"
         if self.authority.character.pulls and report.kind != "answered":
             return f"{self.hub_url}/v1/inbox/{report.message_id}/receipt"
         return f"{self.hub_url}/v1/callbacks/{self.channel_id}"
@@ -91,10 +101,14 @@ class Simulator:
         _check_loopback(host)
         self._policy = HttpPolicy(allow_http=True, allow_private=_LOOPBACK)
         self.posts = {entry.code: self._post(simulation, entry, folder) for entry in simulation.authorities}
+        self._folder = tempfile.TemporaryDirectory(prefix="simulated-sev-") if simulation.sev else None
+        self.sev = self._sev(simulation, Path(self._folder.name)) if self._folder else None
         self._server = _Server((host, port), self)
         self._outbox = Outbox(self._policy)
         self._pullers = [
-            Puller(post.authority, hub_url=post.hub_url, api_key=post.api_key, policy=self._policy, taken=self.report)
+            (soap.SoapPuller if post.soap else Puller)(
+                post.authority, hub_url=post.hub_url, api_key=post.api_key, policy=self._policy, taken=self.report
+            )
             for post in self.posts.values()
             if post.authority.character.pulls
         ]
@@ -103,15 +117,25 @@ class Simulator:
 
     @staticmethod
     def _post(simulation: Simulation, entry: SimulatedAuthority, folder: Path) -> _Post:
+        character = entry.character.character()
+        if entry.speaks == "sev":  # nothing comes in SEV's response but its own: all that is said is said later
+            character = character.model_copy(update={"receipt": "callback", "pulls": False})
         authority = Authority(
             party=Party(code=entry.code, name=entry.name),
-            character=entry.character.character(),
+            character=character,
             key=load_signing_key(folder / entry.key_file),
             hub_keys=simulation.hub_keys,
             seed=simulation.seed,
             hours_per_sec=simulation.hours_per_sec,
         )
         return _Post(entry, authority, simulation.hub_url)
+
+    def _sev(self, simulation: Simulation, folder: Path) -> Sev:
+        assert simulation.sev is not None
+        behind = {
+            entry.code: self.posts[entry.code].authority for entry in simulation.authorities if entry.speaks == "sev"
+        }
+        return Sev(simulation.sev, resolve(simulation.sev.password).reveal(), behind, folder)
 
     @property
     def url(self) -> str:
@@ -135,6 +159,8 @@ class Simulator:
         self._server.hang_up()
         self._server.server_close()
         self._thread.join(IDLE_SECS)
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Simulator:
         self.start()
@@ -155,7 +181,8 @@ class Simulator:
                 post.plan(report)
                 continue
             done = partial(self._settled, authority, report)
-            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done))
+            say = soap.report if post.soap else as_json
+            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, say=say))
 
     @staticmethod
     def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:
@@ -168,7 +195,7 @@ class Simulator:
         """What all authorities saw and did, and how many reports wait."""
         return {
             "authorities": {code: post.authority.state() for code, post in self.posts.items()},
-            "reports_waiting": self._outbox.waiting(),
+            "reports_waiting": self._outbox.waiting() + (self.sev.waiting_reports() if self.sev else 0),
         }
 
 
@@ -257,15 +284,31 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A message comes in."""
         body = self._body()
+        sev = self.server.simulator.sev
+        if sev is not None and self.path == SEV_PATH:
+            self._say_as_sev(sev, body)
+            return
         code, _, rest = self.path.removeprefix("/").partition("/")
         post = self.server.simulator.posts.get(code)
-        if post is None or rest != "appeals":
+        if post is None or rest != ("soap" if post.soap else "appeals"):
             self._problem(404, "No such authority")
         elif not self._admitted(post):
             post.authority.count("unauthenticated")
             self._problem(401, "Wrong credential")
+        elif post.soap:
+            self._take_soap(post, body)
         else:
             self._take(post, body)
+
+    def _say_as_sev(self, sev: Sev, body: bytes) -> None:
+        status, answer, failure = sev.answer(body)
+        self.server.simulator.stopping.wait(sev.thinks_secs())
+        if failure in ("reset", "lost"):
+            self._reset()
+        elif failure == "busy":
+            self._send(503, "text/plain", b"", ("Retry-After", "1"))
+        else:
+            self._send(status, "text/xml; charset=utf-8", answer)
 
     def _take(self, post: _Post, body: bytes) -> None:
         try:
@@ -275,6 +318,36 @@ class _Handler(BaseHTTPRequestHandler):
             self._problem(422, f"Cannot be read: {error.stable_code}")
             return
         self._answer(post, post.authority.take(envelope, digest))
+
+    def _take_soap(self, post: _Post, body: bytes) -> None:
+        authority = post.authority
+        try:
+            call = soap.read(self.headers.get("Content-Type", ""), body)
+            if call.asks():
+                told = post.told(call.message_id()) if authority.knows(call.message_id()) else ()
+                self._send(200, call.kind, call.told(call.message_id(), told))
+                return
+            envelope = authority.open(call.envelope())
+            if call.check_files(envelope):
+                authority.count("with_files")
+        except HubError as error:
+            authority.count("malformed")
+            self._send(500, "text/xml", write_fault(SoapVersion.V11, "Client", f"Cannot be read: {error.stable_code}"))
+            return
+        self._answer_soap(call, authority, authority.take(envelope, digest_of(body)))
+
+    def _answer_soap(self, call: soap.Call, authority: Authority, verdict: Verdict) -> None:
+        self.server.simulator.report(authority, verdict)
+        self.server.simulator.stopping.wait(authority.character.respond_ms / 1000)
+        match verdict.failure:
+            case "busy":
+                self._problem(503, "Come again later", ("Retry-After", "1"))
+            case "error":
+                self._send(500, call.kind, call.fault("Server", "Something broke"))
+            case "reset" | "lost":
+                self._reset()
+            case None:
+                self._send(200, call.kind, call.delivered(verdict, authority.character.ground))
 
     def _admitted(self, post: _Post) -> bool:
         if post.token is None:

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -26,17 +27,25 @@ from hub.simulator.characters import PRESETS
 
 SIMULATION_FILE = "simulation.yaml"
 OVERLAY_FILE = "overlay.yaml"
+SEV_CHANNEL = "sev.sim"
+SEV_PASSWORD = "secrets/sev.password"  # noqa: S105 - the name of a file
+SEV_SYSTEM_ID = "019aa000-0000-7000-8000-00000000aaaa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's."""
+    """One authority to simulate. ``changes``: what differs from the preset. ``settings``: added to the channel's.
+
+    ``speaks``: over what it is called and reports; ``sev``: behind a simulated SEV node, whose queue is collected over
+    a channel of the contact centre (``SEV_CHANNEL``), which the registry must know as an authority.
+    """
 
     code: str
     name: str
     character: str
     changes: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    speaks: Literal["rest", "soap", "sev"] = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +72,10 @@ def set_up(
     seed: int = 1,
     hours_per_sec: int = 1,
     lane: LaneSettings | None = None,
+    centre: str = "36521731",
 ) -> SetUp:
     """Write everything. ``base_url``: where the simulator will listen; ``api_keys``: by authority, made by the hub.
+    ``centre``: code of the contact centre, whose account at SEV it is.
 
     Nothing that exists is overwritten. Raises ``ConfigurationError``.
     """
@@ -83,7 +94,7 @@ def set_up(
         _write_secret(folder / "secrets" / f"{placement.code}.api", api_keys[placement.code])
         _write_secret(folder / "secrets" / f"{placement.code}.token", secrets.token_urlsafe(32))
         authorities.append(_authority(folder, placement))
-        channels.append(_channel(folder, placement, base_url, lane))
+        channels.append(_channel(folder, placement, base_url, lane, centre))
         entry = verification_key(key).model_dump(mode="json", exclude_none=True)
         keys.append({"authority": placement.code, "key": entry})
     simulation = {
@@ -93,6 +104,11 @@ def set_up(
         "hub_keys": [key.model_dump(mode="json", exclude_none=True) for key in hub_keys],
         "authorities": authorities,
     }
+    if any(placement.speaks == "sev" for placement in placements):
+        _write_secret(folder / SEV_PASSWORD, secrets.token_urlsafe(32))
+        account = _account(folder, centre)
+        simulation["sev"] = {"org": account.pop("org_id"), **account}
+        channels.append(_sev_channel(folder, centre, SEV_CHANNEL, base_url, lane, centre, collect=True))
     done = SetUp(simulation=folder / SIMULATION_FILE, overlay=folder / OVERLAY_FILE)
     _write(done.simulation, simulation)
     _write(done.overlay, {"channels": channels, "keys": keys})
@@ -105,29 +121,62 @@ def _authority(folder: Path, placement: Placement) -> dict[str, object]:
         "name": placement.name,
         "channel_id": channel_id(placement),
         "character": {"preset": placement.character, "changes": dict(placement.changes)},
+        "speaks": placement.speaks,
         "key_file": f"keys/{placement.code}.pem",
         "api_key": f"file:{folder}/secrets/{placement.code}.api",
         "token": f"file:{folder}/secrets/{placement.code}.token",
     }
 
 
-def _channel(folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None) -> dict[str, object]:
+def _account(folder: Path, centre: str) -> dict[str, str]:
+    return {"org_id": centre, "system_id": SEV_SYSTEM_ID, "password": f"file:{folder}/{SEV_PASSWORD}"}
+
+
+def _sev_channel(
+    folder: Path,
+    authority: str,
+    name: str,
+    base_url: str,
+    lane: LaneSettings | None,
+    centre: str,
+    **section: object,
+) -> dict[str, object]:
+    settings = {
+        "url": f"{base_url}/sev/IntegrationService",
+        "allow_http": True,
+        "allow_private": ["127.0.0.1/32", "::1/128"],
+        "max_response_kb": 2_048,
+        "sevovv": {**_account(folder, centre), **section},
+    }
+    channel: dict[str, object] = {"id": name, "adapter": "soap", "dialect": "sevovv", "settings": settings}
+    if lane is not None:
+        channel["lane"] = lane.model_dump(mode="json")
+    return {"authority": authority, "channel": channel}
+
+
+def _channel(
+    folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None, centre: str
+) -> dict[str, object]:
+    if placement.speaks == "sev":
+        name = channel_id(placement)
+        return _sev_channel(folder, placement.code, name, base_url, lane, centre, **placement.settings)
     character = PRESETS[placement.character]
     receipt = placement.changes.get("receipt", character.receipt)
+    called: dict[str, object] = {
+        "allow_http": True,
+        "allow_private": ["127.0.0.1/32", "::1/128"],
+        "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
+    }
     settings: dict[str, object] = {"format": "json"}
-    if not character.pulls:
-        settings |= {
-            "url": f"{base_url}/{placement.code}/appeals",
-            "allow_http": True,
-            "allow_private": ["127.0.0.1/32", "::1/128"],
-            "auth": {"type": "bearer", "token": f"file:{folder}/secrets/{placement.code}.token"},
-            "receipt": receipt,
-        }
+    if not character.pulls and placement.speaks == "soap":
+        settings = {"url": f"{base_url}/{placement.code}/soap", "envelope": {"receipt": receipt}, **called}
+    elif not character.pulls:
+        settings |= {"url": f"{base_url}/{placement.code}/appeals", "receipt": receipt, **called}
         if receipt == "poll":
             settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
     channel: dict[str, object] = {
         "id": channel_id(placement),
-        "adapter": "pull" if character.pulls else "rest",
+        "adapter": "pull" if character.pulls else placement.speaks,
         "settings": settings | dict(placement.settings),
     }
     if lane is not None:

@@ -330,6 +330,46 @@ collects = sa.Table(
     postgresql_with=_CHANGING,
 )
 
+# Sessions of chunked transfer with systems that fetch and bring by themselves, and notices that wait for them.
+transfers = sa.Table(
+    "transfers",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(always=True), primary_key=True),
+    sa.Column("party", Token, nullable=False),
+    sa.Column("kind", Token, nullable=False),
+    sa.Column("message_id", Words, nullable=False),
+    sa.Column("message_type", Token, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", Token, nullable=False),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("transferred", sa.BigInteger, nullable=False),
+    sa.Column("state", Token, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("text", Words),
+    sa.Index("ix_transfers_message", "party", "kind", "message_id", "id"),
+    sa.Index("ix_transfers_opened", "party", "kind", "opened_at"),
+    sqlite_autoincrement=True,
+    postgresql_with=_CHANGING,
+)
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("id", Token, primary_key=True),
+    sa.Column("party", Token, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("taken_at", Moment),
+)
+IS_WAITING = notices.c.taken_at.is_(None)
+sa.Index(
+    "ix_notices_waiting",
+    notices.c.party,
+    notices.c.created_at,
+    notices.c.id,
+    postgresql_where=IS_WAITING,
+    sqlite_where=IS_WAITING,
+)
+
 # One row: what the store knows of itself.
 pulse = sa.Table(
     "pulse",

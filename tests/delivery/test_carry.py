@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from hub.ports import Outcome, RawInbound
@@ -13,6 +16,7 @@ from hub.tracking.state import State
 from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
+from tests.delivery.test_collect import spoken
 from tests.delivery.world import CHANNEL, World, sha256
 
 UNKNOWN = Outcome(kind=OutcomeKind.UNKNOWN, code="http.broken")
@@ -229,6 +233,25 @@ def test_a_receipt_in_the_response_must_hold() -> None:
     world.run()
     delivery = world.delivery(accepted)
     assert (delivery.state, delivery.last_code) == (TransportState.UNKNOWN, "seal.missing")
+
+
+def test_a_response_in_their_own_words_registers() -> None:
+    """What a foreign system says in its answer becomes a fact like a receipt that calls us; a bad one is no success."""
+    world = World()
+    (accepted,) = world.submit()
+    words = spoken(accepted)
+    body = words.body.model_copy(update={"at": words.at + timedelta(days=400)})
+    late = replace(words, body=body)
+    world.adapter.script = [
+        Outcome(kind=OutcomeKind.DELIVERED, spoken=(late,)),
+        Outcome(kind=OutcomeKind.DELIVERED, spoken=(words,), external_id="Г-17"),
+    ]
+    world.run()
+    assert world.delivery(accepted).last_code == "inbound.future"
+    world.clock.go(600)
+    world.run()
+    assert (world.delivery(accepted).state, world.delivery(accepted).external_id) == (TransportState.DELIVERED, "Г-17")
+    assert world.state(accepted) == "registered"
 
 
 def test_receipts_are_asked_for_ever_more_rarely_and_no_more_after_the_answer() -> None:

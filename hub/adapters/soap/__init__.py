@@ -1,3 +1,6 @@
-"""Room of the SOAP adapter: our own WSDL, SEV OVV, Trembita and any WSDL with a mapping come with later issues, so
-there is nothing here yet but the room. Its transport will be the guarded HTTP client; zeep's own must not enter.
+"""The adapter ``soap``: SOAP 1.1 and 1.2 over the guarded HTTP client, one file per dialect.
+
+``description`` reads WSDLs (zeep, from local files only), ``wire`` reads and writes envelopes and faults, ``mime``
+attachments, ``client`` makes calls; ``signing`` and ``verifying`` are WS-Security. A dialect says what goes into a body
+and what an answer means. zeep builds and reads bodies; its transport, its file access and its WS-Security never enter.
 """

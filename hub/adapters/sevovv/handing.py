@@ -1,0 +1,173 @@
+"""From a message that came, whole and checked by its hash, to the desk: files kept, words read, nothing believed here.
+
+Used by the client (messages from SEV's input queue) and by the server (uploads of systems that call us).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from hub.adapters.sevovv.meaning import meaning, subjects
+from hub.adapters.sevovv.reading import Carried, SevMessage, as_uuid, read
+from hub.adapters.sevovv.split import refuse, split
+from hub.errors import InvalidInput, SealRefused
+from hub.ports import Attachments, Desk, RawInbound, Spoken
+from hub.schemas.delivery import Delivery
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
+from hub.schemas.ids import CaseId, MessageId
+
+RAW_BYTES = 1_048_576
+"""Messages up to this size are kept in the journal byte for byte; of larger ones the package is kept as a file."""
+_READ_BYTES = 262_144
+_TEXT_FILE_BYTES = 200_000
+_TYPES = {
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "xml": "application/xml",
+    "json": "application/json",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "zip": "application/zip",
+    "rtf": "application/rtf",
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "p7s": "application/pkcs7-signature",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A whole message on disk. ``open``: its bytes from the beginning, as often as wanted."""
+
+    open: Callable[[], BinaryIO]
+    size: int
+
+
+def pieces(source: BinaryIO) -> Iterator[bytes]:
+    """A stream in parts."""
+    while piece := source.read(_READ_BYTES):
+        yield piece
+
+
+def load(arrived: Arrived, attachments: Attachments) -> SevMessage:
+    """Read a message; its files go into the store. ``InvalidInput`` if it is none."""
+    with contextlib.closing(arrived.open()) as content:
+        skeleton = split(pieces(content), lambda chunks: attachments.put(chunks, limit=MAX_ATTACHMENT_BYTES))
+    message = read(skeleton)
+    texts = [file for file in message.files if file.kind == "txt" and file.size <= _TEXT_FILE_BYTES]
+    if any(_cyrillic(file, attachments) for file in texts):
+        return replace(message, notes=(*message.notes, "file_cp1251"))
+    return message
+
+
+def _cyrillic(file: Carried, attachments: Attachments) -> bool:
+    with attachments.open(file.sha256) as content:
+        return text_of(content.read())[1]
+
+
+def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments: Attachments) -> None:
+    """Give the desk what the message says, files first. When this returns, all of it is durable.
+
+    Raises what the desk raises; ``NotFound`` (``inbound.unknown_case``) for what is about none of our messages.
+    """
+    party = message.from_org_id
+    sealed = message.sealed()
+    if sealed is not None:
+        _keep(message, desk, attachments)
+        desk.envelope(RawInbound(content_type=sealed[0], body=sealed[1]), party=party)
+        return
+    delivery = _about(message, desk)
+    # About none of ours: said all the same, for the desk refuses it and journals that it came.
+    said = meaning(message, _readable(message, attachments))
+    assert message.time is not None  # ``meaning`` refuses a message without
+    raw = _raw(message, arrived, desk)
+    desk.said(
+        Spoken(
+            raw=raw,
+            said_id=f"{party}:{message.msg_id}",
+            body=said.body,
+            at=message.time,
+            party=party,
+            in_reply_to=delivery.message_id if delivery is not None else None,
+            attachments=_keep(message, desk, attachments) if delivery is not None else (),
+            reaches=LegalClass.REGISTERED,
+            unclear=said.unclear,
+        )
+    )
+
+
+def journal(arrived: Arrived, desk: Desk, party: str | None) -> None:
+    """Have it journalled that something came which cannot be read at all: the desk refuses it as what it is."""
+    with contextlib.closing(arrived.open()) as content, contextlib.suppress(InvalidInput, SealRefused):
+        desk.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
+
+
+def _about(message: SevMessage, desk: Desk) -> Delivery | None:
+    """The delivery that a message is about; only one to the organisation that speaks."""
+    for text in subjects(message):
+        named = as_uuid(text)
+        assert named is not None
+        found = desk.find(message_id=MessageId(named)) or desk.find(
+            case_id=CaseId(named), authority=message.from_org_id
+        )
+        if found is not None and found.authority == message.from_org_id:
+            return found
+    return None
+
+
+def _keep(message: SevMessage, desk: Desk, attachments: Attachments) -> tuple[Attachment, ...]:
+    kept: dict[str, Attachment] = {}
+    for file in message.files:
+        if file.sha256 in kept:
+            continue
+        if len(kept) >= MAX_ATTACHMENTS:
+            raise refuse(f"The message brings more than {MAX_ATTACHMENTS} files.", "sevovv.files")
+        with attachments.open(file.sha256) as content:
+            media_type = _TYPES.get(file.kind, "application/octet-stream")
+            kept[file.sha256] = desk.keep(content, media_type=media_type, name=_name(file), party=message.from_org_id)
+    return tuple(kept.values())
+
+
+def _name(file: Carried) -> str:
+    """A name for people: the sender's words, with the extension they gave."""
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in file.name).split())
+    ending = f".{file.kind}" if file.kind.isalnum() and len(file.kind) <= 8 else ""
+    if not words.lower().endswith(ending):
+        words += ending
+    return words[-255:].strip() or "file.bin"
+
+
+def _readable(message: SevMessage, attachments: Attachments) -> str | None:
+    """The words of the first text file, whatever encoding its author's desk had: UTF-8, else windows-1251."""
+    for file in message.files:
+        if file.kind == "txt" and 0 < file.size <= _TEXT_FILE_BYTES:
+            with attachments.open(file.sha256) as content:
+                return text_of(content.read())[0]
+    return None
+
+
+def text_of(data: bytes) -> tuple[str, bool]:
+    """A file's text, and whether it had to be taken for windows-1251 (``charset`` speaks of the XML only)."""
+    try:
+        return data.decode("utf-8-sig"), False
+    except UnicodeDecodeError:
+        return data.decode("cp1251", errors="replace"), True
+
+
+def _raw(message: SevMessage, arrived: Arrived, desk: Desk) -> RawInbound:
+    """The exact bytes for the journal; of a large message its skeleton, and the package kept whole beside it."""
+    with contextlib.closing(arrived.open()) as content:
+        if arrived.size <= RAW_BYTES:
+            return RawInbound(content_type="application/xml", body=content.read())
+        kept = desk.keep(content, media_type="application/xml", name="sev-message.xml", party=message.from_org_id)
+    return RawInbound(content_type=f"application/xml; package-sha256={kept.sha256}", body=message.to_xml())

@@ -1,0 +1,133 @@
+"""Files out of a message while it flows by: what stays is a small skeleton that the strict parser can read.
+
+A document of 20 MB holds texts that libxml2 refuses (10 MB) and that nobody should hold in memory. The content of each
+``DocTransfer`` is decoded and handed on; a mark that nobody can foresee stays in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from hub.errors import Fault, InvalidInput, TooLarge
+
+MAX_SKELETON_BYTES = 8_388_608
+"""All that is not a file: fields, tasks, signatures, our sealed envelope."""
+MAX_FILES = 200
+_TAG_BYTES = 65_536
+_OPEN = b"<DocTransfer"
+_TAG = re.compile(rb"""<DocTransfer(?=[\s/>])(?:[^"'<>]|"[^"<]*"|'[^'<]*')*+>""")
+_SPACE = re.compile(rb"[ \t\r\n]+|&#(?:x0*[9aAdD]|0*(?:9|10|13));")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+
+Keep = Callable[[Iterator[bytes]], tuple[str, int]]
+"""Stores a stream and returns its SHA-256 and size, as ``Attachments.put``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skeleton:
+    """The document without its files. ``files``: SHA-256 and size by the mark that stands in their place."""
+
+    body: bytes
+    files: dict[str, tuple[str, int]]
+
+
+def refuse(message: str, code: str) -> InvalidInput:
+    """A message that cannot be read; the texts hold nothing of it."""
+    return InvalidInput(message, code=code, faults=[Fault(pointer="/Header", code=code, message=message)])
+
+
+class _Flow:
+    """The bytes that have come and were not used yet."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self.data = b""
+        self.ended = False
+
+    def fill(self) -> bool:
+        """One more piece; False at the end."""
+        piece = next(self._pieces, None)
+        self.ended = piece is None
+        self.data += piece or b""
+        return not self.ended
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        taken, self.data = self.data[:count], self.data[count:]
+        return taken
+
+
+def split(pieces: Iterable[bytes], keep: Keep) -> Skeleton:
+    """Take the files out. ``InvalidInput`` (``sevovv.base64``, ``sevovv.cut``), ``TooLarge``; what ``keep`` raises."""
+    flow = _Flow(pieces)
+    token = secrets.token_hex(16)
+    body = bytearray()
+    kept: dict[str, tuple[str, int]] = {}
+    while True:
+        found = flow.data.find(_OPEN)
+        if found < 0:
+            body += flow.take(max(len(flow.data) - len(_OPEN), 0))
+            _check(body)
+            if not flow.fill():
+                body += flow.data
+                _check(body)
+                return Skeleton(body=bytes(body), files=kept)
+            continue
+        body += flow.take(found)
+        tag = _tag(flow)
+        body += tag
+        _check(body)
+        if tag.endswith(b"/>") or not tag.endswith(b">") or not _has_text(flow):
+            continue
+        if len(kept) >= MAX_FILES:
+            raise refuse(f"The message holds more than {MAX_FILES} files.", "sevovv.files")
+        mark = f"{token}:{len(kept)}"
+        kept[mark] = keep(_decoded(flow))
+        body += mark.encode()
+
+
+def _check(body: bytearray) -> None:
+    if len(body) > MAX_SKELETON_BYTES:
+        raise TooLarge(f"The message without its files is longer than {MAX_SKELETON_BYTES} bytes.", code="sevovv.long")
+
+
+def _tag(flow: _Flow) -> bytes:
+    """The opening tag that stands next; if it is none, just its first letters, for the parser to judge."""
+    while True:
+        match = _TAG.match(flow.data)
+        if match:
+            return flow.take(match.end())
+        if len(flow.data) > _TAG_BYTES or not flow.fill():
+            return flow.take(len(_OPEN))
+
+
+def _has_text(flow: _Flow) -> bool:
+    """Whether Base64 follows, and not markup (an empty element, CDATA) that the parser takes as it is."""
+    while not flow.data and flow.fill():
+        pass
+    return bool(flow.data) and not flow.data.startswith(b"<")
+
+
+def _decoded(flow: _Flow) -> Iterator[bytes]:
+    """The bytes that the Base64 up to the next tag means; whitespace between is allowed (xs:base64Binary)."""
+    rest = b""
+    ended = padded = False
+    while not ended:
+        end = flow.data.find(b"<")
+        ended = end >= 0
+        if not ended:
+            cut = flow.data.rfind(b"&", max(len(flow.data) - 16, 0))
+            end = len(flow.data) if cut < 0 else cut  # a character reference may go on in the next piece
+        rest += _SPACE.sub(b"", flow.take(end))
+        usable = len(rest) if ended else len(rest) // 4 * 4
+        group, rest = rest[:usable], rest[usable:]
+        if len(group) % 4 or (padded and group) or not _BASE64.fullmatch(group):
+            raise refuse("A file of the message is not Base64.", "sevovv.base64")
+        padded = padded or group.endswith(b"=")
+        yield base64.b64decode(group)
+        if not ended and not flow.fill():
+            raise refuse("The message ends inside a file.", "sevovv.cut")

@@ -1,0 +1,281 @@
+"""The service ``ICoverIntegrationService`` on the wire, both ways: SOAP 1.1, document/literal.
+
+One table of operations and types serves the client, the server and the simulated node. Members of a type stand in
+alphabetical order, as WCF's data contracts demand. The one parameter of ``GetInputMessages`` begins with a Cyrillic
+letter (``сount``, U+0441): it is written so, and its Latin look-alike is read as well. What is read is bound by local
+name, in any order and with any prefix; what is not known is skipped, as WCF does. Values are plain mappings.
+
+Source: wsdl-official-2019 (IntegrationService.wsdl, Cover.Contracts.xsd, tempuri.org.xsd, Arrays.xsd).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from lxml import etree
+
+from hub.adapters.sevovv.codes import OBJECT_NULL, SevFault
+from hub.errors import InvalidInput
+from hub.schemas import strict_xml
+
+SERVICE = "http://tempuri.org/"
+CONTRACTS = "http://schemas.datacontract.org/2004/07/Cover.Contracts"
+ARRAYS = "http://schemas.microsoft.com/2003/10/Serialization/Arrays"
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+ACTION = SERVICE + "ICoverIntegrationService/"
+CONTENT_TYPE = "text/xml; charset=utf-8"
+COUNT = "\u0441ount"
+"""The parameter of ``GetInputMessages``, as the WSDL spells it."""
+
+Values = Mapping[str, Any]
+
+TYPES: dict[str, tuple[tuple[str, str], ...]] = {
+    "Identity": (("Password", "string"), ("SystemId", "string")),
+    "MessageInfo": (
+        ("CreationDate", "dateTime"),
+        ("Creator", "MessageCreator"),
+        ("Format", "DataTransferFormat"),
+        ("FromOrgId", "string"),
+        ("FromSysId", "string"),
+        ("MessageId", "string"),
+        ("SessionId", "long"),
+        ("Size", "long"),
+        ("ToOrgId", "string"),
+        ("ToSysId", "string"),
+        ("Type", "MessageType"),
+    ),
+    "SessionInfo": (
+        ("Error", "CommunicationError"),
+        ("MaxPartSize", "int"),
+        ("MessageId", "string"),
+        ("MessageSize", "long"),
+        ("SessionId", "long"),
+        ("Status", "SessionStatus"),
+        ("TransferredBytesCount", "long"),
+        ("Type", "SessionType"),
+    ),
+    "CommunicationError": (("Code", "int"), ("Text", "string")),
+    "DownloadChunkResponse": (("MessageChunk", "base64Binary"), ("Session", "SessionInfo")),
+    "MessageValidationInfo": (("Hash", "string"), ("Session", "SessionInfo"), ("Signature", "base64Binary")),
+}
+"""Complex types of the contracts, members in the order in which they are sent."""
+LISTS = {
+    "ArrayOfSessionInfo": ("SessionInfo", CONTRACTS),
+    "ArrayOfMessageInfo": ("MessageInfo", CONTRACTS),
+    "ArrayOflong": ("long", ARRAYS),
+}
+ENUMS = {
+    "MessageCreator": ("Sed", "Sev"),
+    "DataTransferFormat": ("Plain", "SevenZipArchive"),
+    "MessageType": ("Notification", "Document", "DocumentAddition", "ReplayDocument", "ReplayDocumentAddition"),
+    "SessionStatus": ("Opened", "InProgress", "Processed", "Failed", "Delivered"),
+    "SessionType": ("Upload", "Download"),
+}
+"""Enumerations travel as words. ``MessageType`` stands in the order of ``msg_type`` 0 to 4."""
+_RANGES = {"int": 2**31, "long": 2**63}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: its arguments in order, and the type of its result."""
+
+    name: str
+    arguments: tuple[tuple[str, str], ...]
+    result: str
+
+
+_ID = ("identity", "Identity")
+_SESSION = ("sessionId", "long")
+OPERATIONS: dict[str, Operation] = {
+    each.name: each
+    for each in (
+        Operation(
+            "OpenUploadingSession",
+            (_ID, ("messageInfo", "MessageInfo"), ("hash", "string"), ("signature", "base64Binary")),
+            "SessionInfo",
+        ),
+        Operation("UploadMessageChunk", (_ID, _SESSION, ("messageChunk", "base64Binary")), "SessionInfo"),
+        Operation("OpenDownloadingSession", (_ID, ("messageId", "string")), "SessionInfo"),
+        Operation(
+            "DownloadMessageChunk",
+            (_ID, _SESSION, ("fromPosition", "long"), ("count", "long")),
+            "DownloadChunkResponse",
+        ),
+        Operation("GetMessageValidationInfo", (_ID, _SESSION), "MessageValidationInfo"),
+        Operation("EndProcessingDownloadedMessage", (_ID, ("sessionInfo", "SessionInfo")), "SessionInfo"),
+        Operation("GetSessionsInfo", (_ID, ("sessionsIds", "ArrayOflong")), "ArrayOfSessionInfo"),
+        Operation("GetSessionInfo", (_ID, _SESSION), "SessionInfo"),
+        Operation("GetInputMessages", (_ID, (COUNT, "int")), "ArrayOfMessageInfo"),
+        Operation(
+            "GetHistory",
+            (_ID, ("fromDateTime", "dateTime"), ("toDateTime", "dateTime"), ("count", "int")),
+            "ArrayOfMessageInfo",
+        ),
+        Operation("GetVersion", (), "string"),
+    )
+}
+_LOOK_ALIKES = {("GetInputMessages", "count"): COUNT}
+
+
+# Writing
+
+
+def request(operation: Operation, values: Values) -> bytes:
+    """The SOAP envelope of a call."""
+    body, root = _envelope()
+    call = etree.SubElement(body, f"{{{SERVICE}}}{operation.name}", nsmap=_default(SERVICE))
+    for name, kind in operation.arguments:
+        _write(call, SERVICE, name, kind, values.get(name))
+    return _bytes(root)
+
+
+def response(operation: Operation, result: Any) -> bytes:
+    """The SOAP envelope of an answer."""
+    body, root = _envelope()
+    answer = etree.SubElement(body, f"{{{SERVICE}}}{operation.name}Response", nsmap=_default(SERVICE))
+    _write(answer, SERVICE, f"{operation.name}Result", operation.result, result)
+    return _bytes(root)
+
+
+def fault(error: SevFault) -> bytes:
+    """The SOAP envelope of ``CommunicationError``; goes with HTTP status 500 (SOAP 1.1 section 6.2)."""
+    body, root = _envelope()
+    made = etree.SubElement(body, f"{{{SOAP}}}Fault")
+    etree.SubElement(made, "faultcode").text = "s:Client"
+    etree.SubElement(made, "faultstring").text = error.text
+    detail = etree.SubElement(made, "detail")
+    _write(detail, CONTRACTS, "CommunicationError", "CommunicationError", {"Code": error.code, "Text": error.text})
+    return _bytes(root)
+
+
+def _envelope() -> tuple[etree._Element, etree._Element]:
+    root = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"s": SOAP, "i": XSI})
+    return etree.SubElement(root, f"{{{SOAP}}}Body"), root
+
+
+def _default(space: str) -> dict[str, str]:
+    """A namespace without a prefix; lxml spells that ``None``, which its stubs do not know."""
+    return cast(dict[str, str], {None: space})
+
+
+def _bytes(root: etree._Element) -> bytes:
+    return b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(root, encoding="utf-8")
+
+
+def _write(parent: etree._Element, space: str, name: str, kind: str, value: Any) -> None:
+    """One element; nothing is written for None (every member may be absent)."""
+    if value is None:
+        return
+    element = etree.SubElement(parent, f"{{{space}}}{name}", nsmap=_default(space))
+    if kind in TYPES:
+        for member, member_kind in TYPES[kind]:
+            _write(element, CONTRACTS, member, member_kind, value.get(member))
+    elif kind in LISTS:
+        item, item_space = LISTS[kind]
+        for each in value:
+            _write(element, item_space, item, item, each)
+    elif kind == "base64Binary":
+        element.text = base64.b64encode(value).decode()
+    elif kind == "dateTime":
+        element.text = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    else:
+        element.text = str(value)
+
+
+# Reading
+
+
+def read_request(body: bytes, *, max_bytes: int) -> tuple[Operation, dict[str, Any]]:
+    """The operation that is called, and its arguments. ``InvalidInput`` if the bytes are no such call,
+    ``SevFault`` if a value is not of its type.
+    """
+    call = _content(body, max_bytes)
+    operation = OPERATIONS.get(etree.QName(call).localname)
+    if operation is None:
+        raise InvalidInput("The service has no such operation.", code="sevovv.operation")
+    return operation, _members(call, dict(operation.arguments), operation.name)
+
+
+def read_response(operation: Operation, body: bytes, *, max_bytes: int) -> Any:
+    """The result of a call. Raises ``SevFault`` if it is one, ``InvalidInput`` if it is no answer to this call."""
+    answer = _content(body, max_bytes)
+    name = etree.QName(answer).localname
+    if name == "Fault":
+        raise _fault_of(answer)
+    if name != f"{operation.name}Response":
+        raise InvalidInput("The answer belongs to another call.", code="sevovv.answer")
+    return _members(answer, {f"{operation.name}Result": operation.result}, "").get(f"{operation.name}Result")
+
+
+def _content(body: bytes, max_bytes: int) -> etree._Element:
+    root = strict_xml.parse(body, max_bytes=max_bytes, max_text_bytes=max_bytes, foreign=True)
+    inner = root.find(f"{{{SOAP}}}Body")
+    if root.tag != f"{{{SOAP}}}Envelope" or inner is None or len(inner) != 1:
+        raise InvalidInput("This is no SOAP 1.1 envelope with one element in its body.", code="sevovv.soap")
+    return inner[0]
+
+
+def _fault_of(element: etree._Element) -> SevFault | InvalidInput:
+    for found in element.iter():
+        if etree.QName(found).localname == "CommunicationError":
+            values = _members(found, dict(TYPES["CommunicationError"]), "")
+            if values.get("Code") is not None:
+                return SevFault(values["Code"], values.get("Text"))
+    return InvalidInput("The service answered with a fault of another kind.", code="sevovv.fault")
+
+
+def _members(parent: etree._Element, kinds: Mapping[str, str], operation: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for child in parent:
+        local = etree.QName(child).localname
+        name = _LOOK_ALIKES.get((operation, local), local)
+        if name in kinds and child.get(f"{{{XSI}}}nil") not in ("true", "1"):
+            found[name] = _value(child, kinds[name])
+    return found
+
+
+def _value(element: etree._Element, kind: str) -> Any:
+    if kind in TYPES:
+        return _members(element, dict(TYPES[kind]), "")
+    if kind in LISTS:
+        return [_value(child, LISTS[kind][0]) for child in element]
+    text = element.text or ""
+    if kind == "string":
+        return text
+    try:
+        return _SIMPLE.get(kind, _enum)(kind, text)
+    except (ValueError, OverflowError, binascii.Error):
+        raise SevFault(OBJECT_NULL, f"{etree.QName(element).localname} is not of type {kind}") from None
+
+
+def _integer(kind: str, text: str) -> int:
+    if len(text) > 20 or not text.strip().isascii():
+        raise ValueError
+    number = int(text)
+    if not -_RANGES[kind] <= number < _RANGES[kind]:
+        raise ValueError
+    return number
+
+
+def _moment(_: str, text: str) -> datetime:
+    found = datetime.fromisoformat(text.strip())
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _base64(_: str, text: str) -> bytes:
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
+def _enum(kind: str, text: str) -> str:
+    if text.strip() not in ENUMS[kind]:
+        raise ValueError
+    return text.strip()
+
+
+_SIMPLE = {"int": _integer, "long": _integer, "dateTime": _moment, "base64Binary": _base64}

@@ -1,0 +1,221 @@
+"""Calls over SOAP: one request, one answer, read strictly; every way it can end is an error of ours or a reply.
+
+    Reply                 a well-made envelope without a fault, over HTTP 200 or 202
+    SoapFault             soap.fault_retry, soap.fault_operator, soap.fault_permanent     they answered with a fault
+    TemporaryFailure      soap.try_later, soap.unauthorized                               surely not taken in
+    PermanentFailure      soap.http_4xx                                                   refused without a word of SOAP
+    OutcomeUnknown        soap.redirect, soap.server_error, soap.no_answer, wsse.*        it may have been taken in
+    and all that ``hub.adapters.http`` raises
+
+A client belongs to one thread; the ``Description`` it uses is shared. No redirect is followed, wherever it points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lxml import etree
+
+from hub.adapters.http import Answer, HttpSession, Upload, retry_after
+from hub.adapters.soap import mime
+from hub.adapters.soap.faults import SoapFault
+from hub.adapters.soap.wire import (
+    Envelope,
+    SoapVersion,
+    content_type,
+    fault_of,
+    read_envelope,
+    refuse,
+    serialise,
+    to_utf8,
+)
+from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
+
+if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
+    from hub.adapters.soap.description import Operation
+
+SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
+_TRY_LATER: Final = frozenset({408, 425, 429, 503})
+_LOCKED: Final = frozenset({401, 403, 407})
+
+
+class Guard(Protocol):
+    """WS-Security of a channel. ``secure`` is called for each attempt; ``check`` gives the only bytes to read on."""
+
+    def secure(self, envelope: bytes) -> bytes:
+        """The envelope with a security header. Raises ``ConfigurationError``."""
+        ...
+
+    def check(self, envelope: bytes) -> bytes:
+        """The verified envelope. Raises ``SealRefused`` (``wsse.*``)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer without a fault. ``parts``: attachments that came along; ``soap``: the bytes of the SOAP part."""
+
+    envelope: Envelope
+    parts: tuple[mime.Part, ...]
+    soap: bytes
+    http_status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What goes out. ``related`` makes a content type and a stream of the (secured) envelope, if files go along.
+
+    ``message_id``: of our message, for credentials that are made for it.
+    """
+
+    url: str
+    version: SoapVersion
+    action: str
+    envelope: bytes
+    message_id: str = ""
+    related: Callable[[bytes], tuple[str, Upload]] | None = None
+
+
+class SoapClient:
+    """Makes calls over one ``HttpSession``. ``headers``: credentials and the like, added to each call."""
+
+    def __init__(
+        self,
+        http: HttpSession,
+        *,
+        headers: Callable[[str, bytes], Mapping[str, str]] | None = None,
+        guard: Guard | None = None,
+        max_bytes: int = 10_485_760,
+    ) -> None:
+        self._http = http
+        self._headers = headers or (lambda *_: {})
+        self._guard = guard
+        self._max_bytes = max_bytes
+
+    def call(
+        self,
+        operation: Operation,
+        values: Mapping[str, Any],
+        *,
+        url: str,
+        headers: Iterable[etree._Element] = (),
+        deadline_secs: float,
+    ) -> Any:
+        """Say an operation with values; the answer's values. ``ConfigurationError`` (``wsdl.values``) before anything
+        goes out; ``OutcomeUnknown`` (``soap.no_answer``) if the answer is not that of the operation.
+        """
+        reply = self.exchange(request_of(operation, values, url=url, headers=headers), deadline_secs=deadline_secs)
+        try:
+            return operation.read_answer(reply.envelope)
+        except InvalidInput as error:
+            raise _no_answer(error, reply.http_status) from None
+
+    def exchange(self, request: Request, *, deadline_secs: float) -> Reply:
+        """Send an envelope and read what comes back. Errors: see the module."""
+        envelope = request.envelope if self._guard is None else self._guard.secure(request.envelope)
+        kind, body = (
+            (content_type(request.version, request.action), envelope)
+            if request.related is None
+            else request.related(envelope)
+        )
+        fixed = {"Content-Type": kind, "Accept": "text/xml, application/soap+xml, multipart/related"}
+        if request.version is SoapVersion.V11:
+            fixed["SOAPAction"] = f'"{request.action}"'
+        headers = {**fixed, **self._headers(request.message_id, envelope)}
+        answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
+        return self._read(answer)
+
+    def _read(self, answer: Answer) -> Reply:
+        if 300 <= answer.status < 400:
+            raise OutcomeUnknown(
+                "They redirect, which is never followed.", code="soap.redirect", http_status=answer.status
+            )
+        try:
+            soap, charset, parts = unpack(answer.body, answer.content_type)
+            envelope = read_envelope(soap, charset=charset, max_bytes=self._max_bytes)
+        except InvalidInput as error:
+            raise _without_soap(answer, error) from None
+        fault = fault_of(envelope)
+        if answer.status in _TRY_LATER or answer.status in _LOCKED:
+            raise _without_soap(answer, None)  # the status says more than the fault beside it
+        if fault is not None:
+            raise SoapFault(fault, http_status=answer.status)
+        if answer.status not in (200, 202):
+            raise _without_soap(answer, None)
+        if self._guard is not None:
+            soap, envelope = self._verified(to_utf8(soap, charset), answer.status)
+        return Reply(envelope=envelope, parts=parts, soap=soap, http_status=answer.status)
+
+    def _verified(self, soap: bytes, status: int) -> tuple[bytes, Envelope]:
+        assert self._guard is not None
+        try:
+            verified = self._guard.check(soap)
+            return verified, read_envelope(verified, max_bytes=self._max_bytes)
+        except (SealRefused, InvalidInput) as error:
+            raise OutcomeUnknown(
+                f"Their answer cannot be believed: {error.message}", code=error.stable_code, http_status=status
+            ) from None
+
+
+def request_of(
+    operation: Operation, values: Mapping[str, Any], *, url: str, headers: Iterable[etree._Element] = ()
+) -> Request:
+    """The request of an operation with these values and header blocks."""
+    root = operation.request(values)
+    add_headers(root, headers)
+    return Request(url=url, version=operation.version, action=operation.action, envelope=serialise(root))
+
+
+def add_headers(root: etree._Element, headers: Iterable[etree._Element]) -> None:
+    """Put blocks into an envelope's Header, which is made if it is not there."""
+    space = etree.QName(root).namespace
+    for block in headers:
+        header = root.find(f"{{{space}}}Header")
+        if header is None:
+            header = etree.Element(f"{{{space}}}Header")
+            root.insert(0, header)
+        header.append(block)
+
+
+def unpack(body: bytes, kind: str) -> tuple[bytes, str | None, tuple[mime.Part, ...]]:
+    """The SOAP part, its charset, and the other parts. ``InvalidInput`` (``soap.*``) if there is no SOAP first."""
+    media, options = mime.parameters(kind)
+    if media != "multipart/related":
+        if media not in SOAP_TYPES:
+            raise refuse("media_type", "the content type is not one of SOAP")
+        return body, options.get("charset"), ()
+    parts = mime.split(body, kind)
+    media, inner = mime.parameters(parts[0].content_type)
+    if media not in SOAP_TYPES:
+        raise refuse("no_soap_part", "the first part is not SOAP")
+    return parts[0].data, inner.get("charset"), parts[1:]
+
+
+def _no_answer(error: InvalidInput, status: int) -> OutcomeUnknown:
+    rules = "; ".join(fault.message for fault in error.faults[:3]) or error.message
+    return OutcomeUnknown(f"Their answer cannot be read: {rules}.", code="soap.no_answer", http_status=status)
+
+
+def _without_soap(answer: Answer, error: InvalidInput | None) -> TemporaryFailure | PermanentFailure | OutcomeUnknown:
+    """An answer that is no SOAP: its status says what there is to know."""
+    status = answer.status
+    wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
+    if status in _TRY_LATER:
+        return TemporaryFailure("They ask to come later.", code="soap.try_later", http_status=status, retry_after=wait)
+    if status in _LOCKED:
+        return TemporaryFailure(
+            "They do not accept our credentials.",
+            code="soap.unauthorized",
+            action="Renew the credentials that the channel's settings name.",
+            http_status=status,
+        )
+    if 400 <= status < 500:
+        return PermanentFailure(f"They refused with HTTP {status}.", code=f"soap.http_{status}", http_status=status)
+    if status >= 500:
+        return OutcomeUnknown(
+            f"Their server failed with HTTP {status}.", code="soap.server_error", http_status=status, retry_after=wait
+        )
+    return _no_answer(error or refuse("status", f"HTTP {status} with an answer"), status)

@@ -1,0 +1,197 @@
+"""multipart/related (RFC 2387): SOAP with Attachments and MTOM, written as a stream and read within limits.
+
+The SOAP part is first. Files follow in the message's order, each named by its SHA-256, so the same message gives the
+same bytes at every attempt. Reading takes bare LF line ends too: X-Road's own messages have them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from hub.adapters.http import Upload
+from hub.adapters.soap.wire import SoapVersion, refuse
+from hub.errors import ConfigurationError, NotFound, PermanentFailure
+from hub.ports import Attachments
+from hub.schemas.envelope import Attachment
+
+CHUNK_BYTES: Final = 65_536
+MAX_PARTS: Final = 110
+MAX_HEAD_BYTES: Final = 8_192
+_PARAMETER: Final = re.compile(r';\s*([A-Za-z0-9-]+)\s*=\s*(?:"([^"\\]*)"|([^\s;"]+))')
+_FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part that was received. ``content_id`` without its angle brackets."""
+
+    content_type: str
+    content_id: str
+    headers: Mapping[str, str]
+    data: bytes
+
+
+def parameters(content_type: str) -> tuple[str, dict[str, str]]:
+    """Media type in lower case, and its parameters by lower-case name."""
+    kind, _, _ = content_type.partition(";")
+    found = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(content_type)}
+    return kind.strip().lower(), found
+
+
+def split(data: bytes, content_type: str) -> tuple[Part, ...]:
+    """The parts of a body. ``InvalidInput`` (``soap.mime``) if it is not well made; at most 110 parts."""
+    boundary = parameters(content_type)[1].get("boundary", "")
+    if not 1 <= len(boundary) <= 70 or not boundary.isascii():
+        raise refuse("mime", "Content-Type names no boundary")
+    mark = re.compile(rb"(?:^|\r?\n)--" + re.escape(boundary.encode()) + rb"(--)?[ \t]*(?=\r?\n|$)")
+    marks = [match for match, _ in zip(mark.finditer(data), range(MAX_PARTS + 2), strict=False)]
+    if not marks or not marks[-1][1] or any(match[1] for match in marks[:-1]):
+        raise refuse("mime", "the parts do not end with the closing boundary")
+    if len(marks) > MAX_PARTS:
+        raise refuse("mime", f"more than {MAX_PARTS} parts")
+    return tuple(_part(data[a.end() : b.start()]) for a, b in pairwise(marks))
+
+
+def _part(block: bytes) -> Part:
+    block = block.removeprefix(b"\r").removeprefix(b"\n")  # the end of the boundary's line
+    head, found, body = _head_and_body(block)
+    if not found:
+        raise refuse("mime", "a part has no end of its headers")
+    headers = _headers(head)
+    if "content-type" not in headers:
+        raise refuse("mime", "a part has no Content-Type")
+    return Part(
+        content_type=headers["content-type"],
+        content_id=headers.get("content-id", "").strip().removeprefix("<").removesuffix(">"),
+        headers=headers,
+        data=body,
+    )
+
+
+def _head_and_body(block: bytes) -> tuple[bytes, bool, bytes]:
+    if block.startswith((b"\n", b"\r\n")):
+        return b"", True, block.split(b"\n", 1)[1]
+    end = re.search(rb"\r?\n\r?\n", block[:MAX_HEAD_BYTES])
+    if end is None:
+        return block[:MAX_HEAD_BYTES], False, b""
+    return block[: end.start()], True, block[end.end() :]
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    text = re.sub(r"\r?\n[ \t]+", " ", head.decode("latin-1"))
+    for line in text.splitlines():
+        field = _FIELD.fullmatch(line)
+        if field is None or field[1].lower() in headers:
+            raise refuse("mime", "a part has a header that is broken or stands twice")
+        headers[field[1].lower()] = field[2].strip()
+    return headers
+
+
+SOAP_ID: Final = "soap@hub"
+ENVELOPE_ID: Final = "envelope@hub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """How a multipart/related body is written. ``boundary`` is made of the message id; ``mtom``: XOP, else SwA."""
+
+    boundary: str
+    version: SoapVersion
+    mtom: bool
+    action: str = ""
+
+    @property
+    def content_type(self) -> str:
+        """The header value. MTOM: ``application/xop+xml`` with start-info (XOP section 5)."""
+        plain = "text/xml" if self.version is SoapVersion.V11 else "application/soap+xml"
+        kind = "application/xop+xml" if self.mtom else plain
+        action = f'; action="{self.action}"' if self.action and self.version is SoapVersion.V12 else ""
+        return (
+            f'multipart/related; boundary="{self.boundary}"; type="{kind}"; start="<{SOAP_ID}>"; '
+            f'start-info="{plain}"{action}'
+        )
+
+    def soap_part(self, envelope: bytes) -> bytes:
+        """The first part with the envelope in it."""
+        plain = "text/xml" if self.version is SoapVersion.V11 else "application/soap+xml"
+        kind = f'application/xop+xml; charset=utf-8; type="{plain}"' if self.mtom else f"{plain}; charset=utf-8"
+        return self.part(kind, SOAP_ID, "8bit", envelope)
+
+    def part(self, kind: str, name: str, encoding: str, data: bytes) -> bytes:
+        """A whole part in memory."""
+        return self._head(kind, name, encoding) + data + b"\r\n"
+
+    def upload(self, prefix: bytes, files: tuple[Attachment, ...], attachments: Attachments | None) -> Upload:
+        """Parts in memory, then the files from the store, as a stream.
+
+        ``PermanentFailure`` (``attachment.missing``) if a file is not as the manifest says.
+        """
+        distinct = tuple({file.sha256: file for file in files}.values())
+        if distinct and attachments is None:
+            raise ConfigurationError("This process has no attachment store, so it cannot send files.")
+        opened = [(file, check_file(file, attachments)) for file in distinct if attachments is not None]
+        heads = [self._head(file.media_type, content_id(file), "binary") for file in distinct]
+        end = f"--{self.boundary}--\r\n".encode()
+        length = len(prefix) + sum(map(len, heads)) + sum(file.size + 2 for file in distinct) + len(end)
+
+        def chunks() -> Iterator[bytes]:
+            yield prefix
+            for head, (file, store) in zip(heads, opened, strict=True):
+                yield head
+                yield from content(file, store)
+                yield b"\r\n"
+            yield end
+
+        return Upload(length=length, chunks=chunks())
+
+    def _head(self, kind: str, name: str, encoding: str) -> bytes:
+        return (
+            f"--{self.boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n"
+            f"Content-ID: <{name}>\r\n\r\n"
+        ).encode("ascii")
+
+
+def content_id(file: Attachment) -> str:
+    """The Content-ID of a file, without brackets: its SHA-256."""
+    return f"{file.sha256}@hub"
+
+
+def missing() -> PermanentFailure:
+    """A file of the message is not there, or not as its manifest says."""
+    return PermanentFailure(
+        "An attachment of the message is not in the hub's store as the manifest says.",
+        code="attachment.missing",
+        action="Restore the file from a backup, then replay the delivery.",
+    )
+
+
+def check_file(file: Attachment, attachments: Attachments) -> Attachments:
+    """The store, if it has the file with this size. ``PermanentFailure`` otherwise."""
+    try:
+        size = attachments.size(file.sha256)
+    except NotFound:
+        raise missing() from None
+    if size != file.size:
+        raise missing()
+    return attachments
+
+
+def content(file: Attachment, attachments: Attachments) -> Iterator[bytes]:
+    """The file's bytes; the last piece only after the whole was seen to have the SHA-256 of the manifest."""
+    digest, left = hashlib.sha256(), file.size
+    with attachments.open(file.sha256) as source:
+        while left > 0:
+            piece = source.read(min(CHUNK_BYTES, left))
+            if not piece:
+                raise missing()
+            digest.update(piece)
+            left -= len(piece)
+            if left == 0 and digest.hexdigest() != file.sha256:
+                raise missing()
+            yield piece

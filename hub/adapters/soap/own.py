@@ -1,0 +1,137 @@
+"""The words of our own WSDLs (``schemas/hub.xsd``): written and read without zeep, element by element.
+
+``authority.wsdl``: what a system offers that the hub calls (DeliverEnvelope, GetReceipts). ``hub.wsdl``: what the hub
+offers (``/soap/hub``). Reading is lenient in namespace prefixes and strict in everything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from hub.adapters.soap import mime
+from hub.adapters.soap.wire import refuse
+from hub.errors import InvalidInput
+from hub.ports import RawInbound
+from hub.schemas.envelope import Attachment
+
+NAMESPACE: Final = "urn:ua:appeal-hub:soap:1"
+XOP: Final = "http://www.w3.org/2004/08/xop/include"
+STATUSES: Final = ("accepted", "duplicate", "refused")
+MAX_RECEIPTS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What a system says about a message: the fields of DeliverEnvelopeResponse."""
+
+    message_id: str
+    status: str
+    external_id: str | None
+    ground: str | None
+    receipts: tuple[RawInbound, ...]
+
+
+def tag(name: str) -> str:
+    """A name of ours with its namespace."""
+    return f"{{{NAMESPACE}}}{name}"
+
+
+def element(name: str, *children: etree._Element | None, text: str | None = None) -> etree._Element:
+    """An element of ours."""
+    made = etree.Element(tag(name), nsmap={"h": NAMESPACE})
+    made.text = text
+    made.extend([child for child in children if child is not None])
+    return made
+
+
+def include(href: str) -> etree._Element:
+    """The place of a binary part (XOP section 2.1)."""
+    return etree.Element(f"{{{XOP}}}Include", href=f"cid:{href}", nsmap={"xop": XOP})
+
+
+def file_entry(file: Attachment, *, mtom: bool) -> etree._Element:
+    """An attachment that goes along, referred to as MTOM or as SwA (swaRef) does."""
+    reference = mime.content_id(file)
+    return element(
+        "file",
+        element("sha256", text=file.sha256),
+        element("mediaType", text=file.media_type),
+        element("content", include(reference)) if mtom else element("reference", text=f"cid:{reference}"),
+    )
+
+
+def text(parent: etree._Element, name: str, limit: int = 1_000) -> str | None:
+    """The text of a child; None if it is not there or ``xsi:nil``. ``InvalidInput`` if it is there twice or long."""
+    found = parent.findall(tag(name))
+    if not found:
+        return None
+    value = (found[0].text or "").strip()
+    if len(found) > 1 or len(found[0]) or len(value) > limit:
+        raise refuse("content", f"{name} stands once and holds at most {limit} characters", f"/Body/*/{name}")
+    return value or None
+
+
+def document(parent: etree._Element, parts: tuple[mime.Part, ...] = ()) -> RawInbound:
+    """Content type and content of an envelope: base64, or an MTOM part. ``InvalidInput`` otherwise."""
+    kind = text(parent, "contentType", 200)
+    contents = parent.findall(tag("content"))
+    if kind is None or len(contents) != 1:
+        raise refuse("content", "a document has contentType and content", "/Body/*")
+    return RawInbound(content_type=kind, body=binary(contents[0], parts))
+
+
+def binary(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> bytes:
+    """base64 text, or the part that an ``xop:Include`` names."""
+    children = list(node.iterchildren(etree.Element))
+    if children:
+        href = children[0].get("href", "")
+        found = [part for part in parts if part.content_id and f"cid:{part.content_id}" == href]
+        if len(children) != 1 or children[0].tag != f"{{{XOP}}}Include" or len(found) != 1:
+            raise refuse("include", "xop:Include names exactly one part of the message", "/Body/*/content")
+        return found[0].data
+    try:
+        return base64.b64decode("".join((node.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise refuse("base64", "the content is not base64", "/Body/*/content") from None
+
+
+def acknowledgement(node: etree._Element | None, parts: tuple[mime.Part, ...]) -> Acknowledgement:
+    """DeliverEnvelopeResponse. ``InvalidInput`` if it is something else or not whole."""
+    return statement(expected(node, "DeliverEnvelopeResponse"), parts)
+
+
+def expected(node: etree._Element | None, name: str) -> etree._Element:
+    """The element, if it is the one of ours that is expected. ``InvalidInput`` otherwise."""
+    if node is None or node.tag != tag(name):
+        raise refuse("content", f"the body is no {name}", "/Body")
+    return node
+
+
+def statement(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> Acknowledgement:
+    """The fields of an acknowledgement, whatever its wrapper is called."""
+    message_id, status = text(node, "messageId", 100), text(node, "status", 20)
+    if message_id is None or status not in STATUSES:
+        raise refuse("content", f"messageId and a status of {', '.join(STATUSES)}", "/Body/*")
+    external_id = text(node, "id", 200)
+    if external_id is not None and not external_id.isprintable():
+        raise refuse("content", "id is one line of printable characters", "/Body/*/id")
+    return Acknowledgement(
+        message_id=message_id,
+        status=status,
+        external_id=external_id,
+        ground=text(node, "ground", 40),
+        receipts=receipts(node, parts),
+    )
+
+
+def receipts(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> tuple[RawInbound, ...]:
+    """All ``receipt`` documents below an element."""
+    found = node.findall(tag("receipt"))
+    if len(found) > MAX_RECEIPTS:
+        raise InvalidInput("Too many receipts in one answer.", code="soap.content")
+    return tuple(document(each, parts) for each in found)

@@ -1,0 +1,179 @@
+"""Settings of a ``soap`` channel: one closed model; what only one dialect needs stands in a section named after it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.adapters.http import check_url
+from hub.adapters.http_settings import FilePath, HttpSettings, MtlsAuth, Url
+from hub.adapters.secrets import SecretFile, SecretRef
+from hub.adapters.soap.wire import SoapVersion
+from hub.errors import ConfigurationError
+from hub.schemas.base import Code, Frozen, Line
+from hub.schemas.directory import Channel
+from hub.schemas.ids import AuthorityCode, Sha256
+
+Name: TypeAlias = Annotated[str, Code(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")]
+"""Name of an element, service, port or operation."""
+XRoadPart: TypeAlias = Annotated[str, Code(r"[^/\s\x00-\x1f\x7f]{1,100}(?:/[^/\s\x00-\x1f\x7f]{1,100}){2,5}")]
+"""An X-Road identifier as ``instance/class/member[/subsystem[/service[/version]]]``; ``_`` is allowed (Trembita)."""
+
+
+class NoSecurity(Frozen):
+    """No security header."""
+
+    type: Literal["none"] = "none"
+
+
+class UsernameTokenSecurity(Frozen):
+    """A UsernameToken (WS-Security UsernameToken Profile 1.1). ``digest``: nonce, time and SHA-1 digest of the
+    password, as the profile fixes it; else the password itself, which needs TLS.
+    """
+
+    type: Literal["username_token"]
+    user: Annotated[str, Line(200)]
+    password: SecretRef
+    digest: bool = True
+
+
+class X509Security(Frozen):
+    """Body and time stamp signed with our certificate (X.509 Certificate Token Profile), SHA-256 only.
+
+    ``their_cert``: PEM file with the one certificate that answers must be signed with; absent = answers are not signed.
+    ``valid_secs``: how long what we sign may be used.
+    """
+
+    type: Literal["x509"]
+    cert: SecretFile
+    key: SecretFile
+    their_cert: FilePath | None = None
+    valid_secs: int = Field(default=300, ge=10, le=3_600)
+
+
+Security: TypeAlias = Annotated[NoSecurity | UsernameTokenSecurity | X509Security, Field(discriminator="type")]
+
+
+class EnvelopeSection(Frozen):
+    """Dialect ``envelope``. ``content``: the sealed envelope as base64 in the body, or as an MTOM part.
+
+    ``attachments``: ``link`` = manifest only; ``mtom``, ``swa`` = files go along; ``refuse`` = an operator's matter.
+    ``receipt``: in the ``response``, by ``callback``, or asked for with GetReceipts (``poll``).
+    """
+
+    format: Literal["json", "jws", "xml"] = "json"
+    content: Literal["base64", "mtom"] = "base64"
+    attachments: Literal["link", "mtom", "swa", "refuse"] = "link"
+    receipt: Literal["response", "callback", "poll"] = "callback"
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> EnvelopeSection:
+        if self.content == "mtom" and self.attachments == "swa":
+            raise PydanticCustomError("attachments", "content: mtom and attachments: swa do not go together")
+        return self
+
+
+class WsdlSection(Frozen):
+    """Dialect ``wsdl``. ``folder``: the pinned description with its mapping; ``sha256``: the pin.
+
+    ``attachments``: ``link``, ``swa`` or ``refuse``, as for ``envelope``.
+    """
+
+    folder: FilePath
+    sha256: Sha256
+    format: Literal["json", "jws", "xml"] = "xml"
+    attachments: Literal["link", "swa", "refuse"] = "link"
+
+
+class TrembitaSection(Frozen):
+    """Dialect ``trembita``. ``client`` and ``service``: who calls whom; ``user_id``: who is named as the cause.
+
+    Without ``description``, the body is ``<wrapper><element>base64 of the sealed envelope</element></wrapper>`` in
+    ``namespace``; with it, the mapping says what the body is.
+    """
+
+    client: XRoadPart
+    service: XRoadPart
+    user_id: Annotated[str, Line(100)] = "appeal-hub"
+    format: Literal["json", "jws", "xml"] = "xml"
+    namespace: Annotated[str, Line(300)] = "urn:ua:appeal-hub:soap:1"
+    wrapper: Name | None = None
+    element: Name = "EnvelopeXml"
+    description: WsdlSection | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> TrembitaSection:
+        if self.client.count("/") not in (2, 3):
+            raise PydanticCustomError("client", "client is instance/class/member or …/subsystem")
+        if self.service.count("/") not in (4, 5):
+            raise PydanticCustomError("service", "service is instance/class/member/subsystem/service or …/version")
+        return self
+
+
+class SevOvvSection(Frozen):
+    """Dialect ``sevovv``. ``system_id`` and ``password``: the account at SEV; ``org_id``: the contact centre's code.
+
+    ``collect``: this channel fetches SEV's input queue for all authorities, and nothing is sent over it.
+    ``first_author``: some systems show the first author only. ``max_message_mb``: largest message with its files, in
+    MiB. ``ask``: whether SEV is asked if the addressee has fetched a message. ``notices``: whether replies are
+    acknowledged to their senders (ДС13, ДС14).
+    """
+
+    system_id: Annotated[str, Code(r"[0-9A-Za-z{][0-9A-Za-z{}-]{0,63}")]
+    password: SecretRef
+    org_id: AuthorityCode
+    system_name: Annotated[str, Line(200)] = "Хаб звернень"
+    format: Literal["json", "jws", "xml"] = "json"
+    collect: bool = False
+    first_author: Literal["applicant", "centre"] = "applicant"
+    max_message_mb: int = Field(default=40, ge=1, le=1_024)
+    ask: bool = True
+    notices: bool = True
+
+
+SECTIONS = ("envelope", "wsdl", "trembita", "sevovv")
+"""Names of dialects that have a section."""
+
+
+class SoapSettings(HttpSettings):
+    """Settings of a ``soap`` channel. ``url``: where calls go (a WSDL's own address is never used).
+
+    ``soap``: version of the envelopes; dialect ``wsdl`` takes that of its port. At most one section is given.
+    """
+
+    dialect: Annotated[str, Code(r"[a-z][a-z0-9_]{0,31}")] | None = None
+    url: Url
+    soap: Annotated[SoapVersion, Field(strict=False)] = SoapVersion.V11
+    security: Security = NoSecurity()
+    envelope: EnvelopeSection | None = None
+    wsdl: WsdlSection | None = None
+    trembita: TrembitaSection | None = None
+    sevovv: SevOvvSection | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> SoapSettings:
+        try:
+            check_url(self.url, self.bare_policy())
+        except ConfigurationError as error:
+            raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+        given = [name for name in SECTIONS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise PydanticCustomError("section", "sections of two dialects: {names}", {"names": ", ".join(given)})
+        if self.dialect is not None and given and given != [self.dialect]:
+            raise PydanticCustomError("section", "the channel's dialect is {dialect}", {"dialect": self.dialect})
+        if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
+            raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
+        if self.envelope and self.envelope.content == "mtom" and not isinstance(self.security, NoSecurity):
+            raise PydanticCustomError("security", "a security header goes with content: base64 only")
+        return self
+
+
+def read(channel: Channel) -> SoapSettings:
+    """A channel's settings. ``ConfigurationError`` names the channel and every fault."""
+    try:
+        return SoapSettings.model_validate({"dialect": channel.dialect, **channel.settings})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise ConfigurationError(f"The settings of channel {channel.id} are wrong: {wrong}.") from None

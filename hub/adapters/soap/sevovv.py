@@ -1,0 +1,153 @@
+"""Dialect ``sevovv``: SEV OVV 2.0 as client (docs/adapters/sevovv.md); what is said: ``hub.adapters.sevovv``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hub.adapters.http import HttpSession
+from hub.adapters.secrets import resolve
+from hub.adapters.sevovv import codes
+from hub.adapters.sevovv.building import Ends, prepare
+from hub.adapters.sevovv.client import Deadline, Service
+from hub.adapters.sevovv.codes import SevFault
+from hub.adapters.sevovv.fetching import Fetching
+from hub.adapters.sevovv.package import Package
+from hub.adapters.sevovv.uploading import EXTERNAL, Upload, route_of
+from hub.adapters.soap.client import SoapClient
+from hub.adapters.soap.dialect import of_failure
+from hub.adapters.soap.settings import SevOvvSection, SoapSettings
+from hub.delivery.sealed import CONTENT_TYPES
+from hub.errors import ConfigurationError, DeliveryError, HubError, UnsupportedFeature
+from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import Party
+
+MIB = 1_048_576
+KNOWN_SESSIONS = 10_000
+"""Open sessions that a process remembers; what it forgets, SEV tells again when the message is opened."""
+
+
+class SevOvvDialect:
+    """The dialect, bound to one channel's settings; made once and shared by threads."""
+
+    def __init__(self, settings: SoapSettings) -> None:
+        if settings.sevovv is None:
+            raise ConfigurationError("Dialect sevovv needs the section sevovv.")
+        self._settings = settings
+        self._section = settings.sevovv
+        self._sessions: dict[str, int] = {}
+
+    def rendering(self) -> Rendering:
+        """As the setting ``format`` says."""
+        return Rendering(self._section.format)
+
+    def polls(self) -> bool:
+        """Whether SEV is asked what became of a message."""
+        return self._section.ask and not self._section.collect
+
+    def collects(self) -> bool:
+        """Whether this channel fetches the input queue."""
+        return self._section.collect
+
+    def prepare(self, parcel: Parcel) -> Prepared:
+        """The message, valid under the schema; its files are put in as it is sent."""
+        if self._section.collect:
+            raise UnsupportedFeature("This channel fetches for all; nothing is sent over it.", code="sevovv.collects")
+        return prepare(
+            parcel,
+            ends=_ends(self._section),
+            rendering_type=CONTENT_TYPES[self.rendering()],
+            applicant_first=self._section.first_author == "applicant",
+            max_bytes=self._section.max_message_mb * MIB,
+        )
+
+    def session(self, client: SoapClient, http: HttpSession, attachments: Attachments | None) -> Session:  # noqa: ARG002
+        """A conversation over the channel's own connection."""
+        if len(self._sessions) > KNOWN_SESSIONS:
+            self._sessions.clear()
+        service = Service(
+            http,
+            self._settings.url,
+            system_id=self._section.system_id,
+            password=resolve(self._section.password).reveal(),
+            max_bytes=self._settings.max_response_kb * 1024,
+        )
+        return SevOvvSession(self._settings, service, http, attachments, self._sessions)
+
+
+def _ends(section: SevOvvSection) -> Ends:
+    return Ends(from_sys_id=section.system_id.strip("{}"), from_system=section.system_name)
+
+
+class SevOvvSession:
+    """A conversation with SEV. Used by one thread only."""
+
+    def __init__(
+        self,
+        settings: SoapSettings,
+        service: Service,
+        http: HttpSession,
+        attachments: Attachments | None,
+        sessions: dict[str, int],
+    ) -> None:
+        assert settings.sevovv is not None
+        self._url = settings.url
+        self._section = settings.sevovv
+        self._service = service
+        self._http = http
+        self._attachments = attachments
+        self._sessions = sessions
+
+    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One attempt: a session, as many parts as it takes, and how SEV says it ended."""
+        try:
+            package = Package(prepared.body, self._attachments)
+        except HubError as failure:
+            return of_failure(failure)
+        return Upload(
+            service=self._service,
+            sessions=self._sessions,
+            deadline=Deadline(deadline_secs),
+            route=route_of(prepared.body),
+            package=package,
+        ).run()
+
+    def probe(self, deadline_secs: float) -> None:
+        """Connect (and shake hands) without saying anything."""
+        self._http.connect(self._url, deadline_secs=deadline_secs)
+
+    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+        """Ask whether SEV has processed the message and its addressee has fetched it."""
+        number = (delivery.external_id or "").removeprefix(EXTERNAL)
+        if not number.isascii() or not number.isdigit():
+            return Outcome(kind=OutcomeKind.TEMPORARY, code="sevovv.no_session", detail="No session is known.")
+        try:
+            info = self._service.session("GetSessionInfo", Deadline(deadline_secs), sessionId=int(number))
+        except SevFault as fault:
+            return Outcome(kind=OutcomeKind.TEMPORARY, code=f"sevovv.{fault.code}")
+        except DeliveryError as failure:
+            return Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message)
+        if info.status == "Failed":
+            code = info.error_code or codes.UNDEFINED
+            known = codes.ERRORS.get(code)
+            detail = f"SEV took the message and could not process it: code {code}, {known.text if known else '?'}."
+            return Outcome(kind=OutcomeKind.PERMANENT, code=f"sevovv.{code}", detail=detail, proves=LegalClass.SENT)
+        proves = LegalClass.DELIVERED if info.status == "Delivered" else None
+        return Outcome(kind=OutcomeKind.DELIVERED, proves=proves)
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:
+        """Fetch what waits in the input queue."""
+        if self._attachments is None:
+            raise ConfigurationError("This process has no attachment store, so it cannot fetch.")
+        return Fetching(
+            service=self._service,
+            desk=desk,
+            attachments=self._attachments,
+            deadline=Deadline(deadline_secs),
+            org=Party(code=self._section.org_id),
+            ends=_ends(self._section),
+            max_bytes=self._section.max_message_mb * MIB,
+            notices=self._section.notices,
+            now=lambda: datetime.now(UTC),
+        ).run()

@@ -1,0 +1,347 @@
+"""The hub's own SOAP door, ``/soap/hub``: for systems that can only call out and only speak SOAP.
+
+The same rights, rules and limits as the HTTP doors, with their code behind it; only the words are other ones
+(``hub/adapters/soap/schemas/hub.xsd``). Who calls is settled from the HTTP headers before a byte of the body is read:
+``Authorization: Bearer KEY``, or Basic with the key as password. Every error is a fault whose detail names code, places
+and next step.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, Request
+from lxml import etree
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.adapters.soap import mime, own
+from hub.adapters.soap.files import shipped
+from hub.adapters.soap.wire import SoapVersion, read_envelope, refuse, write_envelope, write_fault
+from hub.api import multipart
+from hub.api.auth import CallerRole, Principal
+from hub.api.bodies import check_announced, read
+from hub.api.cases import case_view, look
+from hub.api.doors import Doors, TheDoors, case_id, message_id
+from hub.api.files import checked_type, keep
+from hub.api.inbound import own_channel, reply_to, take_appeal
+from hub.api.problems import ProblemResponse, problem_of
+from hub.delivery.sealed import media_type
+from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
+from hub.ports import RawInbound
+from hub.schemas.base import format_datetime
+from hub.schemas.ids import MessageId
+
+router = APIRouter(tags=["soap"])
+
+DESCRIPTIONS: Final = ("hub.wsdl", "authority.wsdl", "hub.xsd", "xmlmime.xsd", "swaref.xsd")
+_PLACE: Final = {"hub.wsdl": b"http://hub.example/soap/hub"}
+_KINDS: Final = {"text/xml": SoapVersion.V11, "application/soap+xml": SoapVersion.V12}
+_RELATED: Final = "multipart/related"
+_MEDIA: Final = {SoapVersion.V11: "text/xml; charset=utf-8", SoapVersion.V12: "application/soap+xml; charset=utf-8"}
+_KEPT_STATUSES: Final = frozenset({401, 403, 408, 413, 415, 503})
+"""Told as they are, for proxies and clients that look at them; all else is 500, or 400 for a Sender in SOAP 1.2."""
+_UNKNOWN: Final = "No message with this id waits for you."
+
+
+@router.get("/soap/hub")
+async def describe(request: Request, doors: TheDoors) -> Response:
+    """The WSDL, for ``?wsdl``."""
+    if [name.lower() for name in request.query_params] != ["wsdl"]:
+        raise NotFound("Ask for the WSDL with ?wsdl, or call with POST.", code="soap.route")
+    return _document("hub.wsdl", request, doors)
+
+
+@router.get("/soap/{name}")
+async def document(name: str, request: Request, doors: TheDoors) -> Response:
+    """A schema that the WSDL imports; ``authority.wsdl`` is what a system offers that the hub calls."""
+    if name not in DESCRIPTIONS:
+        raise NotFound("There is no such document.", code="soap.route")
+    return _document(name, request, doors)
+
+
+def _document(name: str, request: Request, doors: Doors) -> Response:
+    data = shipped(name)
+    if name in _PLACE:
+        data = data.replace(_PLACE[name], f"{_own_url(request, doors)}/soap/hub".encode())
+    return Response(data, media_type="text/xml")
+
+
+def _own_url(request: Request, doors: Doors) -> str:
+    """``public_url``, or the socket that this call came to; never what the caller says in ``Host``."""
+    server = request.scope.get("server")
+    if doors.hub.settings.public_url or not server or not server[1]:
+        return doors.hub.settings.base_url
+    host = f"[{server[0]}]" if ":" in server[0] else server[0]
+    return f"{request.scope['scheme']}://{host}:{server[1]}"
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way. ``version`` is that of the content type until the envelope says it."""
+
+    doors: Doors
+    principal: Principal
+    version: SoapVersion
+    rest: Iterator[multipart.Part]
+
+    def answer(self, soap: bytes, charset: str | None) -> bytes:
+        """Do what the envelope asks for; the envelope of the answer."""
+        envelope = read_envelope(soap, charset=charset, max_bytes=self.doors.body_limit)
+        self.version = envelope.version
+        for block in envelope.header:
+            if block.get(f"{{{envelope.version.namespace}}}mustUnderstand", "0").strip() in ("1", "true"):
+                raise InvalidInput("A header block must be understood, and is not.", code="soap.must_understand")
+        node = envelope.content
+        name = "" if node is None or etree.QName(node).namespace != own.NAMESPACE else etree.QName(node).localname
+        if node is None or name not in _OPERATIONS:
+            raise refuse("operation", f"the Body holds one of: {', '.join(_OPERATIONS)}", "/Body")
+        roles, work = _OPERATIONS[name]
+        if self.principal.role not in roles:
+            raise Forbidden("This call is for other roles.")
+        return write_envelope(self.version, work(self, node))
+
+
+@router.post("/soap/hub")
+async def call(request: Request, doors: TheDoors) -> Response:
+    """One call. Faults carry the element Refusal."""
+    kind = media_type(request.headers.get("content-type", ""))
+    version = _KINDS.get(kind, SoapVersion.V11)
+    if kind == _RELATED and b"soap+xml" in request.headers["content-type"].encode():
+        version = SoapVersion.V12
+    made: list[_Call] = []
+    try:
+        principal = await _caller(request, doors)
+        made.append(_Call(doors, principal, version, iter(())))
+        body = await _answered(request, made[0], kind)
+    except HubError as error:
+        return _fault(error, made[0].version if made else version)
+    return Response(body, headers={"Content-Type": _MEDIA[made[0].version]})
+
+
+async def _caller(request: Request, doors: Doors) -> Principal:
+    credential = doors.auth.credential(_bearer(request.headers.get("authorization")))
+    if doors.auth.blocks(credential):
+        principal = await run_in_threadpool(doors.auth.check, credential)
+    else:
+        principal = doors.auth.check(credential)
+    request.scope["hub.principal"] = principal.id
+    return principal
+
+
+def _bearer(header: str | None) -> str | None:
+    """Basic's password as a bearer credential: many SOAP clients can say nothing else."""
+    scheme, _, value = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return header
+    try:
+        _, _, password = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated("The Basic credential cannot be read.") from None
+    return f"Bearer {password}"
+
+
+async def _answered(request: Request, one: _Call, kind: str) -> bytes:
+    limit = one.doors.body_limit
+    content_type = request.headers.get("content-type", "")
+    if kind in _KINDS:
+        body = await read(request, limit)
+        return await run_in_threadpool(one.answer, body, mime.parameters(content_type)[1].get("charset"))
+    if kind != _RELATED:
+        raise InvalidInput("The body must be SOAP: text/xml or application/soap+xml.", code="input.media_type")
+    boundary = multipart.boundary(content_type)
+    most = limit + one.doors.attachment_limit
+    check_announced(request, most)
+
+    def work(chunks: Iterator[bytes]) -> bytes:
+        one.rest = multipart.parts(chunks, boundary, multipart.related)
+        first = next(one.rest, None)
+        if first is None or first.media_type not in {*_KINDS, "application/xop+xml"}:
+            raise refuse("no_soap_part", "the first part is not SOAP")
+        return one.answer(multipart.small(first, limit), None)
+
+    return await one.doors.uploads.run(request, most, work)
+
+
+def _fault(error: HubError, version: SoapVersion) -> Response:
+    problem = problem_of(error)
+    status, wait = problem["status"], problem.get("retry_after")
+    detail = own.element(
+        "Refusal",
+        own.element("code", text=problem["code"]),
+        own.element("action", text=problem["action"]),
+        own.element("retryAfter", text=str(wait)) if wait is not None else None,
+        own.element("incident", text=problem["incident"]) if "incident" in problem else None,
+        *(
+            own.element("fault", *(own.element(name, text=fault[name]) for name in ("pointer", "code", "message")))
+            for fault in problem.get("faults", ())
+        ),
+    )
+    code = "Client" if status < 500 else "Server"
+    if problem["code"] == "soap.must_understand":
+        code = "MustUnderstand"
+    body = write_fault(version, code, problem["detail"], detail)
+    if status not in _KEPT_STATUSES:
+        status = 400 if version is SoapVersion.V12 and code == "Client" else 500
+    headers = {"WWW-Authenticate": 'Basic realm="appeal-hub"'} if status == 401 else {}
+    return ProblemResponse({**problem, "status": status}, headers, body=body, media=_MEDIA[version])
+
+
+def _submit(one: _Call, node: etree._Element) -> etree._Element:
+    """SubmitEnvelope: what POST /v1/envelopes does."""
+    raw = _bring(one, node)
+    doors, principal = one.doors, one.principal
+    if principal.role is CallerRole.NCC:
+        accepted = take_appeal(doors, principal, raw)
+        return _taken("SubmitEnvelope", str(accepted.message_id), str(accepted.case_id), repeat=accepted.repeat)
+    taken = doors.hub.takeback.take(raw, channel_id=own_channel(doors, principal.party), party=principal.party)
+    return _taken("SubmitEnvelope", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
+
+
+def _acknowledge(one: _Call, node: etree._Element) -> etree._Element:
+    """Acknowledge: what POST /v1/inbox/{id}/receipt does."""
+    take = reply_to(one.doors, one.principal, _message_id(node))
+    taken = take(_bring(one, node))
+    return _taken("Acknowledge", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
+
+
+def _list(one: _Call, node: etree._Element) -> etree._Element:
+    """ListInbox: what GET /v1/inbox does."""
+    after, limit = own.text(node, "after", 36), own.text(node, "limit", 3) or "50"
+    if after is not None:
+        message_id(after, NotFound("There is no such cursor.", code="inbox.cursor"))
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= 200:
+        raise refuse("limit", "limit is 1 to 200", "/Body/ListInbox/limit")
+    waiting = one.doors.hub.inbox.waiting(one.principal.party, after=after, limit=int(limit))
+    entries = [
+        own.element(
+            "message",
+            own.element("messageId", text=str(each.message_id)),
+            own.element("caseId", text=str(each.case_id)),
+            own.element("createdAt", text=format_datetime(each.created_at)),
+            own.element("priority", text=str(each.priority)),
+        )
+        for each in waiting
+    ]
+    cursor = own.element("cursor", text=str(waiting[-1].id)) if len(waiting) == int(limit) else None
+    return own.element("ListInboxResponse", *entries, cursor)
+
+
+def _fetch(one: _Call, node: etree._Element) -> etree._Element:
+    """FetchMessage: what GET /v1/inbox/{id} does."""
+    parcel = one.doors.hub.inbox.fetch(one.principal.party, _message_id(node))
+    return own.element(
+        "FetchMessageResponse",
+        own.element("messageId", text=str(parcel.message_id)),
+        own.element("contentType", text=parcel.content_type),
+        own.element("content", text=base64.b64encode(parcel.body).decode()),
+    )
+
+
+def _status(one: _Call, node: etree._Element) -> etree._Element:
+    """GetStatus: what GET /v1/cases/{id} does, without the messages."""
+    seen = look(one.doors, one.principal, case_id(own.text(node, "caseId", 36) or ""))
+    view = case_view(seen.row, one.principal)
+    shown: dict[str, str | None] = {
+        "caseId": view.id,
+        "state": view.state,
+        "authority": view.authority,
+        "number": view.number,
+        "answerDue": view.answer_due,
+        "updatedAt": view.updated_at,
+    }
+    deliveries = [
+        own.element(
+            "delivery",
+            own.element("messageId", text=str(each.message_id)),
+            own.element("authority", text=each.authority),
+            own.element("state", text=each.state),
+        )
+        for each in seen.deliveries
+    ]
+    fields = [own.element(name, text=value) for name, value in shown.items() if value is not None]
+    return own.element("GetStatusResponse", *fields, *deliveries)
+
+
+def _message_id(node: etree._Element) -> MessageId:
+    return message_id(own.text(node, "messageId", 36) or "", NotFound(_UNKNOWN, code="inbox.unknown"))
+
+
+def _taken(operation: str, message: str, case: str, *, repeat: bool) -> etree._Element:
+    return own.element(
+        f"{operation}Response",
+        own.element("messageId", text=message),
+        own.element("caseId", text=case),
+        own.element("repeat", text="true" if repeat else "false"),
+    )
+
+
+def _bring(one: _Call, node: etree._Element) -> RawInbound:
+    """The envelope, after all files that came along are stored and are what was announced."""
+    content = node.find(own.tag("content"))
+    include = None if content is None else next(content.iterchildren(etree.Element), None)
+    wanted = None if include is None else _cid(include.get("href", ""))
+    announced = [_announced(entry) for entry in node.findall(own.tag("file"))]
+    by_part = {file.part: file for file in announced if file.part}
+    envelope: list[mime.Part] = []
+
+    def files() -> Iterator[multipart.Part]:
+        for part in one.rest:
+            if part.name == wanted:
+                data = multipart.small(part, one.doors.body_limit)
+                envelope.append(mime.Part(content_type=part.media_type, content_id=part.name, headers={}, data=data))
+            elif part.name in by_part:
+                yield multipart.Part(part.name, None, by_part[part.name].media_type, part.data)
+            else:
+                raise refuse("part", "a part is neither the content nor a file that is announced")
+        for file in announced:
+            if file.inline is not None:
+                yield multipart.Part(file.sha256, None, file.media_type, iter([file.inline]))
+
+    stored = {file.sha256 for file in keep(one.doors, one.principal, files())}
+    if stored != {file.sha256 for file in announced}:
+        raise InvalidInput("A file is not the one that was announced.", code="attachment.digest")
+    return own.document(node, tuple(envelope))
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    sha256: str
+    media_type: str
+    part: str | None
+    inline: bytes | None
+
+
+def _announced(entry: etree._Element) -> _Announced:
+    sha256, kind = own.text(entry, "sha256", 64), own.text(entry, "mediaType", 129)
+    reference, content = own.text(entry, "reference", 200), entry.find(own.tag("content"))
+    if sha256 is None or kind is None or (reference is None) == (content is None):
+        raise refuse("file", "a file has sha256, mediaType, and either content or reference", "/Body/*/file")
+    kind = checked_type(media_type(kind))
+    if content is None:
+        return _Announced(sha256, kind, _cid(reference or ""), None)
+    include = next(content.iterchildren(etree.Element), None)
+    if include is not None:
+        return _Announced(sha256, kind, _cid(include.get("href", "")), None)
+    return _Announced(sha256, kind, None, own.binary(content))
+
+
+def _cid(reference: str) -> str:
+    if not reference.startswith("cid:") or len(reference) < 5:
+        raise refuse("reference", "a part is referred to as cid:…", "/Body")
+    return reference.removeprefix("cid:")
+
+
+_Work = Callable[[_Call, etree._Element], etree._Element]
+_AUTHORITY: Final = frozenset({CallerRole.AUTHORITY})
+_OPERATIONS: Final[dict[str, tuple[frozenset[CallerRole], _Work]]] = {
+    "SubmitEnvelope": (frozenset({CallerRole.NCC, CallerRole.AUTHORITY}), _submit),
+    "ListInbox": (_AUTHORITY, _list),
+    "FetchMessage": (_AUTHORITY, _fetch),
+    "Acknowledge": (_AUTHORITY, _acknowledge),
+    "GetStatus": (frozenset(CallerRole), _status),
+}

@@ -1,0 +1,114 @@
+"""A hub in memory with one authority behind a real adapter, and PHP's SoapServer as such an authority."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hub.adapters import Tools
+from hub.adapters.soap.adapter import SoapAdapter
+from hub.bootstrap import SilentDoorbell, SystemClock
+from hub.delivery.ask import Asker
+from hub.delivery.carry import Carrier, LaneReport
+from hub.delivery.intake import Accepted, Intake, Submission
+from hub.delivery.takeback import TakeBack
+from hub.ports import Adapter
+from hub.schemas.delivery import CaseRow, Delivery
+from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
+from hub.schemas.envelope import Party
+from hub.seals import HubSeal, make_key_file
+from hub.storage.memory import MemoryStore
+from registry import FixedRegistry, LoadedDirectory
+from registry.territories import shipped
+from tests.adapters.samples import AUTHORITY, CENTRE, MemoryAttachments, appeal
+from tests.conftest import ROOT
+
+SCHEMAS = ROOT / "hub" / "adapters" / "soap" / "schemas"
+START_SECS = 20.0
+
+
+class SoapWorld:
+    """Submits the sample appeal, runs the lane, shows what became of it."""
+
+    def __init__(self, folder: Path, channel: Channel) -> None:
+        self.channel = channel
+        clock, self.store = SystemClock(), MemoryStore()
+        body = Authority(
+            code=AUTHORITY.code,
+            name="Орган",
+            kind=AuthorityKind.CENTRAL,
+            competences=(Competence(topics=("*",), territories=("UA",)),),
+            channels=(channel,),
+        )
+        directory = FixedRegistry(LoadedDirectory(authorities=[body], territories=shipped()))
+        seal = HubSeal(make_key_file(folder / "hub.pem", common_name="hub", organization="Test"))
+        takeback = TakeBack(store=self.store, registry=directory, seal=seal, clock=clock)
+        self.attachments = MemoryAttachments()
+        self.adapter = SoapAdapter(Tools(attachments=self.attachments))
+        adapters: dict[str, Adapter] = {"soap": self.adapter}
+        self.carrier = Carrier(
+            store=self.store,
+            registry=directory,
+            seal=seal,
+            adapters=adapters,
+            clock=clock,
+            asker=Asker(store=self.store, registry=directory, adapters=adapters, clock=clock, takeback=takeback),
+            dice=random.Random(1),
+        )
+        self.intake = Intake(
+            store=self.store,
+            registry=directory,
+            clock=clock,
+            doorbell=SilentDoorbell(),
+            party=Party(code=CENTRE.code, name="Центр"),
+        )
+
+    def submit(self) -> Accepted:
+        """Take the sample appeal in."""
+        return self.intake.submit(Submission(form=appeal().body, owner=CENTRE.code))
+
+    def run(self) -> LaneReport:
+        """Run the lane once."""
+        return self.carrier.run(self.channel.id, "test")
+
+    def delivery(self, accepted: Accepted) -> Delivery:
+        """The delivery of an appeal."""
+        return self.store.deliveries(accepted.case_id)[0]
+
+    def case(self, accepted: Accepted) -> CaseRow:
+        """The case of an appeal."""
+        row = self.store.case(accepted.case_id)
+        assert row is not None
+        return row
+
+
+@contextmanager
+def php_server(script: Path, **environment: str) -> Iterator[str]:
+    """PHP's own web server with a script as its router, on a free port of loopback; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        ["php", "-d", "soap.wsdl_cache_enabled=0", "-S", f"127.0.0.1:{port}", str(script)],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + START_SECS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert server.poll() is None, "php did not start"
+                assert time.monotonic() < until
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(10)

@@ -1,0 +1,93 @@
+"""``hub channel fetch-wsdl``, ``pin-wsdl`` and ``wsdl`` against a real server on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hub.adapters.soap.description import from_folder
+from hub.cli import cli
+from hub.errors import ConfigurationError
+from tests.adapters.servers import Server, http, read_request, serving
+from tests.adapters.test_soap_client import SCHEMA, WSDL
+
+ALLOW = ("--allow-http", "--allow-private", "127.0.0.0/8")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["channel", *words])
+
+
+class Site:
+    """Serves a WSDL that imports a schema by web address, and whatever else a test puts there."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    def script(self, server: Server, conn: socket.socket) -> None:
+        while True:
+            head, _ = read_request(conn)
+            if not head:
+                return
+            path = head.decode().split(" ")[1]
+            self.asked.append(path)
+            found = self.pages.get(path)
+            conn.sendall(found if found is not None else http("404 No"))
+
+
+def ok(text: str) -> bytes:
+    return http("200 OK", text.encode(), Content_Type="text/xml")
+
+
+def test_a_wsdl_is_fetched_with_its_imports_and_pinned(tmp_path: Path) -> None:
+    """Two documents come, the manifest names their addresses, and the pin that is printed opens the folder."""
+    site = Site()
+    with serving(site.script) as server:
+        base = server.url("")
+        site.pages = {"/s?wsdl": ok(WSDL.replace("LOCATION", f"{base}/s?xsd=1")), "/s?xsd=1": ok(SCHEMA)}
+        done = run("fetch-wsdl", f"{base}/s?wsdl", "--into", str(tmp_path / "w"), *ALLOW, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [each["operation"] for each in told["operations"]] == ["Register", "Register"]
+    assert site.asked == ["/s?wsdl", "/s?xsd=1"]
+    assert from_folder(tmp_path / "w", told["wsdl_sha256"]).operation("Register").name == "Register"
+    shown = run("wsdl", str(tmp_path / "w"))
+    assert told["wsdl_sha256"] in shown.output
+    assert "Register(number: xsd:string" in shown.output
+    again = run("pin-wsdl", str(tmp_path / "w"), "--root", "service.wsdl", "--json")
+    assert json.loads(again.stdout)["wsdl_sha256"] == told["wsdl_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        (http("302 Go", b"", Location="file:///etc/passwd"), "HTTP 302"),
+        (http("200 OK", b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'), "xml.doctype"),
+        (ok(WSDL.replace("LOCATION", "file:///etc/passwd")), "http.url"),
+        (ok(WSDL.replace("LOCATION", "http://other.example.org/x.xsd")), "another host"),
+        (ok(WSDL.replace("LOCATION", "/absent.xsd")), "HTTP 404"),
+    ],
+)
+def test_what_must_not_be_fetched_is_refused_by_name(tmp_path: Path, page: bytes, named: str) -> None:
+    """Redirects, DTDs, file addresses, other hosts, missing files: an error, and no folder that could be used."""
+    site = Site()
+    with serving(site.script) as server:
+        site.pages = {"/s?wsdl": page}
+        done = run("fetch-wsdl", server.url("/s?wsdl"), "--into", str(tmp_path / "w"), *ALLOW)
+    assert isinstance(done.exception, ConfigurationError)
+    assert named in str(done.exception)
+    assert not (tmp_path / "w").exists()
+
+
+def test_private_addresses_are_asked_only_if_allowed(tmp_path: Path) -> None:
+    """Without --allow-private nothing is connected."""
+    site = Site()
+    with serving(site.script) as server:
+        done = run("fetch-wsdl", server.url("/s?wsdl"), "--into", str(tmp_path / "w"), "--allow-http")
+    assert done.exit_code != 0
+    assert site.asked == []

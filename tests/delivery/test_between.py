@@ -1,0 +1,128 @@
+"""Systems in between: what their taking a message proves, what asking them teaches, and words that need a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hub.delivery.desk import ChannelDesk
+from hub.delivery.inbox import Inbox
+from hub.errors import NotFound
+from hub.ports import Outcome
+from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
+from hub.schemas.directory import LegalClass
+from hub.schemas.ids import CaseId, new_id
+from tests.delivery.test_collect import kinds, sent, spoken
+from tests.delivery.world import BODY, CHANNEL, World
+
+TOOK = Outcome(kind=OutcomeKind.DELIVERED, external_id="sev:1", proves=LegalClass.SENT)
+
+
+def reasons(world: World) -> list[str]:
+    """Reasons of the open items."""
+    return [item.reason for item in world.store.items(open_only=True, after=None, limit=99)]
+
+
+def test_taken_by_a_system_in_between_is_not_delivered() -> None:
+    """The channel could bring ``registered``; this outcome shows ``sent`` and no more (CMU 55/2018 item 24)."""
+    world = World()
+    world.adapter.script = [TOOK]
+    (accepted,) = world.submit()
+    world.run()
+    assert world.delivery(accepted).state is TransportState.DELIVERED
+    assert FactKind.SENT in kinds(world, accepted)
+    assert FactKind.DELIVERED not in kinds(world, accepted)
+
+
+def polled(outcome: Outcome) -> tuple[World, list[FactKind]]:
+    """A message taken in between, and asked about twice after some hours."""
+    world = World()
+    world.adapter.is_polled = True
+    world.adapter.script = [TOOK, outcome]
+    (accepted,) = world.submit()
+    world.run()
+    for _ in range(2):
+        world.clock.go(7_200)
+        world.run()
+    return world, kinds(world, accepted)
+
+
+def test_asking_until_the_addressee_has_it() -> None:
+    """``delivered`` is written once, and nothing is asked afterwards."""
+    world, found = polled(Outcome(kind=OutcomeKind.DELIVERED, proves=LegalClass.DELIVERED))
+    assert found.count(FactKind.DELIVERED) == 1
+    assert len(world.adapter.polled) == 1
+
+
+def test_a_system_in_between_that_gave_up_reaches_a_person() -> None:
+    """The message was taken and could not be processed: an operator's item with the code, once."""
+    gave_up = Outcome(kind=OutcomeKind.PERMANENT, code="sevovv.33", detail="no", proves=LegalClass.SENT)
+    world, found = polled(gave_up)
+    assert reasons(world) == ["sevovv.33"]
+    assert FactKind.ESCALATED in found
+    assert len(world.adapter.polled) == 1
+
+
+def test_a_poll_that_failed_is_asked_again() -> None:
+    """An answer that says nothing of the message changes nothing, as before."""
+    world, found = polled(Outcome(kind=OutcomeKind.PERMANENT, code="poll.no_external_id"))
+    assert reasons(world) == []
+    assert FactKind.DELIVERED not in found
+    assert len(world.adapter.polled) == 2
+
+
+def test_unclear_words_reach_a_person_with_their_fact() -> None:
+    """What was said is kept as said, and an operator gets it once, however often it comes."""
+    world, accepted = sent()
+    for _ in range(2):
+        world.clock.go(60)
+        world.adapter.waiting = [replace(spoken(accepted), unclear="Nobody knows what it decides.")]
+        world.run()
+    assert kinds(world, accepted).count(FactKind.REGISTERED) == 1
+    assert reasons(world) == ["inbound.unclear"]
+
+
+def desk(world: World, party: str | None) -> ChannelDesk:
+    """A desk for one party, or for all."""
+    return ChannelDesk(
+        store=world.store,
+        takeback=world.takeback,
+        attachments=None,
+        clock=world.clock,
+        channel_id=CHANNEL,
+        party=party,
+    )
+
+
+def test_a_delivery_is_found_by_its_case() -> None:
+    """For the channel's own party, or on a channel for all for the one that is named; never for another."""
+    world, accepted = sent()
+    found = world.delivery(accepted)
+    assert desk(world, BODY).find(case_id=accepted.case_id) == found
+    assert desk(world, None).find(case_id=accepted.case_id, authority=BODY) == found
+    assert desk(world, None).find(case_id=accepted.case_id, authority="00032684") is None
+    assert desk(world, "00032684").find(case_id=accepted.case_id, authority=BODY) is None
+    assert desk(world, None).find(case_id=CaseId(new_id())) is None
+
+
+def test_fetched_and_processed_is_delivered() -> None:
+    """A system that fetches says that it has it: ``sent`` and ``delivered``, once; what failed there, a person sees."""
+    world = World()
+    world.adapter.is_pulled = True
+    first, second = world.submit(2)
+    world.run()
+    inbox = Inbox(store=world.store, clock=world.clock)
+    with pytest.raises(NotFound):
+        inbox.taken("00032684", first.message_id)
+    for _ in range(2):
+        inbox.taken(BODY, first.message_id)
+        world.clock.go(5)
+    assert kinds(world, first).count(FactKind.DELIVERED) == 1
+    assert world.delivery(first).state is TransportState.DELIVERED
+    for _ in range(2):
+        inbox.failed(BODY, second.message_id, "cannot be read")
+    inbox.failed(BODY, first.message_id, "too late")
+    assert world.delivery(second).state is TransportState.DEAD
+    assert world.delivery(first).state is TransportState.DELIVERED
+    assert reasons(world) == ["inbox.failed"]

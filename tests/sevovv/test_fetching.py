@@ -1,0 +1,301 @@
+"""Fetching from SEV's input queue: handed over, then ended; never the other way round."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from lxml import etree
+
+from hub.adapters import Tools
+from hub.adapters.soap.adapter import SoapAdapter
+from hub.errors import HubError, InvalidInput, NotFound, TemporaryFailure, Unavailable
+from hub.ports import RawInbound, Spoken
+from hub.schemas.delivery import Delivery
+from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
+from hub.schemas.ids import CaseId, MessageId
+from tests.adapters.samples import MemoryAttachments, appeal, delivery
+from tests.sevovv.node import SevNode, served
+from tests.sevovv.test_client import SYSTEM, channel
+
+FROM = "00032106"
+
+
+class Desk:
+    """A desk that knows one delivery."""
+
+    def __init__(self, known: Delivery, files: MemoryAttachments) -> None:
+        self.known = known
+        self.files = files
+        self.heard: list[Spoken] = []
+        self.sealed: list[RawInbound] = []
+        self.raises: HubError | None = None
+        self.journalled: list[bytes] = []
+
+    def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
+        if raw.content_type == "application/octet-stream":
+            self.journalled.append(raw.body)
+            raise InvalidInput("not an envelope")
+        self.sealed.append(raw)
+
+    def said(self, spoken: Spoken) -> None:
+        if self.raises is not None:
+            raise self.raises
+        if spoken.in_reply_to is None:
+            self.journalled.append(spoken.raw.body)
+            raise NotFound("No appeal of yours.", code="inbound.unknown_case")
+        self.heard.append(spoken)
+
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
+        if message_id is not None and message_id == self.known.message_id:
+            return self.known
+        return self.known if case_id == self.known.case_id and authority == self.known.authority else None
+
+    def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
+        sha256, size = self.files.put(source, limit=10**9)
+        return Attachment(sha256=sha256, size=size, media_type=media_type, name=name)
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEV_TEST_PASSWORD", "secret")
+
+
+@pytest.fixture
+def sev(tmp_path: Path) -> SevNode:
+    """A SEV node."""
+    return SevNode(tmp_path)
+
+
+@pytest.fixture
+def url(sev: SevNode) -> Iterator[str]:
+    """Where it is served."""
+    with served(sev) as where:
+        yield where
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A desk with one delivery to the authority."""
+    return Desk(delivery(appeal(), channel("http://127.0.0.1:1/")), MemoryAttachments())
+
+
+def collect(url: str, desk: Desk, **settings: object) -> int:
+    """One round."""
+    adapter = SoapAdapter(Tools(attachments=desk.files))
+    to = channel(url, collect=True, **settings)
+    assert adapter.collects(to)
+    assert not adapter.polls(to)
+    with adapter.session(to) as session:
+        return session.collect(desk, 20.0)
+
+
+def header(kind: int, sender: str = FROM, to: str = "36521731") -> etree._Element:
+    """A message as SEV hands it on."""
+    return etree.Element(
+        "Header",
+        standart="1207",
+        version="1.5",
+        charset="UTF-8",
+        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        msg_type=str(kind),
+        msg_id=str(uuid.uuid4()).upper(),
+        from_org_id=sender,
+        from_organization="Орган",
+        from_sys_id="99999999",
+        from_system="СЕВ",
+        to_org_id=to,
+        to_organization="НКЦ",
+        to_sys_id=SYSTEM,
+        to_system="Хаб",
+    )
+
+
+def put(sev: SevNode, root: etree._Element) -> str:
+    """Put a message into the queue; its id there."""
+    name = root.get("msg_id", "").lower()
+    sev.queue[name] = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return name
+
+
+def notice(about: str, kind: int = 3) -> etree._Element:
+    """A notice about one of our messages."""
+    root = header(0)
+    ack = etree.SubElement(root, "Acknowledgement", msg_id=about, ack_type=str(kind))
+    etree.SubElement(ack, "RegNumber", regdate="2026-11-24").text = "З-123/26"
+    etree.SubElement(ack, "AckResult", errorcode="0", errortext="")
+    return root
+
+
+def reply(case: str) -> etree._Element:
+    """A reply to one of our documents, with a scan."""
+    root = header(3)
+    document = etree.SubElement(
+        root, "Document", idnumber="7", type="0", title="Відповідь", annotation="Полагоджено", purpose_type="4"
+    )
+    etree.SubElement(document, "RegNumber", regdate="2026-11-25").text = "17/З"
+    etree.SubElement(document, "Confident", flag="0")
+    etree.SubElement(document, "DocTransfer", type="pdf", description="скан", idnumber="1").text = "JVBERg=="
+    addressee = etree.SubElement(document, "Addressee", type="0")
+    etree.SubElement(addressee, "Referred", idnumber=case, retype="д")
+    return root
+
+
+def test_a_notice_becomes_a_statement(sev: SevNode, url: str, desk: Desk) -> None:
+    """Whatever the id looks like on the way: braces, capitals. The exact bytes are kept with it."""
+    name = put(sev, notice("{" + str(desk.known.message_id).upper() + "}"))
+    raw = sev.queue[name]
+    assert collect(url, desk) == 1
+    (spoken,) = desk.heard
+    assert isinstance(spoken.body, ReceiptBody)
+    assert (spoken.body.status, spoken.body.number) == ("registered", "З-123/26")
+    assert (spoken.in_reply_to, spoken.party, spoken.raw.body) == (desk.known.message_id, FROM, raw)
+    assert sev.ended == [(name, None)]
+    assert sev.whole == []  # nobody acknowledges an acknowledgement
+
+
+def test_a_reply_brings_its_files_and_is_acknowledged(sev: SevNode, url: str, desk: Desk) -> None:
+    """The file is kept under a name for people; two notices go back under the id by which SEV knows the reply."""
+    name = put(sev, reply(str(desk.known.case_id)))
+    assert collect(url, desk) == 1
+    (spoken,) = desk.heard
+    assert isinstance(spoken.body, AnswerBody)
+    assert spoken.unclear
+    assert [(file.name, file.media_type, file.size) for file in spoken.attachments] == [
+        ("скан.pdf", "application/pdf", 4)
+    ]
+    acks = [etree.fromstring(message).find("Acknowledgement") for message in sev.whole]
+    assert [(ack.get("msg_id"), ack.get("ack_type")) for ack in acks if ack is not None] == [(name, "1"), (name, "2")]
+
+
+def test_killed_between_desk_and_end(sev: SevNode, url: str, desk: Desk) -> None:
+    """The end was never said: the same message comes again with the same ids, its notices are known (9), it ends."""
+    name = put(sev, reply(str(desk.known.case_id)))
+    sev.fail = lambda name, _count: "reset" if name == "EndProcessingDownloadedMessage" else None
+    with pytest.raises(HubError):
+        collect(url, desk)
+    sev.fail = lambda _name, _count: None
+    assert collect(url, desk) == 1
+    first, second = desk.heard
+    assert first == second
+    assert len(sev.whole) == 2
+    assert sev.ended == [(name, None)]
+
+
+def test_what_cannot_be_kept_now_stays(sev: SevNode, url: str, desk: Desk) -> None:
+    """The desk cannot write: nothing is ended, nothing is acknowledged."""
+    put(sev, reply(str(desk.known.case_id)))
+    desk.raises = Unavailable("no room")
+    with pytest.raises(Unavailable):
+        collect(url, desk)
+    assert (sev.ended, sev.whole, len(sev.queue)) == ([], [], 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<html>", 33),
+        (b"<?xml version='1.0'?><!DOCTYPE Header><Header/>", 33),
+        (b"<Header msg_type='9' msg_id='1' from_org_id='1'/>", 33),
+    ],
+)
+def test_what_cannot_be_read_is_put_aside(sev: SevNode, url: str, desk: Desk, body: bytes, code: int) -> None:
+    """It ends as ``Failed`` with a code of the table, and what stands behind it is fetched."""
+    sev.queue["broken"] = body
+    put(sev, notice(str(desk.known.message_id)))
+    assert collect(url, desk) == 2
+    assert ("broken", code) in sev.ended
+    assert desk.journalled == [body]
+    assert len(desk.heard) == 1
+
+
+def test_what_is_not_ours_is_put_aside(sev: SevNode, url: str, desk: Desk) -> None:
+    """Another addressee; no case of ours; another sender than the one the appeal went to."""
+    elsewhere = put(sev, header(1, to="00000001"))
+    unknown = put(sev, notice(str(uuid.uuid4())))
+    stranger = notice(str(desk.known.message_id))
+    stranger.set("from_org_id", "11111111")
+    foreign = put(sev, stranger)
+    assert collect(url, desk) == 3
+    assert set(sev.ended) == {(elsewhere, 4), (unknown, 2), (foreign, 2)}
+    assert desk.heard == []
+    assert len(desk.journalled) == 3
+
+
+def test_one_that_cannot_be_fetched_stands_before_nobody(sev: SevNode, url: str, desk: Desk) -> None:
+    """SEV fails on the first message each time; the second is taken, the first stays."""
+    bad = put(sev, notice(str(desk.known.message_id), 1))
+    good = put(sev, notice(str(desk.known.message_id), 2))
+    sev.fail = lambda name, count: "1" if name == "OpenDownloadingSession" and count == 1 else None
+    assert collect(url, desk) == 1
+    assert sev.ended == [(good, None)]
+    assert list(sev.queue) == [bad]
+
+
+def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, desk: Desk) -> None:
+    """A large reply in parts; two answers are lost: only those parts are asked for again."""
+    root = reply(str(desk.known.case_id))
+    transfer = root.find("Document/DocTransfer")
+    assert transfer is not None
+    transfer.text = "JVBERi0x" * 500_000
+    put(sev, root)
+    sev.fail = lambda name, count: "lost" if name == "DownloadMessageChunk" and count in (2, 4) else None
+    assert collect(url, desk) == 1
+    assert sev.calls.count("DownloadMessageChunk") == 4 + 2
+    assert desk.heard[0].attachments[0].size == 3_000_000
+    assert desk.heard[0].raw.content_type.startswith("application/xml; package-sha256=")
+
+
+def test_another_hash_leaves_it_there(sev: SevNode, url: str, desk: Desk) -> None:
+    """Bytes that are not those that SEV counted are not believed and not ended."""
+    name = put(sev, notice(str(desk.known.message_id)))
+    whole = sev.queue[name]
+
+    def damaged(operation: str, _count: int) -> str | None:
+        if operation == "GetMessageValidationInfo":
+            sev.queue[name] = whole + b" "
+        return None
+
+    sev.fail = damaged
+    assert collect(url, desk) == 0
+    assert (sev.ended, desk.heard) == ([], [])
+
+
+def test_a_locked_account_is_said_by_its_code(sev: SevNode, url: str, desk: Desk) -> None:
+    """Code 30 on the queue: an error of the channel, not of a message."""
+    sev.fail = lambda _name, _count: "30"
+    with pytest.raises(TemporaryFailure) as caught:
+        collect(url, desk)
+    assert caught.value.stable_code == "sevovv.30"
+
+
+def test_nothing_is_sent_over_a_channel_that_collects(desk: Desk) -> None:
+    """And a file store is needed for fetching."""
+    adapter = SoapAdapter(Tools())
+    to = channel("http://127.0.0.1:1/", collect=True)
+    with adapter.session(to) as session, pytest.raises(HubError):
+        session.collect(desk, 1.0)
+
+
+def test_a_sealed_envelope_goes_to_the_desk_as_it_is(sev: SevNode, url: str, desk: Desk) -> None:
+    """An authority with a hub of its own answers in our words: the sealed bytes reach the desk untouched."""
+    root = header(3)
+    expansion = etree.SubElement(root, "Expansion", organization="x", exp_ver="1")
+    etree.SubElement(expansion, "StaticExpansion")
+    ours = etree.SubElement(expansion, "{urn:ncc-hub:sev-expansion:1}Envelope")
+    etree.SubElement(ours, "{urn:ncc-hub:sev-expansion:1}MediaType").text = "application/jose"
+    etree.SubElement(ours, "{urn:ncc-hub:sev-expansion:1}Sealed").text = "YS5iLmM="
+    put(sev, root)
+    assert collect(url, desk) == 1
+    assert desk.sealed == [RawInbound(content_type="application/jose", body=b"a.b.c")]
