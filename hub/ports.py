@@ -144,11 +144,15 @@ class Attachments(Protocol):
 
 
 class Rendering(StrEnum):
-    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""
+    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS.
+
+    ``both``: the JSON form and the XML form side by side, each with its own seal; both carry the same SHA-256.
+    """
 
     JWS = "jws"
     JSON = "json"
     XML = "xml"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +168,10 @@ class Parcel:
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
     ``executors``, given as a function too: all who work on the case, so that each sees who leads; none = not known.
+    Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
     """
 
-    __slots__ = ("_attachments", "_envelope", "_executors", "message_id", "reply_url", "sealed")
+    __slots__ = ("_attachments", "_envelope", "_executors", "message_id", "reply_url", "sealed", "sealed_xml")
 
     def __init__(
         self,
@@ -176,11 +181,13 @@ class Parcel:
         sealed: bytes,
         reply_url: str | None,
         attachments: tuple[Attachment, ...] | None = None,
+        sealed_xml: bytes | None = None,
         executors: Callable[[], tuple[Executor, ...]] | None = None,
     ) -> None:
         self._executors = executors
         self.message_id = message_id
         self.sealed = sealed
+        self.sealed_xml = sealed_xml
         self.reply_url = reply_url
         self._envelope = envelope
         self._attachments = attachments
@@ -222,6 +229,7 @@ class Outcome:
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     """
 
     kind: OutcomeKind
@@ -234,6 +242,7 @@ class Outcome:
     retry_after: float | None = None
     ground: str | None = None
     proves: LegalClass | None = None
+    stops_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +259,8 @@ class Spoken:
 
     ``raw``: the exact bytes, kept. ``said_id``: that system's stable id of this very message; a repeat has the same.
     ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.
-    The delivery is named by ``in_reply_to`` (our message id) or ``external_id`` (that system's id of our message).
+    The delivery is named by ``in_reply_to`` (our message id), ``external_id`` (that system's id of our message) or, if
+    nothing better came, ``reference``: the contact centre's own number, if only one case sent to that party has it.
     ``reaches``: the strongest receipt that this way of speaking can prove (CMU 55/2018): ``registered`` said over a
     way that cannot prove it is kept as ``accepted``, with its number and date. ``unclear``: what a person has to look
     at, because the words do not say it; it comes to the operators together with the statement.
@@ -263,6 +273,7 @@ class Spoken:
     party: str | None = None
     in_reply_to: MessageId | None = None
     external_id: str | None = None
+    reference: str | None = None
     attachments: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
     unclear: str | None = None
@@ -291,12 +302,10 @@ class Desk(Protocol):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first to an
-        ``authority`` of a case, named by its id or, if it is the only one, by the contact centre's own number; only one
-        that this channel may speak about.
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
+        case to an ``authority``; only one that this channel may speak about.
         """
         ...
 
@@ -372,7 +381,10 @@ class Adapter(Protocol):
         ...
 
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
-        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out.
+
+        ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
+        """
         ...
 
 

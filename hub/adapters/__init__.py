@@ -35,6 +35,7 @@ _TABLE: dict[str, str] = {
     "pull": "hub.adapters.pull:PullAdapter",
     "rest": "hub.adapters.rest.adapter:RestAdapter",
     "soap": "hub.adapters.soap.adapter:SoapAdapter",
+    "sftp": "hub.adapters.sftp.adapter:SftpAdapter",
 }
 
 

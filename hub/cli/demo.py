@@ -30,7 +30,7 @@ from hub.schemas.kyiv import KYIV
 from hub.simulator.appeals import generate
 
 CLIENTS = 6
-LANE = LaneSettings(retry_secs=(1, 1, 2, 4), give_up_secs=60, deadline_secs=5, breaker_open_secs=1)
+LANE = LaneSettings(retry_secs=(1, 1, 2, 4), give_up_secs=60, deadline_secs=5, breaker_open_secs=1, collect_secs=1)
 SILENT = frozenset(p.code for p in TWELVE if p.character == "silent")
 _CALL_SECS = 10
 _START_SECS = 20

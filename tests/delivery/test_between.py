@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hub.delivery.desk import ChannelDesk
-from hub.delivery.inbox import Inbox
-from hub.delivery.intake import Accepted, Submission
+from hub.delivery.intake import Submission
 from hub.errors import NotFound
 from hub.ports import Outcome
 from hub.schemas import json_rendering
@@ -109,41 +108,21 @@ def test_a_delivery_is_found_by_its_case() -> None:
     assert desk(world, None).find(case_id=CaseId(new_id())) is None
 
 
-def _numbered(world: World) -> tuple[Accepted, ...]:
+def test_a_statement_finds_its_case_by_the_centres_number() -> None:
+    """If only one case of that authority has it; two with the same number name nobody, nor does an unknown party."""
+    world = World()
+    world.adapter.waiting = []
     form = json_rendering.form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"})
-    return world.intake.submit_all([Submission(form=form, owner=HUB.code)])
-
-
-def test_a_delivery_is_found_by_the_centres_number() -> None:
-    """If only one case of that authority has it; two with the same number name nobody."""
-    world = World()
-    (accepted,) = _numbered(world)
-    found = world.delivery(accepted)
-    assert desk(world, None).find(reference="НКЦ-1", authority=BODY) == found
-    assert desk(world, BODY).find(reference="НКЦ-1") == found
-    assert desk(world, None).find(reference="НКЦ-1") is None
-    assert desk(world, None).find(reference="НКЦ-1", authority="00032684") is None
-    _numbered(world)
-    assert desk(world, None).find(reference="НКЦ-1", authority=BODY) is None
-
-
-def test_fetched_and_processed_is_delivered() -> None:
-    """A system that fetches says that it has it: ``sent`` and ``delivered``, once; what failed there, a person sees."""
-    world = World()
-    world.adapter.is_pulled = True
-    first, second = world.submit(2)
-    world.run()
-    inbox = Inbox(store=world.store, clock=world.clock)
+    submission = Submission(form=form, owner=HUB.code)
+    (accepted,) = world.intake.submit_all([submission])
+    said = replace(spoken(accepted), in_reply_to=None, reference="НКЦ-1")
+    desk(world, BODY).said(said)
+    assert kinds(world, accepted).count(FactKind.REGISTERED) == 1
+    for wrong in (replace(said, reference="НКЦ-2"), replace(said, party="00032684")):
+        with pytest.raises(NotFound):
+            desk(world, None).said(replace(wrong, said_id="other"))
     with pytest.raises(NotFound):
-        inbox.taken("00032684", first.message_id)
-    for _ in range(2):
-        inbox.taken(BODY, first.message_id)
-        world.clock.go(5)
-    assert kinds(world, first).count(FactKind.DELIVERED) == 1
-    assert world.delivery(first).state is TransportState.DELIVERED
-    for _ in range(2):
-        inbox.failed(BODY, second.message_id, "cannot be read")
-    inbox.failed(BODY, first.message_id, "too late")
-    assert world.delivery(second).state is TransportState.DEAD
-    assert world.delivery(first).state is TransportState.DELIVERED
-    assert reasons(world) == ["inbox.failed"]
+        desk(world, None).said(replace(said, said_id="other", party=None))
+    world.intake.submit_all([submission])
+    with pytest.raises(NotFound):
+        desk(world, BODY).said(replace(said, said_id="third"))

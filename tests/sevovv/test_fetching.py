@@ -45,7 +45,7 @@ class Desk:
     def said(self, spoken: Spoken) -> None:
         if self.raises is not None:
             raise self.raises
-        if spoken.in_reply_to is None:
+        if spoken.in_reply_to is None and spoken.reference is None:
             self.journalled.append(spoken.raw.body)
             raise NotFound("No appeal of yours.", code="inbound.unknown_case")
         self.heard.append(spoken)
@@ -56,7 +56,6 @@ class Desk:
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         if message_id is not None and message_id == self.known.message_id:
@@ -258,7 +257,7 @@ def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, de
     assert collect(url, desk) == 1
     assert sev.calls.count("DownloadMessageChunk") == 4 + 2
     assert desk.heard[0].attachments[0].size == 3_000_000
-    assert desk.heard[0].raw.content_type.startswith("application/xml; package-sha256=")
+    assert desk.heard[0].raw.content_type.startswith("application/xml; profile=sev-1207-1.5; sha256=")
 
 
 def test_another_hash_leaves_it_there(sev: SevNode, url: str, desk: Desk) -> None:
