@@ -226,7 +226,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             sent=figures.sent,
         ),
         takeback=takeback,
-        inbox=Inbox(store=store, clock=the_clock),
+        inbox=Inbox(store=store, clock=the_clock, seal=seal),
         operators=Operators(store=store, registry=directory, clock=the_clock, doorbell=bell),
         onward=onward,
         watcher=watcher,

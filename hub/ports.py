@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -180,8 +180,8 @@ class Parcel:
         envelope: AnyEnvelope | Callable[[], AnyEnvelope],
         sealed: bytes,
         reply_url: str | None,
-        attachments: tuple[Attachment, ...] | None = None,
         sealed_xml: bytes | None = None,
+        attachments: tuple[Attachment, ...] | None = None,
         executors: Callable[[], tuple[Executor, ...]] | None = None,
     ) -> None:
         self._executors = executors
@@ -279,6 +279,22 @@ class Spoken:
     unclear: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A system on the way says that it could not hand over what it had taken (a bounce, a returned file).
+
+    ``permanent``: the same will fail again at this address; otherwise it may work later. ``code``: stable, for people
+    and metrics. ``detail``: their words, at most 2,000 characters.
+    """
+
+    raw: RawInbound
+    about: MessageId
+    at: datetime
+    permanent: bool
+    code: str
+    detail: str
+
+
 class Desk(Protocol):
     """Where an adapter hands over what it collected. Made for one channel; used by one thread.
 
@@ -311,6 +327,20 @@ class Desk(Protocol):
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
+        ...
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party, to verify what is signed in another way than our seals."""
+        ...
+
+    def undelivered(self, returned: Returned) -> None:
+        """What we sent came back after it had been taken over. A dead address hands over to the authority's next
+        channel or to an operator, what may work later to an operator; unless the addressee has shown that it has it.
+        """
+        ...
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case: an automatic reply, a notice of delay. ``verdict``: a stable code."""
         ...
 
 
@@ -385,6 +415,15 @@ class Adapter(Protocol):
 
         ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
         """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An adapter over a way that proves less than registration; the registry holds its channels to it."""
+
+    def strongest(self, channel: Channel) -> LegalClass:
+        """The strongest receipt that this channel can bring (CMU 55/2018 items 28, 32)."""
         ...
 
 

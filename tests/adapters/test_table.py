@@ -14,7 +14,7 @@ from hub.errors import ConfigurationError
 def test_every_line_of_the_table_loads() -> None:
     """Each name leads to an adapter that calls itself so."""
     made = table()
-    assert {"pull", "rest", "sftp", "soap"} <= set(made)
+    assert {"email", "pull", "rest", "sftp", "soap"} <= set(made)
     assert all(name == each.name for name, each in made.items())
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hub.delivery.desk import ChannelDesk
+from hub.delivery.inbox import Inbox
 from hub.delivery.intake import Submission
 from hub.errors import NotFound
 from hub.ports import Outcome
@@ -90,6 +91,7 @@ def desk(world: World, party: str | None) -> ChannelDesk:
     return ChannelDesk(
         store=world.store,
         takeback=world.takeback,
+        registry=world.registry,
         attachments=None,
         clock=world.clock,
         channel_id=CHANNEL,
@@ -126,3 +128,25 @@ def test_a_statement_finds_its_case_by_the_centres_number() -> None:
     world.intake.submit_all([submission])
     with pytest.raises(NotFound):
         desk(world, BODY).said(replace(said, said_id="third"))
+
+
+def test_fetched_and_processed_is_delivered() -> None:
+    """A system that fetches says that it has it: ``sent`` and ``delivered``, once; what failed there, a person sees."""
+    world = World()
+    world.adapter.is_pulled = True
+    first, second = world.submit(2)
+    world.run()
+    inbox = Inbox(store=world.store, clock=world.clock, seal=world.body_seal)
+    with pytest.raises(NotFound):
+        inbox.taken("00032684", first.message_id)
+    for _ in range(2):
+        inbox.taken(BODY, first.message_id)
+        world.clock.go(5)
+    assert kinds(world, first).count(FactKind.DELIVERED) == 1
+    assert world.delivery(first).state is TransportState.DELIVERED
+    for _ in range(2):
+        inbox.failed(BODY, second.message_id, "cannot be read")
+    inbox.failed(BODY, first.message_id, "too late")
+    assert world.delivery(second).state is TransportState.DEAD
+    assert world.delivery(first).state is TransportState.DELIVERED
+    assert reasons(world) == ["inbox.failed"]

@@ -20,12 +20,13 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.storage.attachments import FileAttachments
+from tests.adapters.desks import NoDesk
 from tests.adapters.samples import appeal, parcel
 
 MEGABYTES = 100
 
 
-class CountingDesk:
+class CountingDesk(NoDesk):
     """Counts and hashes what it is given."""
 
     digest = ""
