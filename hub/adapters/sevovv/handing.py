@@ -94,7 +94,7 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
     said = meaning(message, _readable(message, attachments))
     assert message.time is not None  # ``meaning`` refuses a message without
     reference = next(iter(numbers(message)), None) if delivery is None else None
-    files = _keep(message, desk, attachments) if delivery is not None or reference is not None else ()
+    files = _keep(message, desk, attachments)
     raw, whole = _raw(message, arrived, desk, attachments)
     desk.said(
         Spoken(
