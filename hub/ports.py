@@ -167,8 +167,8 @@ class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
-    ``executors``, given as a function too: all who work on the case, so that each sees who leads; none = not known.
     Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
+    ``executors``, given as a function too: all who work on the case, so that each sees who leads; none = not known.
     """
 
     __slots__ = ("_attachments", "_envelope", "_executors", "message_id", "reply_url", "sealed", "sealed_xml")
@@ -328,6 +328,11 @@ class Desk(Protocol):
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
         ...
+
+
+@runtime_checkable
+class PostDesk(Desk, Protocol):
+    """A desk for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         """The registry's keys of a party, to verify what is signed in another way than our seals."""
@@ -500,7 +505,7 @@ class Store(Protocol):
 
         Nobody else takes from these lanes meanwhile (a lane that another takes from gives nothing); what ``begin`` does
         not change stays due. ``begin`` may be called
-        again if the transaction has to be tried again; it must not touch the store.
+        again if the transaction has to be tried again; it may read the store, and must not write.
         """
         ...
 
