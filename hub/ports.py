@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -36,10 +36,10 @@ from hub.schemas.delivery import (
     StoredAttachment,
 )
 from hub.schemas.directory import Authority, Channel, LegalClass, Stage, Territory, Topic
-from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody
+from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody, Party
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.schemas.keys import VerificationKey
-from hub.schemas.terms import AppealKind
+from hub.schemas.terms import AppealKind, Role
 
 
 class Clock(Protocol):
@@ -144,20 +144,34 @@ class Attachments(Protocol):
 
 
 class Rendering(StrEnum):
-    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""
+    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS.
+
+    ``both``: the JSON form and the XML form side by side, each with its own seal; both carry the same SHA-256.
+    """
 
     JWS = "jws"
     JSON = "json"
     XML = "xml"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Who has to do what an appeal asks: main executor (головний виконавець), co-executor, or for information."""
+
+    party: Party
+    role: Role
 
 
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
+    Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
+    ``executors``, given as a function too: all who work on the case, so that each sees who leads; none = not known.
     """
 
-    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed")
+    __slots__ = ("_attachments", "_envelope", "_executors", "message_id", "reply_url", "sealed", "sealed_xml")
 
     def __init__(
         self,
@@ -166,10 +180,14 @@ class Parcel:
         envelope: AnyEnvelope | Callable[[], AnyEnvelope],
         sealed: bytes,
         reply_url: str | None,
+        sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
+        executors: Callable[[], tuple[Executor, ...]] | None = None,
     ) -> None:
+        self._executors = executors
         self.message_id = message_id
         self.sealed = sealed
+        self.sealed_xml = sealed_xml
         self.reply_url = reply_url
         self._envelope = envelope
         self._attachments = attachments
@@ -180,6 +198,11 @@ class Parcel:
         if callable(self._envelope):
             self._envelope = self._envelope()
         return self._envelope
+
+    @property
+    def executors(self) -> tuple[Executor, ...]:
+        """All who work on the case, at most one of them the main executor; empty if that is not known."""
+        return () if self._executors is None else self._executors()
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -206,6 +229,7 @@ class Outcome:
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     """
 
     kind: OutcomeKind
@@ -218,6 +242,7 @@ class Outcome:
     retry_after: float | None = None
     ground: str | None = None
     proves: LegalClass | None = None
+    stops_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +277,22 @@ class Spoken:
     unclear: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A system on the way says that it could not hand over what it had taken (a bounce, a returned file).
+
+    ``permanent``: the same will fail again at this address; otherwise it may work later. ``code``: stable, for people
+    and metrics. ``detail``: their words, at most 2,000 characters.
+    """
+
+    raw: RawInbound
+    about: MessageId
+    at: datetime
+    permanent: bool
+    code: str
+    detail: str
+
+
 class Desk(Protocol):
     """Where an adapter hands over what it collected. Made for one channel; used by one thread.
 
@@ -275,15 +316,36 @@ class Desk(Protocol):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
-        case to an ``authority``; only one that this channel may speak about.
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first to an
+        ``authority`` of a case, named by its id or, if it is the only one, by the contact centre's own number; only one
+        that this channel may speak about.
         """
         ...
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
+        ...
+
+
+@runtime_checkable
+class PostDesk(Desk, Protocol):
+    """A desk for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party, to verify what is signed in another way than our seals."""
+        ...
+
+    def undelivered(self, returned: Returned) -> None:
+        """What we sent came back after it had been taken over. A dead address hands over to the authority's next
+        channel or to an operator, what may work later to an operator; unless the addressee has shown that it has it.
+        """
+        ...
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case: an automatic reply, a notice of delay. ``verdict``: a stable code."""
         ...
 
 
@@ -354,7 +416,19 @@ class Adapter(Protocol):
         ...
 
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
-        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out.
+
+        ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
+        """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An adapter over a way that proves less than registration; the registry holds its channels to it."""
+
+    def strongest(self, channel: Channel) -> LegalClass:
+        """The strongest receipt that this channel can bring (CMU 55/2018 items 28, 32)."""
         ...
 
 
@@ -431,7 +505,7 @@ class Store(Protocol):
 
         Nobody else takes from these lanes meanwhile (a lane that another takes from gives nothing); what ``begin`` does
         not change stays due. ``begin`` may be called
-        again if the transaction has to be tried again; it must not touch the store.
+        again if the transaction has to be tried again; it may read the store, and must not write.
         """
         ...
 

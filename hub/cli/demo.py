@@ -21,16 +21,18 @@ from typing import Any
 import click
 import requests
 
-from hub.cli.arrangement import PLACES, TOPICS, TWELVE, Arrangement, arrange
+from hub.cli import demo_law
+from hub.cli.arrangement import MAIL, MAIL_PLACE, PLACES, TOPICS, TWELVE, Arrangement, arrange, arrange_mail
 from hub.cli.output import table
 from hub.errors import ConfigurationError
 from hub.schemas.directory import LaneSettings
 from hub.schemas.json_rendering import to_tree
 from hub.schemas.kyiv import KYIV
 from hub.simulator.appeals import generate
+from hub.simulator.mailing import MailOffice
 
 CLIENTS = 6
-LANE = LaneSettings(retry_secs=(1, 1, 2, 4), give_up_secs=60, deadline_secs=5, breaker_open_secs=1)
+LANE = LaneSettings(retry_secs=(1, 1, 2, 4), give_up_secs=60, deadline_secs=5, breaker_open_secs=1, collect_secs=1)
 SILENT = frozenset(p.code for p in TWELVE if p.character == "silent")
 _CALL_SECS = 10
 _START_SECS = 20
@@ -130,6 +132,8 @@ class _Tally:
         self.at: dict[tuple[str, str], datetime] = {}
         self.authority: dict[str, str] = {}
         for event in client.events:
+            if event["case_id"] not in client.cases:
+                continue  # of the stories about the law
             kind = event["type"].removeprefix("case.")
             case_id = event["case_id"]
             self.seen[case_id].add(kind)
@@ -185,7 +189,11 @@ def _results(client: _Client, tally: _Tally) -> list[str]:
     groups: dict[str, Counter[str]] = defaultdict(Counter)
     for case_id in client.cases:
         groups[tally.authority.get(case_id, "")].update(tally.seen[case_id])
-    names = {p.code: f"{p.name} ({p.character})" for p in TWELVE} | {"": "— nobody connected is competent"}
+    placed = (*TWELVE, *demo_law.PLAYED)
+    names = {p.code: f"{p.name} ({p.character})" for p in placed} | {
+        MAIL.code: f"{MAIL.name} (mail)",
+        "": "— nobody connected is competent",
+    }
     rows: list[list[object]] = [
         [names[code], *(seen[kind] for _, kind in columns)] for code, seen in sorted(groups.items())
     ]
@@ -229,13 +237,27 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as temporary:
         folder = keep or Path(temporary)
-        arrangement = arrange(folder, seed=seed, lane=LANE)
+        arrangement = arrange(folder, placements=(*TWELVE, *demo_law.PLAYED), seed=seed, lane=LANE)
+        quick = demo_law.prepare(arrangement)
+        mail = arrange_mail(arrangement, folder, lane=LANE)
         with (
-            _process("up", folder=folder, HUB_HOME=str(arrangement.home), HUB_LISTEN=arrangement.hub_listen),
+            _process(
+                "up",
+                folder=folder,
+                HUB_HOME=str(arrangement.home),
+                HUB_LISTEN=arrangement.hub_listen,
+                HUB_LAW=str(quick),
+            ),
             _process("simulate", str(arrangement.simulation), "--listen", arrangement.simulator_listen, folder=folder),
+            MailOffice(mail, seed=seed, hours_per_sec=24),
         ):
-            click.echo(f"{time.monotonic() - started:5.1f} s  the hub and twelve authorities are up")
-            lost = _run(_Client(arrangement), appeals, seed, started + seconds, started)
+            up = f"{time.monotonic() - started:5.1f} s  the hub, twelve authorities and one that has only mail are up"
+            click.echo(up)
+            with ThreadPoolExecutor(1) as beside:
+                telling = beside.submit(demo_law.tell, arrangement)
+                lost = _run(_Client(arrangement), appeals, seed, started + seconds, started)
+                for line in telling.result():
+                    click.echo(line)
     click.echo(f"Done in {time.monotonic() - started:.1f} s; nothing is left running.")
     if lost:
         click.echo(f"{lost} cases did not end in time.", err=True)
@@ -243,7 +265,7 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
 
 
 def _run(client: _Client, appeals: int, seed: int, end: float, started: float) -> int:
-    forms = [to_tree(form) for form in generate(appeals, seed=seed, topics=TOPICS, places=PLACES)]
+    forms = [to_tree(form) for form in generate(appeals, seed=seed, topics=TOPICS, places=(*PLACES, MAIL_PLACE))]
     with ThreadPoolExecutor(CLIENTS) as pool:
         submitting = [pool.submit(client.submit, number, form) for number, form in enumerate(forms)]
         while True:

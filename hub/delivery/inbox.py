@@ -9,10 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.delivery.handover import escalate, fact_of
+from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
 from hub.errors import NotFound
-from hub.ports import Clock, Store
+from hub.ports import Clock, Rendering, Seal, Store
+from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
 from hub.schemas.ids import MessageId
+
+MAIL = "message/rfc822"
+"""What went out as a mail is not what its link gives: that is the sealed envelope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +32,10 @@ class Parcelled:
 class Inbox:
     """What waits for authorities that pull."""
 
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, seal: Seal) -> None:
         self._store = store
         self._clock = clock
+        self._seal = seal
 
     def waiting(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries that wait for this authority, oldest first; ``after``: the last delivery id seen."""
@@ -51,6 +57,8 @@ class Inbox:
         ):
             sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
             self._store.apply(Change(facts=(sent,)))
+        if delivery.payload_type == MAIL:
+            return self._document(message_id)
         return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
 
     def taken(self, authority: str, message_id: MessageId) -> None:
@@ -78,3 +86,12 @@ class Inbox:
         if delivery is None or delivery.authority != authority:
             raise NotFound("No message with this id waits for you.", code="inbox.unknown")
         return delivery
+
+    def _document(self, message_id: MessageId) -> Parcelled:
+        """The sealed envelope of a message that went out as a notice of itself (e-mail without personal data)."""
+        message = self._store.message(message_id)
+        if message is None:
+            raise NotFound("No message with this id waits for you.", code="inbox.unknown")
+        envelope = json_rendering.from_trusted(message.body)
+        body = seal_envelope(envelope, message.body, Rendering.JSON, self._seal)
+        return Parcelled(message_id=message_id, content_type=CONTENT_TYPES[Rendering.JSON], body=body)
