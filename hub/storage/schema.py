@@ -39,8 +39,8 @@ cases = sa.Table(
     # End of the nearest running term of an unfinished case; when the hub must look at the case again.
     sa.Column("due_at", Moment),
     sa.Column("watch_at", Moment),
-    sa.Index("ix_cases_owner", "owner", "id"),
-    sa.Index("ix_cases_state", "state", "id"),
+    sa.Index("ix_cases_owner", "owner", "created_at", "id"),
+    sa.Index("ix_cases_state", "state", "created_at", "id"),
     postgresql_with=_CHANGING,
 )
 sa.Index(

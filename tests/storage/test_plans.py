@@ -12,7 +12,7 @@ from hub.ports import CaseFilter
 from hub.schemas.delivery import Change, DeliveryUpdate, TransportState
 from hub.storage import SqlStore, listing, rules
 from hub.storage.engine import open_engine
-from tests.storage.making import AUTHORITY, CHANNEL, NOW, accepted, claim_one, delivery, joined, later, put
+from tests.storage.making import AUTHORITY, CHANNEL, NOW, OWNER, accepted, claim_one, delivery, joined, later, put
 
 _WHOLE = ("Seq Scan on deliveries", "SCAN deliveries", "Seq Scan on facts", "SCAN facts", "Seq Scan on messages")
 
@@ -91,6 +91,8 @@ def test_an_acceptance_takes_few_statements(sql_store: SqlStore) -> None:
     [
         (CaseFilter(), "ix_cases_created"),
         (CaseFilter(created_from=NOW), "ix_cases_created"),
+        (CaseFilter(owner=OWNER), "ix_cases_owner"),
+        (CaseFilter(state="registered"), "ix_cases_state"),
         (CaseFilter(topic="roads"), "ix_cases_topic"),
         (CaseFilter(territory="UA46000000000026241"), "ix_cases_oblast"),
     ],

@@ -193,6 +193,9 @@ def _files() -> None:
 
 
 def _lists() -> None:
+    for column in ("owner", "state"):
+        op.drop_index(f"ix_cases_{column}", "cases")
+        _index(f"ix_cases_{column}", "cases", [column, "created_at", "id"])
     _index("ix_cases_created", "cases", ["created_at", "id"])
     if op.get_bind().dialect.name == "postgresql":
         topic, oblast = sa.text("split_part(topics, '\"', 2)"), sa.text("substr(place, 1, 4)")
