@@ -171,13 +171,13 @@ class Parcel:
         envelope: AnyEnvelope | Callable[[], AnyEnvelope],
         sealed: bytes,
         reply_url: str | None,
-        sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
+        sealed_xml: bytes | None = None,
     ) -> None:
         self.message_id = message_id
         self.sealed = sealed
-        self.reply_url = reply_url
         self.sealed_xml = sealed_xml
+        self.reply_url = reply_url
         self._envelope = envelope
         self._attachments = attachments
 
@@ -213,6 +213,7 @@ class Outcome:
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     """
 
     kind: OutcomeKind
@@ -225,6 +226,7 @@ class Outcome:
     retry_after: float | None = None
     ground: str | None = None
     proves: LegalClass | None = None
+    stops_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,7 +398,10 @@ class Adapter(Protocol):
         ...
 
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
-        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out.
+
+        ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
+        """
         ...
 
 

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Programs of others that the tests talk to. On Debian as root they are installed; elsewhere what is missing is named.
+PATH="$PATH:/usr/sbin:/sbin" # where sshd is
 missing=""
-for pair in xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl php:php-cli postfix:postfix dovecot:dovecot-imapd; do
+for pair in sshd:openssh-server unzip:unzip xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl \
+    php:php-cli postfix:postfix dovecot:dovecot-imapd; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 php -m 2>/dev/null | grep -qx soap || missing="$missing php-soap"

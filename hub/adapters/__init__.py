@@ -36,6 +36,7 @@ _TABLE: dict[str, str] = {
     "pull": "hub.adapters.pull:PullAdapter",
     "rest": "hub.adapters.rest.adapter:RestAdapter",
     "soap": "hub.adapters.soap.adapter:SoapAdapter",
+    "sftp": "hub.adapters.sftp.adapter:SftpAdapter",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub.api.auth import append_key, new_api_key
@@ -29,7 +29,7 @@ TWELVE: tuple[Placement, ...] = (
     Placement(code="00035323", name="Пенсійний фонд України", character="pulling"),
     Placement(code="00012925", name="Міністерство охорони здоров'я України", character="disorderly"),
     Placement(code="37641918", name="Державне агентство автомобільних доріг України", character="refusing"),
-    Placement(code="40108578", name="Національна поліція України", character="prompt", changes={"receipt": "callback"}),
+    Placement(code="40108578", name="Національна поліція України", character="filing"),
     Placement(code="00032106", name="Національний банк України", character="silent"),
     Placement(code="37471928", name="Міністерство розвитку громад та територій України", character="twice"),
 )
@@ -86,6 +86,10 @@ def free_listen() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
+def _port(listen: str) -> int:
+    return int(listen.rpartition(":")[2])
+
+
 def arrange(
     folder: Path,
     *,
@@ -97,6 +101,7 @@ def arrange(
     """Make the home, the keys, the registry and the simulation in an empty folder."""
     home = folder / "home"
     hub_listen, simulator_listen = free_listen(), free_listen()
+    placements = [replace(placement, sftp_port=_port(free_listen())) for placement in placements]
     made = make_home(Settings(home=home), placements[0].code)
     api_keys = {}
     for placement in placements:

@@ -52,11 +52,14 @@ def seal_parcel(
 ) -> Parcel:
     """The envelope with its seal, in the form (or both forms) that an adapter asked for."""
     both = rendering is Rendering.BOTH
+    if both and callable(envelope):
+        envelope = envelope()  # XML cannot be made without reading it
+    read = None if callable(envelope) else envelope
     return Parcel(
         message_id=message_id,
         envelope=envelope,
-        sealed=seal_envelope(None, canonical, Rendering.JSON if both else rendering, seal),
-        sealed_xml=seal_envelope(None, canonical, Rendering.XML, seal) if both else None,
+        sealed=seal_envelope(read, canonical, Rendering.JSON if both else rendering, seal),
+        sealed_xml=seal_envelope(read, canonical, Rendering.XML, seal) if both else None,
         reply_url=reply_url,
         attachments=attachments,
     )
@@ -125,6 +128,19 @@ def _open_xml(
     if seal_required:
         raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
     return xml_rendering.from_xml(body), False
+
+
+def compact_token(raw: RawInbound) -> bytes | None:
+    """The compact JWS of a sealed document, as other programs read it; None for XML and for what has no seal.
+
+    Raises ``InvalidInput`` for what is no well-made document.
+    """
+    kind = media_type(raw.content_type)
+    if kind == "application/jose":
+        return raw.body.strip()
+    if kind != "application/json":
+        return None
+    return _unwrap(strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES))[1]
 
 
 def claimed_sender(raw: RawInbound) -> str:
