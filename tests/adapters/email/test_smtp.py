@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.adapters.email.making import out_channel, out_settings
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, serving
+from tests.conftest import ROOT
 
 
 class TestContract(AdapterContract):
@@ -205,6 +208,13 @@ def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tmp_path: Path) 
             (outcome,) = send(out_channel(server.port, smtp=smtp))
         assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, "smtp.certificate")
         assert not any(said)
+
+
+def test_a_large_file_is_streamed(tmp_path: Path) -> None:
+    """F25: a signed mail with 45 MiB in it goes out with at most 15 MB more memory."""
+    run = [sys.executable, "-m", "tests.adapters.email.memory_run", str(tmp_path)]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=100, check=True)
+    assert int(done.stdout) <= 15
 
 
 def test_only_crlf_goes_out_and_dots_are_stuffed() -> None:
