@@ -130,6 +130,10 @@ def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str
         inner = place.inner("settings")
         for path, code, message in found(error, inner.path, channel.settings):
             draft.note(Place(place.source, path), code, message)
+    else:
+        if channel.shadow and adapter.pulled(channel):
+            message = "an authority that pulls would fetch the same message twice: nothing could be compared"
+            draft.note(place.inner("shadow"), "registry.channel.shadow", message)
 
 
 def _same_way(draft: Draft, channels: list[tuple[Channel, Place]]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hub.api.auth import append_key, new_api_key
@@ -77,6 +77,7 @@ class Arrangement:
     simulator_listen: str
     ncc_key: Path
     operator_key: Path
+    authority_keys: Mapping[str, str] = field(repr=False)
 
 
 def free_listen() -> str:
@@ -127,6 +128,7 @@ def arrange(
         simulator_listen=simulator_listen,
         ncc_key=made.keys["ncc"],
         operator_key=made.keys["operator"],
+        authority_keys=api_keys,
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import click
 import requests
 
+from hub.cli import demo_law
 from hub.cli.arrangement import MAIL, MAIL_PLACE, PLACES, TOPICS, TWELVE, Arrangement, arrange, arrange_mail
 from hub.cli.output import table
 from hub.errors import ConfigurationError
@@ -131,6 +132,8 @@ class _Tally:
         self.at: dict[tuple[str, str], datetime] = {}
         self.authority: dict[str, str] = {}
         for event in client.events:
+            if event["case_id"] not in client.cases:
+                continue  # of the stories about the law
             kind = event["type"].removeprefix("case.")
             case_id = event["case_id"]
             self.seen[case_id].add(kind)
@@ -186,7 +189,8 @@ def _results(client: _Client, tally: _Tally) -> list[str]:
     groups: dict[str, Counter[str]] = defaultdict(Counter)
     for case_id in client.cases:
         groups[tally.authority.get(case_id, "")].update(tally.seen[case_id])
-    names = {p.code: f"{p.name} ({p.character})" for p in TWELVE} | {
+    placed = (*TWELVE, *demo_law.PLAYED)
+    names = {p.code: f"{p.name} ({p.character})" for p in placed} | {
         MAIL.code: f"{MAIL.name} (mail)",
         "": "— nobody connected is competent",
     }
@@ -233,16 +237,27 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as temporary:
         folder = keep or Path(temporary)
-        arrangement = arrange(folder, seed=seed, lane=LANE)
+        arrangement = arrange(folder, placements=(*TWELVE, *demo_law.PLAYED), seed=seed, lane=LANE)
+        quick = demo_law.prepare(arrangement)
         mail = arrange_mail(arrangement, folder, lane=LANE)
         with (
-            _process("up", folder=folder, HUB_HOME=str(arrangement.home), HUB_LISTEN=arrangement.hub_listen),
+            _process(
+                "up",
+                folder=folder,
+                HUB_HOME=str(arrangement.home),
+                HUB_LISTEN=arrangement.hub_listen,
+                HUB_LAW=str(quick),
+            ),
             _process("simulate", str(arrangement.simulation), "--listen", arrangement.simulator_listen, folder=folder),
             MailOffice(mail, seed=seed, hours_per_sec=24),
         ):
             up = f"{time.monotonic() - started:5.1f} s  the hub, twelve authorities and one that has only mail are up"
             click.echo(up)
-            lost = _run(_Client(arrangement), appeals, seed, started + seconds, started)
+            with ThreadPoolExecutor(1) as beside:
+                telling = beside.submit(demo_law.tell, arrangement)
+                lost = _run(_Client(arrangement), appeals, seed, started + seconds, started)
+                for line in telling.result():
+                    click.echo(line)
     click.echo(f"Done in {time.monotonic() - started:.1f} s; nothing is left running.")
     if lost:
         click.echo(f"{lost} cases did not end in time.", err=True)

@@ -32,20 +32,41 @@ class Act(StrEnum):
     BREACH = "breach"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Duty:
-    """One thing to do. ``name``: what the fact that it leaves behind says in ``because``. ``aside``: it is about a
-    message that followed the appeal.
+    """One thing to do. ``days``: how long before the end a warning comes. ``aside``: it is about a message that
+    followed the appeal.
     """
 
     act: Act
     at: datetime
-    name: str
     executor: Executor | None = None
     fact: Fact | None = None
     term: Term | None = None
     breach: Breach | None = None
+    days: int = 0
     aside: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the fact that it leaves behind says in ``because``; made when it is asked for, most never are."""
+        if self.term is not None and self.act is not Act.CORRECT:
+            return f"warn{self.days}:{_mark(self.term)}" if self.act is Act.WARN else over_name(self.term)
+        assert self.fact is not None
+        if self.breach is not None:
+            return f"{self.breach.code}:{short(self.fact)}"
+        return f"correct:{short(self.fact)}" if self.act is Act.CORRECT else short(self.fact)
+
+
+def over_name(term: Term) -> str:
+    """Names the alarm after the end of a term."""
+    return f"over:{_mark(term)}"
+
+
+def _mark(term: Term) -> str:
+    """A term and its end. Days suffice, but an hour-long term that moved within its day is another one."""
+    end = term.due_at.isoformat() if term.rule.length.short else kyiv_day(term.due_at).isoformat()
+    return f"{term.subject}:{end}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +79,19 @@ class Outlook:
 
 def duties(case: CaseFacts, law: Law) -> tuple[Duty, ...]:
     """Everything that is still to be done, earliest first; those whose moment lies ahead included."""
-    return _duties(case, terms(case, law), law)
+    return tuple(sorted(_open(case, terms(case, law), law), key=lambda duty: (duty.at, duty.name)))
 
 
 def outlook(case: CaseFacts, law: Law) -> Outlook:
-    """When the case's next term ends, and when the hub must look at it again."""
+    """When the case's next term ends, and when the hub must look at it again. On the way of every fact: kept cheap."""
     found = terms(case, law)
-    todo = _duties(case, found, law)
-    return Outlook(due_at=nearest_due(found), watch_at=todo[0].at if todo else None)
+    watch_at = min((duty.at for duty in _open(case, found, law)), default=None)
+    return Outlook(due_at=nearest_due(found), watch_at=watch_at)
 
 
-def _duties(case: CaseFacts, found: tuple[Term, ...], law: Law) -> tuple[Duty, ...]:
+def _open(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
     done = case.story.because
-    todo = (duty for duty in _all(case, found, law) if duty.name not in done)
-    return tuple(sorted(todo, key=lambda duty: (duty.at, duty.name)))
+    return (duty for duty in _all(case, found, law) if not done or duty.name not in done)
 
 
 def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
@@ -81,7 +101,6 @@ def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
         yield Duty(
             act=Act.BREACH,
             at=breach.fact.at,
-            name=f"{breach.code}:{short(breach.fact)}",
             executor=breach.executor,
             fact=breach.fact,
             breach=breach,
@@ -100,29 +119,25 @@ def _asked(executor: Executor, case: CaseFacts) -> Iterator[Duty]:
         return
     for fact in executor.facts:
         if fact.kind is FactKind.REDIRECTED:
-            yield Duty(act=Act.REDIRECT, at=fact.at, name=short(fact), executor=executor, fact=fact)
+            yield Duty(Act.REDIRECT, fact.at, executor=executor, fact=fact)
         elif is_refusal(fact):
-            yield Duty(act=Act.REFUSAL, at=fact.at, name=short(fact), executor=executor, fact=fact)
+            yield Duty(Act.REFUSAL, fact.at, executor=executor, fact=fact)
     for parcel in executor.parcels.values():
         for fact in parcel.facts:
             if is_refusal(fact):
-                yield Duty(act=Act.REFUSAL, at=fact.at, name=short(fact), executor=executor, fact=fact, aside=True)
+                yield Duty(Act.REFUSAL, fact.at, executor=executor, fact=fact, aside=True)
 
 
 def _alarms(term: Term, done: frozenset[str]) -> Iterator[Duty]:
     """Warnings before a term ends, and the alarm after it; once that was given, warnings are void."""
-    day = kyiv_day(term.due_at).isoformat()
-    # An hour-long term that moved within its day is another term; days suffice for the others.
-    stamp = term.due_at.isoformat() if term.rule.length.hours else day
-    over = f"over:{term.subject}:{stamp}"
-    if over in done:
+    if done and over_name(term) in done:
         return
     for days in term.rule.warn_days:
         at = term.due_at - timedelta(days)
         if at > term.started_at:
-            yield Duty(act=Act.WARN, at=at, name=f"warn{days}:{term.subject}:{day}", term=term)
+            yield Duty(Act.WARN, at, term=term, days=days)
     act = Act.NEXT_CHANNEL if term.rule.overdue == "next_channel" else Act.OVERDUE
-    yield Duty(act=act, at=term.due_at + _MILLISECOND, name=over, term=term)
+    yield Duty(act, term.due_at + _MILLISECOND, term=term)
 
 
 def _corrections(case: CaseFacts, found: Iterable[Term]) -> Iterator[Duty]:
@@ -135,4 +150,4 @@ def _corrections(case: CaseFacts, found: Iterable[Term]) -> Iterator[Duty]:
         was_due = fact.data.get("due", "")
         in_time = term.met is True or kyiv_day(term.due_at).isoformat() > was_due
         if in_time:
-            yield Duty(act=Act.CORRECT, at=fact.at, name=f"correct:{short(fact)}", term=term, fact=fact)
+            yield Duty(Act.CORRECT, fact.at, term=term, fact=fact)

@@ -33,8 +33,11 @@ TermCode = Annotated[str, Code(r"[a-z][a-z_]{1,39}")]
 
 
 class Length(Frozen):
-    """How long a term is: exactly one of these. ``review``: until that hour of the next working day (item 20)."""
+    """How long a term is: exactly one of these. ``review``: until that hour of the next working day (item 20).
+    ``seconds``: for demonstrations, where hours pass quickly.
+    """
 
+    seconds: int | None = Field(default=None, ge=1, le=1_000_000)
     hours: int | None = Field(default=None, ge=1, le=10_000)
     days: int | None = Field(default=None, ge=1, le=1_000)
     working_days: int | None = Field(default=None, ge=1, le=1_000)
@@ -44,8 +47,23 @@ class Length(Frozen):
     @model_validator(mode="after")
     def _one(self) -> Length:
         if len(self.model_fields_set) != 1:
-            raise PydanticCustomError("length", "must give exactly one of hours, days, working_days, months, review")
+            raise PydanticCustomError("length", "must give one of seconds, hours, days, working_days, months, review")
         return self
+
+    @cached_property
+    def short(self) -> bool:
+        """Whether it is counted by the clock, not by days."""
+        return self.hours is not None or self.seconds is not None
+
+    @cached_property
+    def clock(self) -> time:
+        """The hour until which a review may last."""
+        return time.fromisoformat(self.review or "00:00")
+
+    @cached_property
+    def span(self) -> timedelta:
+        """Of a term that is counted by the clock."""
+        return timedelta(hours=self.hours or 0, seconds=self.seconds or 0)
 
 
 class Rule(Frozen):
@@ -69,7 +87,12 @@ class Rule(Frozen):
     overdue: Literal["nothing", "operator", "superior", "next_channel"] = "nothing"
     checked_on: Literal["redirected", "answered_returned"] | None = None
 
-    @property
+    @cached_property
+    def ends(self) -> frozenset[FactKind]:
+        """``ends_by`` to look into."""
+        return frozenset(self.ends_by)
+
+    @cached_property
     def law(self) -> str:
         """Act and article, for people."""
         return f"{self.act}, {self.article}"
@@ -205,7 +228,7 @@ class Law:
         self.all_must_answer = terms.counting.completion.value == "all"
         self._opens = time.fromisoformat(str(terms.counting.opens.value))
         self._closes = time.fromisoformat(str(terms.counting.closes.value))
-        self._ends: dict[tuple[Length, date], Due] = {}
+        self._ends: dict[tuple[str, date], Due] = {}
 
     @cached_property
     def by_scope(self) -> dict[str, tuple[Rule, ...]]:
@@ -215,26 +238,29 @@ class Law:
             for scope in ("executor", "copy", "case")
         }
 
-    def end(self, length: Length, start: datetime) -> Due:
-        """Where a term of this length ends that started then."""
-        if length.hours is not None:
-            return Due(at=start + timedelta(hours=length.hours), provisional=False)
+    def end(self, length: Length, start: datetime, name: str = "") -> Due:
+        """Where a term of this length ends that started then. ``name``: of the rule, so that it is remembered."""
+        if length.short:
+            return Due(at=start + length.span, provisional=False)
         if length.review is not None:
-            return self._review(start, time.fromisoformat(length.review))
+            return self._review(start, length.clock)
         day = start.astimezone(KYIV).date()
-        known = self._ends.get((length, day))
+        known = self._ends.get((name, day)) if name else None
         if known is None:
-            if len(self._ends) > 20_000:
-                self._ends.clear()
-            known = self._ends[length, day] = self._day_end(length, day)
+            known = self._due(self.last_day(length, day), day)
+            if name:
+                if len(self._ends) > 20_000:
+                    self._ends.clear()
+                self._ends[name, day] = known
         return known
 
     def end_of(self, rule: Rule, start: datetime) -> Due:
         """Where this term ends that started then."""
-        return self.end(rule.length, start)
+        return self.end(rule.length, start, rule.code)
 
-    def _day_end(self, length: Length, day: date) -> Due:
-        return self._due(self.last_day(length, day), day)
+    def limit_of(self, rule: Rule, start: datetime) -> datetime | None:
+        """Where it ends at the latest, whatever extends it."""
+        return self.end(rule.at_most, start, f"{rule.code}:at_most").at if rule.at_most is not None else None
 
     def last_day(self, length: Length, day: date) -> date:
         """The last Kyiv day of a term that started on ``day``; its rules of counting stand in ``counting``."""

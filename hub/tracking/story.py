@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from hub.schemas.delivery import Fact, FactKind
+from hub.schemas.ids import DeliveryId
 from hub.schemas.terms import AnswerResult, AnswerStage, RefusalGround, Role
 
 ID_CHARS = 16
@@ -32,6 +33,8 @@ _OF_HUB = frozenset(
         FactKind.SHADOWED,
         FactKind.HANDED_OVER,
         FactKind.PASSED_ON,
+        FactKind.LINKED,
+        FactKind.FORMAL_FLAGGED,
     }
 )
 """What the hub notes for itself; it says nothing about what a body did."""
@@ -43,6 +46,12 @@ def strongest(facts: Iterable[Fact]) -> Fact | None:
     """The strongest receipt: registered before accepted before delivered, then the earliest, then by key."""
     receipts = [fact for fact in facts if fact.kind in RECEIPTS]
     return min(receipts, key=lambda f: (-_STRENGTH[f.kind], f.at, f.key), default=None)
+
+
+@lru_cache(maxsize=8_192)
+def text(delivery_id: DeliveryId) -> str:
+    """A delivery's id as facts name it in their data; spelling one costs more than remembering it."""
+    return str(delivery_id)
 
 
 def short(fact: Fact) -> str:
@@ -84,6 +93,14 @@ class Executor:
     copies: list[str] = field(default_factory=list)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     superseded_by: Fact | None = None
+    _firsts: dict[FactKind, datetime] | None = None
+
+    @property
+    def firsts(self) -> dict[FactKind, datetime]:
+        """When each kind of its facts happened first; looked at once all facts are there."""
+        if self._firsts is None:
+            self._firsts = {fact.kind: fact.at for fact in reversed(self.facts)}
+        return self._firsts
 
     @property
     def key(self) -> str:
@@ -96,7 +113,8 @@ class Executor:
 
     def first(self, *kinds: FactKind) -> datetime | None:
         """When the first of these happened."""
-        return next((fact.at for fact in self.facts if fact.kind in kinds), None)
+        firsts = self.firsts
+        return min((firsts[kind] for kind in kinds if kind in firsts), default=None)
 
     @property
     def decides(self) -> bool:
@@ -163,12 +181,12 @@ def read(facts: Iterable[Fact]) -> Story:
     links: dict[str, Fact] = {}
     for fact in unique:
         if fact.kind is FactKind.ROUTED and fact.authority is not None and fact.delivery_id is not None:
-            root = str(fact.delivery_id)
+            root = text(fact.delivery_id)
             if root not in executors:
                 role = Role(fact.data["role"]) if fact.data.get("role") in _ROLES else Role.MAIN
                 executors[root] = Executor(fact.authority, root, role, fact, copies=[root])
         elif fact.kind in _LINKS and fact.delivery_id is not None and "of" in fact.data:
-            links[str(fact.delivery_id)] = fact
+            links[text(fact.delivery_id)] = fact
     latest = {executor.authority: executor for executor in executors.values()}
     if links:
         _tie(links, executors)
@@ -216,7 +234,7 @@ _ABOUT_A_MESSAGE = frozenset(
 def _give(fact: Fact, executors: dict[str, Executor], links: dict[str, Fact], latest: dict[str, Executor]) -> None:
     """A fact to whom it concerns: by its delivery, else the body's latest assignment, else one of no known routing."""
     assert fact.authority is not None
-    root, parcel = _resolve(str(fact.delivery_id), links) if fact.delivery_id is not None else (None, None)
+    root, parcel = _resolve(text(fact.delivery_id), links) if fact.delivery_id is not None else (None, None)
     found = executors.get(root) if root is not None else None
     if found is None or found.authority != fact.authority:
         found, parcel = latest.get(fact.authority), None

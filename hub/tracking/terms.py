@@ -14,7 +14,7 @@ from hub.schemas.delivery import Fact, FactKind
 from hub.tracking.calendar import day_end
 from hub.tracking.law import Law, Rule
 from hub.tracking.state import FINISHED, State, derive_story
-from hub.tracking.story import RECEIPTS, Executor, Story, is_final, is_refusal, returned_as_defective
+from hub.tracking.story import RECEIPTS, Executor, Story, is_final, is_refusal, returned_as_defective, text
 
 ANSWER, CASE_ANSWER = "answer", "case_answer"
 
@@ -128,7 +128,9 @@ def _cut(term: Term, ended: datetime | None) -> Term:
 
 def _ends(executor: Executor, rule: Rule) -> datetime | None:
     """The first fact that ends it; an interim answer and a second copy's refusal do not, being superseded does."""
-    moments = [fact.at for fact in executor.facts if fact.kind in rule.ends_by and _counts(fact)]
+    moments: list[datetime] = []
+    if not rule.ends.isdisjoint(executor.firsts):
+        moments = [fact.at for fact in executor.facts if fact.kind in rule.ends and _counts(fact)]
     if executor.superseded_by is not None:
         moments.append(executor.superseded_by.at)
     return min(moments, default=None)
@@ -145,12 +147,17 @@ def _of_executor(executor: Executor, rule: Rule, law: Law) -> Term | None:
     if started is None:
         return None
     end = law.end_of(rule, started)
-    due, extended = _extended(executor.facts, rule, law, started, end.at)
-    due = _named(executor, rule, started, due)
+    due, extended = end.at, False
+    if rule.extended_by:
+        due, extended = _extended(executor.facts, rule, law, started, due)
+    if FactKind.CLARIFICATION_ASKED in rule.starts:
+        due = _named(executor, rule, started, due)
+    if rule.stopped_by:
+        due += _stopped(executor, rule, started)
     return Term(
         rule=rule,
         started_at=started,
-        due_at=due + _stopped(executor, rule, started),
+        due_at=due,
         ended_at=_ends(executor, rule),
         provisional=end.provisional,
         authority=executor.authority,
@@ -160,15 +167,16 @@ def _of_executor(executor: Executor, rule: Rule, law: Law) -> Term | None:
 
 
 def _extended(facts: Iterable[Fact], rule: Rule, law: Law, started: datetime, due: datetime) -> tuple[datetime, bool]:
-    """An extension moves the end to its day, but never beyond what the law allows in all (article 20: 45 days)."""
-    if not rule.extended_by:
-        return due, False
-    days = [day for fact in facts if fact.kind in rule.extended_by and (day := until(fact)) is not None]
-    if not days:
-        return due, False
-    wanted = day_end(max(days))
-    allowed = min(wanted, law.end(rule.at_most, started).at) if rule.at_most is not None else wanted
-    return max(due, allowed), allowed > due
+    """An extension moves the end to its day, but never beyond what the law allows in all (article 20: 45 days), and not
+    once the end is over: what was missed stays missed.
+    """
+    before, limit = due, law.limit_of(rule, started)
+    for fact in sorted((f for f in facts if f.kind in rule.extended_by), key=lambda f: (f.at, f.key)):
+        day = until(fact)
+        if day is not None and fact.at <= due:
+            wanted = day_end(day)
+            due = max(due, min(wanted, limit) if limit is not None else wanted)
+    return due, due > before
 
 
 def until(fact: Fact) -> date | None:
@@ -182,16 +190,12 @@ def until(fact: Fact) -> date | None:
 
 def _named(executor: Executor, rule: Rule, started: datetime, due: datetime) -> datetime:
     """A question to the applicant may name the day by which it wants the answer."""
-    if FactKind.CLARIFICATION_ASKED not in rule.starts:
-        return due
     named = next((until(f) for f in executor.of(*rule.starts) if f.at == started), None)
     return day_end(named) if named is not None else due
 
 
 def _stopped(executor: Executor, rule: Rule, started: datetime) -> timedelta:
     """For how long it stood still: from each question to the applicant to the next reply."""
-    if not rule.stopped_by:
-        return timedelta()
     total, since = timedelta(), None
     for fact in executor.facts:
         if fact.at < started:
@@ -228,7 +232,7 @@ def _rework(executor: Executor, rule: Rule, law: Law) -> Iterator[Term]:
 
 def _of_copies(case: CaseFacts, executor: Executor, law: Law) -> Iterator[Term]:
     """The 6 hours of item 24 for each channel that was tried: word from the body over any of them ends them all."""
-    handed = {str(fact.delivery_id): fact for fact in case.story.of(FactKind.HANDED_OVER)}
+    handed = {str(fact.delivery_id): fact for fact in case.story.facts if fact.kind is FactKind.HANDED_OVER}
     assert executor.routed is not None
     heard = executor.first(*RECEIPTS, *_SPOKEN)
     yield from _of_parcel(executor, executor.routed, executor.copies, executor.facts, heard, handed, law)
@@ -250,7 +254,9 @@ def _of_parcel(
     gone = executor.superseded_by.at if executor.superseded_by is not None else None
     for copy in copies:
         given = handed.get(copy, first)
-        sent = next((f for f in facts if f.kind is FactKind.SENT and str(f.delivery_id) == copy), None)
+        sent = next(
+            (f for f in facts if f.kind is FactKind.SENT and f.delivery_id and text(f.delivery_id) == copy), None
+        )
         ends = [at for at in (heard, left.get(copy), gone) if at is not None]
         for rule in law.by_scope["copy"]:
             waits_for_notice = FactKind.SENT in rule.starts
@@ -292,7 +298,9 @@ def _of_case(case: CaseFacts, rule: Rule, law: Law) -> Term | None:
     if rule.code == CASE_ANSWER and not _restarted(mains, started, law):
         return None
     end = law.end_of(rule, started)
-    due, extended = _extended((f for e in mains for f in e.facts), rule, law, started, end.at)
+    due, extended = end.at, False
+    if rule.extended_by:
+        due, extended = _extended((f for e in mains for f in e.facts), rule, law, started, due)
     return Term(rule=rule, started_at=started, due_at=due, provisional=end.provisional, extended=extended)
 
 
@@ -327,6 +335,8 @@ def breaches(case: CaseFacts, law: Law) -> Iterator[Breach]:
     refusals without one of the ten grounds (CMU 55/2018 items 21 and 24).
     """
     for executor in case.story.executors:
+        if _BREAKING.isdisjoint(executor.firsts):
+            continue
         received = executor.first(*RECEIPTS)
         for fact in executor.facts:
             if fact.kind is FactKind.REFUSED and fact.data.get("ground") not in law.grounds:
@@ -343,6 +353,10 @@ def breaches(case: CaseFacts, law: Law) -> Iterator[Breach]:
                 yield from _unlawful_extension(executor, fact, received, law)
 
 
+_BREAKING = frozenset({FactKind.REFUSED, FactKind.REDIRECTED, FactKind.ANSWERED, FactKind.EXTENDED})
+"""Kinds of facts that a breach can be seen in."""
+
+
 def _checked(fact: Fact) -> str | None:
     if fact.kind is FactKind.REDIRECTED:
         return "redirected"
@@ -350,11 +364,12 @@ def _checked(fact: Fact) -> str | None:
 
 
 def _unlawful_extension(executor: Executor, fact: Fact, received: datetime, law: Law) -> Iterator[Breach]:
+    """Beyond 45 days in all, or said when the term had ended (as earlier extensions had moved it)."""
     rule = law.rules[ANSWER]
-    day = until(fact)
-    limit = law.end(rule.at_most, received).at if rule.at_most is not None else None
+    day, limit = until(fact), law.limit_of(rule, received)
     if day is not None and limit is not None and day_end(day) > limit:
         yield Breach(code="extension_too_long", law=rule.law, fact=fact, executor=executor, due_at=limit)
-    due = law.end_of(rule, received).at
+    earlier = (other for other in executor.facts if (other.at, other.key) < (fact.at, fact.key))
+    due, _ = _extended(earlier, rule, law, received, law.end_of(rule, received).at)
     if fact.at > due:
         yield Breach(code="extension_too_late", law=rule.law, fact=fact, executor=executor, due_at=due)

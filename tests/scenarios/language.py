@@ -12,6 +12,7 @@ from typing import Any
 from hub.errors import HubError
 from hub.ports import Outcome
 from hub.schemas.delivery import FactKind, OutcomeKind
+from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
     AnswerBody,
     AnswerEnvelope,
@@ -205,9 +206,8 @@ def day(text: str) -> date:
 _HOW = {"сайт": "web", "телефон": "phone", "застосунок": "mobile"}
 
 
-@doing(r"НКЦ подав звернення(?P<more>(?:; [а-яі' ]+: [^;]+)*)")
-def _submit(world: World, at: datetime, found: re.Match[str]) -> None:
-    said = dict(part.split(": ", 1) for part in found["more"].removeprefix("; ").split("; ") if part)
+def form_of(at: datetime, **said: str) -> AppealForm:
+    """The form of an appeal of which a scenario says this much."""
     form: dict[str, Any] = {
         "channel": _HOW[said.pop("як", "сайт")],
         "kind": "application",
@@ -226,7 +226,13 @@ def _submit(world: World, at: datetime, found: re.Match[str]) -> None:
     if accused := said.pop("скарга на", None):
         form |= {"kind": "complaint", "about": [CODES[accused]]}
     assert not said, said
-    world.submit(AppealForm.model_validate(json_safe(form), strict=False))
+    return AppealForm.model_validate(json_safe(form), strict=False)
+
+
+@doing(r"НКЦ подав звернення(?P<more>(?:; [а-яі' ]+: [^;]+)*)")
+def _submit(world: World, at: datetime, found: re.Match[str]) -> None:
+    said = dict(part.split(": ", 1) for part in found["more"].removeprefix("; ").split("; ") if part)
+    world.submit(form_of(at, **said))
 
 
 def json_safe(form: dict[str, Any]) -> dict[str, Any]:
@@ -328,10 +334,12 @@ def _close(world: World, _: datetime, __: re.Match[str]) -> None:
 _FAILING = {
     "не працює": Outcome(kind=OutcomeKind.TEMPORARY, code="http.503"),
     "відкидає": Outcome(kind=OutcomeKind.PERMANENT, code="http.400"),
+    # A system in between took it over: sent, and the notice of delivery is still to come.
+    "лише приймає": Outcome(kind=OutcomeKind.DELIVERED, proves=LegalClass.SENT),
 }
 
 
-@doing(rf"{BODY}: канал (\S+) (не працює|відкидає|працює|відмовляє, підстава \d+)")
+@doing(rf"{BODY}: канал (\S+) (не працює|відкидає|лише приймає|працює|відмовляє, підстава \d+)")
 def _break(world: World, _: datetime, found: re.Match[str]) -> None:
     channel = f"{CODES[found[1]]}.{found[2]}"
     if found[3] == "працює":

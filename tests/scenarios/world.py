@@ -30,6 +30,7 @@ from hub.schemas.kyiv import KYIV
 from hub.schemas.terms import Role
 from hub.storage.memory import MemoryStore
 from hub.tracking.story import Story, read
+from registry import FixedRegistry, LoadedDirectory
 from tests.delivery.world import HUB, HandClock, keys
 from tests.scenarios.bodies import registry
 
@@ -87,6 +88,16 @@ class _Session:
         raise AssertionError("never asked")
 
 
+class _Changing:
+    """A registry that a test may replace."""
+
+    def __init__(self) -> None:
+        self.held = _REGISTRY
+
+    def current(self) -> LoadedDirectory:
+        return self.held.current()
+
+
 class World:
     """One case in a hub. ``copies``: how often each statement of a body arrives."""
 
@@ -98,7 +109,8 @@ class World:
         self.clock.time = start
         self.copies = copies
         self.adapter = Adapter()
-        self.registry = _REGISTRY
+        self.registry = _Changing()
+        self.failing = Outcome(kind=OutcomeKind.TEMPORARY, code="http.503")
         self.case_id: CaseId | None = None
         seal, bell, clock, store = HubSeal(keys()[0]), SilentDoorbell(), self.clock, self.store
         self.onward = Onward(store=store, registry=self.registry, clock=clock, doorbell=bell, party=HUB)
@@ -147,6 +159,10 @@ class World:
             if not self.watcher.sweep() and not lanes:
                 return
         raise AssertionError("the hub does not come to rest")
+
+    def use(self, registry: FixedRegistry) -> None:
+        """Another registry is in force from now on."""
+        self.registry.held = registry
 
     # What is said and done
 

@@ -28,6 +28,7 @@ from hub.schemas.envelope import AppealEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.schemas.terms import AnswerStage
+from tests.adapters.desks import NoDesk
 from tests.adapters.samples import NOW, MemoryAttachments, appeal, delivery
 
 KEY = "0123456789abcdef" * 4
@@ -81,7 +82,7 @@ def parsed(raw: bytes) -> Message:
 
 
 @dataclass
-class PaperDesk:
+class PaperDesk(NoDesk):
     """A desk that notes everything. Knows the deliveries it is given; ``registry``: keys by party."""
 
     deliveries: dict[MessageId, Delivery] = field(default_factory=dict)
@@ -118,6 +119,7 @@ class PaperDesk:
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         return self.deliveries.get(message_id) if message_id else None

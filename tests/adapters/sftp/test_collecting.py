@@ -24,6 +24,7 @@ from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import ReceiptStatus
+from tests.adapters.desks import NoDesk
 from tests.adapters.samples import AUTHORITY, NOW, appeal, delivery, parcel, receipt, render
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
@@ -33,7 +34,7 @@ SECS = 20.0
 
 
 @dataclass
-class RecordingDesk:
+class RecordingDesk(NoDesk):
     """A desk that takes everything, unless it has something against it."""
 
     about: Delivery | None = None
@@ -58,6 +59,7 @@ class RecordingDesk:
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         return self.about if self.about is not None and self.about.message_id == message_id else None
