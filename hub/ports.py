@@ -180,6 +180,7 @@ class Parcel:
         envelope: AnyEnvelope | Callable[[], AnyEnvelope],
         sealed: bytes,
         reply_url: str | None,
+        sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
         executors: Callable[[], tuple[Executor, ...]] | None = None,
     ) -> None:
