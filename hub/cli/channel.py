@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import io
 import json
 import time
@@ -73,12 +75,26 @@ def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter)
 
 
 def _shown(prepared: Prepared) -> str:
-    """The body as text; an archive as its parts, one under the other."""
+    """The body as text; an archive or a mail as its parts, one under the other."""
+    if prepared.content_type == "message/rfc822":
+        return _shown_mail(prepared.body)
     if prepared.content_type != "application/zip":
         return prepared.body.decode("utf-8", "backslashreplace")
     with zipfile.ZipFile(io.BytesIO(prepared.body)) as archive:
         parts = [(name, archive.read(name).decode("utf-8", "backslashreplace")) for name in archive.namelist()]
     return "\n".join(f"── {name}\n{text}" for name, text in parts)
+
+
+def _shown_mail(body: bytes) -> str:
+    """A mail's headers, and its text parts decoded."""
+    mail = email.message_from_bytes(body, policy=email.policy.default)
+    shown = [f"{name}: {value}" for name, value in mail.items()]
+    for part in mail.walk():
+        if not part.is_multipart():
+            content = part.get_payload(decode=True)
+            text = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else ""
+            shown += [f"── {part.get_content_type()} {part.get_filename('')}".rstrip(), text]
+    return "\n".join(shown)
 
 
 @channel_group.command()

@@ -164,10 +164,9 @@ def _head(envelope: AnyEnvelope, written: letter.Letter, token: str, settings: E
     header = envelope.header
     reply = settings.reply_to(token)
     fields = [
-        ("From", mime.address(settings.address, settings.name)),
+        ("From", mime.address(settings.address, settings.name or header.sender.name)),
         ("To", ",\r\n ".join(mime.address(each) for each in settings.to)),
         ("Reply-To", mime.address(reply)),
-        ("Subject", written.subject),
         ("Date", format_datetime(header.created_at)),
         ("Message-ID", f"<{token}@{settings.domain}>"),
         ("References", f"<case.{header.case_id}@{settings.domain}>"),
@@ -180,7 +179,5 @@ def _head(envelope: AnyEnvelope, written: letter.Letter, token: str, settings: E
         fields.append(("Disposition-Notification-To", mime.address(reply)))
     if header.priority is not Priority.NORMAL:
         fields += [("Importance", "high"), ("X-Priority", "1")]
-    head = b"".join(
-        f"{name}: {value}\r\n".encode("ascii") if name == "To" else mime.header(name, value) for name, value in fields
-    )
-    return head + b"MIME-Version: 1.0\r\n"
+    head = b"".join(mime.header(name, value) for name, value in fields)
+    return head + mime.text_header("Subject", written.subject) + b"MIME-Version: 1.0\r\n"

@@ -75,12 +75,14 @@ class Box:
         """Mails that were not yet taken in; those that a worker began and never ended come last."""
         if not self._exists:
             return
-        for wanted in (f"UNKEYWORD {_TRIED}", f"KEYWORD {_TRIED}"):
-            data = self._ask("SEARCH", f"1:{BATCH}", "UNDELETED", *wanted.split())
-            for uid in (data[0] or b"").split() if data else ():
-                found = self._look(uid.decode("ascii"))
-                if found is not None:
-                    yield found
+        uids: list[bytes] = []
+        for wanted in ("UNKEYWORD", "KEYWORD"):  # both before anything is moved: then these numbers change
+            data = self._ask("SEARCH", f"1:{min(BATCH, self._exists)}", "UNDELETED", wanted, _TRIED)
+            uids += (data[0] or b"").split() if data else []
+        for uid in uids:
+            found = self._look(uid.decode("ascii"))
+            if found is not None:
+                yield found
 
     def _look(self, uid: str) -> Waiting | None:
         data = self._ask("FETCH", uid, "(RFC822.SIZE INTERNALDATE)")

@@ -36,10 +36,16 @@ def _safe(value: str) -> str:
 
 
 def header(name: str, value: str) -> bytes:
-    """One header field. ``value`` is ASCII with its structure (addresses, parameters) or free text to be encoded.
+    """One header field whose value is ASCII with a structure of its own (addresses from ``address``, parameters).
 
-    Raises ``InvalidInput`` (``mail.header``) for control characters, line breaks and lone surrogates.
+    Raises ``InvalidInput`` (``mail.header``) for control characters and for line breaks that do not fold.
     """
+    _safe(value.replace("\r\n ", " "))
+    return f"{name}: {value}\r\n".encode("ascii")
+
+
+def text_header(name: str, value: str) -> bytes:
+    """One header field of free text, encoded where it is not plain ASCII or looks encoded. Raises like ``header``."""
     text = _safe(value)
     if not text.isascii() or "=?" in text or len(text) > 800:
         text = Header(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
@@ -47,7 +53,7 @@ def header(name: str, value: str) -> bytes:
 
 
 def address(email: str, name: str | None = None) -> str:
-    """``name <email>`` with the name quoted or encoded. ``InvalidInput`` if the address is none."""
+    """``name <email>`` with the name encoded (RFC 2047). ``InvalidInput`` if the address is none."""
     if not _ADDRESS.fullmatch(email):
         raise InvalidInput("This is not a mail address that can be written to.", code="mail.address")
     if not name:
@@ -55,8 +61,7 @@ def address(email: str, name: str | None = None) -> str:
     _safe(name)
     if _ATOM.fullmatch(name):
         return f"{name} <{email}>"
-    words = Header(name, "utf-8", maxlinelen=60).encode(linesep="\r\n").replace("\r\n", "")
-    return f"{words} <{email}>"
+    return f"{Header(name, 'utf-8', maxlinelen=60).encode(linesep=CRLF.decode())}\r\n <{email}>"
 
 
 def file_name(name: str) -> str:

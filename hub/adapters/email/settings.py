@@ -81,7 +81,7 @@ class EmailSettings(Frozen):
     address: Email
     reply_key: SecretRef
     old_reply_keys: Annotated[tuple[SecretRef, ...], AsTuple, Field(max_length=5)] = ()
-    name: Annotated[str, Line(100)] = "Національний контактний центр"
+    name: Annotated[str, Line(100)] | None = None
     smtp: SmtpServer | None = None
     to: Annotated[tuple[Email, ...], AsTuple, Field(max_length=5)] = ()
     content: Literal["full", "notice"] | None = None

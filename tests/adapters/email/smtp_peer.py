@@ -82,3 +82,18 @@ class SmtpPeer:
 def _decoded(mail: bytes) -> bytes:
     blocks = re.findall(rb"X-Hub-SHA256: [0-9a-f]{64}\r\n\r\n([A-Za-z0-9+/=\r\n]+?)\r\n--", mail)
     return b"".join(base64.b64decode(block) for block in blocks)
+
+
+def swallow(server: Server, conn: socket.socket) -> None:
+    """Takes any mail and keeps nothing of it."""
+    conn.sendall(GREETING)
+    in_data = False
+    with conn.makefile("rb") as file:
+        for line in file:
+            if in_data and line != b".\r\n":
+                continue
+            verb = line[:4].upper()
+            in_data = verb == b"DATA"
+            conn.sendall(b"354 go on\r\n" if in_data else b"250 2.0.0 ok\r\n")
+            if verb == b"QUIT":
+                return

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +17,13 @@ from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.contract import AdapterContract, Harness, store_file
 from tests.adapters.email.making import out_channel, out_settings
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
-from tests.adapters.servers import serving
+from tests.adapters.servers import Server, serving
+from tests.conftest import ROOT
 
 
 class TestContract(AdapterContract):
@@ -163,6 +168,53 @@ def test_tls_is_never_given_up() -> None:
         (outcome,) = send(made.channel())
     assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, "smtp.no_tls")
     assert not [line for line in made.commands if line.startswith(("AUTH", "MAIL"))]
+
+
+def test_what_is_said_in_clear_after_starttls_is_thrown_away(tmp_path: Path) -> None:
+    """Words that somebody puts behind the answer to STARTTLS (CVE-2011-0411's kind) are not heard as the server's."""
+    authority = TestAuthority(tmp_path)
+    pem, _ = authority.issue("mx", dns="localhost")
+    context = server_context(pem)
+    heard: list[bytes] = []
+
+    def script(server: Server, conn: socket.socket) -> None:
+        conn.sendall(b"220 mx ESMTP\r\n")
+        conn.recv(1_000)
+        conn.sendall(b"250-mx\r\n250 STARTTLS\r\n")
+        conn.recv(1_000)
+        conn.sendall(b"220 go\r\n250-mx\r\n250 AUTH PLAIN\r\n235 ok\r\n")
+        with context.wrap_socket(conn, server_side=True) as tls:
+            for answer in (b"250-mx\r\n250 AUTH PLAIN\r\n", b"535 5.7.8 no\r\n", b"221 bye\r\n"):
+                heard.append(tls.recv(1_000))
+                tls.sendall(answer)
+
+    with serving(script) as server:
+        login = {"user": "hub", "password": "env:TEST_MAIL_KEY", "ca_file": str(authority.file)}
+        channel = out_channel(server.port, smtp={"host": "localhost", "security": "starttls", **login})
+        (outcome,) = send(channel)
+    assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, "smtp.login")
+    assert heard[0].lower().startswith(b"ehlo")
+    assert heard[1].startswith(b"AUTH PLAIN ")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tmp_path: Path) -> None:
+    """TLS at once: an unknown issuer, or another host's name, ends it before a word is said."""
+    authority = TestAuthority(tmp_path)
+    for name, trusted in (("localhost", None), ("mail.example.org", str(authority.file))):
+        pem, _ = authority.issue(name, dns=name)
+        said: list[bytes] = []
+        with serving(lambda _, conn, said=said: said.append(conn.recv(100)), tls=server_context(pem)) as server:  # type: ignore[misc]
+            smtp = {"host": "localhost", "security": "tls", "ca_file": trusted}
+            (outcome,) = send(out_channel(server.port, smtp=smtp))
+        assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, "smtp.certificate")
+        assert not any(said)
+
+
+def test_a_large_file_is_streamed(tmp_path: Path) -> None:
+    """F25: a signed mail with 45 MiB in it goes out with at most 15 MB more memory."""
+    run = [sys.executable, "-m", "tests.adapters.email.memory_run", str(tmp_path)]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=100, check=True)
+    assert int(done.stdout) <= 15
 
 
 def test_only_crlf_goes_out_and_dots_are_stuffed() -> None:
