@@ -26,6 +26,7 @@ from hub.delivery.sweep import Sweeper
 from hub.delivery.takeback import TakeBack
 from hub.delivery.watch import Watcher
 from hub.errors import ConfigurationError
+from hub.evidence import Exporter
 from hub.following.follower import InsightFollower
 from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
@@ -157,6 +158,21 @@ class Hub:
     transfers: Transfers = field(default_factory=MemoryTransfers)
 
 
+def exporter(hub: Hub) -> Exporter:
+    """Writes evidence of the hub's cases, sealed with its own key. ``ConfigurationError`` if it has none."""
+    if not isinstance(hub.seal, HubSeal):
+        raise ConfigurationError("Evidence is sealed with the hub's own key, and there is none.", code="seal.no_key")
+    return Exporter(
+        store=hub.store,
+        registry=hub.registry,
+        seal=hub.seal,
+        attachments=hub.attachments,
+        clock=hub.clock,
+        party=Party(code=hub.settings.party_code, name=hub.settings.party_name),
+        own_keys=(hub.seal.own_key(),),
+    )
+
+
 def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | None = None) -> Hub:
     """Put a hub together. Raises ``ConfigurationError`` that says what is missing and how to get it."""
     home = settings.home
@@ -210,7 +226,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
             sent=figures.sent,
         ),
         takeback=takeback,
-        inbox=Inbox(store=store, clock=the_clock),
+        inbox=Inbox(store=store, clock=the_clock, seal=seal),
         operators=Operators(store=store, registry=directory, clock=the_clock, doorbell=bell),
         onward=onward,
         watcher=watcher,

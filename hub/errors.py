@@ -10,6 +10,7 @@
     ├── SealRefused           a signature that does not hold, or is not allowed            never retry
     ├── RegistryRefused       the registry's files are wrong; the old registry stays       operator
     ├── ConfigurationError    a setting is wrong or missing                                operator
+    │   └── PeerChanged       the other side is not who the setting says it is             operator, lane stops
     ├── UnsupportedFeature    this channel cannot express what the message says            operator
     ├── Unavailable           the hub cannot keep what it would accept                     retry later
     └── DeliveryError         talking to another system failed
@@ -172,6 +173,17 @@ class ConfigurationError(HubError):
     code = "configuration.wrong"
     title = "A setting is wrong"
     action = "Mend the named setting; config/hub.example.yaml lists them all."
+
+
+class PeerChanged(ConfigurationError):
+    """The other side shows another identity (host key) than the channel pins. Nothing is said to it.
+
+    It may have a new machine, or somebody stands in between: a person finds out, and until then the lane stands still.
+    """
+
+    code = "peer.changed"
+    title = "The other side is not who it should be"
+    action = "Ask the authority by another way whether it changed its key; mend the channel, then resume the lane."
 
 
 class UnsupportedFeature(HubError):

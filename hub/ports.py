@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -144,20 +144,25 @@ class Attachments(Protocol):
 
 
 class Rendering(StrEnum):
-    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS."""
+    """In which form an adapter wants the envelope. ``json``: ``{"envelope":…,"seal":…}`` with a detached JWS.
+
+    ``both``: the JSON form and the XML form side by side, each with its own seal; both carry the same SHA-256.
+    """
 
     JWS = "jws"
     JSON = "json"
     XML = "xml"
+    BOTH = "both"
 
 
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
+    Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
     """
 
-    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed")
+    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed", "sealed_xml")
 
     def __init__(
         self,
@@ -166,10 +171,12 @@ class Parcel:
         envelope: AnyEnvelope | Callable[[], AnyEnvelope],
         sealed: bytes,
         reply_url: str | None,
+        sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
     ) -> None:
         self.message_id = message_id
         self.sealed = sealed
+        self.sealed_xml = sealed_xml
         self.reply_url = reply_url
         self._envelope = envelope
         self._attachments = attachments
@@ -206,6 +213,7 @@ class Outcome:
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     """
 
     kind: OutcomeKind
@@ -218,6 +226,7 @@ class Outcome:
     retry_after: float | None = None
     ground: str | None = None
     proves: LegalClass | None = None
+    stops_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +261,22 @@ class Spoken:
     unclear: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A system on the way says that it could not hand over what it had taken (a bounce, a returned file).
+
+    ``permanent``: the same will fail again at this address; otherwise it may work later. ``code``: stable, for people
+    and metrics. ``detail``: their words, at most 2,000 characters.
+    """
+
+    raw: RawInbound
+    about: MessageId
+    at: datetime
+    permanent: bool
+    code: str
+    detail: str
+
+
 class Desk(Protocol):
     """Where an adapter hands over what it collected. Made for one channel; used by one thread.
 
@@ -284,6 +309,20 @@ class Desk(Protocol):
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
+        ...
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party, to verify what is signed in another way than our seals."""
+        ...
+
+    def undelivered(self, returned: Returned) -> None:
+        """What we sent came back after it had been taken over. A dead address hands over to the authority's next
+        channel or to an operator, what may work later to an operator; unless the addressee has shown that it has it.
+        """
+        ...
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case: an automatic reply, a notice of delay. ``verdict``: a stable code."""
         ...
 
 
@@ -354,7 +393,19 @@ class Adapter(Protocol):
         ...
 
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
-        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out."""
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out.
+
+        ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
+        """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An adapter over a way that proves less than registration; the registry holds its channels to it."""
+
+    def strongest(self, channel: Channel) -> LegalClass:
+        """The strongest receipt that this channel can bring (CMU 55/2018 items 28, 32)."""
         ...
 
 

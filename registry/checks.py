@@ -8,13 +8,15 @@ from itertools import combinations
 
 from pydantic import ValidationError
 
-from hub.ports import Adapter
-from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Channel, Competence
+from hub.ports import Adapter, Bounded
+from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Channel, Competence, LegalClass
 from registry import keycheck
 from registry.draft import Draft
 from registry.faults import found
 from registry.source import Place
 from registry.territories import TerritoryTable
+
+_RANK = {legal_class: rank for rank, legal_class in enumerate(LegalClass)}
 
 
 def check(draft: Draft, territories: TerritoryTable, adapters: Mapping[str, Adapter]) -> None:
@@ -119,6 +121,9 @@ def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str
     if channel.dialect not in adapter.dialects:
         message = f"this adapter does not say that; it says: {', '.join(sorted(adapter.dialects))}"
         draft.note(place.inner("dialect"), "registry.channel.dialect", message)
+    if isinstance(adapter, Bounded) and _RANK[channel.legal_class] > _RANK[adapter.strongest(channel)]:
+        message = f"this way proves {adapter.strongest(channel)} at most; say so, or less, as the channel's legal_class"
+        draft.note(place.inner("legal_class"), "registry.channel.legal_class", message)
     try:
         adapter.settings_model.model_validate_json(json.dumps(channel.settings))
     except ValidationError as error:

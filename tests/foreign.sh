@@ -1,7 +1,9 @@
 #!/bin/sh
 # Programs of others that the tests talk to. On Debian as root they are installed; elsewhere what is missing is named.
+PATH="$PATH:/usr/sbin:/sbin" # where sshd is
 missing=""
-for pair in xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl php:php-cli; do
+for pair in sshd:openssh-server unzip:unzip xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl \
+    php:php-cli postfix:postfix dovecot:dovecot-imapd; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 php -m 2>/dev/null | grep -qx soap || missing="$missing php-soap"
@@ -14,6 +16,7 @@ fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing for the tests:$missing"
+    export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086
     (apt-get install -y -qq $missing || { apt-get update -qq && apt-get install -y -qq $missing; }) >/dev/null 2>&1 && exit 0
 fi

@@ -32,9 +32,11 @@ AdapterFactory: TypeAlias = Callable[[Tools], Adapter]
 """Makes an adapter; called once per process. It must not touch the world: no file, no connection."""
 
 _TABLE: dict[str, str] = {
+    "email": "hub.adapters.email.adapter:EmailAdapter",
     "pull": "hub.adapters.pull:PullAdapter",
     "rest": "hub.adapters.rest.adapter:RestAdapter",
     "soap": "hub.adapters.soap.adapter:SoapAdapter",
+    "sftp": "hub.adapters.sftp.adapter:SftpAdapter",
 }
 
 

@@ -13,6 +13,7 @@ from hub.api import (
     appeals,
     cases,
     events,
+    evidence,
     files,
     groups,
     health,
@@ -46,6 +47,7 @@ _ROUTERS = (
     files.router,
     listing.router,  # before cases: /v1/cases/counts is no case
     cases.router,
+    evidence.router,
     messages.router,
     groups.router,
     events.router,

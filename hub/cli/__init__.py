@@ -28,6 +28,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "law": ("hub.cli.law", "law_group", "Terms of the law: show, check, count."),
     "channel": ("hub.cli.channel", "channel_group", "Preview, probe and test a channel."),
     "trace": ("hub.cli.trace", "trace", "Tell what happened to a case or a message."),
+    "evidence": ("hub.cli.evidence", "evidence_group", "Export and verify the evidence of a case."),
     "lanes": ("hub.cli.lanes", "lanes", "Show, pause and resume lanes."),
     "dead": ("hub.cli.dead", "dead_group", "Dead letters: list, show, replay."),
     "report": ("hub.cli.report", "report_command", "Who keeps terms, who sends on, what rose: reports."),

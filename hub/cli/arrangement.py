@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hub.api.auth import append_key, new_api_key
 from hub.bootstrap import KEY_FILE
 from hub.cli.init import API_KEYS, make_home
 from hub.schemas.directory import LaneSettings
+from hub.schemas.envelope import Party
 from hub.seals import load_signing_key
 from hub.seals.keys import verification_key
 from hub.settings import Settings
+from hub.simulator.mailing import MailPlace, set_up_mail
 from hub.simulator.setup import Placement, set_up
 
 TWELVE: tuple[Placement, ...] = (
@@ -27,7 +29,7 @@ TWELVE: tuple[Placement, ...] = (
     Placement(code="00035323", name="Пенсійний фонд України", character="pulling"),
     Placement(code="00012925", name="Міністерство охорони здоров'я України", character="disorderly"),
     Placement(code="37641918", name="Державне агентство автомобільних доріг України", character="refusing"),
-    Placement(code="40108578", name="Національна поліція України", character="prompt", changes={"receipt": "callback"}),
+    Placement(code="40108578", name="Національна поліція України", character="filing"),
     Placement(code="00032106", name="Національний банк України", character="silent"),
     Placement(code="37471928", name="Міністерство розвитку громад та територій України", character="twice"),
 )
@@ -60,6 +62,11 @@ PLACES = (
 )
 
 
+MAIL = Party(code="04360586", name="Бучанська міська рада")
+"""A council that has nothing but a mailbox."""
+MAIL_PLACE = "UA32080070000050759"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
     """Where everything is. Keys are files; the plain text is read when it is used."""
@@ -80,6 +87,10 @@ def free_listen() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
+def _port(listen: str) -> int:
+    return int(listen.rpartition(":")[2])
+
+
 def arrange(
     folder: Path,
     *,
@@ -91,6 +102,7 @@ def arrange(
     """Make the home, the keys, the registry and the simulation in an empty folder."""
     home = folder / "home"
     hub_listen, simulator_listen = free_listen(), free_listen()
+    placements = [replace(placement, sftp_port=_port(free_listen())) for placement in placements]
     made = make_home(Settings(home=home), placements[0].code)
     api_keys = {}
     for placement in placements:
@@ -118,3 +130,12 @@ def arrange(
         operator_key=made.keys["operator"],
         authority_keys=api_keys,
     )
+
+
+def arrange_mail(arrangement: Arrangement, folder: Path, *, lane: LaneSettings | None = None) -> MailPlace:
+    """Add the authority that has only mail, and the hub's mailbox, to the registry of an arrangement."""
+    keys = [verification_key(load_signing_key(arrangement.home / KEY_FILE))]
+    code = Settings(home=arrangement.home).party_code
+    place = set_up_mail(folder / "mail", MAIL, hub_code=code, hub_keys=keys, lane=lane)
+    shutil.copy(place.overlay, arrangement.home / "registry" / "mail.yaml")
+    return place

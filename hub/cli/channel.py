@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 
 import click
 
@@ -11,9 +13,9 @@ from hub import adapters
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
-from hub.delivery.sealed import seal_envelope
+from hub.delivery.sealed import seal_parcel
 from hub.errors import HubError, InvalidInput, NotFound
-from hub.ports import Adapter, Parcel, Prepared
+from hub.ports import Adapter, Prepared
 from hub.schemas import json_rendering
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealEnvelope, Header, Party
@@ -59,14 +61,24 @@ def _sample(hub: Hub, authority: Authority) -> AppealEnvelope:
 def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter) -> Prepared:
     envelope = _sample(hub, authority)
     canonical = json_rendering.to_json(envelope)
-    sealed = seal_envelope(envelope, canonical, adapter.rendering(channel), hub.seal)
-    parcel = Parcel(
+    parcel = seal_parcel(
+        envelope,
+        canonical,
+        adapter.rendering(channel),
+        hub.seal,
         message_id=MessageId(envelope.header.message_id),
-        envelope=envelope,
-        sealed=sealed,
         reply_url=hub.settings.base_url,
     )
     return adapter.prepare(parcel, channel)
+
+
+def _shown(prepared: Prepared) -> str:
+    """The body as text; an archive as its parts, one under the other."""
+    if prepared.content_type != "application/zip":
+        return prepared.body.decode("utf-8", "backslashreplace")
+    with zipfile.ZipFile(io.BytesIO(prepared.body)) as archive:
+        parts = [(name, archive.read(name).decode("utf-8", "backslashreplace")) for name in archive.namelist()]
+    return "\n".join(f"── {name}\n{text}" for name, text in parts)
 
 
 @channel_group.command()
@@ -81,7 +93,7 @@ def preview(channel_id: str, home: str | None, as_json: bool) -> None:
         prepared = _prepare(hub, authority, channel, adapter)
     finally:
         hub.close()
-    body = prepared.body.decode("utf-8", "backslashreplace")
+    body = _shown(prepared)
     document = {
         "channel": channel.id,
         "adapter": channel.adapter,

@@ -22,16 +22,17 @@ import click
 import requests
 
 from hub.cli import demo_law
-from hub.cli.arrangement import PLACES, TOPICS, TWELVE, Arrangement, arrange
+from hub.cli.arrangement import MAIL, MAIL_PLACE, PLACES, TOPICS, TWELVE, Arrangement, arrange, arrange_mail
 from hub.cli.output import table
 from hub.errors import ConfigurationError
 from hub.schemas.directory import LaneSettings
 from hub.schemas.json_rendering import to_tree
 from hub.schemas.kyiv import KYIV
 from hub.simulator.appeals import generate
+from hub.simulator.mailing import MailOffice
 
 CLIENTS = 6
-LANE = LaneSettings(retry_secs=(1, 1, 2, 4), give_up_secs=60, deadline_secs=5, breaker_open_secs=1)
+LANE = LaneSettings(retry_secs=(1, 1, 2, 4), give_up_secs=60, deadline_secs=5, breaker_open_secs=1, collect_secs=1)
 SILENT = frozenset(p.code for p in TWELVE if p.character == "silent")
 _CALL_SECS = 10
 _START_SECS = 20
@@ -189,7 +190,10 @@ def _results(client: _Client, tally: _Tally) -> list[str]:
     for case_id in client.cases:
         groups[tally.authority.get(case_id, "")].update(tally.seen[case_id])
     placed = (*TWELVE, *demo_law.PLAYED)
-    names = {p.code: f"{p.name} ({p.character})" for p in placed} | {"": "— nobody connected is competent"}
+    names = {p.code: f"{p.name} ({p.character})" for p in placed} | {
+        MAIL.code: f"{MAIL.name} (mail)",
+        "": "— nobody connected is competent",
+    }
     rows: list[list[object]] = [
         [names[code], *(seen[kind] for _, kind in columns)] for code, seen in sorted(groups.items())
     ]
@@ -234,6 +238,7 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as temporary:
         folder = keep or Path(temporary)
         arrangement = arrange(folder, placements=(*TWELVE, *demo_law.PLAYED), seed=seed, lane=LANE)
+        mail = arrange_mail(arrangement, folder, lane=LANE)
         quick = demo_law.prepare(arrangement)
         with (
             _process(
@@ -244,8 +249,10 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
                 HUB_LAW=str(quick),
             ),
             _process("simulate", str(arrangement.simulation), "--listen", arrangement.simulator_listen, folder=folder),
+            MailOffice(mail, seed=seed, hours_per_sec=24),
         ):
-            click.echo(f"{time.monotonic() - started:5.1f} s  the hub and twelve authorities are up")
+            up = f"{time.monotonic() - started:5.1f} s  the hub, twelve authorities and one that has only mail are up"
+            click.echo(up)
             with ThreadPoolExecutor(1) as beside:
                 telling = beside.submit(demo_law.tell, arrangement)
                 lost = _run(_Client(arrangement), appeals, seed, started + seconds, started)
@@ -258,7 +265,7 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
 
 
 def _run(client: _Client, appeals: int, seed: int, end: float, started: float) -> int:
-    forms = [to_tree(form) for form in generate(appeals, seed=seed, topics=TOPICS, places=PLACES)]
+    forms = [to_tree(form) for form in generate(appeals, seed=seed, topics=TOPICS, places=(*PLACES, MAIL_PLACE))]
     with ThreadPoolExecutor(CLIENTS) as pool:
         submitting = [pool.submit(client.submit, number, form) for number, form in enumerate(forms)]
         while True:

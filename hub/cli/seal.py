@@ -38,7 +38,7 @@ def _envelope(data: bytes) -> AnyEnvelope:
 @click.command()
 @click.argument("source", type=click.File("rb"), default="-")
 @click.option("--key", "key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--form", type=click.Choice([r.value for r in Rendering]), default="json", show_default=True)
+@click.option("--form", type=click.Choice([r.value for r in CONTENT_TYPES]), default="json", show_default=True)
 def seal(source: BinaryIO, key_file: Path, form: str) -> None:
     """Seal an envelope (JSON or XML, file or standard input) with a key file; sealed bytes go to standard output."""
     envelope = _envelope(_read(source))

@@ -15,13 +15,16 @@ from hub.delivery import schedule
 from hub.delivery.desk import ChannelDesk
 from hub.delivery.handover import escalate, fact_of
 from hub.delivery.takeback import TakeBack
-from hub.errors import HubError
+from hub.errors import HubError, PeerChanged
 from hub.ports import Adapter, Attachments, Clock, Directory, Outcome, Registry, Session, Store
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source
 from hub.schemas.directory import Authority, AuthorityKind, Channel
 from hub.schemas.kyiv import kyiv_day
 
 log = logging.getLogger(__name__)
+
+STRANGER_SECS = 3_600
+"""When to look again whether the other side is who it should be."""
 
 
 def collecting(directory: Directory, adapters: Mapping[str, Adapter], day: date) -> tuple[str, ...]:
@@ -159,19 +162,25 @@ class Asker:
         for_all = authority.kind is AuthorityKind.CONTACT_CENTRE
         desk = ChannelDesk(
             store=self._store,
+            registry=self._registry,
             takeback=self._takeback,
             attachments=self._attachments,
             clock=self._clock,
             channel_id=channel.id,
             party=None if for_all else authority.code,
         )
-        taken = 0
+        taken, wait_secs = 0, lane.collect_secs
         try:
             with adapter.session(channel) as session:
                 taken = session.collect(desk, float(lane.deadline_secs))
+        except PeerChanged as changed:
+            # The next message that is sent there stops the lane and calls an operator; there is no case to show here.
+            wait_secs = max(wait_secs, STRANGER_SECS)
+            extra = {"channel": channel.id, "code": changed.stable_code}
+            log.error("collecting stopped: the other side is another", extra=extra)  # noqa: TRY400 - no traceback
         except HubError as failure:
             log.warning("collecting failed", extra={"channel": channel.id, "code": failure.stable_code})
-        self._store.plan_collect(channel.id, self._clock.now() + timedelta(seconds=lane.collect_secs))
+        self._store.plan_collect(channel.id, self._clock.now() + timedelta(seconds=wait_secs))
         return taken
 
 

@@ -6,6 +6,7 @@ to each in a thread of its own, and write outcomes in batches; ``run`` does them
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from hub.delivery.ask import Asker
 from hub.delivery.claim import Claimer, LaneLoad, Load
 from hub.delivery.handover import Settlement
 from hub.delivery.settle import attempt_id
-from hub.errors import HubError
+from hub.errors import HubError, PeerChanged
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Outcome, Registry, Seal, Store
 from hub.schemas.delivery import (
@@ -24,10 +25,13 @@ from hub.schemas.delivery import (
     Change,
     Delivery,
     DeliveryUpdate,
+    LaneState,
     OutcomeKind,
     TransportState,
 )
 from hub.schemas.directory import Channel
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,8 @@ class Carrier:
             now = self._clock.now()
             lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
             settled = settler.settle(load.delivery, believed, now, self._dice.random())
+            if believed.stops_lane:
+                lane.state = self._stop_lane(lane.channel.id, believed.code)
             sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled))
 
         if lane.adapter.pulled(lane.channel):
@@ -129,10 +135,18 @@ class Carrier:
         except HubError as failure:
             # The session could not be opened, so of what is left nothing went out. A fault of the channel's settings
             # is no fault of the messages: they wait until it is mended, and the lane shows as failing.
-            for load in left:
-                end(load, Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message))
-            return
+            stops = isinstance(failure, PeerChanged)
+            closed = Outcome(
+                kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message, stops_lane=stops
+            )
+            while left and not (stops and lane.state.paused):
+                end(left.pop(0), closed)
         self._put_back(left, lane.owner)
+
+    def _stop_lane(self, channel_id: str, code: str | None) -> LaneState:
+        """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
+        log.error("lane stopped", extra={"channel": channel_id, "code": code})
+        return self._store.pause_lane(channel_id, paused=True)
 
     def _may_go_on(self, lane: LaneLoad) -> bool:
         now = self._clock.now()

@@ -16,11 +16,11 @@ from functools import partial
 
 from hub.delivery import breaker
 from hub.delivery.handover import given_up, next_channel
-from hub.delivery.sealed import seal_envelope
+from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
-from hub.ports import Adapter, Clock, Parcel, Prepared, Registry, Seal, Store
+from hub.ports import Adapter, Clock, Prepared, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -238,10 +238,12 @@ class Claimer:
                 files=files,
             )
         adapter = self._adapters[channel.adapter]
-        parcel = Parcel(
+        parcel = seal_parcel(
+            partial(json_rendering.from_trusted, claim.body),
+            claim.body,
+            adapter.rendering(channel),
+            self._seal,
             message_id=delivery.message_id,
-            envelope=partial(json_rendering.from_trusted, claim.body),
-            sealed=seal_envelope(None, claim.body, adapter.rendering(channel), self._seal),
             reply_url=self._reply_url,
             attachments=files,
         )

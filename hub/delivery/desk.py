@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hub.delivery.handover import next_channel
+from hub.delivery.returned import journal, undelivered
 from hub.delivery.takeback import TakeBack
 from hub.errors import NotFound
-from hub.ports import Attachments, Clock, RawInbound, Spoken, Store
+from hub.ports import Attachments, Clock, RawInbound, Registry, Returned, Spoken, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.keys import VerificationKey
+from hub.schemas.kyiv import kyiv_day
 
 
 class ChannelDesk:
@@ -25,6 +29,7 @@ class ChannelDesk:
         self,
         *,
         store: Store,
+        registry: Registry,
         takeback: TakeBack,
         attachments: Attachments | None,
         clock: Clock,
@@ -32,6 +37,7 @@ class ChannelDesk:
         party: str | None,
     ) -> None:
         self._store = store
+        self._registry = registry
         self._takeback = takeback
         self._attachments = attachments
         self._clock = clock
@@ -76,3 +82,46 @@ class ChannelDesk:
         stored = StoredAttachment(sha256=sha256, size=size, media_type=media_type, created_at=now)
         self._store.apply(Change(attachments=(stored,), grants=(Grant(sha256=sha256, party=party),)))
         return entry
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party."""
+        return self._registry.current().keys(party)
+
+    def undelivered(self, returned: Returned) -> None:
+        """A dead address: the next channel, or an operator; what may work later: an operator. Once.
+
+        Raises ``NotFound``: nothing of ours, or foreign; it is journalled.
+        """
+        now = self._clock.now()
+        delivery = self._copy(returned.about)
+        if delivery is None or self._party not in (None, delivery.authority):
+            unknown = NotFound("Nothing of this name was sent over this channel.", code="inbound.unknown_case")
+            self.noted(returned.raw, verdict=unknown.stable_code)
+            raise unknown
+        facts = self._store.facts(delivery.case_id)
+        authority = self._registry.current().authority(delivery.authority)
+        fallback = next_channel(authority, delivery.channel_id, kyiv_day(now))
+        change = undelivered(returned, delivery, facts, channel_id=self._channel_id, fallback=fallback, now=now)
+        self._store.apply(change)
+
+    def _copy(self, message_id: MessageId) -> Delivery | None:
+        """The copy of a message that went over a channel of the same kind as this one, which speaks about it; else the
+        newest. A message that was handed from channel to channel has several.
+        """
+        newest = self._store.delivery_of(message_id)
+        directory = self._registry.current()
+        here = directory.channel(self._channel_id)
+        if newest is None or here is None:
+            return newest
+        for copy in reversed(self._store.deliveries(newest.case_id)):
+            there = directory.channel(copy.channel_id)
+            if copy.message_id == message_id and there is not None and there[1].adapter == here[1].adapter:
+                return copy
+        return newest
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case."""
+        delivery = self.find(message_id=about) if about is not None else None
+        now = self._clock.now()
+        record = journal(raw, channel_id=self._channel_id, verdict=verdict, delivery=delivery, now=now)
+        self._store.apply(Change(inbound=(record,)))

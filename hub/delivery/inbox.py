@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.delivery.handover import escalate, fact_of
+from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
 from hub.errors import NotFound
-from hub.ports import Clock, Store
+from hub.ports import Clock, Rendering, Seal, Store
+from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
 from hub.schemas.ids import MessageId
 
@@ -27,9 +29,10 @@ class Parcelled:
 class Inbox:
     """What waits for authorities that pull."""
 
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, seal: Seal) -> None:
         self._store = store
         self._clock = clock
+        self._seal = seal
 
     def waiting(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries that wait for this authority, oldest first; ``after``: the last delivery id seen."""
@@ -51,7 +54,9 @@ class Inbox:
         ):
             sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
             self._store.apply(Change(facts=(sent,)))
-        return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
+        if delivery.payload_type in CONTENT_TYPES.values():
+            return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
+        return self._document(message_id)
 
     def taken(self, authority: str, message_id: MessageId) -> None:
         """The authority's system says that it has fetched and processed the message: the document is there."""
@@ -78,3 +83,12 @@ class Inbox:
         if delivery is None or delivery.authority != authority:
             raise NotFound("No message with this id waits for you.", code="inbox.unknown")
         return delivery
+
+    def _document(self, message_id: MessageId) -> Parcelled:
+        """The sealed envelope of a message that went out as a notice of itself (e-mail without personal data)."""
+        message = self._store.message(message_id)
+        if message is None:
+            raise NotFound("No message with this id waits for you.", code="inbox.unknown")
+        envelope = json_rendering.from_trusted(message.body)
+        body = seal_envelope(envelope, message.body, Rendering.JSON, self._seal)
+        return Parcelled(message_id=message_id, content_type=CONTENT_TYPES[Rendering.JSON], body=body)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hub.errors import Fault, InvalidInput, SealRefused
-from hub.ports import RawInbound, Rendering, Seal
+from hub.ports import Parcel, RawInbound, Rendering, Seal
 from hub.schemas import jcs, json_rendering, strict_json, strict_xml, xml_rendering
-from hub.schemas.envelope import AnyEnvelope
+from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.ids import MessageId
 from hub.schemas.keys import VerificationKey
 
 CONTENT_TYPES = {
@@ -37,6 +38,31 @@ def seal_envelope(envelope: AnyEnvelope | None, canonical: bytes, rendering: Ren
         return seal.seal_xml(xml_rendering.to_xml(envelope or json_rendering.from_trusted(canonical)))
     token = seal.seal_json(canonical)
     return token if rendering is Rendering.JWS else wrap(canonical, token)
+
+
+def seal_parcel(
+    envelope: AnyEnvelope | Callable[[], AnyEnvelope],
+    canonical: bytes,
+    rendering: Rendering,
+    seal: Seal,
+    *,
+    message_id: MessageId,
+    reply_url: str | None,
+    attachments: tuple[Attachment, ...] | None = None,
+) -> Parcel:
+    """The envelope with its seal, in the form (or both forms) that an adapter asked for."""
+    both = rendering is Rendering.BOTH
+    if both and callable(envelope):
+        envelope = envelope()  # XML cannot be made without reading it
+    read = None if callable(envelope) else envelope
+    return Parcel(
+        message_id=message_id,
+        envelope=envelope,
+        sealed=seal_envelope(read, canonical, Rendering.JSON if both else rendering, seal),
+        sealed_xml=seal_envelope(read, canonical, Rendering.XML, seal) if both else None,
+        reply_url=reply_url,
+        attachments=attachments,
+    )
 
 
 def wrap(canonical: bytes, token: bytes) -> bytes:
@@ -102,6 +128,19 @@ def _open_xml(
     if seal_required:
         raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
     return xml_rendering.from_xml(body), False
+
+
+def compact_token(raw: RawInbound) -> bytes | None:
+    """The compact JWS of a sealed document, as other programs read it; None for XML and for what has no seal.
+
+    Raises ``InvalidInput`` for what is no well-made document.
+    """
+    kind = media_type(raw.content_type)
+    if kind == "application/jose":
+        return raw.body.strip()
+    if kind != "application/json":
+        return None
+    return _unwrap(strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES))[1]
 
 
 def claimed_sender(raw: RawInbound) -> str:

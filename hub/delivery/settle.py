@@ -6,13 +6,16 @@ import uuid
 from datetime import datetime
 
 from hub.delivery import schedule
-from hub.delivery.handover import DETAIL_MAX_CHARS, Settlement, fact_of, given_up, shadowed
+from hub.delivery.handover import DETAIL_MAX_CHARS, Settlement, escalate, fact_of, given_up, shadowed
+from hub.errors import PeerChanged
 from hub.ports import Outcome
 from hub.schemas.delivery import (
     AttemptEnd,
     Delivery,
     DeliveryUpdate,
+    Fact,
     FactKind,
+    OperatorItem,
     OutcomeKind,
     Source,
     TransportState,
@@ -144,6 +147,17 @@ class Settler:
         if at is None:
             return self._dead(delivery, outcome, now, "delivery.exhausted")
         state = TransportState.UNKNOWN if outcome.kind is OutcomeKind.UNKNOWN else TransportState.WAITING
+        facts, items = self._alarm(delivery, outcome, now) if outcome.stops_lane else ((), ())
         return Settlement(
-            update=self._update(delivery, state, outcome, next_at=at), end=self._end(delivery, outcome, now)
+            update=self._update(delivery, state, outcome, next_at=at),
+            end=self._end(delivery, outcome, now),
+            facts=facts,
+            items=items,
         )
+
+    @staticmethod
+    def _alarm(
+        delivery: Delivery, outcome: Outcome, now: datetime
+    ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
+        """The lane stands still with this delivery at its head: a person must hear of it now, not when it is over."""
+        return escalate(delivery, reason=outcome.code or PeerChanged.code, detail=outcome.detail or "", now=now)

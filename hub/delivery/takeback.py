@@ -76,7 +76,7 @@ SPOKEN_KINDS: dict[type[AuthorityBody], type[AnyEnvelope]] = {
 }
 UNKNOWN_PARTY = "-"
 """Stands in the journal where nobody could be told."""
-_UNSETTLED = frozenset(
+UNSETTLED = frozenset(
     {
         TransportState.WAITING,
         TransportState.SENDING,
@@ -298,7 +298,7 @@ class TakeBack:
         items: tuple[OperatorItem, ...] = ()
         if unclear is not None:
             facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
-        if delivery.state in _UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
+        if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
         self._store.apply(
@@ -407,7 +407,7 @@ class TakeBack:
         final = fact.kind is FactKind.ANSWERED and fact.data.get("stage") == AnswerStage.FINAL
         refused = fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE
         poll_at = None if final or refused else delivery.poll_at
-        if delivery.state in _UNSETTLED:
+        if delivery.state in UNSETTLED:
             state = TransportState.REFUSED if refused else TransportState.DELIVERED
             return (
                 DeliveryUpdate(id=delivery.id, state=state, poll_at=poll_at, delivered_at=None if refused else now),

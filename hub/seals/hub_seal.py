@@ -9,7 +9,7 @@ from typing import final
 from hub.errors import ConfigurationError, SealRefused
 from hub.schemas.keys import VerificationKey
 from hub.seals import jws, xades
-from hub.seals.keys import SigningKey
+from hub.seals.keys import SigningKey, verification_key
 
 
 @final
@@ -22,6 +22,10 @@ class HubSeal:
 
     def __repr__(self) -> str:
         return f"HubSeal(kid={self._key.kid!r})" if self._key else "HubSeal(verifies only)"
+
+    def own_key(self) -> VerificationKey:
+        """The public half of the key that it seals with. ``ConfigurationError`` if there is none."""
+        return verification_key(self._signing_key())
 
     def seal_json(self, payload: bytes) -> bytes:
         """See ``hub.seals.jws.seal_json``."""

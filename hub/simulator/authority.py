@@ -134,7 +134,7 @@ class Authority:
         self._book.seen[message_id] = seen
         if refused:
             counts["refused"] += 1
-            if self.character.pulls:
+            if self.character.pulls or self.character.files:
                 make = partial(reports.refused, self._author, envelope, self.character.ground)
                 told = Report(kind="refused", message_id=message_id, make=make, after_secs=0)
                 return Verdict(message_id=message_id, status="refused", reports=(told,))
@@ -186,8 +186,8 @@ class Authority:
 
     def state(self) -> dict[str, int]:
         """Counts: ``received`` arrivals, ``unique`` ids, ``duplicates`` (``altered``: with other bytes), ``refused``,
-        ``failed_*`` on purpose, ``registered`` and ``answered`` as the hub confirmed, ``report_refused`` by the hub,
-        ``malformed`` or wrongly sealed, ``unauthenticated``.
+        ``failed_*`` on purpose, ``registered`` and ``answered`` as the hub confirmed (who files: as laid into the
+        outbox), ``report_refused`` by the hub, ``malformed`` or wrongly sealed, ``unauthenticated``.
         """
         names = ("received", "unique", "duplicates", "altered", "refused", "registered", "answered", "report_refused")
         with self._lock:

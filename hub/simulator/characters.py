@@ -38,11 +38,13 @@ class Character(Frozen):
     ``receipt``: how it tells what became of a message. ``respond_ms``: how long it thinks before it responds.
     ``fail_percent``: of first tries that end in one of ``failures``; later tries of the same message succeed after
     ``fail_tries``. ``refuse_percent``: of messages refused with ``ground``. ``registers``, ``answers``: whether it
-    reports so. ``copies``: how often each report is sent. ``answer_first``: the answer before the registration.
+    reports so. ``pulls``: it fetches from the inbox. ``files``: it has an SFTP server and nothing else. ``copies``: how
+    often each report is sent. ``answer_first``: the answer before the registration.
     """
 
     receipt: Literal["response", "callback", "poll"] = "callback"
     pulls: bool = False
+    files: bool = False
     respond_ms: Annotated[int, Field(ge=0, le=600_000)] = 0
     fail_percent: Percent = 0
     fail_tries: Annotated[int, Field(ge=1, le=100)] = 1
@@ -58,8 +60,10 @@ class Character(Frozen):
 
     @model_validator(mode="after")
     def _pulls_calls_back(self) -> Character:
-        if self.pulls and self.receipt != "callback":
-            raise PydanticCustomError("pulls", "who pulls reports by callback")
+        if (self.pulls or self.files) and self.receipt != "callback":
+            raise PydanticCustomError("pulls", "who pulls or files reports by callback")
+        if self.files and (self.pulls or self.fail_percent):
+            raise PydanticCustomError("files", "who files does not pull, and a file server has no way to be busy")
         return self
 
 
@@ -73,6 +77,7 @@ PRESETS: dict[str, Character] = {
     "twice": Character(copies=2),
     "disorderly": Character(answer_first=True),
     "pulling": Character(pulls=True),
+    "filing": Character(files=True, register_hours=2, answer_hours=24),
 }
 """The characters by name."""
 
@@ -93,12 +98,22 @@ class CharacterChoice(Frozen):
         return Character.model_validate({**PRESETS[self.preset].model_dump(), **self.changes})
 
 
+class SftpDoor(Frozen):
+    """The SFTP server of an authority that files; paths count from the simulation's file. ``port`` 0: a free one."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    user: Annotated[str, Code(r"[a-z][a-z0-9_-]{0,31}")] = "hub"
+    public_key: Annotated[str, Line(1_000)]
+    host_key_file: Annotated[str, Line(1_000)]
+    folder: Annotated[str, Line(1_000)]
+
+
 class SimulatedAuthority(Frozen):
     """One authority of a simulation.
 
     ``speaks``: over what it is called and reports; ``sev``: over the simulated SEV, both ways. ``token``: what the hub
     must show when it calls. ``api_key``: what the authority shows to the hub. ``key_file``: its sealing key; relative
-    paths count from the simulation's file.
+    paths count from the simulation's file. ``sftp``: the server of one that files.
     """
 
     code: AuthorityCode
@@ -109,6 +124,13 @@ class SimulatedAuthority(Frozen):
     key_file: Annotated[str, Line(1_000)]
     api_key: SecretRef
     token: SecretRef | None = None
+    sftp: SftpDoor | None = None
+
+    @model_validator(mode="after")
+    def _files_somewhere(self) -> SimulatedAuthority:
+        if self.character.character().files != (self.sftp is not None):
+            raise PydanticCustomError("sftp", "who files needs sftp, and nobody else")
+        return self
 
 
 class SevAccount(Frozen):

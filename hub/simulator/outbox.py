@@ -31,6 +31,7 @@ class Letter:
     """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it.
 
     ``say``: content type and body that the report's bytes become on the way.
+    ``lay``: how it goes where it is not posted.
     """
 
     report: Report
@@ -38,6 +39,7 @@ class Letter:
     api_key: str
     done: Callable[[Literal["taken", "refused"]], None]
     say: Callable[[bytes], tuple[str, bytes]] = as_json
+    lay: Callable[[bytes], Literal["taken"]] | None = None
 
 
 _Entry: TypeAlias = tuple[float, int, Letter, bytes | None, int]
@@ -105,7 +107,7 @@ class Outbox:
         verdict: Literal["taken", "refused"] | None = None
         asked = 0.0
         for _ in range(letter.report.copies):
-            verdict, asked = self._post(session, letter, made)
+            verdict, asked = (letter.lay(made), 0.0) if letter.lay else self._post(session, letter, made)
         if verdict is not None:
             letter.done(verdict)
             return None

@@ -39,6 +39,7 @@ from hub.seals import load_signing_key
 from hub.simulator import soap
 from hub.simulator.authority import Authority, Report, Verdict, digest_of
 from hub.simulator.characters import SimulatedAuthority, Simulation
+from hub.simulator.filing import Filing
 from hub.simulator.outbox import Letter, Outbox, as_json
 from hub.simulator.parts import split
 from hub.simulator.pulling import Puller
@@ -112,6 +113,11 @@ class Simulator:
             for post in self.posts.values()
             if post.authority.character.pulls
         ]
+        self._filings = {
+            entry.code: Filing(self.posts[entry.code].authority, entry.sftp, folder=folder, taken=self.report)
+            for entry in simulation.authorities
+            if entry.sftp is not None
+        }
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.stopping = threading.Event()
 
@@ -148,12 +154,16 @@ class Simulator:
         self._thread.start()
         for puller in self._pullers:
             puller.start()
+        for filing in self._filings.values():
+            filing.start()
 
     def close(self) -> None:
         """Stop; reports that still wait are dropped."""
         self.stopping.set()
         for puller in self._pullers:
             puller.close()
+        for filing in self._filings.values():
+            filing.close()
         self._outbox.close()
         self._server.shutdown()
         self._server.hang_up()
@@ -182,7 +192,11 @@ class Simulator:
                 continue
             done = partial(self._settled, authority, report)
             say = soap.report if post.soap else as_json
-            self._outbox.post(Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, say=say))
+            filing = self._filings.get(authority.party.code)
+            lay = filing.say if filing else None
+            self._outbox.post(
+                Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, say=say, lay=lay)
+            )
 
     @staticmethod
     def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:

@@ -3,6 +3,7 @@
 keys/<code>.pem …      sealing key of each authority (mode 0600), its certificate and registry entry
 secrets/<code>.api     what the authority shows to the hub
 secrets/<code>.token   what the hub shows to the authority
+keys/<code>.ssh        host key of an authority that files, and secrets/<code>.ssh with which the hub logs in there
 simulation.yaml        input of ``hub simulate``
 overlay.yaml           channels and keys for the hub's registry folder
 """
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from hub.errors import ConfigurationError
 from hub.schemas.directory import LaneSettings
@@ -38,6 +41,7 @@ class Placement:
 
     ``speaks``: over what it is called and reports; ``sev``: behind a simulated SEV node, whose queue is collected over
     a channel of the contact centre (``SEV_CHANNEL``), which the registry must know as an authority.
+    ``sftp_port``: where it listens, if it files; ``dialect``: which it then reads.
     """
 
     code: str
@@ -46,6 +50,8 @@ class Placement:
     changes: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     speaks: Literal["rest", "soap", "sev"] = "rest"
+    sftp_port: int = 0
+    dialect: Literal["drop", "asice"] = "drop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +99,10 @@ def set_up(
         )
         _write_secret(folder / "secrets" / f"{placement.code}.api", api_keys[placement.code])
         _write_secret(folder / "secrets" / f"{placement.code}.token", secrets.token_urlsafe(32))
-        authorities.append(_authority(folder, placement))
-        channels.append(_channel(folder, placement, base_url, lane, centre))
+        door = _door(folder, placement) if PRESETS[placement.character].files else None
+        authorities.append(_authority(folder, placement) | ({"sftp": door[0]} if door else {}))
+        channel = _filing_channel(placement, door[1]) if door else _channel(folder, placement, base_url, centre)
+        channels.append(_entry(placement.code, channel, lane))
         entry = verification_key(key).model_dump(mode="json", exclude_none=True)
         keys.append({"authority": placement.code, "key": entry})
     simulation = {
@@ -108,11 +116,17 @@ def set_up(
         _write_secret(folder / SEV_PASSWORD, secrets.token_urlsafe(32))
         account = _account(folder, centre)
         simulation["sev"] = {"org": account.pop("org_id"), **account}
-        channels.append(_sev_channel(folder, centre, SEV_CHANNEL, base_url, lane, centre, collect=True))
+        channels.append(_entry(centre, _sev_channel(folder, SEV_CHANNEL, base_url, centre, collect=True), lane))
     done = SetUp(simulation=folder / SIMULATION_FILE, overlay=folder / OVERLAY_FILE)
     _write(done.simulation, simulation)
     _write(done.overlay, {"channels": channels, "keys": keys})
     return done
+
+
+def _entry(authority: str, channel: dict[str, object], lane: LaneSettings | None) -> dict[str, object]:
+    if lane is not None:
+        channel["lane"] = lane.model_dump(mode="json")
+    return {"authority": authority, "channel": channel}
 
 
 def _authority(folder: Path, placement: Placement) -> dict[str, object]:
@@ -132,15 +146,7 @@ def _account(folder: Path, centre: str) -> dict[str, str]:
     return {"org_id": centre, "system_id": SEV_SYSTEM_ID, "password": f"file:{folder}/{SEV_PASSWORD}"}
 
 
-def _sev_channel(
-    folder: Path,
-    authority: str,
-    name: str,
-    base_url: str,
-    lane: LaneSettings | None,
-    centre: str,
-    **section: object,
-) -> dict[str, object]:
+def _sev_channel(folder: Path, name: str, base_url: str, centre: str, **section: object) -> dict[str, object]:
     settings = {
         "url": f"{base_url}/sev/IntegrationService",
         "allow_http": True,
@@ -148,18 +154,54 @@ def _sev_channel(
         "max_response_kb": 2_048,
         "sevovv": {**_account(folder, centre), **section},
     }
-    channel: dict[str, object] = {"id": name, "adapter": "soap", "dialect": "sevovv", "settings": settings}
-    if lane is not None:
-        channel["lane"] = lane.model_dump(mode="json")
-    return {"authority": authority, "channel": channel}
+    return {"id": name, "adapter": "soap", "dialect": "sevovv", "settings": settings}
 
 
-def _channel(
-    folder: Path, placement: Placement, base_url: str, lane: LaneSettings | None, centre: str
-) -> dict[str, object]:
+def _door(folder: Path, placement: Placement) -> tuple[dict[str, object], dict[str, object]]:
+    """The SFTP server of an authority that files, and the settings of the channel to it."""
+    code = placement.code
+    host_key = _ssh_key(folder / "keys" / f"{code}.ssh")
+    server: dict[str, object] = {
+        "port": placement.sftp_port,
+        "user": "hub",
+        "public_key": _ssh_key(folder / "secrets" / f"{code}.ssh"),
+        "host_key_file": f"keys/{code}.ssh",
+        "folder": f"sftp/{code}",
+    }
+    settings: dict[str, object] = {
+        "host": "127.0.0.1",
+        "port": placement.sftp_port,
+        "user": "hub",
+        "key": f"file:{folder}/secrets/{code}.ssh",
+        "host_keys": [host_key],
+        "inbox": "/in",
+        "outbox": "/out",
+        "taken": "/taken",
+        "allow_private": ["127.0.0.1/32"],
+    }
+    return server, settings
+
+
+def _filing_channel(placement: Placement, settings: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "id": channel_id(placement),
+        "adapter": "sftp",
+        "dialect": placement.dialect,
+        "settings": {**settings, **placement.settings},
+    }
+
+
+def _ssh_key(path: Path) -> str:
+    """A new key in OpenSSH's form; the public half as text."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    _write_secret(path, private.decode().rstrip())
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def _channel(folder: Path, placement: Placement, base_url: str, centre: str) -> dict[str, object]:
     if placement.speaks == "sev":
-        name = channel_id(placement)
-        return _sev_channel(folder, placement.code, name, base_url, lane, centre, **placement.settings)
+        return _sev_channel(folder, channel_id(placement), base_url, centre, **placement.settings)
     character = PRESETS[placement.character]
     receipt = placement.changes.get("receipt", character.receipt)
     called: dict[str, object] = {
@@ -174,14 +216,11 @@ def _channel(
         settings |= {"url": f"{base_url}/{placement.code}/appeals", "receipt": receipt, **called}
         if receipt == "poll":
             settings["status_url"] = f"{base_url}/{placement.code}/messages/{{message_id}}"
-    channel: dict[str, object] = {
+    return {
         "id": channel_id(placement),
         "adapter": "pull" if character.pulls else placement.speaks,
         "settings": settings | dict(placement.settings),
     }
-    if lane is not None:
-        channel["lane"] = lane.model_dump(mode="json")
-    return {"authority": placement.code, "channel": channel}
 
 
 def _write_secret(path: Path, text: str) -> None:

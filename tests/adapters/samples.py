@@ -111,10 +111,12 @@ def render(envelope: AppealEnvelope | ReceiptEnvelope, rendering: Rendering) -> 
 
 def parcel(envelope: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> Parcel:
     """What the carrier hands to an adapter."""
+    both = rendering is Rendering.BOTH
     return Parcel(
         message_id=MessageId(envelope.header.message_id),
         envelope=envelope,
-        sealed=render(envelope, rendering),
+        sealed=render(envelope, Rendering.JSON if both else rendering),
+        sealed_xml=render(envelope, Rendering.XML) if both else None,
         reply_url=None,
     )
 

@@ -13,7 +13,9 @@ from hub.errors import ConfigurationError
 
 def test_every_line_of_the_table_loads() -> None:
     """Each name leads to an adapter that calls itself so."""
-    assert {name: made.name for name, made in table().items()} == {"pull": "pull", "rest": "rest", "soap": "soap"}
+    made = table()
+    assert {"email", "pull", "rest", "sftp", "soap"} <= set(made)
+    assert all(name == each.name for name, each in made.items())
 
 
 def outside(name: str) -> EntryPoint:
@@ -23,7 +25,7 @@ def outside(name: str) -> EntryPoint:
 def test_outside_packages_bring_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry point adds an adapter, which gets the tools like ours."""
     monkeypatch.setattr(hub.adapters, "entry_points", lambda group: [outside("telegraph")])
-    assert set(table(Tools())) == {"pull", "rest", "soap", "telegraph"}
+    assert "telegraph" in table(Tools())
     assert adapter("telegraph").name == "pull"
 
 

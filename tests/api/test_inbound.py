@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hub.ports import Rendering
-from hub.schemas.delivery import FactKind
+from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
 from hub.schemas.ids import CaseId, new_id
 from tests.api.world import (
     NCC,
@@ -243,6 +243,22 @@ def test_the_inbox_offers_exact_bytes(world: World) -> None:
     assert receipt.status_code == 202, receipt.text
     listed = world.call("GET", "/v1/inbox?limit=200", "puller").json()["messages"]
     assert message not in {entry["message_id"] for entry in listed}
+
+
+def test_what_went_out_as_a_notice_is_fetched_sealed(world: World) -> None:
+    """A message sent as a mail without personal data: its link gives the sealed envelope to the addressee only."""
+    case, message = _case(world, "water")
+    delivery = world.delivery(case)
+    update = DeliveryUpdate(
+        id=delivery.id, state=TransportState.DELIVERED, payload=b"Subject: notice", payload_type="message/rfc822"
+    )
+    world.store.apply(Change(updates=(update,)))
+    fetched = world.call("GET", f"/v1/inbox/{message}", "puller")
+    assert fetched.headers["Content-Type"] == "application/json"
+    document = fetched.json()
+    assert document["envelope"]["header"]["message_id"] == message
+    assert document["seal"].count(".") == 2
+    problem(world.call("GET", f"/v1/inbox/{message}", "sealer"), 404, "inbox.unknown")
 
 
 def test_the_inbox_pages(world: World) -> None:

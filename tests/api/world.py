@@ -256,7 +256,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         intake=Intake(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
         carrier=carrier,
         takeback=takeback,
-        inbox=Inbox(store=memory, clock=clock),
+        inbox=Inbox(store=memory, clock=clock, seal=seal),
         operators=Operators(store=memory, registry=directory, clock=clock, doorbell=bell),
         onward=onward,
         watcher=watcher,

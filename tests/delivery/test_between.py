@@ -88,6 +88,7 @@ def desk(world: World, party: str | None) -> ChannelDesk:
     return ChannelDesk(
         store=world.store,
         takeback=world.takeback,
+        registry=world.registry,
         attachments=None,
         clock=world.clock,
         channel_id=CHANNEL,
@@ -112,7 +113,7 @@ def test_fetched_and_processed_is_delivered() -> None:
     world.adapter.is_pulled = True
     first, second = world.submit(2)
     world.run()
-    inbox = Inbox(store=world.store, clock=world.clock)
+    inbox = Inbox(store=world.store, clock=world.clock, seal=world.body_seal)
     with pytest.raises(NotFound):
         inbox.taken("00032684", first.message_id)
     for _ in range(2):

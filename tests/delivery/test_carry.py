@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.ports import Outcome, RawInbound
-from hub.schemas.delivery import Direction, FactKind, OutcomeKind, TransportState
+from hub.delivery.intake import Accepted
+from hub.delivery.sealed import CONTENT_TYPES, open_envelope
+from hub.errors import ConfigurationError, PeerChanged
+from hub.ports import Outcome, RawInbound, Rendering
+from hub.schemas.delivery import Attempt, Direction, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LaneSettings
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Priority
+from hub.seals import HubSeal
+from hub.seals.keys import verification_key
 from hub.tracking.state import State
 from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.test_collect import spoken
-from tests.delivery.world import CHANNEL, World, sha256
+from tests.delivery.world import CHANNEL, DELIVERED, World, keys, sha256
 
 UNKNOWN = Outcome(kind=OutcomeKind.UNKNOWN, code="http.broken")
 TEMPORARY = Outcome(kind=OutcomeKind.TEMPORARY, code="answer.try_later")
@@ -49,6 +54,53 @@ def test_a_lost_answer_is_asked_again_with_the_same_bytes_and_a_duplicate_is_suc
         OutcomeKind.UNKNOWN,
         OutcomeKind.DUPLICATE,
     ]
+
+
+def test_an_adapter_may_ask_for_both_sealed_forms_of_one_message() -> None:
+    """The JSON form and the XML form come side by side, each with a seal that holds, and say the same."""
+    world = World()
+    world.adapter.wanted = Rendering.BOTH
+    world.submit()
+    world.run()
+    (parcel,) = world.adapter.parcels
+    assert parcel.sealed_xml is not None
+    opened = [
+        open_envelope(
+            RawInbound(content_type=CONTENT_TYPES[form], body=body),
+            seal=HubSeal(None),
+            keys=[verification_key(keys()[0])],
+            at=datetime.now(UTC),
+            seal_required=True,
+        )
+        for form, body in ((Rendering.JSON, parcel.sealed), (Rendering.XML, parcel.sealed_xml))
+    ]
+    assert opened == [(parcel.envelope, True)] * 2
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_a_peer_that_is_another_stops_the_lane_with_one_alarm(raised: bool) -> None:
+    """Host key changed: one attempt, one operators' item, the lane is paused; resumed, everything goes as before."""
+    world = World()
+    accepted = world.submit(3)
+    if raised:
+        world.adapter.locked = PeerChanged("Another host key.")
+    else:
+        world.adapter.script = [Outcome(kind=OutcomeKind.TEMPORARY, code="peer.changed", stops_lane=True)]
+    for _ in range(5):
+        world.run()
+        world.clock.go(40)
+    assert world.store.lane(CHANNEL).paused
+    (item,) = world.store.items(open_only=True, after=None, limit=10)
+    assert item.reason == "peer.changed"
+    assert sum(a.code == "peer.changed" for each in accepted for a in attempts(world, each)) == 1
+    world.adapter.locked, world.adapter.script = None, [DELIVERED]
+    world.operators.resume(CHANNEL)
+    world.run()
+    assert {world.delivery(each).state for each in accepted} == {TransportState.DELIVERED}
+
+
+def attempts(world: World, accepted: Accepted) -> tuple[Attempt, ...]:
+    return world.store.attempts(world.delivery(accepted).id)
 
 
 def test_nothing_is_tried_before_its_time() -> None:
@@ -203,11 +255,11 @@ def test_a_locked_channel_costs_no_message() -> None:
     """A missing credential is a fault of the channel: the appeal waits, and is no dead letter."""
     world = World()
     (accepted,) = world.submit()
-    world.adapter.locked = True
+    world.adapter.locked = ConfigurationError("The channel has no credential.")
     world.run()
     assert world.delivery(accepted).state is TransportState.WAITING
     assert world.store.lane(CHANNEL).failures == 1
-    world.adapter.locked = False
+    world.adapter.locked = None
     world.clock.go(15)
     world.run()
     assert world.delivery(accepted).state is TransportState.DELIVERED

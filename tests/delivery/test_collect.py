@@ -9,7 +9,7 @@ import pytest
 
 from hub.delivery.ask import collecting
 from hub.delivery.intake import Accepted
-from hub.errors import HubError, NotFound, SealRefused, Unavailable
+from hub.errors import HubError, NotFound, PeerChanged, SealRefused, Unavailable
 from hub.ports import RawInbound, Spoken
 from hub.schemas.delivery import Applied, Change, FactKind, LaneState
 from hub.schemas.directory import LegalClass
@@ -191,3 +191,19 @@ def test_a_named_id_is_a_uuid7_of_its_moment() -> None:
     assert one.version == 7
     assert one.int >> 80 == int(START.timestamp() * 1000)
     assert one not in (named_id(START, b"b"), named_id(START.replace(hour=9), b"a"))
+
+
+def test_another_host_key_is_not_knocked_at_every_minute() -> None:
+    """While the other side is another, its outbox is looked at once an hour; afterwards everything is taken in."""
+    world, accepted = sent()
+    world.adapter.waiting = [spoken(accepted)]
+    world.adapter.locked = PeerChanged("Another host key.", code="sftp.host_key")
+    world.clock.go(60)
+    world.run()
+    world.adapter.locked = None
+    world.clock.go(3_000)
+    world.run()
+    assert FactKind.REGISTERED not in kinds(world, accepted)
+    world.clock.go(700)
+    world.run()
+    assert FactKind.REGISTERED in kinds(world, accepted)

@@ -21,7 +21,7 @@ from hub.delivery.onward import Onward
 from hub.delivery.operators import Operators
 from hub.delivery.takeback import TakeBack
 from hub.delivery.watch import Watcher
-from hub.errors import ConfigurationError, HubError, Unavailable
+from hub.errors import HubError, Unavailable
 from hub.ports import Desk, Outcome, Parcel, Prepared, RawInbound, Rendering, Spoken
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, Delivery, OutcomeKind
@@ -80,14 +80,16 @@ class ScriptedAdapter:
         self.got: list[tuple[Prepared, tuple[Attempt, ...]]] = []
         self.is_pulled = False
         self.is_polled = False
-        self.locked = False
+        self.locked: HubError | None = None
+        self.wanted = Rendering.JSON
+        self.parcels: list[Parcel] = []
         self.waiting: list[Spoken | RawInbound] | None = None
         self.refused: list[HubError] = []
         self.polled: list[Delivery] = []
         self.during: list[object] = []
 
     def rendering(self, channel: Channel) -> Rendering:
-        return Rendering.JSON
+        return self.wanted
 
     def polls(self, channel: Channel) -> bool:
         return self.is_polled
@@ -99,12 +101,13 @@ class ScriptedAdapter:
         return self.is_pulled
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
+        self.parcels.append(parcel)
         return Prepared(message_id=parcel.message_id, content_type="application/json", body=parcel.sealed)
 
     @contextmanager
     def session(self, channel: Channel) -> Iterator[ScriptedAdapter]:
-        if self.locked:
-            raise ConfigurationError("The channel has no credential.")
+        if self.locked is not None:
+            raise self.locked
         yield self
 
     def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:

@@ -132,7 +132,7 @@ class World:
         )
         self.operators = Operators(store=store, registry=self.registry, clock=clock, doorbell=bell)
         self.centre = Centre(store=store, registry=self.registry, clock=clock, doorbell=bell, party=HUB)
-        self.inbox = Inbox(store=store, clock=clock)
+        self.inbox = Inbox(store=store, clock=clock, seal=seal)
 
     # Time
 

@@ -18,6 +18,7 @@ from hub.ports import RawInbound, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
 from hub.schemas.ids import CaseId, MessageId
+from tests.adapters.desks import NoDesk
 from tests.adapters.samples import MemoryAttachments, appeal, delivery
 from tests.sevovv.node import SevNode, served
 from tests.sevovv.test_client import SYSTEM, channel
@@ -25,7 +26,7 @@ from tests.sevovv.test_client import SYSTEM, channel
 FROM = "00032106"
 
 
-class Desk:
+class Desk(NoDesk):
     """A desk that knows one delivery."""
 
     def __init__(self, known: Delivery, files: MemoryAttachments) -> None:

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 from hub.adapters import Tools, adapter
 from hub.cli.simulate import simulate
-from hub.delivery.sealed import open_envelope, seal_envelope
+from hub.delivery.sealed import open_envelope, seal_parcel
 from hub.errors import ConfigurationError
 from hub.ports import Outcome, Parcel, RawInbound
 from hub.schemas import json_rendering
@@ -109,9 +109,13 @@ class World:
 
     def parcel(self, envelope: AppealEnvelope) -> Parcel:
         canonical = json_rendering.to_json(envelope)
-        sealed = seal_envelope(envelope, canonical, self.adapter.rendering(self.channel), self.seal)
-        return Parcel(
-            message_id=MessageId(envelope.header.message_id), envelope=envelope, sealed=sealed, reply_url=None
+        return seal_parcel(
+            envelope,
+            canonical,
+            self.adapter.rendering(self.channel),
+            self.seal,
+            message_id=MessageId(envelope.header.message_id),
+            reply_url=None,
         )
 
     def send(self, envelope: AppealEnvelope, times: int = 1) -> list[Outcome]:

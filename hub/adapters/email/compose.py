@@ -1,0 +1,186 @@
+"""The exact bytes of a mail: headers, letter, sealed envelopes, files by place or by link, S/MIME. Pure but for keys.
+
+The structure, outermost first: encrypted (if asked) ⊃ multipart/signed (if asked) ⊃ multipart/mixed of the letter
+(multipart/alternative), ``envelope.json``, ``envelope.xml`` and the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.utils import format_datetime
+from pathlib import Path
+
+from hub.adapters.email import letter, mime, smime, tokens
+from hub.adapters.email.settings import EmailSettings
+from hub.adapters.secrets import resolve
+from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.ports import Attachments, Parcel, Prepared, Rendering
+from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.terms import Priority
+
+CONTENT_TYPE = "message/rfc822"
+READ_BYTES = mime.LINE_BYTES * 4_096
+MAX_ENCRYPTED_BYTES = 5_242_880
+"""Files inside an encrypted mail: it is made in memory and kept whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    inside: tuple[Attachment, ...]
+    linked: tuple[tuple[Attachment, str], ...]
+
+
+def prepare(parcel: Parcel, settings: EmailSettings, attachments: Attachments | None) -> Prepared:
+    """The mail. Raises ``UnsupportedFeature`` for what does not fit, ``ConfigurationError`` for keys."""
+    key = tokens.check_key(resolve(settings.reply_key).reveal())
+    token = tokens.mint(key, parcel.message_id)
+    notice = settings.content == "notice"
+    files = _Files(inside=(), linked=()) if notice else _place(parcel, settings)
+    links = letter.Links(document=_document_link(parcel) if notice else None, files=files.linked)
+    written = letter.write(parcel.envelope, notice=notice, links=links, inside=files.inside)
+    entity = _entity(parcel, written, files.inside, notice=notice)
+    body = _protect(entity, token, settings, files.inside, attachments)
+    head = _head(parcel.envelope, written, token, settings)
+    whole = head + body
+    size = len(whole) + sum(mime.encoded_size(file.size) for file in files.inside)
+    if size > settings.max_mail_mb * 1_048_576:
+        raise UnsupportedFeature(
+            f"The mail is larger than max_mail_mb ({settings.max_mail_mb}).", code="mail.too_large"
+        )
+    kept = () if settings.encrypt_to else files.inside
+    return Prepared(message_id=parcel.message_id, content_type=CONTENT_TYPE, body=whole, files=kept)
+
+
+def _distinct(envelope: AnyEnvelope) -> tuple[Attachment, ...]:
+    return tuple({file.sha256: file for file in envelope.attachments}.values())
+
+
+def _place(parcel: Parcel, settings: EmailSettings) -> _Files:
+    """Files inside while there is room, the others by link."""
+    files = _distinct(parcel.envelope)
+    if files and settings.attachments == "refuse":
+        raise UnsupportedFeature("This channel takes no files.", code="mail.files")
+    room = settings.max_mail_mb * 1_048_576 * 9 // 10 - 2 * len(parcel.sealed)
+    if settings.encrypt_to:
+        room = min(room, MAX_ENCRYPTED_BYTES)
+    inside, linked = [], []
+    for file in files:
+        size = mime.encoded_size(file.size) + 1_000
+        if settings.attachments == "inside" and size <= room:
+            room -= size
+            inside.append(file)
+        else:
+            linked.append((file, _link(parcel, f"/v1/attachments/{file.sha256}")))
+    return _Files(inside=tuple(inside), linked=tuple(linked))
+
+
+def _link(parcel: Parcel, path: str) -> str:
+    if parcel.reply_url is None:
+        raise UnsupportedFeature(
+            "The hub has no public address, so nothing can be fetched by link.",
+            code="mail.no_link",
+            action="Set HUB_BASE_URL, or let the channel carry files inside.",
+        )
+    return parcel.reply_url.rstrip("/") + path
+
+
+def _document_link(parcel: Parcel) -> str:
+    return _link(parcel, f"/v1/inbox/{parcel.message_id}")
+
+
+def _boundary(parcel: Parcel, level: str) -> str:
+    return f"=_hub-{level}-{parcel.message_id.hex}"
+
+
+def _entity(parcel: Parcel, written: letter.Letter, inside: Sequence[Attachment], *, notice: bool) -> bytes:
+    text = mime.part("text/plain; charset=utf-8", written.text.replace("\n", "\r\n").encode())
+    html = mime.part("text/html; charset=utf-8", written.html.replace("\n", "\r\n").encode())
+    alternative = mime.multipart("alternative", _boundary(parcel, "a"), [text, html])
+    if notice:
+        return alternative
+    parts = [alternative, _envelope_part(parcel.sealed, Rendering.JSON)]
+    if parcel.sealed_xml is not None:
+        parts.append(_envelope_part(parcel.sealed_xml, Rendering.XML))
+    parts += [mime.file_part(file) for file in inside]
+    return mime.multipart("mixed", _boundary(parcel, "m"), parts)
+
+
+def _envelope_part(sealed: bytes, rendering: Rendering) -> bytes:
+    name = f"envelope.{rendering.value}"
+    disposition = mime.header("Content-Disposition", f'attachment; filename="{name}"')
+    kind = f'application/{rendering.value}; name="{name}"'
+    return mime.part(kind, sealed, disposition)
+
+
+def filled(body: bytes, files: Sequence[Attachment], attachments: Attachments | None) -> Iterator[bytes]:
+    """The bytes with the files in their places, in pieces of some 300 kB.
+
+    Raises ``ConfigurationError`` without a store, ``UnsupportedFeature`` (``attachment.missing``) at the end of a file
+    that is not what the manifest says: then the mail must not be ended.
+    """
+    for piece in mime.pieces(body, files):
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            yield from _encoded(piece, attachments)
+
+
+def _encoded(file: Attachment, attachments: Attachments | None) -> Iterator[bytes]:
+    if attachments is None:
+        raise ConfigurationError("This process has no attachment store, so it cannot send files.")
+    digest, size, first = hashlib.sha256(), 0, True
+    with attachments.open(file.sha256) as source:
+        while data := source.read(READ_BYTES):
+            digest.update(data)
+            size += len(data)
+            yield (b"" if first else mime.CRLF) + mime.encode(data)
+            first = False
+    if size != file.size or digest.hexdigest() != file.sha256:
+        raise UnsupportedFeature("A file is not in the store as the manifest says.", code="attachment.missing")
+
+
+def _protect(
+    entity: bytes, token: str, settings: EmailSettings, inside: Sequence[Attachment], attachments: Attachments | None
+) -> bytes:
+    """Sign and encrypt as the channel says."""
+    if settings.smime is not None:
+        signer = smime.load_signer(Path(settings.smime.cert), settings.smime.key)
+        signature = smime.sign(filled(entity, inside, attachments), signer)
+        named = mime.header("Content-Disposition", 'attachment; filename="smime.p7s"')
+        part = mime.part('application/pkcs7-signature; name="smime.p7s"', signature, named)
+        protocol = ';\r\n protocol="application/pkcs7-signature"; micalg=sha-256'
+        entity = mime.multipart("signed", f"=_hub-s-{token}", [entity, part], protocol)
+    if settings.encrypt_to is not None:
+        recipient = smime.load_recipient(Path(settings.encrypt_to))
+        data = smime.encrypt(b"".join(filled(entity, inside, attachments)), recipient)
+        named = mime.header("Content-Disposition", 'attachment; filename="smime.p7m"')
+        entity = mime.part('application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"', data, named) + b"\r\n"
+    return entity
+
+
+def _head(envelope: AnyEnvelope, written: letter.Letter, token: str, settings: EmailSettings) -> bytes:
+    header = envelope.header
+    reply = settings.reply_to(token)
+    fields = [
+        ("From", mime.address(settings.address, settings.name)),
+        ("To", ",\r\n ".join(mime.address(each) for each in settings.to)),
+        ("Reply-To", mime.address(reply)),
+        ("Subject", written.subject),
+        ("Date", format_datetime(header.created_at)),
+        ("Message-ID", f"<{token}@{settings.domain}>"),
+        ("References", f"<case.{header.case_id}@{settings.domain}>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("List-Id", f"<appeals.{settings.domain}>"),
+        ("Hub-Case-Id", str(header.case_id)),
+        ("Hub-Message-Id", str(header.message_id)),
+    ]
+    if settings.mdn:
+        fields.append(("Disposition-Notification-To", mime.address(reply)))
+    if header.priority is not Priority.NORMAL:
+        fields += [("Importance", "high"), ("X-Priority", "1")]
+    head = b"".join(
+        f"{name}: {value}\r\n".encode("ascii") if name == "To" else mime.header(name, value) for name, value in fields
+    )
+    return head + b"MIME-Version: 1.0\r\n"

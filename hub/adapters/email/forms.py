@@ -1,0 +1,112 @@
+"""The form at the end of our letter, filled in by a person: read leniently, believed only if it is whole. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from hub.adapters.email import words
+from hub.schemas.envelope import AnswerBody, AuthorityBody, ClarificationBody, ExtensionBody, ReceiptBody, RedirectBody
+from hub.schemas.terms import AnswerResult, AnswerStage, ClarificationStep, ReceiptStatus, RefusalGround
+
+_LINE: Final = re.compile(
+    rf"^[>\s|*]*({'|'.join(re.escape(name) for name in words.FIELDS)})\s*:[ \t*]*(.*)$", re.IGNORECASE
+)
+_FRAME: Final = re.compile(
+    r"^[>\s|*]*-{3,}\s*(?:реєстраційна картка відповіді|кінець картки)\s*-{3,}\s*$", re.IGNORECASE
+)
+_DAY: Final = re.compile(r"(?:(\d{1,2})[./](\d{1,2})[./](\d{4})|(\d{4})-(\d{2})-(\d{2}))(?:\s*р(?:\.|оку))?", re.ASCII)
+_REFERENCE: Final = re.compile(r"№\s*([^\s,;]{1,60})\s+від\s+(\d{1,2}[./]\d{1,2}[./]\d{4})")
+NO_NUMBER: Final = "б/н"
+"""Without a number (без номера), as offices write it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """The fields that were filled in, and the text around the form."""
+
+    fields: Mapping[str, str]
+    text: str
+
+
+def read(text: str) -> Said:
+    """The filled fields of a text and its other lines. A field named twice counts where it was filled first."""
+    fields: dict[str, str] = {}
+    rest: list[str] = []
+    for line in text.splitlines():
+        head = line[:2_000]
+        found = _LINE.match(head)
+        if found is not None:
+            name = next(each for each in words.FIELDS if each.casefold() == found[1].casefold())
+            if found[2].strip():
+                fields.setdefault(name, found[2].strip())
+        elif not _FRAME.match(head):
+            rest.append(line)
+    return Said(fields=fields, text="\n".join(rest).strip())
+
+
+def day_of(text: str) -> date | None:
+    """A day as people write it: 24.11.2026 or 2026-11-24."""
+    found = _DAY.fullmatch(text.strip())
+    if found is None:
+        return None
+    day, month, year = (found[1], found[2], found[3]) if found[1] else (found[6], found[5], found[4])
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def reference(text: str) -> tuple[str, date] | None:
+    """``№ 18-05/77 від 24.11.2026`` in a text: number and date of their letter."""
+    found = _REFERENCE.search(text[:20_000])
+    day = day_of(found[2]) if found else None
+    return (found[1], day) if found and day else None
+
+
+def _plain(value: str) -> str:
+    return re.sub(r"\s+", " ", value.replace("’", "'").replace("ʼ", "'").replace("`", "'")).strip(" .;").casefold()
+
+
+def statement(said: Said, *, at: datetime, today: date) -> AuthorityBody | None:
+    """What the form says; None if it was left empty or is not whole: then the mail is a plain one.
+
+    ``today``: the day of the mail, for a date that was left out. Raises pydantic's ``ValidationError`` (a
+    ``ValueError``) for values that no envelope can hold.
+    """
+    fields = said.fields
+    status = _plain(fields.get(words.STATUS, ""))
+    number = fields.get(words.NUMBER, "")[:100]
+    day = day_of(fields[words.DATE]) if words.DATE in fields else today
+    text = said.text or "Відповідь у додатку."
+    match status:
+        case words.REGISTERED if number and day:
+            return ReceiptBody(status=ReceiptStatus.REGISTERED, at=at, number=number, date=day)
+        case words.REFUSED:
+            ground = words.GROUNDS.get(_plain(fields.get(words.GROUND, "")), RefusalGround.OTHER)
+            return ReceiptBody(status=ReceiptStatus.REFUSED, at=at, ground=ground, note=text[:2_000])
+        case words.ANSWERED | words.INTERIM if day:
+            stage = AnswerStage.FINAL if status == words.ANSWERED else AnswerStage.INTERIM
+            result = words.RESULTS.get(_plain(fields.get(words.RESULT, "")))
+            if result is None and stage is AnswerStage.FINAL:
+                return None
+            return AnswerBody(
+                stage=stage,
+                result=result or AnswerResult.EXPLAINED,
+                number=number or NO_NUMBER,
+                date=day,
+                at=at,
+                text=text,
+            )
+        case words.REDIRECTED:
+            return RedirectBody(at=at, to=fields.get(words.TO), reason=text[:2_000])
+        case words.EXTENDED if until := day_of(fields.get(words.UNTIL, "")):
+            return ExtensionBody(at=at, until=until, reason=text[:2_000])
+        case words.QUESTION:
+            until = day_of(fields.get(words.UNTIL, ""))
+            return ClarificationBody(step=ClarificationStep.QUESTION, at=at, text=text[:20_000], until=until)
+        case _:
+            return None

@@ -1,0 +1,190 @@
+"""The hub's mailbox over IMAP (RFC 3501, 6851 MOVE, 4315 UIDPLUS).
+
+The folder holds what was not yet taken in; what was is moved to ``done`` or ``refused``, and only after the desk
+returned. So no UID is ever remembered from one conversation to the next: a new UIDVALIDITY, a crash or a second worker
+can bring a mail again, which the desk knows by its Message-ID and SHA-256, and can lose none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from hub.adapters.email import wire
+from hub.adapters.email.settings import ImapServer
+from hub.adapters.leash import Leash
+from hub.adapters.secrets import resolve
+from hub.errors import TemporaryFailure
+
+BATCH: Final = 200
+"""Mails that are looked at in one conversation, the oldest first."""
+_SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,10})")
+_TRIED: Final = "hub.tried"
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One mail in the folder. ``size``: as the server says."""
+
+    uid: str
+    size: int
+    received: datetime
+
+
+class _Imap(imaplib.IMAP4):
+    """imaplib over a socket that was connected, checked and leashed elsewhere."""
+
+    def __init__(self, sock: socket.socket, host: str) -> None:
+        self._ready = sock
+        super().__init__(host)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002 - imaplib's signature
+        return self._ready
+
+
+class _Wrapper:
+    """Gives imaplib our TLS where it expects an ``SSLContext``."""
+
+    def __init__(self, server: ImapServer, leash: Leash) -> None:
+        self._server = server
+        self._leash = leash
+
+    def wrap_socket(self, sock: socket.socket, server_hostname: str | None = None) -> socket.socket:  # noqa: ARG002
+        """The socket under TLS."""
+        return wire.secure(sock, self._server, self._leash, "imap")
+
+
+class Box:
+    """An open, selected mailbox. Used by one thread."""
+
+    def __init__(self, imap: _Imap, server: ImapServer, leash: Leash, exists: int) -> None:
+        self._imap = imap
+        self._server = server
+        self._leash = leash
+        self._exists = exists
+
+    def waiting(self) -> Iterator[Waiting]:
+        """Mails that were not yet taken in; those that a worker began and never ended come last."""
+        if not self._exists:
+            return
+        for wanted in (f"UNKEYWORD {_TRIED}", f"KEYWORD {_TRIED}"):
+            data = self._ask("SEARCH", f"1:{BATCH}", "UNDELETED", *wanted.split())
+            for uid in (data[0] or b"").split() if data else ():
+                found = self._look(uid.decode("ascii"))
+                if found is not None:
+                    yield found
+
+    def _look(self, uid: str) -> Waiting | None:
+        data = self._ask("FETCH", uid, "(RFC822.SIZE INTERNALDATE)")
+        line = next((each for each in data if isinstance(each, bytes)), b"")
+        size = _SIZE.search(line)
+        if size is None:
+            return None  # somebody else took it meanwhile
+        when = imaplib.Internaldate2tuple(line)
+        stamp = datetime(*when[:6]).astimezone(UTC) if when else datetime.fromtimestamp(0, UTC)
+        return Waiting(uid=uid, size=int(size[1]), received=stamp)
+
+    def fetch(self, mail: Waiting) -> bytes | None:
+        """The bytes; None if they are gone. Marked as begun first, so that a mail that kills a worker waits behind."""
+        with contextlib.suppress(imaplib.IMAP4.error):
+            self._ask("STORE", mail.uid, "+FLAGS.SILENT", f"({_TRIED})")
+        self._leash.allow(mail.size + mail.size // 50 + wire.ANSWER_BYTES)
+        data = self._ask("FETCH", mail.uid, "(BODY.PEEK[])")
+        return next((each[1] for each in data if isinstance(each, tuple) and isinstance(each[1], bytes)), None)
+
+    def done(self, mail: Waiting) -> None:
+        """It was taken in."""
+        self._move(mail.uid, self._server.done)
+
+    def refuse(self, mail: Waiting, code: str) -> None:
+        """It was not; the code stands at it as a keyword, and in the hub's journal."""
+        if _NAME.fullmatch(code):
+            with contextlib.suppress(imaplib.IMAP4.error):
+                self._ask("STORE", mail.uid, "+FLAGS.SILENT", f"({code})")
+        self._move(mail.uid, self._server.refused)
+
+    def _move(self, uid: str, folder: str) -> None:
+        can_move = "MOVE" in self._imap.capabilities
+        if can_move:
+            self._into(folder, "MOVE", uid)
+            return
+        self._into(folder, "COPY", uid)
+        self._ask("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)")
+        if "UIDPLUS" in self._imap.capabilities:
+            self._ask("EXPUNGE", uid)
+
+    def _into(self, folder: str, verb: str, uid: str) -> None:
+        self._leash.allow(wire.ANSWER_BYTES)
+        kind, data = self._imap.uid(verb, uid, folder)
+        if kind != "OK" and b"TRYCREATE" in b" ".join(each for each in data if isinstance(each, bytes)).upper():
+            self._imap.create(folder)
+            kind, data = self._imap.uid(verb, uid, folder)
+        if kind != "OK":
+            raise TemporaryFailure(f"The mail could not be moved to {folder}.", code="imap.move")
+
+    def _ask(self, verb: str, *words: str) -> list[Any]:
+        if verb != "FETCH" or "PEEK" not in words[-1]:
+            self._leash.allow(wire.ANSWER_BYTES)
+        kind, data = self._imap.uid(verb, *words)
+        if kind != "OK":
+            raise TemporaryFailure(f"The mailbox refused {verb}.", code="imap.refused")
+        return data
+
+
+@contextlib.contextmanager
+def opened(server: ImapServer, leash: Leash) -> Iterator[Box]:
+    """Connect, TLS, log in, select. Raises ``TemporaryFailure`` or ``PermanentFailure`` with codes ``imap.*``."""
+    sock = wire.connect(server, leash, "imap")
+    if server.security == "tls":
+        sock = wire.secure(sock, server, leash, "imap")
+    imap = None
+    try:
+        imap = _Imap(sock, server.host)
+        if server.security == "starttls":
+            _starttls(imap, server, leash)
+        _login(imap, server)
+        _, offered = imap.capability()  # many servers say only after the login what they can (RFC 3501 section 6.2.3)
+        imap.capabilities = tuple((offered[-1] or b"").decode("ascii", "replace").upper().split())
+        kind, data = imap.select(server.folder)
+        if kind != "OK":
+            raise TemporaryFailure("The folder of the mailbox cannot be opened.", code="imap.folder")
+        yield Box(imap, server, leash, int((data[0] or b"0").decode("ascii", "replace") or 0))
+    except imaplib.IMAP4.error as failure:
+        raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code="imap.broken") from None
+    except (OSError, ValueError) as failure:
+        code = "imap.timeout" if isinstance(failure, TimeoutError) else "imap.broken"
+        raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code=code) from None
+    finally:
+        if imap is not None:
+            with contextlib.suppress(imaplib.IMAP4.error, OSError, ValueError):
+                leash.start(2.0, wire.ANSWER_BYTES)
+                imap.logout()
+        sock.close()
+
+
+def _starttls(imap: _Imap, server: ImapServer, leash: Leash) -> None:
+    if "STARTTLS" not in imap.capabilities:
+        raise TemporaryFailure("The server offers no STARTTLS, so nothing was said to it.", code="imap.no_tls")
+    context: ssl.SSLContext = _Wrapper(server, leash)  # type: ignore[assignment]
+    imap.starttls(context)
+
+
+def _login(imap: _Imap, server: ImapServer) -> None:
+    if server.user is None or server.password is None:
+        return
+    try:
+        imap.login(server.user, resolve(server.password).reveal())
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error:
+        raise TemporaryFailure(
+            "The mailbox refused the login.", code="imap.login", action="Mend user and password of the channel."
+        ) from None

@@ -1,0 +1,356 @@
+"""From a mail in our box to a statement for the desk: who speaks, about what, and what it says.
+
+Correlation is by the signed token only; names, subjects and numbers correlate nothing. What has a token and was written
+by a person becomes a receipt (form), an envelope (attached and sealed) or an answer; what a machine wrote never does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from hub.adapters.email import classify, forms, parse, signed, tokens, trim
+from hub.adapters.email.classify import Voice
+from hub.delivery.sealed import MAX_ENVELOPE_BYTES
+from hub.errors import InvalidInput, NotFound, SealRefused
+from hub.ports import Desk, RawInbound, Returned, Spoken
+from hub.schemas import json_rendering, strict_json, strict_xml, xml_rendering
+from hub.schemas.delivery import Delivery
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import (
+    MAX_ATTACHMENTS,
+    AnswerBody,
+    AnswerEnvelope,
+    AnyEnvelope,
+    Attachment,
+    AuthorityBody,
+    ClarificationEnvelope,
+    ExtensionEnvelope,
+    PublicationEnvelope,
+    ReceiptBody,
+    ReceiptEnvelope,
+    RedirectEnvelope,
+)
+from hub.schemas.ids import MessageId
+from hub.schemas.kyiv import kyiv_day
+from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus
+from hub.schemas.visible import visible
+
+MAIL: Final = "message/rfc822"
+MAX_RAW_BYTES: Final = 1_048_576
+"""Longer mails are kept whole as a file, and by their head beside the statement."""
+_ADDRESSED: Final = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc", "resent-to")
+_REFERRED: Final = ("in-reply-to", "references", "original-message-id", "message-id", "reply-to", "return-path")
+_SAYS: Final = frozenset({"receipt", "answer", "redirect", "extension", "clarification", "publication"})
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LINE_BREAKS: Final = re.compile("[\r\n\u2028\u2029\t]+")
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
+_CUT: Final = "\n[…] Повний текст – у доданому листі."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterbox:
+    """How a mailbox reads. ``keys``: those that made tokens, the present one first."""
+
+    keys: tuple[bytes, ...]
+    limit: int
+    plain_stage: AnswerStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One mail about one delivery."""
+
+    raw: bytes
+    mail: parse.Mail
+    message_id: MessageId
+    delivery: Delivery
+    at: datetime
+    party: str | None = None
+
+
+def take(raw: bytes, received: datetime, desk: Desk, box: Letterbox) -> None:
+    """Hand one mail to the desk. ``received``: when it came to the box (for mails whose own date cannot be).
+
+    Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move
+    it aside with the reason).
+    """
+    try:
+        mail = parse.read(raw, limit=box.limit)
+    except InvalidInput as refusal:
+        desk.noted(_kept(raw), verdict=refusal.stable_code)
+        raise
+    verdict = classify.judge(mail)
+    if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) and _hand_over_sealed(mail, desk):
+        return
+    case = _correlate(raw, mail, received, desk, box)
+    match verdict.voice:
+        case Voice.PERSON:
+            _person(case, received, desk, box)
+        case Voice.DELIVERED | Voice.DISPLAYED:
+            body = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
+            desk.said(_spoken(case, body))
+        case Voice.FAILED:
+            returned = Returned(
+                raw=_kept(raw),
+                about=case.message_id,
+                at=case.at,
+                permanent=verdict.permanent,
+                code=verdict.code,
+                detail=visible(verdict.detail)[:2_000],
+            )
+            desk.undelivered(returned)
+        case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT | Voice.AUTOMATIC:
+            desk.noted(_kept(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=case.message_id)
+
+
+def _note(verdict: classify.Verdict) -> str | None:
+    return _text(verdict.detail)[:2_000] or None
+
+
+def _kept(raw: bytes) -> RawInbound:
+    if len(raw) <= MAX_RAW_BYTES:
+        return RawInbound(content_type=MAIL, body=raw)
+    digest = hashlib.sha256(raw).hexdigest()
+    return RawInbound(content_type=f"{MAIL}; head-of={digest}", body=raw[: parse.MAX_HEADER_BYTES])
+
+
+# Which delivery
+
+
+def _correlate(raw: bytes, mail: parse.Mail, received: datetime, desk: Desk, box: Letterbox) -> _Case:
+    """The delivery that a token names. Raises ``NotFound`` (``mail.no_token``, ``mail.forged_token``), journalled."""
+    found = tokens.candidates(_places(mail))
+    message_id = next((known for token in found if (known := tokens.read(box.keys, token)) is not None), None)
+    if message_id is None:
+        code = "mail.forged_token" if found else "mail.no_token"
+        desk.noted(_kept(raw), verdict=code)
+        raise NotFound("The mail names no message of ours.", code=code, action="An operator reads it and decides.")
+    delivery = desk.find(message_id=message_id)
+    if delivery is None:
+        desk.noted(_kept(raw), verdict="mail.unknown_message")
+        raise NotFound("The mail names a message that this hub does not have.", code="mail.unknown_message")
+    at = _moment(mail.first("date"), received, delivery.created_at)
+    return _Case(raw=raw, mail=mail, message_id=message_id, delivery=delivery, at=at)
+
+
+def _places(mail: parse.Mail) -> Iterator[str]:
+    """Where our address or Message-ID may stand, the surest places first."""
+    for name in (*_ADDRESSED, *_REFERRED):
+        yield from mail.headers.get(name, ())
+    for group in (*mail.disposition, *mail.status):
+        yield from group.values()
+    for name in ("message-id", "reply-to", "return-path", "disposition-notification-to"):
+        yield from mail.returned.get(name, ())
+    yield mail.text[:100_000]
+    yield mail.html[:100_000]
+
+
+def _moment(date: str, received: datetime, sent: datetime) -> datetime:
+    """When it was said: the mail's own date if it lies between our sending and its coming to the box."""
+    try:
+        own = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return received
+    if own.tzinfo is None:
+        own = own.replace(tzinfo=UTC)
+    try:
+        fits = sent - timedelta(minutes=5) <= own <= received + timedelta(minutes=5)
+        return own.astimezone(UTC) if fits else received
+    except OverflowError:
+        return received
+
+
+# Sealed envelopes
+
+
+def _hand_over_sealed(mail: parse.Mail, desk: Desk) -> bool:
+    """Envelopes that an authority sealed prove themselves, whoever brought them. Their files are kept first."""
+    sealed = [(raw, sender) for file in mail.files if (raw := _as_envelope(file)) and (sender := _sealed_by(raw))]
+    if not sealed:
+        return False
+    sender = sealed[0][1]
+    for file in mail.files[:MAX_ATTACHMENTS]:
+        _keep(file, desk, sender)
+    for raw, _ in sealed:
+        desk.envelope(raw)
+    return True
+
+
+def _as_envelope(file: parse.File) -> RawInbound | None:
+    """A file that looks like one of our envelopes, as its kind."""
+    if len(file.data) > MAX_ENVELOPE_BYTES:
+        return None
+    start = file.data.lstrip()[:1]
+    if start == b"{":
+        return RawInbound(content_type="application/json", body=file.data)
+    if start == b"<" and b"urn:ua:appeal-hub:envelope:" in file.data:
+        return RawInbound(content_type="application/xml", body=file.data)
+    return None
+
+
+def _sealed_by(raw: RawInbound) -> str | None:
+    """Who claims to have sealed it, if it is a sealed statement of an authority; our own letters sent back are not."""
+    try:
+        if raw.content_type == "application/xml":
+            root = strict_xml.parse(raw.body)
+            kinds = {str(child.tag).rpartition("}")[2] for child in root}
+            sealed = b"http://www.w3.org/2000/09/xmldsig#" in raw.body
+            sender: object = root.findtext("{*}header/{*}sender/{*}code")
+            step: object = root.findtext("{*}clarification/{*}step")
+        else:
+            document = strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES)
+            envelope = document.get("envelope") if isinstance(document, dict) else None
+            if not isinstance(document, dict) or not isinstance(envelope, dict):
+                return None
+            kinds, sealed = {str(envelope.get("kind"))}, "seal" in document
+            sender = _inner(envelope, "header", "sender", "code")
+            step = _inner(envelope, "body", "step")
+    except InvalidInput:
+        return None
+    if not sealed or not kinds & _SAYS or step == "reply":
+        return None
+    return sender if isinstance(sender, str) else None
+
+
+def _inner(tree: object, *names: str) -> object:
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
+
+
+def _unsealed(mail: parse.Mail, message_id: MessageId) -> AnyEnvelope | None:
+    """An envelope without a seal that answers this very message: believed as far as a mail is."""
+    for file in mail.files:
+        raw = _as_envelope(file)
+        if raw is None:
+            continue
+        try:
+            read = xml_rendering.from_xml if raw.content_type == "application/xml" else json_rendering.from_json
+            envelope = read(raw.body)
+        except InvalidInput:
+            continue
+        if envelope.kind in _SAYS and envelope.header.in_reply_to == message_id:
+            return envelope
+    return None
+
+
+# What a person says
+
+
+def _person(case: _Case, received: datetime, desk: Desk, box: Letterbox) -> None:
+    authority = case.delivery.authority
+    checked = _verified(case, received, desk, box)
+    party = authority if checked.kid is not None else None
+    case = _Case(
+        raw=case.raw, mail=checked.mail, message_id=case.message_id, delivery=case.delivery, at=case.at, party=party
+    )
+    files = tuple(_files(case, desk))
+    desk.said(_spoken(case, _body(case, box), files))
+
+
+def _verified(case: _Case, received: datetime, desk: Desk, box: Letterbox) -> signed.Checked:
+    try:
+        keys = desk.keys(case.delivery.authority)
+        return signed.check(case.raw, case.mail, keys, received, limit=box.limit)
+    except (InvalidInput, SealRefused) as refusal:
+        desk.noted(_kept(case.raw), verdict=refusal.stable_code, about=case.message_id)
+        raise
+
+
+def _body(case: _Case, box: Letterbox) -> AuthorityBody:
+    """The statement: of an envelope, of the form, or the plain words."""
+    envelope = _unsealed(case.mail, case.message_id)
+    if isinstance(
+        envelope,
+        ReceiptEnvelope
+        | AnswerEnvelope
+        | RedirectEnvelope
+        | ExtensionEnvelope
+        | ClarificationEnvelope
+        | PublicationEnvelope,
+    ):
+        return envelope.body
+    whole = _text(case.mail.text.strip() or trim.text_of_html(case.mail.html))
+    parts = trim.split(whole)
+    own, day = parts.reading or whole, kyiv_day(case.at)
+    for text in (own, f"{parts.above}\n{parts.quoted}"):
+        said = forms.read(text)
+        if text is not own:
+            said = forms.Said(fields=said.fields, text=forms.read(own).text)
+        try:
+            body = forms.statement(said, at=case.at, today=day)
+        except ValueError:
+            continue  # a value that no envelope can hold: people read the mail as it is
+        if body is not None:
+            return body
+    return _plain(case, forms.read(own).text, box)
+
+
+def _plain(case: _Case, own: str, box: Letterbox) -> AnswerBody:
+    """A person's words without a form: an answer, its number and date taken from the words if they stand there."""
+    number, day = forms.reference(own) or (forms.NO_NUMBER, kyiv_day(case.at))
+    text = own or "(Без тексту: дивіться додатки.)"
+    if len(text) > 100_000:
+        text = text[: 100_000 - len(_CUT)] + _CUT
+    return AnswerBody(
+        stage=box.plain_stage,
+        result=AnswerResult.EXPLAINED,
+        number=_line(number, 100) or forms.NO_NUMBER,
+        date=day,
+        at=case.at,
+        text=text,
+        executor=_line(case.mail.first("from"), 300) or None,
+    )
+
+
+def _files(case: _Case, desk: Desk) -> Iterator[Attachment]:
+    """The mail itself, whole, and what was attached to it."""
+    whole = parse.File(name="лист.eml", media_type=MAIL, data=case.raw)
+    seen: set[str] = set()
+    for file in (whole, *case.mail.files)[:MAX_ATTACHMENTS]:
+        entry = _keep(file, desk, case.delivery.authority)
+        if entry.sha256 not in seen:
+            seen.add(entry.sha256)
+            yield entry
+
+
+def _keep(file: parse.File, desk: Desk, party: str) -> Attachment:
+    kind = file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
+    name = _line(re.split(r"[/\\]", file.name)[-1], 255) or "без назви"
+    return desk.keep(iter((file.data,)), media_type=kind, name=name, party=party)
+
+
+def _spoken(case: _Case, body: AuthorityBody, files: Sequence[Attachment] = ()) -> Spoken:
+    return Spoken(
+        raw=_kept(case.raw),
+        said_id=said_id(case.raw, case.mail),
+        body=body,
+        at=case.at,
+        party=case.party,
+        in_reply_to=case.message_id,
+        attachments=tuple(files),
+        reaches=LegalClass.DELIVERED,
+    )
+
+
+def said_id(raw: bytes, mail: parse.Mail) -> str:
+    """Message-ID and SHA-256 of the body: the same mail over another way has other Received lines and is the same."""
+    blank = re.search(rb"\r?\n\r?\n", raw)
+    body = raw[blank.end() :] if blank else b""
+    digest = hashlib.sha256(body.replace(b"\r\n", b"\n").rstrip(b"\n")).hexdigest()
+    return f"{mail.first('message-id')[:500]} {digest}"
+
+
+def _text(text: str) -> str:
+    """Text as an envelope can hold it."""
+    return _CONTROLS.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _line(text: str, limit: int) -> str:
+    return _CONTROLS.sub("", _LINE_BREAKS.sub(" ", text)).strip()[:limit].strip()

@@ -1,0 +1,216 @@
+"""Fetching what an authority has laid into its outbox. Everything in a listing is hostile until it was looked at.
+
+Whoever renames a thing into ``work/`` first has it: two workers never take the same. After the desk returned it goes to
+``done/``; refused, to ``refused/`` with ``NAME.reason.txt`` beside it. What a worker left in ``work/`` when it was
+killed is taken over after twice the lane's deadline, when it has surely ended. Nothing but markers is ever deleted.
+``reading`` says what is understood.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+from hub.adapters.sftp.connection import Connection, refused
+from hub.adapters.sftp.layout import MARKER
+from hub.adapters.sftp.protocol import Entry, StatusError
+from hub.adapters.sftp.reading import Reader
+from hub.adapters.sftp.settings import SftpSettings
+from hub.errors import DeliveryError, HubError, InvalidInput, Unavailable
+from hub.ports import Desk
+from hub.schemas.directory import LegalClass
+
+log = logging.getLogger(__name__)
+
+WORK: Final = "work"
+DONE: Final = "done"
+REFUSED: Final = "refused"
+OWN_FOLDERS: Final = (WORK, DONE, REFUSED)
+MAX_ENTRIES: Final = 10_000
+ENTRY_BYTES: Final = 1_024
+"""More than a line of a listing has, with the longest name twice."""
+MAX_TAKEN: Final = 200
+LEAST_SECS: Final = 1.0
+"""With less time left, nothing more is begun."""
+_CLOCK: Final = ".clock"
+_RELEASED: Final = "0" * 13
+_MARKER: Final = MARKER.encode()
+_UNSAFE: Final = re.compile(rb"[^A-Za-z0-9._-]")
+_CLAIM: Final = re.compile(rb"(\d{13})-[0-9a-f]{8}-([A-Za-z0-9._-]{1,80})", re.ASCII)
+
+
+def choose(entries: list[Entry], *, stable_before: int | None) -> tuple[list[Entry], list[Entry]]:
+    """What of a listing may be taken, oldest first, and what never can be: links, pipes, devices. Pure.
+
+    ``stable_before``: files not written to since then are whole; absent, a file is whole if its marker is there.
+    Folders are looked into later. Names that begin with a dot are in the making; markers and the hub's own folders are
+    no mail. A name with a slash or a zero byte is none that a folder can have: a server that shows one lies, and it is
+    left alone.
+    """
+    files = {entry.name for entry in entries if entry.is_file}
+    ready: list[Entry] = []
+    hopeless: list[Entry] = []
+    for entry in entries:
+        if not _is_mail(entry.name):
+            continue
+        if entry.is_folder:
+            ready.append(entry)
+        elif not entry.is_file:
+            hopeless.append(entry)
+        elif not entry.name.endswith(_MARKER) and _is_whole(entry, files, stable_before):
+            ready.append(entry)
+    ready.sort(key=lambda entry: (entry.modified, entry.name))
+    return ready, hopeless
+
+
+def _is_whole(entry: Entry, files: set[bytes], stable_before: int | None) -> bool:
+    return entry.name + _MARKER in files if stable_before is None else entry.modified <= stable_before
+
+
+def _is_mail(name: bytes) -> bool:
+    own = {folder.encode() for folder in OWN_FOLDERS}
+    return bool(name) and not name.startswith(b".") and b"/" not in name and b"\0" not in name and name not in own
+
+
+def claim_name(name: bytes, at_millis: int | None = None) -> str:
+    """A name of the hub's own making under which a thing is kept from now on; the end of theirs is in it, made safe."""
+    millis = f"{at_millis:013d}" if at_millis is not None else _RELEASED
+    return f"{millis}-{uuid.uuid4().hex[:8]}-{_UNSAFE.sub(b'_', name)[-80:].decode('ascii')}"
+
+
+def collect(
+    connection: Connection,
+    settings: SftpSettings,
+    desk: Desk,
+    *,
+    reaches: LegalClass,
+    until: float,
+    take_over_secs: float,
+) -> int:
+    """Take what is there; returns how many things the desk was given. Raises ``DeliveryError``, ``Unavailable``."""
+    outbox = _Outbox(connection, settings, desk, reaches=reaches)
+    handed = 0
+    with connection.talking():
+        for claim in outbox.claims(take_over_secs):
+            handed += outbox.handle(claim)
+            if handed >= MAX_TAKEN or time.monotonic() > until - LEAST_SECS:
+                break
+    return handed
+
+
+class _Outbox:
+    def __init__(self, connection: Connection, settings: SftpSettings, desk: Desk, *, reaches: LegalClass) -> None:
+        assert settings.outbox is not None
+        self._root = settings.outbox.rstrip("/")
+        self._settings = settings
+        self._wire = connection.wire
+        self._sftp = connection.sftp
+        self._desk = desk
+        self._reader = Reader(connection, reaches=reaches)
+
+    def claims(self, take_over_secs: float) -> Iterator[str]:
+        """Names in ``work/`` of what is ours now, one after another as they are asked for."""
+        self._wire.allow(2 * MAX_ENTRIES * ENTRY_BYTES)
+        try:
+            for folder in OWN_FOLDERS:
+                self._sftp.make_folder(f"{self._root}/{folder}")
+            left = self._sftp.listing(f"{self._root}/{WORK}", limit=MAX_ENTRIES)
+            entries = self._sftp.listing(self._root, limit=MAX_ENTRIES)
+            ready, hopeless = choose(entries, stable_before=self._stable_before())
+        except StatusError as error:
+            raise refused(error, "show its outbox", "sftp.folder") from None
+        self._sweep_markers(entries)
+        for entry in hopeless:
+            self._put_aside_unread(entry)
+        for entry in ready:
+            path = f"{self._root}/".encode() + entry.name
+            if not entry.is_folder or self._sftp.look(path + b"/" + _MARKER) is not None:
+                yield from self._claim(path, entry.name)
+        # Last, so that one on which workers die does not stand in the way of the others.
+        now = int(time.time() * 1000)
+        for entry in left:
+            claim = _CLAIM.fullmatch(entry.name)
+            if claim and now - int(claim[1]) > take_over_secs * 1000:
+                yield from self._claim(f"{self._root}/{WORK}/".encode() + entry.name, claim[2])
+
+    def _claim(self, path: bytes, name: bytes) -> Iterator[str]:
+        """Rename it to a name that nobody else can have; who comes second finds nothing."""
+        claim = claim_name(name, int(time.time() * 1000))
+        try:
+            self._sftp.rename(path, f"{self._root}/{WORK}/{claim}")
+        except StatusError as error:
+            if not error.absent:
+                log.warning("a file in an outbox cannot be taken", extra={"code": "sftp.not_taken"})
+            return
+        with contextlib.suppress(StatusError):
+            self._sftp.remove(path + _MARKER)
+        yield claim
+
+    def _sweep_markers(self, entries: list[Entry]) -> None:
+        """Markers whose file was taken: left there they would call the next file of that name whole too early."""
+        names = {entry.name for entry in entries}
+        for entry in entries:
+            name = entry.name
+            if entry.is_file and _is_mail(name) and name.endswith(_MARKER) and name.removesuffix(_MARKER) not in names:
+                with contextlib.suppress(StatusError):
+                    self._sftp.remove(f"{self._root}/".encode() + name)
+
+    def _stable_before(self) -> int | None:
+        """By the server's own clock, which a file of ours shows: its clock and ours may differ by hours."""
+        if self._settings.ready == "marker":
+            return None
+        path = f"{self._root}/{WORK}/{_CLOCK}"
+        self._sftp.write(path, [b"."])
+        clock = self._sftp.look(path)
+        return (clock.modified if clock else 0) - self._settings.stable_secs
+
+    def handle(self, claim: str) -> int:
+        """Read one thing, hand it over, put it away. 1 if the desk got it."""
+        path = f"{self._root}/{WORK}/{claim}"
+        try:
+            self._reader.hand_over(path, self._desk)
+        except Unavailable:
+            released = claim_name(claim[len(_RELEASED) + 10 :].encode())
+            self._sftp.rename(path, f"{self._root}/{WORK}/{released}")
+            raise
+        except DeliveryError:
+            raise
+        except StatusError as error:
+            self._refuse(path, claim, refused(error, "let the hub read this", "sftp.unreadable"))
+            return 0
+        except HubError as refusal:
+            self._refuse(path, claim, refusal)
+            return 1
+        self._put_away(path, DONE, claim)
+        return 1
+
+    def _put_aside_unread(self, entry: Entry) -> None:
+        claim = claim_name(entry.name, int(time.time() * 1000))
+        why = InvalidInput(
+            "This is neither a file nor a folder.",
+            code="sftp.kind",
+            action="Lay plain files and folders here, no links.",
+        )
+        self._refuse(f"{self._root}/".encode() + entry.name, claim, why)
+
+    def _refuse(self, path: str | bytes, claim: str, why: HubError) -> None:
+        log.warning("a file in an outbox was refused", extra={"code": why.stable_code})
+        if self._put_away(path, REFUSED, claim):
+            faults = [f"{fault.pointer}: {fault.message} ({fault.code})" for fault in getattr(why, "faults", ())]
+            lines = [f"{why.stable_code}: {why.message}", *faults, why.next_step]
+            with contextlib.suppress(StatusError):
+                self._sftp.write(f"{self._root}/{REFUSED}/{claim}.reason.txt", ["\n".join([*lines, ""]).encode()])
+
+    def _put_away(self, path: str | bytes, folder: str, claim: str) -> bool:
+        """Whether it could be moved; what cannot be stays in ``work/`` and comes again, which does no harm."""
+        try:
+            self._sftp.rename(path, f"{self._root}/{folder}/{claim}")
+        except StatusError as error:
+            log.warning("a file in an outbox cannot be put away: %s", error, extra={"code": "sftp.not_put_away"})
+            return False
+        return True

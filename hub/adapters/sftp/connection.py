@@ -1,0 +1,259 @@
+"""One SSH connection with SFTP over it: checked addresses, pinned host key, a total deadline, a limit on bytes read.
+
+Paramiko's ``Transport`` is used, never its ``SSHClient``: so there is no known_hosts, no agent, no configuration of
+the user's, and no key is learnt. Its thread reads and writes through ``Wire``, which ends it when the deadline comes.
+
+    PeerChanged        sftp.host_key                      another key than those of the channel: nothing was said
+    PermanentFailure   sftp.address_refused               nothing went out
+    ConfigurationError sftp.key                           the private key cannot be used
+    TemporaryFailure   sftp.dns, sftp.connect,
+                       sftp.connect_timeout, sftp.ssh,
+                       sftp.auth_refused, sftp.deadline,
+                       sftp.broken, sftp.refused          no message was laid down by this
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import logging
+import socket
+import struct
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Final, cast
+
+import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from hub.adapters.leash import Guide, Leash, Resolver, system_resolver
+from hub.adapters.secrets import resolve, secret_path
+from hub.adapters.sftp.protocol import ProtocolError, Sftp, StatusError
+from hub.adapters.sftp.settings import SftpSettings
+from hub.errors import ConfigurationError, DeliveryError, PeerChanged, PermanentFailure, TemporaryFailure
+
+BYTES_PER_CALL: Final = 8 * 1024 * 1024
+"""What a server may say in one call beyond the content that is read from it on purpose."""
+_MAX_KEY_BYTES: Final = 65_536
+_RECV_BYTES: Final = 65_536
+_REFUSED_ALGORITHMS: Final = {
+    "ciphers": ("3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"),
+    "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
+}
+_KEY_CLASSES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_JOIN_SECS: Final = 5.0
+_LOG: Final = "hub.adapters.sftp.wire"
+logging.getLogger(_LOG).disabled = True  # names of hosts and tracebacks of paramiko; what matters is in the outcome
+
+
+class DeadlineError(OSError):
+    """The call's deadline has passed."""
+
+
+class TooMuchError(OSError):
+    """The server sent more than one call may bring."""
+
+
+class Wire:
+    """The socket that paramiko's thread uses. It gives up at the deadline, and at the limit of bytes read."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._until: float | None = None
+        self._budget = 0
+        self.failure: OSError | None = None
+
+    def start(self, until: float, budget: int = BYTES_PER_CALL) -> None:
+        """Begin a call that ends at ``until`` (monotonic)."""
+        self._until, self._budget = until, budget
+
+    def rest(self) -> None:
+        """No call is under way: an idle connection has no deadline."""
+        self._until = None
+
+    def allow(self, count: int) -> None:
+        """So many bytes more may come."""
+        self._budget += count + count // 8
+
+    def _check(self) -> None:
+        if self._until is not None and time.monotonic() >= self._until:
+            self.failure = DeadlineError(errno.ETIMEDOUT, "the deadline has passed")
+        if self._budget < 0:
+            self.failure = TooMuchError(errno.EMSGSIZE, "more bytes came than one call may bring")
+        if self.failure is not None:
+            raise self.failure
+
+    def recv(self, count: int) -> bytes:
+        """Some bytes. However many paramiko asks for (the server names the number), little is made room for."""
+        self._check()
+        data = self._sock.recv(min(count, _RECV_BYTES))
+        self._budget -= len(data)
+        return data
+
+    def send(self, data: bytes) -> int:
+        """Send some."""
+        self._check()
+        return self._sock.send(data)
+
+    def settimeout(self, secs: float | None) -> None:
+        """Paramiko's own rhythm (a tenth of a second), in which the deadline is looked at."""
+        self._sock.settimeout(secs)
+
+    @property
+    def _closed(self) -> bool:
+        """Asked for by paramiko."""
+        return self._sock.fileno() < 0
+
+    def close(self) -> None:
+        """Close the socket."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
+
+class Connection:
+    """An open connection. Used by one thread."""
+
+    def __init__(self, settings: SftpSettings, until: float, resolver: Resolver = system_resolver) -> None:
+        """Connect, check the host key, log in, begin SFTP. Errors: see the module."""
+        credential = _credential(settings)
+        self.wire = Wire(_connect(settings, until, resolver))
+        self.wire.start(until)
+        # Both are typed for real sockets; paramiko asks for no more than Wire has.
+        self._transport = paramiko.Transport(cast(socket.socket, self.wire), disabled_algorithms=_REFUSED_ALGORITHMS)
+        self._transport.set_log_channel(_LOG)
+        try:
+            self._shake_hands(settings)
+            with self.talking():
+                self._log_in(settings.user, credential)
+                channel = self._transport.open_session(timeout=_left(until))
+                channel.invoke_subsystem("sftp")
+                self.sftp = Sftp(channel)
+        except BaseException:
+            self.close()
+            raise
+
+    def _shake_hands(self, settings: SftpSettings) -> None:
+        self._transport.get_security_options().key_types = settings.signature_algorithms()
+        try:
+            self._transport.start_client(timeout=None)
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            if "host key" in str(error):
+                raise _changed(settings, "it has no key of a pinned type") from None
+            raise TemporaryFailure(
+                "The server knows none of the algorithms that are safe.",
+                code="sftp.ssh",
+                action="The authority must renew its SSH server.",
+            ) from None
+        except (paramiko.SSHException, EOFError, OSError, ValueError, LookupError, struct.error) as error:
+            raise self._failure(error) from None  # whatever stopped paramiko's thread over bytes that are no SSH
+        shown = self._transport.get_remote_server_key().asbytes()
+        if shown not in settings.pinned():
+            print_ = b64encode(hashlib.sha256(shown).digest()).rstrip(b"=").decode()
+            raise _changed(settings, f"it shows SHA256:{print_}")
+
+    def _log_in(self, user: str, credential: paramiko.PKey | str) -> None:
+        try:
+            more = (
+                self._transport.auth_password(user, credential, fallback=False)
+                if isinstance(credential, str)
+                else self._transport.auth_publickey(user, credential)
+            )
+        except paramiko.AuthenticationException:
+            if not self.alive:  # paramiko calls a connection that broke meanwhile a refusal too
+                raise EOFError from None
+            more = ["other"]
+        if more:
+            raise TemporaryFailure(
+                "The server refuses the channel's user with this key or password.",
+                code="sftp.auth_refused",
+                action="Renew the credential, or ask the authority to let the key in.",
+            )
+
+    @contextlib.contextmanager
+    def talking(self) -> Iterator[None]:
+        """Whatever breaks in this block becomes a ``TemporaryFailure``; the connection is of no use after it.
+
+        ``StatusError`` passes through: the server's no to one request breaks nothing.
+        """
+        try:
+            yield
+        except (paramiko.SSHException, ProtocolError, EOFError, OSError) as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> TemporaryFailure:
+        reason = self.wire.failure or error
+        self.close()
+        if isinstance(reason, DeadlineError):
+            return TemporaryFailure("The call did not end by its deadline.", code="sftp.deadline")
+        if isinstance(reason, TooMuchError | ProtocolError):
+            return TemporaryFailure(f"The server does not keep to SFTP: {reason.args[-1]}.", code="sftp.protocol")
+        return TemporaryFailure(f"The connection broke ({type(reason).__name__}).", code="sftp.broken")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be used on."""
+        return self._transport.is_active() and self.wire.failure is None
+
+    def close(self) -> None:
+        """Close it. The socket first: paramiko's thread then ends at once."""
+        self.wire.close()
+        self._transport.close()
+        if self._transport.is_alive():
+            self._transport.join(_JOIN_SECS)
+
+
+def refused(error: StatusError, what: str, code: str = "sftp.refused") -> TemporaryFailure:
+    """The server's no, for an operator. What is wrong there is not wrong with the message: it waits."""
+    return TemporaryFailure(f"The server did not {what}: {error}.", code=code)
+
+
+def _left(until: float) -> float:
+    return max(until - time.monotonic(), 0.001)
+
+
+def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket.socket:
+    leash = Leash()
+    leash.start(_left(until), 0)
+    guide = Guide(leash=leash, allow_private=settings.networks(), resolver=resolver)
+    try:
+        sock = guide.connect(settings.target())
+    except DeliveryError as error:
+        code = error.stable_code.replace("http.", "sftp.")
+        kind = PermanentFailure if isinstance(error, PermanentFailure) else TemporaryFailure
+        raise kind(error.message, code=code, action=error.next_step) from None
+    return socket.socket(fileno=sock.detach())  # off the leash of HTTP calls: Wire has its own
+
+
+def _credential(settings: SftpSettings) -> paramiko.PKey | str:
+    """The password, or the private key. ``ConfigurationError`` names the reference, never what is in it."""
+    if settings.password is not None:
+        return resolve(settings.password).reveal()
+    assert settings.key is not None
+    path = secret_path(settings.key)
+    password = resolve(settings.key_password).reveal() if settings.key_password else None
+    try:
+        with path.open(encoding="ascii") as file:
+            text = file.read(_MAX_KEY_BYTES)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The secret {settings.key} cannot be read: {type(error).__name__}.") from None
+    for key_class in _KEY_CLASSES:
+        with contextlib.suppress(paramiko.SSHException, ValueError, UnsupportedAlgorithm, IndexError):
+            return key_class.from_private_key(io.StringIO(text), password=password)
+    raise ConfigurationError(
+        f"The secret {settings.key} is no private key that can be used, or its password is wrong.",
+        code="sftp.key",
+        action="Make one with ssh-keygen -t ed25519; give key_password if it has a password.",
+    )
+
+
+def _changed(settings: SftpSettings, shown: str) -> PeerChanged:
+    return PeerChanged(
+        f"The server {settings.host} is not the one of the channel: {shown}.",
+        code="sftp.host_key",
+        action="Ask the authority by another way whether its key changed; if so put the new one into host_keys, "
+        "then resume the lane.",
+    )

@@ -1,0 +1,336 @@
+"""SFTP version 3 (draft-ietf-secsh-filexfer-02) over an open channel, as far as the hub speaks it.
+
+Spoken here and not by paramiko's client: that one loses errors of pipelined writes, takes every name for UTF-8 and
+bounds neither a listing nor what is read ahead. Used by one thread. Requests are answered in any order; at most
+``WINDOW`` are under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import struct
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+CHUNK: Final = 32_768
+"""Bytes in one read or write: what every server takes (section 3)."""
+WINDOW: Final = 64
+MAX_PACKET: Final = 1_048_576
+_VERSION: Final = 3
+_INIT, _VERSION_IS, _OPEN, _CLOSE, _READ, _WRITE, _LSTAT, _FSTAT = 1, 2, 3, 4, 5, 6, 7, 8
+_OPENDIR, _READDIR, _REMOVE, _MKDIR, _RMDIR, _STAT, _RENAME = 11, 12, 13, 14, 15, 17, 18
+_STATUS, _HANDLE, _DATA, _NAME, _ATTRS, _EXTENDED = 101, 102, 103, 104, 105, 200
+_READING, _WRITING, _CREATE, _TRUNCATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x10, 0x20
+_HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x8000_0000
+_OK, _EOF, _NO_SUCH_FILE, _DENIED = 0, 1, 2, 3
+_MEANINGS: Final = {_NO_SUCH_FILE: "no such file", _DENIED: "permission denied", 4: "failure", 8: "unsupported"}
+_POSIX_RENAME: Final = b"posix-rename@openssh.com"
+_FSYNC: Final = b"fsync@openssh.com"
+_TEXT_CHARS: Final = 200
+
+
+class Stream(Protocol):
+    """What is needed of an SSH channel."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all."""
+        ...
+
+    def recv(self, count: int, /) -> bytes:
+        """At least one byte, or none at the end."""
+        ...
+
+
+class ProtocolError(Exception):
+    """The server said something that is not SFTP."""
+
+
+class StatusError(Exception):
+    """The server did not do what it was asked. ``str()``: its own words, escaped, for an operator."""
+
+    def __init__(self, status: int, text: bytes) -> None:
+        said = text[:_TEXT_CHARS].decode("utf-8", "backslashreplace")
+        shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in said)
+        super().__init__(f"{_MEANINGS.get(status, f'status {status}')} ({shown})")
+        self.status = status
+
+    @property
+    def absent(self) -> bool:
+        """Whether the file is not there."""
+        return self.status == _NO_SUCH_FILE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a listing, or what is known of one path. Nothing of it is believed: ``name`` are the server's bytes.
+
+    ``mode`` is 0 if the server did not say it; what is of no said type is taken for a file.
+    """
+
+    name: bytes
+    size: int
+    mode: int
+    modified: int
+
+    @property
+    def is_file(self) -> bool:
+        """A regular file, and no link."""
+        return stat.S_ISREG(self.mode) or not stat.S_IFMT(self.mode)
+
+    @property
+    def is_folder(self) -> bool:
+        """A folder, and no link."""
+        return stat.S_ISDIR(self.mode)
+
+
+class _Reader:
+    """Takes a packet apart; what is cut short is a ``ProtocolError``."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        piece = self._data[self._at : self._at + count]
+        if len(piece) != count:
+            raise ProtocolError("a packet is cut short")
+        self._at += count
+        return piece
+
+    def number(self) -> int:
+        return int.from_bytes(self.take(4), "big")
+
+    def text(self) -> bytes:
+        return self.take(self.number())
+
+    @property
+    def left(self) -> bool:
+        return self._at < len(self._data)
+
+    def entry(self, name: bytes) -> Entry:
+        flags = self.number()
+        size = int.from_bytes(self.take(8), "big") if flags & _HAS_SIZE else 0
+        self.take(8 if flags & _HAS_OWNER else 0)
+        mode = self.number() if flags & _HAS_MODE else 0
+        times = self.take(8) if flags & _HAS_TIMES else bytes(8)
+        for _ in range(self.number() if flags & _HAS_MORE else 0):
+            self.text(), self.text()
+        return Entry(name=name, size=size, mode=mode, modified=int.from_bytes(times[4:], "big"))
+
+
+def _text(value: bytes) -> bytes:
+    return struct.pack(">I", len(value)) + value
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), CHUNK):
+            yield chunk[start : start + CHUNK]
+
+
+def _path(value: str | bytes) -> bytes:
+    return _text(value.encode("ascii") if isinstance(value, str) else value)
+
+
+class Sftp:
+    """Requests and answers. Raises ``StatusError``, ``ProtocolError``, ``EOFError``, and what the stream raises."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._count = 0
+        self._waiting: dict[int, tuple[int, _Reader] | None] = {}
+        self._put(_INIT, struct.pack(">I", _VERSION))
+        kind, reader = self._get()
+        if kind != _VERSION_IS or reader.number() < _VERSION:
+            raise ProtocolError("the server does not speak SFTP 3")
+        self.extensions: set[bytes] = set()
+        while reader.left:
+            self.extensions.add(reader.text())
+            reader.text()
+
+    # What is asked
+
+    def look(self, path: str | bytes) -> Entry | None:
+        """What is at a path, links not followed; None if nothing is there."""
+        try:
+            return self._ask(_LSTAT, _path(path), want=_ATTRS).entry(b"")
+        except StatusError as error:
+            if error.absent:
+                return None
+            raise
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder that may be there already."""
+        try:
+            self._ask(_MKDIR, _path(path) + struct.pack(">I", 0))
+        except StatusError:
+            entry = self.look(path)
+            if entry is None or not entry.is_folder:
+                raise
+
+    def remove(self, path: str | bytes) -> None:
+        """Remove a file."""
+        self._ask(_REMOVE, _path(path))
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        self._ask(_RMDIR, _path(path))
+
+    def rename(self, old: str | bytes, new: str | bytes) -> None:
+        """Rename at once or not at all. Without OpenSSH's extension the plain rename: it refuses to replace anything,
+        so whoever renames must have looked that nothing of value is at ``new``.
+        """
+        if _POSIX_RENAME in self.extensions:
+            self._ask(_EXTENDED, _text(_POSIX_RENAME) + _path(old) + _path(new))
+        else:
+            self._ask(_RENAME, _path(old) + _path(new))
+
+    def mark(self, path: str) -> None:
+        """Make an empty file, unless it is there."""
+        try:
+            self._close(self._open(path, _WRITING | _CREATE | _EXCLUSIVE))
+        except StatusError:
+            if self.look(path) is None:
+                raise
+
+    def write(self, path: str, chunks: Iterable[bytes], *, offset: int = 0) -> None:
+        """Write from an offset on; at 0 the file begins anew. Ends when the server has answered for every byte."""
+        handle = self._open(path, _WRITING | _CREATE | (0 if offset else _TRUNCATE))
+        under_way: deque[int] = deque()
+        try:
+            for piece in _pieces(chunks):
+                if len(under_way) >= WINDOW:
+                    self._done(under_way.popleft())
+                under_way.append(self._send(_WRITE, handle + struct.pack(">Q", offset) + _text(piece)))
+                offset += len(piece)
+            while under_way:
+                self._done(under_way.popleft())
+            if _FSYNC in self.extensions:
+                self._ask(_EXTENDED, _text(_FSYNC) + handle)
+        except StatusError:
+            for number in under_way:
+                with contextlib.suppress(StatusError):
+                    self._done(number)
+            with contextlib.suppress(StatusError):
+                self._close(handle)
+            raise
+        self._close(handle)
+
+    def read(self, path: str | bytes, *, limit: int) -> Iterator[bytes]:
+        """The content up to its end. ``ProtocolError`` beyond ``limit`` bytes."""
+        handle = self._open(path, _READING)
+        asked, got = 0, 0
+        under_way: deque[tuple[int, int]] = deque()
+        ended = False
+        while True:
+            while not ended and len(under_way) < WINDOW and asked <= limit:
+                under_way.append((self._send(_READ, handle + struct.pack(">QI", asked, CHUNK)), CHUNK))
+                asked += CHUNK
+            if not under_way:
+                break
+            number, wanted = under_way.popleft()
+            piece = self._data(number)
+            if piece is None or ended:
+                ended = True
+                continue
+            if len(piece) < wanted:  # section 6.4: only at the end of a file; what comes after is asked for anew
+                asked = got + len(piece)
+                for late, _ in under_way:
+                    self._data(late)
+                under_way.clear()
+            got += len(piece)
+            if got > limit or not piece:
+                raise ProtocolError("a file is longer than it may be, or gives nothing")
+            yield piece
+        self._close(handle)
+
+    def listing(self, path: str, *, limit: int) -> list[Entry]:
+        """At most ``limit`` entries of a folder, ``.`` and ``..`` left out."""
+        handle = _text(self._ask(_OPENDIR, _path(path), want=_HANDLE).text())
+        found: list[Entry] = []
+        while len(found) < limit:
+            try:
+                reader = self._ask(_READDIR, handle, want=_NAME)
+            except StatusError as error:
+                if error.status != _EOF:
+                    raise
+                break
+            count = reader.number()
+            if not count:
+                raise ProtocolError("a listing gives nothing")
+            for _ in range(count):
+                name, _long = reader.text(), reader.text()
+                entry = reader.entry(name)
+                if name not in (b".", b".."):
+                    found.append(entry)
+        self._close(handle)
+        return found[:limit]
+
+    # Packets
+
+    def _open(self, path: str | bytes, flags: int) -> bytes:
+        request = _path(path) + struct.pack(">II", flags, 0)
+        return _text(self._ask(_OPEN, request, want=_HANDLE).text())
+
+    def _close(self, handle: bytes) -> None:
+        self._ask(_CLOSE, handle)
+
+    def _data(self, number: int) -> bytes | None:
+        try:
+            return self._answer(number, _DATA).text()
+        except StatusError as error:
+            if error.status != _EOF:
+                raise
+            return None
+
+    def _done(self, number: int) -> None:
+        self._answer(number, _STATUS)
+
+    def _ask(self, kind: int, request: bytes, *, want: int = _STATUS) -> _Reader:
+        return self._answer(self._send(kind, request), want)
+
+    def _send(self, kind: int, request: bytes) -> int:
+        self._count = (self._count + 1) & 0xFFFF_FFFF
+        self._waiting[self._count] = None
+        self._put(kind, struct.pack(">I", self._count) + request)
+        return self._count
+
+    def _answer(self, number: int, want: int) -> _Reader:
+        while (found := self._waiting[number]) is None:
+            kind, reader = self._get()
+            about = reader.number()
+            if self._waiting.get(about, ()) is not None:
+                raise ProtocolError("an answer to nothing that was asked")
+            self._waiting[about] = (kind, reader)
+        del self._waiting[number]
+        kind, reader = found
+        if kind == _STATUS:
+            status = reader.number()
+            if status != _OK or want != _STATUS:
+                raise StatusError(status, reader.text() if reader.left else b"")
+        elif kind != want:
+            raise ProtocolError("an answer of another kind")
+        return reader
+
+    def _put(self, kind: int, payload: bytes) -> None:
+        self._stream.sendall(struct.pack(">IB", len(payload) + 1, kind) + payload)
+
+    def _get(self) -> tuple[int, _Reader]:
+        size = int.from_bytes(self._exactly(4), "big")
+        if not 1 <= size <= MAX_PACKET:
+            raise ProtocolError("a packet is empty or too long")
+        data = self._exactly(size)
+        return data[0], _Reader(data[1:])
+
+    def _exactly(self, count: int) -> bytes:
+        pieces: list[bytes] = []
+        while count:
+            piece = self._stream.recv(min(count, CHUNK))
+            if not piece:
+                raise EOFError
+            pieces.append(piece)
+            count -= len(piece)
+        return b"".join(pieces)

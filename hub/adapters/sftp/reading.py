@@ -1,0 +1,315 @@
+"""What the hub understands of a thing from an outbox, and how it hands it to the desk.
+
+One file: an envelope (``.json``, ``.jws``, ``.xml``), or a container (``.asice``, ``.zip``). A folder, or a container:
+``envelope.json``, ``.jws`` or ``.xml`` (the first of these that is there counts), and files under ``attachments/``.
+A ``.json`` without ``header`` is a statement in plain words: ``{"message_id": …, "receipt": {…}}``. Whether an envelope
+is true is not judged here: the desk opens the seal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import IO, Final
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from hub.adapters.sftp.connection import Connection
+from hub.adapters.sftp.layout import MEDIA_TYPES
+from hub.adapters.sftp.protocol import Entry
+from hub.delivery.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, claimed_sender
+from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
+from hub.ports import Desk, RawInbound, Rendering, Spoken
+from hub.schemas import jcs, strict_json
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import (
+    MAX_ATTACHMENT_BYTES,
+    MAX_ATTACHMENTS,
+    AnswerBody,
+    Attachment,
+    AuthorityBody,
+    ClarificationBody,
+    ExtensionBody,
+    PublicationBody,
+    ReceiptBody,
+    RedirectBody,
+)
+from hub.schemas.ids import MessageId
+
+MAX_CONTAINER_BYTES: Final = 4 * 1024 * 1024 * 1024
+MAX_DIRECTORY_BYTES: Final = 1_048_576
+_FORMS: Final = {
+    "json": CONTENT_TYPES[Rendering.JSON],
+    "jws": CONTENT_TYPES[Rendering.JWS],
+    "xml": CONTENT_TYPES[Rendering.XML],
+}
+_CONTAINERS: Final = frozenset({"asice", "zip"})
+_FOLDER: Final = "attachments"
+_BODIES: Final[dict[str, type[AuthorityBody]]] = {
+    "receipt": ReceiptBody,
+    "answer": AnswerBody,
+    "redirect": RedirectBody,
+    "extension": ExtensionBody,
+    "clarification": ClarificationBody,
+    "publication": PublicationBody,
+}
+_END: Final = struct.Struct("<L4HLLH")
+_LOCATOR: Final = b"PK\x06\x07"
+_CHUNK_BYTES: Final = 65_536
+_ZIP_FAULTS: Final = (
+    zipfile.BadZipFile,
+    NotImplementedError,  # a method of compression that Python does not know
+    RuntimeError,  # a password
+    zlib.error,
+    EOFError,
+    UnicodeDecodeError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosed:
+    """A file that came with a message. ``name`` is shown to people only."""
+
+    name: str
+    chunks: Callable[[], Iterator[bytes]]
+
+
+class Reader:
+    """Reads things over one connection. ``reaches``: what a statement in plain words may prove over this channel."""
+
+    def __init__(self, connection: Connection, *, reaches: LegalClass) -> None:
+        self._connection = connection
+        self._sftp = connection.sftp
+        self._reaches = reaches
+
+    def hand_over(self, path: str, desk: Desk) -> None:
+        """Read what is at a path and give it to the desk. Raises what the desk raises, and ``InvalidInput``."""
+        entry = self._sftp.look(path)
+        ending = path.rpartition(".")[2].lower()
+        if entry is not None and entry.is_folder:
+            self._from_folder(path, desk)
+        elif entry is None or not entry.is_file:
+            raise InvalidInput("This is neither a file nor a folder.", code="sftp.kind")
+        elif ending in _FORMS:
+            content = self._small(path, entry)
+            self._tell(RawInbound(content_type=_FORMS[ending], body=content), (), desk)
+        elif ending in _CONTAINERS:
+            self._from_container(path, entry, desk)
+        else:
+            raise InvalidInput(
+                "The name ends in nothing that the hub reads.",
+                code="sftp.form",
+                action="Lay envelopes as .json, .jws or .xml, containers as .asice, or a folder with .done in it.",
+            )
+
+    def _small(self, path: str, entry: Entry) -> bytes:
+        if entry.size > MAX_ENVELOPE_BYTES:
+            raise _too_large(MAX_ENVELOPE_BYTES)
+        return b"".join(self._stream(path, entry))
+
+    def _stream(self, path: str | bytes, entry: Entry) -> Iterator[bytes]:
+        """The content, if it is as long as the listing said: what is still growing is not whole."""
+        self._connection.wire.allow(entry.size)
+        got = 0
+        for chunk in self._sftp.read(path, limit=entry.size + _CHUNK_BYTES):
+            got += len(chunk)
+            yield chunk
+        if got != entry.size:
+            raise InvalidInput("The file changed while it was read.", code="sftp.unstable", action="Lay it there anew.")
+
+    def _from_folder(self, path: str, desk: Desk) -> None:
+        for ending, content_type in _FORMS.items():
+            name = f"{path}/envelope.{ending}"
+            entry = self._sftp.look(name)
+            if entry is not None and entry.is_file:
+                raw = RawInbound(content_type=content_type, body=self._small(name, entry))
+                self._tell(raw, self._enclosed(f"{path}/{_FOLDER}"), desk)
+                return
+        raise _no_envelope()
+
+    def _enclosed(self, folder: str) -> tuple[Enclosed, ...]:
+        entry = self._sftp.look(folder)
+        if entry is None or not entry.is_folder:
+            return ()
+        entries = self._sftp.listing(folder, limit=MAX_ATTACHMENTS + 1)
+        _check_number(len(entries))
+        found = []
+        for each in sorted(entries, key=lambda each: each.name):
+            if not each.is_file or b"/" in each.name or b"\0" in each.name:
+                raise InvalidInput("Among the attachments is something that is no plain file.", code="sftp.kind")
+            if each.size > MAX_ATTACHMENT_BYTES:
+                raise _too_large(MAX_ATTACHMENT_BYTES)
+            path = folder.encode() + b"/" + each.name
+            found.append(Enclosed(name=_shown(each.name), chunks=self._opener(path, each)))
+        return tuple(found)
+
+    def _opener(self, path: bytes, entry: Entry) -> Callable[[], Iterator[bytes]]:
+        return lambda: self._stream(path, entry)
+
+    def _from_container(self, path: str, entry: Entry, desk: Desk) -> None:
+        """Containers are fetched to a nameless file on disk first: a zip is read from its end."""
+        if entry.size > MAX_CONTAINER_BYTES:
+            raise _too_large(MAX_CONTAINER_BYTES)
+        with tempfile.TemporaryFile() as file:
+            for chunk in self._stream(path, entry):
+                _write(file, chunk)
+            with _zip_faults():
+                check_directory(file, entry.size)
+                container = zipfile.ZipFile(file)
+                raw, enclosed = from_zip(container)
+            with container:
+                self._tell(raw, enclosed, desk)
+
+    def _tell(self, raw: RawInbound, enclosed: Iterable[Enclosed], desk: Desk) -> None:
+        said = statement(raw)
+        if said is None:
+            sender = claimed_sender(raw)
+            for each in enclosed:
+                _keep(each, desk, sender)
+            desk.envelope(raw)
+            return
+        message_id, body = said
+        delivery = desk.find(message_id=message_id)
+        kept = () if delivery is None else tuple(_keep(each, desk, delivery.authority) for each in enclosed)
+        desk.said(  # it knows what to say about a message_id that nobody knows
+            Spoken(
+                raw=raw,
+                said_id=sha256(raw.body).hexdigest(),
+                body=body,
+                at=body.at,
+                in_reply_to=message_id,
+                attachments=kept,
+                reaches=self._reaches,
+            )
+        )
+
+
+def _write(file: IO[bytes], chunk: bytes) -> None:
+    """A local disk that is full is no fault of the container: it is left there until there is room."""
+    try:
+        file.write(chunk)
+    except OSError:
+        raise Unavailable("There is no room to unpack a container.", retry_after=60) from None
+
+
+def _keep(each: Enclosed, desk: Desk, party: str) -> Attachment:
+    ending = each.name.rpartition(".")[2].lower()
+    kind = MEDIA_TYPES.get(ending, "application/octet-stream")
+    return desk.keep(each.chunks(), media_type=kind, name=each.name, party=party)
+
+
+def statement(raw: RawInbound) -> tuple[MessageId, AuthorityBody] | None:
+    """What a statement in plain words says about which message; None if it is an envelope. ``InvalidInput``."""
+    if raw.content_type != CONTENT_TYPES[Rendering.JSON]:
+        return None
+    document = strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES)
+    if not isinstance(document, dict) or "envelope" in document or "header" in document:
+        return None
+    said = [kind for kind in document if kind in _BODIES]
+    if len(said) != 1 or set(document) != {"message_id", said[0]}:
+        raise InvalidInput(
+            "The statement must have message_id and exactly one of: " + ", ".join(_BODIES) + ".", code="sftp.statement"
+        )
+    try:
+        message_id = MessageId(UUID(str(document["message_id"])))
+    except ValueError:
+        raise InvalidInput("The statement's message_id is no UUID.", code="sftp.statement") from None
+    try:
+        return message_id, _BODIES[said[0]].model_validate_json(jcs.canonical_bytes(document[said[0]]))
+    except ValidationError as error:
+        faults = [
+            Fault(pointer="/" + "/".join(map(str, (said[0], *e["loc"]))), code=e["type"], message=e["msg"])
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidInput("The statement breaks the rules.", code="sftp.statement", faults=faults) from None
+
+
+def check_directory(file: IO[bytes], size: int) -> None:
+    """Look at a zip's end before ``zipfile`` does, which reads a directory of any size into memory."""
+    start = max(0, size - _END.size - 0xFFFF)
+    file.seek(start)
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise InvalidInput("The container is no zip.", code="sftp.container")
+    if _END.unpack_from(tail, at)[5] > MAX_DIRECTORY_BYTES or _LOCATOR in tail[max(0, at - 20) : at]:
+        raise InvalidInput("The container lists too many files.", code="sftp.container")
+    file.seek(0)
+
+
+def from_zip(container: zipfile.ZipFile) -> tuple[RawInbound, tuple[Enclosed, ...]]:
+    """Envelope and attachments of a container. Names are compared, never used as paths."""
+    infos = {info.filename: info for info in container.infolist()}
+    if len(infos) != len(container.infolist()):
+        raise InvalidInput("The container has two files of one name.", code="sftp.container")
+    enclosed = [info for name, info in sorted(infos.items()) if name.startswith(f"{_FOLDER}/") and not info.is_dir()]
+    _check_number(len(enclosed))
+    for ending, content_type in _FORMS.items():
+        info = infos.get(f"envelope.{ending}")
+        if info is not None:
+            content = b"".join(_unzip(container, info, MAX_ENVELOPE_BYTES))
+            files = tuple(Enclosed(name=_shown(_last(each)), chunks=_unzipper(container, each)) for each in enclosed)
+            return RawInbound(content_type=content_type, body=content), files
+    raise _no_envelope()
+
+
+def _last(info: zipfile.ZipInfo) -> bytes:
+    return info.filename.rpartition("/")[2].encode("utf-8", "backslashreplace")
+
+
+def _unzipper(container: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], Iterator[bytes]]:
+    return lambda: _unzip(container, info, MAX_ATTACHMENT_BYTES)
+
+
+def _unzip(container: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> Iterator[bytes]:
+    """The content, never more than ``limit`` bytes, whatever the zip says of itself."""
+    left = limit
+    with _zip_faults(), container.open(info) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            left -= len(chunk)
+            if left < 0:
+                raise _too_large(limit)
+            yield chunk
+
+
+@contextlib.contextmanager
+def _zip_faults() -> Iterator[None]:
+    try:
+        yield
+    except _ZIP_FAULTS as error:
+        raise InvalidInput(
+            f"The container cannot be read ({type(error).__name__}).",
+            code="sftp.container",
+            action="Make a plain zip: stored or deflated, without a password.",
+        ) from None
+
+
+def _check_number(count: int) -> None:
+    if count > MAX_ATTACHMENTS:
+        raise TooLarge(f"There are more than {MAX_ATTACHMENTS} attachments.", code="sftp.too_many")
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"A file is larger than {limit} bytes.")
+
+
+def _no_envelope() -> InvalidInput:
+    return InvalidInput(
+        "There is no envelope.json, envelope.jws or envelope.xml in it.",
+        code="sftp.no_envelope",
+        action="Lay the envelope beside the folder attachments.",
+    )
+
+
+def _shown(name: bytes) -> str:
+    """A name as people may see it: no controls, no more than a manifest allows."""
+    text = name.decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else "_" for char in text)[-255:].strip() or "_"

@@ -1,0 +1,87 @@
+"""What comes back undelivered after it had been taken over, and what says nothing about a case. Pure.
+
+A bounce is no answer and no refusal of the authority: a machine on the way speaks. A dead address hands over to the
+authority's next channel, or to an operator; what may work later is an operator's. Once, and only as long as the
+addressee has not shown that it has the message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from hub.delivery.handover import escalate, given_up
+from hub.delivery.takeback import UNKNOWN_PARTY, UNSETTLED
+from hub.ports import RawInbound, Returned
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, InboundRecord, TransportState
+from hub.schemas.directory import Channel
+from hub.schemas.ids import new_id
+
+PERMANENT, TEMPORARY = "returned.permanent", "returned.temporary"
+_SHOWN = frozenset(
+    {
+        FactKind.ACCEPTED,
+        FactKind.REGISTERED,
+        FactKind.REFUSED,
+        FactKind.ANSWERED,
+        FactKind.REDIRECTED,
+        FactKind.EXTENDED,
+    }
+)
+"""Facts by which an addressee shows that it has the message."""
+
+
+def undelivered(
+    returned: Returned,
+    delivery: Delivery,
+    facts: Iterable[Fact],
+    *,
+    channel_id: str,
+    fallback: Channel | None,
+    now: datetime,
+) -> Change:
+    """Everything that a bounce writes. ``facts``: those of the case; ``fallback``: the authority's next channel.
+
+    A repeat is journalled and changes nothing.
+    """
+    record = journal(returned.raw, channel_id=channel_id, verdict=returned.code, delivery=delivery, now=now)
+    reason = PERMANENT if returned.permanent else TEMPORARY
+    if delivery.shadow or any(_moot(fact, delivery, reason) for fact in facts):
+        return Change(inbound=(record,))
+    detail = f"{returned.code}: {returned.detail}"
+    if not returned.permanent:
+        said, items = escalate(delivery, reason=reason, detail=detail, now=now)
+        return Change(facts=said, items=items, inbound=(record,))
+    onward = given_up(delivery, reason=reason, detail=detail, now=now, fallback=fallback)
+    updates: tuple[DeliveryUpdate, ...] = ()
+    if delivery.state in UNSETTLED:
+        updates = (DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code=returned.code),)
+    return Change(
+        facts=onward.facts, items=onward.items, deliveries=onward.deliveries, updates=updates, inbound=(record,)
+    )
+
+
+def _moot(fact: Fact, delivery: Delivery, reason: str) -> bool:
+    """Whether this fact makes a bounce old news: the addressee has it, or the same was done about it before."""
+    if fact.kind is FactKind.HANDED_OVER:
+        return fact.data.get("of") == str(delivery.id)
+    if fact.delivery_id != delivery.id:
+        return False
+    return fact.kind in _SHOWN or (fact.kind is FactKind.ESCALATED and fact.data.get("reason") == reason)
+
+
+def journal(
+    raw: RawInbound, *, channel_id: str, verdict: str, delivery: Delivery | None, now: datetime
+) -> InboundRecord:
+    """The journal's line for bytes that make no statement about a case."""
+    return InboundRecord(
+        id=str(new_id()),
+        received_at=now,
+        channel_id=channel_id,
+        authority=delivery.authority if delivery else UNKNOWN_PARTY,
+        sha256=hashlib.sha256(raw.body).hexdigest(),
+        size=len(raw.body),
+        verdict=verdict,
+        case_id=delivery.case_id if delivery else None,
+    )

@@ -1,0 +1,586 @@
+"""What comes back by mail: people's words become statements, machines' words never, and nobody speaks for another."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import subprocess
+import time
+from datetime import date, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.adapters import Tools
+from hub.adapters.email import charsets, parse, words
+from hub.adapters.email.adapter import EmailAdapter
+from hub.adapters.email.replies import take
+from hub.delivery.sealed import seal_envelope
+from hub.errors import HubError, InvalidInput, NotFound, SealRefused, TooLarge, Unavailable
+from hub.ports import Rendering
+from hub.schemas import json_rendering, xml_rendering
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import (
+    AnswerBody,
+    AppealEnvelope,
+    AuthorityBody,
+    ClarificationBody,
+    ExtensionBody,
+    ReceiptBody,
+    RedirectBody,
+)
+from hub.schemas.ids import MessageId
+from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalGround
+from hub.seals import HubSeal, make_key_file
+from tests.adapters.email.making import (
+    HUB_ADDRESS,
+    RECEIVED,
+    PaperDesk,
+    box,
+    certified,
+    out_channel,
+    parsed,
+    reply,
+    token,
+)
+from tests.adapters.samples import NOW, appeal, parcel, receipt
+
+CRLF = re.compile(rb"\r?\n")
+
+
+def wire(mail: EmailMessage | bytes) -> bytes:
+    """As it comes over IMAP."""
+    raw = mail if isinstance(mail, bytes) else mail.as_bytes()
+    return CRLF.sub(b"\r\n", raw)
+
+
+def taken(mail: EmailMessage | bytes, desk: PaperDesk) -> AuthorityBody:
+    """The one statement that a mail makes."""
+    take(wire(mail), RECEIVED, desk, box())
+    return desk.saids[-1].body
+
+
+def form(**values: str) -> str:
+    """The form as people fill it in, under a word of theirs."""
+    names = {
+        "status": words.STATUS,
+        "number": words.NUMBER,
+        "date": words.DATE,
+        "result": words.RESULT,
+        "ground": words.GROUND,
+        "until": words.UNTIL,
+        "to": words.TO,
+    }
+    lines = [f"{names[name]}: {value}" for name, value in values.items()]
+    return "\n".join(["Доброго дня!", words.FORM_BEGINS, *lines, words.FORM_ENDS])
+
+
+def test_a_persons_reply_is_an_answer() -> None:
+    """Own words become the answer, with number and date found in them; the quotation is left out, the mail kept."""
+    desk = PaperDesk()
+    about = desk.sent()
+    text = "Воду подано, лист № 18-05/77 від 01.03.2026.\n\n02.03.2026 12:00, Центр пише:\n> Немає води.\n> Стан: \n"
+    mail = reply(about, text)
+    mail.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="акт обстеження.pdf")
+    body = taken(mail, desk)
+    assert isinstance(body, AnswerBody)
+    assert body.text == "Воду подано, лист № 18-05/77 від 01.03.2026."
+    assert (body.stage, body.number, body.date) == (AnswerStage.INTERIM, "18-05/77", date(2026, 3, 1))
+    (said,) = desk.saids
+    assert said.in_reply_to == MessageId(about.header.message_id)
+    assert (said.at, said.reaches) == (NOW + timedelta(hours=2), LegalClass.DELIVERED)
+    assert [file.name for file in said.attachments] == ["лист.eml", "акт обстеження.pdf"]
+    with desk.attachments.open(said.attachments[0].sha256) as kept:
+        assert kept.read() == wire(mail) == said.raw.body
+
+
+@pytest.mark.parametrize(
+    ("filled", "expected"),
+    [
+        (
+            {"status": "Зареєстровано", "number": "К-17/26", "date": "02.03.2026"},
+            ReceiptBody(
+                status=ReceiptStatus.REGISTERED, at=NOW + timedelta(hours=2), number="К-17/26", date=date(2026, 3, 2)
+            ),
+        ),
+        (
+            {"status": "відповідь.", "number": "9", "date": "2026-03-02", "result": "Роз’яснено"},
+            AnswerBody(
+                stage=AnswerStage.FINAL,
+                result=AnswerResult.EXPLAINED,
+                number="9",
+                date=date(2026, 3, 2),
+                at=NOW + timedelta(hours=2),
+                text="Доброго дня!",
+            ),
+        ),
+        (
+            {"status": "відмовлено у реєстрації", "ground": "помилковий адресат"},
+            ReceiptBody(
+                status=ReceiptStatus.REFUSED,
+                at=NOW + timedelta(hours=2),
+                ground=RefusalGround.WRONG_ADDRESSEE,
+                note="Доброго дня!",
+            ),
+        ),
+        (
+            {"status": "надіслано за належністю", "to": "00032684"},
+            RedirectBody(at=NOW + timedelta(hours=2), to="00032684", reason="Доброго дня!"),
+        ),
+        (
+            {"status": "строк продовжено", "until": "15.04.2026"},
+            ExtensionBody(at=NOW + timedelta(hours=2), until=date(2026, 4, 15), reason="Доброго дня!"),
+        ),
+    ],
+)
+def test_the_form_makes_statements(filled: dict[str, str], expected: AuthorityBody) -> None:
+    """Each state of our form becomes its statement; none of them proves more than a mail can."""
+    desk = PaperDesk()
+    assert taken(reply(desk.sent(), form(**filled)), desk) == expected
+    assert desk.saids[0].reaches is LegalClass.DELIVERED
+
+
+def test_a_question_by_form() -> None:
+    """``потрібне уточнення`` asks the applicant."""
+    desk = PaperDesk()
+    body = taken(reply(desk.sent(), "Яка адреса?\n" + form(status="потрібне уточнення")), desk)
+    assert isinstance(body, ClarificationBody)
+    assert body.text.startswith("Яка адреса?")
+
+
+def test_the_form_in_the_quotation_counts_when_it_was_filled_there() -> None:
+    """Many fill in the quoted form itself; an untouched one says nothing."""
+    desk = PaperDesk()
+    about = desk.sent()
+    quoted = "\n".join(f"> {line}" for line in form(status="зареєстровано", number="5").splitlines())
+    body = taken(reply(about, f"Див. картку.\n\n02.03.2026 12:00, Центр <a@b.example> пише:\n{quoted}\n"), desk)
+    assert isinstance(body, ReceiptBody)
+    assert body.number == "5"
+
+
+@pytest.mark.parametrize(
+    "filled",
+    [
+        {"status": "зареєстровано"},
+        {"status": "щось інше", "number": "5"},
+        {"status": "відповідь", "number": "5", "date": "31.02.2026", "result": "задоволено"},
+        {"status": "надіслано за належністю", "to": "до міськради"},
+        {"status": "строк продовжено", "until": "скоро"},
+    ],
+)
+def test_a_form_that_is_not_whole_is_read_by_people(filled: dict[str, str]) -> None:
+    """Nothing is guessed: the mail becomes an interim answer that a person reads."""
+    desk = PaperDesk()
+    body = taken(reply(desk.sent(), form(**filled)), desk)
+    assert isinstance(body, AnswerBody)
+    assert body.stage is AnswerStage.INTERIM
+
+
+def test_our_own_letter_comes_back_readable() -> None:
+    """The form that we send is the form that we read: a reply above the whole quoted letter says only what it says."""
+    desk = PaperDesk()
+    about = desk.sent()
+    sent = parsed(EmailAdapter(Tools()).prepare(parcel(about), out_channel()).body)
+    letter = next(part for part in sent.walk() if part.get_content_type() == "text/plain")
+    text = base64.b64decode(str(letter.get_payload())).decode().replace("\r\n", "\n")
+    assert all(f"\n{name}: \n" in text for name in words.FIELDS)
+    quoted = "\n".join(f"> {line}" for line in text.splitlines())
+    body = taken(reply(about, f"Дякуємо, отримали.\n\n02.03.2026, Центр пише:\n{quoted}\n"), desk)
+    assert isinstance(body, AnswerBody)
+    assert (body.text, body.stage) == ("Дякуємо, отримали.", AnswerStage.INTERIM)
+    filled = text.replace(f"{words.STATUS}: ", f"{words.STATUS}: зареєстровано").replace(
+        f"\n{words.NUMBER}: ", f"\n{words.NUMBER}: 77"
+    )
+    assert isinstance(taken(reply(about, filled, Message_ID="<2@x>"), desk), ReceiptBody)
+
+
+def test_html_only_replies_are_read() -> None:
+    """A program that sends HTML only is understood, scripts and styles left out."""
+    desk = PaperDesk()
+    mail = reply(desk.sent(), "x")
+    mail.set_content(
+        "<style>p{}</style><script>x()</script><p>Відключення <b>усунуто</b>.</p><blockquote>Немає води</blockquote>",
+        subtype="html",
+    )
+    body = taken(mail, desk)
+    assert isinstance(body, AnswerBody)
+    assert body.text == "Відключення усунуто."
+
+
+@pytest.mark.parametrize("charset", ["windows-1251", "koi8-u", "utf-8", "x-unknown", "hex", "idna", "us-ascii"])
+def test_charsets_of_ukraine_are_read(charset: str) -> None:
+    """KOI8-U and Windows-1251 are read, under their own label, a wrong one or none (Python's own codecs are none)."""
+    words_in = "Їжак і ґава з'їли шматок. Відповідь надано."
+    for real in ("windows-1251", "koi8-u", "utf-8"):
+        if charset in ("windows-1251", "koi8-u", "utf-8") and charset != real:
+            continue
+        desk = PaperDesk()
+        mark = token(MessageId(desk.sent().header.message_id))
+        head = f"To: box+{mark}@x\r\nFrom: a@b\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
+        body = taken(head.encode() + words_in.encode(real), desk)
+        assert isinstance(body, AnswerBody)
+        assert body.text == words_in
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Auto-Submitted": "auto-replied"},
+        {"Subject": "Автовідповідь: Звернення"},
+        {"Subject": "Out of office"},
+        {"Precedence": "bulk"},
+        {"Return-Path": "<>"},
+        {"X-Autoreply": "yes"},
+        {"From": "MAILER-DAEMON@x.example.org"},
+        {"Hub-Message-Id": "01920000-0000-7000-8000-000000000001"},
+    ],
+)
+def test_robots_do_not_answer(headers: dict[str, str]) -> None:
+    """Automatic replies and our own mail sent back are journalled and say nothing."""
+    desk = PaperDesk()
+    mail = reply(desk.sent(), form(status="зареєстровано", number="1"))
+    for name, value in headers.items():
+        del mail[name]
+        mail[name] = value
+    take(wire(mail), RECEIVED, desk, box())
+    assert not desk.saids
+    assert not desk.envelopes
+
+
+def report(about: AppealEnvelope, action: str, status: str = "2.0.0", diagnostic: str = "smtp; 250 ok") -> bytes:
+    """A delivery report (RFC 3464) that carries our Message-ID only in the returned headers."""
+    mark = token(MessageId(about.header.message_id))
+    return wire(
+        f"From: MAILER-DAEMON@mx\nTo: {HUB_ADDRESS}\nDate: Mon, 02 Mar 2026 12:30:00 +0200\nMessage-ID: <r@mx>\n"
+        'MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+        "--b\nContent-Type: text/plain\n\nreport\n--b\nContent-Type: message/delivery-status\n\n"
+        f"Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; a@b\nAction: {action}\nStatus: {status}\n"
+        f"Diagnostic-Code: {diagnostic}\n\n--b\nContent-Type: text/rfc822-headers\n\n"
+        f"Message-ID: <{mark}@hub>\n\n--b--\n".encode()
+    )
+
+
+def test_reports_say_what_they_prove() -> None:
+    """Delivered is a receipt; relayed and delayed are noted; failed comes back as undelivered, hard or soft."""
+    desk = PaperDesk()
+    about = desk.sent()
+    body = taken(report(about, "delivered"), desk)
+    assert isinstance(body, ReceiptBody)
+    assert body.status is ReceiptStatus.DELIVERED
+    for action in ("relayed", "delayed", "expanded"):
+        take(report(about, action), RECEIVED, desk, box())
+    assert desk.notes == ["mail.relayed", "mail.delayed", "mail.relayed"]
+    take(report(about, "failed", "5.1.1", "smtp; 550 user unknown"), RECEIVED, desk, box())
+    take(report(about, "failed", "4.2.2", "smtp; 452 mailbox full"), RECEIVED, desk, box())
+    assert [(each.permanent, each.code) for each in desk.returns] == [
+        (True, "mail.returned_userunknown"),
+        (False, "mail.returned_mailboxfull"),
+    ]
+    assert len(desk.saids) == 1
+
+
+@pytest.mark.parametrize(
+    ("disposition", "receipts"), [("displayed", 1), ("deleted", 1), ("processed", 1), ("failed", 0)]
+)
+def test_a_reading_notice_shows_that_it_arrived(disposition: str, receipts: int) -> None:
+    """MDN (RFC 8098): whatever was done with the mail, it had arrived; never more than ``delivered``."""
+    desk = PaperDesk()
+    mark = token(MessageId(desk.sent().header.message_id))
+    raw = wire(
+        f"From: a@b\nTo: box+{mark}@hub\nMIME-Version: 1.0\nContent-Type: multipart/report;"
+        ' report-type=disposition-notification; boundary="b"\n\n--b\nContent-Type: text/plain\n\nread\n--b\n'
+        "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; a@b\n"
+        f"Original-Message-ID: <{mark}@h>\n"
+        f"Disposition: manual-action/MDN-sent-manually; {disposition}\n\n--b--\n".encode()
+    )
+    take(raw, RECEIVED, desk, box())
+    assert [spoken.body.status for spoken in desk.saids if isinstance(spoken.body, ReceiptBody)] == [
+        ReceiptStatus.DELIVERED
+    ] * receipts
+
+
+def test_a_forged_token_is_refused() -> None:
+    """One letter changed: refused and journalled; so are a mail without a token and one about an unknown message."""
+    desk = PaperDesk()
+    about = desk.sent()
+    mark = token(MessageId(about.header.message_id))
+    forged = mark[:-1] + ("a" if mark[-1] != "a" else "b")
+    stranger = appeal()
+    for to, code in (
+        (f"box+{forged}@x", "mail.forged_token"),
+        ("box@x", "mail.no_token"),
+        (f"box+{token(MessageId(stranger.header.message_id))}@x", "mail.unknown_message"),
+    ):
+        with pytest.raises(NotFound) as caught:
+            take(wire(reply(about, "Так.", To=to)), RECEIVED, desk, box())
+        assert caught.value.stable_code == code == desk.notes[-1]
+    assert desk.statements == 0
+
+
+def test_the_same_mail_by_another_way_is_the_same() -> None:
+    """Other Received lines or line ends: one id; other words under the same Message-ID: another."""
+    desk = PaperDesk()
+    about = desk.sent()
+    first = wire(reply(about, "Так."))
+    take(first, RECEIVED, desk, box())
+    take(b"Received: from x by y; today\r\n" + first, RECEIVED + timedelta(hours=1), desk, box())
+    take(first.replace(b"\r\n", b"\n"), RECEIVED, desk, box())
+    take(wire(reply(about, "Ні.")), RECEIVED, desk, box())
+    ids = [spoken.said_id for spoken in desk.saids]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    assert desk.saids[0].at == desk.saids[1].at
+
+
+@pytest.mark.parametrize("moment", ["Mon, 02 Mar 2099 12:00:00 +0000", "Fri, 99 Foo 0000", "", "Mon, 01 Jan 1990 1:00"])
+def test_a_date_that_cannot_be_is_not_believed(moment: str) -> None:
+    """A mail from the future or the past is dated by its coming."""
+    desk = PaperDesk()
+    mail = wire(reply(desk.sent(), "Так.")).replace(
+        b"Date: Mon, 02 Mar 2026 12:00:00 +0000", f"Date: {moment}".encode()
+    )
+    take(mail, RECEIVED, desk, box())
+    assert desk.saids[0].at == RECEIVED
+
+
+class Sealer:
+    """An authority that seals."""
+
+    def __init__(self, folder: Path) -> None:
+        self.seal = HubSeal(make_key_file(folder / "body.pem", common_name="body", organization="Test"))
+
+    def sealed(self, about: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> bytes:
+        made = receipt(about)
+        return seal_envelope(made, json_rendering.to_json(made), rendering, self.seal)
+
+
+@pytest.mark.parametrize("rendering", [Rendering.JSON, Rendering.XML])
+@pytest.mark.parametrize("automatic", [False, True])
+def test_a_sealed_envelope_proves_itself(rendering: Rendering, automatic: bool, tmp_path: Path, umask: None) -> None:
+    """Attached and sealed: handed on as it came, whoever sent the mail, a program included."""
+    desk = PaperDesk()
+    about = desk.sent()
+    data = Sealer(tmp_path).sealed(about, rendering)
+    mail = reply(about, "Додаток.", To="box@x")
+    mail.add_attachment(data, maintype="application", subtype="octet-stream", filename="receipt.bin")
+    if automatic:
+        mail["Auto-Submitted"] = "auto-generated"
+    take(wire(mail), RECEIVED, desk, box())
+    assert [raw.body for raw in desk.envelopes] == [data]
+    assert not desk.saids
+
+
+@pytest.mark.parametrize("rendering", [json_rendering.to_json, xml_rendering.to_xml])
+def test_an_envelope_without_a_seal_is_only_words(rendering: object, tmp_path: Path) -> None:
+    """Unsealed it must answer the very message of the token, and proves no registration."""
+    assert callable(rendering)
+    desk = PaperDesk()
+    about = desk.sent()
+    mail = reply(about, "Додаток.")
+    mail.add_attachment(rendering(receipt(about)), maintype="application", subtype="json", filename="r.json")
+    body = taken(mail, desk)
+    assert isinstance(body, ReceiptBody)
+    assert (body.status, desk.saids[0].reaches) == (ReceiptStatus.REGISTERED, LegalClass.DELIVERED)
+    foreign = reply(about, "Додаток.", Message_ID="<other@x>")
+    foreign.add_attachment(rendering(receipt(appeal())), maintype="application", subtype="json", filename="r.json")
+    assert isinstance(taken(foreign, desk), AnswerBody)
+
+
+def test_our_own_envelope_quoted_back_says_nothing() -> None:
+    """A reply that keeps our attachments is a plain reply."""
+    desk = PaperDesk()
+    about = desk.sent()
+    mail = reply(about, "Отримали.")
+    mail.add_attachment(parcel(about).sealed, maintype="application", subtype="json", filename="envelope.json")
+    assert isinstance(taken(mail, desk), AnswerBody)
+    assert not desk.envelopes
+
+
+def signed(folder: Path, about: AppealEnvelope, cert: Path, key: Path, *more: str, text: str = "Так.") -> bytes:
+    """A reply that openssl signed."""
+    body = EmailMessage()
+    body.set_content(text)
+    (folder / "body.txt").write_bytes(body.as_bytes())
+    words_ = ["openssl", "cms", "-sign", "-in", "body.txt", "-signer", str(cert), "-inkey", str(key), *more]
+    done = subprocess.run(words_, cwd=folder, capture_output=True, check=True)
+    head = "".join(f"{k}: {v}\n" for k, v in reply(about, "").items() if k.lower() not in parse_names)
+    return wire(head.encode() + done.stdout)
+
+
+parse_names = {"content-type", "content-transfer-encoding", "mime-version"}
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa"])
+@pytest.mark.parametrize("form_", ["detached", "opaque"])
+def test_a_signature_by_the_registrys_key_is_known(kind: str, form_: str, tmp_path: Path, umask: None) -> None:
+    """What openssl signed with the registered key verifies, and the statement is that authority's."""
+    cert, key, entry = certified(tmp_path, "body", kind=kind)
+    desk = PaperDesk(registry={"00032106": (entry,)})
+    raw = signed(tmp_path, desk.sent(), cert, key, *(["-nodetach"] if form_ == "opaque" else []))
+    body = taken(raw, desk)
+    assert isinstance(body, AnswerBody)
+    assert (body.text, desk.saids[0].party) == ("Так.", "00032106")
+    assert "smime.p7s" not in [file.name for file in desk.saids[0].attachments]
+
+
+def test_a_tampered_mail_is_refused(tmp_path: Path, umask: None) -> None:
+    """A letter changed after signing: refused, journalled, no statement; so is a changed signature."""
+    cert, key, entry = certified(tmp_path, "body")
+    desk = PaperDesk(registry={"00032106": (entry,)})
+    about = desk.sent()
+    good = signed(tmp_path, about, cert, key, text="We agree.")
+    with pytest.raises(SealRefused) as caught:
+        take(good.replace(b"We agree.", b"We agree!"), RECEIVED, desk, box())
+    assert caught.value.stable_code == "smime.tampered" == desk.notes[-1]
+    broken = bytearray(good)
+    at = good.rindex(b"\r\n\r\n------") - 60
+    broken[at : at + 4] = b"AAAA" if good[at : at + 4] != b"AAAA" else b"BBBB"
+    with pytest.raises(SealRefused):
+        take(bytes(broken), RECEIVED, desk, box())
+    assert desk.statements == 0
+
+
+def test_a_signer_nobody_knows_proves_nothing(tmp_path: Path, umask: None) -> None:
+    """An intact signature by a key that the registry does not have: a mail like any other."""
+    cert, key, _ = certified(tmp_path, "clerk")
+    _, _, entry = certified(tmp_path, "body")
+    desk = PaperDesk(registry={"00032106": (entry,)})
+    taken(signed(tmp_path, desk.sent(), cert, key), desk)
+    assert desk.saids[0].party is None
+
+
+def test_words_outside_the_signature_are_not_read(tmp_path: Path, umask: None) -> None:
+    """Text before and after the signed part is no part of the mail that is read."""
+    cert, key, entry = certified(tmp_path, "body")
+    desk = PaperDesk(registry={"00032106": (entry,)})
+    raw = signed(tmp_path, desk.sent(), cert, key)
+    head, blank, rest = raw.partition(b"\r\n\r\n")
+    evil = "Стан: зареєстровано\r\nНомер: 666\r\n\r\n".encode()
+    body = taken(head + blank + evil + rest + evil, desk)
+    assert isinstance(body, AnswerBody)
+    assert body.text == "Так."
+
+
+def test_what_is_encrypted_to_nobody_here_waits_for_a_person(tmp_path: Path, umask: None) -> None:
+    """Without a key there is nothing to read: refused by name."""
+    cert, _, _ = certified(tmp_path, "hub", kind="rsa", encrypting=True)
+    desk = PaperDesk()
+    about = desk.sent()
+    (tmp_path / "in").write_bytes(b"Content-Type: text/plain\n\nx\n")
+    done = subprocess.run(
+        ["openssl", "cms", "-encrypt", "-in", "in", str(cert)], cwd=tmp_path, capture_output=True, check=True
+    )
+    head = "".join(f"{k}: {v}\n" for k, v in reply(about, "").items() if k.lower() not in parse_names)
+    with pytest.raises(InvalidInput, match="encrypted"):
+        take(wire(head.encode() + done.stdout), RECEIVED, desk, box())
+
+
+def bomb(depth: int, header: str = "") -> bytes:
+    """Multiparts nested in each other."""
+    head = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(depth))
+    return wire(f"To: a@b\n{header}{head}Content-Type: text/plain\n\nx\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (bomb(150), "mail.nesting"),
+        (bomb(20_000), "mail.nesting"),
+        (b"To: a@b\r\n" + b"X-A: b\r\n" * 20_000 + b"\r\nx", "mail.headers"),
+        (b"Subject: " + b"a" * 200_000 + b"\r\n\r\nx", "mail.headers"),
+        (
+            b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 2_000 + b"--b--\r\n",
+            "mail.nesting",
+        ),
+        (b"Content-Type: message/rfc822\r\n\r\n" * 5_000 + b"x", "mail.nesting"),
+    ],
+)
+def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
+    """A21: depth, parts and headers have limits; over them the mail is journalled and refused within a second."""
+    desk = PaperDesk()
+    begun = time.process_time()
+    with pytest.raises(InvalidInput) as caught:
+        take(raw, RECEIVED, desk, box())
+    assert time.process_time() - begun < 1
+    assert caught.value.stable_code == code == desk.notes[-1]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: " + "kddi" * 24_000,
+        "Subject: " + "=?a?q?x" * 14_000,
+        "Content-Type: text/plain" + ';a="' * 4_000,
+        'Content-Disposition: attachment; filename="' + "=?a?q?x" * 2_000 + '"',
+        "Subject: " + "-" * 90_000,
+    ],
+)
+def test_headers_made_to_stall_do_not(head: str) -> None:
+    """A31: no header, and no text, makes reading take longer than a second."""
+    desk = PaperDesk()
+    mark = token(MessageId(desk.sent().header.message_id))
+    for body in ("x", "-" * 900_000, "> " * 400_000, "On 1" * 200_000, " " * 900_000, "From: a\n" * 100_000):
+        begun = time.process_time()
+        raw = wire(f"To: b+{mark}@x\nReturn-Path: <a@b>\n{head}\n\n{body}\n".encode())
+        take(raw, RECEIVED, desk, box())
+        assert time.process_time() - begun < 1, body[:10]
+
+
+def test_long_fields_of_parts_are_refused() -> None:
+    """Parameters of a part that would take ``email`` minutes are refused before it reads them."""
+    raw = (
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: a/b' + b';"' * 500_000 + b"\r\n\r\nx"
+    )
+    begun = time.process_time()
+    with pytest.raises(InvalidInput) as caught:
+        take(raw, RECEIVED, PaperDesk(), box())
+    assert (caught.value.stable_code, time.process_time() - begun < 1) == ("mail.headers", True)
+
+
+def test_too_large_a_mail_is_refused_before_it_is_read() -> None:
+    """The limit of the mailbox holds."""
+    with pytest.raises(TooLarge):
+        parse.read(b"a" * 101, limit=100)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=400), st.sampled_from(["base64", "quoted-printable", "x-uuencode", "8bit", "zip"]))
+def test_no_bytes_raise_anything_else(noise: bytes, encoding: str) -> None:
+    """Whatever stands in a mail, it is taken or refused with an error of ours."""
+    desk = PaperDesk()
+    mark = token(MessageId(desk.sent().header.message_id))
+    for head in (
+        f"To: b+{mark}@x\r\nContent-Transfer-Encoding: {encoding}\r\n",
+        f'To: b+{mark}@x\r\nContent-Type: multipart/report; boundary="-"\r\n',
+        f"To: b+{mark}@x\r\nContent-Type: application/pkcs7-mime\r\n",
+    ):
+        with contextlib.suppress(HubError):
+            take(head.encode() + noise + b"\r\n\r\n" + noise, RECEIVED, desk, box())
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.text(max_size=30))
+def test_any_bytes_become_text(data: bytes, label: str) -> None:
+    """No charset label makes reading fail."""
+    assert isinstance(charsets.decode(data, label), str)
+
+
+def test_what_cannot_be_kept_stays_in_the_box() -> None:
+    """While the hub cannot keep it, the error says so and the caller leaves the mail where it is."""
+    desk = PaperDesk(fails=Unavailable("away"))
+    with pytest.raises(Unavailable):
+        take(wire(reply(desk.sent(), "Так.")), RECEIVED, desk, box())
+
+
+def test_names_of_files_are_only_names() -> None:
+    """Paths, controls and bad types of attachments are cleaned; the content is kept as it is."""
+    desk = PaperDesk()
+    mail = reply(desk.sent(), "Так.")
+    mail.add_attachment(b"1", maintype="application", subtype="pdf", filename="../../etc/passwd")
+    mail.add_attachment(b"2", maintype="application", subtype="x", filename="C:\\temp\\звіт\u202e.exe")
+    taken(mail, desk)
+    names = [file.name for file in desk.saids[0].attachments]
+    assert names == ["лист.eml", "passwd", "звіт\u202e.exe"]

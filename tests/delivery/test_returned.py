@@ -1,0 +1,130 @@
+"""What comes back undelivered: an operator's matter, once, and never an answer or a refusal of the authority."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hub.delivery.desk import ChannelDesk
+from hub.delivery.intake import Accepted
+from hub.delivery.returned import undelivered
+from hub.errors import NotFound
+from hub.ports import RawInbound, Returned
+from hub.schemas.delivery import Change, Fact, FactKind, OutcomeKind, TransportState
+from hub.schemas.directory import Channel
+from hub.schemas.ids import MessageId, new_id
+from hub.schemas.terms import ReceiptStatus
+from tests.delivery.making import receipt
+from tests.delivery.world import BODY, CHANNEL, DELIVERED, World
+
+RAW = RawInbound(content_type="message/rfc822", body=b"bounce")
+
+
+def desk(world: World, party: str | None = None) -> ChannelDesk:
+    return ChannelDesk(
+        store=world.store,
+        registry=world.registry,
+        takeback=world.takeback,
+        attachments=None,
+        clock=world.clock,
+        channel_id=CHANNEL,
+        party=party,
+    )
+
+
+def bounce(world: World, accepted: Accepted, *, permanent: bool = True) -> Returned:
+    return Returned(
+        raw=RAW,
+        about=accepted.message_id,
+        at=world.clock.now(),
+        permanent=permanent,
+        code="mail.returned_userunknown",
+        detail="550 user unknown",
+    )
+
+
+def sent(kind: OutcomeKind = OutcomeKind.DELIVERED) -> tuple[World, Accepted]:
+    world = World()
+    world.adapter.script = [replace(DELIVERED, kind=kind)]
+    (accepted,) = world.submit()
+    world.run()
+    return world, accepted
+
+
+@pytest.mark.parametrize(("permanent", "reason"), [(True, "returned.permanent"), (False, "returned.temporary")])
+def test_a_bounce_calls_an_operator_once(permanent: bool, reason: str) -> None:
+    """One item and one fact however often the bounce comes; the case's state does not move."""
+    world, accepted = sent()
+    before = world.state(accepted)
+    for _ in range(3):
+        desk(world).undelivered(bounce(world, accepted, permanent=permanent))
+    (item,) = world.store.items(open_only=True, after=None, limit=9)
+    assert (item.reason, item.detail) == (reason, "mail.returned_userunknown: 550 user unknown")
+    assert world.state(accepted) == before
+    kinds = [fact.kind for fact in world.store.facts(accepted.case_id)]
+    assert kinds.count(FactKind.ESCALATED) == 1
+    assert not {FactKind.REFUSED, FactKind.ANSWERED} & set(kinds)
+    assert [record.verdict for record in world.store.inbound(CHANNEL, limit=9)] == ["mail.returned_userunknown"] * 3
+
+
+def test_what_is_there_is_there() -> None:
+    """After the addressee registered it, a late bounce is journalled and moves nobody."""
+    world, accepted = sent()
+    world.take(receipt(accepted, ReceiptStatus.REGISTERED))
+    desk(world).undelivered(bounce(world, accepted))
+    assert not world.store.items(open_only=True, after=None, limit=9)
+    assert world.store.inbound(CHANNEL, limit=1)[0].verdict == "mail.returned_userunknown"
+
+
+def test_an_open_delivery_ends_with_a_hard_bounce() -> None:
+    """While the outcome is unknown, a hard bounce is the answer: no further try; a soft one leaves the schedule."""
+    for permanent, state in ((True, TransportState.DEAD), (False, TransportState.UNKNOWN)):
+        world, accepted = sent(OutcomeKind.UNKNOWN)
+        desk(world).undelivered(bounce(world, accepted, permanent=permanent))
+        assert world.delivery(accepted).state is state
+
+
+def test_a_dead_address_hands_over_once() -> None:
+    """With a next channel a hard bounce makes one copy there, and a second bounce none; a soft one makes none."""
+    world, accepted = sent()
+    delivery = world.delivery(accepted)
+    onto = Channel(id="00032106.next", adapter="scripted")
+    facts = world.store.facts(accepted.case_id)
+
+    def change(returned: Returned, known: tuple[Fact, ...]) -> Change:
+        return undelivered(returned, delivery, known, channel_id=CHANNEL, fallback=onto, now=world.clock.now())
+
+    first = change(bounce(world, accepted), facts)
+    (copy,) = first.deliveries
+    assert (copy.channel_id, copy.message_id, copy.state) == (onto.id, accepted.message_id, TransportState.WAITING)
+    assert [fact.kind for fact in first.facts] == [FactKind.HANDED_OVER]
+    assert not first.items
+    second = change(bounce(world, accepted), (*facts, *first.facts))
+    assert (second.deliveries, second.facts, len(second.inbound)) == ((), (), 1)
+    soft = change(bounce(world, accepted, permanent=False), facts)
+    assert (soft.deliveries, [item.reason for item in soft.items]) == ((), ["returned.temporary"])
+
+
+def test_foreign_bounces_are_refused() -> None:
+    """Of a message that nobody knows, or over another authority's channel: refused and journalled."""
+    world, accepted = sent()
+    with pytest.raises(NotFound):
+        desk(world).undelivered(replace(bounce(world, accepted), about=MessageId(new_id())))
+    with pytest.raises(NotFound):
+        desk(world, party="00032684").undelivered(bounce(world, accepted))
+    desk(world, party=BODY).undelivered(bounce(world, accepted))
+    verdicts = [record.verdict for record in world.store.inbound(CHANNEL, limit=9)]
+    assert sorted(verdicts) == ["inbound.unknown_case"] * 2 + ["mail.returned_userunknown"]
+
+
+def test_notes_are_journalled() -> None:
+    """What says nothing about a case leaves a line in the journal, with the case where it is known."""
+    world, accepted = sent()
+    desk(world).noted(RAW, verdict="mail.automatic", about=accepted.message_id)
+    desk(world).noted(RAW, verdict="mail.no_token")
+    records = world.store.inbound(CHANNEL, limit=9)
+    assert {(record.verdict, record.authority, record.case_id) for record in records} == {
+        ("mail.automatic", BODY, accepted.case_id),
+        ("mail.no_token", "-", None),
+    }

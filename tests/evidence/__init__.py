@@ -1,0 +1,1 @@
+"""Evidence: what is exported, others verify; what is tampered with, nobody does."""
