@@ -36,10 +36,10 @@ from hub.schemas.delivery import (
     StoredAttachment,
 )
 from hub.schemas.directory import Authority, Channel, LegalClass, Stage, Territory, Topic
-from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody
+from hub.schemas.envelope import AnyEnvelope, Attachment, AuthorityBody, Party
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.schemas.keys import VerificationKey
-from hub.schemas.terms import AppealKind
+from hub.schemas.terms import AppealKind, Role
 
 
 class Clock(Protocol):
@@ -155,14 +155,23 @@ class Rendering(StrEnum):
     BOTH = "both"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Who has to do what an appeal asks: main executor (головний виконавець), co-executor, or for information."""
+
+    party: Party
+    role: Role
+
+
 class Parcel:
     """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
     Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.
+    ``executors``, given as a function too: all who work on the case, so that each sees who leads; none = not known.
     """
 
-    __slots__ = ("_attachments", "_envelope", "message_id", "reply_url", "sealed", "sealed_xml")
+    __slots__ = ("_attachments", "_envelope", "_executors", "message_id", "reply_url", "sealed", "sealed_xml")
 
     def __init__(
         self,
@@ -173,7 +182,9 @@ class Parcel:
         reply_url: str | None,
         sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
+        executors: Callable[[], tuple[Executor, ...]] | None = None,
     ) -> None:
+        self._executors = executors
         self.message_id = message_id
         self.sealed = sealed
         self.sealed_xml = sealed_xml
@@ -187,6 +198,11 @@ class Parcel:
         if callable(self._envelope):
             self._envelope = self._envelope()
         return self._envelope
+
+    @property
+    def executors(self) -> tuple[Executor, ...]:
+        """All who work on the case, at most one of them the main executor; empty if that is not known."""
+        return () if self._executors is None else self._executors()
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -300,10 +316,12 @@ class Desk(Protocol):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
-        case to an ``authority``; only one that this channel may speak about.
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first to an
+        ``authority`` of a case, named by its id or, if it is the only one, by the contact centre's own number; only one
+        that this channel may speak about.
         """
         ...
 
@@ -482,7 +500,7 @@ class Store(Protocol):
 
         Nobody else takes from these lanes meanwhile (a lane that another takes from gives nothing); what ``begin`` does
         not change stays due. ``begin`` may be called
-        again if the transaction has to be tried again; it must not touch the store.
+        again if the transaction has to be tried again; it may read the store, and must not write.
         """
         ...
 

@@ -131,7 +131,8 @@ async def upload(
     return show(StoredView(sha256=stored.sha256, size=stored.size), 201, headers)
 
 
-def _find(doors: Doors, principal: Principal, sha256: str) -> tuple[StoredAttachment, BinaryIO]:
+def find(doors: Doors, principal: Principal, sha256: str) -> tuple[StoredAttachment, BinaryIO]:
+    """A file that was granted to the caller; an operator sees all. ``NotFound`` for unknown and foreign ones alike."""
     unknown = NotFound("There is no attachment with this SHA-256 for you.", code="attachment.unknown")
     if not _SHA256.fullmatch(sha256):
         raise unknown
@@ -159,6 +160,6 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 )
 async def download(sha256: str, principal: AnyCaller, doors: TheDoors) -> Response:
     """The file, if it was granted to the caller; always as something to save, never to show."""
-    stored, file = await run_in_threadpool(_find, doors, principal, sha256)
+    stored, file = await run_in_threadpool(find, doors, principal, sha256)
     headers = {"Content-Length": str(stored.size), "Content-Disposition": f'attachment; filename="{sha256}"'}
     return StreamingResponse(_pieces(file), media_type=stored.media_type, headers=headers)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, BinaryIO
 
 from fastapi import APIRouter, Request
@@ -47,6 +48,7 @@ PATH = "/soap/IntegrationService"
 MAX_CALL_BYTES = PART_BYTES * 4 // 3 + 65_536
 """A part in Base64 and what stands around it."""
 SPOOL = "sev-uploads"
+PAGE = 50
 _NOTICES = ((1, "Повідомлення доставлено без помилок"), (2, "Повідомлення було прийнято без помилок"))
 
 
@@ -131,8 +133,7 @@ class HubMailbox:
 
     def waiting(self, caller: Caller, limit: int) -> Sequence[Waiting]:
         """Deliveries that are offered, then notices about what the system sent."""
-        offered = self._hub.store.offered(caller.party, after=None, limit=limit)
-        found = [self._shown(each) for each in offered if each.payload_type == MESSAGE_TYPE]
+        found = [self._shown(each) for each in islice(self._offered(caller.party), limit)]
         notices = self._hub.transfers.queued(caller.party, limit - len(found)) if len(found) < limit else ()
         centre = self._hub.settings.party_code
         found += [
@@ -140,6 +141,13 @@ class HubMailbox:
             for each in notices
         ]
         return found
+
+    def _offered(self, party: str) -> Iterator[Delivery]:
+        """Page by page, for each brings its message along."""
+        after = None
+        while page := self._hub.store.offered(party, after=after, limit=PAGE):
+            yield from (each for each in page if each.payload_type == MESSAGE_TYPE)
+            after = str(page[-1].id)
 
     def _shown(self, delivery: Delivery) -> Waiting:
         return Waiting(
@@ -245,7 +253,7 @@ class HubMailbox:
 
 
 @contextlib.contextmanager
-def _as_fault() -> Any:
+def _as_fault() -> Iterator[None]:
     """What the desk refuses, as SEV's own codes say it; what may work later goes through."""
     try:
         yield

@@ -27,7 +27,7 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
 from hub.api.cases import case_view, look
 from hub.api.doors import Doors, TheDoors, case_id, message_id
-from hub.api.files import checked_type, keep
+from hub.api.files import checked_type, find, keep
 from hub.api.inbound import own_channel, reply_to, take_appeal
 from hub.api.problems import ProblemResponse, problem_of
 from hub.delivery.sealed import media_type
@@ -45,6 +45,8 @@ _RELATED: Final = "multipart/related"
 _MEDIA: Final = {SoapVersion.V11: "text/xml; charset=utf-8", SoapVersion.V12: "application/soap+xml; charset=utf-8"}
 _KEPT_STATUSES: Final = frozenset({401, 403, 408, 413, 415, 503})
 """Told as they are, for proxies and clients that look at them; all else is 500, or 400 for a Sender in SOAP 1.2."""
+MAX_PIECE: Final = 1_048_576
+"""Largest piece of a file in one answer, in bytes before base64."""
 _UNKNOWN: Final = "No message with this id waits for you."
 
 
@@ -211,12 +213,11 @@ def _acknowledge(one: _Call, node: etree._Element) -> etree._Element:
 
 def _list(one: _Call, node: etree._Element) -> etree._Element:
     """ListInbox: what GET /v1/inbox does."""
-    after, limit = own.text(node, "after", 36), own.text(node, "limit", 3) or "50"
+    after = own.text(node, "after", 36)
+    limit = _number(node, "limit", default=50, least=1, most=200)
     if after is not None:
         message_id(after, NotFound("There is no such cursor.", code="inbox.cursor"))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= 200:
-        raise refuse("limit", "limit is 1 to 200", "/Body/ListInbox/limit")
-    waiting = one.doors.hub.inbox.waiting(one.principal.party, after=after, limit=int(limit))
+    waiting = one.doors.hub.inbox.waiting(one.principal.party, after=after, limit=limit)
     entries = [
         own.element(
             "message",
@@ -227,7 +228,7 @@ def _list(one: _Call, node: etree._Element) -> etree._Element:
         )
         for each in waiting
     ]
-    cursor = own.element("cursor", text=str(waiting[-1].id)) if len(waiting) == int(limit) else None
+    cursor = own.element("cursor", text=str(waiting[-1].id)) if len(waiting) == limit else None
     return own.element("ListInboxResponse", *entries, cursor)
 
 
@@ -240,6 +241,33 @@ def _fetch(one: _Call, node: etree._Element) -> etree._Element:
         own.element("contentType", text=parcel.content_type),
         own.element("content", text=base64.b64encode(parcel.body).decode()),
     )
+
+
+def _file(one: _Call, node: etree._Element) -> etree._Element:
+    """FetchFile: a piece of what GET /v1/attachments/{sha256} gives; whoever speaks only SOAP gets files by it."""
+    stored, file = find(one.doors, one.principal, own.text(node, "sha256", 64) or "")
+    with file:
+        start = _number(node, "from", default=0, least=0, most=stored.size)
+        count = _number(node, "count", default=MAX_PIECE, least=1, most=MAX_PIECE)
+        file.seek(start)
+        piece = file.read(count)
+    return own.element(
+        "FetchFileResponse",
+        own.element("sha256", text=stored.sha256),
+        own.element("mediaType", text=stored.media_type),
+        own.element("size", text=str(stored.size)),
+        own.element("from", text=str(start)),
+        own.element("content", text=base64.b64encode(piece).decode()),
+    )
+
+
+def _number(node: etree._Element, name: str, *, default: int, least: int, most: int) -> int:
+    said = own.text(node, name, 12)
+    if said is None:
+        return default
+    if not said.isascii() or not said.isdigit() or not least <= int(said) <= most:
+        raise refuse("limit", f"{name} is {least} to {most}", f"/Body/*/{name}")
+    return int(said)
 
 
 def _status(one: _Call, node: etree._Element) -> etree._Element:
@@ -342,6 +370,7 @@ _OPERATIONS: Final[dict[str, tuple[frozenset[CallerRole], _Work]]] = {
     "SubmitEnvelope": (frozenset({CallerRole.NCC, CallerRole.AUTHORITY}), _submit),
     "ListInbox": (_AUTHORITY, _list),
     "FetchMessage": (_AUTHORITY, _fetch),
+    "FetchFile": (frozenset(CallerRole), _file),
     "Acknowledge": (_AUTHORITY, _acknowledge),
     "GetStatus": (frozenset(CallerRole), _status),
 }

@@ -238,8 +238,8 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as temporary:
         folder = keep or Path(temporary)
         arrangement = arrange(folder, placements=(*TWELVE, *demo_law.PLAYED), seed=seed, lane=LANE)
-        mail = arrange_mail(arrangement, folder, lane=LANE)
         quick = demo_law.prepare(arrangement)
+        mail = arrange_mail(arrangement, folder, lane=LANE)
         with (
             _process(
                 "up",

@@ -12,7 +12,7 @@ import click
 
 from hub import adapters, settings
 from hub.cli.output import emit, json_option, table
-from hub.errors import NotFound, RegistryRefused
+from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
 from registry import LoadedDirectory, import_katottg, import_sev, load
 from registry.diff import compare
 from registry.official import Report
@@ -53,6 +53,14 @@ def check(folder: Path | None, as_json: bool) -> None:
         lines = [*(f"{f.pointer}: {f.message} ({f.code})" for f in refused.faults), f"{len(faults)} faults: refused."]
         emit({"ok": False, "faults": faults}, as_json=as_json, lines=lines)
         sys.exit(1)
+    unusable = _unusable(directory)
+    if unusable:
+        lines = [
+            *(f"{u['pointer']}: {u['message']} ({u['code']})" for u in unusable),
+            f"{len(unusable)} channels fail.",
+        ]
+        emit({"ok": False, "faults": unusable}, as_json=as_json, lines=lines)
+        sys.exit(1)
     counts = _counts(directory)
     told = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
     emit(
@@ -60,6 +68,23 @@ def check(folder: Path | None, as_json: bool) -> None:
         as_json=as_json,
         lines=[f"Registry {directory.version} is sound: {told}."],
     )
+
+
+def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:
+    """Channels whose settings are well made and cannot be used here: a WSDL that is missing, changed or broken.
+
+    They stop no hub (one authority's folder hurts nobody else), so this is the place to hear of them.
+    """
+    known = adapters.table()
+    found = []
+    for _, channel in directory.channels():
+        try:
+            known[channel.adapter].rendering(channel)
+        except UnsupportedFeature:
+            continue  # what it cannot say is no fault of its settings
+        except ConfigurationError as error:
+            found.append({"pointer": channel.id, "code": error.stable_code, "message": error.message})
+    return found
 
 
 def _counts(directory: LoadedDirectory) -> dict[str, int]:

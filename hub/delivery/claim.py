@@ -20,7 +20,7 @@ from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
-from hub.ports import Adapter, Clock, Prepared, Registry, Seal, Store
+from hub.ports import Adapter, Clock, Executor, Prepared, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -35,12 +35,15 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.directory import Channel
+from hub.schemas.envelope import Party
 from hub.schemas.kyiv import kyiv_day
+from hub.schemas.terms import Role
 
 LEASE_MARGIN_SECS = 30
 PROBE_CLAIM = 50
 """Deliveries that are looked at to choose a probe among them."""
 ORPHANS_CLAIM = 500
+_NOT_WORKING = frozenset({TransportState.REFUSED, TransportState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,8 +249,27 @@ class Claimer:
             message_id=delivery.message_id,
             reply_url=self._reply_url,
             attachments=files,
+            executors=partial(self._executors, delivery),
         )
         return adapter.prepare(parcel, channel)
+
+    def _executors(self, delivery: Delivery) -> tuple[Executor, ...]:
+        """Who works on the case besides the addressee of this delivery: whose copy was not refused or withdrawn. Of
+        main executors the last counts: earlier ones have sent the appeal on.
+        """
+        roles: dict[str, Role] = {}
+        for each in (*self._store.deliveries(delivery.case_id), delivery):
+            if each.id != delivery.id and each.state in _NOT_WORKING:
+                continue
+            if each.role is Role.MAIN:
+                roles = {code: role for code, role in roles.items() if role is not Role.MAIN}
+            roles[each.authority] = each.role
+        directory = self._registry.current()
+        known = ((code, directory.authority(code), role) for code, role in roles.items())
+        return tuple(
+            Executor(party=Party(code=code, name=entry.name if entry is not None else None), role=role)
+            for code, entry, role in known
+        )
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str) -> None:
         now = self.clock.now()

@@ -52,13 +52,14 @@ class SoapWorld:
         self.attachments = MemoryAttachments()
         self.adapter = SoapAdapter(Tools(attachments=self.attachments))
         adapters: dict[str, Adapter] = {"soap": self.adapter}
+        self.asker = Asker(store=self.store, registry=directory, adapters=adapters, clock=clock, takeback=takeback)
         self.carrier = Carrier(
             store=self.store,
             registry=directory,
             seal=seal,
             adapters=adapters,
             clock=clock,
-            asker=Asker(store=self.store, registry=directory, adapters=adapters, clock=clock, takeback=takeback),
+            asker=self.asker,
             dice=random.Random(1),
         )
         self.intake = Intake(

@@ -148,6 +148,11 @@ ENDS: list[tuple[bytes, type[HubError], str]] = [
         "soap.no_answer",
     ),
     (answer_of(SoapVersion.V12), OutcomeUnknown, "soap.no_answer"),
+    (
+        http("200 OK", b"--c\nContent-Type: text/xml\n\n<a/>\n--b--\n", Content_Type="multipart/related; boundary=b"),
+        OutcomeUnknown,
+        "soap.no_answer",
+    ),
 ]
 
 

@@ -15,6 +15,7 @@ from hub.adapters import table
 from hub.adapters.soap.client import Reply
 from hub.adapters.soap.envelope import EnvelopeDialect
 from hub.adapters.soap.fetching import pin
+from hub.adapters.soap.mapping import WsdlMapping
 from hub.adapters.soap.settings import EnvelopeSection, SoapSettings, TrembitaSection, WsdlSection, read
 from hub.adapters.soap.trembita import TrembitaDialect
 from hub.adapters.soap.wire import read_envelope
@@ -168,6 +169,14 @@ def test_the_worked_example_of_wsdl_is_true(tmp_path: Path) -> None:
         "17-4501/26",
         "2026-11-25",
     )
+
+
+def test_the_poll_of_the_page_is_a_mapping() -> None:
+    """The example of asking is valid beside the page's mapping."""
+    whole = yaml.safe_load(blocks(SOAP, "mapping")[0]) | yaml.safe_load(blocks(SOAP, "poll")[0])
+    poll = WsdlMapping.model_validate(whole).poll
+    assert poll is not None
+    assert poll.operation == "GetState"
 
 
 def test_the_worked_example_of_trembita_is_true() -> None:

@@ -47,13 +47,24 @@ WSDL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http
 </xs:sequence></xs:complexType></xs:element>
 <xs:element name="RegisterAppealResponse"><xs:complexType><xs:sequence>
  <xs:element name="result" type="xs:string"/></xs:sequence></xs:complexType></xs:element>
+<xs:element name="GetState"><xs:complexType><xs:sequence>
+ <xs:element name="docId" type="xs:string"/></xs:sequence></xs:complexType></xs:element>
+<xs:element name="GetStateResponse"><xs:complexType><xs:sequence>
+ <xs:element name="state" type="xs:string"/><xs:element name="number" type="xs:string" minOccurs="0"/>
+ <xs:element name="date" type="xs:date" minOccurs="0"/><xs:element name="answer" type="xs:string" minOccurs="0"/>
+</xs:sequence></xs:complexType></xs:element>
 </xs:schema></types>
+<message name="ask"><part name="p" element="e:GetState"/></message>
+<message name="told"><part name="p" element="e:GetStateResponse"/></message>
 <message name="in"><part name="p" element="e:RegisterAppeal"/></message>
 <message name="out"><part name="p" element="e:RegisterAppealResponse"/></message>
 <portType name="P"><operation name="RegisterAppeal"><input message="e:in"/><output message="e:out"/></operation>
+<operation name="GetState"><input message="e:ask"/><output message="e:told"/></operation>
 </portType>
 <binding name="B" type="e:P"><soap:binding transport="http://schemas.xmlsoap.org/soap/http"/>
 <operation name="RegisterAppeal"><soap:operation soapAction="urn:edms/Register"/>
+<input><soap:body use="literal"/></input><output><soap:body use="literal"/></output></operation>
+<operation name="GetState"><soap:operation soapAction="urn:edms/GetState"/>
 <input><soap:body use="literal"/></input><output><soap:body use="literal"/></output></operation></binding>
 <service name="S"><port name="Q" binding="e:B"><soap:address location="http://elsewhere.example/"/></port></service>
 </definitions>"""
@@ -195,6 +206,70 @@ def sent(adapter: SoapAdapter, folder: Path, edms: Edms) -> Outcome:
         channel = channel_of(folder, server.url())
         with adapter.session(channel) as session:
             return session.send(adapter.prepare(parcel(appeal(), Rendering.XML), channel), 5.0)
+
+
+POLL = {
+    "operation": "GetState",
+    "request": {"docId": "$external_id"},
+    "answer": {
+        "status": {
+            "path": "state",
+            "values": {"new": "delivered", "reg": "registered", "done": "answered", "no": "refused"},
+        },
+        "number": "number",
+        "date": "date",
+        "text": "answer",
+        "result": {"path": "result", "values": {}, "default": "satisfied"},
+    },
+}
+
+
+class AskedEdms(Edms):
+    """Accepts, and says what became of it when it is asked. ``state``: the elements it tells."""
+
+    state = "<state>new</state>"
+
+    def script(self, server: Server, conn: socket.socket) -> None:
+        while True:
+            _, body = read_request(conn)
+            if not body:
+                return
+            self.requests.append(body)
+            if b"GetState" in body:
+                said = etree.fromstring(f'<GetStateResponse xmlns="urn:edms">{self.state}</GetStateResponse>')
+                answer = write_envelope(SoapVersion.V11, said)
+            else:
+                said = etree.fromstring(
+                    '<RegisterAppealResponse xmlns="urn:edms"><result id="77"/></RegisterAppealResponse>'
+                )
+                answer = write_envelope(SoapVersion.V11, said)
+            conn.sendall(http("200 OK", answer, Content_Type="text/xml"))
+
+
+def test_what_became_of_it_is_asked_by_the_mapping(tmp_path: Path) -> None:
+    """Accepted with their id; asked with it: nothing yet, registered, answered. The same word twice is one fact."""
+    edms = AskedEdms()
+    taken = {"status": "delivered", "id": "result/@id"}
+    with serving(edms.script) as server:
+        world = SoapWorld(tmp_path, channel_of(tmp_path, server.url(), answer=taken, poll=POLL))
+        accepted = world.submit()
+        world.run()
+        sent = world.delivery(accepted)
+        assert (sent.state, sent.external_id, world.case(accepted).state) == ("delivered", "77", "delivered")
+        registered = "<state>reg</state><number>Р-1</number><date>2026-11-20</date>"
+        answered = "<state>done</state><number>В-2</number><date>2026-11-24</date><answer>Воду дано.</answer>"
+        states = []
+        for state in ("<state>new</state>", registered, registered, "<state>?</state>", answered, answered):
+            edms.state = state
+            with world.adapter.session(world.channel) as session:
+                outcome = session.poll(world.delivery(accepted), 5.0)
+            world.asker.take_statements(world.delivery(accepted), outcome)
+            states.append(world.case(accepted).state)
+    assert b">77<" in edms.requests[1]
+    assert states == ["delivered", "registered", "registered", "registered", "answered", "answered"]
+    assert world.case(accepted).number == "Р-1"
+    kinds = [message.kind for message in world.store.messages(accepted.case_id)]
+    assert sorted(kinds) == ["answer", "appeal", "receipt"]
 
 
 def test_an_answer_about_another_message_is_not_believed(adapter: SoapAdapter, tmp_path: Path) -> None:

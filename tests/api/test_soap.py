@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import json
 import subprocess
@@ -313,6 +314,23 @@ def test_the_descriptions_are_there_for_all(world: World) -> None:
         assert etree.fromstring(world.call("GET", f"/soap/{name}", None).content) is not None
     for path in ("/soap/hub", "/soap/hub?xsd", "/soap/xroad.xsd", "/soap/%2e%2e%2fhub.xsd"):
         assert world.call("GET", path, None).status_code == 404
+
+
+def test_a_file_is_fetched_in_pieces(world: World) -> None:
+    """What was granted comes whole, piece by piece, with its size; another's file does not exist; limits hold."""
+    data = PNG * 700
+    stored = world.call("POST", "/v1/attachments", "puller", data=data, headers={"Content-Type": "image/png"}).json()
+    name = own.element("sha256", text=stored["sha256"])
+    got, size = b"", -1
+    while len(got) != size:
+        where = (own.element("from", text=str(len(got))), own.element("count", text="1000000"))
+        piece = content(say(world, "FetchFile", copy.copy(name), *where))
+        size = int(piece.findtext(own.tag("size")) or 0)
+        got += base64.b64decode(piece.findtext(own.tag("content")) or "")
+    assert (got, piece.findtext(own.tag("mediaType"))) == (data, "image/png")
+    assert fault(say(world, "FetchFile", copy.copy(name), who="plain"))[2] == "attachment.unknown"
+    for wrong in (own.element("count", text="1048577"), own.element("from", text="-1"), own.element("from", text="x")):
+        assert fault(say(world, "FetchFile", copy.copy(name), wrong))[2] == "soap.limit"
 
 
 def test_pages_of_the_inbox(world: World) -> None:

@@ -91,3 +91,26 @@ def test_private_addresses_are_asked_only_if_allowed(tmp_path: Path) -> None:
         done = run("fetch-wsdl", server.url("/s?wsdl"), "--into", str(tmp_path / "w"), "--allow-http")
     assert done.exit_code != 0
     assert site.asked == []
+
+
+def test_the_registry_s_check_names_channels_that_cannot_be_used(tmp_path: Path) -> None:
+    """A channel whose WSDL is not there passes as text, and `hub registry check` says that it cannot be used."""
+    (tmp_path / "a.yaml").write_text(
+        """
+authorities:
+  - code: "00032106"
+    name: Банк
+    kind: national_bank
+    channels:
+      - id: 00032106.edms
+        adapter: soap
+        dialect: wsdl
+        settings:
+          url: https://edms.example.org/
+          wsdl: {folder: /nowhere, sha256: "c52c0e1f4a5a8bd1a2a4a5b7fb7c54bb1c5cf0a0a5d6e7f8091a2b3c4d5e6f70"}
+"""
+    )
+    done = CliRunner().invoke(cli, ["registry", "check", "--registry", str(tmp_path), "--json"])
+    assert done.exit_code == 1
+    (fault,) = json.loads(done.stdout)["faults"]
+    assert (fault["pointer"], fault["code"]) == ("00032106.edms", "wsdl.file")

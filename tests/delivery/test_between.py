@@ -8,13 +8,16 @@ import pytest
 
 from hub.delivery.desk import ChannelDesk
 from hub.delivery.inbox import Inbox
+from hub.delivery.intake import Accepted, Submission
 from hub.errors import NotFound
 from hub.ports import Outcome
+from hub.schemas import json_rendering
 from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LegalClass
 from hub.schemas.ids import CaseId, new_id
 from tests.delivery.test_collect import kinds, sent, spoken
-from tests.delivery.world import BODY, CHANNEL, World
+from tests.delivery.world import BODY, CHANNEL, HUB, World
+from tests.schemas.test_renderings import MINIMAL
 
 TOOK = Outcome(kind=OutcomeKind.DELIVERED, external_id="sev:1", proves=LegalClass.SENT)
 
@@ -105,6 +108,24 @@ def test_a_delivery_is_found_by_its_case() -> None:
     assert desk(world, None).find(case_id=accepted.case_id, authority="00032684") is None
     assert desk(world, "00032684").find(case_id=accepted.case_id, authority=BODY) is None
     assert desk(world, None).find(case_id=CaseId(new_id())) is None
+
+
+def _numbered(world: World) -> tuple[Accepted, ...]:
+    form = json_rendering.form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"})
+    return world.intake.submit_all([Submission(form=form, owner=HUB.code)])
+
+
+def test_a_delivery_is_found_by_the_centres_number() -> None:
+    """If only one case of that authority has it; two with the same number name nobody."""
+    world = World()
+    (accepted,) = _numbered(world)
+    found = world.delivery(accepted)
+    assert desk(world, None).find(reference="НКЦ-1", authority=BODY) == found
+    assert desk(world, BODY).find(reference="НКЦ-1") == found
+    assert desk(world, None).find(reference="НКЦ-1") is None
+    assert desk(world, None).find(reference="НКЦ-1", authority="00032684") is None
+    _numbered(world)
+    assert desk(world, None).find(reference="НКЦ-1", authority=BODY) is None
 
 
 def test_fetched_and_processed_is_delivered() -> None:

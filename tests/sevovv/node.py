@@ -41,6 +41,7 @@ class SevNode:
         self.queue: dict[str, bytes] = {}
         self.ended: list[tuple[str, int | None]] = []
         self.calls: list[str] = []
+        self.senders: dict[str, str] = {}
         self.fail: Fail = lambda _name, _count: None
         self.received_state = TransferState.PROCESSED
         self.refuse: int | None = None
@@ -62,9 +63,14 @@ class SevNode:
     def waiting(self, caller: Caller, limit: int) -> list[Waiting]:
         now = datetime.now(UTC)
         return [
-            Waiting(message_id=name, msg_type=0, created_at=now, size=len(body), sender="00032684")
+            Waiting(
+                message_id=name, msg_type=0, created_at=now, size=len(body), sender=self.senders.get(name, "00032106")
+            )
             for name, body in list(self.queue.items())[:limit]
         ]
+
+    def sender(self, name: str) -> str:
+        return self.senders.get(name, "00032106")
 
     def package(self, caller: Caller, message_id: str) -> Package:
         if message_id not in self.queue:

@@ -213,6 +213,15 @@ def test_parts_are_cut_smaller(sev: SevNode, url: str) -> None:
     assert sev.calls.count("UploadMessageChunk") == 4
 
 
+@pytest.mark.parametrize("code", ["11", "24", "25"])
+def test_a_session_that_stands_elsewhere_is_asked_where(sev: SevNode, url: str, code: str) -> None:
+    """A part is refused because the session is not where we think: it is asked, and what it says is followed."""
+    sev.fail = lambda name, count: code if name == "UploadMessageChunk" and count == 1 else None
+    outcome = send(url)
+    assert (outcome.kind, outcome.external_id) == (OutcomeKind.DELIVERED, "sev:1")
+    assert sev.calls.count("GetSessionInfo") == 1
+
+
 def test_a_lost_session_is_opened_again(sev: SevNode, url: str) -> None:
     """Code 26 in the middle: a new session with the same id and bytes."""
     sev.fail = lambda name, count: "26" if name == "UploadMessageChunk" and count == 1 else None

@@ -57,6 +57,7 @@ class Desk(NoDesk):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
+        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         if message_id is not None and message_id == self.known.message_id:
@@ -222,16 +223,19 @@ def test_what_cannot_be_read_is_put_aside(sev: SevNode, url: str, desk: Desk, bo
 
 
 def test_what_is_not_ours_is_put_aside(sev: SevNode, url: str, desk: Desk) -> None:
-    """Another addressee; no case of ours; another sender than the one the appeal went to."""
+    """Another addressee; no case of ours; another sender than the one the appeal went to; a forged sender."""
     elsewhere = put(sev, header(1, to="00000001"))
     unknown = put(sev, notice(str(uuid.uuid4())))
     stranger = notice(str(desk.known.message_id))
     stranger.set("from_org_id", "11111111")
     foreign = put(sev, stranger)
-    assert collect(url, desk) == 3
-    assert set(sev.ended) == {(elsewhere, 4), (unknown, 2), (foreign, 2)}
+    sev.senders[foreign] = "11111111"
+    forged = put(sev, notice(str(desk.known.message_id)))
+    sev.senders[forged] = "11111111"
+    assert collect(url, desk) == 4
+    assert set(sev.ended) == {(elsewhere, 4), (unknown, 2), (foreign, 2), (forged, 33)}
     assert desk.heard == []
-    assert len(desk.journalled) == 3
+    assert len(desk.journalled) == 4
 
 
 def test_one_that_cannot_be_fetched_stands_before_nobody(sev: SevNode, url: str, desk: Desk) -> None:

@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hub.adapters.sevovv.building import Ends, Executor, acknowledgement, build, prepare
+from hub.adapters.sevovv.building import Ends, acknowledgement, build, prepare
 from hub.adapters.sevovv.handing import Arrived, load, text_of
 from hub.adapters.sevovv.meaning import ground_of, meaning, subjects
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.reading import SevMessage, read
 from hub.adapters.sevovv.split import Skeleton, split
 from hub.errors import HubError, InvalidInput, UnsupportedFeature
-from hub.ports import Parcel, Rendering
+from hub.ports import Executor, Parcel, Rendering
 from hub.schemas import json_rendering
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Attachment, Party
 from hub.schemas.ids import MessageId, new_id
@@ -103,6 +103,17 @@ def test_every_notice_of_ours_is_valid(official: etree.XMLSchema, number: str, t
     assert official.validate(root), str(official.error_log)
 
 
+def listing(envelope: AppealEnvelope, executors: tuple[Executor, ...]) -> Parcel:
+    """A parcel of a case with several executors."""
+    return Parcel(
+        message_id=MessageId(envelope.header.message_id),
+        envelope=envelope,
+        sealed=b"{}",
+        reply_url=None,
+        executors=lambda: executors,
+    )
+
+
 def test_an_appeal_says_who_and_what_and_by_when(official: etree.XMLSchema) -> None:
     """Main and co-executors with the term, the applicant as author, the case in the document and the task's own id."""
     envelope = appeal()
@@ -111,7 +122,7 @@ def test_an_appeal_says_who_and_what_and_by_when(official: etree.XMLSchema) -> N
         Executor(party=Party(code="00034186"), role=Role.CO_EXECUTOR),
         Executor(party=Party(code="00037256"), role=Role.INFORMATION),
     )
-    root = etree.fromstring(build(parcel(envelope), ends=ENDS, rendering_type="application/json", executors=executors))
+    root = etree.fromstring(build(listing(envelope, executors), ends=ENDS, rendering_type="application/json"))
     assert official.validate(root)
     listed = [
         (each.get("responsible"), each.find("Organization").get("ogrn"), each.get("deadline"))  # type: ignore[union-attr]
@@ -127,7 +138,7 @@ def test_an_appeal_says_who_and_what_and_by_when(official: etree.XMLSchema) -> N
     )
     two = (executors[0], Executor(party=Party(code="00034186"), role=Role.MAIN))
     with pytest.raises(UnsupportedFeature):
-        build(parcel(envelope), ends=ENDS, rendering_type="application/json", executors=two)
+        build(listing(envelope, two), ends=ENDS, rendering_type="application/json")
 
 
 def test_replacement_and_addition(official: etree.XMLSchema) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,3 +294,48 @@ def _bare(text: str) -> str:
     import re
 
     return re.sub(r"\bns\d+:|\bxsd:", "", text)
+
+
+def test_a_restart_in_the_middle(tmp_path: Path) -> None:
+    """The hub goes down between two parts: afterwards the session stands where it stood, and the message arrives."""
+    home = tmp_path / "home"
+    with world(home) as before:
+        edms = Edms(SPEC, before.service, org=BODY, system=SYSTEM, password=before.keys[BODY])
+        case = offered(before)["case_id"]
+        (appeal,) = edms.receive()
+        reply = edms.reply(appeal, ("scan.pdf", bytes(3 * MIB)), result="denied")
+        message, message_id = edms.spell(reply), reply.get("msg_id")
+        half = edms.go_on(message, edms.open(message, message_id, NCC, "ReplayDocument"), parts=2)
+    with world(home) as after:
+        again = Edms(SPEC, after.service, org=BODY, system=SYSTEM, password=after.keys[BODY])
+        stands = again.service.GetSessionInfo(again.identity, half.SessionId)
+        assert (stands.Status, stands.TransferredBytesCount) == ("InProgress", 2 * MIB)
+        assert again.go_on(message, stands).Status == "Delivered"
+        assert "answered" in after.kinds(case)
+
+
+def test_a_reply_that_kept_only_our_number(hub: World, edms: Edms) -> None:
+    """A system that drops our ids still answers: the contact centre's number leads to the case."""
+    document = hub.submit(reference="НКЦ-2026-777")
+    hub.carry(f"{BODY}.sev")
+    (appeal,) = edms.receive()
+    reply = edms.reply(appeal, result="satisfied")
+    reply.find("Document/Addressee/Referred").set("idnumber", "168")
+    assert edms.post(reply).Status == "Delivered"
+    assert "answered" in hub.kinds(document["case_id"])
+    edms.receive()
+
+
+def test_every_copy_names_all_executors(hub: World, edms: Edms, other: Edms) -> None:
+    """An appeal with questions to two bodies: each copy lists the main and the co-executor, with the term."""
+    hub.submit(topics=["roads", "water"])
+    hub.carry(f"{BODY}.sev")
+    hub.carry(f"{OTHER}.sev")
+    for system in (edms, other):
+        (appeal,) = system.receive()
+        listed = {
+            each.find("Organization").get("ogrn"): each.get("responsible")
+            for each in appeal.iterfind("TaskList/Task/Executor")
+        }
+        assert listed == {BODY: "1", OTHER: "0"}
+        assert all(each.get("deadline") for each in appeal.iterfind("TaskList/Task/Executor"))

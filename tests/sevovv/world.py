@@ -126,7 +126,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
 def world(home: Path, authorities: tuple[dict[str, Any], ...] = FETCHING, **settings: Any) -> Iterator[World]:
     """A hub with these authorities, its own key, and one API key for each party."""
     (home / "keys").mkdir(parents=True, exist_ok=True)
-    (home / "registry").mkdir()
+    (home / "registry").mkdir(exist_ok=True)
     if not (home / "keys" / "hub.pem").exists():
         make_key_file(home / "keys" / "hub.pem", common_name="hub", organization="Test")
     topics = [{"code": code, "name": code} for code in ("roads", "water", "heating")]

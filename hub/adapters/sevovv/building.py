@@ -23,7 +23,7 @@ from lxml import etree
 from hub.adapters.sevovv.package import PLACE, base64_length
 from hub.adapters.sevovv.visual import visual_form
 from hub.errors import InvalidInput, UnsupportedFeature
-from hub.ports import Parcel, Prepared
+from hub.ports import Executor, Parcel, Prepared
 from hub.schemas.base import format_datetime
 from hub.schemas.envelope import (
     AnyEnvelope,
@@ -67,14 +67,6 @@ class Ends:
     from_system: str
     to_sys_id: str = SEV_SYSTEM
     to_system: str = "СЕВ ОВВ"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Executor:
-    """Who has to do what is asked: main (відповідальний), co-executor (співвиконавець) or for information."""
-
-    party: Party
-    role: Role
 
 
 class _Schema(threading.local):
@@ -130,12 +122,12 @@ def build(
     ends: Ends,
     rendering_type: str,
     applicant_first: bool = True,
-    executors: tuple[Executor, ...] | None = None,
 ) -> bytes:
     """The skeleton of the message that carries an envelope; files stand in it as ``hub-file:<sha256>``.
 
-    ``rendering_type``: media type of the sealed bytes. ``executors``: absent = the recipient alone, in its role.
-    Raises ``UnsupportedFeature`` for kinds that SEV cannot say, ``InvalidInput`` if what came out is not valid.
+    ``rendering_type``: media type of the sealed bytes. Each copy lists all executors that the parcel names, else the
+    recipient alone in its role. Raises ``UnsupportedFeature`` for what SEV cannot say, ``InvalidInput`` if what came
+    out is not valid.
     """
     envelope = parcel.envelope
     head = envelope.header
@@ -148,7 +140,7 @@ def build(
         ends=ends,
         acknow=2,
     )
-    given = executors or (Executor(party=head.recipient, role=head.role),)
+    given = parcel.executors or (Executor(party=head.recipient, role=head.role),)
     if sum(executor.role is Role.MAIN for executor in given) > 1:
         raise UnsupportedFeature("SEV knows one main executor only.", code="sevovv.executors")
     writer = _Writer(root, envelope, applicant_first)

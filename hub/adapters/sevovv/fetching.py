@@ -153,7 +153,7 @@ class Fetching:
         """The message, if it is one and for us; else it is journalled that it came."""
         try:
             message = load(arrived, self.attachments)
-            self._for_us(message)
+            self._check(message, sender)
         except InvalidInput:
             journal(arrived, self.desk, sender)
             raise
@@ -161,9 +161,12 @@ class Fetching:
             log.info("a SEV message was mended", extra={"party": message.from_org_id, "notes": list(message.notes)})
         return message
 
-    def _for_us(self, message: SevMessage) -> None:
+    def _check(self, message: SevMessage, sender: str | None) -> None:
+        """SEV vouches for the sender that it names; a header that names another one is not believed."""
         if message.to_org_id != self.org.code:
             raise InvalidInput("The message is for another organisation.", code="sevovv.addressee")
+        if sender is not None and sender.strip() != message.from_org_id:
+            raise InvalidInput("The header names another sender than SEV does.", code="sevovv.sender")
 
     def _acknowledge(self, message: SevMessage) -> None:
         """Tell the sender of a document that it was delivered and accepted; a repeat is known by its id (code 9)."""

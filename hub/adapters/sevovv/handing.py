@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from hub.adapters.sevovv.meaning import meaning, subjects
+from hub.adapters.sevovv.meaning import meaning, numbers, subjects
 from hub.adapters.sevovv.reading import Carried, SevMessage, as_uuid, read
 from hub.adapters.sevovv.split import refuse, split
 from hub.errors import InvalidInput, SealRefused
@@ -121,6 +121,10 @@ def _about(message: SevMessage, desk: Desk) -> Delivery | None:
             case_id=CaseId(named), authority=message.from_org_id
         )
         if found is not None and found.authority == message.from_org_id:
+            return found
+    for number in numbers(message):
+        found = desk.find(reference=number, authority=message.from_org_id)
+        if found is not None:
             return found
     return None
 

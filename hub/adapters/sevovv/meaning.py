@@ -173,6 +173,13 @@ def subjects(message: SevMessage) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(each) for each in ids if each is not None))
 
 
+def numbers(message: SevMessage) -> tuple[str, ...]:
+    """Numbers of the contact centre that a reply refers to, where its system kept none of our ids."""
+    references = message.document.references if message.document is not None else ()
+    found = [(each.number or "").removesuffix("/1").strip() for each in references]
+    return tuple(dict.fromkeys(number for number in found if number))
+
+
 def _words(text: str, limit: int) -> str:
     """Text that the models take: no control characters, composed, at most so long."""
     clean = _CONTROL.sub(" ", text.replace("\r\n", "\n"))

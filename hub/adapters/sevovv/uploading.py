@@ -37,7 +37,10 @@ _KINDS = {
     ErrorClass.OPERATOR: OutcomeKind.TEMPORARY,
     ErrorClass.PERMANENT: OutcomeKind.PERMANENT,
 }
-_LOST = frozenset({codes.SESSION_NOT_FOUND, codes.STATE_WRONG, codes.OPERATION_WRONG})
+_ASK = frozenset({codes.STATE_WRONG, codes.OPERATION_WRONG, codes.NOT_ADD_PART})
+"""Faults on a part that say no more than that the session stands elsewhere than we think: it is asked where."""
+PART_BYTES = 4_194_304
+"""Largest part, whatever SEV allows: a part is held in memory, in Base64 too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,8 @@ class Upload:
 
     def _step(self, info: SessionInfo) -> SessionInfo:
         """One part. A broken line is asked about, a lost session is opened again; both only so often."""
-        self.part = min(self.part or info.max_part, info.max_part) or self.service.part_bytes(info)
+        allowed = min(info.max_part or PART_BYTES, PART_BYTES)
+        self.part = min(self.part or allowed, allowed)
         chunk = self.package.read(info.transferred, self.part)
         self._begun = True
         try:
@@ -165,7 +169,7 @@ class Upload:
             self.part = max(self.part // 2, 1)
         elif fault.code == codes.SESSION_NOT_FOUND:
             self.sessions.pop(self.route.msg_id, None)
-        elif fault.code not in _LOST:
+        elif fault.code not in _ASK:
             raise fault
 
     def _may_go_on(self) -> bool:

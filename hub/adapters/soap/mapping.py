@@ -21,9 +21,10 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.soap.files import wrong
 from hub.adapters.soap.mime import content_id
-from hub.errors import UnsupportedFeature
+from hub.errors import PermanentFailure, UnsupportedFeature
 from hub.ports import Parcel
 from hub.schemas.base import Code, Frozen, Line
+from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.kyiv import KYIV
 from hub.schemas.terms import Kind
@@ -33,7 +34,7 @@ _MAX_DEPTH: Final = 20
 _STEP: Final = re.compile(r"([^/@\[\]\s]{1,100})(?:\[([1-9][0-9]{0,3})\])?")
 _SEALED: Final = "$sealed"
 Verdict: TypeAlias = Literal[
-    "delivered", "accepted", "registered", "duplicate", "refused", "retry", "permanent", "unknown"
+    "delivered", "accepted", "registered", "answered", "duplicate", "refused", "retry", "permanent", "unknown"
 ]
 AnswerPath: TypeAlias = Annotated[str, Code(r"@?[^\s\x00-\x1f\x7f]{1,500}")]
 
@@ -53,7 +54,8 @@ class Taken(Frozen):
 class AnswerMapping(Frozen):
     """What the answer means. ``status`` must come out as one of the verdicts; ``echo``: where our message id stands.
 
-    ``reaches``: the strongest receipt that this way can prove.
+    ``text`` and ``result``: of the answer to the appeal, with status ``answered``. ``reaches``: the strongest receipt
+    that this way can prove.
     """
 
     status: Taken | Verdict
@@ -63,6 +65,8 @@ class AnswerMapping(Frozen):
     date: Taken | AnswerPath | None = None
     ground: Taken | AnswerPath | None = None
     note: Taken | AnswerPath | None = None
+    text: Taken | AnswerPath | None = None
+    result: Taken | AnswerPath | None = None
     reaches: Annotated[LegalClass, Field(strict=False)] = LegalClass.REGISTERED
 
     @model_validator(mode="after")
@@ -72,16 +76,25 @@ class AnswerMapping(Frozen):
         return self
 
 
-class WsdlMapping(Frozen):
-    """``mapping.yaml``. ``kinds``: which envelopes can be said; all others are an operator's matter."""
+class Said(Frozen):
+    """One operation: what goes into it and what its answer means. ``service`` and ``port`` choose among several."""
 
     operation: Annotated[str, Line(200)]
     service: Annotated[str, Line(200)] | None = None
     port: Annotated[str, Line(200)] | None = None
-    kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
-    leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
     request: dict[str, Any]
     answer: AnswerMapping
+
+
+class WsdlMapping(Said):
+    """``mapping.yaml``. ``kinds``: which envelopes can be said; all others are an operator's matter.
+
+    ``poll``: how to ask what became of a message, with ``$message_id``, ``$case_id`` and ``$external_id``.
+    """
+
+    kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
+    leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
+    poll: Said | None = None
 
 
 def load(data: bytes) -> WsdlMapping:
@@ -96,27 +109,39 @@ def load(data: bytes) -> WsdlMapping:
 
 
 class _Source:
-    """The envelope as a tree of paths, and which of its members were used."""
+    """A tree of paths, and which of its members were used."""
 
-    def __init__(self, parcel: Parcel) -> None:
+    def __init__(self, tree: dict[str, Any]) -> None:
+        self.tree = tree
+        self.used: set[str] = set()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The envelope's body."""
+        body: dict[str, Any] = self.tree["body"]
+        return body
+
+    @classmethod
+    def of(cls, parcel: Parcel) -> _Source:
+        """The envelope as a tree."""
         document = parcel.envelope.model_dump(mode="json", exclude_none=True)
         header = document["header"]
         files = [
             {**each.model_dump(mode="json", exclude_none=True), "cid": f"cid:{content_id(each)}"}
             for each in parcel.envelope.attachments
         ]
-        self.body: dict[str, Any] = document["body"]
-        self.tree: dict[str, Any] = {
-            "message_id": str(parcel.message_id),
-            "case_id": header["case_id"],
-            "kind": document["kind"],
-            "header": header,
-            "body": self.body,
-            "attachments": files,
-            "sealed": parcel.sealed,
-            "reply_url": parcel.reply_url,
-        }
-        self.used: set[str] = set()
+        return cls(
+            {
+                "message_id": str(parcel.message_id),
+                "case_id": header["case_id"],
+                "kind": document["kind"],
+                "header": header,
+                "body": document["body"],
+                "attachments": files,
+                "sealed": parcel.sealed,
+                "reply_url": parcel.reply_url,
+            }
+        )
 
     def find(self, path: str, item: Any) -> Any:
         """The value at a ``$`` path; None if there is none."""
@@ -137,10 +162,26 @@ def request_values(mapping: WsdlMapping, parcel: Parcel) -> dict[str, Any]:
     """The values of the operation. ``UnsupportedFeature`` (``wsdl.kind``, ``wsdl.left_out``)."""
     if parcel.envelope.kind not in mapping.kinds:
         raise UnsupportedFeature(f"This channel's mapping says no {parcel.envelope.kind}.", code="wsdl.kind")
-    source = _Source(parcel)
+    source = _Source.of(parcel)
     values = _fill(mapping.request, source, None, 0)
     assert isinstance(values, dict)
     _require_all_said(mapping, source)
+    return values
+
+
+def poll_values(said: Said, delivery: Delivery) -> dict[str, Any]:
+    """The values of the operation that asks. ``PermanentFailure`` if it needs an id that they never gave."""
+    source = _Source(
+        {
+            "message_id": str(delivery.message_id),
+            "case_id": str(delivery.case_id),
+            "external_id": delivery.external_id,
+        }
+    )
+    values = _fill(said.request, source, None, 0)
+    assert isinstance(values, dict)
+    if "external_id" in source.used and delivery.external_id is None:
+        raise PermanentFailure("They gave no id that could be asked for.", code="soap.no_external_id")
     return values
 
 
@@ -200,7 +241,7 @@ def _converted(rule: Mapping[str, Any], value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What an answer says, in our words. ``ok`` is false if it cannot be read as the mapping expects."""
+    """What an answer says, in our words; what is not there is None."""
 
     status: str
     echo: str | None
@@ -209,6 +250,8 @@ class Meaning:
     day: date | None
     ground: str | None
     note: str | None
+    text: str | None
+    result: str | None
 
 
 def meaning(mapping: AnswerMapping, node: etree._Element) -> Meaning:
@@ -222,6 +265,8 @@ def meaning(mapping: AnswerMapping, node: etree._Element) -> Meaning:
         day=_day(mapping.date, node),
         ground=_said(mapping.ground, node),
         note=_said(mapping.note, node),
+        text=_said(mapping.text, node),
+        result=_said(mapping.result, node),
     )
 
 

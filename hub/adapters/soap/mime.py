@@ -52,6 +52,8 @@ def split(data: bytes, content_type: str) -> tuple[Part, ...]:
     marks = [match for match, _ in zip(mark.finditer(data), range(MAX_PARTS + 2), strict=False)]
     if not marks or not marks[-1][1] or any(match[1] for match in marks[:-1]):
         raise refuse("mime", "the parts do not end with the closing boundary")
+    if len(marks) < 2:
+        raise refuse("mime", "there is no part before the closing boundary")
     if len(marks) > MAX_PARTS:
         raise refuse("mime", f"more than {MAX_PARTS} parts")
     return tuple(_part(data[a.end() : b.start()]) for a, b in pairwise(marks))

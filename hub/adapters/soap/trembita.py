@@ -35,6 +35,10 @@ class TrembitaDialect:
         self._client = xroad.parse_identifier(self._t.client)
         self._service = xroad.parse_identifier(self._t.service)
         self._described = Described(self._t.description) if self._t.description else None
+        if self._described is not None and self._described.poll is not None:
+            raise ConfigurationError(
+                "Over Trembita nobody is asked: leave poll out of the mapping.", code="wsdl.mapping"
+            )
         self._version = self._described.operation.version if self._described else settings.soap
 
     @property

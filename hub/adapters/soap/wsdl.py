@@ -6,44 +6,27 @@ answer as the mapping says.
 
 from __future__ import annotations
 
-import contextlib
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from lxml import etree
 
 from hub.adapters.http import HttpSession, Upload
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap import mime
-from hub.adapters.soap.client import Reply, Request, SoapClient
+from hub.adapters.soap.client import Reply, Request, SoapClient, request_of
 from hub.adapters.soap.description import Operation, from_folder
-from hub.adapters.soap.dialect import OneCallSession, hide
+from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
-from hub.adapters.soap.faults import shown
 from hub.adapters.soap.files import pinned_file
+from hub.adapters.soap.meanings import outcome_of, poll_outcome
 from hub.adapters.soap.settings import SoapSettings, WsdlSection
 from hub.adapters.soap.wire import content_type, serialise
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session, Spoken
+from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
-from hub.schemas.envelope import Attachment, ReceiptBody
-from hub.schemas.ids import MessageId
-from hub.schemas.terms import ReceiptStatus, RefusalGround
-
-_TOLD: Final = {
-    "delivered": ReceiptStatus.DELIVERED,
-    "accepted": ReceiptStatus.ACCEPTED,
-    "registered": ReceiptStatus.REGISTERED,
-}
-_KINDS: Final = {
-    **dict.fromkeys(_TOLD, OutcomeKind.DELIVERED),
-    "duplicate": OutcomeKind.DUPLICATE,
-    "refused": OutcomeKind.REFUSED,
-    "retry": OutcomeKind.TEMPORARY,
-    "permanent": OutcomeKind.PERMANENT,
-}
+from hub.schemas.envelope import Attachment
 
 
 class Described:
@@ -52,9 +35,13 @@ class Described:
     def __init__(self, section: WsdlSection) -> None:
         folder = Path(section.folder)
         self.mapping = maps.load(pinned_file(folder, section.sha256, maps.FILE))
-        self.operation: Operation = from_folder(folder, section.sha256).operation(
-            self.mapping.operation, service=self.mapping.service, port=self.mapping.port
-        )
+        description = from_folder(folder, section.sha256)
+
+        def operation(said: maps.Said) -> Operation:
+            return description.operation(said.operation, service=said.service, port=said.port)
+
+        self.operation = operation(self.mapping)
+        self.poll = operation(self.mapping.poll) if self.mapping.poll else None
 
     def envelope(self, parcel: Parcel) -> etree._Element:
         """The envelope. ``UnsupportedFeature`` for what the operation or the mapping cannot say."""
@@ -73,6 +60,21 @@ class Described:
             )
         said = maps.meaning(self.mapping.answer, node)
         return outcome_of(said, self.mapping.answer, reply, prepared)
+
+    def status_request(self, delivery: Delivery, url: str) -> Request:
+        """The operation that asks. ``PermanentFailure`` if it needs an id of theirs that is not there."""
+        asks, operation = self.mapping.poll, self.poll
+        if asks is None or operation is None:
+            raise ConfigurationError("The mapping has no poll.")
+        request = request_of(operation, maps.poll_values(asks, delivery), url=url)
+        return replace(request, message_id=str(delivery.message_id))
+
+    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
+        """What the answer to ``status_request`` means by the mapping."""
+        asks, node = self.mapping.poll, reply.envelope.content
+        if asks is None or node is None:
+            return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
+        return poll_outcome(maps.meaning(asks.answer, node), asks.answer, reply, delivery)
 
 
 class WsdlDialect:
@@ -94,8 +96,8 @@ class WsdlDialect:
         return Rendering(self._w.format)
 
     def polls(self) -> bool:
-        """Never: the operation's answer is what there is."""
-        return False
+        """Whether the mapping says how to ask."""
+        return self._described.poll is not None
 
     def collects(self) -> bool:
         """Never."""
@@ -142,68 +144,10 @@ class WsdlDialect:
         """What the answer means by the mapping."""
         return self._described.judge(reply, prepared)
 
-    def status_request(self, delivery: Delivery) -> Request:  # noqa: ARG002 - the protocol's signature
-        """Raises ``ConfigurationError``: nobody is asked."""
-        raise ConfigurationError("Receipts are not asked for in this dialect.")
+    def status_request(self, delivery: Delivery) -> Request:
+        """How to ask what became of a delivery, by the mapping's ``poll``."""
+        return self._described.status_request(delivery, self._s.url)
 
-    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:  # noqa: ARG002 - the protocol's signature
-        """Raises ``ConfigurationError``: nobody is asked."""
-        raise ConfigurationError("Receipts are not asked for in this dialect.")
-
-
-def outcome_of(said: maps.Meaning, rules: maps.AnswerMapping, reply: Reply, prepared: Prepared) -> Outcome:
-    """The outcome of an answer that was read by a mapping."""
-    note = hide(shown(said.note or ""), prepared.body)
-    if said.echo is not None and said.echo != str(prepared.message_id):
-        return Outcome(
-            kind=OutcomeKind.UNKNOWN, code="soap.foreign", http_status=reply.http_status, detail="Another message's id."
-        )
-    proof = (said.echo, said.external_id, said.number)
-    missing = isinstance(rules.status, str) and not any(proof)
-    kind = _KINDS.get(said.status)
-    if kind is None or missing or (rules.echo is not None and said.echo is None and kind is OutcomeKind.DELIVERED):
-        return Outcome(
-            kind=OutcomeKind.UNKNOWN,
-            code="soap.no_receipt",
-            http_status=reply.http_status,
-            detail=f"The answer does not say what the mapping expects. {note}".strip(),
-        )
-    ground = said.ground if said.ground in frozenset(RefusalGround) else RefusalGround.OTHER
-    return Outcome(
-        kind=kind,
-        code=None if kind in (OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE) else f"soap.{said.status}",
-        external_id=_usable(said.external_id),
-        http_status=reply.http_status,
-        detail=note or None,
-        ground=ground if kind is OutcomeKind.REFUSED else None,
-        spoken=_spoken(said, rules, reply, prepared) if kind in (OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE) else (),
-    )
-
-
-def _usable(external_id: str | None) -> str | None:
-    return external_id if external_id and len(external_id) <= 200 and external_id.isprintable() else None
-
-
-def _spoken(said: maps.Meaning, rules: maps.AnswerMapping, reply: Reply, prepared: Prepared) -> tuple[Spoken, ...]:
-    """The receipt in the answer: registered only with number and date, else what of it is proved."""
-    now = datetime.now(UTC)
-    status = _TOLD.get(said.status, ReceiptStatus.REGISTERED if said.number else None)
-    if status is ReceiptStatus.REGISTERED and (said.number is None or said.day is None):
-        status = ReceiptStatus.ACCEPTED if said.status == "registered" else None
-    if status is None or status is ReceiptStatus.DELIVERED:
-        return ()
-    fields: dict[str, object] = {"status": status, "at": now, "number": said.number, "date": said.day}
-    with contextlib.suppress(ValueError):  # a number that is no line of text proves nothing; the delivery stands
-        body = ReceiptBody.model_validate(fields)
-        raw = RawInbound(content_type="text/xml", body=reply.soap)
-        return (
-            Spoken(
-                raw=raw,
-                said_id=f"{prepared.message_id}:answer",
-                body=body,
-                at=now,
-                in_reply_to=MessageId(prepared.message_id),
-                reaches=rules.reaches,
-            ),
-        )
-    return ()
+    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
+        """What an answer to ``status_request`` means by the mapping."""
+        return self._described.judge_status(reply, delivery)

@@ -1,0 +1,122 @@
+"""What an answer that a mapping has read means for a delivery: outcome, receipt, answer. Pure.
+
+A receipt in the other system's words is ``registered`` only with number and date; what lacks them is said one rank
+lower. What is asked about again and again must give the same statement each time, so it is dated by what it says and by
+the delivery, never by the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, time
+from typing import Final
+
+from hub.adapters.soap.client import Reply
+from hub.adapters.soap.dialect import hide
+from hub.adapters.soap.faults import shown
+from hub.adapters.soap.mapping import AnswerMapping, Meaning
+from hub.ports import Outcome, Prepared, RawInbound, Spoken
+from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
+from hub.schemas.ids import MessageId
+from hub.schemas.kyiv import KYIV
+from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalGround
+
+_RECEIPTS: Final = {
+    "accepted": ReceiptStatus.ACCEPTED,
+    "registered": ReceiptStatus.REGISTERED,
+    "refused": ReceiptStatus.REFUSED,
+}
+_KINDS: Final = {
+    **dict.fromkeys(("delivered", "accepted", "registered", "answered"), OutcomeKind.DELIVERED),
+    "duplicate": OutcomeKind.DUPLICATE,
+    "refused": OutcomeKind.REFUSED,
+    "retry": OutcomeKind.TEMPORARY,
+    "permanent": OutcomeKind.PERMANENT,
+}
+_TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
+
+
+def outcome_of(said: Meaning, rules: AnswerMapping, reply: Reply, prepared: Prepared) -> Outcome:
+    """The outcome of the answer to a message that was sent."""
+    note = hide(shown(said.note or ""), prepared.body)
+    if said.echo is not None and said.echo != str(prepared.message_id):
+        return _unknown("soap.foreign", "Another message's id.", reply)
+    kind = _KINDS.get(said.status)
+    unproved = isinstance(rules.status, str) and not any((said.echo, said.external_id, said.number))
+    no_echo = rules.echo is not None and said.echo is None and kind is OutcomeKind.DELIVERED
+    if kind is None or unproved or no_echo:
+        return _unknown("soap.no_receipt", f"The answer does not say what the mapping expects. {note}".strip(), reply)
+    status = "registered" if kind is OutcomeKind.DUPLICATE and said.number and said.day else said.status
+    statement = _statement(said, status, datetime.now(UTC)) if kind in _TAKEN else None
+    return Outcome(
+        kind=kind,
+        code=None if kind in _TAKEN else f"soap.{said.status}",
+        external_id=_usable(said.external_id),
+        http_status=reply.http_status,
+        detail=note or None,
+        ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
+        spoken=() if statement is None else (_spoken(statement, rules, reply, prepared.message_id, "answer"),),
+    )
+
+
+def poll_outcome(said: Meaning, rules: AnswerMapping, reply: Reply, delivery: Delivery) -> Outcome:
+    """What asking brought: a statement, or nothing yet; what cannot be read is asked again later."""
+    if said.echo is not None and said.echo != str(delivery.message_id):
+        return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.foreign", http_status=reply.http_status)
+    if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
+        return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
+    at = delivery.created_at
+    if said.day is not None:
+        at = max(at, datetime.combine(said.day, time(), KYIV).astimezone(UTC))
+    statement = _statement(said, said.status, at)
+    if said.status == "answered" and statement is None:
+        return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
+    about = f"{said.status}:{said.number}:{said.day}"
+    spoken = () if statement is None else (_spoken(statement, rules, reply, delivery.message_id, about),)
+    return Outcome(kind=OutcomeKind.DELIVERED, http_status=reply.http_status, spoken=spoken)
+
+
+def _unknown(code: str, detail: str, reply: Reply) -> Outcome:
+    return Outcome(kind=OutcomeKind.UNKNOWN, code=code, http_status=reply.http_status, detail=detail)
+
+
+def _ground(said: Meaning) -> str:
+    return said.ground if said.ground in frozenset(RefusalGround) else RefusalGround.OTHER
+
+
+def _usable(external_id: str | None) -> str | None:
+    return external_id if external_id and len(external_id) <= 200 and external_id.isprintable() else None
+
+
+def _statement(said: Meaning, status: str, at: datetime) -> AuthorityBody | None:
+    """The receipt or answer; None if there is none, or if its words are no text that an envelope can hold."""
+    with contextlib.suppress(ValueError):
+        if status == "answered":
+            return AnswerBody(
+                stage=AnswerStage.FINAL,
+                result=AnswerResult(said.result or AnswerResult.EXPLAINED),
+                number=said.number or "",
+                date=said.day,  # type: ignore[arg-type]  # absent: refused by the model
+                at=at,
+                text=said.text or "",
+            )
+        receipt = _RECEIPTS.get(status)
+        if receipt is None:
+            return None
+        if receipt is ReceiptStatus.REGISTERED and (said.number is None or said.day is None):
+            receipt = ReceiptStatus.ACCEPTED
+        ground = RefusalGround(_ground(said)) if receipt is ReceiptStatus.REFUSED else None
+        return ReceiptBody(status=receipt, at=at, number=said.number, date=said.day, ground=ground)
+    return None
+
+
+def _spoken(body: AuthorityBody, rules: AnswerMapping, reply: Reply, message_id: MessageId, about: str) -> Spoken:
+    return Spoken(
+        raw=RawInbound(content_type="text/xml", body=reply.soap),
+        said_id=f"{message_id}:{about}",
+        body=body,
+        at=body.at,
+        in_reply_to=message_id,
+        reaches=rules.reaches,
+    )
