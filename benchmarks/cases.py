@@ -326,11 +326,11 @@ _STATEMENTS = (
         SELECT 1, case_id, decode(md5(n || 'k') || md5(n || 'l'), 'hex'), 'accepted_by_hub', at, 'hub', NULL, '{{}}',
             at, state FROM rows""",
     f"""{_ROWS} INSERT INTO digests (case_id, owner, day, week, authority, topic, place, oblast, priority, state,
-            created_at, answered_at, due_at, kept, redirects, refusals, escalations, returns, extended, formal, again,
-            mass)
+            created_at, answered_at, due_at, kept, redirects, refusals, escalations, returns, missed, breaches,
+            extended, formal, again, mass)
         SELECT case_id, %(owner)s, to_char(at, 'YYYY-MM-DD'), to_char(date_trunc('week', at), 'YYYY-MM-DD'), body,
             topic, place, left(place, 4), 0, state, at,
             CASE WHEN state = 'answered' THEN at + luck * interval '35 days' END, {_DUE},
-            CASE WHEN state = 'answered' THEN luck < 0.9 END, (luck * 7)::int %% 3, 0, 0, 0, luck > 0.9,
+            CASE WHEN state = 'answered' THEN luck < 0.9 END, (luck * 7)::int %% 3, 0, 0, 0, 0, 0, luck > 0.9,
             luck < 0.05, luck < 0.1, luck < 0.02 FROM rows""",
 )

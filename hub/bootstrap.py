@@ -117,6 +117,7 @@ def follow(
             clock=clock,
             owner=owner,
             dice=random.random,
+            called=figures.called,
         ),
         pruner=Pruner(
             pruning=pruning,

@@ -26,6 +26,14 @@ DUE_DELIVERIES: Final = Gauge(
     "hub_due_deliveries", "Deliveries due at the last sweep; each lane is counted up to 1,000.", registry=REGISTRY
 )
 SUSPECT_LANES: Final = Gauge("hub_suspect_lanes", "Lanes with work that fail.", registry=REGISTRY)
+FOLLOWED: Final = Counter("hub_followed_events", "Events that the follower has looked at.", registry=REGISTRY)
+BEHIND_SECONDS: Final = Gauge(
+    "hub_follower_behind_seconds", "How long ago the first event was recorded that the follower has not seen.",
+    registry=REGISTRY,
+)  # fmt: skip
+WEBHOOKS: Final = Counter(
+    "hub_webhook_attempts", "Attempts at webhook endpoints, by how they ended.", ["endpoint", "code"], registry=REGISTRY
+)
 
 
 def swept(due: Sequence[LaneDue]) -> None:
@@ -39,3 +47,8 @@ def sent(channel_id: str, outcome: OutcomeKind, seconds: float) -> None:
     """Count one attempt."""
     ATTEMPTS.labels(channel_id, outcome).inc()
     SEND_SECONDS.labels(outcome).observe(seconds)
+
+
+def called(endpoint: str, code: str) -> None:
+    """Count one attempt at a webhook endpoint."""
+    WEBHOOKS.labels(endpoint, code).inc()

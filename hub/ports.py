@@ -329,6 +329,11 @@ class Desk(Protocol):
         """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
         ...
 
+
+@runtime_checkable
+class PostDesk(Desk, Protocol):
+    """A desk for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
+
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         """The registry's keys of a party, to verify what is signed in another way than our seals."""
         ...

@@ -69,19 +69,24 @@ class Tail:
         self._looked = 0.0
         self._busy = asyncio.Lock()
 
+    def note(self, cursor: str | None) -> None:
+        """Somebody has read up to here: whoever waits behind need not ask."""
+        self._end = max(self._end, cursor or "")
+
     async def beyond(self, cursor: str | None) -> bool:
         """Whether there is anything after a cursor; asks the store at most once in 200 ms."""
-        if cursor is None or cursor < self._end:
+        here = cursor or ""
+        if here < self._end:
             return True
         async with self._busy:
             now = asyncio.get_running_loop().time()
-            if cursor >= self._end and now - self._looked >= LOOK_SECS:
+            if here >= self._end and now - self._looked >= LOOK_SECS:
                 # Everybody who waits stands at the end; the first one's cursor is as good as any.
-                found = await run_in_threadpool(self._store.events, after=max(cursor, self._end), limit=1)
+                found = await run_in_threadpool(self._store.events, after=here or None, limit=1)
                 self._looked = asyncio.get_running_loop().time()
                 if found:
                     self._end = found[0].cursor
-        return cursor < self._end
+        return here < self._end
 
 
 def _begin(doors: Doors, after: str | None) -> str | None:
@@ -147,6 +152,7 @@ async def get_events(
         if after is not None:
             hit("S17")
         page = await run_in_threadpool(_page, doors, owners, principal, after, limit)
+        tail.note(page.cursor)
         if page.events:
             hit("S16")
         if page.events or loop.time() >= deadline:
@@ -222,6 +228,7 @@ async def _lines(request: Request, principal: Principal, doors: Doors, page: Eve
         for event in page.events:
             yield _sent(event)
         after = page.cursor
+        tail.note(after)
         while not await tail.beyond(after):
             if loop.time() >= ends or await request.is_disconnected():
                 return

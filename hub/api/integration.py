@@ -228,7 +228,6 @@ class HubMailbox:
         return ChannelDesk(
             store=self._hub.store,
             takeback=self._hub.takeback,
-            registry=self._hub.registry,
             attachments=self._hub.attachments,
             clock=self._hub.clock,
             channel_id=channel.id,

@@ -162,7 +162,6 @@ class Asker:
         for_all = authority.kind is AuthorityKind.CONTACT_CENTRE
         desk = ChannelDesk(
             store=self._store,
-            registry=self._registry,
             takeback=self._takeback,
             attachments=self._attachments,
             clock=self._clock,

@@ -14,7 +14,7 @@ from hub.delivery.handover import next_channel
 from hub.delivery.returned import journal, undelivered
 from hub.delivery.takeback import TakeBack
 from hub.errors import NotFound
-from hub.ports import Attachments, CaseFilter, Clock, RawInbound, Registry, Returned, Spoken, Store
+from hub.ports import Attachments, CaseFilter, Clock, RawInbound, Returned, Spoken, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import CaseId, MessageId
@@ -23,13 +23,14 @@ from hub.schemas.kyiv import kyiv_day
 
 
 class ChannelDesk:
-    """Implements the port ``Desk``. ``party``: the authority that this channel speaks for; ``None``: for all."""
+    """Implements the ports ``Desk`` and ``PostDesk``. ``party``: the authority that this channel speaks for; ``None``:
+    for all.
+    """
 
     def __init__(
         self,
         *,
         store: Store,
-        registry: Registry,
         takeback: TakeBack,
         attachments: Attachments | None,
         clock: Clock,
@@ -37,7 +38,7 @@ class ChannelDesk:
         party: str | None,
     ) -> None:
         self._store = store
-        self._registry = registry
+        self._registry = takeback.registry
         self._takeback = takeback
         self._attachments = attachments
         self._clock = clock

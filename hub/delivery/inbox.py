@@ -16,6 +16,9 @@ from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
 from hub.schemas.ids import MessageId
 
+MAIL = "message/rfc822"
+"""What went out as a mail is not what its link gives: that is the sealed envelope."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcelled:
@@ -54,9 +57,9 @@ class Inbox:
         ):
             sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
             self._store.apply(Change(facts=(sent,)))
-        if delivery.payload_type in CONTENT_TYPES.values():
-            return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
-        return self._document(message_id)
+        if delivery.payload_type == MAIL:
+            return self._document(message_id)
+        return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
 
     def taken(self, authority: str, message_id: MessageId) -> None:
         """The authority's system says that it has fetched and processed the message: the document is there."""

@@ -165,6 +165,11 @@ class TakeBack:
         self._seal = seal
         self._clock = clock
 
+    @property
+    def registry(self) -> Registry:
+        """The registry that it believes."""
+        return self._registry
+
     def take(self, raw: RawInbound, *, channel_id: str, party: str | None) -> Taken:
         """Take in one message. ``party``: the authority, as authenticated by the door; ``None``: whoever the seal
         proves, which then must be there.

@@ -1,4 +1,7 @@
-"""The digest of a case: what reports count, from its row and the set of its facts. Pure; order does not matter."""
+"""The digest of a case: what reports count, from its row and the set of its facts. Pure; order does not matter.
+
+Terms, hops and executors are read as the law in force reads them (``hub.tracking``); here they are only counted.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,16 @@ from datetime import date, datetime, timedelta
 from hub.following.ports import Digest
 from hub.schemas.delivery import CaseRow, Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
-from hub.schemas.terms import AnswerStage, Priority, ReceiptSign
+from hub.schemas.terms import ReceiptSign
+from hub.tracking import chain, law
+from hub.tracking.law import Law
+from hub.tracking.state import State
+from hub.tracking.story import Story, is_final, is_refusal, read
+from hub.tracking.terms import ANSWER, CASE_ANSWER, CaseFacts, case_facts, terms
 
-URGENT = 1
 _AGAIN = frozenset({ReceiptSign.REPEATED, ReceiptSign.DUPLICATE, ReceiptSign.MULTIPLE})
+_ANSWER_TERMS = frozenset({ANSWER, CASE_ANSWER})
 OBLAST_CHARS = 4
-PRIORITY_NAMES = {0: Priority.NORMAL, 1: Priority.URGENT, 2: Priority.LIFE_THREATENING}
 _MOST = 32_767
 
 
@@ -23,12 +30,15 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def digest(row: CaseRow, facts: Iterable[Fact]) -> Digest:
-    """What reports count of a case."""
-    known = {fact.key: fact for fact in facts}.values()
-    counted = Counter(fact.kind for fact in known)
+def digest(row: CaseRow, facts: Iterable[Fact], rules: Law | None = None) -> Digest:
+    """What reports count of a case. ``rules``: the law to count by; None = the one in force."""
+    the_law = rules or law.in_force()
+    known = tuple({fact.key: fact for fact in facts}.values())
+    story = read(known)
+    of_case = case_facts(row.case.channel, story, the_law)
+    counted = Counter(fact.kind for fact in known if fact.kind is not FactKind.REFUSED or is_refusal(fact))
     case, day = row.case, kyiv_day(row.case.created_at)
-    answered_at = _answered_at(known)
+    answered_at = _answered_at(known, of_case, the_law)
     signs = {fact.data.get("sign") for fact in known if fact.kind is FactKind.LINKED}
     return Digest(
         case_id=case.id,
@@ -44,11 +54,13 @@ def digest(row: CaseRow, facts: Iterable[Fact]) -> Digest:
         created_at=case.created_at,
         answered_at=answered_at,
         due_at=row.due_at,
-        kept=None if answered_at is None else _kept(row, known, answered_at),
-        redirects=min(counted[FactKind.REDIRECTED], _MOST),
+        kept=None if answered_at is None else _kept(row, of_case, the_law, answered_at),
+        redirects=min(_hops(story, counted), _MOST),
         refusals=min(counted[FactKind.REFUSED], _MOST),
         escalations=min(counted[FactKind.ESCALATED], _MOST),
         returns=min(counted[FactKind.RETURNED_FOR_WORK], _MOST),
+        missed=min(max(0, counted[FactKind.TERM_OVERDUE] - counted[FactKind.TERM_CORRECTED]), _MOST),
+        breaches=min(counted[FactKind.BREACH], _MOST),
         extended=counted[FactKind.EXTENDED] > 0,
         formal=counted[FactKind.FORMAL_FLAGGED] > 0,
         again=not _AGAIN.isdisjoint(signs),
@@ -56,14 +68,23 @@ def digest(row: CaseRow, facts: Iterable[Fact]) -> Digest:
     )
 
 
-def _answered_at(facts: Iterable[Fact]) -> datetime | None:
-    """Moment of the first final answer."""
-    final = [f.at for f in facts if f.kind is FactKind.ANSWERED and f.data.get("stage") != AnswerStage.INTERIM]
-    return min(final, default=None)
+def _hops(story: Story, counted: Counter[FactKind]) -> int:
+    """Steps of the chain; what a body sent on that nobody has yet counts too."""
+    return max(len(chain.hops(story)), counted[FactKind.REDIRECTED])
 
 
-def _kept(row: CaseRow, facts: Iterable[Fact], answered_at: datetime) -> bool:
-    """Whether the first final answer came by the day set at first, or by the latest one it was extended to."""
-    days = [fact.data.get("until", "") for fact in facts if fact.kind is FactKind.EXTENDED]
-    last = max([*days, row.case.answer_due or ""])
-    return not last or kyiv_day(answered_at).isoformat() <= last
+def _answered_at(facts: Iterable[Fact], case: CaseFacts, rules: Law) -> datetime | None:
+    """When the case was answered: by the first final answer, or by the last where all executors must answer."""
+    if case.state is not State.ANSWERED:
+        return None
+    final = [fact.at for fact in facts if is_final(fact)]
+    return max(final, default=None) if rules.all_must_answer else min(final, default=None)
+
+
+def _kept(row: CaseRow, case: CaseFacts, rules: Law, answered_at: datetime) -> bool:
+    """Whether every term of an answer was met; by the announced day where none ran, since no receipt came."""
+    met = [term.met for term in terms(case, rules) if term.rule.code in _ANSWER_TERMS and term.met is not None]
+    if met:
+        return all(met)
+    announced = row.case.answer_due
+    return announced is None or kyiv_day(answered_at).isoformat() <= announced

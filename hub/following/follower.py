@@ -7,10 +7,12 @@ is done again after a crash changes nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from hub.errors import Unavailable
 from hub.following import formal
 from hub.following.digest import digest
 from hub.following.linking import Linker
@@ -22,6 +24,8 @@ from hub.schemas.delivery import Change, Direction, Event, Fact, FactKind, Messa
 from hub.schemas.envelope import AnswerEnvelope, AppealEnvelope
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import AnswerStage
+
+log = logging.getLogger(__name__)
 
 NAME = "insight"
 BATCH = 500
@@ -69,14 +73,29 @@ class InsightFollower:
         if not self._insights.take(NAME, owner=self._owner, now=now, lease_until=now + LEASE):
             return 0
         events = self._store.events(after=self._insights.place(NAME), limit=limit)
-        if not events:
-            return 0
-        batch = self._read(events)
-        insight, facts = self._learn(batch)
+        if events:
+            self._look(events)
+        return len(events)
+
+    def _look(self, events: tuple[Event, ...]) -> None:
+        """Learn from events and move on. One that cannot be understood is passed over: what follows must not wait."""
+        try:
+            insight, facts = self._learn(self._read(events))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the follower for ever
+            if len(events) > 1:
+                for event in events:
+                    self._look((event,))
+                return
+            log.error(  # noqa: TRY400  # the message may name values
+                "an event was passed over",
+                extra={"case": str(events[0].case_id), "type": events[0].type, "error": type(error).__name__},
+            )
+            insight, facts = Insight(), ()
         if facts:
             self._store.apply(Change(facts=facts))
         self._insights.write(NAME, owner=self._owner, cursor=events[-1].cursor, insight=insight)
-        return len(events)
 
     def release(self) -> int:
         """Let another process go on at once."""

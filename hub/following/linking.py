@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.following.digest import OBLAST_CHARS
@@ -19,6 +19,22 @@ FEWEST_WORDS = 6
 """Shorter texts say too little to be called the same."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Appeal:
+    """An appeal made comparable."""
+
+    row: CaseRow
+    form: AppealForm
+    signature: bytes | None
+    bands: tuple[int, ...]
+    tokens: tuple[str, ...]
+
+    @property
+    def space(self) -> str:
+        """Texts of one contact centre are compared with each other only."""
+        return f"appeals:{self.row.case.owner}"
+
+
 class Linker:
     """Links the appeals of one step. Afterwards its attributes hold all that is to be written."""
 
@@ -31,6 +47,9 @@ class Linker:
         self._applicants: dict[str, list[Applicant]] = {}
         self._campaigns: dict[CaseId, Campaign] = {}
         self._facts: list[Fact] = []
+        self._stored: Mapping[str, tuple[Earlier, ...]] = {}
+        self._near: dict[tuple[str, int], tuple[CaseId, ...]] = {}
+        self._known: dict[CaseId, Likeness] = {}
 
     @property
     def likenesses(self) -> tuple[Likeness, ...]:
@@ -60,9 +79,34 @@ class Linker:
     def link(self, appeals: Sequence[tuple[CaseRow, AppealEnvelope]]) -> None:
         """Compare each with those before it. Appeals that were linked earlier are left out."""
         known = self._insights.likenesses([row.case.id for row, _ in appeals])
-        for row, envelope in appeals:
-            if row.case.id not in known:
-                self._one(row, envelope.body)
+        fresh = [self._looked(row, envelope.body) for row, envelope in appeals if row.case.id not in known]
+        self._fetch(fresh)
+        for appeal in fresh:
+            self._one(appeal)
+
+    def _looked(self, row: CaseRow, form: AppealForm) -> _Appeal:
+        stems = words(text_of(form))
+        made = signature(shingles(stems)) if len(stems) >= FEWEST_WORDS else None
+        return _Appeal(
+            row=row,
+            form=form,
+            signature=made,
+            bands=bands(made) if made is not None else (),
+            tokens=applicant_tokens(form.applicant, self._key),
+        )
+
+    def _fetch(self, appeals: Sequence[_Appeal]) -> None:
+        """All that is stored of what these may be like, in a few questions."""
+        if not appeals:
+            return
+        tokens = sorted({token for appeal in appeals for token in appeal.tokens})
+        self._stored = self._insights.earlier(tokens, min(a.row.case.created_at for a in appeals) - LOOK_BACK)
+        for space in {appeal.space for appeal in appeals}:
+            wanted = sorted({band for appeal in appeals if appeal.space == space for band in appeal.bands})
+            for band, refs in self._insights.near(space, wanted).items():
+                self._near[space, band] = refs
+        firsts = {ref for refs in self._near.values() for ref in refs}
+        self._known |= self._insights.likenesses(sorted(firsts))
 
     def same(self, one: CaseId, other: CaseId) -> bool:
         """Whether two cases ask the same: one case, one group, or one a duplicate of the other."""
@@ -75,12 +119,10 @@ class Linker:
         grouped = first.group_id is not None and first.group_id == second.group_id
         return grouped or other in (first.of_case,) or one in (second.of_case,)
 
-    def _one(self, row: CaseRow, form: AppealForm) -> None:
-        case, stems = row.case, words(text_of(form))
-        made = signature(shingles(stems)) if len(stems) >= FEWEST_WORDS else None
-        tokens = applicant_tokens(form.applicant, self._key)
-        verdict = judge(form, made, self._earlier(tokens, case.id, case.created_at))
-        group = None if verdict.sign is ReceiptSign.DUPLICATE else self._group(row, made)
+    def _one(self, appeal: _Appeal) -> None:
+        row, case, form = appeal.row, appeal.row.case, appeal.form
+        verdict = judge(form, appeal.signature, self._earlier(appeal))
+        group = None if verdict.sign is ReceiptSign.DUPLICATE else self._group(appeal)
         self._likenesses[case.id] = Likeness(
             case_id=case.id,
             owner=case.owner,
@@ -89,48 +131,43 @@ class Linker:
             of_case=verdict.of_case,
             group_id=group,
             percent=verdict.percent,
-            signature=made,
+            signature=appeal.signature,
         )
-        for token in tokens:
-            self._applicants.setdefault(token, []).append(
-                Applicant(token=token, case_id=case.id, at=case.created_at, topic=form.topics[0], place=form.place)
-            )
+        for token in appeal.tokens:
+            mine = Applicant(token=token, case_id=case.id, at=case.created_at, topic=form.topics[0], place=form.place)
+            self._applicants.setdefault(token, []).append(mine)
         self._tell(row, verdict, group)
 
-    def _earlier(self, tokens: Sequence[str], case_id: CaseId, at: datetime) -> list[Earlier]:
-        stored = self._insights.earlier(tokens, at - LOOK_BACK)
-        found = {before.case_id: before for token in tokens for before in stored.get(token, ())}
-        for token in tokens:
+    def _earlier(self, appeal: _Appeal) -> list[Earlier]:
+        """Earlier appeals of the applicant, by time: stored ones, and those of this step."""
+        since = appeal.row.case.created_at - LOOK_BACK
+        stored = (before for token in appeal.tokens for before in self._stored.get(token, ()) if before.at >= since)
+        found = {before.case_id: before for before in stored}
+        for token in appeal.tokens:
             for mine in self._applicants.get(token, ()):
                 made = self._likenesses[mine.case_id].signature
                 found[mine.case_id] = Earlier(
                     case_id=mine.case_id, at=mine.at, topic=mine.topic, place=mine.place, signature=made
                 )
-        found.pop(case_id, None)
+        found.pop(appeal.row.case.id, None)
         return sorted(found.values(), key=lambda before: (before.at, before.case_id))
 
-    def _group(self, row: CaseRow, made: bytes | None) -> CaseId | None:
+    def _group(self, appeal: _Appeal) -> CaseId | None:
         """The group of like texts that an appeal joins; it begins one of its own if there is none."""
-        if made is None:
+        if appeal.signature is None:
             return None
-        space, wanted = f"appeals:{row.case.owner}", bands(made)
-        near = self._insights.near(space, wanted)
-        refs = {CaseId(ref) for found in near.values() for ref in found}
-        refs |= {CaseId(band.ref) for number in wanted for band in self._bands.get((space, number), ())}
+        row, keys = appeal.row, [(appeal.space, band) for band in appeal.bands]
+        refs = {CaseId(ref) for key in keys for ref in self._near.get(key, ())}
+        refs |= {CaseId(band.ref) for key in keys for band in self._bands.get(key, ())}
         refs.discard(row.case.id)
-        known = dict(self._insights.likenesses(sorted(refs - self._likenesses.keys())))
-        candidates = [
-            (ref, (self._likenesses.get(ref) or known[ref]).signature)
-            for ref in refs
-            if ref in self._likenesses or ref in known
-        ]
-        found = nearest(made, candidates)
+        firsts = {ref: first for ref in refs if (first := self._likenesses.get(ref) or self._known.get(ref))}
+        found = nearest(appeal.signature, [(ref, first.signature) for ref, first in firsts.items()])
         if found is None:
-            for number in wanted:
+            for space, number in keys:
                 band = Band(space=space, band=number, ref=row.case.id, at=row.case.created_at)
                 self._bands.setdefault((space, number), []).append(band)
             return row.case.id
-        self._grow(found[0], row, self._likenesses.get(found[0]) or known[found[0]])
+        self._grow(found[0], row, firsts[found[0]])
         return found[0]
 
     def _grow(self, group: CaseId, row: CaseRow, first: Likeness) -> None:

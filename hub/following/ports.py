@@ -96,8 +96,9 @@ class AnswerScore:
 class Digest:
     """What reports count of one case. ``day`` and ``week`` (its Monday) are of the arrival, in Kyiv, as YYYY-MM-DD.
 
-    ``kept``: whether the final answer came in time; None while there is none. ``oblast``: first four characters of the
-    place. ``again``: repeated, duplicate or many times; ``mass``: member of a campaign.
+    ``kept``: whether the answer came within its terms; None while there is none. ``oblast``: first four characters of
+    the place. ``redirects``: hops of the chain; ``missed``: terms that ended without what they wait for; ``again``:
+    repeated, duplicate or many times; ``mass``: member of a campaign.
     """
 
     case_id: CaseId
@@ -118,6 +119,8 @@ class Digest:
     refusals: int
     escalations: int
     returns: int
+    missed: int
+    breaches: int
     extended: bool
     formal: bool
     again: bool
@@ -170,6 +173,8 @@ class Measures:
     kept: int
     late: int
     overdue: int
+    missed: int
+    breaches: int
     extended: int
     returned: int
     redirected: int

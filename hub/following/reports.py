@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from hub.following.ports import DayCount, Insights, Measures, ReportBy, ReportFilter
 from hub.following.surge import NEEDED, Signal, signal
+from hub.tracking import law
 
 SERIES_DAYS = NEEDED + 2
 """Days that are read: the baseline, the guard days, the day itself, and two more for the sum over three days."""
@@ -51,6 +52,8 @@ COLUMNS: dict[Report, tuple[Column, ...]] = {
         ("late", lambda m: m.late),
         ("kept_percent", lambda m: _percent(m.kept, m.kept + m.late)),
         ("overdue", lambda m: m.overdue),
+        ("missed", lambda m: m.missed),
+        ("breaches", lambda m: m.breaches),
         ("extended", lambda m: m.extended),
         ("returned", lambda m: m.returned),
         ("mean_answer_hours", lambda m: m.answer_hours // m.answered if m.answered else 0),
@@ -96,13 +99,13 @@ class Surge:
     signal: Signal
 
 
-def weekend(day: date) -> bool:
-    """Saturday or Sunday; a calendar of holidays knows better."""
-    return day.weekday() >= 5
+def day_off(day: date) -> bool:
+    """Whether the calendar in force has a day off."""
+    return not law.in_force().calendar.works_on(day)
 
 
 def surges(
-    insights: Insights, where: ReportFilter, day: date, off: Callable[[date], bool] = weekend
+    insights: Insights, where: ReportFilter, day: date, off: Callable[[date], bool] = day_off
 ) -> tuple[Surge, ...]:
     """What rose on a Kyiv day, the strongest first. ``where``: its days are left aside. ``off``: which are days off."""
     days = [day - timedelta(days=back) for back in range(SERIES_DAYS - 1, -1, -1)]

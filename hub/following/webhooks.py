@@ -95,7 +95,8 @@ def payload(event: Event) -> bytes:
 class WebhookSender:
     """Fills the queues and empties them. Any number of processes may run it: one works for an endpoint at a time.
 
-    ``cases_of``: rows of cases, to see whose they are. ``dice`` gives 0 ≤ x < 1 for jitter.
+    ``cases_of``: rows of cases, to see whose they are. ``dice`` gives 0 ≤ x < 1 for jitter. ``called`` hears of each
+    attempt: endpoint and code.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class WebhookSender:
         clock: Clock,
         owner: str,
         dice: Callable[[], float],
+        called: Callable[[str, str], None] = lambda _endpoint, _code: None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -116,6 +118,7 @@ class WebhookSender:
         self._clock = clock
         self._owner = owner
         self._dice = dice
+        self._called = called
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All endpoints."""
@@ -161,6 +164,7 @@ class WebhookSender:
             for queued in heads:
                 reply = call(webhook_id(queued.cursor), queued.body)
                 attempts += 1
+                self._called(endpoint.id, reply.code)
                 state = self._settle(state, queued, reply)
                 # Half the lease is left for the last attempt: nobody else may begin before it has ended.
                 tired = self._clock.now() - began > LEASE / 2

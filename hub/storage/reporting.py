@@ -70,6 +70,8 @@ def report(where: ReportFilter, by: ReportBy, now: datetime, *, postgres: bool) 
         _times(_D.kept.is_(True)).label("kept"),
         _times(_D.kept.is_(False)).label("late"),
         _times(_D.due_at < now).label("overdue"),
+        _times(_D.missed > 0).label("missed"),
+        _times(_D.breaches > 0).label("breaches"),
         _times(_D.extended).label("extended"),
         _times(_D.returns > 0).label("returned"),
         _times(_D.redirects > 0).label("redirected"),

@@ -33,6 +33,8 @@ _OF_HUB = frozenset(
         FactKind.SHADOWED,
         FactKind.HANDED_OVER,
         FactKind.PASSED_ON,
+        FactKind.LINKED,
+        FactKind.FORMAL_FLAGGED,
     }
 )
 """What the hub notes for itself; it says nothing about what a body did."""

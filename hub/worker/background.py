@@ -11,16 +11,20 @@ import threading
 import time
 from collections.abc import Callable
 
+from hub import figures
 from hub.bootstrap import Hub
 from hub.errors import HubError
+from hub.following.follower import NAME
 from hub.following.webhooks import Endpoint
 
 log = logging.getLogger(__name__)
 PRUNE_SECS = 3_600.0
 WEBHOOK_SECS = 0.5
 MOST_ENDPOINTS = 100
-STOP_SECS = 35.0
-"""Longer than one attempt of a webhook may take."""
+FIRST_PRUNE_SECS = 60.0
+LOOK_SECS = 10.0
+STOP_SECS = 5.0
+"""An attempt of a webhook that takes longer is cut off; it goes again under the same id."""
 
 
 class Background:
@@ -45,18 +49,29 @@ class Background:
             thread.join(STOP_SECS)
 
     def _follow(self) -> None:
-        follower, settings = self._hub.following.follower, self._hub.settings
+        follower, settings, looked = self._hub.following.follower, self._hub.settings, 0.0
         while not self._stop.is_set():
             began = time.monotonic()
             seen = self._tried("follower", follower.step)
+            figures.FOLLOWED.inc(seen)
+            if began - looked > LOOK_SECS:
+                looked = began
+                self._tried("follower", self._note_lag)
             took = time.monotonic() - began
             rest = took * (100 / settings.follow_percent - 1)
             self._stop.wait(max(rest, 0.0 if seen else settings.follow_secs))
         self._tried("follower", follower.release)
 
+    def _note_lag(self) -> int:
+        behind, now = self._hub.following.pruning.behind(NAME), self._hub.clock.now()
+        figures.BEHIND_SECONDS.set((now - behind).total_seconds() if behind else 0)
+        return 0
+
     def _prune(self) -> None:
-        while not self._stop.wait(PRUNE_SECS if self._threads else 0):
+        wait = FIRST_PRUNE_SECS
+        while not self._stop.wait(wait):
             self._tried("pruner", lambda: len(self._hub.following.pruner.run()))
+            wait = PRUNE_SECS
 
     def _webhooks(self) -> None:
         """Start a thread for each endpoint that has none; it ends when the endpoint is taken out of the file."""

@@ -91,7 +91,6 @@ def desk(world: World, party: str | None) -> ChannelDesk:
     return ChannelDesk(
         store=world.store,
         takeback=world.takeback,
-        registry=world.registry,
         attachments=None,
         clock=world.clock,
         channel_id=CHANNEL,

@@ -24,7 +24,6 @@ RAW = RawInbound(content_type="message/rfc822", body=b"bounce")
 def desk(world: World, party: str | None = None) -> ChannelDesk:
     return ChannelDesk(
         store=world.store,
-        registry=world.registry,
         takeback=world.takeback,
         attachments=None,
         clock=world.clock,

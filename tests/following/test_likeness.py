@@ -15,6 +15,7 @@ from hub.schemas.delivery import FactKind
 from hub.schemas.envelope import Address, Applicant, Contacts, PersonName
 from hub.schemas.ids import CaseId
 from hub.schemas.terms import ApplicantType
+from hub.storage import schema
 from tests.following.world import KEY, NCC, POTHOLE, World, form
 
 VARIANT = (
@@ -197,3 +198,16 @@ def test_the_feed_tells_of_links(world: World) -> None:
     assert event.case_id == second
     assert event.data["state"] == "routed"
     assert form(POTHOLE).applicant.name.surname not in str(event)
+
+
+def test_an_event_that_cannot_be_understood_is_passed_over(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A case with a broken envelope does not stop what follows; the log names the case, nothing of its content."""
+    before, broken, after = (world.submit(surname=f"Хтось{n}", phone=None) for n in range(3))
+    with world.store.database.engine.begin() as connection:
+        table = schema.messages
+        connection.execute(table.update().where(table.c.case_id == broken).values(body=b"{broken"))
+    world.follow()
+    assert world.following.likenesses([before, broken, after]).keys() == {before, after}
+    assert world.following.place("insight") == world.settle()[-1].cursor
+    (record,) = [r for r in caplog.records if r.message == "an event was passed over"]
+    assert record.__dict__["case"] == str(broken)

@@ -181,7 +181,7 @@ def _put(world: World, counts: Sequence[DayCount]) -> None:
         "state": "routed",
     }
     base |= {"created_at": NOW, "answered_at": None, "due_at": None, "kept": None}
-    base |= dict.fromkeys(("redirects", "refusals", "escalations", "returns"), 0)
+    base |= dict.fromkeys(("redirects", "refusals", "escalations", "returns", "missed", "breaches"), 0)
     base |= dict.fromkeys(("extended", "formal", "again", "mass"), False)
     from hub.schemas.ids import CaseId, new_id
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.adapters.webhook import WebhookFile, read
 from hub.adapters.webhook_signing import headers, signing_key, verify
-from hub.errors import ConfigurationError, SealRefused
+from hub.errors import ConfigurationError, SealRefused, Unavailable
 from hub.following.webhooks import SCHEDULE_SECS, Endpoint, WebhookSender, webhook_id
 from hub.schemas.delivery import FactKind
 from hub.schemas.ids import CaseId
@@ -284,6 +284,24 @@ def test_one_process_works_for_an_endpoint(hooks: Hooks, receiver: Receiver, tmp
     hooks.later(121)
     assert other.run() == 1
     assert receiver.told() == ["case.accepted_by_hub", "case.routed"]
+
+
+def test_a_crash_after_the_answer_sends_the_same_id_again(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrived and was not noted goes again under the same id: never lost, and a receiver can tell the repeat."""
+    hooks.world.submit()
+
+    def crash(*_: object) -> None:
+        raise Unavailable("the database went away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(hooks.queue, "settle", crash)
+        with pytest.raises(Unavailable):
+            hooks.run()
+    assert hooks.run() == 1
+    assert receiver.got[0][0]["webhook-id"] == receiver.got[1][0]["webhook-id"]
+    assert receiver.got[0][1] == receiver.got[1][1]
 
 
 def test_only_wanted_types_are_sent(world: World, receiver: Receiver, tmp_path: Path) -> None:

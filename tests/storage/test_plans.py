@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+from hub.ports import CaseFilter
 from hub.schemas.delivery import Change, DeliveryUpdate, TransportState
-from hub.storage import SqlStore, rules
+from hub.storage import SqlStore, listing, rules
+from hub.storage.engine import open_engine
 from tests.storage.making import AUTHORITY, CHANNEL, NOW, accepted, claim_one, delivery, joined, later, put
 
 _WHOLE = ("Seq Scan on deliveries", "SCAN deliveries", "Seq Scan on facts", "SCAN facts", "Seq Scan on messages")
@@ -80,3 +83,28 @@ def test_an_acceptance_takes_few_statements(sql_store: SqlStore) -> None:
         counted.clear()
         sql_store.apply(joined(*(accepted() for _ in range(number))))
         assert counted == ["cases", "messages", "deliveries", "facts"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (CaseFilter(), "ix_cases_created"),
+        (CaseFilter(created_from=NOW), "ix_cases_created"),
+        (CaseFilter(topic="roads"), "ix_cases_topic"),
+        (CaseFilter(territory="UA46000000000026241"), "ix_cases_oblast"),
+    ],
+)
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_page_of_cases_is_a_walk_in_order(postgres_url: str, where: CaseFilter, index: str, newest: bool) -> None:
+    """Each filter that leaves few cases has an index in the order of the list: nothing is sorted, the rest not read."""
+    statement = listing.page(where, after=None, newest=newest, postgres=True).limit(50)
+    engine = open_engine(postgres_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        connection.exec_driver_sql("SET enable_bitmapscan = off")
+        text = statement.compile(engine, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {text}".replace("%", "%%")))
+    engine.dispose()
+    assert index in plan
+    assert "Sort" not in plan

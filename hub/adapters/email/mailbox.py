@@ -10,7 +10,7 @@ from hub.adapters.email.settings import EmailSettings
 from hub.adapters.leash import Leash
 from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError, DeliveryError, HubError, Unavailable
-from hub.ports import Desk, Outcome, Prepared
+from hub.ports import Desk, Outcome, PostDesk, Prepared
 from hub.schemas.delivery import Delivery
 from hub.schemas.terms import AnswerStage
 
@@ -49,6 +49,8 @@ class MailboxSession:
 
     def collect(self, desk: Desk, deadline_secs: float) -> int:
         """Hand over what waits; returns how many mails the desk took."""
+        if not isinstance(desk, PostDesk):
+            raise ConfigurationError("This desk hears nothing of reports and signatures, so it takes no mail.")
         if self._settings.imap is None:
             return self._from_folder(desk, deadline_secs)
         taken = 0
@@ -74,7 +76,7 @@ class MailboxSession:
                     taken += 1
         return taken
 
-    def _from_folder(self, desk: Desk, deadline_secs: float) -> int:
+    def _from_folder(self, desk: PostDesk, deadline_secs: float) -> int:
         until = time.monotonic() + deadline_secs
         folder = pickup.Pickup(self._folder())
         taken = 0

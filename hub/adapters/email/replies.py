@@ -14,19 +14,16 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from hub.adapters.email import classify, forms, parse, signed, tokens, trim
+from hub.adapters.email import classify, enclosed, forms, parse, signed, tokens, trim
 from hub.adapters.email.classify import Voice
-from hub.delivery.sealed import MAX_ENVELOPE_BYTES
 from hub.errors import InvalidInput, NotFound, SealRefused
-from hub.ports import Desk, RawInbound, Returned, Spoken
-from hub.schemas import json_rendering, strict_json, strict_xml, xml_rendering
+from hub.ports import PostDesk, RawInbound, Returned, Spoken
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
     MAX_ATTACHMENTS,
     AnswerBody,
     AnswerEnvelope,
-    AnyEnvelope,
     Attachment,
     AuthorityBody,
     ClarificationEnvelope,
@@ -46,10 +43,10 @@ MAX_RAW_BYTES: Final = 1_048_576
 """Longer mails are kept whole as a file, and by their head beside the statement."""
 _ADDRESSED: Final = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc", "resent-to")
 _REFERRED: Final = ("in-reply-to", "references", "original-message-id", "message-id", "reply-to", "return-path")
-_SAYS: Final = frozenset({"receipt", "answer", "redirect", "extension", "clarification", "publication"})
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _LINE_BREAKS: Final = re.compile("[\r\n\u2028\u2029\t]+")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
+_UNCLEAR: Final = "Words by mail without the form: a person reads them and says whether they answer the appeal."
 _CUT: Final = "\n[…] Повний текст – у доданому листі."
 
 
@@ -74,7 +71,7 @@ class _Case:
     party: str | None = None
 
 
-def take(raw: bytes, received: datetime, desk: Desk, box: Letterbox) -> None:
+def take(raw: bytes, received: datetime, desk: PostDesk, box: Letterbox) -> None:
     """Hand one mail to the desk. ``received``: when it came to the box (for mails whose own date cannot be).
 
     Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move
@@ -86,7 +83,12 @@ def take(raw: bytes, received: datetime, desk: Desk, box: Letterbox) -> None:
         desk.noted(_kept(raw), verdict=refusal.stable_code)
         raise
     verdict = classify.judge(mail)
-    if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) and _hand_over_sealed(mail, desk):
+    sealed = enclosed.sealed_in(mail) if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) else ()
+    for envelope, sender in sealed:
+        for file in enclosed.files_of(envelope, sender, mail, desk, received):
+            _keep(file, desk, sender)
+        desk.envelope(envelope)
+    if sealed:
         return
     case = _correlate(raw, mail, received, desk, box)
     match verdict.voice:
@@ -123,7 +125,7 @@ def _kept(raw: bytes) -> RawInbound:
 # Which delivery
 
 
-def _correlate(raw: bytes, mail: parse.Mail, received: datetime, desk: Desk, box: Letterbox) -> _Case:
+def _correlate(raw: bytes, mail: parse.Mail, received: datetime, desk: PostDesk, box: Letterbox) -> _Case:
     """The delivery that a token names. Raises ``NotFound`` (``mail.no_token``, ``mail.forged_token``), journalled."""
     found = tokens.candidates(_places(mail))
     message_id = next((known for token in found if (known := tokens.read(box.keys, token)) is not None), None)
@@ -166,84 +168,10 @@ def _moment(date: str, received: datetime, sent: datetime) -> datetime:
         return received
 
 
-# Sealed envelopes
-
-
-def _hand_over_sealed(mail: parse.Mail, desk: Desk) -> bool:
-    """Envelopes that an authority sealed prove themselves, whoever brought them. Their files are kept first."""
-    sealed = [(raw, sender) for file in mail.files if (raw := _as_envelope(file)) and (sender := _sealed_by(raw))]
-    if not sealed:
-        return False
-    sender = sealed[0][1]
-    for file in mail.files[:MAX_ATTACHMENTS]:
-        _keep(file, desk, sender)
-    for raw, _ in sealed:
-        desk.envelope(raw)
-    return True
-
-
-def _as_envelope(file: parse.File) -> RawInbound | None:
-    """A file that looks like one of our envelopes, as its kind."""
-    if len(file.data) > MAX_ENVELOPE_BYTES:
-        return None
-    start = file.data.lstrip()[:1]
-    if start == b"{":
-        return RawInbound(content_type="application/json", body=file.data)
-    if start == b"<" and b"urn:ua:appeal-hub:envelope:" in file.data:
-        return RawInbound(content_type="application/xml", body=file.data)
-    return None
-
-
-def _sealed_by(raw: RawInbound) -> str | None:
-    """Who claims to have sealed it, if it is a sealed statement of an authority; our own letters sent back are not."""
-    try:
-        if raw.content_type == "application/xml":
-            root = strict_xml.parse(raw.body)
-            kinds = {str(child.tag).rpartition("}")[2] for child in root}
-            sealed = b"http://www.w3.org/2000/09/xmldsig#" in raw.body
-            sender: object = root.findtext("{*}header/{*}sender/{*}code")
-            step: object = root.findtext("{*}clarification/{*}step")
-        else:
-            document = strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES)
-            envelope = document.get("envelope") if isinstance(document, dict) else None
-            if not isinstance(document, dict) or not isinstance(envelope, dict):
-                return None
-            kinds, sealed = {str(envelope.get("kind"))}, "seal" in document
-            sender = _inner(envelope, "header", "sender", "code")
-            step = _inner(envelope, "body", "step")
-    except InvalidInput:
-        return None
-    if not sealed or not kinds & _SAYS or step == "reply":
-        return None
-    return sender if isinstance(sender, str) else None
-
-
-def _inner(tree: object, *names: str) -> object:
-    for name in names:
-        tree = tree.get(name) if isinstance(tree, dict) else None
-    return tree
-
-
-def _unsealed(mail: parse.Mail, message_id: MessageId) -> AnyEnvelope | None:
-    """An envelope without a seal that answers this very message: believed as far as a mail is."""
-    for file in mail.files:
-        raw = _as_envelope(file)
-        if raw is None:
-            continue
-        try:
-            read = xml_rendering.from_xml if raw.content_type == "application/xml" else json_rendering.from_json
-            envelope = read(raw.body)
-        except InvalidInput:
-            continue
-        if envelope.kind in _SAYS and envelope.header.in_reply_to == message_id:
-            return envelope
-    return None
-
-
 # What a person says
 
 
-def _person(case: _Case, received: datetime, desk: Desk, box: Letterbox) -> None:
+def _person(case: _Case, received: datetime, desk: PostDesk, box: Letterbox) -> None:
     authority = case.delivery.authority
     checked = _verified(case, received, desk, box)
     party = authority if checked.kid is not None else None
@@ -251,10 +179,15 @@ def _person(case: _Case, received: datetime, desk: Desk, box: Letterbox) -> None
         raw=case.raw, mail=checked.mail, message_id=case.message_id, delivery=case.delivery, at=case.at, party=party
     )
     files = tuple(_files(case, desk))
-    desk.said(_spoken(case, _body(case, box), files))
+    stated = _stated(case)
+    if stated is None:
+        unclear = _UNCLEAR if box.plain_stage is AnswerStage.INTERIM else None
+        desk.said(_spoken(case, _plain(case, box), files, unclear))
+    else:
+        desk.said(_spoken(case, stated, files))
 
 
-def _verified(case: _Case, received: datetime, desk: Desk, box: Letterbox) -> signed.Checked:
+def _verified(case: _Case, received: datetime, desk: PostDesk, box: Letterbox) -> signed.Checked:
     try:
         keys = desk.keys(case.delivery.authority)
         return signed.check(case.raw, case.mail, keys, received, limit=box.limit)
@@ -263,9 +196,9 @@ def _verified(case: _Case, received: datetime, desk: Desk, box: Letterbox) -> si
         raise
 
 
-def _body(case: _Case, box: Letterbox) -> AuthorityBody:
-    """The statement: of an envelope, of the form, or the plain words."""
-    envelope = _unsealed(case.mail, case.message_id)
+def _stated(case: _Case) -> AuthorityBody | None:
+    """What an envelope or the form says; None if there are only words."""
+    envelope = enclosed.unsealed_in(case.mail, case.message_id)
     if isinstance(
         envelope,
         ReceiptEnvelope
@@ -276,24 +209,28 @@ def _body(case: _Case, box: Letterbox) -> AuthorityBody:
         | PublicationEnvelope,
     ):
         return envelope.body
-    whole = _text(case.mail.text.strip() or trim.text_of_html(case.mail.html))
-    parts = trim.split(whole)
+    whole, parts = _words(case)
     own, day = parts.reading or whole, kyiv_day(case.at)
-    for text in (own, f"{parts.above}\n{parts.quoted}"):
-        said = forms.read(text)
-        if text is not own:
-            said = forms.Said(fields=said.fields, text=forms.read(own).text)
+    said = forms.read(own)
+    for fields in (said.fields, forms.read(f"{parts.above}\n{parts.quoted}").fields):
         try:
-            body = forms.statement(said, at=case.at, today=day)
+            body = forms.statement(forms.Said(fields=fields, text=said.text), at=case.at, today=day)
         except ValueError:
             continue  # a value that no envelope can hold: people read the mail as it is
         if body is not None:
             return body
-    return _plain(case, forms.read(own).text, box)
+    return None
 
 
-def _plain(case: _Case, own: str, box: Letterbox) -> AnswerBody:
+def _words(case: _Case) -> tuple[str, trim.Parts]:
+    whole = _text(case.mail.text.strip() or trim.text_of_html(case.mail.html))
+    return whole, trim.split(whole)
+
+
+def _plain(case: _Case, box: Letterbox) -> AnswerBody:
     """A person's words without a form: an answer, its number and date taken from the words if they stand there."""
+    whole, parts = _words(case)
+    own = forms.read(parts.reading or whole).text
     number, day = forms.reference(own) or (forms.NO_NUMBER, kyiv_day(case.at))
     text = own or "(Без тексту: дивіться додатки.)"
     if len(text) > 100_000:
@@ -309,7 +246,7 @@ def _plain(case: _Case, own: str, box: Letterbox) -> AnswerBody:
     )
 
 
-def _files(case: _Case, desk: Desk) -> Iterator[Attachment]:
+def _files(case: _Case, desk: PostDesk) -> Iterator[Attachment]:
     """The mail itself, whole, and what was attached to it."""
     whole = parse.File(name="лист.eml", media_type=MAIL, data=case.raw)
     seen: set[str] = set()
@@ -320,13 +257,13 @@ def _files(case: _Case, desk: Desk) -> Iterator[Attachment]:
             yield entry
 
 
-def _keep(file: parse.File, desk: Desk, party: str) -> Attachment:
+def _keep(file: parse.File, desk: PostDesk, party: str) -> Attachment:
     kind = file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
     name = _line(re.split(r"[/\\]", file.name)[-1], 255) or "без назви"
     return desk.keep(iter((file.data,)), media_type=kind, name=name, party=party)
 
 
-def _spoken(case: _Case, body: AuthorityBody, files: Sequence[Attachment] = ()) -> Spoken:
+def _spoken(case: _Case, body: AuthorityBody, files: Sequence[Attachment] = (), unclear: str | None = None) -> Spoken:
     return Spoken(
         raw=_kept(case.raw),
         said_id=said_id(case.raw, case.mail),
@@ -336,6 +273,7 @@ def _spoken(case: _Case, body: AuthorityBody, files: Sequence[Attachment] = ()) 
         in_reply_to=case.message_id,
         attachments=tuple(files),
         reaches=LegalClass.DELIVERED,
+        unclear=unclear,
     )
 
 

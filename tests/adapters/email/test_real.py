@@ -389,7 +389,6 @@ def test_two_workers_make_one_answer(
     def work() -> None:
         desk = ChannelDesk(
             store=hub.store,
-            registry=hub.registry,
             takeback=hub.takeback,
             attachments=hub.attachments,
             clock=hub.clock,

@@ -7,7 +7,7 @@ import contextlib
 import re
 import subprocess
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
     AnswerBody,
     AppealEnvelope,
+    Attachment,
     AuthorityBody,
     ClarificationBody,
     ExtensionBody,
@@ -36,6 +37,8 @@ from hub.schemas.envelope import (
 from hub.schemas.ids import MessageId
 from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalGround
 from hub.seals import HubSeal, make_key_file
+from hub.seals.keys import verification_key
+from tests.adapters.contract import store_file
 from tests.adapters.email.making import (
     HUB_ADDRESS,
     RECEIVED,
@@ -47,7 +50,7 @@ from tests.adapters.email.making import (
     reply,
     token,
 )
-from tests.adapters.samples import NOW, appeal, parcel, receipt
+from tests.adapters.samples import NOW, MemoryAttachments, appeal, parcel, receipt
 
 CRLF = re.compile(rb"\r?\n")
 
@@ -91,6 +94,7 @@ def test_a_persons_reply_is_an_answer() -> None:
     assert body.text == "Воду подано, лист № 18-05/77 від 01.03.2026."
     assert (body.stage, body.number, body.date) == (AnswerStage.INTERIM, "18-05/77", date(2026, 3, 1))
     (said,) = desk.saids
+    assert said.unclear
     assert said.in_reply_to == MessageId(about.header.message_id)
     assert (said.at, said.reaches) == (NOW + timedelta(hours=2), LegalClass.DELIVERED)
     assert [file.name for file in said.attachments] == ["лист.eml", "акт обстеження.pdf"]
@@ -141,6 +145,7 @@ def test_the_form_makes_statements(filled: dict[str, str], expected: AuthorityBo
     """Each state of our form becomes its statement; none of them proves more than a mail can."""
     desk = PaperDesk()
     assert taken(reply(desk.sent(), form(**filled)), desk) == expected
+    assert desk.saids[0].unclear is None
     assert desk.saids[0].reaches is LegalClass.DELIVERED
 
 
@@ -350,10 +355,14 @@ class Sealer:
     """An authority that seals."""
 
     def __init__(self, folder: Path) -> None:
-        self.seal = HubSeal(make_key_file(folder / "body.pem", common_name="body", organization="Test"))
+        key = make_key_file(folder / "body.pem", common_name="body", organization="Test")
+        self.seal = HubSeal(key)
+        self.key = verification_key(key).model_copy(update={"valid_from": NOW - timedelta(days=1)})
 
-    def sealed(self, about: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> bytes:
-        made = receipt(about)
+    def sealed(
+        self, about: AppealEnvelope, rendering: Rendering = Rendering.JSON, files: tuple[Attachment, ...] = ()
+    ) -> bytes:
+        made = receipt(about).model_copy(update={"attachments": files})
         return seal_envelope(made, json_rendering.to_json(made), rendering, self.seal)
 
 
@@ -371,6 +380,23 @@ def test_a_sealed_envelope_proves_itself(rendering: Rendering, automatic: bool, 
     take(wire(mail), RECEIVED, desk, box())
     assert [raw.body for raw in desk.envelopes] == [data]
     assert not desk.saids
+
+
+def test_files_are_kept_for_a_seal_that_holds_only(tmp_path: Path, umask: None) -> None:
+    """What the sealed manifest names is kept first; under a seal that does not hold nothing is laid into the hub."""
+    sealer = Sealer(tmp_path)
+    entry = store_file(MemoryAttachments(), b"scan")
+    for known in (True, False):
+        desk = PaperDesk(registry={"00032106": (sealer.key,)} if known else {})
+        about = desk.sent()
+        mail = reply(about, "Додатки.")
+        data = sealer.sealed(about, files=(entry,))
+        mail.add_attachment(data, maintype="application", subtype="json", filename="receipt.json")
+        for content in (b"scan", b"other"):
+            mail.add_attachment(content, maintype="application", subtype="pdf", filename="a.pdf")
+        take(wire(mail), datetime.now(UTC), desk, box())  # the certificate was made just now
+        assert [file.sha256 for file in desk.files] == ([entry.sha256] if known else [])
+        assert len(desk.envelopes) == 1
 
 
 @pytest.mark.parametrize("rendering", [json_rendering.to_json, xml_rendering.to_xml])

@@ -69,6 +69,8 @@ def _digests() -> None:
         _column("refusals", sa.SmallInteger),
         _column("escalations", sa.SmallInteger),
         _column("returns", sa.SmallInteger),
+        _column("missed", sa.SmallInteger),
+        _column("breaches", sa.SmallInteger),
         _column("extended", sa.Boolean),
         _column("formal", sa.Boolean),
         _column("again", sa.Boolean),
