@@ -44,8 +44,9 @@ types: $(DEV) ## mypy --strict
 imports: $(DEV) ## Imports point inward
 	@$(BIN)/lint-imports --no-cache
 
-tests: $(DEV) ## The tests, in random order, warnings as errors
+tests: $(DEV) ## The tests, in random order, warnings as errors; those of the doors on PostgreSQL too
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+	@HUB_TEST_STORE=postgres $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) tests/api --ignore tests/api/test_openapi.py
 
 foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
 	@sh tests/foreign.sh

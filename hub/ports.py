@@ -481,11 +481,11 @@ class Store(Protocol):
     """The durable memory. ``apply`` is the only way to write business data; each call is one transaction.
 
     Rules that every implementation keeps (one contract suite): rows with a known primary key are not written twice and
-    not changed (``cases``, ``messages``, ``deliveries``, ``attempts``, ``attachments``, ``grants``, ``inbound``,
+    not changed (``messages``, ``deliveries``, ``attempts``, ``attachments``, ``grants``, ``inbound``,
     ``items``); facts are idempotent by ``key``; each new fact makes one event and re-derives its case's state; a
     delivery that is ``delivered`` keeps that state; an update with an ``owner`` that lost its lease is not applied and
-    is named in ``Applied.lost`` (its attempt ends and facts are written all the same). Raises ``Conflict`` if a message
-    id or an idempotency key comes again with other content, ``Unavailable`` if nothing could be kept.
+    is named in ``Applied.lost`` (its attempt ends and facts are written all the same). Raises ``Conflict`` if a case
+    id, a message id or an idempotency key comes again with other content, ``Unavailable`` if nothing could be kept.
     """
 
     def apply(self, change: Change) -> Applied:

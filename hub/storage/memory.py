@@ -93,6 +93,8 @@ class MemoryStore:
         rules.check_answers(change.answers)
         for answer in change.answers:
             rules.check_same_answer(self._answers.get((answer.principal, answer.key), answer), answer)
+        for case in change.cases:
+            rules.check_same_case(self._cases.get(case.id, case), case)
         seen: dict[MessageId, Message] = {}
         for message in change.messages:
             first = self._messages.get(message.id) or seen.setdefault(message.id, message)

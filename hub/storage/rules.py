@@ -185,6 +185,12 @@ def check_same_message(stored_sha256: str, message: Message) -> None:
         raise Conflict("This message id was used before for other content.", code="message.id_reused")
 
 
+def check_same_case(stored: NewCase, born: NewCase) -> None:
+    """Raise ``Conflict`` if a case is born a second time as another one; the very same again is a repeat."""
+    if stored != born:
+        raise Conflict("This case id stands for another appeal already.", code="case.id_reused")
+
+
 def check_same_answer(stored: StoredAnswer, answer: StoredAnswer) -> None:
     """Raise ``Conflict`` for a key that was answered before.
 

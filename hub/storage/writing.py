@@ -7,7 +7,7 @@ in order of their key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -188,16 +188,16 @@ class Writer:
         """Insert new cases with the state their facts give; lock and look up the facts of the others."""
         born = {case.id: case for case in self._change.cases}
         made = [rules.case_row(born[key], self._facts.get(key, {}).values()) for key in sorted(born)]
-        old = set(self._facts)
+        old = set(self._facts) | set(born)
         if self._do.cases.run(self._connection, list(map(_CaseColumns, made))) == len(made):
             old -= set(born)
             for row in made:
                 self._states[row.case.id] = row.state
                 self._new.update(self._facts.get(row.case.id, {}))
         if old:
-            self._known_cases(sorted(old))
+            self._known_cases(sorted(old), born)
 
-    def _known_cases(self, ids: Sequence[CaseId]) -> None:
+    def _known_cases(self, ids: Sequence[CaseId], born: Mapping[CaseId, NewCase]) -> None:
         lock, look = _LOOKS[self._do.postgres]
         locked = self._connection.execute(lock, {"ids": ids}).all()
         if len(locked) != len(ids):
@@ -207,9 +207,12 @@ class Writer:
             known[row.case_id][row.key] = rows.fact(row)
         moved = []
         for row in locked:
-            fresh = self._facts[row.id].keys() - known[row.id].keys()
+            if row.id in born:
+                rules.check_same_case(rows.new_case(row), born[row.id])
+            told = self._facts.get(row.id, {})
+            fresh = told.keys() - known[row.id].keys()
             if fresh:
-                after = rules.case_row(rows.new_case(row), (self._facts[row.id] | known[row.id]).values())
+                after = rules.case_row(rows.new_case(row), (told | known[row.id]).values())
                 self._new |= fresh
                 self._states[row.id] = after.state
                 moved.append(_CaseColumns(after))

@@ -26,6 +26,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/cases/{id}/messages/{message}"): EVERYONE,
     ("GET", "/v1/cases/counts"): {NCC, OPERATOR},
     ("GET", "/v1/cases.csv"): {NCC, OPERATOR},
+    ("GET", "/v1/cases/{id}/evidence"): {NCC, OPERATOR},
     ("GET", "/v1/cases/{id}/likeness"): {NCC, OPERATOR},
     ("GET", "/v1/groups"): {NCC, OPERATOR},
     ("GET", "/v1/events"): {NCC, OPERATOR},

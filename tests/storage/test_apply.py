@@ -119,7 +119,6 @@ def test_known_rows_stay_as_they_are(store: Store) -> None:
     store.apply(Change(attempts=(tried,)))
     store.apply(
         Change(
-            cases=(replace(change.cases[0], owner=OTHER),),
             deliveries=(replace(change.deliveries[0], channel_id="other.rest", state=TransportState.DEAD),),
             attempts=(replace(tried, number=9),),
         )
@@ -364,3 +363,26 @@ def test_ids_sort_by_their_bytes(store: Store) -> None:
     ids = [CaseId(uuid.UUID(int=n)) for n in (1, 2**127, 2**64, 2**128 - 1)]
     store.apply(Change(cases=tuple(case(id=i) for i in ids)))
     assert [row.case.id for row in store.cases(CaseFilter(), after=None, limit=9)] == sorted(ids)
+
+
+def test_a_case_is_born_once(store: Store) -> None:
+    """The same birth again is a repeat; another appeal under the same case id is a conflict, and changes nothing."""
+    first = accepted()
+    store.apply(first)
+    assert store.apply(first).new_facts == ()
+    (born,) = first.cases
+    other = accepted()
+    stolen = replace(
+        other,
+        cases=(replace(born, reference="another"),),
+        messages=tuple(replace(m, case_id=born.id) for m in other.messages),
+        deliveries=(),
+        facts=tuple(replace(f, case_id=born.id, delivery_id=None) for f in other.facts),
+        answers=(),
+    )
+    with pytest.raises(Conflict, match=r"case\.id_reused"):
+        store.apply(stolen)
+    row = store.case(born.id)
+    assert row is not None
+    assert row.case == born
+    assert len(store.messages(born.id)) == len(first.messages)
