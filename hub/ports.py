@@ -259,7 +259,8 @@ class Spoken:
 
     ``raw``: the exact bytes, kept. ``said_id``: that system's stable id of this very message; a repeat has the same.
     ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.
-    The delivery is named by ``in_reply_to`` (our message id) or ``external_id`` (that system's id of our message).
+    The delivery is named by ``in_reply_to`` (our message id), ``external_id`` (that system's id of our message) or, if
+    nothing better came, ``reference``: the contact centre's own number, if only one case sent to that party has it.
     ``reaches``: the strongest receipt that this way of speaking can prove (CMU 55/2018): ``registered`` said over a
     way that cannot prove it is kept as ``accepted``, with its number and date. ``unclear``: what a person has to look
     at, because the words do not say it; it comes to the operators together with the statement.
@@ -272,6 +273,7 @@ class Spoken:
     party: str | None = None
     in_reply_to: MessageId | None = None
     external_id: str | None = None
+    reference: str | None = None
     attachments: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
     unclear: str | None = None
@@ -316,12 +318,10 @@ class Desk(Protocol):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
-        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first to an
-        ``authority`` of a case, named by its id or, if it is the only one, by the contact centre's own number; only one
-        that this channel may speak about.
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
+        case to an ``authority``; only one that this channel may speak about.
         """
         ...
 

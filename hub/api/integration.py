@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -197,10 +197,8 @@ class HubMailbox:
         detail = f"The document system could not process the message (SEV code {code}): {text or 'no words'}"
         self._hub.inbox.failed(caller.party, delivery.message_id, detail)
 
-    def received(self, caller: Caller, transfer: Transfer, content: BinaryIO) -> TransferState:
+    def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:
         """A notice or a reply: taken in through the desk, then receipted with notices of our own."""
-        kept = self._hub.attachments.put(content, limit=self._hub.settings.max_attachment_mb * MIB)
-        arrived = Arrived(open=lambda: self._hub.attachments.open(kept[0]), size=kept[1])
         desk = self._desk(caller)
         with _as_fault():
             try:

@@ -14,7 +14,7 @@ from hub.delivery.handover import next_channel
 from hub.delivery.returned import journal, undelivered
 from hub.delivery.takeback import TakeBack
 from hub.errors import NotFound
-from hub.ports import Attachments, CaseFilter, Clock, RawInbound, Returned, Spoken, Store
+from hub.ports import Attachments, Clock, RawInbound, Returned, Spoken, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import CaseId, MessageId
@@ -59,7 +59,6 @@ class ChannelDesk:
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         """The delivery with this message, this id in the other system, or of this case; only one of our party's."""
@@ -69,16 +68,10 @@ class ChannelDesk:
         elif external_id is not None:
             delivery = self._store.delivery_known_as(external_id, authority=self._party)
         elif case_id is not None:
-            delivery = self._first(case_id, self._party or authority)
-        elif reference is not None:
             to = self._party or authority
-            cases = self._store.cases(CaseFilter(reference=reference, authority=to), after=None, limit=2)
-            delivery = self._first(cases[0].case.id, to) if len(cases) == 1 and to is not None else None
+            delivery = next((each for each in self._store.deliveries(case_id) if each.authority == to), None)
         foreign = delivery is not None and self._party not in (None, delivery.authority)
         return None if foreign else delivery
-
-    def _first(self, case_id: CaseId, authority: str | None) -> Delivery | None:
-        return next((each for each in self._store.deliveries(case_id) if each.authority == authority), None)
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file under its SHA-256, readable for the party that sent it."""

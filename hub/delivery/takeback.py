@@ -18,7 +18,7 @@ from hub.delivery.handover import WITHDRAWABLE, escalate, fact_of
 from hub.delivery.sealed import claimed_sender, open_envelope
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.failpoints import hit
-from hub.ports import Clock, RawInbound, Registry, Seal, Spoken, Store
+from hub.ports import CaseFilter, Clock, RawInbound, Registry, Seal, Spoken, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Change,
@@ -222,6 +222,11 @@ class TakeBack:
             delivery = self._store.delivery_of(spoken.in_reply_to)
         elif spoken.external_id is not None:
             delivery = self._store.delivery_known_as(spoken.external_id, authority=party)
+        elif spoken.reference is not None and party is not None:
+            where = CaseFilter(reference=spoken.reference, authority=party)
+            cases = self._store.cases(where, after=None, limit=2)
+            mine = self._store.deliveries(cases[0].case.id) if len(cases) == 1 else ()
+            delivery = next((each for each in mine if each.authority == party), None)
         if delivery is None or party not in (None, delivery.authority):
             raise _unknown_case()
         return delivery

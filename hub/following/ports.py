@@ -384,6 +384,14 @@ class Pruning(Protocol):
         """Keyed hashes of applicants."""
         ...
 
+    def prune_transfers(self, before: datetime, limit: int) -> int:
+        """Sessions of chunked transfer, and what became of them."""
+        ...
+
+    def prune_notices(self, before: datetime, limit: int) -> int:
+        """Notices that were fetched."""
+        ...
+
     def floor(self) -> str | None:
         """Cursor before which events are not given out any more."""
         ...

@@ -55,6 +55,8 @@ class Pruner:
             "inbound": (it.prune_inbound, days.inbound),
             "bands": (it.prune_bands, days.likeness),
             "applicants": (it.prune_applicants, days.likeness),
+            "transfers": (it.prune_transfers, days.events),
+            "notices": (it.prune_notices, days.events),
         }
         gone = {name: _all(step, now - timedelta(days=after)) for name, (step, after) in work.items()}
         gone["uploads"] = self._uploads(now)

@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
 from lxml import etree
 
 from hub.adapters.sevovv import codes, wire
 from hub.adapters.sevovv.building import NAMESPACE, SEV_SYSTEM, Ends, acknowledgement, header
 from hub.adapters.sevovv.codes import SevFault
+from hub.adapters.sevovv.handing import Arrived, load
 from hub.adapters.sevovv.node import VERSION, Caller, Node, Waiting
 from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import SevMessage, plain_id, read
-from hub.adapters.sevovv.split import split
+from hub.adapters.sevovv.reading import SevMessage, plain_id
 from hub.delivery.sealed import open_envelope
 from hub.errors import HubError, InvalidInput
 from hub.ports import RawInbound
@@ -202,11 +201,10 @@ class Sev:
         if found is not None and found.sender in self._authorities:
             self._authorities[found.sender].count("report_refused")
 
-    def received(self, caller: Caller, transfer: Transfer, content: BinaryIO) -> TransferState:  # noqa: ARG002
+    def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:  # noqa: ARG002
         """A message of the hub: notices are counted, documents reach their authority."""
-        pieces = iter(lambda: content.read(262_144), b"")
         try:
-            message = read(split(pieces, lambda chunks: self._files.put(chunks, limit=MAX_MESSAGE_BYTES)))
+            message = load(arrived, self._files)
             authority = self._authorities.get(message.to_org_id)
             if authority is None:
                 raise SevFault(codes.TO_ORG)

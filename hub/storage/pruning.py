@@ -55,6 +55,16 @@ class SqlPruning:
         over = (q.next_at.is_(None), q.first_at < before)
         return self._delete(t.webhook_queue, (q.endpoint, q.cursor), limit, *over)
 
+    def prune_transfers(self, before: datetime, limit: int) -> int:
+        """Sessions of chunked transfer."""
+        s = schema.transfers.c
+        return self._delete(schema.transfers, (s.id,), limit, s.opened_at < before)
+
+    def prune_notices(self, before: datetime, limit: int) -> int:
+        """Notices that were fetched."""
+        n = schema.notices.c
+        return self._delete(schema.notices, (n.id,), limit, n.taken_at < before)
+
     def _delete(
         self, table: sa.Table, keys: tuple[sa.Column[Any], ...], limit: int, *where: sa.ColumnElement[bool]
     ) -> int:

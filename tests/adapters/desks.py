@@ -27,7 +27,6 @@ class NoDesk:
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         raise AssertionError("nobody was expected to look for a delivery")

@@ -95,6 +95,13 @@ def test_an_operation_is_said_and_its_answer_read(port: str, version: SoapVersio
     assert base64.b64decode(sent.body.findtext(".//{urn:t}file") or "") == b"\x00scan"
 
 
+def test_a_value_that_cannot_be_written_is_not_repeated() -> None:
+    """What the body cannot hold is refused without its text: it may be the applicant's."""
+    with pytest.raises(ConfigurationError) as caught:
+        described().operation("Register").request({"number": "Канаркенко\x00"})
+    assert "Канаркенко" not in str(caught.value)
+
+
 def test_an_action_that_would_break_a_header_is_refused() -> None:
     """A WSDL's soapAction is another's text: a quotation mark or line break in it stops the operation by name."""
     broken = {**files(), "service.wsdl": files()["service.wsdl"].replace(b'"urn:t/Register"', b"'urn:t/\"; x=\"'")}

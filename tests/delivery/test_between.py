@@ -8,7 +8,7 @@ import pytest
 
 from hub.delivery.desk import ChannelDesk
 from hub.delivery.inbox import Inbox
-from hub.delivery.intake import Accepted, Submission
+from hub.delivery.intake import Submission
 from hub.errors import NotFound
 from hub.ports import Outcome
 from hub.schemas import json_rendering
@@ -109,22 +109,24 @@ def test_a_delivery_is_found_by_its_case() -> None:
     assert desk(world, None).find(case_id=CaseId(new_id())) is None
 
 
-def _numbered(world: World) -> tuple[Accepted, ...]:
-    form = json_rendering.form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"})
-    return world.intake.submit_all([Submission(form=form, owner=HUB.code)])
-
-
-def test_a_delivery_is_found_by_the_centres_number() -> None:
-    """If only one case of that authority has it; two with the same number name nobody."""
+def test_a_statement_finds_its_case_by_the_centres_number() -> None:
+    """If only one case of that authority has it; two with the same number name nobody, nor does an unknown party."""
     world = World()
-    (accepted,) = _numbered(world)
-    found = world.delivery(accepted)
-    assert desk(world, None).find(reference="НКЦ-1", authority=BODY) == found
-    assert desk(world, BODY).find(reference="НКЦ-1") == found
-    assert desk(world, None).find(reference="НКЦ-1") is None
-    assert desk(world, None).find(reference="НКЦ-1", authority="00032684") is None
-    _numbered(world)
-    assert desk(world, None).find(reference="НКЦ-1", authority=BODY) is None
+    world.adapter.waiting = []
+    form = json_rendering.form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"})
+    submission = Submission(form=form, owner=HUB.code)
+    (accepted,) = world.intake.submit_all([submission])
+    said = replace(spoken(accepted), in_reply_to=None, reference="НКЦ-1")
+    desk(world, BODY).said(said)
+    assert kinds(world, accepted).count(FactKind.REGISTERED) == 1
+    for wrong in (replace(said, reference="НКЦ-2"), replace(said, party="00032684")):
+        with pytest.raises(NotFound):
+            desk(world, None).said(replace(wrong, said_id="other"))
+    with pytest.raises(NotFound):
+        desk(world, None).said(replace(said, said_id="other", party=None))
+    world.intake.submit_all([submission])
+    with pytest.raises(NotFound):
+        desk(world, BODY).said(replace(said, said_id="third"))
 
 
 def test_fetched_and_processed_is_delivered() -> None:

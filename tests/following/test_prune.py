@@ -15,8 +15,10 @@ from hub.errors import NotFound
 from hub.following.prune import Pruner, Retention
 from hub.schemas.delivery import Change, FactKind, Grant, StoredAttachment
 from hub.schemas.envelope import Attachment
+from hub.schemas.transfer import QueuedNotice, Transfer, TransferKind
 from hub.storage.attachments import FileAttachments
 from hub.storage.pruning import SqlPruning
+from hub.storage.transfers import SqlTransfers
 from tests.following.world import NCC, NOW, World
 from tests.storage.making import answer, record
 
@@ -73,6 +75,34 @@ def test_events_can_be_read_for_their_days(world: World, pruner: Pruner) -> None
     assert pruning.floor() == last.cursor
     assert pruner.run()["events"] == 0
     assert len(world.store.facts(case)) == 2
+
+
+def test_sessions_and_fetched_notices_go_by_their_days(world: World, pruner: Pruner) -> None:
+    """After 90 days; a notice that nobody fetched waits for ever."""
+    transfers = SqlTransfers(world.store.database)
+    session = transfers.open(
+        Transfer(
+            id=0,
+            party=NCC,
+            kind=TransferKind.UPLOAD,
+            message_id="m",
+            message_type="Document",
+            size=1,
+            sha256="A" * 64,
+            opened_at=NOW,
+        )
+    )
+    fetched, waiting = (QueuedNotice(id=name, party=NCC, created_at=NOW, body=b"<Header/>") for name in ("1", "2"))
+    transfers.queue(fetched)
+    transfers.queue(waiting)
+    transfers.take_notice("1", NOW)
+    world.clock.at = NOW + timedelta(days=89)
+    assert pruner.run()["transfers"] == 0
+    world.clock.at = NOW + timedelta(days=91)
+    gone = pruner.run()
+    assert (gone["transfers"], gone["notices"]) == (1, 1)
+    assert transfers.get(session.id) is None
+    assert transfers.queued(NCC, 9) == (waiting,)
 
 
 def test_texts_and_applicants_are_forgotten(world: World, pruner: Pruner) -> None:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import BinaryIO
 
 from hub.adapters.sevovv import codes, wire
 from hub.adapters.sevovv.codes import SevFault
+from hub.adapters.sevovv.handing import Arrived
 from hub.adapters.sevovv.node import Caller, Node, Waiting
 from hub.adapters.sevovv.package import Package
 from hub.schemas.transfer import Transfer, TransferState
@@ -85,10 +85,11 @@ class SevNode:
         del self.queue[message_id]
         self.ended.append((message_id, code))
 
-    def received(self, caller: Caller, transfer: Transfer, content: BinaryIO) -> TransferState:
+    def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:
         if self.refuse is not None:
             raise SevFault(self.refuse)
-        self.whole.append(content.read())
+        with arrived.open() as content:
+            self.whole.append(content.read())
         self._by_hash[transfer.sha256] = self.whole[-1]
         return self.received_state
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 from lxml import etree
 
 from hub.adapters import Tools
+from hub.adapters.sevovv.package import Package
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import HubError, InvalidInput, NotFound, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Spoken
@@ -46,7 +48,7 @@ class Desk(NoDesk):
     def said(self, spoken: Spoken) -> None:
         if self.raises is not None:
             raise self.raises
-        if spoken.in_reply_to is None:
+        if spoken.in_reply_to is None and spoken.reference is None:
             self.journalled.append(spoken.raw.body)
             raise NotFound("No appeal of yours.", code="inbound.unknown_case")
         self.heard.append(spoken)
@@ -57,7 +59,6 @@ class Desk(NoDesk):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         if message_id is not None and message_id == self.known.message_id:
@@ -259,7 +260,7 @@ def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, de
     assert collect(url, desk) == 1
     assert sev.calls.count("DownloadMessageChunk") == 4 + 2
     assert desk.heard[0].attachments[0].size == 3_000_000
-    assert desk.heard[0].raw.content_type.startswith("application/xml; package-sha256=")
+    assert desk.heard[0].raw.content_type.startswith("application/xml; profile=sev-1207-1.5; sha256=")
 
 
 def test_another_hash_leaves_it_there(sev: SevNode, url: str, desk: Desk) -> None:
@@ -304,3 +305,34 @@ def test_a_sealed_envelope_goes_to_the_desk_as_it_is(sev: SevNode, url: str, des
     put(sev, root)
     assert collect(url, desk) == 1
     assert desk.sealed == [RawInbound(content_type="application/jose", body=b"a.b.c")]
+
+
+def _large(case: str, text: str) -> etree._Element:
+    root = reply(case)
+    transfer = root.find("Document/DocTransfer")
+    assert transfer is not None
+    transfer.text = text
+    return root
+
+
+def test_a_large_message_can_be_put_together_again(sev: SevNode, url: str, desk: Desk) -> None:
+    """What is kept of it gives the very bytes that came, by the hash that stands beside it; nothing is kept twice."""
+    name = put(sev, _large(str(desk.known.case_id), "JVBERi0x" * 300_000))
+    whole = sev.queue[name]
+    assert collect(url, desk) == 1
+    (spoken,) = desk.heard
+    assert spoken.raw.content_type.endswith(hashlib.sha256(whole).hexdigest())
+    assert len(spoken.raw.body) < 10_000
+    assert b"".join(Package(spoken.raw.body, desk.files).chunks()) == whole
+    assert len(spoken.attachments) == 1
+    assert len(desk.files._files) == 1
+
+
+def test_a_large_message_in_lines_is_kept_whole(sev: SevNode, url: str, desk: Desk) -> None:
+    """Base64 in lines could not be made again from the file: the message itself is one attachment more."""
+    name = put(sev, _large(str(desk.known.case_id), ("JVBERi0x" * 8 + "\n") * 40_000))
+    whole = sev.queue[name]
+    assert collect(url, desk) == 1
+    (spoken,) = desk.heard
+    assert [file.name for file in spoken.attachments] == ["скан.pdf", "sev-message.xml"]
+    assert desk.files.open(spoken.attachments[1].sha256).read() == whole

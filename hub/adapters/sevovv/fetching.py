@@ -6,10 +6,15 @@ sender (ДС13, ДС14) under the id by which SEV knows it; SEV turns that back 
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, BinaryIO
 
 from hub.adapters.sevovv import codes, wire
 from hub.adapters.sevovv.building import Ends, acknowledgement
@@ -97,12 +102,8 @@ class Fetching:
                 return False
             raise _as_error(fault) from None
         try:
-            arrived = self._fetch(info)
-            if arrived is None:
+            if not self._taken(info, sender):
                 return False
-            message = self._read(arrived, sender)
-            hand_over(message, arrived, desk=self.desk, attachments=self.attachments)
-            self._acknowledge(message)
         except (Unavailable, DeliveryError):
             raise  # nothing was ended: it comes again
         except HubError as refusal:
@@ -112,19 +113,34 @@ class Fetching:
         self._end(info, None)
         return True
 
-    def _fetch(self, info: SessionInfo) -> Arrived | None:
-        """The whole package, checked by the hash that SEV counted; None if the two differ (it stays there)."""
+    def _taken(self, info: SessionInfo, sender: str | None) -> bool:
+        """Fetch into a temporary file, hand over, acknowledge; False if it is not what SEV says it is."""
         if info.size > self.max_bytes:
             raise TooLarge(f"The message is larger than {self.max_bytes} bytes.", code="sevovv.too_large")
-        sha256, size = self.attachments.put(self._parts(info), limit=self.max_bytes)
+        with tempfile.NamedTemporaryFile(prefix="sev-") as file:
+            if not self._fetched(info, file):
+                return False
+            arrived = Arrived(open=partial(_read_again, file.name), size=info.size)
+            message = self._read(arrived, sender)
+            hand_over(message, arrived, desk=self.desk, attachments=self.attachments)
+        self._acknowledge(message)
+        return True
+
+    def _fetched(self, info: SessionInfo, file: IO[bytes]) -> bool:
+        """The whole package, checked by the hash that SEV counted; if the two differ, it stays there."""
+        digest = hashlib.sha256()
+        for part in self._parts(info):
+            digest.update(part)
+            file.write(part)
+        file.flush()
         try:
             proof = self.service.call("GetMessageValidationInfo", self.deadline, sessionId=info.id) or {}
         except SevFault as fault:
             raise _as_error(fault) from None
-        if (proof.get("Hash") or "").strip().lower() != sha256:
+        if (proof.get("Hash") or "").strip().lower() != digest.hexdigest():
             log.warning("a SEV message came with another hash than SEV counted", extra={"code": "sevovv.hash"})
-            return None
-        return Arrived(open=lambda: self.attachments.open(sha256), size=size)
+            return False
+        return True
 
     def _parts(self, info: SessionInfo) -> Iterator[bytes]:
         position, resumes, count = 0, RESUMES, self.service.part_bytes(info)
@@ -207,6 +223,10 @@ class Fetching:
         except SevFault as fault:
             # What was handed over stays so; SEV offers the package again, and it is known by its id.
             log.warning("SEV did not take the end of a message", extra={"code": f"sevovv.{fault.code}"})
+
+
+def _read_again(name: str) -> BinaryIO:
+    return Path(name).open("rb")
 
 
 def _code_of(refusal: HubError) -> int:

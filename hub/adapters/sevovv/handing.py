@@ -6,11 +6,14 @@ Used by the client (messages from SEV's input queue) and by the server (uploads 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from hub.adapters.sevovv.building import MESSAGE_TYPE
 from hub.adapters.sevovv.meaning import meaning, numbers, subjects
+from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.reading import Carried, SevMessage, as_uuid, read
 from hub.adapters.sevovv.split import refuse, split
 from hub.errors import InvalidInput, SealRefused
@@ -21,7 +24,7 @@ from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachme
 from hub.schemas.ids import CaseId, MessageId
 
 RAW_BYTES = 1_048_576
-"""Messages up to this size are kept in the journal byte for byte; of larger ones the package is kept as a file."""
+"""Messages up to this size are kept in the journal as they are; of larger ones the skeleton, files beside it."""
 _READ_BYTES = 262_144
 _TEXT_FILE_BYTES = 200_000
 _TYPES = {
@@ -90,7 +93,9 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
     # About none of ours: said all the same, for the desk refuses it and journals that it came.
     said = meaning(message, _readable(message, attachments))
     assert message.time is not None  # ``meaning`` refuses a message without
-    raw = _raw(message, arrived, desk)
+    reference = next(iter(numbers(message)), None) if delivery is None else None
+    files = _keep(message, desk, attachments)
+    raw, whole = _raw(message, arrived, desk, attachments)
     desk.said(
         Spoken(
             raw=raw,
@@ -99,7 +104,8 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
             at=message.time,
             party=party,
             in_reply_to=delivery.message_id if delivery is not None else None,
-            attachments=_keep(message, desk, attachments) if delivery is not None else (),
+            reference=reference,
+            attachments=(*files, *whole),
             reaches=LegalClass.REGISTERED,
             unclear=said.unclear,
         )
@@ -121,10 +127,6 @@ def _about(message: SevMessage, desk: Desk) -> Delivery | None:
             case_id=CaseId(named), authority=message.from_org_id
         )
         if found is not None and found.authority == message.from_org_id:
-            return found
-    for number in numbers(message):
-        found = desk.find(reference=number, authority=message.from_org_id)
-        if found is not None:
             return found
     return None
 
@@ -168,10 +170,23 @@ def text_of(data: bytes) -> tuple[str, bool]:
         return data.decode("cp1251", errors="replace"), True
 
 
-def _raw(message: SevMessage, arrived: Arrived, desk: Desk) -> RawInbound:
-    """The exact bytes for the journal; of a large message its skeleton, and the package kept whole beside it."""
+def _raw(
+    message: SevMessage, arrived: Arrived, desk: Desk, attachments: Attachments
+) -> tuple[RawInbound, tuple[Attachment, ...]]:
+    """The exact bytes for the journal. Of a large message its skeleton with the hash of the whole: put together with
+    the files, it gives those very bytes. Where it does not (Base64 in lines), the whole goes along as one file more.
+    """
+    if arrived.size <= RAW_BYTES:
+        with contextlib.closing(arrived.open()) as content:
+            return RawInbound(content_type="application/xml", body=content.read()), ()
+    digest = hashlib.sha256()
     with contextlib.closing(arrived.open()) as content:
-        if arrived.size <= RAW_BYTES:
-            return RawInbound(content_type="application/xml", body=content.read())
-        kept = desk.keep(content, media_type="application/xml", name="sev-message.xml", party=message.from_org_id)
-    return RawInbound(content_type=f"application/xml; package-sha256={kept.sha256}", body=message.to_xml())
+        for piece in pieces(content):
+            digest.update(piece)
+    raw = RawInbound(content_type=f"{MESSAGE_TYPE}; sha256={digest.hexdigest()}", body=message.skeleton)
+    if Package(message.skeleton, attachments).sha256().lower() == digest.hexdigest():
+        return raw, ()
+    with contextlib.closing(arrived.open()) as content:
+        source = pieces(content)
+        whole = desk.keep(source, media_type="application/xml", name="sev-message.xml", party=message.from_org_id)
+    return raw, (whole,)

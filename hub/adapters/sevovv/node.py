@@ -14,11 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from hub.adapters.sevovv import codes
 from hub.adapters.sevovv.building import SEV_SYSTEM
 from hub.adapters.sevovv.codes import SevFault
+from hub.adapters.sevovv.handing import Arrived
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.reading import plain_id
 from hub.adapters.sevovv.wire import COUNT, ENUMS
@@ -90,9 +91,9 @@ class Mailbox(Protocol):
         """The caller cannot process it."""
         ...
 
-    def received(self, caller: Caller, transfer: Transfer, content: BinaryIO) -> TransferState:
+    def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:
         """Take in a whole message: ``PROCESSED`` (on its way) or ``DELIVERED`` (the addressee has it). ``SevFault``:
-        it is refused for good.
+        it is refused for good. Its bytes are there until this returns.
         """
         ...
 
@@ -244,10 +245,10 @@ class Node:
         with self._spool.open(transfer.id) as content:
             while piece := content.read(_HASH_READ_BYTES):
                 digest.update(piece)
-            if digest.hexdigest().upper() != transfer.sha256:
-                raise SevFault(codes.HASH_WRONG)
-            content.seek(0)
-            return self._mailbox.received(caller, transfer, content)
+        if digest.hexdigest().upper() != transfer.sha256:
+            raise SevFault(codes.HASH_WRONG)
+        arrived = Arrived(open=lambda: self._spool.open(transfer.id), size=transfer.size)
+        return self._mailbox.received(caller, transfer, arrived)
 
     # Downloads
 

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from lxml import etree
 
 from hub.adapters.sevovv.building import NAMESPACE
+from hub.adapters.sevovv.package import PLACE
 from hub.adapters.sevovv.split import MAX_SKELETON_BYTES, Skeleton, refuse
 from hub.schemas import strict_xml
 
@@ -76,8 +77,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SevMessage:
-    """One message, read. ``msg_id`` without braces, in lower case, as all ids here; ``notes``: what was mended."""
+    """One message, read. ``msg_id`` without braces, in lower case, as all ids here; ``notes``: what was mended;
+    ``skeleton``: the bytes that came, with ``hub-file:<sha256>`` in the place of files.
+    """
 
+    skeleton: bytes
     root: etree._Element
     msg_type: int
     msg_id: str
@@ -144,6 +148,7 @@ def read(skeleton: Skeleton) -> SevMessage:
     if (root.get("standart"), root.get("version")) != ("1207", "1.5"):
         notes.append("version")
     return SevMessage(
+        skeleton=_named(skeleton),
         root=root,
         msg_type=int(kind),
         msg_id=msg_id,
@@ -163,6 +168,13 @@ def read(skeleton: Skeleton) -> SevMessage:
         ours=_ours(root),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _named(skeleton: Skeleton) -> bytes:
+    body = skeleton.body
+    for mark, (sha256, _) in skeleton.files.items():
+        body = body.replace(mark.encode(), f"{PLACE}{sha256}".encode(), 1)
+    return body
 
 
 def _utf8(body: bytes, notes: list[str]) -> bytes:
@@ -207,7 +219,7 @@ def _files(root: etree._Element, skeleton: Skeleton, notes: list[str]) -> tuple[
                 raise refuse("A file of the message is not plain Base64.", "sevovv.base64")
             notes.append("file_empty")
             continue
-        transfer.text = f"hub-file:{kept[0]}"
+        transfer.text = f"{PLACE}{kept[0]}"
         found.append(
             Carried(
                 idnumber=transfer.get("idnumber", ""),

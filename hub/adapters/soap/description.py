@@ -22,9 +22,8 @@ from lxml import etree
 from zeep.wsdl import Document
 from zeep.xsd.const import Nil, NotSet, SkipValue
 
-from hub.adapters.soap.files import Documents, read_folder, resolve, shipped, wrong
-from hub.adapters.soap.wire import Envelope, SoapVersion, refuse, serialise
-from hub.errors import ConfigurationError
+from hub.adapters.soap.files import Documents, read_folder, resolve, wrong
+from hub.adapters.soap.wire import Envelope, SoapVersion, refuse
 
 _ZEEP_ERRORS: Final = (
     zeep.exceptions.Error,
@@ -76,14 +75,6 @@ class Operation:
         """An envelope with the request. ``ConfigurationError`` (``wsdl.values``) names what is missing or unknown."""
         return self._write(self._zeep.input, values)
 
-    def answer(self, values: Mapping[str, Any]) -> etree._Element:
-        """An envelope with the answer: for servers."""
-        return self._write(self._zeep.output, values)
-
-    def read_request(self, envelope: Envelope) -> Any:
-        """Values of a request: for servers. ``InvalidInput`` (``soap.content``)."""
-        return self._read(self._zeep.input, envelope)
-
     def read_answer(self, envelope: Envelope) -> Any:
         """Values of an answer: dicts, lists, text, numbers, dates. ``InvalidInput`` (``soap.content``)."""
         return self._read(self._zeep.output, envelope)
@@ -96,7 +87,7 @@ class Operation:
         except _ZEEP_ERRORS as error:
             raise wrong(
                 "values",
-                f"The operation {self.name} cannot be said with these values: {_told(error)}.",
+                f"The operation {self.name} cannot be said with these values: {_told(error, ours=True)}.",
                 "Compare the names with `hub channel wsdl`, and mend the mapping.",
             ) from None
         return root
@@ -107,9 +98,7 @@ class Operation:
         if envelope.version is not self.version:
             raise refuse("version", "the message has another SOAP version than the operation")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return plain(message.deserialize(envelope.root))
+            return plain(message.deserialize(envelope.root))
         except _ZEEP_ERRORS as error:
             raise refuse("content", f"the body is not that of {self.name}: {type(error).__name__}", "/Body") from None
 
@@ -121,11 +110,15 @@ def plain(value: Any) -> Any:
     return zeep.helpers.serialize_object(value, dict)
 
 
-def _told(error: BaseException) -> str:
-    """What zeep says, in bounds. It names elements and types; values that it repeats are cut off."""
+def _told(error: BaseException, *, ours: bool = False) -> str:
+    """What zeep says, in bounds. Its own errors name elements and types; others may repeat a value of the message, so
+    with ``ours`` only their kind is told.
+    """
     text = " ".join(str(error).split())
     if isinstance(error, TypeError | zeep.exceptions.Error) and text:
         return text[:_MAX_TEXT].rstrip(".")
+    if ours:
+        return type(error).__name__
     return f"{type(error).__name__} {text[:_MAX_TEXT]}".strip().rstrip(".")
 
 
@@ -223,16 +216,3 @@ def from_folder(folder: Path, pin: str) -> Description:
     Raises ``ConfigurationError`` (``wsdl.*``).
     """
     return _once((str(folder), pin), lambda: understand(resolve(*read_folder(folder, pin))))
-
-
-def from_package(root: str, *names: str) -> Description:
-    """A description that the hub ships: ``root`` and what it imports, names of files in ``schemas``."""
-    return _once(("hub", root), lambda: understand(resolve(root, {name: shipped(name) for name in (root, *names)})))
-
-
-def envelope_bytes(root: etree._Element) -> bytes:
-    """An envelope as bytes: the same tree gives the same bytes."""
-    return serialise(root)
-
-
-__all__ = ["ConfigurationError", "Description", "Operation", "envelope_bytes", "from_folder", "from_package", "plain"]

@@ -119,7 +119,6 @@ class PaperDesk(NoDesk):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         return self.deliveries.get(message_id) if message_id else None

@@ -45,7 +45,6 @@ class CountingDesk(NoDesk):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         """Nothing."""

@@ -59,7 +59,6 @@ class RecordingDesk(NoDesk):
         message_id: MessageId | None = None,
         external_id: str | None = None,
         case_id: CaseId | None = None,
-        reference: str | None = None,
         authority: str | None = None,
     ) -> Delivery | None:
         return self.about if self.about is not None and self.about.message_id == message_id else None
