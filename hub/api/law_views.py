@@ -8,12 +8,13 @@ from datetime import datetime
 from hub.api.views import CopyView, ExecutorView, HopView, TermView
 from hub.schemas import json_rendering
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import CaseRow, Delivery, Fact, FactKind, Message
+from hub.schemas.delivery import CaseRow, Delivery, FactKind, Message
 from hub.schemas.envelope import ReceiptEnvelope, RedirectEnvelope
 from hub.schemas.kyiv import kyiv_day
 from hub.tracking import chain, law
+from hub.tracking.copies import Copy, copies
 from hub.tracking.state import state_of
-from hub.tracking.story import RECEIPTS, Executor, Story, strongest
+from hub.tracking.story import Executor, Story
 from hub.tracking.terms import Term, breaches, case_facts, terms
 
 Sees = Callable[[str | None], bool]
@@ -26,13 +27,12 @@ def _moment(at: datetime | None) -> str | None:
 def executors(story: Story, deliveries: Iterable[Delivery], sees: Sees) -> tuple[ExecutorView, ...]:
     """Executors that the caller may see, in the order in which they got the case."""
     channels = {str(delivery.id): delivery.channel_id for delivery in deliveries}
-    return tuple(_executor(each, channels) for each in story.executors if sees(each.authority))
+    return tuple(_executor(story, each, channels) for each in story.executors if sees(each.authority))
 
 
-def _executor(executor: Executor, channels: dict[str, str]) -> ExecutorView:
+def _executor(story: Story, executor: Executor, channels: dict[str, str]) -> ExecutorView:
     registered = executor.of(FactKind.REGISTERED)
     refused = executor.of(FactKind.REFUSED)
-    counting = executor.counting_copy()
     return ExecutorView(
         authority=executor.authority,
         role=executor.role,
@@ -42,21 +42,19 @@ def _executor(executor: Executor, channels: dict[str, str]) -> ExecutorView:
         ground=refused[0].data.get("ground") if refused and not registered else None,
         superseded=executor.superseded_by is not None,
         returns=len(executor.returns()),
-        copies=tuple(_copy(copy, executor, channels, counting) for copy in executor.copies),
+        copies=tuple(_copy(copy, channels) for copy in copies(story, executor)),
     )
 
 
-def _copy(copy: str, executor: Executor, channels: dict[str, str], counting: Fact | None) -> CopyView:
-    facts = [fact for fact in executor.facts if str(fact.delivery_id) == copy]
-    receipts = [fact for fact in facts if fact.kind in RECEIPTS]
-    best = strongest(facts)
+def _copy(copy: Copy, channels: dict[str, str]) -> CopyView:
     return CopyView(
-        delivery_id=copy,
-        channel_id=channels.get(copy),
-        sent_at=_moment(next((fact.at for fact in facts if fact.kind is FactKind.SENT), None)),
-        receipt=best.kind if best else None,
-        received_at=_moment(receipts[0].at if receipts else None),
-        counts=counting is not None and str(counting.delivery_id) == copy,
+        delivery_id=copy.delivery,
+        channel_id=channels.get(copy.delivery),
+        sent_at=_moment(copy.sent_at),
+        receipt=copy.receipt.kind if copy.receipt else None,
+        received_at=_moment(copy.received_at),
+        given_up_at=_moment(copy.given_up_at),
+        counts=copy.counts,
     )
 
 

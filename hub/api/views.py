@@ -152,13 +152,16 @@ class CaseView(View):
 
 
 class CopyView(View):
-    """One channel that the appeal was tried over. ``counts``: its receipt is the one that proves the delivery."""
+    """One channel that the appeal was tried over. ``given_up_at``: no notice had come in time; ``counts``: its receipt
+    is the one that proves the delivery.
+    """
 
     delivery_id: str
     channel_id: str | None
     sent_at: str | None
     receipt: str | None
     received_at: str | None
+    given_up_at: str | None
     counts: bool
 
 

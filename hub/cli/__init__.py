@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("hub.cli.keys", "keys_group", "API keys of front ends, authorities and operators."),
     "registry": ("hub.cli.registry", "registry_group", "Check, show, compare and import the registry."),
     "route": ("hub.cli.route", "route_group", "Ask the router who answers, and why."),
+    "law": ("hub.cli.law", "law_group", "Terms of the law: show, check, count."),
     "channel": ("hub.cli.channel", "channel_group", "Preview, probe and test a channel."),
     "trace": ("hub.cli.trace", "trace", "Tell what happened to a case or a message."),
     "evidence": ("hub.cli.evidence", "evidence_group", "Export and verify the evidence of a case."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -14,9 +15,11 @@ from hub import adapters
 from hub.bootstrap import KEY_FILE
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import HubError, Unavailable
+from hub.schemas.kyiv import KYIV
 from hub.seals import load_signing_key
 from hub.settings import Settings, load
 from hub.storage import open_store
+from hub.tracking import law
 
 MIN_FREE_BYTES = 1_073_741_824
 
@@ -52,9 +55,21 @@ def _disk(settings: Settings) -> str:
     return f"{free // 1_073_741_824} GiB free"
 
 
+def _law(settings: Settings) -> str:
+    counted = law.read(settings.law)
+    year = datetime.now(KYIV).year
+    unknown = [str(each) for each in law.provisional_years(counted, year, year + 1)]
+    if unknown:
+        return (
+            f"{len(counted.rules)} terms; days off of {', '.join(unknown)} were not reviewed: add them to calendar.yaml"
+        )
+    return f"{len(counted.rules)} terms, days off known until the end of {year + 1}"
+
+
 CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("seal key", _key),
     ("registry", _registry),
+    ("law", _law),
     ("store", _store),
     ("disk", _disk),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +24,7 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.directory import Authority
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, DueDates, Header, Party
-from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, named_id, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Kind, Priority, Role
 from hub.tracking import law
@@ -67,15 +69,21 @@ def give(
     role: Role,
     source: Source,
     now: datetime,
-    **data: str,
+    data: Mapping[str, str],
+    duty: tuple[datetime, str] | None = None,
 ) -> Given:
-    """Make out the appeal for one more body: message, delivery, shadows, grants, and the fact ``routed``."""
+    """Make out the appeal for one more body: message, delivery, shadows, grants, and the fact ``routed``.
+
+    ``data``: of the fact. ``duty``: the moment and name of the duty that asks for it. Ids are then taken from it, so
+    that two watchers who do one duty make one message: the second is refused as a repeat.
+    """
+    message_id = new_id() if duty is None else named_id(duty[0], f"{case_id}\n{duty[1]}".encode())
     day = kyiv_day(now)
     rules = law.in_force()
     due = DueDates(forward=rules.forward_day(day), answer=rules.answer_day(day))
     envelope = AppealEnvelope(
         header=Header(
-            message_id=new_id(),
+            message_id=message_id,
             case_id=case_id,
             created_at=now,
             sender=party,
@@ -89,7 +97,7 @@ def give(
     )
     message = outgoing_message(envelope)
     delivery = Delivery(
-        id=DeliveryId(new_id()),
+        id=DeliveryId(new_id() if duty is None else uuid.uuid5(message_id, authority.code)),
         case_id=case_id,
         message_id=message.id,
         authority=authority.code,

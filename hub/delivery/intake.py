@@ -261,8 +261,7 @@ class Intake:
                     role=Role.CO_EXECUTOR,
                     source=Source.HUB,
                     now=now,
-                    reason=decision.reason,
-                    registry_version=decision.registry_version,
+                    data={"reason": decision.reason, "registry_version": decision.registry_version},
                 ).change
 
     def _check(self, submission: Submission) -> None:

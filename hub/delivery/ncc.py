@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.delivery.giving import outgoing_message
-from hub.delivery.handover import WITHDRAWABLE
+from hub.delivery.handover import WITHDRAWABLE, escalate
 from hub.delivery.intake import ACCEPTED_STATUS, Repeatable
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
@@ -166,8 +166,18 @@ class Centre:
             ]
             seen = [d for d in copies if _may_be_seen(d, executor)]
             if seen and executor.superseded_by is None:
-                changes.append(self._pass_on(word, body, executor, seen[-1], None, row, now))
+                changes.append(self._tell(word, body, executor, seen[-1], row, now))
         return joined([Change(facts=(fact,), updates=tuple(stops)), *changes])
+
+    def _tell(
+        self, word: Word, body: CentreBody, executor: Executor, seen: Delivery, row: CaseRow, now: datetime
+    ) -> Change:
+        """A withdrawal to one body. One that cannot be reached now does not stop it for others: an operator calls."""
+        try:
+            return self._pass_on(word, body, executor, seen, None, row, now)
+        except Conflict as unreachable:
+            facts, items = escalate(seen, reason="withdrawal.not_connected", detail=unreachable.message, now=now)
+            return Change(facts=facts, items=items)
 
     def _clarify(
         self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime

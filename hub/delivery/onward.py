@@ -95,10 +95,13 @@ class Onward:
             role=executor.role,
             source=Source.HUB,
             now=now,
-            reason=decision.reason,
-            registry_version=decision.registry_version,
-            instead_of=executor.key,
-            because=because,
+            duty=(fact.at, because),
+            data={
+                "reason": decision.reason,
+                "registry_version": decision.registry_version,
+                "instead_of": executor.key,
+                "because": because,
+            },
         )
         return self._stop(given, row, executor)
 
@@ -174,8 +177,7 @@ class Onward:
             role=role,
             source=Source.OPERATOR,
             now=now,
-            **data,
-            **({"instead_of": before.key} if before is not None else {}),
+            data={**data, **({"instead_of": before.key} if before is not None else {})},
         )
         resolved = Fact(
             kind=FactKind.RESOLVED,

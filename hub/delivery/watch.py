@@ -286,9 +286,12 @@ class _Deed:
             role=Role.INFORMATION,
             source=Source.HUB,
             now=self._now,
-            reason=f"overdue.{term.rule.code}",
-            about=term.authority or "",
-            registry_version=directory.version,
+            duty=(duty.at, f"{duty.name}:{above.code}"),
+            data={
+                "reason": f"overdue.{term.rule.code}",
+                "about": term.authority or "",
+                "registry_version": directory.version,
+            },
         )
 
     def _item(self, duty: Duty, reason: str) -> Given:

@@ -21,6 +21,8 @@ from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, Message
 from hub.schemas.envelope import Party
 from hub.schemas.ids import CaseId
 from hub.schemas.keys import VerificationKey
+from hub.tracking.copies import copies
+from hub.tracking.story import Story, read
 
 FORMAT: Final = "appeal-hub-evidence/1"
 MANIFEST: Final = "manifest.json"
@@ -154,7 +156,9 @@ class Exporter:
             self._deliveries(bundle, deliveries, known, seals, used)
             left_out = self._files(bundle, messages, with_attachments=with_attachments)
             bundle.json("case.json", {"case": _public(row.case), "state": row.state, "registry": directory.version})
-            bundle.json("facts.json", [_fact(fact) for fact in self._store.facts(case_id)])
+            facts = self._store.facts(case_id)
+            bundle.json("facts.json", [_fact(fact) for fact in facts])
+            bundle.json("copies.json", _copies(read(facts), deliveries))
             bundle.json("seals.json", [_public(each) for each in seals])
             for (party, _), key in sorted(used.items()):
                 for path, content in keys.forms(party, key).items():
@@ -352,6 +356,27 @@ def _public(row: object, without: Iterable[str] = ()) -> dict[str, object]:
 
 def _attempt(attempt: Attempt) -> dict[str, object]:
     return _public(attempt, without={"delivery_id"})
+
+
+def _copies(story: Story, deliveries: Sequence[Delivery]) -> list[dict[str, object]]:
+    """Which channels were tried for each executor, and which copy counts, with the message that proves it."""
+    channels = {str(delivery.id): delivery.channel_id for delivery in deliveries}
+    return [
+        {
+            "authority": executor.authority,
+            "role": executor.role,
+            "delivery_id": copy.delivery,
+            "channel_id": channels.get(copy.delivery),
+            "sent_at": copy.sent_at,
+            "received_at": copy.received_at,
+            "given_up_at": copy.given_up_at,
+            "receipt": copy.receipt.kind if copy.receipt else None,
+            "proof": copy.receipt.message_id if copy.receipt else None,
+            "counts": copy.counts,
+        }
+        for executor in story.executors
+        for copy in copies(story, executor)
+    ]
 
 
 def _fact(fact: Fact) -> dict[str, object]:

@@ -61,7 +61,8 @@ class ExecutorState:
     """Where one addressee stands.
 
     ``contradiction``: it said things that cannot both be true; an operator looks. ``delivery_id``: the delivery it was
-    given the case with. ``superseded``: another body has the case instead. ``returns``: answers sent back.
+    given the case with. ``superseded``: another body has the case instead; ``relieved``: as an operator decided.
+    ``returns``: answers sent back.
     """
 
     authority: str
@@ -73,6 +74,7 @@ class ExecutorState:
     role: Role = Role.MAIN
     delivery_id: str | None = None
     superseded: bool = False
+    relieved: bool = False
     returns: int = 0
 
 
@@ -134,6 +136,7 @@ def _executor(executor: Executor, resolved: datetime | None) -> ExecutorState:
         role=executor.role,
         delivery_id=executor.root,
         superseded=executor.superseded_by is not None,
+        relieved=executor.relieved,
         returns=len(executor.returns()),
     )
 
@@ -143,13 +146,14 @@ def _of_case(executors: list[ExecutorState], *, all_must_answer: bool) -> Execut
 
     A main executor's final answer ends the case, whoever else was asked; where the law's file says ``all``, the case is
     as far as the one that is furthest behind of those that still have it. Without an answer it is the main executor
-    that has the case now: redirects and refusals of those that had it before do not count.
+    that has the case now: redirects and refusals of those that had it before do not count, nor does the answer of one
+    that an operator relieved of it.
     """
     deciding = [e for e in executors if e.role is not Role.INFORMATION]
     mains = [e for e in deciding if e.role is Role.MAIN] or deciding
     holding = [e for e in mains if not e.superseded] or mains
     furthest = max(holding, key=lambda e: (_RANK[e.state], e.authority, e.delivery_id or ""), default=None)
-    answered = [e for e in mains if e.state is State.ANSWERED]
+    answered = [e for e in mains if e.state is State.ANSWERED and not e.relieved]
     if answered:
         furthest = min(answered, key=lambda e: (e.superseded, e.authority, e.delivery_id or ""))
         waiting = [e for e in deciding if not e.superseded and e.state not in FINISHED]

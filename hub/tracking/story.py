@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 
-from hub.schemas.delivery import Fact, FactKind
+from hub.schemas.delivery import Fact, FactKind, Source
 from hub.schemas.ids import DeliveryId
 from hub.schemas.terms import AnswerResult, AnswerStage, RefusalGround, Role
 
@@ -115,6 +115,11 @@ class Executor:
         """When the first of these happened."""
         firsts = self.firsts
         return min((firsts[kind] for kind in kinds if kind in firsts), default=None)
+
+    @property
+    def relieved(self) -> bool:
+        """Whether an operator gave the case to another body: then its answer does not end the case."""
+        return self.superseded_by is not None and self.superseded_by.source is Source.OPERATOR
 
     @property
     def decides(self) -> bool:

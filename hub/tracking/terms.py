@@ -111,7 +111,8 @@ def _case_ended_at(case: CaseFacts, law: Law) -> datetime | None:
     if case.story.withdrawn_at is not None:
         return case.story.withdrawn_at
     asked = [e for e in case.story.executors if e.decides] if law.all_must_answer else case.story.mains()
-    answers = [fact.at for e in asked or case.story.executors if (fact := e.standing()) is not None]
+    held = [e for e in asked or case.story.executors if not e.relieved]
+    answers = [fact.at for e in held if (fact := e.standing()) is not None]
     if not answers:  # an answer that no executor gave: the contact centre's own
         answers = [fact.at for fact in case.story.facts if is_final(fact)]
     return max(answers, default=None) if law.all_must_answer else min(answers, default=None)

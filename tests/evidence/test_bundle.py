@@ -127,6 +127,9 @@ def test_everything_is_in_it(case: Case) -> None:
     assert [fact["key"] for fact in json.loads(case.read("facts.json"))] == [
         fact.key for fact in case.way.store.facts(case.accepted.case_id)
     ]
+    (copy,) = json.loads(case.read("copies.json"))
+    assert (copy["delivery_id"], copy["receipt"], copy["counts"]) == (str(delivery.id), "registered", True)
+    assert copy["proof"] in {str(message.id) for message in messages}
     assert case.read(case.one("attachments/" + hashlib.sha256(b"%PDF-1.7").hexdigest())) == b"%PDF-1.7"
     seals = json.loads(case.read("seals.json"))
     assert sorted((each["party"], each["form"]) for each in seals) == sorted(

@@ -7,13 +7,23 @@ from datetime import date, timedelta
 import pytest
 
 from hub.delivery.handover import next_channel
+from hub.errors import Conflict
 from hub.ports import RawInbound
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Delivery, FactKind, TransportState
-from hub.schemas.envelope import AppealForm, Header, Party, ReceiptBody, ReceiptEnvelope
+from hub.schemas.envelope import (
+    AppealForm,
+    Header,
+    Party,
+    ReceiptBody,
+    ReceiptEnvelope,
+    RedirectBody,
+    RedirectEnvelope,
+)
 from hub.schemas.ids import new_id
 from hub.schemas.terms import ReceiptStatus
 from hub.tracking.state import State
+from hub.tracking.story import short
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.world import HUB
@@ -126,3 +136,34 @@ def test_nobody_gives_over_to_a_body_that_has_ended() -> None:
     assert police is not None
     ended = police.model_copy(update={"valid_to": date(2026, 1, 1)})
     assert next_channel(ended, f"{POLICE}.priame", date(2026, 11, 24)) is None
+
+
+def test_a_duty_done_twice_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two watchers whose leases overlapped both send a redirect on: the second is refused, and there is one message."""
+    world = _world("дороги")
+    monkeypatch.setattr(world.watcher, "look", lambda _case: None)
+    agency, council = CODES["агентство"], CODES["міськрада"]
+    body = RedirectBody(at=world.clock.time, to=council, reason="Не наше.")
+    header = Header(
+        message_id=new_id(),
+        case_id=world.case,
+        in_reply_to=world.latest(agency).message_id,
+        created_at=world.clock.time,
+        sender=Party(code=agency),
+        recipient=HUB,
+    )
+    raw = json_rendering.to_json(RedirectEnvelope(header=header, body=body))
+    world.takeback._asked = lambda _case: None
+    inbound = RawInbound(content_type="application/json", body=raw)
+    world.takeback.take(inbound, channel_id=f"{agency}.priame", party=agency)
+    (executor,) = world.story.executors
+    (fact,) = executor.of(FactKind.REDIRECTED)
+    done = []
+    for _ in range(2):
+        done.append(world.onward.follow(world.row, world.story, executor, fact, short(fact)))
+        world.clock.go(5)
+    world.store.apply(done[0].change)
+    with pytest.raises(Conflict):
+        world.store.apply(done[1].change)
+    world.work()
+    assert sorted(str(m.recipient) for m in world.outgoing()) == sorted([agency, council])

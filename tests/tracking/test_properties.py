@@ -63,7 +63,7 @@ def _seen(known: list[Fact]) -> object:
     return derive(known), terms(case, RULES), todo, broken, hops(case.story), outlook(case, RULES)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(known=st.lists(facts(), max_size=10), data=st.data())
 def test_order_and_repetition_do_not_matter(known: list[Fact], data: st.DataObject) -> None:
     """Any permutation with any repeats gives the same state, terms, duties, breaches and chain; none fails."""
@@ -71,7 +71,7 @@ def test_order_and_repetition_do_not_matter(known: list[Fact], data: st.DataObje
     assert _seen(data.draw(st.permutations(repeated))) == _seen(known)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(known=st.lists(facts(), max_size=10))
 def test_terms_are_sane(known: list[Fact]) -> None:
     """No term ends before it starts; a finished case has no running term and is never due; due dates bind."""
@@ -92,7 +92,7 @@ def _done(duty: Duty) -> Fact:
     return Fact(kind=kind, case_id=CASE, at=duty.at, source=Source.HUB, data={"because": duty.name})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(known=st.lists(facts(), max_size=8))
 def test_what_was_done_stays_done(known: list[Fact]) -> None:
     """Each duty that leaves its fact is gone, no other one goes with it, and in the end nothing is left."""
