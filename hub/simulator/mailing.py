@@ -78,7 +78,7 @@ def set_up_mail(
     key = make_key_file(folder / f"{party.code}.pem", common_name=party.code, organization="Simulated authority")
     address = f"rada@{party.code}.example"
     ours = {"address": HUB_ADDRESS, "reply_key": f"file:{folder}/reply.key"}
-    server = {"host": "127.0.0.1", "port": port, "security": "none", "allow_private": ["127.0.0.1/32"]}
+    server = {"host": "127.0.0.1", "port": port, "security": "none", "relay": False, "allow_private": ["127.0.0.1/32"]}
     out: dict[str, Any] = {
         "id": f"{party.code}.mail",
         "adapter": "email",

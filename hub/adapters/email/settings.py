@@ -52,9 +52,13 @@ class Server(Frozen):
 
 
 class SmtpServer(Server):
-    """Where mail is handed over; ``helo``: what we call ourselves, absent = the domain of ``address``."""
+    """Where mail is handed over; ``helo``: what we call ourselves, absent = the domain of ``address``.
+
+    ``relay``: whether it passes the mail on to the addressee's server, so that its word shows ``sent`` only.
+    """
 
     port: int = Field(default=587, ge=1, le=65_535)
+    relay: bool = True
     helo: Annotated[str, Code(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")] | None = None
 
 

@@ -40,7 +40,7 @@ LOOPBACK = ["127.0.0.0/8", "::1/128"]
 
 def out_settings(port: int, **more: object) -> dict[str, object]:
     """Settings of a channel that sends to a server on loopback."""
-    server = {"host": "127.0.0.1", "port": port, "security": "none", "allow_private": LOOPBACK}
+    server = {"host": "127.0.0.1", "port": port, "security": "none", "relay": False, "allow_private": LOOPBACK}
     changes = more.pop("smtp", {})
     assert isinstance(changes, dict)
     return {

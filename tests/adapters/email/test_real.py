@@ -100,7 +100,7 @@ class Hub:
         settings = {**out_settings(host.smtp), "smtp": smtp, "to": [f"rada@{BODY_DOMAIN}"], **out}
         imap = {"host": "localhost", "port": host.imaps, "security": "tls", **login}
         lane = LaneSettings(retry_secs=(10, 20), give_up_secs=3_600, deadline_secs=20, collect_secs=1)
-        mail = Channel(id=OUT, adapter="email", legal_class=LegalClass.SENT, settings=settings, lane=lane)
+        mail = Channel(id=OUT, adapter="email", legal_class=LegalClass.DELIVERED, settings=settings, lane=lane)
         self.mailbox = box_channel(imap=imap).model_copy(update={"lane": lane})
         body = Authority(
             code=BODY,
