@@ -51,7 +51,7 @@ def disk_full(bench: Bench) -> Result:
             return world.submitter.statuses[503] > 0
 
         world.wait(refused, 60, "a 503")
-        threading.Event().wait(FULL_SECS)
+        threading.Event().wait(min(bench.stop_secs, FULL_SECS))
         disk.clear()
         if cluster is not None:
             cluster.revive()
