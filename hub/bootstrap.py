@@ -9,12 +9,12 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import registry
 from hub import adapters, figures
 from hub.adapters.secrets import resolve
 from hub.adapters.webhook import WebhookFile
+from hub.clock import SystemClock
 from hub.delivery.ask import Asker, CollectingChannels
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox
@@ -48,14 +48,6 @@ log = logging.getLogger(__name__)
 
 KEY_FILE = "keys/hub.pem"
 APPLICANT_KEY_FILE = "keys/applicants.key"
-
-
-class SystemClock:
-    """The machine's clock, in UTC, cut to milliseconds."""
-
-    def now(self) -> datetime:
-        now = datetime.now(UTC)
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class SilentDoorbell:

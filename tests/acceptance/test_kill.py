@@ -58,12 +58,10 @@ class _Caller:
                 return found
             after["after"] = rows[-1]["id"]
 
-    def deliveries(self, cases: Iterable[str]) -> int:
-        """How many deliveries these cases have; a refusal as wrongly addressed makes one more."""
-        return sum(
-            len(requests.get(f"{self.base}/cases/{case}", headers=self.headers, timeout=10).json()["deliveries"])
-            for case in cases
-        )
+    def bodies(self, cases: Iterable[str]) -> dict[str, list[str]]:
+        """To whom each case was delivered; a refusal as wrongly addressed sends it to one body more."""
+        seen = (requests.get(f"{self.base}/cases/{case}", headers=self.headers, timeout=10).json() for case in cases)
+        return {case["case"]["id"]: [each["authority"] for each in case["deliveries"]] for case in seen}
 
 
 def _ended(row: dict[str, Any]) -> bool:
@@ -108,12 +106,13 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(tmp_path: Path) -> 
                 if number not in caller.accepted:
                     assert caller.submit(number, form)
             rows = until(partial(_all_ended, caller), seconds=90, what="the end of every case")
-            sent = caller.deliveries(rows)
+            bodies = caller.bodies(rows)
             state = requests.get(f"{simulator.url}/_sim/state", timeout=10).json()["authorities"]
         finally:
             hub.stop()
     assert set(acknowledged.values()) <= set(rows), "an acknowledged appeal is not there"
     assert len(rows) == APPEALS, "an idempotency key made two cases"
     assert {p.code for p in TWELVE} == set(state)
-    assert sum(counts["unique"] for counts in state.values()) == sent
+    assert all(len(to) == len(set(to)) for to in bodies.values()), "an appeal went twice to one body"
+    assert sum(counts["unique"] for counts in state.values()) == sum(map(len, bodies.values()))
     assert sum(counts["altered"] for counts in state.values()) == 0

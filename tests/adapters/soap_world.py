@@ -13,7 +13,8 @@ from pathlib import Path
 
 from hub.adapters import Tools
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.bootstrap import SilentDoorbell, SystemClock
+from hub.bootstrap import SilentDoorbell
+from hub.clock import SystemClock
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier, LaneReport
 from hub.delivery.intake import Accepted, Intake, Submission

@@ -22,7 +22,8 @@ from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
 from hub.api.protocol import server_config
-from hub.bootstrap import Hub, SilentDoorbell, SystemClock, follow
+from hub.bootstrap import Hub, SilentDoorbell, follow
+from hub.clock import SystemClock
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.inbox import Inbox

@@ -16,7 +16,7 @@ from types import FrameType
 
 import click
 
-from tests.chaos import bench, clock, servers, units
+from tests.chaos import bench, clock, room, servers, units
 from tests.chaos.accounting import Line, render
 from tests.chaos.bench import Bench, Cell
 from tests.chaos.cells import messages_of, table
@@ -24,6 +24,8 @@ from tests.chaos.world import Backing
 
 _FOLDERS: list[str] = []
 """What is removed when we are stopped from outside."""
+_LINES: list[Line] = []
+"""Cells that are done, as they ended."""
 
 
 def _say(line: Line, done: int, total: int) -> None:
@@ -39,9 +41,10 @@ def _chosen(globs: tuple[str, ...], embedded: bool, production: bool) -> dict[st
         production = False
     cells = table(embedded, production)
     chosen = {name: cell for name, cell in cells.items() if any(fnmatch.fnmatch(name, glob) for glob in globs)}
-    if any(name.endswith("clock-jumps") for name in chosen) and (why := clock.fit()):
-        click.echo(f"!!! clock-jumps LEFT OUT: {why}", err=True)
-        chosen = {name: cell for name, cell in chosen.items() if not name.endswith("clock-jumps")}
+    for which, fit in (("clock-jumps", clock.fit), ("disk-full", room.fit)):
+        if any(name.endswith(which) for name in chosen) and (why := fit()):
+            click.echo(f"!!! {which} LEFT OUT: {why}", err=True)
+            chosen = {name: cell for name, cell in chosen.items() if not name.endswith(which)}
     return chosen
 
 
@@ -73,9 +76,11 @@ class _Lane:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    """Stopped from outside: whatever was started ends with us."""
+    """Stopped from outside: whatever was started ends with us; what is done is told."""
+    click.echo("\n".join(["", *render(_LINES), "!!! stopped from outside: the other cells did not run"]))
     units.end_all()
     servers.end_all()
+    room.end_all()
     for folder in _FOLDERS:
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(128 + number)
@@ -111,7 +116,6 @@ def main(
         return
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
-    lines: list[Line] = []
     waiting: SimpleQueue[tuple[str, Cell] | None] = SimpleQueue()
     done: SimpleQueue[Line] = SimpleQueue()
     for job in chosen.items():
@@ -128,11 +132,11 @@ def main(
             own.mkdir()
             how = Bench(folder=own, messages=messages, stop_secs=stop_secs, soak_secs=soak_minutes * 60)
             pool.submit(_work, _Lane(own, stack, how), waiting, done)
-        while len(lines) < len(chosen):
-            lines.append(done.get())
-            _say(lines[-1], len(lines), len(chosen))
+        while len(_LINES) < len(chosen):
+            _LINES.append(done.get())
+            _say(_LINES[-1], len(_LINES), len(chosen))
     order = list(chosen)
-    lines.sort(key=lambda line: order.index(line.cell))
+    lines = sorted(_LINES, key=lambda line: order.index(line.cell))
     click.echo("\n" + "\n".join(render(lines)))
     wanted = form == "production" or form is None
     if wanted and servers.missing():

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -33,13 +33,14 @@ class Bench:
     @contextmanager
     def world(self, on_strike: Callable[[Unit], None] | None = None, **options: Any) -> Iterator[World]:
         """A world in a folder of its own; ``options`` as in ``Options``, production if there is a backing."""
+        with ExitStack() as stack, self.made(stack, on_strike, **options) as world:
+            yield world
+
+    def made(self, stack: ExitStack, on_strike: Callable[[Unit], None] | None = None, **options: Any) -> World:
+        """As ``world``, not started yet; its folder goes with the stack."""
         folder = Path(tempfile.mkdtemp(prefix="world-", dir=self.folder))
-        filled = Options(**{"backing": self.backing, "stop_secs": self.stop_secs, **options})
-        try:
-            with World(folder, filled, on_strike) as world:
-                yield world
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return World(folder, Options(**{"backing": self.backing, "stop_secs": self.stop_secs, **options}), on_strike)
 
     @property
     def patience_secs(self) -> float:

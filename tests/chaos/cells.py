@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from tests.chaos import faults, matrix, sickness
+from tests.chaos import faults, matrix, sickness, starved
 from tests.chaos.bench import Cell
 
 MANY = frozenset({"every-tenth-fails", "killed-with-many-accepted", "random-503"})
@@ -21,11 +21,13 @@ _BOTH: dict[str, Cell] = {
     "sick-endpoints": sickness.sick_endpoints,
     "lost-answers": sickness.lost_answers,
     "clock-jumps": sickness.clock_jumps,
+    "disk-full": starved.disk_full,
     "soak": faults.soak,
 }
 _PRODUCTION: dict[str, Cell] = {
     "broker-wiped": faults.broker_wiped,
     "broker-down": faults.broker_down,
+    "slow-broker": starved.slow_broker,
     "database-gone": faults.database_gone,
     "one-authority-cannot-be-written": faults.one_authority_cannot_be_written,
     "poison": faults.poison,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _NAME = "libfaketimeMT.so.1"
-_ENVIRONMENT = {"FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def library() -> Path | None:
@@ -20,23 +20,51 @@ def library() -> Path | None:
     return None
 
 
+_SITE = """\
+import select
+import time
+
+
+def sleep(secs):
+    select.select((), (), (), secs)
+
+
+time.sleep = sleep
+"""
 _TRIAL = "import threading,time; time.sleep(0.01); threading.Event().wait(0.01); print('fit')"
 
 
-def fit() -> str | None:
-    """Why the cells of the clock cannot run here; None if they can.
+def _environment(folder: Path, so: Path) -> dict[str, str]:
+    """Variables for processes whose wall clock alone is faked.
 
-    libfaketime 0.9.10 breaks ``time.sleep`` or ``Event.wait`` of CPython 3.11 (clock_nanosleep, sem_clockwait), whether
-    it fakes monotonic clocks or not: a hub in such a process fails for reasons that no real clock gives it.
+    libfaketime 0.9.10 leaves monotonic clocks alone if it is told to, but then it spoils ``clock_nanosleep`` with an
+    absolute time (EINVAL), which is what CPython's ``time.sleep`` calls; all other waits stay whole. So Python sleeps
+    in ``select`` there. If it fakes monotonic clocks too, ``sem_clockwait`` (every ``Event.wait``) never ends.
     """
+    site = folder / "site"
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(_SITE, "ascii")
+    return {
+        "LD_PRELOAD": str(so),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": str(site),
+    }
+
+
+def fit() -> str | None:
+    """Why the cells of the clock cannot run here; None if they can."""
     so = library()
     if so is None:
         return "libfaketime is not installed (Debian: faketime)"
-    env = {**_ENVIRONMENT, "LD_PRELOAD": str(so), "FAKETIME": "+0s"}
-    try:
-        tried = subprocess.run([sys.executable, "-c", _TRIAL], env=env, capture_output=True, timeout=5, check=False)
-    except subprocess.TimeoutExpired:
-        return "this libfaketime breaks Python's waits"
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**_environment(Path(folder), so), "FAKETIME": "+0s"}
+        try:
+            tried = subprocess.run(
+                [sys.executable, "-c", _TRIAL], env=env, capture_output=True, timeout=10, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return "this libfaketime breaks Python's waits"
     return None if b"fit" in tried.stdout else "this libfaketime breaks Python's sleep"
 
 
@@ -45,11 +73,7 @@ class Clock:
 
     def __init__(self, file: Path, so: Path) -> None:
         self._file = file
-        self.environment = {
-            "LD_PRELOAD": str(so),
-            "FAKETIME_TIMESTAMP_FILE": str(file),
-            **_ENVIRONMENT,
-        }
+        self.environment = {**_environment(file.parent, so), "FAKETIME_TIMESTAMP_FILE": str(file)}
         self.jump(0)
 
     def jump(self, secs: int) -> None:

@@ -141,6 +141,14 @@ class Postgres:
         _wait(lambda: all(state_of(pid) == "dead" for pid in pids), "PostgreSQL did not die")
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
+    def revive(self) -> None:
+        """What a service manager does: start it if it has ended."""
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            self.kill()
+            self.start()
+
     def freeze(self) -> None:
         """SIGSTOP to all of its processes."""
         self._signal(signal.SIGSTOP)
@@ -200,6 +208,11 @@ class RabbitMQ:
     def url(self) -> str:
         """For Celery."""
         return f"amqp://guest:guest@127.0.0.1:{self._port}//"
+
+    @property
+    def port(self) -> int:
+        """Where it listens for AMQP."""
+        return int(self._port)
 
     def _environment(self) -> dict[str, str]:
         f = self._folder

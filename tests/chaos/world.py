@@ -62,6 +62,13 @@ class Backing:
 
     postgres: Postgres
     rabbitmq: RabbitMQ
+    broker_url: str | None = None
+    """Where the hub finds the broker, if something stands between."""
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL as the hub is told it."""
+        return self.broker_url or self.rabbitmq.url
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,7 +124,7 @@ class World:
 
         if self.backing is None or self.database_url is None:
             return [unit("hub", "up")]
-        common |= {"HUB_DATABASE_URL": self.database_url, "HUB_BROKER_URL": self.backing.rabbitmq.url}
+        common |= {"HUB_DATABASE_URL": self.database_url, "HUB_BROKER_URL": self.backing.broker}
         return [
             unit("api", "api"),
             *(unit(f"worker{n or ''}", "worker") for n in range(self.options.workers)),
@@ -136,7 +143,7 @@ class World:
         env = environment(
             HUB_HOME=str(self.arrangement.home),
             HUB_DATABASE_URL=self.database_url or "",
-            HUB_BROKER_URL=self.backing.rabbitmq.url,
+            HUB_BROKER_URL=self.backing.broker,
         )
         words = [sys.executable, "-m", "hub", "broker", "prepare"]
         subprocess.run(words, env=env, check=True, capture_output=True, timeout=60)

@@ -11,7 +11,8 @@ import yaml
 
 from hub.adapters import Tools
 from hub.adapters.sftp.adapter import SftpAdapter
-from hub.bootstrap import SilentDoorbell, SystemClock
+from hub.bootstrap import SilentDoorbell
+from hub.clock import SystemClock
 from hub.delivery.ask import Asker
 from hub.delivery.carry import Carrier
 from hub.delivery.intake import Accepted, Intake, Submission
