@@ -34,7 +34,7 @@ def every_tenth_fails(bench: Bench) -> Result:
         world.wait(lambda: not world.submitter.open(), 120, "acceptance")
         accepted = time.monotonic()
         healthy = [r for r in references if not r.endswith("0")]
-        world.wait(lambda: _arrived(world, healthy), HEALTHY_SECS, f"arrival of {len(healthy)} healthy messages")
+        world.wait(lambda: _arrived(world, healthy), 60, f"arrival of {len(healthy)} healthy messages")
         late = time.monotonic() - accepted
         done = result(world, bench)
         # Waits of 1, 1, 2, 4, 4 … s (less a fifth of jitter) until 6 s after the first: no more than 5 fit.
@@ -42,7 +42,7 @@ def every_tenth_fails(bench: Bench) -> Result:
         if max(tries.values(), default=0) > 5:
             world.faults.append(f"a failing message was tried {max(tries.values())} times, the schedule allows 5")
         if late > HEALTHY_SECS:
-            world.faults.append(f"the healthy took {late:.1f} s")
+            world.faults.append(f"the healthy took {late:.1f} s, the promise is {HEALTHY_SECS:.0f} s")
         return done
 
 
