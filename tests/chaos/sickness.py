@@ -34,7 +34,7 @@ def every_tenth_fails(bench: Bench) -> Result:
         world.wait(lambda: not world.submitter.open(), 120, "acceptance")
         accepted = time.monotonic()
         healthy = [r for r in references if not r.endswith("0")]
-        world.wait(lambda: _arrived(world, healthy), HEALTHY_SECS, f"arrival of {len(healthy)} healthy messages")
+        world.wait(lambda: _arrived(world, healthy), 60, f"arrival of {len(healthy)} healthy messages")
         late = time.monotonic() - accepted
         done = result(world, bench)
         # Waits of 1, 1, 2, 4, 4 … s (less a fifth of jitter) until 6 s after the first: no more than 5 fit.
@@ -42,7 +42,7 @@ def every_tenth_fails(bench: Bench) -> Result:
         if max(tries.values(), default=0) > 5:
             world.faults.append(f"a failing message was tried {max(tries.values())} times, the schedule allows 5")
         if late > HEALTHY_SECS:
-            world.faults.append(f"the healthy took {late:.1f} s")
+            world.faults.append(f"the healthy took {late:.1f} s, the promise is {HEALTHY_SECS:.0f} s")
         return done
 
 
@@ -53,17 +53,19 @@ def _tenth(failure: Failure) -> Callable[[str, str, int], Failure | None]:
 def breaker_behind_failures(bench: Bench) -> Result:
     """Messages that fail for ever have opened the breaker: they end in time, and a later one that is well gets through.
 
-    The probe of a half-open breaker must not be spent on those that failed before, again and again.
+    The probe of a half-open breaker must not be spent on those that failed before, again and again. Few fail, for on a
+    slow machine the breaker opens after the first five, and each of the others takes a probe of its own once.
     """
     lane = LANE.model_copy(update={"give_up_secs": 6, "breaker_failures": 5})
-    failing = {f"CHAOS-1-{number:06d}" for number in range(1, bench.messages + 1)}
+    count = min(bench.messages, 10)
+    failing = {f"CHAOS-1-{number:06d}" for number in range(1, count + 1)}
 
     def whim(_authority: str, reference: str, _number: int) -> Failure | None:
         return "error" if reference in failing else None
 
     with bench.world(placements=(HEALTH,), lane=lane, whim=whim) as world:
-        world.submitter.add(bench.messages)
-        world.wait(lambda: not world.submitter.open() and len(world.receivers.arrivals) > 5, 60, "the breaker")
+        world.submitter.add(count)
+        world.wait(lambda: {a.reference for a in list(world.receivers.arrivals)} >= failing, 60, "a try of each")
         healthy = world.submitter.add(5)
         world.wait(lambda: _arrived(world, healthy), 15, "arrival of what is well behind what fails")
         verdict = world.until_quiet(30)
@@ -184,6 +186,6 @@ def clock_jumps(bench: Bench) -> Result:
         for offset in (0, 3_600, 0, -3_600, 0):
             clock.jump(offset)
             world.submitter.add(max(bench.messages // 5, 2))
-            world.wait(lambda: not world.submitter.open(), 30, f"acceptance at {offset:+d} s")
+            world.wait(lambda: not world.submitter.open(), 60, f"acceptance at {offset:+d} s")
             threading.Event().wait(1.0)
         return result(world, bench)
