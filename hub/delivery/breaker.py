@@ -17,6 +17,8 @@ from hub.schemas.directory import Channel, LaneSettings
 
 _SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
 MAX_DOUBLINGS = 3
+NOT_BEGUN = "attempt.not_begun"
+"""Code of an attempt that was written and then not made: the time slice ended, or the breaker opened before it."""
 REST_SECS = 0.2
 """A shorter rest is not worth a write: a lane is not rung for more often than that (``hub.worker.app``)."""
 SUSPECT_FAILURES = 2
@@ -55,7 +57,9 @@ def choose(
         channel, state = lanes[claim.delivery.channel_id]
         if not probing(state, channel.lane):
             going.append(claim)
-        elif schedule.over(first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=channel.lane):
+        elif _tried(claim) and schedule.over(
+            first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=channel.lane
+        ):
             over.append(claim)
         else:
             best = probes.setdefault(channel.id, claim)
@@ -64,8 +68,13 @@ def choose(
     return [*going, *probes.values()], over
 
 
-def _order(claim: Claim) -> tuple[int, int]:
-    return (-claim.delivery.priority, claim.delivery.attempts)
+def _tried(claim: Claim) -> bool:
+    """Whether the last attempt that was written was made: one that was put back unsent gets its try first."""
+    return claim.delivery.last_code != NOT_BEGUN
+
+
+def _order(claim: Claim) -> tuple[int, bool, int]:
+    return (-claim.delivery.priority, bool(claim.delivery.attempts) and _tried(claim), claim.delivery.attempts)
 
 
 def after(state: LaneState, outcome: OutcomeKind, now: datetime, lane: LaneSettings) -> LaneState:

@@ -162,7 +162,14 @@ class Carrier:
         self._store.apply(
             Change(
                 updates=tuple(
-                    DeliveryUpdate(id=load.delivery.id, state=TransportState.WAITING, owner=owner, next_at=now)
+                    DeliveryUpdate(
+                        id=load.delivery.id,
+                        state=TransportState.WAITING,
+                        owner=owner,
+                        next_at=now,
+                        poll_at=load.delivery.poll_at,
+                        last_code=breaker.NOT_BEGUN,
+                    )
                     for load in unsent
                 ),
                 attempt_ends=tuple(
@@ -170,7 +177,7 @@ class Carrier:
                         id=attempt_id(load.delivery.id, load.delivery.attempts),
                         finished_at=now,
                         outcome=OutcomeKind.TEMPORARY,
-                        code="attempt.not_begun",
+                        code=breaker.NOT_BEGUN,
                     )
                     for load in unsent
                 ),

@@ -105,8 +105,12 @@ def test_a_page_of_cases_is_a_walk_in_order(postgres_url: str, where: CaseFilter
     with engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         connection.exec_driver_sql("SET enable_bitmapscan = off")
+        if index != "ix_cases_created":
+            # Almost empty tables make planners choose by chance: ask whether this index alone could serve.
+            connection.exec_driver_sql("DROP INDEX ix_cases_created")
         text = statement.compile(engine, compile_kwargs={"literal_binds": True})
         plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {text}".replace("%", "%%")))
+        connection.rollback()
     engine.dispose()
     assert index in plan
     assert "Sort" not in plan
