@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -48,6 +49,15 @@ log = logging.getLogger(__name__)
 
 KEY_FILE = "keys/hub.pem"
 APPLICANT_KEY_FILE = "keys/applicants.key"
+
+
+def settle_heap() -> None:
+    """Take what is loaded for good (modules, the registry) out of the garbage collector's sight, and let it look less
+    often: its passes over half a million objects that never die cost a tenth of the CPU (measured).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class SilentDoorbell:

@@ -9,7 +9,7 @@ import click
 
 from hub import logs
 from hub.api.app import create_app
-from hub.bootstrap import build
+from hub.bootstrap import build, settle_heap
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.up import serve
 from hub.errors import ConfigurationError
@@ -28,7 +28,9 @@ def api(listen: str | None, home: str | None) -> None:
     doorbell = CeleryDoorbell(make_app(broker_of(settings)))
     hub = build(settings, doorbell)
     try:
-        serve(create_app(hub), settings.listen)
+        app = create_app(hub)
+        settle_heap()
+        serve(app, settings.listen)
     finally:
         doorbell.close()
         hub.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from prometheus_client import start_http_server
 
 from hub import figures
-from hub.bootstrap import build
+from hub.bootstrap import build, settle_heap
 from hub.errors import ConfigurationError, Unavailable
 from hub.settings import Settings
 from hub.worker.app import HEALTHY, SUSPECT, CeleryDoorbell, make_app, register
@@ -50,6 +50,7 @@ def work(
     owner = f"{socket.gethostname()}:{os.getpid()}"
     engine = Engine(hub.carrier, doorbell, hub.clock, owner=owner, places=settings.workers, threads=LANE_THREADS)
     register(app, engine.wake)
+    settle_heap()
     worker = app.Worker(
         app=app,
         pool="threads",

@@ -19,7 +19,7 @@ MAX_SKELETON_BYTES = 8_388_608
 MAX_FILES = 200
 _TAG_BYTES = 65_536
 _OPEN = b"<DocTransfer"
-# Not possessive: Python 3.11 before 3.11.5 matches such a group beyond what it may. The alternatives exclude each other.
+# Not possessive: early releases of Python 3.11 match such a group wrongly. The alternatives exclude each other.
 _TAG = re.compile(rb"""<DocTransfer(?=[\s/>])(?:[^"'<>]|"[^"<]*"|'[^'<]*')*>""")
 _SPACE = re.compile(rb"[ \t\r\n]+|&#(?:x0*[9aAdD]|0*(?:9|10|13));")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
