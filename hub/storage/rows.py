@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from hub.schemas.delivery import (
     Attempt,
-    AttemptEnd,
     CaseRow,
     Delivery,
     Direction,
@@ -61,24 +60,6 @@ def _from(row: Row, names: tuple[str, ...]) -> Values:
     return {name: found[name] for name in names}
 
 
-def case_values(row: CaseRow) -> Values:
-    """Columns of a case with its derived state."""
-    return _plain(row.case, _CASE) | derived_values(row)
-
-
-def derived_values(row: CaseRow) -> Values:
-    """Columns of a case that follow from its facts."""
-    return {
-        "state": row.state,
-        "authority": row.authority,
-        "number": row.number,
-        "needs_operator": row.needs_operator,
-        "updated_at": row.updated_at,
-        "due_at": row.due_at,
-        "watch_at": row.watch_at,
-    }
-
-
 def new_case(row: Row) -> NewCase:
     """The case as it was born."""
     return NewCase(**_from(row, _CASE))
@@ -98,20 +79,10 @@ def case(row: Row) -> CaseRow:
     )
 
 
-def message_values(message: Message) -> Values:
-    """Columns of a message."""
-    return _plain(message, _MESSAGE) | {"kind": message.kind.value, "direction": message.direction.value}
-
-
 def message(row: Row) -> Message:
     """A message."""
     values = _from(row, _MESSAGE)
     return Message(**values | {"kind": Kind(row.kind), "direction": Direction(row.direction)})
-
-
-def delivery_values(delivery: Delivery) -> Values:
-    """Columns of a delivery; its payload stands in a table of its own."""
-    return _plain(delivery, _DELIVERY) | {"role": delivery.role.value, "state": delivery.state.value}
 
 
 def delivery(row: Row) -> Delivery:
@@ -122,42 +93,10 @@ def delivery(row: Row) -> Delivery:
     return Delivery(**values)
 
 
-def attempt_values(attempt: Attempt) -> Values:
-    """Columns of an attempt."""
-    return _plain(attempt, _ATTEMPT) | {"outcome": None if attempt.outcome is None else attempt.outcome.value}
-
-
-def attempt_end_values(end: AttemptEnd) -> Values:
-    """Parameters of the end of an attempt; ``b_`` keeps the key apart from the column."""
-    return {
-        "b_id": end.id,
-        "finished_at": end.finished_at,
-        "outcome": end.outcome.value,
-        "code": end.code,
-        "http_status": end.http_status,
-        "detail": end.detail,
-    }
-
-
 def attempt(row: Row) -> Attempt:
     """An attempt."""
     outcome = None if row.outcome is None else OutcomeKind(row.outcome)
     return Attempt(**_from(row, _ATTEMPT) | {"outcome": outcome})
-
-
-def fact_values(fact: Fact, key: str) -> Values:
-    """Columns of a fact, without those of its event."""
-    return {
-        "case_id": fact.case_id,
-        "key": key,
-        "kind": fact.kind.value,
-        "at": fact.at,
-        "source": fact.source.value,
-        "authority": fact.authority,
-        "delivery_id": fact.delivery_id,
-        "message_id": fact.message_id,
-        "data": fact.data,
-    }
 
 
 def fact(row: Row) -> Fact:
@@ -187,19 +126,9 @@ def item(row: Row) -> OperatorItem:
     return OperatorItem(**_from(row, _ITEM))
 
 
-def item_values(item: OperatorItem) -> Values:
-    """Columns of an item."""
-    return _plain(item, _ITEM)
-
-
 def inbound(row: Row) -> InboundRecord:
     """An entry of the inbound journal."""
     return InboundRecord(**_from(row, _INBOUND))
-
-
-def inbound_values(record: InboundRecord) -> Values:
-    """Columns of a journal entry."""
-    return _plain(record, _INBOUND)
 
 
 def lane(row: Row) -> LaneState:
@@ -217,16 +146,6 @@ def answer(row: Row) -> StoredAnswer:
     return StoredAnswer(**_from(row, _ANSWER))
 
 
-def answer_values(answer: StoredAnswer) -> Values:
-    """Columns of a stored answer."""
-    return _plain(answer, _ANSWER)
-
-
 def attachment(row: Row) -> StoredAttachment:
     """A stored attachment."""
     return StoredAttachment(**_from(row, _ATTACHMENT))
-
-
-def attachment_values(attachment: StoredAttachment) -> Values:
-    """Columns of a stored attachment."""
-    return _plain(attachment, _ATTACHMENT)
