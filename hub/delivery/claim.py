@@ -8,7 +8,8 @@ go again under the same id.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -56,7 +57,11 @@ class Load:
 
 @dataclass(slots=True, kw_only=True)
 class LaneLoad:
-    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more."""
+    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more.
+
+    Several threads may work on it (``join``, ``next``, ``leave``). ``opened``: a session was; ``failure``: of one that
+    was not. ``lock`` guards ``state``.
+    """
 
     channel: Channel
     adapter: Adapter
@@ -66,10 +71,46 @@ class LaneLoad:
     more: bool
     started: datetime
     fallback: Channel | None = None
+    opened: bool = False
+    failure: HubError | None = None
     saved: LaneState = field(init=False)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: deque[Load] = field(init=False)
+    _at_work: int = field(default=0, init=False)
+    _over: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.saved = self.state
+        self._waiting = deque(self.loads)
+
+    @property
+    def hands(self) -> int:
+        """How many threads may send at once. A lane that fails gets one: what may hang holds no more than that."""
+        return 1 if self.state.suspect else min(self.channel.lane.concurrency, len(self.loads))
+
+    def join(self) -> bool:
+        """Begin to work on it; False if it is over already."""
+        with self.lock:
+            self._at_work += not self._over
+            return not self._over
+
+    def next(self) -> Load | None:
+        """The next to send, for the caller alone; None if there is none."""
+        with self.lock:
+            return self._waiting.popleft() if self._waiting else None
+
+    def rest(self) -> tuple[Load, ...]:
+        """What nobody took."""
+        with self.lock:
+            rest, self._waiting = tuple(self._waiting), deque()
+            return rest
+
+    def leave(self) -> bool:
+        """Stop working on it; True if nobody else does, and so it is over."""
+        with self.lock:
+            self._at_work -= 1
+            self._over = not self._at_work
+            return self._over
 
     def settler(self) -> Settler:
         """Settles this lane's outcomes."""

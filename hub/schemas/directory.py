@@ -85,10 +85,12 @@ class Competence(Valid):
 class LaneSettings(Frozen):
     """How hard a lane may push one channel. Times in seconds.
 
-    ``collect_secs``: how often messages are fetched, where they are.
+    ``concurrency``: messages that are on their way at once, each over a session of its own; one, unless the other
+    system is known to bear more. ``collect_secs``: how often messages are fetched, where they are.
     ``retry_secs``: waits between attempts; the last one repeats until ``give_up_secs`` after the first attempt.
     """
 
+    concurrency: int = Field(default=1, ge=1, le=64)
     rate_per_sec: int = Field(default=50, ge=1, le=10_000)
     batch: int = Field(default=50, ge=1, le=1_000)
     slice_secs: int = Field(default=10, ge=1, le=300)

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from hub import figures
-from hub.delivery.carry import Carrier, Ended
+from hub.delivery.carry import Carrier
 from hub.delivery.claim import LaneLoad
+from hub.delivery.sending import Ended
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.ports import Clock, Doorbell
@@ -183,7 +184,8 @@ class Engine:
                 loads = self._carrier.take(channel_ids, self._owner)
             for load in loads:
                 begun.add(load.channel.id)
-                self._pool.submit(self._work, load)
+                for _ in range(load.hands):
+                    self._pool.submit(self._work, load)
         finally:
             for channel_id in channel_ids:
                 if channel_id not in begun:
@@ -202,11 +204,17 @@ class Engine:
         channel_id = load.channel.id
         self._enter()
         try:
-            self._carrier.send(load, self._writer.put)
+            over = self._carrier.send(load, self._writer.put)
         except HubError as failure:
+            over = True  # only the one that leaves last writes, and what it writes may fail
             log.warning("a lane broke off", extra={"channel": channel_id, "code": failure.stable_code})
         finally:
             self._leave()
+        if over:
+            self._through(load)
+
+    def _through(self, load: LaneLoad) -> None:
+        channel_id = load.channel.id
         self._not_before[channel_id] = (
             time.monotonic()
             + len(load.loads) / load.channel.lane.rate_per_sec

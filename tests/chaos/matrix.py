@@ -19,6 +19,7 @@ from tests.chaos.world import API_POINTS, World
 _OFTEN = frozenset({"S1", "S2", "S3", "S4", "S9", "S10", "S14", "S15"})
 """Points that every message passes by itself; the others are passed by batches."""
 AWAY_SECS = 2.0
+CHAIN_STOP_SECS = 5.0
 _STRIKE_SECS = 40.0
 
 Victim = Literal["broker", "database"]
@@ -82,7 +83,10 @@ def strike_server(point: str, action: str, victim: Victim, bench: Bench) -> Resu
 
 
 def chain(action: str, bench: Bench) -> Result:
-    """All points after one another in one world under traffic: the short form of the matrix."""
+    """All points after one another in one world under traffic: the short form of the matrix.
+
+    A freeze is a short one here, for there are seventeen; the long ones are the matrix's own cells.
+    """
     units = (
         [("hub", POINTS)]
         if bench.backing is None
@@ -94,7 +98,7 @@ def chain(action: str, bench: Bench) -> Result:
     plans = {name: [f"{p}:{action}:2" for p in points] for name, points in units}
     if action == "stop":  # a process that woke goes on with what is still armed
         plans = {name: [",".join(plan)] for name, plan in plans.items()}
-    with bench.world(plans=plans) as world:
+    with bench.world(plans=plans, stop_secs=min(bench.stop_secs, CHAIN_STOP_SECS)) as world:
         feed(world, bench.messages)
         return result(world, bench)
 

@@ -28,7 +28,7 @@ def _arrived(world: World, references: list[str]) -> bool:
 
 def every_tenth_fails(bench: Bench) -> Result:
     """Every tenth message fails at the authority for ever: the others arrive at once, the failing keep the schedule."""
-    lane = LANE.model_copy(update={"give_up_secs": 6, "breaker_failures": 1_000})
+    lane = LANE.model_copy(update={"give_up_secs": 6, "breaker_failures": 1_000, "concurrency": 4})
     with bench.world(placements=(HEALTH,), lane=lane, whim=_tenth("error")) as world:
         references = world.submitter.add(bench.messages)
         world.wait(lambda: not world.submitter.open(), 120, "acceptance")

@@ -10,8 +10,8 @@ import pytest
 
 from hub.bootstrap import SilentDoorbell
 from hub.delivery import group as groups
-from hub.delivery.carry import Ended
 from hub.delivery.group import Group
+from hub.delivery.sending import Ended
 from hub.errors import Conflict, InvalidInput, Unavailable
 from hub.schemas.delivery import Change, TransportState
 from hub.worker import app as broker

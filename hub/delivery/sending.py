@@ -1,0 +1,202 @@
+"""Sending: the hands of a lane take what was claimed, one message after another, each over a session of its own.
+
+A lane has as many hands as its ``concurrency`` allows; the first begins, the others join while there is work. Whoever
+leaves last rounds the run off: what the time slice or an opened breaker did not let out is put back unsent.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hub.delivery import breaker
+from hub.delivery.ask import Asker
+from hub.delivery.claim import LaneLoad, Load
+from hub.delivery.handover import Settlement
+from hub.delivery.settle import Settler, attempt_id
+from hub.errors import HubError, PeerChanged
+from hub.ports import Clock, Outcome, Store
+from hub.schemas.delivery import (
+    AttemptEnd,
+    Change,
+    Delivery,
+    DeliveryUpdate,
+    LaneState,
+    OutcomeKind,
+    TransportState,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The outcome of one attempt, settled."""
+
+    delivery: Delivery
+    kind: OutcomeKind
+    settlement: Settlement
+
+
+Sink = Callable[[Ended], None]
+
+
+class Sender:
+    """Sends what was claimed. One instance per process; used by many threads at once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        asker: Asker,
+        dice: random.Random | None,
+        sent: Callable[[str, OutcomeKind, float], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._asker = asker
+        self._dice = dice or random.SystemRandom()
+        self._sent = sent
+
+    def send(self, lane: LaneLoad, sink: Sink) -> bool:
+        """Send one after another over one session; each outcome goes to ``sink`` at once. Never raises for the peer.
+
+        May be called by several threads at once for one lane. True for the one that leaves last: the run is over, and
+        what was not sent is put back. False: others are still at work on it, or were through before this one came.
+        """
+        if not lane.join():
+            return False
+        settler = lane.settler()
+        try:
+            if lane.adapter.pulled(lane.channel):
+                self._offer(lane, settler, sink)
+            else:
+                self._send_all(lane, settler, sink)
+        except HubError as failure:
+            lane.failure = failure
+        except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop its lane
+            # An adapter's own fault. The attempt it was at stays open: unknown when its lease ends. Its words may hold
+            # what it was sending, so only its kind is told.
+            log.error("an adapter broke off", extra={"channel": lane.channel.id, "code": type(fault).__name__})  # noqa: TRY400
+        last = lane.leave()
+        if last:
+            self._round_off(lane, settler, sink)
+        return last
+
+    def _offer(self, lane: LaneLoad, settler: Settler, sink: Sink) -> None:
+        """It is fetched from us: being there is all."""
+        while (load := lane.next()) is not None:
+            self._end(lane, settler, sink, load, Outcome(kind=OutcomeKind.OFFERED))
+
+    def _send_all(self, lane: LaneLoad, settler: Settler, sink: Sink) -> None:
+        with lane.adapter.session(lane.channel) as session:
+            lane.opened = True
+            while self._may_go_on(lane) and (load := lane.next()) is not None:
+                begun = time.perf_counter()
+                outcome = session.send(load.prepared, float(lane.channel.lane.deadline_secs))
+                self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
+                self._end(lane, settler, sink, load, outcome)
+
+    def _may_go_on(self, lane: LaneLoad) -> bool:
+        now = self._clock.now()
+        in_slice = (now - lane.started).total_seconds() < lane.channel.lane.slice_secs
+        return in_slice and breaker.may_run(lane.state, now)
+
+    def _end(self, lane: LaneLoad, settler: Settler, sink: Sink, load: Load, outcome: Outcome) -> None:
+        believed = self._believed(load.delivery, outcome)
+        now = self._clock.now()
+        settled = settler.settle(load.delivery, believed, now, self._dice.random())
+        with lane.lock:
+            lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
+            if believed.stops_lane:
+                lane.state = self._stop_lane(lane.channel.id, believed.code)
+        sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled))
+
+    def _stop_lane(self, channel_id: str, code: str | None) -> LaneState:
+        """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
+        log.error("lane stopped", extra={"channel": channel_id, "code": code})
+        return self._store.pause_lane(channel_id, paused=True)
+
+    # The end of a run
+
+    def _round_off(self, lane: LaneLoad, settler: Settler, sink: Sink) -> None:
+        """The last one out: what is left failed with a session that did not open, or was never begun."""
+        failure = lane.failure
+        if failure is not None and not lane.opened:
+            # Of what is left nothing went out. A fault of the channel's settings is no fault of the messages: they
+            # wait until it is mended, and the lane shows as failing.
+            stops = isinstance(failure, PeerChanged)
+            closed = Outcome(
+                kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message, stops_lane=stops
+            )
+            while not (stops and lane.state.paused) and (load := lane.next()) is not None:
+                self._end(lane, settler, sink, load, closed)
+        elif failure is not None:
+            log.warning("a session broke off", extra={"channel": lane.channel.id, "code": failure.stable_code})
+        self._put_back(lane.rest(), lane.owner)
+
+    def _put_back(self, loads: Sequence[Load], owner: str) -> None:
+        """Give back what was not sent: its attempt ends as never begun, and it is due at once (or with the breaker)."""
+        if not loads:
+            return
+        now = self._clock.now()
+        self._store.apply(
+            Change(
+                updates=tuple(
+                    DeliveryUpdate(
+                        id=load.delivery.id,
+                        state=TransportState.WAITING,
+                        owner=owner,
+                        next_at=now,
+                        poll_at=load.delivery.poll_at,
+                        last_code=breaker.NOT_BEGUN,
+                    )
+                    for load in loads
+                ),
+                attempt_ends=tuple(
+                    AttemptEnd(
+                        id=attempt_id(load.delivery.id, load.delivery.attempts),
+                        finished_at=now,
+                        outcome=OutcomeKind.TEMPORARY,
+                        code=breaker.NOT_BEGUN,
+                    )
+                    for load in loads
+                ),
+            )
+        )
+
+    # Receipts that come with the answer
+
+    def _keep_their_id(self, delivery: Delivery, external_id: str) -> None:
+        """A receipt in the response settles the delivery and ends our lease: their id would not be written after it."""
+        update = DeliveryUpdate(
+            id=delivery.id,
+            state=delivery.state,
+            owner=delivery.lease_owner,
+            keep_lease=True,
+            next_at=delivery.next_at,
+            poll_at=delivery.poll_at,
+            external_id=external_id,
+        )
+        self._store.apply(Change(updates=(update,)))
+
+    def _believed(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code."""
+        came = len(outcome.receipts) + len(outcome.spoken)
+        if not came:
+            return outcome
+        if outcome.external_id is not None:
+            self._keep_their_id(delivery, outcome.external_id)
+        refusals = self._asker.take_statements(delivery, outcome)
+        if len(refusals) < came:
+            return outcome
+        return Outcome(
+            kind=OutcomeKind.UNKNOWN,
+            code=refusals[-1].stable_code,
+            http_status=outcome.http_status,
+            detail="The receipt in the response does not hold: " + refusals[-1].message,
+        )
