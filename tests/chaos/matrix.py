@@ -21,6 +21,8 @@ _OFTEN = frozenset({"S1", "S2", "S3", "S4", "S9", "S10", "S14", "S15"})
 AWAY_SECS = 2.0
 CHAIN_STOP_SECS = 5.0
 _STRIKE_SECS = 40.0
+_NEXT_SECS = 20.0
+"""For each further point: the process starts anew, and other cells may run beside it."""
 
 Victim = Literal["broker", "database"]
 
@@ -41,7 +43,7 @@ def feed(world: World, messages: int) -> None:
             world.submitter.add(1)
         return False
 
-    world.wait(all_struck, _STRIKE_SECS + 8 * sum(len(unit.plan) for unit in units), "the strike")
+    world.wait(all_struck, _STRIKE_SECS + _NEXT_SECS * sum(len(unit.plan) for unit in units), "the strike")
 
 
 def strike_hub(point: str, action: str, bench: Bench) -> Result:
