@@ -129,6 +129,28 @@ class OutcomeWriter:
         return True
 
 
+class Places:
+    """So many may be at work at once. A queue of tokens, for a semaphore's lock is Python code and is asked all day."""
+
+    def __init__(self, count: int) -> None:
+        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(count):
+            self.release()
+
+    def acquire(self) -> None:
+        """Take a place, waiting for one."""
+        self._free.get()
+
+    def release(self) -> None:
+        """Give it back."""
+        self._free.put(None)
+
+    @property
+    def free(self) -> int:
+        """Places that nobody has."""
+        return self._free.qsize()
+
+
 class Engine:
     """Runs lanes for one process. ``places``: lanes that send at once; ``threads``: those that may hang beside them."""
 
@@ -139,7 +161,7 @@ class Engine:
         self._doorbell = doorbell
         self._clock = clock
         self._owner = f"{owner}:{uuid.uuid4().hex}"
-        self._places = threading.Semaphore(places)
+        self._places = Places(places)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hub-lane")
         self._writer = OutcomeWriter(carrier.write, carrier.ping)
         self._lock = threading.Lock()
