@@ -28,7 +28,7 @@ from hub.api.listing import UUID_PATTERN
 from hub.api.views import AcceptedView, DeliveryView, InboxView, TakenView
 from hub.delivery.intake import Accepted, Repeatable, Submission
 from hub.delivery.sealed import open_envelope
-from hub.delivery.takeback import Taken
+from hub.delivery.statement import Taken
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.ports import RawInbound
 from hub.schemas import json_rendering

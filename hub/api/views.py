@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.delivery.takeback import Taken
+from hub.delivery.statement import Taken
 from hub.delivery.timeline import Entry
 from hub.following.ports import AnswerScore, Campaign, EndpointState, Queued
 from hub.following.webhooks import Endpoint

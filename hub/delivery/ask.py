@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from hub.delivery import schedule
 from hub.delivery.desk import ChannelDesk
 from hub.delivery.handover import escalate, fact_of
+from hub.delivery.statement import UNSETTLED, Statement
 from hub.delivery.takeback import TakeBack
 from hub.errors import HubError, PeerChanged
-from hub.ports import Adapter, Attachments, Clock, Directory, Outcome, Registry, Session, Store
-from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source
+from hub.ports import Adapter, Attachments, Clock, Directory, Outcome, RawInbound, Registry, Session, Spoken, Store
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source, TransportState
 from hub.schemas.directory import Authority, AuthorityKind, Channel
 from hub.schemas.kyiv import kyiv_day
 
@@ -49,6 +51,13 @@ def _collects(adapter: Adapter, channel: Channel) -> bool:
         return False
 
 
+def _refused(delivery: Delivery, failure: HubError) -> None:
+    log.warning(
+        "receipt refused",
+        extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
+    )
+
+
 class Asker:
     """Polls and collects. All methods may be called by many threads at once."""
 
@@ -66,7 +75,7 @@ class Asker:
         self._registry = registry
         self._adapters = adapters
         self._clock = clock
-        self._takeback = takeback
+        self.takeback = takeback
         self._attachments = attachments
 
     def asks(self, channel: Channel) -> bool:
@@ -82,21 +91,35 @@ class Asker:
         authority, channel = entry
         return self._poll(channel) + self._collect(authority, channel)
 
+    def weigh_statements(self, delivery: Delivery, outcome: Outcome) -> tuple[tuple[Statement, ...], list[HubError]]:
+        """What came with an outcome and holds, to be written with it; and what does not, which is journalled."""
+        held: list[Statement] = []
+        refusals: list[HubError] = []
+        pieces: tuple[RawInbound | Spoken, ...] = (*outcome.receipts, *outcome.spoken)
+        for came in pieces:
+            try:
+                statement = self.takeback.weigh(came, delivery)
+            except HubError as failure:
+                refusals.append(failure)
+                _refused(delivery, failure)
+            else:
+                held.append(statement)
+                if statement.fact is not None and delivery.state in UNSETTLED:
+                    delivery = replace(delivery, state=TransportState.DELIVERED)  # the next one finds it settled
+        return tuple(held), refusals
+
     def take_statements(self, delivery: Delivery, outcome: Outcome) -> list[HubError]:
         """What came with an outcome goes the same way as what calls us; a bad piece is journalled there."""
         channel, party = delivery.channel_id, delivery.authority
-        takes = [partial(self._takeback.take, raw, channel_id=channel, party=party) for raw in outcome.receipts]
-        takes += [partial(self._takeback.hear, each, channel_id=channel, speaks_for=party) for each in outcome.spoken]
+        takes = [partial(self.takeback.take, raw, channel_id=channel, party=party) for raw in outcome.receipts]
+        takes += [partial(self.takeback.hear, each, channel_id=channel, speaks_for=party) for each in outcome.spoken]
         refusals = []
         for take in takes:
             try:
                 take()
             except HubError as failure:
                 refusals.append(failure)
-                log.warning(
-                    "receipt refused",
-                    extra={"channel": channel, "case": str(delivery.case_id), "code": failure.stable_code},
-                )
+                _refused(delivery, failure)
         return refusals
 
     # Polling
@@ -162,7 +185,7 @@ class Asker:
         for_all = authority.kind is AuthorityKind.CONTACT_CENTRE
         desk = ChannelDesk(
             store=self._store,
-            takeback=self._takeback,
+            takeback=self.takeback,
             attachments=self._attachments,
             clock=self._clock,
             channel_id=channel.id,

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hub.delivery.ask import Asker
 from hub.delivery.claim import Claimer, LaneLoad
 from hub.delivery.sending import Ended, Sender, Sink
+from hub.errors import HubError
 from hub.failpoints import hit
 from hub.ports import Adapter, Clock, Registry, Seal, Store
-from hub.schemas.delivery import Change, OutcomeKind
+from hub.schemas.delivery import OutcomeKind, joined
 from hub.schemas.directory import Channel
 
 
@@ -83,16 +84,17 @@ class Carrier:
         if not ended:
             return
         hit("S11")
-        self._store.apply(
-            Change(
-                updates=tuple(each.settlement.update for each in ended),
-                attempt_ends=tuple(each.settlement.end for each in ended if each.settlement.end),
-                facts=tuple(fact for each in ended for fact in each.settlement.facts),
-                items=tuple(item for each in ended for item in each.settlement.items),
-                deliveries=tuple(d for each in ended for d in each.settlement.deliveries),
-            )
-        )
+        self._store.apply(joined(change for each in ended for change in each.changes()))
         hit("S12")
+        held = [statement for each in ended for statement in each.held]
+        if held:
+            self._asker.takeback.written(held)
+
+    def write_bare(self, ended: Ended, refusal: HubError) -> None:
+        """Write an outcome that could not be written together with what came with it; that is journalled as refused."""
+        self.write((replace(ended, held=(), updates=()),))
+        for statement in ended.held:
+            self._asker.takeback.give_up(statement, refusal)
 
     def ask(self, channel_id: str) -> int:
         """Poll and collect over a channel (``hub.delivery.ask``)."""

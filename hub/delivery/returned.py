@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from hub.delivery.handover import escalate, given_up
-from hub.delivery.takeback import UNKNOWN_PARTY, UNSETTLED
+from hub.delivery.statement import UNSETTLED
+from hub.delivery.takeback import UNKNOWN_PARTY
 from hub.ports import RawInbound, Returned
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, InboundRecord, TransportState
 from hub.schemas.directory import Channel

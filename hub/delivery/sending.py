@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hub.delivery import breaker
 from hub.delivery.ask import Asker
 from hub.delivery.claim import LaneLoad, Load
 from hub.delivery.handover import Settlement
 from hub.delivery.settle import Settler, attempt_id
+from hub.delivery.statement import Statement
 from hub.errors import HubError, PeerChanged
 from hub.ports import Clock, Outcome, Store
 from hub.schemas.delivery import (
@@ -28,17 +30,36 @@ from hub.schemas.delivery import (
     OutcomeKind,
     TransportState,
 )
+from hub.schemas.ids import DeliveryId
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The outcome of one attempt, settled."""
+    """The outcome of one attempt, settled.
+
+    ``held``: what the other side stated with its answer; ``updates``: what that makes of deliveries, the settlement's
+    own update included.
+    """
 
     delivery: Delivery
     kind: OutcomeKind
     settlement: Settlement
+    held: tuple[Statement, ...] = ()
+    updates: tuple[DeliveryUpdate, ...] = ()
+
+    def changes(self) -> tuple[Change, ...]:
+        """All that it writes."""
+        settled = self.settlement
+        own = Change(
+            updates=self.updates or (settled.update,),
+            attempt_ends=(settled.end,) if settled.end else (),
+            facts=settled.facts,
+            items=settled.items,
+            deliveries=settled.deliveries,
+        )
+        return (own, *(statement.change for statement in self.held))
 
 
 Sink = Callable[[Ended], None]
@@ -107,14 +128,15 @@ class Sender:
         return in_slice and breaker.may_run(lane.state, now)
 
     def _end(self, lane: LaneLoad, settler: Settler, sink: Sink, load: Load, outcome: Outcome) -> None:
-        believed = self._believed(load.delivery, outcome)
+        believed, held = self._believed(load.delivery, outcome)
         now = self._clock.now()
         settled = settler.settle(load.delivery, believed, now, self._dice.random())
         with lane.lock:
             lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
             if believed.stops_lane:
                 lane.state = self._stop_lane(lane.channel.id, believed.code)
-        sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled))
+        updates = _settled_by(load.delivery, settled.update, held, now) if held else ()
+        sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled, held=held, updates=updates))
 
     def _stop_lane(self, channel_id: str, code: str | None) -> LaneState:
         """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
@@ -169,34 +191,44 @@ class Sender:
             )
         )
 
-    # Receipts that come with the answer
+    # What comes with the answer
 
-    def _keep_their_id(self, delivery: Delivery, external_id: str) -> None:
-        """A receipt in the response settles the delivery and ends our lease: their id would not be written after it."""
-        update = DeliveryUpdate(
-            id=delivery.id,
-            state=delivery.state,
-            owner=delivery.lease_owner,
-            keep_lease=True,
-            next_at=delivery.next_at,
-            poll_at=delivery.poll_at,
-            external_id=external_id,
-        )
-        self._store.apply(Change(updates=(update,)))
-
-    def _believed(self, delivery: Delivery, outcome: Outcome) -> Outcome:
-        """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code."""
+    def _believed(self, delivery: Delivery, outcome: Outcome) -> tuple[Outcome, tuple[Statement, ...]]:
+        """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code.
+        And the statements that hold, which are written with it.
+        """
         came = len(outcome.receipts) + len(outcome.spoken)
         if not came:
-            return outcome
-        if outcome.external_id is not None:
-            self._keep_their_id(delivery, outcome.external_id)
-        refusals = self._asker.take_statements(delivery, outcome)
-        if len(refusals) < came:
-            return outcome
-        return Outcome(
+            return outcome, ()
+        held, refusals = self._asker.weigh_statements(delivery, outcome)
+        if held:
+            return outcome, held
+        failed = Outcome(
             kind=OutcomeKind.UNKNOWN,
             code=refusals[-1].stable_code,
             http_status=outcome.http_status,
             detail="The receipt in the response does not hold: " + refusals[-1].message,
         )
+        return failed, ()
+
+
+def _settled_by(
+    delivery: Delivery, own: DeliveryUpdate, held: Iterable[Statement], now: datetime
+) -> tuple[DeliveryUpdate, ...]:
+    """What is written of deliveries when an answer brought statements. ``own``: what its outcome alone would write.
+
+    Word from the body stands above the outcome, and above our lease: whoever answers has got it.
+    """
+    updates: dict[DeliveryId, DeliveryUpdate] = {delivery.id: own}
+    ours = replace(delivery, poll_at=own.poll_at)
+    for statement in held:
+        about = statement.delivery
+        if about is None:
+            continue
+        for update in statement.settles(ours if about.id == delivery.id else about, now):
+            if update.id == delivery.id:
+                ours = replace(ours, state=update.state, poll_at=update.poll_at)
+                updates[update.id] = replace(update, external_id=own.external_id, last_code=own.last_code)
+            else:
+                updates[update.id] = update
+    return tuple(updates.values())

@@ -8,14 +8,17 @@ own clock: facts have ranks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from hub.delivery.handover import WITHDRAWABLE, escalate, fact_of
 from hub.delivery.sealed import claimed_sender, open_envelope
+from hub.delivery.statement import UNSETTLED, Statement, Taken, stated
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.failpoints import hit
 from hub.ports import CaseFilter, Clock, RawInbound, Registry, Seal, Spoken, Store
@@ -55,17 +58,13 @@ from hub.schemas.envelope import (
     RedirectEnvelope,
 )
 from hub.schemas.ids import CaseId, MessageId, named_id, new_id
-from hub.schemas.terms import AnswerStage, ClarificationStep, Kind, ReceiptStatus, RefusalGround
+from hub.schemas.terms import Kind, ReceiptStatus
+
+log = logging.getLogger(__name__)
 
 CLOCK_SKEW = timedelta(hours=24)
 """How far in the future a statement may date itself; beyond it the sender's clock is broken."""
 
-_RECEIPT_FACTS = {
-    ReceiptStatus.DELIVERED: FactKind.DELIVERED,
-    ReceiptStatus.ACCEPTED: FactKind.ACCEPTED,
-    ReceiptStatus.REGISTERED: FactKind.REGISTERED,
-    ReceiptStatus.REFUSED: FactKind.REFUSED,
-}
 SPOKEN_KINDS: dict[type[AuthorityBody], type[AnyEnvelope]] = {
     ReceiptBody: ReceiptEnvelope,
     AnswerBody: AnswerEnvelope,
@@ -76,59 +75,6 @@ SPOKEN_KINDS: dict[type[AuthorityBody], type[AnyEnvelope]] = {
 }
 UNKNOWN_PARTY = "-"
 """Stands in the journal where nobody could be told."""
-UNSETTLED = frozenset(
-    {
-        TransportState.WAITING,
-        TransportState.SENDING,
-        TransportState.UNKNOWN,
-        TransportState.OFFERED,
-        TransportState.DEAD,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What became of an inbound message. ``repeat``: it was taken in before, nothing changed."""
-
-    message_id: MessageId
-    case_id: CaseId
-    repeat: bool
-
-
-def _statement(envelope: AnyEnvelope) -> tuple[FactKind, datetime, dict[str, str]]:
-    """The fact that an envelope states: kind, when, data."""
-    match envelope:
-        case ReceiptEnvelope(body=body):
-            data = {
-                "number": body.number,
-                "date": body.date.isoformat() if body.date else None,
-                "ground": body.ground,
-            }
-            return _RECEIPT_FACTS[body.status], body.at, {k: str(v) for k, v in data.items() if v is not None}
-        case AnswerEnvelope(body=body):
-            data = {
-                "stage": body.stage,
-                "result": body.result,
-                "number": body.number,
-                "date": body.date.isoformat(),
-            }
-            return FactKind.ANSWERED, body.at, {k: str(v) for k, v in data.items() if v is not None}
-        case RedirectEnvelope(body=body):
-            return FactKind.REDIRECTED, body.at, {"to": body.to} if body.to else {}
-        case ExtensionEnvelope(body=body):
-            return FactKind.EXTENDED, body.at, {"until": body.until.isoformat()}
-        case ClarificationEnvelope(body=body) if body.step is ClarificationStep.QUESTION:
-            return FactKind.CLARIFICATION_ASKED, body.at, {"until": body.until.isoformat()} if body.until else {}
-        case PublicationEnvelope(body=body):
-            return FactKind.PUBLISHED, body.at, {}
-        case _:
-            raise InvalidInput(
-                "An authority does not send this kind of envelope to the hub.",
-                code="inbound.kind",
-                faults=[Fault(pointer="/kind", code="inbound.kind", message="not a kind that answers an appeal")],
-                action="Send receipt, answer, redirect, extension, clarification (question) or publication.",
-            )
 
 
 def _unknown_case() -> NotFound:
@@ -177,15 +123,8 @@ class TakeBack:
         Raises ``InvalidInput``, ``SealRefused``, ``NotFound`` (unknown or foreign case), ``Conflict`` (id used for
         other content), ``Unavailable``. Each refusal is journalled before it is raised.
         """
-        now = self._clock.now()
-        hit("S14")
-        try:
-            envelope, sealed = self._open(raw, party, now)
-            sender = envelope.header.sender.code
-            return self._accept(envelope, raw, channel_id=channel_id, party=sender, sealed=sealed, now=now)
-        except HubError as refusal:
-            self._journal_refusal(raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
-            raise
+        with self._journalled(raw, channel_id, party):
+            return self._keep(self._read(raw, channel_id, party))
 
     def hear(self, spoken: Spoken, *, channel_id: str, speaks_for: str | None) -> Taken:
         """Take in what another system said in its own words. ``speaks_for``: the authority of the channel that it came
@@ -194,27 +133,84 @@ class TakeBack:
         It becomes an envelope of the hub's own making under an id derived from theirs, so that a repeat is known; the
         bytes that came are kept beside it. Raises like ``take``.
         """
+        with self._journalled(spoken.raw, channel_id, speaks_for or spoken.party):
+            return self._keep(self._listen(spoken, channel_id, speaks_for))
+
+    def weigh(self, came: RawInbound | Spoken, delivery: Delivery) -> Statement:
+        """What came with the answer to a sending, checked and not written: it is written with the sending's outcome.
+
+        Raises like ``take`` and ``hear``, which it is otherwise the same as.
+        """
+        channel_id, party = delivery.channel_id, delivery.authority
+        raw = came.raw if isinstance(came, Spoken) else came
+        with self._journalled(raw, channel_id, party):
+            if isinstance(came, Spoken):
+                return self._listen(came, channel_id, party, delivery)
+            return self._read(came, channel_id, party, delivery)
+
+    def written(self, statements: Iterable[Statement]) -> None:
+        """To be called when what ``weigh`` gave is written."""
+        asking = [statement.taken.case_id for statement in statements if statement.asks]
+        hit("S15")
+        for case_id in asking:
+            try:
+                self._asked(case_id)
+            except HubError as failure:  # the sweep over the duties of cases looks at it, for it is due now
+                log.warning("a duty waits", extra={"case": str(case_id), "code": failure.stable_code})
+
+    def give_up(self, statement: Statement, refusal: HubError) -> None:
+        """Journal that a statement that held could not be kept."""
+        for record in statement.change.inbound:
+            kept = replace(record, verdict=refusal.stable_code, message_id=None, case_id=None)
+            self._store.apply(Change(inbound=(kept,)))
+
+    @contextmanager
+    def _journalled(self, raw: RawInbound, channel_id: str, party: str | None) -> Iterator[None]:
+        """Each refusal is journalled before it is raised."""
         now = self._clock.now()
         hit("S14")
-        party = speaks_for or spoken.party
         try:
-            if speaks_for is not None and spoken.party not in (None, speaks_for):
-                raise SealRefused("Another authority speaks over this channel than its own.", code="seal.party")
-            delivery = self._spoken_of(spoken, party)
-            envelope = self._put_in_words(spoken, delivery, channel_id)
-            sender = delivery.authority
-            return self._accept(
-                envelope,
-                spoken.raw,
-                channel_id=channel_id,
-                party=sender,
-                sealed=False,
-                now=now,
-                unclear=spoken.unclear,
-            )
+            yield
         except HubError as refusal:
-            self._journal_refusal(spoken.raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
+            self._journal_refusal(raw, channel_id, party or UNKNOWN_PARTY, refusal, now)
             raise
+
+    def _keep(self, statement: Statement) -> Taken:
+        """Write it."""
+        if statement.taken.repeat:
+            return statement.taken
+        delivery = statement.delivery
+        updates = statement.settles(delivery, self._clock.now()) if delivery is not None else ()
+        self._store.apply(replace(statement.change, updates=(*updates, *statement.change.updates)))
+        hit("S15")
+        if statement.asks:
+            self._asked(statement.taken.case_id)
+        return statement.taken
+
+    def _read(self, raw: RawInbound, channel_id: str, party: str | None, at_hand: Delivery | None = None) -> Statement:
+        now = self._clock.now()
+        envelope, sealed = self._open(raw, party, now)
+        sender = envelope.header.sender.code
+        return self._weigh(envelope, raw, channel_id=channel_id, party=sender, sealed=sealed, at_hand=at_hand)
+
+    def _listen(
+        self, spoken: Spoken, channel_id: str, speaks_for: str | None, at_hand: Delivery | None = None
+    ) -> Statement:
+        if speaks_for is not None and spoken.party not in (None, speaks_for):
+            raise SealRefused("Another authority speaks over this channel than its own.", code="seal.party")
+        if at_hand is not None and spoken.in_reply_to == at_hand.message_id:
+            delivery = at_hand
+        else:
+            delivery = self._spoken_of(spoken, speaks_for or spoken.party)
+        return self._weigh(
+            self._put_in_words(spoken, delivery, channel_id),
+            spoken.raw,
+            channel_id=channel_id,
+            party=delivery.authority,
+            sealed=False,
+            unclear=spoken.unclear,
+            at_hand=at_hand,
+        )
 
     def _spoken_of(self, spoken: Spoken, party: str | None) -> Delivery:
         delivery = None
@@ -266,7 +262,7 @@ class TakeBack:
             )
         return envelope, sealed
 
-    def _accept(
+    def _weigh(
         self,
         envelope: AnyEnvelope,
         raw: RawInbound,
@@ -274,26 +270,26 @@ class TakeBack:
         channel_id: str,
         party: str,
         sealed: bool,
-        now: datetime,
         unclear: str | None = None,
-    ) -> Taken:
-        kind, at, data = _statement(envelope)
+        at_hand: Delivery | None = None,
+    ) -> Statement:
+        now = self._clock.now()
+        kind, at, data = stated(envelope)
         if at > now + CLOCK_SKEW:
             raise InvalidInput(
                 "The statement dates itself more than 24 hours into the future.",
                 code="inbound.future",
                 faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
             )
-        delivery = self._copy(self._correlate(envelope, party), channel_id)
+        delivery = self._copy(self._correlate(envelope, party, at_hand), channel_id)
         message = self._message(envelope, raw, party)
         known = self._store.message(message.id)
         if known is not None:
-            return self._repeat(known, message)
+            return Statement(taken=self._repeat(known, message), change=Change())
         self._check_attachments(envelope.attachments, party)
         if delivery.shadow:
-            return self._compare(
-                delivery, message, kind, at, self._record(raw, channel_id, party, now, message, "shadow")
-            )
+            record = self._record(raw, channel_id, party, now, message, "shadow")
+            return self._compare(delivery, message, kind, at, record)
         fact = Fact(
             kind=kind,
             case_id=delivery.case_id,
@@ -311,30 +307,31 @@ class TakeBack:
         if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
-        self._store.apply(
-            Change(
+        return Statement(
+            taken=Taken(message_id=message.id, case_id=delivery.case_id, repeat=False),
+            change=Change(
                 messages=(message,),
                 facts=(fact, *facts),
-                updates=(*self._transport(delivery, fact, now), *self._others(delivery)),
+                updates=self._others(delivery),
                 inbound=(self._record(raw, channel_id, party, now, message, "accepted"),),
                 items=items,
                 grants=self._grants(envelope.attachments, delivery.case_id),
-            )
+            ),
+            delivery=delivery,
+            fact=fact,
         )
-        hit("S15")
-        if fact.kind in (FactKind.REDIRECTED, FactKind.REFUSED):
-            self._asked(delivery.case_id)
-        return Taken(message_id=message.id, case_id=delivery.case_id, repeat=False)
 
     def _compare(
         self, delivery: Delivery, message: Message, kind: FactKind, at: datetime, record: InboundRecord
-    ) -> Taken:
+    ) -> Statement:
         """What a shadow channel says is kept and noted for the comparison; it states nothing about the case."""
         noted = fact_of(
             delivery, FactKind.SHADOWED, at, Source.AUTHORITY, channel=delivery.channel_id, outcome=kind.value
         )
-        self._store.apply(Change(messages=(message,), facts=(noted,), inbound=(record,)))
-        return Taken(message_id=message.id, case_id=delivery.case_id, repeat=False)
+        return Statement(
+            taken=Taken(message_id=message.id, case_id=delivery.case_id, repeat=False),
+            change=Change(messages=(message,), facts=(noted,), inbound=(record,)),
+        )
 
     def _copy(self, delivery: Delivery, channel_id: str) -> Delivery:
         """The copy that went over the channel that speaks, where a message was handed from channel to channel."""
@@ -353,11 +350,13 @@ class TakeBack:
             if d.message_id == delivery.message_id and d.id != delivery.id and d.state in WITHDRAWABLE and not d.shadow
         )
 
-    def _correlate(self, envelope: AnyEnvelope, party: str) -> Delivery:
+    def _correlate(self, envelope: AnyEnvelope, party: str, at_hand: Delivery | None) -> Delivery:
         """The delivery that is answered. An unknown case and a foreign one give the same error after the same work."""
         header = envelope.header
         delivery = None
-        if header.in_reply_to is not None:
+        if at_hand is not None and header.in_reply_to == at_hand.message_id:
+            delivery = at_hand
+        elif header.in_reply_to is not None:
             delivery = self._store.delivery_of(MessageId(header.in_reply_to))
         else:
             mine = [d for d in self._store.deliveries(CaseId(header.case_id)) if d.authority == party]
@@ -410,21 +409,6 @@ class TakeBack:
                 faults=faults,
                 action="Upload them with POST /v1/attachments first, or send them in the same multipart body.",
             )
-
-    @staticmethod
-    def _transport(delivery: Delivery, fact: Fact, now: datetime) -> tuple[DeliveryUpdate, ...]:
-        """Whoever answers has got it: a delivery that was still open is settled. A final answer ends the asking."""
-        final = fact.kind is FactKind.ANSWERED and fact.data.get("stage") == AnswerStage.FINAL
-        refused = fact.kind is FactKind.REFUSED and fact.data.get("ground") != RefusalGround.RECEIVED_TWICE
-        poll_at = None if final or refused else delivery.poll_at
-        if delivery.state in UNSETTLED:
-            state = TransportState.REFUSED if refused else TransportState.DELIVERED
-            return (
-                DeliveryUpdate(id=delivery.id, state=state, poll_at=poll_at, delivered_at=None if refused else now),
-            )
-        if poll_at != delivery.poll_at:
-            return (DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=poll_at),)
-        return ()
 
     def _grants(self, attachments: tuple[Attachment, ...], case_id: CaseId) -> tuple[Grant, ...]:
         row = self._store.case(case_id) if attachments else None

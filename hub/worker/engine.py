@@ -39,8 +39,15 @@ CLAIM_LANES = 64
 class OutcomeWriter:
     """Commits outcomes in batches; waits and tries again while the database is away. One thread."""
 
-    def __init__(self, write: Callable[[Sequence[Ended]], None], ping: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[Ended]], None],
+        ping: Callable[[], None],
+        bare: Callable[[Ended, HubError], None],
+    ) -> None:
+        """``bare``: writes one without what the other side stated, which could not be kept."""
         self._write = write
+        self._bare = bare
         self._ping = ping
         self._queue: queue.SimpleQueue[Ended | tuple[Callable[[], None], bool] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -99,24 +106,30 @@ class OutcomeWriter:
             try:
                 with figures.STAGE_SECONDS.labels("write").time():
                     self._write(batch)
-            except Unavailable:
+            except Unavailable as failure:
                 if self._alive():
-                    return self._one_by_one(batch)
+                    return self._one_by_one(batch, failure)
                 log.warning("outcomes wait for the database", extra={"count": len(batch)})
                 if self._stopping.wait(RETRY_SECS):
                     return False  # their leases end, and the same bytes go again under the same ids
-            except HubError:
-                return self._one_by_one(batch)
+            except HubError as failure:
+                return self._one_by_one(batch, failure)
             else:
                 return True
 
-    def _one_by_one(self, batch: list[Ended]) -> bool:
+    def _one_by_one(self, batch: list[Ended], failure: HubError) -> bool:
         """What a batch may not do, one of it may not do: let the others through.
+
+        What came with an outcome and cannot be kept does not take the outcome with it.
 
         An outcome that cannot be written though the database is there is given up: its lease ends, and the same bytes
         go again under the same id.
         """
         if len(batch) == 1:
+            with contextlib.suppress(HubError):
+                if batch[0].held and not isinstance(failure, Unavailable):
+                    self._bare(batch[0], failure)
+                    return True
             log.error("an outcome could not be written", extra={"delivery": str(batch[0].delivery.id)})
             return True
         return all(self._written([each]) for each in batch)
@@ -163,7 +176,7 @@ class Engine:
         self._owner = f"{owner}:{uuid.uuid4().hex}"
         self._places = Places(places)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hub-lane")
-        self._writer = OutcomeWriter(carrier.write, carrier.ping)
+        self._writer = OutcomeWriter(carrier.write, carrier.ping, carrier.write_bare)
         self._lock = threading.Lock()
         self._busy: dict[str, bool] = {}
         self._not_before: dict[str, float] = {}

@@ -77,7 +77,7 @@ def test_one_outcome_that_cannot_be_written_does_not_hold_up_the_others() -> Non
             raise InvalidInput("this one is broken")
         written.extend(batch)
 
-    writer = engines.OutcomeWriter(write, lambda: None)
+    writer = engines.OutcomeWriter(write, lambda: None, world.carrier.write_bare)
     for each in ended:
         writer.put(each)
     writer.close()
