@@ -152,8 +152,12 @@ class World:
         self.receivers.start()
         if self.backing is not None:
             self.prepare_broker()
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(Unit.start, self.units.values()))
+        try:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(Unit.start, self.units.values()))
+        except BaseException:  # what did start would run on for ever, and slow every cell after this one
+            self._end_units()
+            raise
         self.submitter = Submitter(self.caller, tuple(TOPIC_OF[p.code] for p in self.options.placements), 1)
         self.follower = Follower(self.caller)
         self._watchman.start()
@@ -166,6 +170,9 @@ class World:
         self._watchman.join(30)
         self.submitter.close()
         self.follower.close()
+        self._end_units()
+
+    def _end_units(self) -> None:
         for unit in self.units.values():
             unit.signal(signal.SIGCONT)
             unit.kill()
