@@ -50,6 +50,19 @@ def umask() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin early, among the others: in the random order one would often be all that still runs."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    if not long:
+        return
+    rest = [item for item in items if not item.get_closest_marker("long")]
+    step = len(rest) // 2 // len(long)
+    for place, item in enumerate(long):
+        rest.insert(place * (step + 1), item)
+    items[:] = rest
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count what was left out."""
     if report.skipped and isinstance(report.longrepr, tuple) and "LEFT OUT: " in report.longrepr[2]:

@@ -63,6 +63,7 @@ LARGE_BODIES = "/(appeals|envelopes|callbacks|receipt|messages$)"
 APART = f"{LARGE_BODIES}|/events/stream"  # a stream does not end by itself
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("who", "phases", "choice"),
     [

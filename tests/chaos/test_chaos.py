@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,10 @@ FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps"
 PRODUCTION = {"chain-kill": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
 
 
+def _marked(names: Iterable[str]) -> list[Any]:
+    return [pytest.param(name, marks=pytest.mark.long) if name == "chain-kill" else name for name in names]
+
+
 @pytest.fixture(scope="session")
 def backing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
     """PostgreSQL and RabbitMQ of our own, to be killed."""
@@ -43,8 +48,8 @@ def _holds(name: str, table_: Bench) -> None:
     assert line.good, "\n".join([*line.values(), *line.words()])
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", _marked(EMBEDDED))
 def test_embedded(name: str, tmp_path: Path) -> None:
     """Nothing is lost, unexpected or doubled, and whatever else the cell promises, in one process on SQLite."""
     if why := FIT.get(name, lambda: None)():
@@ -52,8 +57,8 @@ def test_embedded(name: str, tmp_path: Path) -> None:
     _holds(f"embedded/{name}", Bench(folder=tmp_path, messages=EMBEDDED[name], stop_secs=3))
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", PRODUCTION)
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", _marked(PRODUCTION))
 def test_production(name: str, tmp_path: Path, backing: Backing) -> None:
     """The same on PostgreSQL and RabbitMQ with processes for doors, workers and sweeper."""
     _holds(f"production/{name}", Bench(folder=tmp_path, messages=PRODUCTION[name], stop_secs=3, backing=backing))
