@@ -19,6 +19,7 @@ BUSY_PERCENT = 5.0
 
 def write(results: Results, surroundings: Mapping[str, Any], *, full: bool, folder: Path = FOLDER) -> None:
     """Write both files; a run of some figures keeps what an earlier one found of the others."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / JSON_FILE
     old: Results = json.loads(path.read_text("utf-8")) if path.exists() else {}
     whole = {key: results.get(key, old.get(key)) for key in GOALS if key in results or key in old}
@@ -59,20 +60,27 @@ def _figures(results: Mapping[str, Any]) -> list[str]:
     rows = []
     for key, goal in GOALS.items():
         entry = results.get(key)
+        what = _what(goal.what, entry)
         if entry is None:
-            rows.append((f"`{key}`", goal.what, "not measured", goal.rule(""), "–"))
+            rows.append((f"`{key}`", what, "not measured", goal.rule(""), "–"))
             continue
         unit = entry["unit"]
         rows.append(
             (
                 f"`{key}`",
-                goal.what,
+                what,
                 f"{entry['value']} {unit}",
                 goal.rule(unit),
                 "met" if goal.met(entry["value"]) else "**missed**",
             )
         )
     return _table(("key", "what", "measured", "goal", ""), rows)
+
+
+def _what(text: str, entry: Mapping[str, Any] | None) -> str:
+    """What was measured, with the size at which it was: a quick run's is smaller."""
+    stored = entry["detail"].get("stored") if entry is not None else None
+    return text.replace("{stored}", f"{stored:,}" if stored is not None else "1,000,000")
 
 
 def _verdict(results: Mapping[str, Any]) -> list[str]:
