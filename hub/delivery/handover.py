@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from hub.ports import Directory
 from hub.schemas.delivery import (
@@ -27,6 +27,7 @@ from hub.schemas.ids import DeliveryId
 from hub.schemas.kyiv import kyiv_day
 
 DETAIL_MAX_CHARS = 2_000
+_LATER = timedelta(milliseconds=1)  # stores cut moments to milliseconds
 WITHDRAWABLE = frozenset({TransportState.WAITING, TransportState.UNKNOWN, TransportState.OFFERED})
 """States in which a copy may still be stopped: nothing is on its way at this moment."""
 
@@ -94,7 +95,10 @@ def next_channel(authority: Authority | None, channel_id: str, day: date) -> Cha
 def hand_over(
     delivery: Delivery, channel: Channel, *, why: str, now: datetime, by: str | None = None, **data: str
 ) -> Onward:
-    """A copy of the delivery on another channel. Two workers at once make the same copy: its id follows from both."""
+    """A copy of the delivery on another channel. Two workers at once make the same copy: its id follows from both.
+
+    It is younger than the one before it whatever the clock says: the youngest of a message's deliveries carries it.
+    """
     copy = Delivery(
         id=DeliveryId(uuid.uuid5(delivery.id, channel.id)),
         case_id=delivery.case_id,
@@ -104,7 +108,7 @@ def hand_over(
         role=delivery.role,
         priority=delivery.priority,
         state=TransportState.WAITING,
-        created_at=now,
+        created_at=max(now, delivery.created_at + _LATER),
         next_at=now,
     )
     said = {"from": str(delivery.id), "of": str(delivery.id), "channel": channel.id, "instead_of": delivery.channel_id}

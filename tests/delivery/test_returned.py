@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from hub.delivery.desk import ChannelDesk
+from hub.delivery.handover import hand_over
 from hub.delivery.intake import Accepted
 from hub.delivery.returned import undelivered
 from hub.errors import NotFound
@@ -103,6 +105,19 @@ def test_a_dead_address_hands_over_once() -> None:
     assert (second.deliveries, second.facts, len(second.inbound)) == ((), (), 1)
     soft = change(bounce(world, accepted, permanent=False), facts)
     assert (soft.deliveries, [item.reason for item in soft.items]) == ((), ["returned.temporary"])
+
+
+def test_the_copy_that_took_over_carries_the_message() -> None:
+    """Handed on twelve times while the clock stands still or steps back, a message is always in its youngest copy."""
+    world, accepted = sent()
+    for number in range(12):
+        at = world.clock.now() - timedelta(seconds=number // 6)
+        onto = Channel(id=f"00032106.next{number}", adapter="scripted")
+        onward = hand_over(world.delivery(accepted), onto, why="test", now=at)
+        world.store.apply(Change(facts=onward.facts, deliveries=onward.deliveries, updates=onward.updates))
+        assert world.delivery(accepted).channel_id == onto.id
+    tried = [delivery.channel_id for delivery in world.store.deliveries(accepted.case_id)]
+    assert tried == [CHANNEL, *(f"00032106.next{number}" for number in range(12))]
 
 
 def test_foreign_bounces_are_refused() -> None:
