@@ -18,6 +18,7 @@ from hub.schemas.directory import AuthorityKind
 from hub.schemas.terms import AppealChannel, AppealKind
 from registry import load, starter
 from registry.derive import DATA
+from tests.pace import pace
 from tests.registry.builders import ADAPTERS, LVIV, write
 
 
@@ -94,14 +95,14 @@ def test_with_channels_added_appeals_reach_the_nearest_body(tmp_path: Path) -> N
 
 
 def test_starter_loads_in_little_time_and_memory() -> None:
-    """A fresh process loads it in under a second and stays far under the embedded hub's 150 MB."""
+    """A fresh process loads it in under a second of processor time and stays far under the embedded hub's 150 MB."""
     code = (
-        "import time, pathlib; from registry import load, starter; begun = time.perf_counter();"
+        "import time, pathlib; from registry import load, starter; begun = time.process_time();"
         "load(pathlib.Path(starter.__file__).parent, {});"
-        "secs = time.perf_counter() - begun; status = pathlib.Path('/proc/self/status').read_text();"
+        "secs = time.process_time() - begun; status = pathlib.Path('/proc/self/status').read_text();"
         "print(secs, status.partition('VmHWM:')[2].split()[0])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
     secs, kilobytes = out.split()
-    assert float(secs) < 1
+    assert float(secs) < pace(1)
     assert int(kilobytes) < 80 * 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hub.schemas.envelope import AnyEnvelope, AppealForm
 from hub.schemas.json_rendering import MAX_MEMBERS, form_from_json, from_json, to_json
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.xml_rendering import from_xml, to_xml
+from tests.pace import within
 from tests.schemas.documents import whole
 from tests.schemas.test_renderings import MINIMAL
 from tests.schemas.test_xml import sample
@@ -114,10 +114,8 @@ def test_a_flood_of_faults_in_json_is_refused_quickly(flood: str) -> None:
     """A megabyte of broken entries costs no more than reading it, and its answer is short."""
     data = JSON_FLOODS[flood]()
     assert len(data) <= strict_json.MAX_BYTES
-    started = time.process_time()
-    with pytest.raises(InvalidInput) as refused:
+    with within(QUICK_SECS), pytest.raises(InvalidInput) as refused:
         from_json(data)
-    assert time.process_time() - started < QUICK_SECS
     assert len(refused.value.faults) <= 101
 
 
@@ -132,10 +130,8 @@ def test_a_flood_of_faults_in_json_is_refused_quickly(flood: str) -> None:
 )
 def test_a_flood_of_faults_in_xml_is_refused_quickly(old: bytes, new: bytes) -> None:
     """The same for XML: nobody gets tens of thousands of faults named."""
-    started = time.process_time()
-    with pytest.raises(InvalidInput) as refused:
+    with within(QUICK_SECS), pytest.raises(InvalidInput) as refused:
         from_xml(sample().replace(old, new))
-    assert time.process_time() - started < QUICK_SECS
     assert len(refused.value.faults) <= 101
 
 

@@ -184,11 +184,13 @@ def cost(name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_hostile_documents_cost_nearly_nothing(name: str) -> None:
-    """Up to 10 MB of any shape is refused within 100 ms (allowed here: 250 ms of a shared core) and 50 MB."""
+    """Up to 10 MB of any shape costs no more than the largest harmless document takes (100 ms; allowed here: twice its
+    time, measured in the same process) and 50 MB.
+    """
     result = cost(name)
     assert result["codes"]
-    assert isinstance(result["cpu_ms"], float)
-    assert result["cpu_ms"] < 250
+    assert isinstance(result["share"], float)
+    assert result["share"] < 2
     assert isinstance(result["rss_mib"], float)
     assert result["rss_mib"] < 50
 
@@ -202,8 +204,8 @@ def test_defusedxml_is_refused_at_the_doctype(vectors: Path, name: str) -> None:
     file = vectors / "defusedxml" / "xmltestdata" / f"{name}.xml"
     assert codes(file.read_bytes()) == codes(file.read_bytes(), foreign=True) == ["xml.doctype"]
     result = cost(str(file))
-    assert isinstance(result["cpu_ms"], float)
-    assert result["cpu_ms"] < 100
+    assert isinstance(result["share"], float)
+    assert result["share"] < 1
     assert isinstance(result["rss_mib"], float)
     assert result["rss_mib"] < 50
 
