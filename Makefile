@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 PYTEST_WORKERS ?= 4
+ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports tests bench chaos lock foreign clean
@@ -44,9 +45,9 @@ types: $(DEV) ## mypy --strict
 imports: $(DEV) ## Imports point inward
 	@$(BIN)/lint-imports --no-cache
 
-tests: $(DEV) ## The tests, in random order, warnings as errors; those of the doors on PostgreSQL too
+tests: $(DEV) ## The tests, in random order, warnings as errors; those of doors, use cases and worker on PostgreSQL too
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
-	@HUB_TEST_STORE=postgres $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) tests/api --ignore tests/api/test_openapi.py
+	@HUB_TEST_STORE=postgres $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) $(ON_BOTH) --ignore tests/api/test_openapi.py
 
 foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
 	@sh tests/foreign.sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def spoken(accepted: Accepted, said_id: str = "their-1") -> Spoken:
     return Spoken(raw=raw, said_id=said_id, body=REGISTERED, at=START, in_reply_to=accepted.message_id)
 
 
-def sent(**lane: int) -> tuple[World, Accepted]:
+def sent(**lane: Any) -> tuple[World, Accepted]:
     """A world with one delivered appeal, over a channel that is collected."""
     world = World(sealed=False, **lane)
     world.adapter.waiting = []

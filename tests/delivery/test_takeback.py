@@ -14,6 +14,7 @@ from hub.errors import Conflict, HubError, InvalidInput, NotFound, SealRefused
 from hub.ports import RawInbound
 from hub.schemas.ids import new_id
 from hub.schemas.json_rendering import from_json, to_json, to_tree
+from hub.storage.memory import MemoryStore
 from hub.tracking.state import State
 from tests.delivery.making import receipt
 from tests.delivery.world import BODY, CHANNEL, START, World
@@ -26,7 +27,7 @@ WORDS = ("delivered", "accepted", "registered", "refused", "interim", "answer", 
 def test_any_order_and_repetition_give_the_same_state(said: list[tuple[str, int]], data: st.DataObject) -> None:
     """Statements of an authority in any permutation, with repeats, leave the same state, number and open question."""
     outcomes = []
-    base = World()
+    base = World(store=MemoryStore())  # whose contents can be copied
     (accepted,) = base.submit()
     base.run()
     statements = [receipt(accepted, word, START + timedelta(minutes=m), number=str(m)) for word, m in said]
@@ -43,7 +44,7 @@ def test_any_order_and_repetition_give_the_same_state(said: list[tuple[str, int]
 
 def _copy(base: World) -> World:
     """A world with the same store contents, so that each order begins alike."""
-    world = World()
+    world = World(store=MemoryStore())
     for name, value in vars(base.store).items():
         if name != "_lock":
             setattr(world.store, name, copy.deepcopy(value))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from hub.errors import Unavailable
 from hub.schemas.delivery import Applied, Change, Fact, FactKind, Source
-from hub.storage.memory import MemoryStore
 from tests.delivery.making import receipt
 from tests.delivery.world import BODY, CHANNEL, START, World
+from tests.stores import all_cases
 
 
 def _overdue(count: int = 1) -> World:
@@ -27,7 +28,7 @@ def _overdue(count: int = 1) -> World:
 
 
 def _kinds(world: World) -> dict[FactKind, int]:
-    facts = [fact for row in world.store._rows.values() for fact in world.store.facts(row.case.id)]
+    facts = [fact for row in all_cases(world.store) for fact in world.store.facts(row.case.id)]
     return {kind: sum(fact.kind is kind for fact in facts) for kind in FactKind}
 
 
@@ -57,15 +58,16 @@ def test_watchers_at_once_do_no_harm() -> None:
 def test_what_could_not_be_kept_is_done_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails in the middle loses nothing: after the lease the duty is done."""
     world = _overdue()
-    real = MemoryStore.apply
+    kind = type(world.store)
+    real = kind.apply
 
-    def broken(store: MemoryStore, change: Change) -> Applied:
+    def broken(store: Any, change: Change) -> Applied:
         raise Unavailable("no disk")
 
-    monkeypatch.setattr(MemoryStore, "apply", broken)
+    monkeypatch.setattr(kind, "apply", broken)
     world.watcher.sweep()
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 0
-    monkeypatch.setattr(MemoryStore, "apply", real)
+    monkeypatch.setattr(kind, "apply", real)
     assert world.watcher.sweep() == 0
     world.clock.go(61)
     world.watcher.sweep()
@@ -75,15 +77,16 @@ def test_what_could_not_be_kept_is_done_later(monkeypatch: pytest.MonkeyPatch) -
 def test_one_bad_case_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """If one case stops the common transaction, each goes alone and the others are done."""
     world = _overdue(5)
-    bad = next(iter(world.store._rows))
-    real = MemoryStore.apply
+    bad = all_cases(world.store)[0].case.id
+    kind = type(world.store)
+    real = kind.apply
 
-    def picky(store: MemoryStore, change: Change) -> Applied:
+    def picky(store: Any, change: Change) -> Applied:
         if any(fact.case_id == bad for fact in change.facts):
             raise Unavailable("this one not")
         return real(store, change)
 
-    monkeypatch.setattr(MemoryStore, "apply", picky)
+    monkeypatch.setattr(kind, "apply", picky)
     world.watcher.sweep()
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 4
 
@@ -100,7 +103,9 @@ def test_a_redirect_that_the_call_could_not_follow_is_followed_by_the_sweep(monk
     world = World()
     (accepted,) = world.submit()
     world.run()
-    monkeypatch.setattr(MemoryStore, "claim_watched", lambda *_, **__: (_ for _ in ()).throw(Unavailable("not now")))
+    monkeypatch.setattr(
+        type(world.store), "claim_watched", lambda *_, **__: (_ for _ in ()).throw(Unavailable("not now"))
+    )
     world.take(receipt(accepted, "redirect"))
     assert _kinds(world)[FactKind.ESCALATED] == 0
     monkeypatch.undo()

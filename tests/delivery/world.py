@@ -29,11 +29,13 @@ from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence,
 from hub.schemas.envelope import AnyEnvelope, Party
 from hub.schemas.terms import Priority
 from hub.seals import HubSeal, SigningKey, make_key_file
+from hub.storage import SqlStore
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.schemas.test_renderings import MINIMAL
+from tests.stores import fresh_store
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 HUB = Party(code="36521731", name="Контактний центр")
@@ -149,9 +151,9 @@ class ScriptedAdapter:
 class World:
     """Everything of a hub but doors and workers."""
 
-    def __init__(self, *, sealed: bool = False, **lane: object) -> None:
+    def __init__(self, *, sealed: bool = False, store: MemoryStore | SqlStore | None = None, **lane: object) -> None:
         hub_key, body_key = keys()
-        self.store = MemoryStore()
+        self.store = store or fresh_store()
         self.clock = HandClock()
         self.body_seal = HubSeal(body_key)
         settings = LaneSettings.model_validate({"retry_secs": (10, 20), "give_up_secs": 100, **lane})

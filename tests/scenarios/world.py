@@ -28,11 +28,11 @@ from hub.schemas.envelope import AnyEnvelope, AppealForm, AuthorityBody, Header,
 from hub.schemas.ids import CaseId, MessageId, new_id
 from hub.schemas.kyiv import KYIV
 from hub.schemas.terms import Role
-from hub.storage.memory import MemoryStore
 from hub.tracking.story import Story, read
 from registry import FixedRegistry, LoadedDirectory
 from tests.delivery.world import HUB, HandClock, keys
 from tests.scenarios.bodies import registry
+from tests.stores import all_cases, fresh_store
 
 _REGISTRY = registry()
 STEP = timedelta(milliseconds=1)
@@ -104,7 +104,7 @@ class World:
     def __init__(self, start: datetime, *, copies: int = 1) -> None:
         from hub.seals import HubSeal
 
-        self.store = MemoryStore(now=lambda: self.clock.time)
+        self.store = fresh_store(now=lambda: self.clock.time)
         self.clock = HandClock()
         self.clock.time = start
         self.copies = copies
@@ -146,8 +146,10 @@ class World:
         self.work()
 
     def _next_stop(self, to: datetime) -> datetime | None:
-        wakes = [row.watch_at for row in self.store._rows.values()]
-        wakes += [d.next_at for d in self.store._deliveries.values() if d.state in ("waiting", "unknown")]
+        rows = all_cases(self.store)
+        wakes = [row.watch_at for row in rows]
+        deliveries = (d for row in rows for d in self.store.deliveries(row.case.id))
+        wakes += [d.next_at for d in deliveries if d.state in ("waiting", "unknown")]
         return min((at for at in wakes if at is not None and self.clock.time < at <= to), default=None)
 
     def work(self) -> None:

@@ -1,0 +1,75 @@
+"""The store under the use cases' tests: in memory, or with HUB_TEST_STORE=postgres a database of a PostgreSQL server.
+
+One database serves a process, emptied for each store; on a server of its own a test needs none of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from hub.ports import CaseFilter
+from hub.schemas.delivery import Applied, CaseRow, Change
+from hub.storage import SqlStore
+from hub.storage.engine import open_engine
+from hub.storage.memory import MemoryStore
+from hub.storage.migrations import upgrade
+from hub.storage.schema import metadata
+from hub.storage.sql import utc_now
+from tests.acceptance.processes import until
+from tests.storage.conftest import drop_database, new_database, text_of
+
+ON_POSTGRES = os.environ.get("HUB_TEST_STORE") == "postgres"
+
+
+class SettledStore(SqlStore):
+    """A store whose events are to be seen when a write returns: on PostgreSQL they wait for every older transaction of
+    the server (hub.storage.horizon), and other tests write on the same server.
+    """
+
+    def apply(self, change: Change) -> Applied:
+        applied = super().apply(change)
+        if self.database.postgres and applied.new_facts:
+            until(self._settled, what="the events of a write")
+        return applied
+
+    def _settled(self) -> bool:
+        statement = sa.text(
+            "SELECT coalesce(max(txid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::int8 FROM facts"
+        )
+        return bool(self.database.read(lambda connection: connection.execute(statement).scalar_one()))
+
+
+@cache
+def _engine() -> Engine:
+    url = new_database()
+    engine = open_engine(text_of(url))
+    upgrade(engine)
+
+    def drop() -> None:
+        engine.dispose()
+        drop_database(url)
+
+    atexit.register(drop)
+    return engine
+
+
+def fresh_store(now: Callable[[], datetime] = utc_now) -> MemoryStore | SqlStore:
+    """An empty store; one on PostgreSQL empties those made before it."""
+    if not ON_POSTGRES:
+        return MemoryStore(now=now)
+    names = ", ".join(table.name for table in metadata.sorted_tables)
+    with _engine().begin() as connection:
+        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
+    return SqlStore(_engine(), now=now)
+
+
+def all_cases(store: MemoryStore | SqlStore) -> tuple[CaseRow, ...]:
+    """Every case that it has."""
+    return store.cases(CaseFilter(), after=None, limit=10_000)
