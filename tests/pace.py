@@ -29,9 +29,9 @@ def pace(secs: float) -> float:
 
 
 @contextmanager
-def within(secs: float, what: str = "this") -> Iterator[None]:
+def within(secs: float) -> Iterator[None]:
     """What is done inside takes at most so much processor time."""
     begin = time.process_time()
     yield
     took = time.process_time() - begin
-    assert took < pace(secs), f"{what} took {took:.3f} s of processor time"
+    assert took < pace(secs), f"it took {took:.3f} s of processor time"
