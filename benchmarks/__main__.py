@@ -222,7 +222,7 @@ def _options() -> argparse.Namespace:
         "--only", action="append", metavar="NAME", choices=sorted(GOALS), help="this figure; repeatable"
     )
     parser.add_argument("--apis", type=int, default=1, help="processes of `hub api` (default 1)")
-    parser.add_argument("--workers", type=int, default=1, help="processes of `hub worker --healthy` (default 1)")
+    parser.add_argument("--workers", type=int, default=2, help="processes of `hub worker --healthy` (default 2)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="HUB_X=Y", help="a setting of the hub; repeatable"
     )

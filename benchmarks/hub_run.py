@@ -31,11 +31,11 @@ HUB = (API, WORKER, BEAT)
 class SetUp:
     """How many processes of each kind, and further settings of theirs (``HUB_…``).
 
-    On two cores one of each is enough: more only share the same cores.
+    A Python process fills one core, so on two cores two workers carry more than one; a second door only shares them.
     """
 
     apis: int = 1
-    workers: int = 1
+    workers: int = 2
     suspects: int = 1
     beats: int = 1
     environ: Mapping[str, str] = field(default_factory=dict)

@@ -50,7 +50,7 @@ class Settings(BaseModel):
     max_body_mb: int = Field(default=2, ge=1, le=64, description="Largest body of a call without files, in MiB.")
     max_attachment_mb: int = Field(default=200, ge=1, le=1024, description="Largest attachment, in MiB.")
     workers: int = Field(
-        default=6, ge=1, le=256, description="Lanes that one worker process sends to at once; slow ones do not count."
+        default=16, ge=1, le=256, description="Lanes that one worker process sends to at once; slow ones do not count."
     )
     metrics_listen: Annotated[str, Code(r"[0-9A-Za-z.:\[\]-]+:[0-9]{1,5}")] | None = Field(
         default=None, description="Address and port where workers and sweepers show their figures; absent = nowhere."
