@@ -19,13 +19,16 @@ FINAL_EVENTS = frozenset({"answered", "refused", "escalated"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One arrival at a receiver. ``taken``: it took the message in now (not a repeat of an id, not failed before)."""
+    """One arrival at a receiver. ``taken``: it took the message in now (not a repeat of an id, not failed before).
+    ``at``: seconds of a monotonic clock.
+    """
 
     authority: str
     message_id: str
     reference: str
     digest: str
     taken: bool
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

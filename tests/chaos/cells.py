@@ -7,7 +7,7 @@ from functools import partial
 from tests.chaos import faults, matrix, sickness, starved
 from tests.chaos.bench import Cell
 
-MANY = frozenset({"every-tenth-fails", "killed-with-many-accepted", "random-503"})
+MANY = frozenset({"back-after-outage", "every-tenth-fails", "killed-with-many-accepted", "random-503"})
 """Cells that the issue gives numbers for: a thousand messages (five hundred for the kill) in the long form."""
 
 _BOTH: dict[str, Cell] = {
@@ -18,6 +18,7 @@ _BOTH: dict[str, Cell] = {
     "breaker-behind-failures": sickness.breaker_behind_failures,
     "random-503": sickness.random_503,
     "killed-with-many-accepted": sickness.killed_with_many_accepted,
+    "back-after-outage": sickness.back_after_outage,
     "sick-endpoints": sickness.sick_endpoints,
     "lost-answers": sickness.lost_answers,
     "clock-jumps": sickness.clock_jumps,

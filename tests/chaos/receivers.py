@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -55,7 +56,12 @@ class Receivers:
     def _note(self, authority: Authority, message_id: str, reference: str, digest: str, *, taken: bool) -> None:
         self.arrivals.append(
             Arrival(
-                authority=authority.party.code, message_id=message_id, reference=reference, digest=digest, taken=taken
+                authority=authority.party.code,
+                message_id=message_id,
+                reference=reference,
+                digest=digest,
+                taken=taken,
+                at=time.monotonic(),
             )
         )
 

@@ -136,6 +136,39 @@ def _sick(who: Placement, script: Callable[[Server, socket.socket], None]) -> It
         yield Placement(code=who.code, name=who.name, character="prompt", settings={"url": server.url()}), server
 
 
+def back_after_outage(bench: Bench) -> Result:
+    """F32: an authority comes back to a heap: what is urgent comes first, then no more than its rate, and the others
+    do not notice.
+    """
+    rate = 20
+    lane = LANE.model_copy(update={"rate_per_sec": rate, "breaker_failures": 3})
+    away = threading.Event()
+    away.set()
+
+    def whim(authority: str, _reference: str, _number: int) -> Failure | None:
+        return "busy" if authority == HEALTH.code and away.is_set() else None
+
+    with bench.world(placements=(HEALTH, BANK), lane=lane, whim=whim) as world:
+        heap = world.submitter.add(max(bench.messages, 5 * rate), TOPIC_OF[HEALTH.code])
+        world.wait(lambda: not world.submitter.open(), 60, "acceptance of the heap")
+        world.wait(lambda: len(world.receivers.arrivals) >= lane.breaker_failures, 30, "the lane's failure")
+        (urgent,) = world.submitter.add(1, TOPIC_OF[HEALTH.code], priority="urgent")
+        world.wait(lambda: not world.submitter.open(), 30, "acceptance of what is urgent")
+        away.clear()
+        others = world.submitter.add(rate, TOPIC_OF[BANK.code])
+        world.wait(lambda: _arrived(world, others), HEALTHY_SECS, "arrival at the other authority")
+        world.wait(lambda: _arrived(world, [*heap, urgent]), 30 + 2 * len(heap) / rate, "arrival of the heap")
+        came = [a for a in list(world.receivers.arrivals) if a.taken and a.authority == HEALTH.code]
+        place = [arrival.reference for arrival in came].index(urgent)
+        if place >= rate:
+            world.faults.append(f"what is urgent came after {place} others")
+        secs = came[-1].at - came[0].at
+        # A run takes what a second allows and then rests, so at either end one run may stand outside the count.
+        if len(came) > rate * secs + 2 * rate:
+            world.faults.append(f"{len(came)} came in {secs:.1f} s, the lane's rate is {rate} a second")
+        return result(world, bench)
+
+
 def sick_endpoints(bench: Bench) -> Result:
     """F15 to F18: endpoints that hang, drip, talk rubbish or point elsewhere; the healthy ones do not notice."""
     lane = LANE.model_copy(update={"give_up_secs": 8, "deadline_secs": 2, "breaker_failures": 1_000})

@@ -82,7 +82,7 @@ class Submitter:
         for thread in self._threads:
             thread.start()
 
-    def add(self, count: int, topic: str | None = None) -> list[str]:
+    def add(self, count: int, topic: str | None = None, priority: str | None = None) -> list[str]:
         """Queue that many appeals, over all topics in turn or about one; returns their references."""
         references = []
         for _ in range(count):
@@ -91,6 +91,8 @@ class Submitter:
             tree = to_tree(next(generate(1, seed=self._seed * 100_000 + number, topics=(about,), places=PLACES[:1])))
             reference = f"CHAOS-{self._seed}-{number:06d}"
             tree["reference"] = reference
+            if priority is not None:
+                tree["priority"] = priority
             self.submitted.add(reference)
             self._work.put((reference, json.dumps(tree, ensure_ascii=False).encode()))
             references.append(reference)

@@ -20,6 +20,7 @@ EMBEDDED = {
     "random-503": 100,
     "every-tenth-fails": 100,
     "killed-with-many-accepted": 200,
+    "back-after-outage": 100,
     "sick-endpoints": 20,
     "disk-full": 10,
     "clock-jumps": 10,
