@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cases, growth, isolation, memory, report, rivals, route
+from benchmarks import cases, growth, isolation, memory, outage, report, rivals, route
 from benchmarks.appeals import codes
 from benchmarks.goals import GOALS, Results, missed
 from benchmarks.hub_run import HubRun, Load, SetUp, latency
@@ -39,7 +39,7 @@ class Sizes:
     isolation_part: float = 0.5
     growth: int = 3_000
     stored: int = 100_000
-    waiting: int = 20_000
+    waiting: int = 50_000
     attachment_mb: int = 100
     cases: int = 100_000
     overdue: int = 1_000
@@ -128,10 +128,8 @@ class Bench:
         if self.wants("attachment_rss_mb"):
             say(f"an attachment of {self.sizes.attachment_mb} MB …")
             self.note("attachment_rss_mb", memory.attachment(hub, self.sizes.attachment_mb))
-        if self.wants("growth"):
-            sizes = self.sizes
-            say(f"a hub with {sizes.stored:,} stored and {sizes.waiting:,} waiting …")
-            self.note("growth", growth.measure(hub, sizes.growth, sizes.stored, sizes.waiting))
+        if self.wants("growth", "outage_felt", "outage_rate"):
+            self._much_waiting(hub)
         keys = {f"isolation_{percent}": percent / 100 for percent in (10, 30)}
         if self.wants(*keys):
             # A hub of its own: in the other one a lane with much waiting would come to life meanwhile.
@@ -140,6 +138,19 @@ class Bench:
             fresh_db, fresh_broker = stack.enter_context(database()), stack.enter_context(virtual_host())
             fresh = HubRun(self.crew, receiver, fresh_db, fresh_broker, everyone, self.set_up)
             self._isolation(stack.enter_context(fresh), keys)
+
+    def _much_waiting(self, hub: HubRun) -> None:
+        sizes = self.sizes
+        say(f"a hub with {sizes.stored:,} stored and {sizes.waiting:,} waiting …")
+        self.note("growth", growth.measure(hub, sizes.growth, sizes.stored, sizes.waiting))
+        if not self.wants("outage_felt", "outage_rate"):
+            return
+        rate = self.top_rate / 2
+        away = outage.load(hub, rate, sizes.latency_secs)
+        hub.receiver.hang([])
+        say("what waited is let go …")
+        for key, figure in outage.measure(hub, away, rate, sizes.latency_secs, sizes.waiting).items():
+            self.note(key, figure)
 
     def _isolation(self, hub: HubRun, keys: Mapping[str, float]) -> None:
         hub.require_sound(hub.submit(self.sizes.warm_up))

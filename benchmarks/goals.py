@@ -32,6 +32,8 @@ GOALS: Mapping[str, Goal] = {
     "isolation_10": Goal(what="healthy authorities while 10 % hang, p95", limit=1.2),
     "isolation_30": Goal(what="healthy authorities while 30 % hang, p95", limit=1.5),
     "growth": Goal(what="cost of a message with much stored and waiting", limit=1.1),
+    "outage_felt": Goal(what="the others while an authority comes back to {stored} waiting, p95", limit=1.2),
+    "outage_rate": Goal(what="what it gets then, against its lane's rate", limit=1.1),
     "route_us": Goal(what="one routing decision", limit=50),
     "attachment_rss_mb": Goal(what="memory for a 100 MB attachment", limit=50),
     "embedded_start_s": Goal(what="embedded: until ready", limit=3),

@@ -142,9 +142,9 @@ def test_the_report_says_what_is_missed_and_keeps_what_was_measured_before(tmp_p
 
 
 def test_every_line_of_the_design_has_a_goal() -> None:
-    """The keys are those that DESIGN section 7 names, and those of the lists and reports."""
+    """The keys are those that DESIGN section 7 names, those of lists and reports, and of the end of an outage."""
     assert set(GOALS) == {
         *("ratio_to_floor", "ratio_to_plain", "accept_p99_ms", "delivered_p95_ms", "isolation_10", "isolation_30"),
         *("growth", "route_us", "attachment_rss_mb", "embedded_start_s", "embedded_rss_mb"),
-        *("cases_page_ms", "report_s", "overdue_sweep_s"),
+        *("cases_page_ms", "report_s", "overdue_sweep_s", "outage_felt", "outage_rate"),
     }
