@@ -3,7 +3,7 @@
 PATH="$PATH:/usr/sbin:/sbin" # where sshd is
 missing=""
 for pair in sshd:openssh-server unzip:unzip xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl \
-    php:php-cli postfix:postfix dovecot:dovecot-imapd faketime:faketime; do
+    php:php-cli postfix:postfix dovecot:dovecot-imapd faketime:faketime systemd-analyze:systemd; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 php -m 2>/dev/null | grep -qx soap || missing="$missing php-soap"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -55,11 +54,33 @@ def test_the_compose_file_names_what_the_hub_needs() -> None:
     assert all(compose["services"][name]["environment"]["HUB_DATABASE_URL"] for name in commands)
 
 
+UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
+
+
+def _lines(unit: Path) -> list[str]:
+    return unit.read_text("utf-8").splitlines()
+
+
 def test_every_unit_starts_a_command_of_the_hub() -> None:
-    """Each systemd unit runs one of the production commands, without privileges."""
-    for unit in (ROOT / "deploy" / "systemd").iterdir():
-        text = unit.read_text("utf-8")
-        command = next(line for line in text.splitlines() if line.startswith("ExecStart="))
+    """Each systemd unit runs one of the production commands, and all of them in the same cage."""
+    cages = set()
+    for unit in UNITS:
+        command = next(line for line in _lines(unit) if line.startswith("ExecStart="))
         assert command.partition("/hub ")[2].split()[0] in ("api", "worker", "beat"), unit.name
-        assert "NoNewPrivileges=yes" in text
-        assert os.linesep == "\n"
+        cage = _lines(unit)[_lines(unit).index("UMask=0077") : _lines(unit).index("[Install]")]
+        cages.add(tuple(cage))
+    assert len(cages) == 1
+
+
+@pytest.mark.foreign("systemd-analyze")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_understands_the_unit_and_finds_it_closed(unit: Path, tmp_path: Path) -> None:
+    """systemd itself has nothing to say about the unit, and rates what the service could do at under 2 of 10."""
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text("utf-8").replace("/opt/hub/.venv/bin/hub", "/bin/true"), "utf-8")
+    for words in (("verify",), ("security", "--offline=true", "--threshold=20")):
+        run_ = subprocess.run(
+            ["systemd-analyze", *words, str(copy)], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert run_.returncode == 0, run_.stdout + run_.stderr
+        assert words != ("verify",) or not run_.stderr
