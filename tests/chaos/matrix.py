@@ -38,14 +38,18 @@ def feed(world: World, messages: int) -> None:
     # A process that is frozen goes on with what is still armed, so one plan may name several points.
     points = {unit.name: sum(1 + plan.count(",") for plan in (unit.armed, *unit.plan) if plan) for unit in units}
 
+    def left() -> dict[str, int]:
+        return {unit.name: n for unit in units if (n := points[unit.name] - len(unit.struck)) > 0}
+
     def all_struck() -> bool:
-        if all(len(unit.struck) >= points[unit.name] for unit in units):
+        if not left():
             return True
         if world.submitter.open() < 10:
             world.submitter.add(1)
         return False
 
-    world.wait(all_struck, _STRIKE_SECS + _NEXT_SECS * sum(points.values()), "the strike")
+    if not world.wait(all_struck, _STRIKE_SECS + _NEXT_SECS * sum(points.values()), "every strike"):
+        world.faults.append(f"strikes that are missing: {left()}")
 
 
 def strike_hub(point: str, action: str, bench: Bench) -> Result:
