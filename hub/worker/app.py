@@ -30,7 +30,7 @@ RUN_LANES = "hub.run_lanes"
 DELIVERY_LIMIT = 20
 """After so many deliveries of one wake-up the broker drops it: a wake-up that kills workers must not live for ever."""
 QUEUE_LENGTH = 100_000
-EMBEDDED_BROKER = "memory://"
+EMBEDDED_BROKER = "memory://localhost/"
 EMBEDDED_POLL_SECS = 0.01
 """kombu's default is 1 s between two looks; 10 ms gives 5 ms idle latency (measured, DESIGN section 4)."""
 GATHER_SECS = 0.02

@@ -31,13 +31,16 @@ def test_a_fresh_home_is_well(tmp_path: Path) -> None:
 
 
 def test_two_hubs_do_not_share_a_home(tmp_path: Path) -> None:
-    """A second `hub up` in the same home is refused while the first one runs, and the first one stops cleanly."""
+    """A second `hub up` in the same home is refused while the first one runs, and the first one stops cleanly, without
+    a word of complaint in its log.
+    """
     home = tmp_path / "home"
     hub("init", home=home)
     first = Running(("up",), tmp_path / "log", HUB_HOME=str(home), HUB_LISTEN="127.0.0.1:0")
     second = hub("up", "--listen", "127.0.0.1:0", home=home, check=False)
     assert (second.returncode, "Another hub runs" in second.stderr) == (3, True)
     assert first.stop() in (0, -15)
+    assert '"level": "warning"' not in first.log.read_text("utf-8")
 
 
 def test_an_unknown_id_is_an_error_with_exit_code_1(tmp_path: Path) -> None:
