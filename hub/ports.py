@@ -531,6 +531,10 @@ class Store(Protocol):
         """Lanes with work now; paused lanes and lanes with an open breaker are left out."""
         ...
 
+    def waiting(self) -> Mapping[str, int]:
+        """Deliveries that are still to go out, by channel: due now or later, or on their way."""
+        ...
+
     def lane(self, channel_id: str) -> LaneState:
         """State of a lane; a fresh one if nothing is known."""
         ...

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from hub.api.bodies import content_type, read
 from hub.api.cases import AfterId
 from hub.api.doors import (
-    Doors,
     M,
     OperatorCaller,
     TheDoors,
@@ -38,7 +37,6 @@ from hub.api.views import (
 from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
 from hub.schemas.base import Frozen, Line
-from hub.schemas.delivery import LaneState
 from hub.schemas.ids import AuthorityCode, ChannelId, DeliveryId
 from hub.schemas.terms import Role
 
@@ -200,14 +198,6 @@ async def close(request: Request, id: str, principal: OperatorCaller, doors: The
     return show(ClosedView(closed=closed))
 
 
-def _lanes(doors: Doors) -> LanesView:
-    due = {lane.channel_id: lane for lane in doors.hub.store.due_lanes(doors.hub.clock.now())}
-    states = {state.channel_id: state for state in doors.hub.store.lanes()}
-    names = sorted(due.keys() | states.keys())
-    views = (LaneView.of(states.get(name) or LaneState(channel_id=name), due.get(name)) for name in names)
-    return LanesView(lanes=tuple(views))
-
-
 @router.get(
     "/v1/ops/lanes",
     response_model=LanesView,
@@ -216,14 +206,8 @@ def _lanes(doors: Doors) -> LanesView:
 )
 async def list_lanes(_: OperatorCaller, doors: TheDoors) -> Response:
     """Every lane that ever had trouble, was paused, or has work now."""
-    return show(await run_in_threadpool(_lanes, doors))
-
-
-def _set_paused(doors: Doors, channel_id: str, *, paused: bool) -> LaneView:
-    known = doors.hub.registry.current().channel(channel_id) is not None
-    if not known and all(state.channel_id != channel_id for state in doors.hub.store.lanes()):
-        raise NotFound("There is no lane with this name.", code="lane.unknown")
-    return LaneView.of(doors.hub.operators.pause(channel_id) if paused else doors.hub.operators.resume(channel_id))
+    seen = await run_in_threadpool(doors.hub.operators.lanes)
+    return show(LanesView(lanes=tuple(map(LaneView.of, seen))))
 
 
 @router.post(
@@ -234,7 +218,7 @@ def _set_paused(doors: Doors, channel_id: str, *, paused: bool) -> LaneView:
 )
 async def pause(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response:
     """Nothing goes out over this channel until it is resumed; what waits, waits."""
-    return show(await run_in_threadpool(_set_paused, doors, channel_id, paused=True))
+    return show(LaneView.of(await run_in_threadpool(doors.hub.operators.pause, channel_id)))
 
 
 @router.post(
@@ -245,4 +229,4 @@ async def pause(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response
 )
 async def resume(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response:
     """The lane runs again, with a closed breaker."""
-    return show(await run_in_threadpool(_set_paused, doors, channel_id, paused=False))
+    return show(LaneView.of(await run_in_threadpool(doors.hub.operators.resume, channel_id)))

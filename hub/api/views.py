@@ -7,12 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.delivery.operators import LaneSeen, Standing
 from hub.delivery.statement import Taken
 from hub.delivery.timeline import Entry
 from hub.following.ports import AnswerScore, Campaign, EndpointState, Queued
 from hub.following.webhooks import Endpoint
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import CaseRow, Comparison, Delivery, Event, LaneDue, LaneState, Message, OperatorItem
+from hub.schemas.delivery import CaseRow, Comparison, Delivery, Event, Message, OperatorItem
 
 
 class View(BaseModel):
@@ -422,9 +423,13 @@ class DeadView(View):
 
 
 class LaneView(View):
-    """A lane: its health, and how many sends and polls are due now (none are counted while it is paused or open)."""
+    """A lane: how it stands, how much is still to go out, and how many sends and polls are due now (none are counted
+    while it is paused, open or resting; up to 1,000).
+    """
 
     channel_id: str
+    standing: Standing
+    waiting: int
     paused: bool
     suspect: bool
     failures: int
@@ -434,10 +439,13 @@ class LaneView(View):
     due_polls: int
 
     @classmethod
-    def of(cls, state: LaneState, due: LaneDue | None = None) -> LaneView:
+    def of(cls, seen: LaneSeen) -> LaneView:
         """The view of a lane."""
+        state, due = seen.state, seen.due
         return cls(
             channel_id=state.channel_id,
+            standing=seen.standing,
+            waiting=seen.waiting,
             paused=state.paused,
             suspect=state.suspect,
             failures=state.failures,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from hub.bootstrap import build
 from hub.cli.output import emit, home_option, json_option, table
+from hub.delivery.operators import LaneSeen
 from hub.settings import load
 
 
@@ -22,24 +25,27 @@ def lanes(pause: str | None, resume: str | None, home: str | None, as_json: bool
             hub.operators.pause(pause)
         if resume:
             hub.operators.resume(resume)
-        now = hub.clock.now()
-        due = {lane.channel_id: lane for lane in hub.store.due_lanes(now)}
-        states = {state.channel_id: state for state in hub.store.lanes()}
+        seen = hub.operators.lanes()
     finally:
         hub.close()
-    rows = []
-    for channel_id in sorted({*due, *states}):
-        state, work = states.get(channel_id), due.get(channel_id)
-        health = "paused" if state and state.paused else "open" if state and state.open_until else "closed"
-        rows.append(
-            {
-                "channel": channel_id,
-                "due": work.sends if work else 0,
-                "polls": work.polls if work else 0,
-                "breaker": health,
-                "failures": state.failures if state else 0,
-                "open_until": state.open_until if state else None,
-            }
-        )
-    head = ("channel", "due", "polls", "breaker", "failures", "open_until")
+    rows = [
+        {
+            "channel": lane.state.channel_id,
+            "standing": lane.standing,
+            "waiting": lane.waiting,
+            "due": lane.due.sends if lane.due else 0,
+            "polls": lane.due.polls if lane.due else 0,
+            "failures": lane.state.failures,
+            "until": _until(lane),
+        }
+        for lane in seen
+    ]
+    head = ("channel", "standing", "waiting", "due", "polls", "failures", "until")
     emit(rows, as_json=as_json, lines=table(head, [[row[h] for h in head] for row in rows]))
+
+
+def _until(lane: LaneSeen) -> datetime | None:
+    """When a lane that may not run now may again."""
+    if lane.standing == "open":
+        return lane.state.open_until
+    return lane.state.rest_until if lane.standing == "resting" else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
 
 from hub.delivery.handover import hand_over
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
@@ -13,6 +15,7 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     Fact,
     FactKind,
+    LaneDue,
     LaneState,
     Source,
     TransportState,
@@ -20,7 +23,32 @@ from hub.schemas.delivery import (
 from hub.schemas.ids import CaseId, DeliveryId
 from hub.schemas.kyiv import kyiv_day
 
+Standing = Literal["well", "suspect", "resting", "open", "paused"]
+"""How a lane stands: ``suspect`` failed and is worked apart; ``resting`` has had what its rate allows; ``open``: its
+breaker is, nothing goes out until it closes; ``paused``: until an operator resumes it.
+"""
 _REPLAYABLE = frozenset({TransportState.DEAD, TransportState.REFUSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSeen:
+    """A lane as operators see it. ``waiting``: what is still to go out; ``due``: what of it may go now."""
+
+    state: LaneState
+    standing: Standing
+    waiting: int
+    due: LaneDue | None = None
+
+
+def standing(state: LaneState, now: datetime) -> Standing:
+    """How a lane stands now."""
+    if state.paused:
+        return "paused"
+    if state.open_until is not None and state.open_until > now:
+        return "open"
+    if state.suspect:
+        return "suspect"
+    return "resting" if state.rest_until is not None and state.rest_until > now else "well"
 
 
 class Operators:
@@ -97,15 +125,41 @@ class Operators:
         self._store.apply(Change(facts=(self._resolved(case_id, by, resolution),)))
         return self._store.close_items(None, case_id, now, f"{by}: {resolution}")
 
-    def pause(self, channel_id: str) -> LaneState:
-        """Stop a lane until it is resumed; what waits, waits."""
-        return self._store.pause_lane(channel_id, paused=True)
+    def lanes(self, only: str | None = None) -> tuple[LaneSeen, ...]:
+        """Every lane that has work, ever had trouble or was paused, by name. ``only``: this one, whatever it has."""
+        now = self._clock.now()
+        due = {lane.channel_id: lane for lane in self._store.due_lanes(now)}
+        states = {state.channel_id: state for state in self._store.lanes()}
+        waiting = self._store.waiting()
+        names = sorted(due.keys() | states.keys() | waiting.keys()) if only is None else [only]
+        known = ((states.get(name) or LaneState(channel_id=name), name) for name in names)
+        return tuple(
+            LaneSeen(state=state, standing=standing(state, now), waiting=waiting.get(name, 0), due=due.get(name))
+            for state, name in known
+        )
 
-    def resume(self, channel_id: str) -> LaneState:
-        """Let a lane run again, with a closed breaker."""
-        state = self._store.pause_lane(channel_id, paused=False)
+    def pause(self, channel_id: str) -> LaneSeen:
+        """Stop a lane until it is resumed; what waits, waits. ``NotFound`` if there is none of this name."""
+        self._require_lane(channel_id)
+        self._store.pause_lane(channel_id, paused=True)
+        return self.lanes(channel_id)[0]
+
+    def resume(self, channel_id: str) -> LaneSeen:
+        """Let a lane run again, with a closed breaker. ``NotFound`` if there is none of this name."""
+        self._require_lane(channel_id)
+        self._store.pause_lane(channel_id, paused=False)
         self._doorbell.ring(channel_id, suspect=False)
-        return state
+        return self.lanes(channel_id)[0]
+
+    def _require_lane(self, channel_id: str) -> None:
+        """A lane is a channel of the registry, or one that was: what it left behind may still be paused or resumed."""
+        known = self._registry.current().channel(channel_id) is not None
+        if not known and all(state.channel_id != channel_id for state in self._store.lanes()):
+            raise NotFound(
+                "There is no lane with this name.",
+                code="lane.unknown",
+                action="Use the name of a channel in the registry: `hub registry show` lists them.",
+            )
 
     def _resolved(self, case_id: CaseId, by: str, how: str) -> Fact:
         return Fact(

@@ -216,6 +216,11 @@ class MemoryStore:
                 and (state.rest_until is None or state.rest_until <= now)
             )[:limit]
 
+    def waiting(self) -> Mapping[str, int]:
+        """Deliveries that are still to go out, by channel."""
+        with self._lock:
+            return Counter(d.channel_id for d in self._deliveries.values() if rules.due_at(d) is not None)
+
     def lane(self, channel_id: str) -> LaneState:
         """State of a lane; a fresh one if nothing is known."""
         with self._lock:

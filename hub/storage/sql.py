@@ -140,6 +140,12 @@ class SqlStore:
         """Lanes with work now, by channel id; work is counted up to 1,000 a lane."""
         return self.database.read(lambda connection: claims.due_lanes(connection, now, limit))
 
+    def waiting(self) -> Mapping[str, int]:
+        """Deliveries that are still to go out, by channel."""
+        d = schema.deliveries.c
+        counted = sa.select(d.channel_id, sa.func.count()).where(d.due_at.is_not(None)).group_by(d.channel_id)
+        return {str(channel_id): int(count) for channel_id, count in self._all(counted, tuple)}
+
     def lane(self, channel_id: str) -> LaneState:
         """State of a lane; a fresh one if nothing is known."""
         found = self._one(sa.select(schema.lanes).where(schema.lanes.c.channel_id == channel_id), rows.lane)

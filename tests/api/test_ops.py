@@ -75,11 +75,12 @@ def test_a_dead_letter_is_replayed(world: World) -> None:
 
 
 def test_a_lane_is_paused_and_resumed(world: World) -> None:
-    """A paused lane says so; unknown lanes are not made."""
+    """A paused lane says so, and what waits there; unknown lanes are not made."""
     world.submit(topics=["water"])
     assert world.call("POST", f"/v1/ops/lanes/{LANE}/pause", "operator").json()["paused"] is True
     lanes = {x["channel_id"]: x for x in world.call("GET", "/v1/ops/lanes", "operator").json()["lanes"]}
-    assert lanes[LANE]["paused"] is True
+    assert (lanes[LANE]["paused"], lanes[LANE]["standing"], lanes[LANE]["due_sends"]) == (True, "paused", 0)
+    assert lanes[LANE]["waiting"] >= 1
     assert world.call("POST", f"/v1/ops/lanes/{LANE}/resume", "operator").json()["paused"] is False
     lanes = {x["channel_id"]: x for x in world.call("GET", "/v1/ops/lanes", "operator").json()["lanes"]}
     assert lanes[LANE]["due_sends"] >= 1

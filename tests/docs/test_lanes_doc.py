@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
+from hub.delivery.operators import Standing
 from hub.schemas.directory import Channel, LaneSettings
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "operations" / "lanes.md").read_text("utf-8")
-ROWS = dict(re.findall(r"^\| `(\w+)` \| (.+) \| .+$", PAGE, re.MULTILINE))
+_SETTINGS, _, _SEEING = PAGE.partition("\n## Seeing\n")
+_ROW = re.compile(r"^\| `(\w+)` \| (.+) \| .*$", re.MULTILINE)
+ROWS = dict(_ROW.findall(_SETTINGS))
 
 
 def test_every_setting_stands_there_with_its_default() -> None:
@@ -36,6 +39,11 @@ def test_the_bounds_are_those_of_the_code(name: str) -> None:
     for value in (low - 1, high + 1):
         with pytest.raises(ValidationError):
             LaneSettings.model_validate({name: value})
+
+
+def test_every_standing_is_explained() -> None:
+    """Each word of `hub lanes` has its row."""
+    assert {name for name, _ in _ROW.findall(_SEEING)} == set(get_args(Standing))
 
 
 def test_the_example_is_a_channel() -> None:

@@ -184,7 +184,9 @@ def test_polls_are_taken_once(store: Store) -> None:
 
 
 def test_lanes_are_due_unless_paused_or_open(store: Store) -> None:
-    """Paused lanes and lanes with an open breaker are left out; an open one is due again when its time is over."""
+    """Paused lanes and lanes with an open breaker are left out; an open one is due again when its time is over. What
+    waits is counted in all of them.
+    """
     put(store, channel_id="a")
     put(store, channel_id="a", priority=2)
     put(store, channel_id="a", next_at=later(9))
@@ -203,6 +205,7 @@ def test_lanes_are_due_unless_paused_or_open(store: Store) -> None:
     assert store.due_lanes(NOW) == (a, b, f)
     assert store.due_lanes(NOW, limit=1) == (a,)
     assert LaneDue(channel_id="d", sends=1, polls=0, suspect=True) in store.due_lanes(later(10))
+    assert dict(store.waiting()) == {"a": 3, "c": 1, "d": 1, "e": 1, "f": 1}
 
 
 def test_a_lane_is_fresh_until_it_is_kept(store: Store) -> None:
