@@ -13,7 +13,7 @@ import yaml
 from hub.adapters import table
 from hub.adapters.http import Answer
 from hub.adapters.http_settings import HttpSettings
-from hub.adapters.rest.envelope import EnvelopeSettings
+from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import Acknowledgement, Problem, from_list
 from hub.schemas.directory import Channel
 from hub.schemas.terms import RefusalGround
@@ -34,8 +34,8 @@ def examples(title: str) -> Iterator[str]:
 def test_every_setting_is_listed_with_its_default() -> None:
     """The table has exactly the model's settings, each with the default it has."""
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE.partition("## What goes out")[0], re.MULTILINE))
-    assert set(rows) == set(EnvelopeSettings.model_fields)
-    for name, field in EnvelopeSettings.model_fields.items():
+    assert set(rows) == set(RestSettings.model_fields)
+    for name, field in RestSettings.model_fields.items():
         shown = rows[name].strip("`")
         if field.is_required() or field.default is None:
             assert shown == "–"
@@ -72,7 +72,7 @@ def test_credentials_of_the_page_are_valid() -> None:
     assert len(found) == 5
     for text in found:
         cert = {"client_cert": {"cert": "file:/a", "key": "file:/b"}}
-        EnvelopeSettings.model_validate({"url": "https://example.org/", "auth": yaml.safe_load(text), **cert})
+        RestSettings.model_validate({"url": "https://example.org/", "auth": yaml.safe_load(text), **cert})
 
 
 def test_codes_of_the_page_are_those_of_the_code() -> None:

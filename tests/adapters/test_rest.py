@@ -22,7 +22,8 @@ from hub.adapters import Tools, adapter
 from hub.adapters.http import Answer
 from hub.adapters.rest import multipart
 from hub.adapters.rest.adapter import RestAdapter, RestSession
-from hub.adapters.rest.envelope import EnvelopeDialect, EnvelopeSettings
+from hub.adapters.rest.envelope import EnvelopeDialect
+from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
@@ -116,8 +117,8 @@ class TestContract(AdapterContract):
             )
 
 
-def settings(**more: object) -> EnvelopeSettings:
-    return EnvelopeSettings.model_validate({"url": "https://edms.example.org/in", **more})
+def settings(**more: object) -> RestSettings:
+    return RestSettings.model_validate({"url": "https://edms.example.org/in", **more})
 
 
 def prepared_for(envelope: AppealEnvelope, dialect: EnvelopeDialect) -> Prepared:
@@ -316,7 +317,7 @@ def test_retry_after_reaches_the_outcome() -> None:
 
 def status_of(outcome_of: tuple[int, bytes, str], channel: Channel, envelope: AppealEnvelope) -> Outcome:
     status, body, kind = outcome_of
-    dialect = EnvelopeDialect(EnvelopeSettings.model_validate(channel.settings))
+    dialect = EnvelopeDialect(RestSettings.model_validate(channel.settings))
     answer = Answer(status=status, headers={"Content-Type": kind}, body=body)
     return dialect.judge_status(answer, delivery(envelope, channel))
 
@@ -353,7 +354,7 @@ def test_ids_of_theirs_cannot_leave_their_place_in_the_url() -> None:
     channel = rest_channel(
         "http://127.0.0.1:1/in", receipt="poll", status_url="http://127.0.0.1:1/cases/{external_id}/state"
     )
-    dialect = EnvelopeDialect(EnvelopeSettings.model_validate(channel.settings))
+    dialect = EnvelopeDialect(RestSettings.model_validate(channel.settings))
     request = dialect.status_request(delivery(mine, channel, "К-1/../../admin?x=1#й"))
     assert request.url.startswith("http://127.0.0.1:1/cases/%D0%9A-1%2F..%2F..%2Fadmin%3Fx%3D1%23")
     rest = RestAdapter(Tools())
@@ -569,7 +570,7 @@ def test_a_large_attachment_is_streamed() -> None:
 def test_settings_say_everything_that_is_wrong() -> None:
     """One refusal names all faults by place, and repeats neither a URL nor a secret."""
     with pytest.raises(ValidationError) as caught:
-        EnvelopeSettings.model_validate(
+        RestSettings.model_validate(
             {
                 "url": "https://user:canary@example.org/",
                 "auth": {"type": "bearer", "token": "canary"},
@@ -614,7 +615,7 @@ def test_settings_that_do_not_fit_together_are_refused(bad: dict[str, object]) -
 def test_settings_are_read_from_json_and_from_yaml_values_alike() -> None:
     """Lists stay lists in YAML and JSON; both give the same settings."""
     raw = {"url": "https://edms.example.org/in", "ports": [443], "allow_private": ["10.0.0.0/8"]}
-    assert EnvelopeSettings.model_validate(raw) == EnvelopeSettings.model_validate_json(json.dumps(raw))
+    assert RestSettings.model_validate(raw) == RestSettings.model_validate_json(json.dumps(raw))
 
 
 def test_settings_are_read_again_after_a_reload() -> None:

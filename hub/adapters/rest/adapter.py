@@ -15,14 +15,15 @@ from hub.adapters.http_auth import Signer, signer
 from hub.adapters.keeping import KeptSessions
 from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import Dialect, Request
-from hub.adapters.rest.envelope import EnvelopeDialect, EnvelopeSettings
+from hub.adapters.rest.envelope import EnvelopeDialect
+from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, Callable[[dict[str, Any]], Dialect]] = {
-    "envelope": lambda settings: EnvelopeDialect(EnvelopeSettings.model_validate(settings)),
+    "envelope": lambda settings: EnvelopeDialect(RestSettings.model_validate(settings)),
 }
 
 
@@ -48,7 +49,7 @@ class RestAdapter:
     @property
     def settings_model(self) -> type[BaseModel]:
         """Checks a channel's settings; with a second dialect it becomes a union told apart by ``dialect``."""
-        return EnvelopeSettings
+        return RestSettings
 
     def rendering(self, channel: Channel) -> Rendering:
         """As the channel's settings say."""

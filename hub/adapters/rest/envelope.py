@@ -5,18 +5,13 @@ One POST per message. Success is a receipt or an acknowledgement that names our 
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
-
-from hub.adapters.http import Answer, check_url, retry_after
-from hub.adapters.http_settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
+from hub.adapters.http import Answer, retry_after
 from hub.adapters.rest.dialect import Request
+from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import (
     Acknowledgement,
     Claimed,
@@ -29,7 +24,7 @@ from hub.adapters.rest.statements import (
     read_problem,
 )
 from hub.delivery.sealed import CONTENT_TYPES, media_type
-from hub.errors import ConfigurationError, InvalidInput, PermanentFailure, UnsupportedFeature
+from hub.errors import InvalidInput, PermanentFailure, UnsupportedFeature
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.terms import RefusalGround
@@ -41,61 +36,16 @@ _CREDENTIAL_REFUSED = frozenset({401, 403, 407})
 """Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
 _NOTHING_YET = frozenset({202, 204, 404})
 _MAX_DETAIL = 2_000
-_SAMPLE = str(uuid.UUID(int=0))
-
-
-def _sample(template: str) -> str:
-    return template.replace("{message_id}", _SAMPLE).replace("{external_id}", "x")
-
-
-StatusUrl = Annotated[str, url_rule(_sample)]
-
-
-class EnvelopeSettings(HttpSettings):
-    """Settings of a ``rest`` channel with dialect ``envelope``.
-
-    ``url``: target of the POST. ``attachments``: ``link`` = manifest only, the authority fetches the files from the
-    hub; ``multipart`` = the files go along; ``refuse`` = a message with files is an operator's matter. ``receipt``: in
-    the ``response``, by ``callback``, or asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a
-    receipt or acknowledgement may come. ``duplicate_statuses``: what they answer if they have the message already.
-    """
-
-    dialect: Literal["envelope"] = "envelope"
-    url: Url
-    format: Literal["json", "jws", "xml"] = "json"
-    attachments: Literal["link", "multipart", "refuse"] = "link"
-    receipt: Literal["response", "callback", "poll"] = "callback"
-    status_url: StatusUrl | None = None
-    accept_statuses: Annotated[
-        tuple[Annotated[int, Field(ge=200, le=299)], ...], AsTuple, Field(min_length=1, max_length=10)
-    ] = (200, 201, 202)
-    duplicate_statuses: Annotated[tuple[Annotated[int, Field(ge=400, le=499)], ...], AsTuple, Field(max_length=10)] = (
-        409,
-    )
-
-    @model_validator(mode="after")
-    def _together(self) -> EnvelopeSettings:
-        for url in (self.url, self.status_url):
-            try:
-                if url is not None:
-                    check_url(_sample(url), self.bare_policy())
-            except ConfigurationError as error:
-                raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
-        if (self.receipt == "poll") != (self.status_url is not None):
-            raise PydanticCustomError("status_url", "receipt: poll and status_url belong together")
-        if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
-            raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
-        return self
 
 
 class EnvelopeDialect:
     """The dialect, bound to one channel's settings."""
 
-    def __init__(self, settings: EnvelopeSettings) -> None:
+    def __init__(self, settings: RestSettings) -> None:
         self._s = settings
 
     @property
-    def http(self) -> EnvelopeSettings:
+    def http(self) -> RestSettings:
         """How the channel may be called."""
         return self._s
 

@@ -8,9 +8,10 @@ import contextlib
 import re
 from typing import Final, Protocol
 
+from hub.adapters.faults import FaultClass, shown, untrusted
 from hub.adapters.http import HttpSession
 from hub.adapters.soap.client import Reply, Request, SoapClient
-from hub.adapters.soap.faults import FaultClass, SoapFault, shown, untrusted
+from hub.adapters.soap.faults import SoapFault
 from hub.errors import (
     ConfigurationError,
     DeliveryError,
@@ -150,7 +151,7 @@ _KINDS: Final = {
 
 def of_fault(fault: SoapFault, sent: bytes) -> Outcome:
     """A fault as an outcome, by its class."""
-    kind = OutcomeKind.UNKNOWN if untrusted(fault.fault) else _KINDS[fault.kind]
+    kind = OutcomeKind.UNKNOWN if untrusted(fault.fault.path) else _KINDS[fault.kind]
     return Outcome(kind=kind, code=fault.stable_code, http_status=fault.http_status, detail=told(fault, sent))
 
 

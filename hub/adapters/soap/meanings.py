@@ -11,9 +11,9 @@ import contextlib
 from datetime import UTC, datetime, time
 from typing import Final
 
+from hub.adapters.faults import shown
 from hub.adapters.soap.client import Reply
 from hub.adapters.soap.dialect import hide
-from hub.adapters.soap.faults import shown
 from hub.adapters.soap.mapping import AnswerMapping, Meaning
 from hub.ports import Outcome, Prepared, RawInbound, Spoken
 from hub.schemas.delivery import Delivery, OutcomeKind

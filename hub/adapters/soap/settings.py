@@ -11,6 +11,7 @@ from hub.adapters.http import check_url
 from hub.adapters.http_settings import FilePath, HttpSettings, MtlsAuth, Url
 from hub.adapters.secrets import SecretFile, SecretRef
 from hub.adapters.soap.wire import SoapVersion
+from hub.adapters.xroad_names import ClientId, ServiceId
 from hub.errors import ConfigurationError
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.directory import Channel
@@ -18,8 +19,6 @@ from hub.schemas.ids import AuthorityCode, Sha256
 
 Name: TypeAlias = Annotated[str, Code(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")]
 """Name of an element, service, port or operation."""
-XRoadPart: TypeAlias = Annotated[str, Code(r"[^/\s\x00-\x1f\x7f]{1,100}(?:/[^/\s\x00-\x1f\x7f]{1,100}){2,5}")]
-"""An X-Road identifier as ``instance/class/member[/subsystem[/service[/version]]]``; ``_`` is allowed (Trembita)."""
 
 
 class NoSecurity(Frozen):
@@ -94,22 +93,14 @@ class TrembitaSection(Frozen):
     ``namespace``; with it, the mapping says what the body is.
     """
 
-    client: XRoadPart
-    service: XRoadPart
+    client: ClientId
+    service: ServiceId
     user_id: Annotated[str, Line(100)] = "appeal-hub"
     format: Literal["json", "jws", "xml"] = "xml"
     namespace: Annotated[str, Line(300)] = "urn:ua:appeal-hub:soap:1"
     wrapper: Name | None = None
     element: Name = "EnvelopeXml"
     description: WsdlSection | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> TrembitaSection:
-        if self.client.count("/") not in (2, 3):
-            raise PydanticCustomError("client", "client is instance/class/member or …/subsystem")
-        if self.service.count("/") not in (4, 5):
-            raise PydanticCustomError("service", "service is instance/class/member/subsystem/service or …/version")
-        return self
 
 
 class SevOvvSection(Frozen):
