@@ -432,6 +432,15 @@ class Bounded(Protocol):
         ...
 
 
+@runtime_checkable
+class Outlined(Protocol):
+    """An adapter that can say what goes out around the bytes, for people who set a channel up."""
+
+    def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
+        """Lines that go before the bytes (an HTTP request's line and headers); of credentials only their kind."""
+        ...
+
+
 class Doorbell(Protocol):
     """Wakes a lane. A lost ring is harmless: the sweeper rings again."""
 

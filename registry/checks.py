@@ -125,7 +125,9 @@ def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str
         message = f"this way proves {adapter.strongest(channel)} at most; say so, or less, as the channel's legal_class"
         draft.note(place.inner("legal_class"), "registry.channel.legal_class", message)
     try:
-        adapter.settings_model.model_validate_json(json.dumps(channel.settings))
+        # A model that knows dialects says whether the settings are this one's.
+        said = {"dialect": channel.dialect} if "dialect" in adapter.settings_model.model_fields else {}
+        adapter.settings_model.model_validate_json(json.dumps({**said, **channel.settings}))
     except ValidationError as error:
         inner = place.inner("settings")
         for path, code, message in found(error, inner.path, channel.settings):

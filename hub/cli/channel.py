@@ -17,7 +17,7 @@ from hub.cli.output import emit, home_option, json_option
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
 from hub.delivery.sealed import seal_parcel
 from hub.errors import HubError, InvalidInput, NotFound
-from hub.ports import Adapter, Prepared
+from hub.ports import Adapter, Outlined, Prepared
 from hub.schemas import json_rendering
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealEnvelope, Header, Party
@@ -110,18 +110,24 @@ def preview(channel_id: str, home: str | None, as_json: bool) -> None:
     finally:
         hub.close()
     body = _shown(prepared)
+    around = adapter.outline(prepared, channel) if isinstance(adapter, Outlined) else ()
     document = {
         "channel": channel.id,
         "adapter": channel.adapter,
         "dialect": channel.dialect,
         "content_type": prepared.content_type,
         "size": len(prepared.body),
+        "outline": around,
         "body": body,
     }
     emit(
         document,
         as_json=as_json,
-        lines=[f"{channel.adapter}/{channel.dialect}, {prepared.content_type}, {len(prepared.body)} bytes:", body],
+        lines=[
+            f"{channel.adapter}/{channel.dialect}, {prepared.content_type}, {len(prepared.body)} bytes:",
+            *([*around, ""] if around else []),
+            body,
+        ],
     )
 
 

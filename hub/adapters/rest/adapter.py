@@ -16,14 +16,17 @@ from hub.adapters.keeping import KeptSessions
 from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import Dialect, Request
 from hub.adapters.rest.envelope import EnvelopeDialect
+from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 
-_DIALECTS: dict[str, Callable[[dict[str, Any]], Dialect]] = {
-    "envelope": lambda settings: EnvelopeDialect(RestSettings.model_validate(settings)),
+_DIALECTS: dict[str, Callable[[RestSettings], Dialect]] = {
+    "envelope": EnvelopeDialect,
+    "xroad": XRoadDialect,
+    "trembita": TrembitaDialect,
 }
 
 
@@ -48,7 +51,7 @@ class RestAdapter:
 
     @property
     def settings_model(self) -> type[BaseModel]:
-        """Checks a channel's settings; with a second dialect it becomes a union told apart by ``dialect``."""
+        """Checks a channel's settings; what only one dialect needs stands in its section."""
         return RestSettings
 
     def rendering(self, channel: Channel) -> Rendering:
@@ -71,6 +74,18 @@ class RestAdapter:
         """The exact bytes."""
         return self._dialect(channel).prepare(parcel)
 
+    def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
+        """The request's line and headers; of the credentials only their kind."""
+        dialect = self._dialect(channel)
+        request = dialect.request(prepared)
+        kind = multipart.content_type(prepared) if request.streams else prepared.content_type
+        auth = dialect.http.auth.type
+        return (
+            f"{request.method} {request.url}",
+            *(f"{name}: {value}" for name, value in {**request.headers, "Content-Type": kind}.items()),
+            *([f"(and the credentials of auth: {auth})"] if auth != "none" else []),
+        )
+
     def session(self, channel: Channel) -> AbstractContextManager[Session]:
         """A conversation; secrets and certificates are read now, connections are made when the first call is."""
         return self._session(self._dialect(channel))
@@ -88,10 +103,11 @@ class RestAdapter:
         if channel.dialect not in _DIALECTS:
             raise ConfigurationError(f"The adapter rest has no dialect {channel.dialect!r} (channel {channel.id}).")
         try:
-            dialect = _DIALECTS[channel.dialect]({"dialect": channel.dialect, **channel.settings})
+            settings = RestSettings.model_validate({"dialect": channel.dialect, **channel.settings})
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             raise ConfigurationError(f"The settings of channel {channel.id} are wrong: {wrong}.") from None
+        dialect = _DIALECTS[channel.dialect](settings)
         self._known[channel.id] = (channel.settings, dialect)
         return dialect
 

@@ -81,7 +81,7 @@ class EnvelopeDialect:
         name = str(prepared.message_id)
         return Request(
             method="POST",
-            url=self._s.url,
+            url=self.target,
             headers={"Accept": ACCEPT, "Idempotency-Key": name, "Hub-Message-Id": name},
             streams=self._s.attachments == "multipart" and bool(prepared.files),
         )
@@ -99,40 +99,40 @@ class EnvelopeDialect:
     def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
         status = answer.status
         if status in _NOT_TAKEN_IN:
-            return _outcome(OutcomeKind.TEMPORARY, "answer.try_later", answer)
+            return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
         if not (200 <= status < 300 or 400 <= status < 500):
             code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
-            return _outcome(OutcomeKind.UNKNOWN, code, answer)
+            return concluded(OutcomeKind.UNKNOWN, code, answer)
         try:
             statement = read(answer)
         except InvalidInput:
             return self._without_statement(answer, prepared)
         if _about(statement) != str(prepared.message_id):
-            return _outcome(OutcomeKind.UNKNOWN, "answer.foreign", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.foreign", answer)
         if isinstance(statement, Claimed):
             return self._envelope(answer, statement)
         return self._acknowledgement(answer, statement)
 
     def _envelope(self, answer: Answer, statement: Claimed) -> Outcome:
         if statement.refuses:
-            return _outcome(
+            return concluded(
                 OutcomeKind.REFUSED, "answer.refused", answer, ground=statement.ground, receipts=(statement.raw,)
             )
         kind = self._success(answer.status)
         if kind is None:
-            return _outcome(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
         return Outcome(kind=kind, http_status=answer.status, receipts=(statement.raw,))
 
     def _acknowledgement(self, answer: Answer, statement: Acknowledgement) -> Outcome:
         if statement.status == "refused":
-            return _outcome(
+            return concluded(
                 OutcomeKind.REFUSED, "answer.refused", answer, ground=statement.ground, external_id=statement.id
             )
         kind = OutcomeKind.DUPLICATE if statement.status == "duplicate" else self._success(answer.status)
         if kind is None:
-            return _outcome(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
         if kind is OutcomeKind.DELIVERED and self._s.receipt == "response":
-            return _outcome(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         return Outcome(kind=kind, http_status=answer.status, external_id=statement.id)
 
     def _success(self, status: int) -> OutcomeKind | None:
@@ -144,23 +144,23 @@ class EnvelopeDialect:
     def _without_statement(self, answer: Answer, prepared: Prepared) -> Outcome:
         """A status without a word that could be read."""
         if 200 <= answer.status < 300:
-            return _outcome(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         problem = read_problem(answer)
         if problem.message_id is not None and problem.message_id != prepared.message_id:
-            return _outcome(OutcomeKind.UNKNOWN, "answer.foreign", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.foreign", answer)
         if problem.ground is not None:
-            return _outcome(OutcomeKind.REFUSED, "answer.refused", answer, problem, ground=problem.ground)
+            return concluded(OutcomeKind.REFUSED, "answer.refused", answer, problem, ground=problem.ground)
         if answer.status in self._s.duplicate_statuses:
             return self._duplicate(answer)
         if answer.status in _CREDENTIAL_REFUSED:
-            return _outcome(OutcomeKind.TEMPORARY, "answer.unauthorized", answer, problem)
-        return _outcome(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer, problem)
+            return concluded(OutcomeKind.TEMPORARY, "answer.unauthorized", answer, problem)
+        return concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer, problem)
 
     @staticmethod
     def _duplicate(answer: Answer) -> Outcome:
         """The channel's settings say what this status means; a page for people was not written by that system."""
         if media_type(answer.content_type) in ("text/html", "application/xhtml+xml"):
-            return _outcome(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+            return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         return Outcome(kind=OutcomeKind.DUPLICATE, http_status=answer.status)
 
     def status_request(self, delivery: Delivery) -> Request:
@@ -177,13 +177,13 @@ class EnvelopeDialect:
         if answer.status in _NOTHING_YET:
             return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
         if answer.status != 200:
-            return _outcome(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
+            return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
         try:
             found = self._found(answer, delivery)
         except InvalidInput:
-            return _outcome(OutcomeKind.TEMPORARY, "poll.unreadable", answer)
+            return concluded(OutcomeKind.TEMPORARY, "poll.unreadable", answer)
         if not all(_concerns(item, delivery) for item in found):
-            return _outcome(OutcomeKind.TEMPORARY, "poll.foreign", answer)
+            return concluded(OutcomeKind.TEMPORARY, "poll.foreign", answer)
         return Outcome(kind=OutcomeKind.DELIVERED, http_status=200, receipts=tuple(item.raw for item in found))
 
     @staticmethod
@@ -213,7 +213,7 @@ def _ground(value: str | None) -> str | None:
     return value if value in frozenset(RefusalGround) else None
 
 
-def _outcome(
+def concluded(
     kind: OutcomeKind,
     code: str,
     answer: Answer,
@@ -223,6 +223,7 @@ def _outcome(
     external_id: str | None = None,
     receipts: tuple[RawInbound, ...] = (),
 ) -> Outcome:
+    """An outcome that came with an answer, with what an operator may see of it."""
     title = f"{problem.title} — " if problem and problem.title else ""
     return Outcome(
         kind=kind,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.http import check_url
 from hub.adapters.http_settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
+from hub.adapters.xroad_names import ClientId, ServiceId
 from hub.errors import ConfigurationError
+from hub.schemas.base import Code, Frozen
 
 _SAMPLE = str(uuid.UUID(int=0))
 
@@ -22,16 +24,53 @@ def _sample(template: str) -> str:
 StatusUrl = Annotated[str, url_rule(_sample)]
 
 
-class RestSettings(HttpSettings):
-    """Settings of a ``rest`` channel with dialect ``envelope``.
+HeaderWord: TypeAlias = Annotated[str, Code(r"[!-~]{1,100}")]
+"""What may stand in a header: visible ASCII without blanks."""
 
-    ``url``: target of the POST. ``attachments``: ``link`` = manifest only, the authority fetches the files from the
-    hub; ``multipart`` = the files go along; ``refuse`` = a message with files is an operator's matter. ``receipt``: in
-    the ``response``, by ``callback``, or asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a
-    receipt or acknowledgement may come. ``duplicate_statuses``: what they answer if they have the message already.
+
+class XRoadSection(Frozen):
+    """Dialect ``xroad``. ``client`` and ``service``: who calls whom; ``path``: what follows the service in the URL.
+
+    ``user_id``: who is named as the cause. ``max_body_mb``: what the security servers on the way can log, in MiB (10
+    unless they were set up otherwise); they refuse more.
     """
 
-    dialect: Literal["envelope"] = "envelope"
+    client: ClientId
+    service: ServiceId
+    path: Annotated[str, Code(r"(?:/[A-Za-z0-9._~-]{1,100}){0,10}")] = ""
+    user_id: HeaderWord | None = None
+    max_body_mb: int = Field(default=10, ge=1, le=1_024)
+
+
+class TrembitaSection(Frozen):
+    """Dialect ``trembita``. ``client`` and ``service``: who calls whom.
+
+    ``purpose_id``: declaration of purpose, where the personal data monitor (ПМДПД) is used. ``headers``: ``legacy`` is
+    the older form, with ``Purpose-Id`` and the ids of message and user in the URL; ``user_id`` goes in that form only.
+    """
+
+    client: ClientId
+    service: ServiceId
+    purpose_id: HeaderWord | None = None
+    headers: Literal["v2", "legacy"] = "v2"
+    user_id: Annotated[str, Code(r"[A-Za-z0-9._-]{1,100}")] = "appeal-hub"
+
+
+SECTIONS = ("xroad", "trembita")
+"""Names of dialects that have a section."""
+
+
+class RestSettings(HttpSettings):
+    """Settings of a ``rest`` channel. At most one section is given; without one the dialect is ``envelope``.
+
+    ``url``: target of the POST; with a section, the address of our own security server or gateway. ``attachments``:
+    ``link`` = manifest only, the authority fetches the files from the hub; ``multipart`` = the files go along;
+    ``refuse`` = a message with files is an operator's matter. ``receipt``: in the ``response``, by ``callback``, or
+    asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a receipt or acknowledgement may come.
+    ``duplicate_statuses``: what they answer if they have the message already.
+    """
+
+    dialect: Literal["envelope", "xroad", "trembita"] | None = None
     url: Url
     format: Literal["json", "jws", "xml"] = "json"
     attachments: Literal["link", "multipart", "refuse"] = "link"
@@ -43,6 +82,8 @@ class RestSettings(HttpSettings):
     duplicate_statuses: Annotated[tuple[Annotated[int, Field(ge=400, le=499)], ...], AsTuple, Field(max_length=10)] = (
         409,
     )
+    xroad: XRoadSection | None = None
+    trembita: TrembitaSection | None = None
 
     @model_validator(mode="after")
     def _together(self) -> RestSettings:
@@ -56,4 +97,32 @@ class RestSettings(HttpSettings):
             raise PydanticCustomError("status_url", "receipt: poll and status_url belong together")
         if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
             raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
+        self._one_dialect()
         return self
+
+    def _one_dialect(self) -> None:
+        given = [name for name in SECTIONS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise PydanticCustomError("section", "sections of two dialects: {names}", {"names": ", ".join(given)})
+        if self.dialect is not None and given != [name for name in (self.dialect,) if name in SECTIONS]:
+            rule = "needs the section of its name" if not given else "is not that of the section"
+            raise PydanticCustomError(
+                "section", "the dialect {dialect} {rule}", {"dialect": self.dialect, "rule": rule}
+            )
+        if not given:
+            return
+        if self.receipt == "poll":
+            raise PydanticCustomError("receipt", "between systems in the middle nobody is asked: not receipt: poll")
+        if "?" in self.url or "#" in self.url:
+            raise PydanticCustomError("url", "the address of a security server has no query and no fragment")
+        if self.xroad is not None and self.xroad.service.count("/") != 4:
+            raise PydanticCustomError("service", "a REST service is instance/class/member/subsystem/service")
+        if self.trembita is not None:
+            self._readable(self.trembita)
+
+    def _readable(self, section: TrembitaSection) -> None:
+        """The personal data monitor must be able to read what goes over Trembita; files are fetched."""
+        if self.format != "json" or self.attachments == "multipart":
+            raise PydanticCustomError("format", "over Trembita: format: json, and attachments: link or refuse")
+        if not (section.client + section.service).isascii():
+            raise PydanticCustomError("service", "codes in headers are ASCII")

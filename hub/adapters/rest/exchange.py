@@ -1,0 +1,108 @@
+"""Dialects ``xroad`` and ``trembita``: the sealed envelope through a system in between (docs/adapters/exchange.md).
+
+X-Road's REST protocol r1 names the service in the URL and the parties in ``X-Road-*`` headers, and marks its own
+errors. Trembita's REST is another one: one address, the service in ``Uxp-Service``, and no mark on a gateway's errors,
+so nothing is believed but what names our message. What the authority behind says is read as in ``envelope``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import quote, unquote
+
+from hub.adapters.faults import FaultClass, classify, shown, untrusted
+from hub.adapters.http import Answer
+from hub.adapters.rest.dialect import Request
+from hub.adapters.rest.envelope import EnvelopeDialect, concluded
+from hub.adapters.rest.settings import RestSettings
+from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.ports import Outcome, Parcel, Prepared
+from hub.schemas.delivery import OutcomeKind
+
+_KINDS = {
+    # Bytes may have reached the authority before it failed on the way back.
+    FaultClass.RETRY: OutcomeKind.UNKNOWN,
+    # The channel is ill, not this message: it waits until somebody mends it.
+    FaultClass.OPERATOR: OutcomeKind.TEMPORARY,
+    FaultClass.PERMANENT: OutcomeKind.PERMANENT,
+}
+
+
+def _encoded(identifier: str) -> str:
+    """Each part percent-encoded by itself in UTF-8, the slashes between them not."""
+    return "/".join(quote(part, safe="") for part in identifier.split("/"))
+
+
+class XRoadDialect(EnvelopeDialect):
+    """X-Road message protocol for REST, version 1."""
+
+    def __init__(self, settings: RestSettings) -> None:
+        super().__init__(settings)
+        if settings.xroad is None:
+            raise ConfigurationError("Dialect xroad needs the section xroad.")
+        self._x = settings.xroad
+
+    @property
+    def target(self) -> str:
+        """``…/r1/instance/class/member/subsystem/service[/path]`` on our own security server."""
+        return f"{self._s.url.rstrip('/')}/r1/{_encoded(self._x.service)}{self._x.path}"
+
+    def prepare(self, parcel: Parcel) -> Prepared:
+        """As ``envelope``; ``UnsupportedFeature`` if the servers on the way would refuse it for its size."""
+        prepared = super().prepare(parcel)
+        size = len(prepared.body) + sum(file.size for file in prepared.files)
+        if size > self._x.max_body_mb * 1_048_576:
+            raise UnsupportedFeature(
+                f"With its files the message is larger than {self._x.max_body_mb} MiB, which is all that the security "
+                "servers take.",
+                code="channel.too_large",
+                action="Let the files be fetched (attachments: link), or give the authority another channel.",
+            )
+        return prepared
+
+    def request(self, prepared: Prepared) -> Request:
+        """The POST with X-Road's headers. The id is the message's: a repeat shows as one in the servers' logs too."""
+        plain = super().request(prepared)
+        named = {"X-Road-Client": _encoded(self._x.client), "X-Road-Id": str(prepared.message_id)}
+        if self._x.user_id is not None:
+            named["X-Road-UserId"] = self._x.user_id
+        return replace(plain, headers={**plain.headers, **named})
+
+    def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+        """An error of a security server is marked as one; without the mark the authority speaks."""
+        error = answer.headers.get("X-Road-Error")
+        if error is not None:
+            path = error.strip()
+            kind = OutcomeKind.UNKNOWN if untrusted(path) else _KINDS[classify(path)]
+            outcome = concluded(kind, f"xroad.fault_{classify(path)}", answer)
+            return replace(outcome, detail=f"{shown(path)} — {outcome.detail}"[:2_000])
+        if not self._is_ours(answer, prepared):
+            return concluded(OutcomeKind.UNKNOWN, "xroad.headers", answer)
+        return super()._judge(answer, prepared)
+
+    def _is_ours(self, answer: Answer, prepared: Prepared) -> bool:
+        """Whether id and service, if they are told, are those of the request."""
+        ours = {"X-Road-Id": str(prepared.message_id), "X-Road-Service": self._x.service}
+        return all(unquote(answer.headers.get(name, value)) == value for name, value in ours.items())
+
+
+class TrembitaDialect(EnvelopeDialect):
+    """REST through Trembita's secure exchange gateway (шлюз безпечного обміну, ШБО)."""
+
+    def __init__(self, settings: RestSettings) -> None:
+        super().__init__(settings)
+        if settings.trembita is None:
+            raise ConfigurationError("Dialect trembita needs the section trembita.")
+        self._t = settings.trembita
+
+    def request(self, prepared: Prepared) -> Request:
+        """The POST with Trembita's headers."""
+        plain, name = super().request(prepared), str(prepared.message_id)
+        named = {"Uxp-Client": self._t.client, "Uxp-Service": self._t.service}
+        legacy = self._t.headers == "legacy"
+        if self._t.purpose_id is not None:
+            named["Purpose-Id" if legacy else "Uxp-Purpose-Ids"] = self._t.purpose_id
+        if legacy:
+            url = f"{plain.url}?queryId={name}&userId={self._t.user_id}"
+            return replace(plain, url=url, headers={**plain.headers, **named})
+        return replace(plain, headers={**plain.headers, **named, "Uxp-QueryID": name})
