@@ -7,8 +7,17 @@ counterparty (SEV's numbers) classifies by itself; this is the rule for all othe
 
 from __future__ import annotations
 
+import base64
+import binascii
+import contextlib
+import re
 from enum import StrEnum
 from typing import Final
+
+_WORD: Final = re.compile(r"\w{4,}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
+_MAX_NESTED: Final = 2
+"""The envelope in the body, and the payload of a JWS in it."""
 
 
 class FaultClass(StrEnum):
@@ -77,3 +86,18 @@ def shown(text: str, limit: int = 300) -> str:
     """A text of theirs for an operator: bounded, controls and bidi marks escaped."""
     cut = text[:limit]
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+
+
+def hide(text: str, sent: bytes) -> str:
+    """Their text, with every word of four letters or more that we had sent taken out, base64 looked into as well."""
+    ours = _said(sent.decode("utf-8", "replace"), 0)
+    return _WORD.sub(lambda match: "…" if match[0] in ours else match[0], text)
+
+
+def _said(text: str, depth: int) -> set[str]:
+    words = set(_WORD.findall(text))
+    for run in _BASE64.findall(text) if depth < _MAX_NESTED else ():
+        padded = run.rstrip("=") + "=" * (-len(run.rstrip("=")) % 4)
+        with contextlib.suppress(binascii.Error, ValueError):  # a long word that is no base64
+            words |= _said(base64.b64decode(padded, altchars=b"-_").decode("utf-8", "replace"), depth + 1)
+    return words

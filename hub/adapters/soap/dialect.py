@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import re
 from typing import Final, Protocol
 
-from hub.adapters.faults import FaultClass, shown, untrusted
+from hub.adapters.faults import FaultClass, hide, shown, untrusted
 from hub.adapters.http import HttpSession
 from hub.adapters.soap.client import Reply, Request, SoapClient
 from hub.adapters.soap.faults import SoapFault
@@ -24,10 +20,6 @@ from hub.errors import (
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 
-_WORD: Final = re.compile(r"\w{4,}")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
-_MAX_NESTED: Final = 2
-"""The envelope in the body, and the payload of a JWS in it."""
 _MAX_DETAIL: Final = 2_000
 
 
@@ -159,18 +151,3 @@ def told(fault: SoapFault, sent: bytes) -> str:
     """A fault for an operator: code and reason, without any word of ours that it repeats."""
     reason = hide(shown(fault.fault.reason), sent)
     return f"Fault {shown(fault.fault.path)}: {reason}"[:_MAX_DETAIL]
-
-
-def hide(text: str, sent: bytes) -> str:
-    """Their text, with every word of four letters or more that we had sent taken out, base64 looked into as well."""
-    ours = _said(sent.decode("utf-8", "replace"), 0)
-    return _WORD.sub(lambda match: "…" if match[0] in ours else match[0], text)
-
-
-def _said(text: str, depth: int) -> set[str]:
-    words = set(_WORD.findall(text))
-    for run in _BASE64.findall(text) if depth < _MAX_NESTED else ():
-        padded = run.rstrip("=") + "=" * (-len(run.rstrip("=")) % 4)
-        with contextlib.suppress(binascii.Error, ValueError):  # a long word that is no base64
-            words |= _said(base64.b64decode(padded, altchars=b"-_").decode("utf-8", "replace"), depth + 1)
-    return words

@@ -13,6 +13,7 @@ from pathlib import Path
 from lxml import etree
 
 from hub.adapters.http import HttpSession, Upload
+from hub.adapters.meanings import Heard, outcome_of, poll_outcome
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap import mime
 from hub.adapters.soap.client import Reply, Request, SoapClient, request_of
@@ -20,11 +21,10 @@ from hub.adapters.soap.description import Operation, from_folder
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
 from hub.adapters.soap.files import pinned_file
-from hub.adapters.soap.meanings import outcome_of, poll_outcome
 from hub.adapters.soap.settings import SoapSettings, WsdlSection
 from hub.adapters.soap.wire import content_type, serialise
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
 
@@ -59,7 +59,7 @@ class Described:
                 kind=OutcomeKind.UNKNOWN, code="soap.no_receipt", http_status=reply.http_status, detail="Empty Body."
             )
         said = maps.meaning(self.mapping.answer, node)
-        return outcome_of(said, self.mapping.answer, reply, prepared)
+        return outcome_of(said, self.mapping.answer, _heard(reply), prepared)
 
     def status_request(self, delivery: Delivery, url: str) -> Request:
         """The operation that asks. ``PermanentFailure`` if it needs an id of theirs that is not there."""
@@ -74,7 +74,12 @@ class Described:
         asks, node = self.mapping.poll, reply.envelope.content
         if asks is None or node is None:
             return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
-        return poll_outcome(maps.meaning(asks.answer, node), asks.answer, reply, delivery)
+        return poll_outcome(maps.meaning(asks.answer, node), asks.answer, _heard(reply), delivery)
+
+
+def _heard(reply: Reply) -> Heard:
+    raw = RawInbound(content_type="text/xml", body=reply.soap)
+    return Heard(raw=raw, http_status=reply.http_status, codes=maps.CODES)
 
 
 class WsdlDialect:

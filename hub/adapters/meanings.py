@@ -8,13 +8,12 @@ the delivery, never by the clock.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Final
 
-from hub.adapters.faults import shown
-from hub.adapters.soap.client import Reply
-from hub.adapters.soap.dialect import hide
-from hub.adapters.soap.mapping import AnswerMapping, Meaning
+from hub.adapters.faults import hide, shown
+from hub.adapters.mapping import AnswerMapping, Codes, Meaning
 from hub.ports import Outcome, Prepared, RawInbound, Spoken
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
@@ -37,48 +36,59 @@ _KINDS: Final = {
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
 
 
-def outcome_of(said: Meaning, rules: AnswerMapping, reply: Reply, prepared: Prepared) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An answer as it came, and the dialect's codes."""
+
+    raw: RawInbound
+    http_status: int | None
+    codes: Codes
+
+
+def outcome_of(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prepared) -> Outcome:
     """The outcome of the answer to a message that was sent."""
     note = hide(shown(said.note or ""), prepared.body)
     if said.echo is not None and said.echo != str(prepared.message_id):
-        return _unknown("soap.foreign", "Another message's id.", reply)
+        return _unknown(heard.codes.foreign, "Another message's id.", heard)
     kind = _KINDS.get(said.status)
     unproved = isinstance(rules.status, str) and not any((said.echo, said.external_id, said.number))
     no_echo = rules.echo is not None and said.echo is None and kind is OutcomeKind.DELIVERED
     if kind is None or unproved or no_echo:
-        return _unknown("soap.no_receipt", f"The answer does not say what the mapping expects. {note}".strip(), reply)
+        return _unknown(
+            heard.codes.no_receipt, f"The answer does not say what the mapping expects. {note}".strip(), heard
+        )
     status = "registered" if kind is OutcomeKind.DUPLICATE and said.number and said.day else said.status
     statement = _statement(said, status, datetime.now(UTC)) if kind in _TAKEN else None
     return Outcome(
         kind=kind,
-        code=None if kind in _TAKEN else f"soap.{said.status}",
+        code=None if kind in _TAKEN else f"{heard.codes.verdict}{said.status}",
         external_id=_usable(said.external_id),
-        http_status=reply.http_status,
+        http_status=heard.http_status,
         detail=note or None,
         ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
-        spoken=() if statement is None else (_spoken(statement, rules, reply, prepared.message_id, "answer"),),
+        spoken=() if statement is None else (_spoken(statement, rules, heard, prepared.message_id, "answer"),),
     )
 
 
-def poll_outcome(said: Meaning, rules: AnswerMapping, reply: Reply, delivery: Delivery) -> Outcome:
+def poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: Delivery) -> Outcome:
     """What asking brought: a statement, or nothing yet; what cannot be read is asked again later."""
     if said.echo is not None and said.echo != str(delivery.message_id):
-        return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.foreign", http_status=reply.http_status)
+        return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.foreign, http_status=heard.http_status)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
-        return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
+        return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.unreadable, http_status=heard.http_status)
     at = delivery.created_at
     if said.day is not None:
         at = max(at, datetime.combine(said.day, time(), KYIV).astimezone(UTC))
     statement = _statement(said, said.status, at)
     if said.status == "answered" and statement is None:
-        return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
+        return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.unreadable, http_status=heard.http_status)
     about = f"{said.status}:{said.number}:{said.day}"
-    spoken = () if statement is None else (_spoken(statement, rules, reply, delivery.message_id, about),)
-    return Outcome(kind=OutcomeKind.DELIVERED, http_status=reply.http_status, spoken=spoken)
+    spoken = () if statement is None else (_spoken(statement, rules, heard, delivery.message_id, about),)
+    return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, spoken=spoken)
 
 
-def _unknown(code: str, detail: str, reply: Reply) -> Outcome:
-    return Outcome(kind=OutcomeKind.UNKNOWN, code=code, http_status=reply.http_status, detail=detail)
+def _unknown(code: str, detail: str, heard: Heard) -> Outcome:
+    return Outcome(kind=OutcomeKind.UNKNOWN, code=code, http_status=heard.http_status, detail=detail)
 
 
 def _ground(said: Meaning) -> str:
@@ -111,9 +121,9 @@ def _statement(said: Meaning, status: str, at: datetime) -> AuthorityBody | None
     return None
 
 
-def _spoken(body: AuthorityBody, rules: AnswerMapping, reply: Reply, message_id: MessageId, about: str) -> Spoken:
+def _spoken(body: AuthorityBody, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str) -> Spoken:
     return Spoken(
-        raw=RawInbound(content_type="text/xml", body=reply.soap),
+        raw=heard.raw,
         said_id=f"{message_id}:{about}",
         body=body,
         at=body.at,

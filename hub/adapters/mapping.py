@@ -1,0 +1,285 @@
+"""Mappings from envelopes to what another system takes, and from its answers to what they mean. Data, no code.
+
+A request is a tree. A text that begins with ``$`` is a path into the envelope, ``$$`` a dollar sign;
+``{$from: path, values: {…}, default: …, date: …, join: …}`` converts; ``{$each: path, as: …}`` repeats, with ``$item``.
+An answer's members name places in it. How a place is named, and what a request becomes, is the dialect's matter: SOAP
+has elements (``hub.adapters.soap.mapping``), REST has JSON (``hub.adapters.rest.template``).
+What the envelope says and a mapping neither uses nor names in ``leaves_out`` is an error, never silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
+from hub.ports import Parcel
+from hub.schemas.base import Code, Frozen, Line
+from hub.schemas.delivery import Delivery
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import Attachment
+from hub.schemas.kyiv import KYIV
+from hub.schemas.terms import Kind
+
+_MAX_DEPTH: Final = 20
+Verdict: TypeAlias = Literal[
+    "delivered", "accepted", "registered", "answered", "duplicate", "refused", "retry", "permanent", "unknown"
+]
+AnswerPath: TypeAlias = Annotated[str, Code(r"@?[^\s\x00-\x1f\x7f]{1,500}")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """A dialect's codes. ``verdict``: what stands before a verdict of no success. ``place``: where a mapping is."""
+
+    mapping: str
+    kind: str
+    left_out: str
+    no_external_id: str
+    foreign: str
+    no_receipt: str
+    unreadable: str
+    verdict: str
+    place: str
+
+
+class Taken(Frozen):
+    """A place in the answer. ``values``: from their words to ours; ``default``: for all others and for nothing.
+
+    ``date``: how a date is written there, as strptime writes it; absent = ISO 8601.
+    """
+
+    path: AnswerPath
+    values: dict[str, str] = Field(default_factory=dict)
+    default: str | None = None
+    date: Annotated[str, Line(50)] | None = None
+
+
+class AnswerMapping(Frozen):
+    """What the answer means. ``status`` must come out as one of the verdicts; ``echo``: where our message id stands.
+
+    ``text`` and ``result``: of the answer to the appeal, with status ``answered``. ``reaches``: the strongest receipt
+    that this way can prove.
+    """
+
+    status: Taken | Verdict
+    echo: Taken | AnswerPath | None = None
+    id: Taken | AnswerPath | None = None
+    number: Taken | AnswerPath | None = None
+    date: Taken | AnswerPath | None = None
+    ground: Taken | AnswerPath | None = None
+    note: Taken | AnswerPath | None = None
+    text: Taken | AnswerPath | None = None
+    result: Taken | AnswerPath | None = None
+    reaches: Annotated[LegalClass, Field(strict=False)] = LegalClass.REGISTERED
+
+    @model_validator(mode="after")
+    def _proves(self) -> AnswerMapping:
+        if isinstance(self.status, str) and self.id is None and self.number is None and self.echo is None:
+            raise PydanticCustomError("status", "a fixed status needs echo, id or number: a bare answer proves nothing")
+        return self
+
+
+class Source:
+    """A tree of paths, and which of its members were used."""
+
+    def __init__(self, tree: dict[str, Any], codes: Codes) -> None:
+        self.tree = tree
+        self.codes = codes
+        self.used: set[str] = set()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The envelope's body."""
+        body: dict[str, Any] = self.tree["body"]
+        return body
+
+    @classmethod
+    def of(
+        cls,
+        parcel: Parcel,
+        codes: Codes,
+        *,
+        sealed: object,
+        more: Callable[[Attachment], dict[str, str]] = lambda _: {},
+    ) -> Source:
+        """The envelope as a tree. ``sealed``: what ``$sealed`` stands for; ``more``: further members of each file."""
+        document = parcel.envelope.model_dump(mode="json", exclude_none=True)
+        header = document["header"]
+        files = [
+            {**each.model_dump(mode="json", exclude_none=True), **more(each)} for each in parcel.envelope.attachments
+        ]
+        return cls(
+            {
+                "message_id": str(parcel.message_id),
+                "case_id": header["case_id"],
+                "kind": document["kind"],
+                "header": header,
+                "body": document["body"],
+                "attachments": files,
+                "sealed": sealed,
+                "reply_url": parcel.reply_url,
+            },
+            codes,
+        )
+
+    def find(self, path: str, item: Any) -> Any:
+        """The value at a ``$`` path; None if there is none."""
+        steps = path.removeprefix("$").split(".")
+        value: Any = {"item": item} if steps[0] == "item" else self.tree
+        self.used.add(".".join(steps[:2]))
+        for step in steps:
+            if isinstance(value, Mapping):
+                value = value.get(step)
+            elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+                value = value[int(step)]
+            else:
+                return None
+        return value
+
+
+def request_values(
+    request: Mapping[str, Any], source: Source, *, kind: str, kinds: Collection[Kind], leaves_out: Iterable[str]
+) -> dict[str, Any]:
+    """The values of a request. ``UnsupportedFeature`` (``kind``, ``left_out``)."""
+    codes = source.codes
+    if kind not in kinds:
+        raise UnsupportedFeature(f"This channel's mapping says no {kind}.", code=codes.kind)
+    values = _fill(request, source, None, 0)
+    assert isinstance(values, dict)
+    _require_all_said(source, frozenset(leaves_out))
+    return values
+
+
+def poll_values(request: Mapping[str, Any], delivery: Delivery, codes: Codes) -> dict[str, Any]:
+    """The values that ask what became of a delivery. ``PermanentFailure`` if they need an id that was never given."""
+    source = Source(
+        {
+            "message_id": str(delivery.message_id),
+            "case_id": str(delivery.case_id),
+            "external_id": delivery.external_id,
+        },
+        codes,
+    )
+    values = _fill(request, source, None, 0)
+    assert isinstance(values, dict)
+    if "external_id" in source.used and delivery.external_id is None:
+        raise PermanentFailure("They gave no id that could be asked for.", code=codes.no_external_id)
+    return values
+
+
+def _require_all_said(source: Source, leaves_out: frozenset[str]) -> None:
+    if "sealed" in source.used or "body" in source.used:
+        return
+    said = {path.partition(".")[2] for path in source.used if path.startswith("body.")}
+    present = {name for name, value in source.body.items() if value not in ([], {}, "")}
+    unsaid = present - said - leaves_out
+    if source.tree["attachments"] and "attachments" not in source.used:
+        unsaid |= {"attachments"} - leaves_out
+    if unsaid:
+        raise UnsupportedFeature(
+            f"The mapping has no place for: {', '.join(sorted(unsaid))}.",
+            code=source.codes.left_out,
+            action=f"Give them a place in {source.codes.place}, or name them in leaves_out.",
+        )
+
+
+def _wrong(source: Source, message: str) -> ConfigurationError:
+    return ConfigurationError(message, code=source.codes.mapping, action="Mend the mapping.")
+
+
+def _fill(node: Any, source: Source, item: Any, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise _wrong(source, f"{source.codes.place} is deeper than {_MAX_DEPTH} levels.")
+    if isinstance(node, str):
+        if node.startswith("$$"):
+            return node[1:]
+        return source.find(node, item) if node.startswith("$") else node
+    if isinstance(node, list):
+        filled = (_fill(each, source, item, depth + 1) for each in node)
+        return [each for each in filled if each is not None]
+    if not isinstance(node, dict):
+        return node
+    if "$each" in node:
+        rows = _fill(node["$each"], source, item, depth + 1) or []
+        return [_fill(node.get("as"), source, row, depth + 1) for row in rows]
+    if "$from" in node:
+        return _converted(source, node, _fill(node["$from"], source, item, depth + 1))
+    made = {name: _fill(child, source, item, depth + 1) for name, child in node.items()}
+    return {name: value for name, value in made.items() if value is not None} or None if depth else made
+
+
+def _converted(source: Source, rule: Mapping[str, Any], value: Any) -> Any:
+    """``{$from:, values:, default:, date:, join:}``."""
+    if isinstance(value, list) and "join" in rule:
+        value = str(rule["join"]).join(str(each) for each in value) or None
+    if value is None:
+        return rule.get("default")
+    if "values" in rule:
+        return rule["values"].get(str(value), rule.get("default"))
+    if "date" in rule:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            raise _wrong(source, f"{source.codes.place} wants {rule['$from']} as a date, and it is none.") from None
+        return (moment.astimezone(KYIV) if moment.tzinfo else moment).strftime(str(rule["date"]))
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What an answer says, in our words; what is not there is None."""
+
+    status: str
+    echo: str | None
+    external_id: str | None
+    number: str | None
+    day: date | None
+    ground: str | None
+    note: str | None
+    text: str | None
+    result: str | None
+
+
+def meaning(mapping: AnswerMapping, find: Callable[[str], str | None]) -> Meaning:
+    """Read an answer. ``find``: the text at a place, None if there is none or nothing in it."""
+    status = mapping.status if isinstance(mapping.status, str) else _said(mapping.status, find) or "unknown"
+    return Meaning(
+        status=status,
+        echo=_said(mapping.echo, find),
+        external_id=_said(mapping.id, find),
+        number=_said(mapping.number, find),
+        day=_day(mapping.date, find),
+        ground=_said(mapping.ground, find),
+        note=_said(mapping.note, find),
+        text=_said(mapping.text, find),
+        result=_said(mapping.result, find),
+    )
+
+
+def _said(rule: Taken | str | None, find: Callable[[str], str | None]) -> str | None:
+    if rule is None:
+        return None
+    if isinstance(rule, str):
+        return find(rule)
+    value = find(rule.path)
+    if not rule.values:
+        return value if value is not None else rule.default
+    return rule.values.get(value or "", rule.default)
+
+
+def _day(rule: Taken | str | None, find: Callable[[str], str | None]) -> date | None:
+    text = _said(rule, find)
+    if text is None:
+        return None
+    pattern = rule.date if isinstance(rule, Taken) else None
+    try:
+        moment = datetime.strptime(text, pattern) if pattern else datetime.fromisoformat(text)  # noqa: DTZ007
+    except ValueError:
+        return None
+    return (moment.astimezone(KYIV) if moment.tzinfo else moment).date()
