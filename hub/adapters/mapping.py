@@ -143,6 +143,26 @@ class Source:
         return value
 
 
+_ROOTS: Final = frozenset(
+    {"message_id", "case_id", "kind", "header", "body", "attachments", "sealed", "reply_url", "item"}
+)
+
+
+def unknown_path(node: Any, depth: int = 0) -> str | None:
+    """The first path or rule of a request that cannot mean anything, or None: a slip of the pen is no empty place."""
+    if isinstance(node, str):
+        known = not node.startswith("$") or node.startswith("$$") or node[1:].partition(".")[0] in _ROOTS
+        return None if known else node[:100]
+    if depth > _MAX_DEPTH or not isinstance(node, dict | list):
+        return None
+    if isinstance(node, dict):
+        rules = {name for name in node if str(name).startswith("$")}
+        if rules and rules not in ({"$from"}, {"$each"}):
+            return ", ".join(sorted(rules))[:100]
+    children = node.values() if isinstance(node, dict) else node
+    return next((found for each in children if (found := unknown_path(each, depth + 1)) is not None), None)
+
+
 def request_values(
     request: Mapping[str, Any], source: Source, *, kind: str, kinds: Collection[Kind], leaves_out: Iterable[str]
 ) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from hub.adapters.rest.dialect import Dialect, Request
 from hub.adapters.rest.envelope import EnvelopeDialect
 from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.rest.template import TemplateDialect
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -27,6 +28,7 @@ _DIALECTS: dict[str, Callable[[RestSettings], Dialect]] = {
     "envelope": EnvelopeDialect,
     "xroad": XRoadDialect,
     "trembita": TrembitaDialect,
+    "template": TemplateDialect,
 }
 
 

@@ -30,11 +30,11 @@ from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.terms import RefusalGround
 
 ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
-_NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
+NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
+"""Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
 _CREDENTIAL_REFUSED = frozenset({401, 403, 407})
 """The channel is locked, not this message: it waits until somebody renews the credential."""
-"""Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
-_NOTHING_YET = frozenset({202, 204, 404})
+NOTHING_YET = frozenset({202, 204, 404})
 _MAX_DETAIL = 2_000
 
 
@@ -98,7 +98,7 @@ class EnvelopeDialect:
 
     def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
         status = answer.status
-        if status in _NOT_TAKEN_IN:
+        if status in NOT_TAKEN_IN:
             return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
         if not (200 <= status < 300 or 400 <= status < 500):
             code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
@@ -174,7 +174,7 @@ class EnvelopeDialect:
 
     def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
         """Envelopes about our message, or nothing yet; anything else is asked again later."""
-        if answer.status in _NOTHING_YET:
+        if answer.status in NOTHING_YET:
             return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
         if answer.status != 200:
             return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)

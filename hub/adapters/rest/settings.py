@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.http import check_url
 from hub.adapters.http_settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
+from hub.adapters.mapping import AnswerMapping, unknown_path
 from hub.adapters.xroad_names import ClientId, ServiceId
 from hub.errors import ConfigurationError
 from hub.schemas.base import Code, Frozen
+from hub.schemas.terms import Kind
 
 _SAMPLE = str(uuid.UUID(int=0))
 
@@ -56,7 +58,44 @@ class TrembitaSection(Frozen):
     user_id: Annotated[str, Code(r"[A-Za-z0-9._-]{1,100}")] = "appeal-hub"
 
 
-SECTIONS = ("xroad", "trembita")
+_OURS = frozenset(
+    {
+        *("accept", "authorization", "connection", "content-length", "content-type", "cookie", "expect", "host"),
+        *("hub-message-id", "idempotency-key", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+"""Headers that are not a template's to set: the hub's own, those of the connection, and those that carry secrets."""
+HeaderName: TypeAlias = Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")]
+HeaderText: TypeAlias = Annotated[str, Code(r"[ -~]{0,500}")]
+
+
+class TemplateSection(Frozen):
+    """Dialect ``template``: what goes into the authority's own JSON, and what its answer means.
+
+    ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides.
+    ``kinds``: which envelopes can be said; all others are an operator's matter. ``poll``: what the answer of
+    ``status_url`` means.
+    """
+
+    method: Literal["POST", "PUT"] = "POST"
+    path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
+    headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
+    kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
+    leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
+    request: dict[str, Any]
+    answer: AnswerMapping
+    poll: AnswerMapping | None = None
+
+    @model_validator(mode="after")
+    def _sayable(self) -> TemplateSection:
+        if taken := sorted(name for name in self.headers if name.lower() in _OURS):
+            raise PydanticCustomError("headers", "not a template's to set: {names}", {"names": ", ".join(taken)})
+        if (wrong := unknown_path(self.request)) is not None:
+            raise PydanticCustomError("request", "there is no such thing in an envelope: {path}", {"path": wrong})
+        return self
+
+
+SECTIONS = ("xroad", "trembita", "template")
 """Names of dialects that have a section."""
 
 
@@ -70,7 +109,7 @@ class RestSettings(HttpSettings):
     ``duplicate_statuses``: what they answer if they have the message already.
     """
 
-    dialect: Literal["envelope", "xroad", "trembita"] | None = None
+    dialect: Literal["envelope", "xroad", "trembita", "template"] | None = None
     url: Url
     format: Literal["json", "jws", "xml"] = "json"
     attachments: Literal["link", "multipart", "refuse"] = "link"
@@ -84,6 +123,7 @@ class RestSettings(HttpSettings):
     )
     xroad: XRoadSection | None = None
     trembita: TrembitaSection | None = None
+    template: TemplateSection | None = None
 
     @model_validator(mode="after")
     def _together(self) -> RestSettings:
@@ -109,8 +149,20 @@ class RestSettings(HttpSettings):
             raise PydanticCustomError(
                 "section", "the dialect {dialect} {rule}", {"dialect": self.dialect, "rule": rule}
             )
-        if not given:
-            return
+        if self.template is not None:
+            self._templated(self.template)
+        elif given:
+            self._between()
+
+    def _templated(self, section: TemplateSection) -> None:
+        if self.attachments == "multipart":
+            raise PydanticCustomError("attachments", "a template says files by name: attachments: link or refuse")
+        if (section.poll is not None) != (self.receipt == "poll"):
+            raise PydanticCustomError("poll", "the template's poll and receipt: poll belong together")
+        if section.path and ("?" in self.url or "#" in self.url):
+            raise PydanticCustomError("url", "what a path follows has no query and no fragment")
+
+    def _between(self) -> None:
         if self.receipt == "poll":
             raise PydanticCustomError("receipt", "between systems in the middle nobody is asked: not receipt: poll")
         if "?" in self.url or "#" in self.url:

@@ -1,0 +1,143 @@
+"""Dialect ``template``: an authority's own JSON over HTTP, by a mapping in the channel (docs/adapters/template.md).
+
+For systems that take no envelope of ours and will not change: what goes into which member of theirs, and which member
+of their answer means what, stands in the registry, not in code.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from hub.adapters import mapping as maps
+from hub.adapters.http import Answer
+from hub.adapters.mapping import AnswerMapping, Codes, Meaning, Source
+from hub.adapters.meanings import Heard, outcome_of, poll_outcome
+from hub.adapters.rest.dialect import Request
+from hub.adapters.rest.envelope import NOT_TAKEN_IN, NOTHING_YET, EnvelopeDialect, concluded
+from hub.adapters.rest.settings import RestSettings
+from hub.delivery.sealed import media_type
+from hub.errors import ConfigurationError, InvalidInput, UnsupportedFeature
+from hub.ports import Outcome, Parcel, Prepared, RawInbound
+from hub.schemas import strict_json
+from hub.schemas.delivery import Delivery, OutcomeKind
+
+CODES: Final = Codes(
+    mapping="template.mapping",
+    kind="template.kind",
+    left_out="template.left_out",
+    no_external_id="poll.no_external_id",
+    foreign="answer.foreign",
+    no_receipt="answer.no_receipt",
+    unreadable="poll.unreadable",
+    verdict="answer.",
+    place="the channel's template",
+)
+_JSON: Final = "application/json"
+_TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
+
+
+class TemplateDialect(EnvelopeDialect):
+    """The dialect, bound to one channel's settings."""
+
+    def __init__(self, settings: RestSettings) -> None:
+        super().__init__(settings)
+        if settings.template is None:
+            raise ConfigurationError("Dialect template needs the section template.")
+        self._t = settings.template
+
+    def prepare(self, parcel: Parcel) -> Prepared:
+        """The authority's document. ``UnsupportedFeature`` for what the template has no place for."""
+        if parcel.attachments and self._s.attachments == "refuse":
+            raise UnsupportedFeature(
+                "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
+            )
+        # A JWS is text already; the other forms are bytes, which JSON holds as base64.
+        sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
+        values = maps.request_values(
+            self._t.request,
+            Source.of(parcel, CODES, sealed=sealed.decode("ascii")),
+            kind=parcel.envelope.kind,
+            kinds=self._t.kinds,
+            leaves_out=self._t.leaves_out,
+        )
+        body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body)
+
+    def request(self, prepared: Prepared) -> Request:
+        """The call, with the template's own headers beside those that name the message."""
+        plain = super().request(prepared)
+        url = plain.url
+        if self._t.path:
+            url = url.rstrip("/") + self._t.path.replace("{message_id}", str(prepared.message_id))
+        return replace(plain, method=self._t.method, url=url, headers={**self._t.headers, **plain.headers})
+
+    def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+        """By the mapping, if there is JSON to read; a status alone proves nothing."""
+        status = answer.status
+        if status in NOT_TAKEN_IN:
+            return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
+        if not (200 <= status < 300 or 400 <= status < 500):
+            code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
+            return concluded(OutcomeKind.UNKNOWN, code, answer)
+        said = self._said(self._t.answer, answer)
+        if said is not None:
+            outcome = outcome_of(said, self._t.answer, _heard(answer), prepared)
+            if 200 <= status < 300:
+                return self._proved(outcome, answer)
+            if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.DUPLICATE, OutcomeKind.TEMPORARY):
+                return outcome
+        return self._without_statement(answer, prepared)
+
+    def _proved(self, outcome: Outcome, answer: Answer) -> Outcome:
+        if outcome.kind in _TAKEN and self._success(answer.status) is None:
+            return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
+        if outcome.kind is OutcomeKind.DELIVERED and self._s.receipt == "response" and not outcome.spoken:
+            return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+        return outcome
+
+    def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
+        """What their state means by the template's ``poll``; what cannot be read is asked again later."""
+        if answer.status in NOTHING_YET:
+            return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
+        if answer.status != 200:
+            return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
+        rules = self._t.poll
+        said = None if rules is None else self._said(rules, answer)
+        if rules is None or said is None:
+            return Outcome(kind=OutcomeKind.TEMPORARY, code=CODES.unreadable, http_status=answer.status)
+        return poll_outcome(said, rules, _heard(answer), delivery)
+
+    @staticmethod
+    def _said(rules: AnswerMapping, answer: Answer) -> Meaning | None:
+        """None if the answer is no JSON."""
+        kind = media_type(answer.content_type)
+        if kind != _JSON and not kind.endswith("+json"):
+            return None
+        try:
+            tree = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True)
+        except InvalidInput:
+            return None
+        return maps.meaning(rules, partial(find, tree))
+
+
+def _heard(answer: Answer) -> Heard:
+    return Heard(raw=RawInbound(content_type=_JSON, body=answer.body), http_status=answer.status, codes=CODES)
+
+
+def find(tree: Any, path: str) -> str | None:
+    """Text at a dotted path (``result.items.0.id``); numbers and booleans as JSON writes them, None for all else."""
+    value = tree
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and step.isascii() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    if isinstance(value, str):
+        return value.strip() or None
+    return json.dumps(value) if isinstance(value, bool | int | float) else None

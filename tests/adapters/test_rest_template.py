@@ -1,0 +1,326 @@
+"""The adapter ``rest`` with the dialect ``template``: the contract with a system that speaks its own JSON, what a
+mapping may say, and every kind of answer.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hub.adapters import Tools
+from hub.adapters.http import Answer
+from hub.adapters.rest.adapter import RestAdapter
+from hub.adapters.rest.settings import RestSettings
+from hub.adapters.rest.template import TemplateDialect, find
+from hub.errors import PermanentFailure, UnsupportedFeature
+from hub.ports import Outcome
+from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.directory import Channel
+from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
+from tests.adapters.contract import AdapterContract, Harness
+from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, rest_channel
+from tests.adapters.servers import Server, http, read_request, serving
+
+JSON = "application/json"
+TEMPLATE: dict[str, Any] = {
+    "leaves_out": ["channel", "kind", "sign", "reply_by", "received_at", "attachments"],
+    "request": {
+        "reqId": "$message_id",
+        "person": {"last": "$body.applicant.name.surname", "first": "$body.applicant.name.given", "cost": "$$5"},
+        "topics": {"$from": "$body.topics", "join": "; "},
+        "text": "$body.text",
+        "version": 2,
+    },
+    "answer": {
+        "status": {
+            "path": "result.code",
+            "values": {"0": "accepted", "1": "duplicate", "2": "registered", "7": "refused", "9": "retry"},
+        },
+        "echo": "reqId",
+        "id": "result.doc",
+        "number": "result.number",
+        "date": {"path": "result.date", "date": "%d.%m.%Y"},
+        "ground": {"path": "result.why", "values": {"не наше": "wrong_addressee"}, "default": "other"},
+        "note": "result.message",
+    },
+}
+
+
+@dataclass
+class Edms:
+    """A document system with a form of its own. ``kind``: how it behaves."""
+
+    kind: str
+    settings: dict[str, object] = field(default_factory=dict)
+    received: list[bytes] = field(default_factory=list)
+    server: Server | None = None
+
+    def script(self, server: Server, conn: socket.socket) -> None:
+        while True:
+            head, body = read_request(conn)
+            if not head:
+                return
+            self.received.append(body)
+            if self.kind == "loses_answer" and len(self.received) == 1:
+                return
+            conn.sendall(self.say(json.loads(body)["reqId"]))
+
+    def say(self, name: str) -> bytes:
+        def said(status: str, **result: object) -> bytes:
+            return http(status, json.dumps({"reqId": name, "result": result}).encode(), Content_Type=JSON)
+
+        match self.kind:
+            case "garbles":
+                return http("200 OK", b"<html>login</html>", Content_Type="text/html")
+            case "refuses":
+                return said("422 No", code=7, why="не наше")
+            case "busy":
+                return http("503 Busy", b"", Retry_After="7")
+            case "loses_answer":
+                return said("409 Conflict", code=1, doc=7)
+            case _:
+                return said("200 OK", code=0, doc=7)
+
+    def channel(self) -> Channel:
+        assert self.server is not None
+        return channel(self.server.url(), **self.settings)
+
+
+def channel(url: str, **more: object) -> Channel:
+    plain = rest_channel(url, template=TEMPLATE, **more)
+    return plain.model_copy(update={"dialect": "template", "id": "00032106.edms"})
+
+
+class TestContract(AdapterContract):
+    """The suite over real HTTP on loopback."""
+
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        attachments = MemoryAttachments()
+        with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
+
+            def peer(kind: str, **settings: object) -> Edms:
+                made = Edms(kind, settings)
+                made.server = stack.enter_context(serving(made.script))
+                return made
+
+            nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+            closed.close()
+            yield Harness(
+                adapter=RestAdapter(Tools(attachments=attachments)),
+                attachments=attachments,
+                accepts=peer("accepts"),
+                wrong=channel(nobody, attachments="multipart"),
+                garbles=peer("garbles"),
+                refuses=peer("refuses"),
+                busy=peer("busy"),
+                absent=channel(nobody),
+                loses_answer=peer("loses_answer"),
+                refuses_files=channel(nobody, attachments="refuse"),
+            )
+
+
+def dialect(template: dict[str, Any] | None = None, **more: object) -> TemplateDialect:
+    section = {**TEMPLATE, **(template or {})}
+    return TemplateDialect(
+        RestSettings.model_validate({"url": "https://edms.example.org/in", "template": section, **more})
+    )
+
+
+def judge(status: int, document: object, *, mine: AppealEnvelope | None = None, **more: Any) -> Outcome:
+    """What the dialect makes of an answer; ``{id}`` in it is our message's id."""
+    made = dialect(**more)
+    sent = made.prepare(parcel(mine or appeal()))
+    body = document if isinstance(document, bytes) else json.dumps(document, ensure_ascii=False).encode()
+    body = body.replace(b"{id}", str(sent.message_id).encode())
+    return made.judge(Answer(status=status, headers={"Content-Type": JSON}, body=body), sent)
+
+
+def test_the_document_is_what_the_template_says() -> None:
+    """Paths, joins, fixed values and a dollar sign; what is absent is left out."""
+    sent = dialect().prepare(parcel(mine := appeal()))
+    assert json.loads(sent.body) == {
+        "reqId": str(mine.header.message_id),
+        "person": {"last": "Канаркенко", "first": "Олена", "cost": "$5"},
+        "topics": "utilities.water",
+        "text": "Немає води.",
+        "version": 2,
+    }
+
+
+def test_nothing_is_dropped_in_silence() -> None:
+    """What has no place and is not named stops the message and says where to give it one; ``$sealed`` holds all."""
+    with pytest.raises(UnsupportedFeature, match="received_at") as stopped:
+        dialect({"leaves_out": ["channel", "kind", "sign", "reply_by"]}).prepare(parcel(appeal()))
+    assert (stopped.value.stable_code, "leaves_out" in stopped.value.next_step) == ("template.left_out", True)
+    assert dialect({"leaves_out": [], "request": {"all": "$sealed"}}).prepare(parcel(appeal())).body
+    file = Attachment(sha256="0" * 64, size=1, media_type="application/pdf", name="скан.pdf")
+    with pytest.raises(UnsupportedFeature, match="attachments"):
+        dialect({"leaves_out": TEMPLATE["leaves_out"][:-1]}).prepare(parcel(appeal((file,))))
+
+
+def test_other_kinds_are_an_operators_matter() -> None:
+    """An envelope that the template does not say is not forced into it."""
+    other = parcel(appeal())
+    with pytest.raises(UnsupportedFeature) as stopped:
+        dialect({"kinds": ["withdrawal"]}).prepare(other)
+    assert stopped.value.stable_code == "template.kind"
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "kind", "code"),
+    [
+        (200, {"code": 0}, OutcomeKind.DELIVERED, None),
+        (200, {"code": "0"}, OutcomeKind.DELIVERED, None),
+        (200, {"code": 1}, OutcomeKind.DUPLICATE, None),
+        (409, {"code": 1}, OutcomeKind.DUPLICATE, None),
+        (200, {"code": 7}, OutcomeKind.REFUSED, "answer.refused"),
+        (400, {"code": 7}, OutcomeKind.REFUSED, "answer.refused"),
+        (200, {"code": 9}, OutcomeKind.TEMPORARY, "answer.retry"),
+        (200, {"code": 42}, OutcomeKind.UNKNOWN, "answer.no_receipt"),
+        (200, {}, OutcomeKind.UNKNOWN, "answer.no_receipt"),
+        (204, {"code": 0}, OutcomeKind.UNKNOWN, "answer.contradiction"),
+        (400, {"code": 0}, OutcomeKind.PERMANENT, "answer.http_400"),
+        (401, {"code": 42}, OutcomeKind.TEMPORARY, "answer.unauthorized"),
+        (302, {"code": 0}, OutcomeKind.UNKNOWN, "answer.redirect"),
+        (500, {"code": 0}, OutcomeKind.UNKNOWN, "answer.server_error"),
+        (503, {"code": 0}, OutcomeKind.TEMPORARY, "answer.try_later"),
+    ],
+)
+def test_status_and_mapping_together_make_the_outcome(
+    status: int, result: dict[str, object], kind: OutcomeKind, code: str | None
+) -> None:
+    """Success needs a status that allows it and an answer that says it; what neither knows is unknown."""
+    outcome = judge(status, {"reqId": "{id}", "result": result})
+    assert (outcome.kind, outcome.code) == (kind, code)
+
+
+def test_an_answer_about_another_message_is_not_believed() -> None:
+    """The echo must be our id, and must be there if the template names its place."""
+    assert judge(200, {"reqId": "x", "result": {"code": 0}}).code == "answer.foreign"
+    assert judge(200, {"result": {"code": 0}}).kind is OutcomeKind.UNKNOWN
+
+
+def test_a_registration_is_a_receipt_in_their_words() -> None:
+    """With number and date it is a registration, without them an acceptance; ``receipt: response`` insists on one."""
+    result = {"code": 2, "number": "К-7/26", "date": "02.03.2026"}
+    (spoken,) = judge(200, {"reqId": "{id}", "result": result}, receipt="response").spoken
+    assert isinstance(spoken.body, ReceiptBody)
+    assert (spoken.body.status, spoken.body.number, spoken.body.date) == ("registered", "К-7/26", date(2026, 3, 2))
+    (weaker,) = judge(200, {"reqId": "{id}", "result": {"code": 2, "number": "К-7/26", "date": "невідомо"}}).spoken
+    assert isinstance(weaker.body, ReceiptBody)
+    assert weaker.body.status == "accepted"
+    bare = {"status": {"path": "ok", "values": {"true": "delivered"}}, "echo": "reqId"}
+    insisted = judge(200, {"reqId": "{id}", "ok": True}, template={"answer": bare}, receipt="response")
+    assert (insisted.kind, insisted.code) == (OutcomeKind.UNKNOWN, "answer.no_receipt")
+
+
+def test_what_they_repeat_of_the_appeal_stays_out_of_the_journal() -> None:
+    """A note that quotes the applicant is shown without his words."""
+    result = {"code": 7, "message": "Заявник Канаркенко Олена не знайдений"}
+    outcome = judge(200, {"reqId": "{id}", "result": result})
+    assert "Канаркенко" not in (outcome.detail or "")
+    assert "знайдений" in (outcome.detail or "")
+
+
+POLL = {
+    "status": {"path": "state", "values": {"new": "delivered", "reg": "registered", "done": "answered"}},
+    "number": "number",
+    "date": "date",
+    "text": "answer.0.text",
+    "result": {"path": "code", "values": {"1": "satisfied"}, "default": "explained"},
+}
+
+
+def _sent() -> Delivery:
+    return delivery(appeal(), channel("https://edms.example.org/in"))
+
+
+def asked(status: int, document: object) -> Outcome:
+    made = dialect({"poll": POLL}, receipt="poll", status_url="https://edms.example.org/docs/{external_id}")
+    body = document if isinstance(document, bytes) else json.dumps(document, ensure_ascii=False).encode()
+    return made.judge_status(Answer(status=status, headers={"Content-Type": JSON}, body=body), _sent())
+
+
+def test_their_state_is_asked_for_and_understood() -> None:
+    """Nothing yet, a registration, an answer to the citizen; what cannot be read is asked again."""
+    assert (asked(200, {"state": "new"}).kind, asked(404, {}).spoken) == (OutcomeKind.DELIVERED, ())
+    (registered,) = asked(200, {"state": "reg", "number": "7", "date": "2026-03-02"}).spoken
+    assert isinstance(registered.body, ReceiptBody)
+    document = {"state": "done", "number": "8", "date": "2026-03-20", "code": 1, "answer": [{"text": "Воду подано."}]}
+    (answered,) = asked(200, document).spoken
+    assert isinstance(answered.body, AnswerBody)
+    assert (answered.body.result, answered.body.text) == ("satisfied", "Воду подано.")
+    for status, wrong in ((200, b"<html>"), (200, {"state": "?"}), (500, {"state": "reg"})):
+        outcome = asked(status, wrong)
+        assert (outcome.kind, outcome.spoken) == (OutcomeKind.TEMPORARY, ())
+
+
+def test_asking_needs_the_id_that_the_address_wants() -> None:
+    """Their id stands in the address, encoded; without one nobody is asked."""
+    made = dialect({"poll": POLL}, receipt="poll", status_url="https://edms.example.org/docs/{external_id}")
+    with pytest.raises(PermanentFailure):
+        made.status_request(_sent())
+    request = made.status_request(replace(_sent(), external_id="17/а"))
+    assert (request.method, request.url) == ("GET", "https://edms.example.org/docs/17%2F%D0%B0")
+
+
+@pytest.mark.parametrize(
+    ("section", "more", "word"),
+    [
+        ({"request": {"a": "$boby.text"}}, {}, "no such thing"),
+        ({"request": {"a": {"$form": "$body.text"}}}, {}, "no such thing"),
+        ({"request": {"a": [{"$each": "$attachments", "as": "$it.name"}]}}, {}, "no such thing"),
+        ({"headers": {"Authorization": "Bearer x"}}, {}, "not a template's to set"),
+        ({"headers": {"X-A": "a\r\nB: c"}}, {}, "headers"),
+        ({"headers": {"X A": "a"}}, {}, "headers"),
+        ({"path": "/../{external_id}"}, {}, "path"),
+        ({"kinds": []}, {}, "kinds"),
+        ({"answer": {"status": "accepted"}}, {}, "a bare answer proves nothing"),
+        ({"answer": {"status": "wonderful", "id": "x"}}, {}, "status"),
+        ({"poll": POLL}, {}, "belong together"),
+        ({}, {"receipt": "poll", "status_url": "https://edms.example.org/{message_id}"}, "belong together"),
+        ({}, {"attachments": "multipart"}, "attachments"),
+        ({"path": "/a"}, {"url": "https://edms.example.org/?a=1"}, "no query"),
+        ({"typo": 1}, {}, "typo"),
+    ],
+)
+def test_templates_that_could_not_work_are_refused_early(
+    section: dict[str, Any], more: dict[str, object], word: str
+) -> None:
+    """A slip in a template is named when the registry is checked."""
+    with pytest.raises(ValidationError, match=word):
+        dialect(section, **more)
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["result", "code", "reqId"]), inner),
+    max_leaves=8,
+)
+
+
+@given(document=_ANY, status=st.sampled_from([200, 202, 204, 301, 400, 409, 422, 429, 500, 503]))
+def test_no_answer_delivers_what_it_does_not_say(document: Any, status: int) -> None:
+    """Whatever JSON comes, with whatever status: no exception, and success only for our id with its code."""
+    outcome = judge(status, document)
+    assert outcome.kind not in (OutcomeKind.DELIVERED, OutcomeKind.REFUSED)  # no drawn document has our id
+    if outcome.kind is OutcomeKind.DUPLICATE:
+        assert status == 409
+
+
+@given(tree=_ANY, path=st.text(alphabet="abc01.", max_size=12))
+def test_a_place_is_text_or_nothing(tree: Any, path: str) -> None:
+    """Looking for a place in any document gives a text that is not empty, or None."""
+    found = find(tree, path)
+    assert found is None or (isinstance(found, str) and found)
