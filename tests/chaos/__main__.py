@@ -19,7 +19,7 @@ import click
 from tests.chaos import bench, clock, room, servers, units
 from tests.chaos.accounting import Line, render
 from tests.chaos.bench import Bench, Cell
-from tests.chaos.cells import messages_of, table
+from tests.chaos.cells import TIMED, messages_of, table
 from tests.chaos.world import Backing
 
 _FOLDERS: list[str] = []
@@ -97,7 +97,9 @@ def _work(lane: _Lane, waiting: SimpleQueue[tuple[str, Cell] | None], done: Simp
 @click.option("--stop-secs", default=60.0, show_default=True, help="How long what is frozen stays frozen.")
 @click.option("--messages", default=50, show_default=True, help="Messages a cell.")
 @click.option("--soak-minutes", default=1.0, show_default=True, help="Length of each soak; the full form is 30.")
-@click.option("--jobs", default=1, show_default=True, help="Cells at once, each with servers of its own.")
+@click.option(
+    "--jobs", default=1, show_default=True, help="Cells at once, each with servers of its own; timed ones run alone."
+)
 @click.option("--embedded", "form", flag_value="embedded", help="Only the embedded form.")
 @click.option("--production", "form", flag_value="production", help="Only PostgreSQL and RabbitMQ.")
 def main(
@@ -118,22 +120,29 @@ def main(
     signal.signal(signal.SIGINT, _leave)
     waiting: SimpleQueue[tuple[str, Cell] | None] = SimpleQueue()
     done: SimpleQueue[Line] = SimpleQueue()
+    timed = {name: cell for name, cell in chosen.items() if name.partition("/")[2] in TIMED}
     for job in chosen.items():
-        waiting.put(job)
+        if job[0] not in timed:
+            waiting.put(job)
     with (
         tempfile.TemporaryDirectory(prefix="hub-chaos-", ignore_cleanup_errors=True) as folder,
         ExitStack() as stack,
         ThreadPoolExecutor(jobs) as pool,
     ):
         _FOLDERS.append(folder)
+        lanes = []
         for number in range(jobs):
             waiting.put(None)
             own = Path(folder) / str(number)
             own.mkdir()
             how = Bench(folder=own, messages=messages, stop_secs=stop_secs, soak_secs=soak_minutes * 60)
-            pool.submit(_work, _Lane(own, stack, how), waiting, done)
-        while len(_LINES) < len(chosen):
+            lanes.append(_Lane(own, stack, how))
+            pool.submit(_work, lanes[-1], waiting, done)
+        while len(_LINES) < len(chosen) - len(timed):
             _LINES.append(done.get())
+            _say(_LINES[-1], len(_LINES), len(chosen))
+        for name, cell in timed.items():
+            _LINES.append(lanes[0].run(name, cell))
             _say(_LINES[-1], len(_LINES), len(chosen))
     order = list(chosen)
     lines = sorted(_LINES, key=lambda line: order.index(line.cell))

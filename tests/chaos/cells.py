@@ -10,6 +10,11 @@ from tests.chaos.bench import Cell
 MANY = frozenset({"back-after-outage", "every-tenth-fails", "killed-with-many-accepted", "random-503"})
 """Cells that the issue gives numbers for: a thousand messages (five hundred for the kill) in the long form."""
 
+TIMED = frozenset(
+    {"back-after-outage", "breaker-behind-failures", "every-tenth-fails", "sick-endpoints", "worker-dies"}
+)
+"""Cells that promise something within seconds: they run alone, for others beside them would be the fault they see."""
+
 _BOTH: dict[str, Cell] = {
     "chain-kill": partial(matrix.chain, "kill"),
     "chain-stop": partial(matrix.chain, "stop"),
