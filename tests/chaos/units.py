@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,10 +17,13 @@ START_SECS = 40.0
 LOOK_SECS = 0.02
 LIVING: set[int] = set()
 """Process groups of ours that may be alive."""
+_ENDING = threading.Event()
+"""Set when all is over: a watchman would start again what was just ended."""
 
 
 def end_all() -> None:
-    """SIGKILL to every process that was started here."""
+    """SIGKILL to every process that was started here; from now on none is started."""
+    _ENDING.set()
     for pid in tuple(LIVING):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -56,6 +60,8 @@ class Unit:
 
     def start(self) -> None:
         """Start, and wait until it is ready, dead or frozen."""
+        if _ENDING.is_set():
+            raise AssertionError("Everything ends; nothing is started.")
         if self.process is not None:
             self.process.wait(10)  # a life before this one is reaped
         self.armed = self.plan.pop(0) if self.plan else None
