@@ -24,11 +24,11 @@ from hub.schemas.delivery import CaseRow, Delivery
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
-from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.samples import AUTHORITY, CENTRE, MemoryAttachments, appeal
 from tests.conftest import ROOT
+from tests.stores import fresh_store
 
 SCHEMAS = ROOT / "hub" / "adapters" / "soap" / "schemas"
 START_SECS = 20.0
@@ -39,7 +39,7 @@ class SoapWorld:
 
     def __init__(self, folder: Path, channel: Channel) -> None:
         self.channel = channel
-        clock, self.store = SystemClock(), MemoryStore()
+        clock, self.store = SystemClock(), fresh_store()
         body = Authority(
             code=AUTHORITY.code,
             name="Орган",

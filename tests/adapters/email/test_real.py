@@ -34,7 +34,6 @@ from hub.schemas.delivery import Attempt, Delivery, Fact, FactKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings, LegalClass
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
-from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.email.making import LOOPBACK, box_channel, out_settings, parsed, token
@@ -44,6 +43,7 @@ from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
 from tests.conftest import leave_out
 from tests.schemas.test_renderings import MINIMAL
+from tests.stores import fresh_store
 
 HUB = Party(code="36521731", name="Контактний центр")
 BODY = "00032106"
@@ -91,7 +91,7 @@ class Hub:
 
     def __init__(self, host: MailHost, folder: Path, **out: object) -> None:
         self.host = host
-        self.store = MemoryStore()
+        self.store = fresh_store()
         self.clock = HandClock()
         self.attachments = MemoryAttachments()
         self.adapter = EmailAdapter(Tools(attachments=self.attachments))

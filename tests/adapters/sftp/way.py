@@ -29,10 +29,10 @@ from hub.simulator.characters import load
 from hub.simulator.server import Simulator
 from hub.simulator.setup import Placement, set_up
 from hub.storage.attachments import MemoryAttachments
-from hub.storage.memory import MemoryStore
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.schemas.test_renderings import MINIMAL
+from tests.stores import fresh_store
 
 CODE = "00032106"
 HUB = Party(code="36521731", name="Контактний центр")
@@ -84,7 +84,7 @@ class Way:
             keys=(VerificationKey.model_validate_json(json.dumps(overlay["keys"][0]["key"])),),
         )
         self.registry = registry = FixedRegistry(LoadedDirectory(authorities=(body,), territories=shipped()))
-        self.store, self.seal, self.attachments = MemoryStore(), HubSeal(key), MemoryAttachments()
+        self.store, self.seal, self.attachments = fresh_store(), HubSeal(key), MemoryAttachments()
         self.body_key = load_signing_key(folder / "keys" / f"{CODE}.pem")
         self.clock = SystemClock()
         clock, seal, attachments = self.clock, self.seal, self.attachments
