@@ -24,15 +24,7 @@ from hub.api.doors import (
     unknown_case,
 )
 from hub.api.listing import UUID_PATTERN
-from hub.api.views import (
-    CaseDetailView,
-    CaseView,
-    ChainView,
-    DeliveryView,
-    EntryView,
-    MessageView,
-    TimelineView,
-)
+from hub.api.views import CaseDetailView, CaseView, ChainView, DeliveryView, EntryView, MessageView, TimelineView
 from hub.delivery.onward import name_in
 from hub.delivery.timeline import Entry, timeline
 from hub.errors import NotFound

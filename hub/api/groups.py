@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from hub.api.auth import CallerRole
 from hub.api.doors import NccOrOperator, TheDoors, case_id, problems, show, unknown_case
+from hub.api.following_views import CampaignsView, CampaignView, LikenessView, ScoreView
 from hub.api.listing import UUID_PATTERN, Limit
-from hub.api.views import CampaignsView, CampaignView, LikenessView, ScoreView
 from hub.schemas.ids import CaseId
 
 router = APIRouter(tags=["cases"])

@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.doors import Doors, OperatorCaller, TheDoors, problems, show
+from hub.api.following_views import WebhooksView, WebhookView
 from hub.api.ops import body_of, read_body
-from hub.api.views import WebhooksView, WebhookView
 from hub.errors import NotFound
 from hub.following.ports import EndpointState
 from hub.schemas.base import Code, Frozen

@@ -22,18 +22,8 @@ from hub.api.doors import (
     show,
 )
 from hub.api.listing import Limit
-from hub.api.views import (
-    AcceptedView,
-    ClosedView,
-    DeadView,
-    DeliveryView,
-    ItemsView,
-    ItemView,
-    LanesView,
-    LaneView,
-    ShadowsView,
-    compare,
-)
+from hub.api.ops_views import ClosedView, DeadView, ItemsView, ItemView, LanesView, LaneView, ShadowsView, compare
+from hub.api.views import AcceptedView, DeliveryView
 from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
 from hub.schemas.base import Frozen, Line

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from hub.api.auth import CallerRole, Principal
 from hub.api.doors import Doors, NccOrOperator, TheDoors, problems, show
+from hub.api.following_views import ReportLineView, ReportView, SurgesView, SurgeView
 from hub.api.listing import (
     CSV_ANSWER,
     DAY,
@@ -25,7 +26,6 @@ from hub.api.listing import (
     download,
     line,
 )
-from hub.api.views import ReportLineView, ReportView, SurgesView, SurgeView
 from hub.following.follower import NAME
 from hub.following.ports import ReportBy, ReportFilter
 from hub.following.reports import COLUMNS, Line, Report, report, surges

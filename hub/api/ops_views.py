@@ -1,0 +1,135 @@
+"""What the operators' doors answer; as ``hub.api.views``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hub.api.views import DeliveryView, View
+from hub.delivery.operators import LaneSeen, Standing
+from hub.schemas.base import format_datetime
+from hub.schemas.delivery import Comparison, OperatorItem
+
+
+class ShadowView(View):
+    """How a shadow channel did beside a channel that counts. ``agree``: deliveries that ended alike."""
+
+    shadow: str
+    channel_id: str
+    tried: int
+    agree: int
+    outcomes: Mapping[str, int]
+
+
+class ShadowsView(View):
+    """All shadow channels that something went over."""
+
+    channels: tuple[ShadowView, ...]
+
+
+def compare(compared: Sequence[Comparison]) -> tuple[ShadowView, ...]:
+    """Counts by shadow channel; ``outcomes`` by ``<shadow>/<counting>``, what is still under way included."""
+    pairs: dict[tuple[str, str], dict[str, int]] = {}
+    for one in compared:
+        outcomes = pairs.setdefault((one.shadow, one.channel_id), {})
+        outcomes[f"{one.shadow_state}/{one.state}"] = one.count
+    return tuple(
+        ShadowView(
+            shadow=shadow,
+            channel_id=channel,
+            tried=sum(outcomes.values()),
+            agree=sum(n for pair, n in outcomes.items() if len(set(pair.split("/"))) == 1),
+            outcomes=outcomes,
+        )
+        for (shadow, channel), outcomes in sorted(pairs.items())
+    )
+
+
+class ItemView(View):
+    """Something that waits for an operator."""
+
+    id: str
+    case_id: str
+    reason: str
+    detail: str
+    opened_at: str
+    delivery_id: str | None
+    authority: str | None
+    channel_id: str | None
+    closed_at: str | None
+    resolution: str | None
+
+    @classmethod
+    def of(cls, item: OperatorItem) -> ItemView:
+        """The view of an item."""
+        return cls(
+            id=item.id,
+            case_id=str(item.case_id),
+            reason=item.reason,
+            detail=item.detail,
+            opened_at=format_datetime(item.opened_at),
+            delivery_id=str(item.delivery_id) if item.delivery_id else None,
+            authority=item.authority,
+            channel_id=item.channel_id,
+            closed_at=format_datetime(item.closed_at) if item.closed_at else None,
+            resolution=item.resolution,
+        )
+
+
+class ItemsView(View):
+    """A page of the operators' queue."""
+
+    items: tuple[ItemView, ...]
+    cursor: str | None
+
+
+class DeadView(View):
+    """A page of dead letters."""
+
+    deliveries: tuple[DeliveryView, ...]
+    cursor: str | None
+
+
+class LaneView(View):
+    """A lane: how it stands, how much is still to go out, and how many sends and polls are due now (none are counted
+    while it is paused, open or resting; up to 1,000).
+    """
+
+    channel_id: str
+    standing: Standing
+    waiting: int
+    paused: bool
+    suspect: bool
+    failures: int
+    open_until: str | None
+    rest_until: str | None
+    due_sends: int
+    due_polls: int
+
+    @classmethod
+    def of(cls, seen: LaneSeen) -> LaneView:
+        """The view of a lane."""
+        state, due = seen.state, seen.due
+        return cls(
+            channel_id=state.channel_id,
+            standing=seen.standing,
+            waiting=seen.waiting,
+            paused=state.paused,
+            suspect=state.suspect,
+            failures=state.failures,
+            open_until=format_datetime(state.open_until) if state.open_until else None,
+            rest_until=format_datetime(state.rest_until) if state.rest_until else None,
+            due_sends=due.sends if due else 0,
+            due_polls=due.polls if due else 0,
+        )
+
+
+class LanesView(View):
+    """All lanes with a known state or with work."""
+
+    lanes: tuple[LaneView, ...]
+
+
+class ClosedView(View):
+    """How many items of a case were closed."""
+
+    closed: int
