@@ -32,6 +32,9 @@ FAST_SECS = 0.05
 FLUSH_SECS = 0.05
 FLUSH_MOST = 100
 RETRY_SECS = 1.0
+REST_SECS, REST_MARGIN_SECS = 0.2, 0.05
+"""A lane that must rest for longer is gone on with when its rest is over; no ring would find it before. The margin: the
+store's rest begins a little after ours."""
 CLAIM_LANES = 64
 """Lanes that are claimed for in one transaction."""
 
@@ -180,9 +183,10 @@ class Engine:
         self._lock = threading.Lock()
         self._busy: dict[str, bool] = {}
         self._not_before: dict[str, float] = {}
+        self._resting: dict[str, float] = {}
         self._running: dict[int, float] = {}
         self._stopping = threading.Event()
-        self._watch = threading.Thread(target=self._free_slow_places, name="hub-places", daemon=True)
+        self._watch = threading.Thread(target=self._tend, name="hub-tending", daemon=True)
         self._watch.start()
 
     def wake(self, channel_ids: Iterable[str]) -> None:
@@ -274,11 +278,30 @@ class Engine:
             if load.more:
                 with self._lock:
                     self._busy[channel_id] = True
+        elif load.more and not suspect and self._rests(channel_id):
+            self._free(channel_id, more=False, suspect=False)
         elif load.more and self._is_quick(load):
             self._free(channel_id, more=False, suspect=False)
             self._submit(self._go_on, channel_id)
         else:
             self._free(channel_id, more=load.more, suspect=suspect)
+
+    def _rests(self, channel_id: str) -> bool:
+        """Whether the lane has had what its rate allows; then it goes on by itself when its rest is over."""
+        wait = self._not_before.get(channel_id, 0) - time.monotonic()
+        if wait < REST_SECS:
+            return False
+        with self._lock:
+            self._resting[channel_id] = time.monotonic() + wait + REST_MARGIN_SECS
+        return True
+
+    def _rested(self) -> list[str]:
+        now = time.monotonic()
+        with self._lock:
+            over = [channel_id for channel_id, at in self._resting.items() if at <= now]
+            for channel_id in over:
+                del self._resting[channel_id]
+        return over
 
     def _is_quick(self, load: LaneLoad) -> bool:
         """Whether the run took less than half its time slice: what fails fast keeps no place from others."""
@@ -313,8 +336,11 @@ class Engine:
         if self._running.pop(threading.get_ident(), None) is not None:
             self._places.release()
 
-    def _free_slow_places(self) -> None:
+    def _tend(self) -> None:
+        """Lanes whose rest is over go on; slow ones give their places away."""
         while not self._stopping.wait(FAST_SECS / 5):
+            for channel_id in self._rested():
+                self._submit(self._go_on, channel_id)
             limit = time.monotonic() - FAST_SECS
             for thread, since in list(self._running.items()):
                 if since < limit and self._running.pop(thread, None) is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +20,7 @@ from hub.worker import app as broker
 from hub.worker import engine as engines
 from hub.worker.engine import Engine
 from tests.acceptance.processes import until
-from tests.delivery.world import CHANNEL, World
+from tests.delivery.world import CHANNEL, START, World
 
 
 def _engine(world: World, **more: int) -> Engine:
@@ -129,6 +131,21 @@ def test_a_lane_at_work_is_not_claimed_twice_but_looked_at_again() -> None:
     go.set()
     until(lambda: rung == [CHANNEL], what="the ring afterwards")
     engine.close()
+
+
+def test_a_lane_that_rests_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the rate held back goes out when the rest is over, though nobody rings again, and not before."""
+    world = World(rate_per_sec=4)
+    accepted = world.submit(9)
+    begun = time.monotonic()
+    monkeypatch.setattr(world.clock, "now", lambda: START + timedelta(seconds=time.monotonic() - begun))
+    engine = _engine(world)
+    engine.wake([CHANNEL])
+    until(lambda: all(world.delivery(a).state is TransportState.DELIVERED for a in accepted))
+    took = time.monotonic() - begun
+    engine.close()
+    assert len(world.adapter.got) == 9
+    assert took >= 2  # runs of four: at once, after one second, after two
 
 
 def test_callers_share_a_transaction_and_pay_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
