@@ -27,7 +27,7 @@ def write(results: Results, surroundings: Mapping[str, Any], *, full: bool, fold
     for key in results:
         whole[key]["detail"] = {**whole[key].get("detail", {}), "measured_on": day, "full": full}  # type: ignore[index, union-attr]
     path.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    (folder / TEXT_FILE).write_text("\n".join(text(whole, surroundings, day, full=full)) + "\n", "utf-8")
+    (folder / TEXT_FILE).write_text("\n".join(text(whole, surroundings, day)) + "\n", "utf-8")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -35,12 +35,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
 
 
-def text(results: Mapping[str, Any], surroundings: Mapping[str, Any], day: str, *, full: bool) -> list[str]:
+_RUNS = {
+    frozenset({True}): "full run",
+    frozenset({False}): "quick run",
+    frozenset({True, False}): "quick and full runs (which figure is of which stands in results.json)",
+}
+
+
+def text(results: Mapping[str, Any], surroundings: Mapping[str, Any], day: str) -> list[str]:
     """The report's lines."""
+    runs = _RUNS[frozenset(entry["detail"].get("full", False) for entry in results.values())]
     return [
         "# Results of `make bench`",
         "",
-        f"{day}, {'full' if full else 'quick'} run, written by `python -m benchmarks`; do not edit.",
+        f"{day}, {runs}, written by `python -m benchmarks`; do not edit.",
         "Everything ran on one machine: doors, workers, sweeper, PostgreSQL, RabbitMQ, load generator and receiving",
         "authorities. Ratios are of things that ran in turns in the same run; absolute figures only inform.",
         "",
