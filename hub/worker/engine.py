@@ -273,18 +273,17 @@ class Engine:
 
     def _ask_or_free(self, load: LaneLoad) -> None:
         channel_id, suspect = load.channel.id, load.state.suspect
+        more = load.more and (suspect or not self._rests(channel_id))
         if self._carrier.asks(load.channel) and not self._stopping.is_set():
             self._pool.submit(self._ask, channel_id)
-            if load.more:
+            if more:
                 with self._lock:
                     self._busy[channel_id] = True
-        elif load.more and not suspect and self._rests(channel_id):
-            self._free(channel_id, more=False, suspect=False)
-        elif load.more and self._is_quick(load):
+        elif more and self._is_quick(load):
             self._free(channel_id, more=False, suspect=False)
             self._submit(self._go_on, channel_id)
         else:
-            self._free(channel_id, more=load.more, suspect=suspect)
+            self._free(channel_id, more=more, suspect=suspect)
 
     def _rests(self, channel_id: str) -> bool:
         """Whether the lane has had what its rate allows; then it goes on by itself when its rest is over."""

@@ -133,9 +133,13 @@ def test_a_lane_at_work_is_not_claimed_twice_but_looked_at_again() -> None:
     engine.close()
 
 
-def test_a_lane_that_rests_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the rate held back goes out when the rest is over, though nobody rings again, and not before."""
+@pytest.mark.parametrize("polled", [False, True])
+def test_a_lane_that_rests_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch, polled: bool) -> None:
+    """What the rate held back goes out when the rest is over, though nobody rings again, and not before; also over a
+    channel that is asked for receipts in between.
+    """
     world = World(rate_per_sec=4)
+    world.adapter.is_polled = polled
     accepted = world.submit(9)
     begun = time.monotonic()
     monkeypatch.setattr(world.clock, "now", lambda: START + timedelta(seconds=time.monotonic() - begun))
