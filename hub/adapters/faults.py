@@ -14,6 +14,8 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from hub.schemas.delivery import OutcomeKind
+
 _WORD: Final = re.compile(r"\w{4,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 _MAX_NESTED: Final = 2
@@ -77,9 +79,18 @@ def classify(path: str) -> FaultClass:
     return FaultClass.PERMANENT if words[0] in ("client", "sender") else FaultClass.RETRY
 
 
-def untrusted(path: str) -> bool:
-    """Whether the error says that an answer came which cannot be believed."""
-    return not _UNTRUSTED.isdisjoint(_words(path))
+_KINDS: Final = {
+    # A fault of theirs may come after the message was taken in: the same bytes go again under the same id.
+    FaultClass.RETRY: OutcomeKind.UNKNOWN,
+    # The channel is ill, not the message: it waits, and the lane shows as failing.
+    FaultClass.OPERATOR: OutcomeKind.TEMPORARY,
+    FaultClass.PERMANENT: OutcomeKind.PERMANENT,
+}
+
+
+def outcome_kind(path: str) -> OutcomeKind:
+    """What an error makes of the attempt; one about an answer that cannot be believed leaves it unknown."""
+    return _KINDS[classify(path)] if _UNTRUSTED.isdisjoint(_words(path)) else OutcomeKind.UNKNOWN
 
 
 def shown(text: str, limit: int = 300) -> str:

@@ -30,11 +30,11 @@ from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.terms import RefusalGround
 
 ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
-NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
+_NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
 """Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
 _CREDENTIAL_REFUSED = frozenset({401, 403, 407})
 """The channel is locked, not this message: it waits until somebody renews the credential."""
-NOTHING_YET = frozenset({202, 204, 404})
+_NOTHING_YET = frozenset({202, 204, 404})
 _MAX_DETAIL = 2_000
 
 
@@ -64,17 +64,19 @@ class EnvelopeDialect:
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The sealed envelope; its files only if they travel along."""
-        files = parcel.attachments
-        if files and self._s.attachments == "refuse":
-            raise UnsupportedFeature(
-                "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
-            )
+        self._check_files(parcel)
         return Prepared(
             message_id=parcel.message_id,
             content_type=CONTENT_TYPES[self.rendering()],
             body=parcel.sealed,
-            files=files if self._s.attachments == "multipart" else (),
+            files=parcel.attachments if self._s.attachments == "multipart" else (),
         )
+
+    def _check_files(self, parcel: Parcel) -> None:
+        if parcel.attachments and self._s.attachments == "refuse":
+            raise UnsupportedFeature(
+                "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
+            )
 
     def request(self, prepared: Prepared) -> Request:
         """A POST that names the message in its headers: whoever honours them takes it once."""
@@ -97,12 +99,8 @@ class EnvelopeDialect:
         return outcome
 
     def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
-        status = answer.status
-        if status in NOT_TAKEN_IN:
-            return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
-        if not (200 <= status < 300 or 400 <= status < 500):
-            code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
-            return concluded(OutcomeKind.UNKNOWN, code, answer)
+        if (told := self._by_status(answer)) is not None:
+            return told
         try:
             statement = read(answer)
         except InvalidInput:
@@ -112,6 +110,17 @@ class EnvelopeDialect:
         if isinstance(statement, Claimed):
             return self._envelope(answer, statement)
         return self._acknowledgement(answer, statement)
+
+    @staticmethod
+    def _by_status(answer: Answer) -> Outcome | None:
+        """The outcome where the status says it all, whatever the body claims."""
+        status = answer.status
+        if status in _NOT_TAKEN_IN:
+            return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
+        if not (200 <= status < 300 or 400 <= status < 500):
+            code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
+            return concluded(OutcomeKind.UNKNOWN, code, answer)
+        return None
 
     def _envelope(self, answer: Answer, statement: Claimed) -> Outcome:
         if statement.refuses:
@@ -174,10 +183,8 @@ class EnvelopeDialect:
 
     def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
         """Envelopes about our message, or nothing yet; anything else is asked again later."""
-        if answer.status in NOTHING_YET:
-            return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
-        if answer.status != 200:
-            return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
+        if (told := self._nothing_new(answer)) is not None:
+            return told
         try:
             found = self._found(answer, delivery)
         except InvalidInput:
@@ -185,6 +192,15 @@ class EnvelopeDialect:
         if not all(_concerns(item, delivery) for item in found):
             return concluded(OutcomeKind.TEMPORARY, "poll.foreign", answer)
         return Outcome(kind=OutcomeKind.DELIVERED, http_status=200, receipts=tuple(item.raw for item in found))
+
+    @staticmethod
+    def _nothing_new(answer: Answer) -> Outcome | None:
+        """The outcome where the status of a poll says that there is nothing to read."""
+        if answer.status in _NOTHING_YET:
+            return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
+        if answer.status != 200:
+            return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
+        return None
 
     @staticmethod
     def _found(answer: Answer, delivery: Delivery) -> tuple[Claimed, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from hub.adapters.faults import FaultClass, classify, shown, untrusted
+from hub.adapters.faults import classify, outcome_kind, shown
 from hub.adapters.http import Answer
 from hub.adapters.rest.dialect import Request
 from hub.adapters.rest.envelope import EnvelopeDialect, concluded
@@ -18,14 +18,6 @@ from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.ports import Outcome, Parcel, Prepared
 from hub.schemas.delivery import OutcomeKind
-
-_KINDS = {
-    # Bytes may have reached the authority before it failed on the way back.
-    FaultClass.RETRY: OutcomeKind.UNKNOWN,
-    # The channel is ill, not this message: it waits until somebody mends it.
-    FaultClass.OPERATOR: OutcomeKind.TEMPORARY,
-    FaultClass.PERMANENT: OutcomeKind.PERMANENT,
-}
 
 
 def _encoded(identifier: str) -> str:
@@ -73,8 +65,7 @@ class XRoadDialect(EnvelopeDialect):
         error = answer.headers.get("X-Road-Error")
         if error is not None:
             path = error.strip()
-            kind = OutcomeKind.UNKNOWN if untrusted(path) else _KINDS[classify(path)]
-            outcome = concluded(kind, f"xroad.fault_{classify(path)}", answer)
+            outcome = concluded(outcome_kind(path), f"xroad.fault_{classify(path)}", answer)
             return replace(outcome, detail=f"{shown(path)} — {outcome.detail}"[:2_000])
         if not self._is_ours(answer, prepared):
             return concluded(OutcomeKind.UNKNOWN, "xroad.headers", answer)

@@ -80,7 +80,7 @@ class TemplateSection(Frozen):
     method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
-    kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
+    kinds: list[Annotated[Kind, Field(strict=False)]] = Field(default_factory=lambda: [Kind.APPEAL], min_length=1)
     leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
     request: dict[str, Any]
     answer: AnswerMapping

@@ -17,10 +17,10 @@ from hub.adapters.http import Answer
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning, Source
 from hub.adapters.meanings import Heard, outcome_of, poll_outcome
 from hub.adapters.rest.dialect import Request
-from hub.adapters.rest.envelope import NOT_TAKEN_IN, NOTHING_YET, EnvelopeDialect, concluded
+from hub.adapters.rest.envelope import EnvelopeDialect, concluded
 from hub.adapters.rest.settings import RestSettings
 from hub.delivery.sealed import media_type
-from hub.errors import ConfigurationError, InvalidInput, UnsupportedFeature
+from hub.errors import ConfigurationError, InvalidInput
 from hub.ports import Outcome, Parcel, Prepared, RawInbound
 from hub.schemas import strict_json
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -51,10 +51,7 @@ class TemplateDialect(EnvelopeDialect):
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The authority's document. ``UnsupportedFeature`` for what the template has no place for."""
-        if parcel.attachments and self._s.attachments == "refuse":
-            raise UnsupportedFeature(
-                "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
-            )
+        self._check_files(parcel)
         # A JWS is text already; the other forms are bytes, which JSON holds as base64.
         sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
         values = maps.request_values(
@@ -77,16 +74,12 @@ class TemplateDialect(EnvelopeDialect):
 
     def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
         """By the mapping, if there is JSON to read; a status alone proves nothing."""
-        status = answer.status
-        if status in NOT_TAKEN_IN:
-            return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
-        if not (200 <= status < 300 or 400 <= status < 500):
-            code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
-            return concluded(OutcomeKind.UNKNOWN, code, answer)
+        if (told := self._by_status(answer)) is not None:
+            return told
         said = self._said(self._t.answer, answer)
         if said is not None:
             outcome = outcome_of(said, self._t.answer, _heard(answer), prepared)
-            if 200 <= status < 300:
+            if 200 <= answer.status < 300:
                 return self._proved(outcome, answer)
             if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.DUPLICATE, OutcomeKind.TEMPORARY):
                 return outcome
@@ -101,10 +94,8 @@ class TemplateDialect(EnvelopeDialect):
 
     def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
         """What their state means by the template's ``poll``; what cannot be read is asked again later."""
-        if answer.status in NOTHING_YET:
-            return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
-        if answer.status != 200:
-            return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
+        if (told := self._nothing_new(answer)) is not None:
+            return told
         rules = self._t.poll
         said = None if rules is None else self._said(rules, answer)
         if rules is None or said is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from hub.adapters.faults import FaultClass, hide, shown, untrusted
+from hub.adapters.faults import hide, outcome_kind, shown
 from hub.adapters.http import HttpSession
 from hub.adapters.soap.client import Reply, Request, SoapClient
 from hub.adapters.soap.faults import SoapFault
@@ -132,18 +132,9 @@ def of_failure(failure: HubError) -> Outcome:
     )
 
 
-_KINDS: Final = {
-    # A fault of theirs may come after the message was taken in: the same bytes go again under the same id.
-    FaultClass.RETRY: OutcomeKind.UNKNOWN,
-    # The channel is ill, not the message: it waits, and the lane shows as failing.
-    FaultClass.OPERATOR: OutcomeKind.TEMPORARY,
-    FaultClass.PERMANENT: OutcomeKind.PERMANENT,
-}
-
-
 def of_fault(fault: SoapFault, sent: bytes) -> Outcome:
     """A fault as an outcome, by its class."""
-    kind = OutcomeKind.UNKNOWN if untrusted(fault.fault.path) else _KINDS[fault.kind]
+    kind = outcome_kind(fault.fault.path)
     return Outcome(kind=kind, code=fault.stable_code, http_status=fault.http_status, detail=told(fault, sent))
 
 
