@@ -20,10 +20,15 @@ MIB = 1_048_576
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One hub for all tests here."""
+def official() -> None:
+    """The official files, whose WSDL the document system speaks by."""
     if not SPEC.is_dir():
         leave_out("the official SEV files are absent (HUB_VECTORS/../spec/sevovv)")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, official: None) -> Iterator[World]:
+    """One hub for all tests here."""
     with world(tmp_path_factory.mktemp("sev") / "home", max_attachment_mb=64) as running:
         yield running
 
@@ -296,6 +301,8 @@ def _bare(text: str) -> str:
     return re.sub(r"\bns\d+:|\bxsd:", "", text)
 
 
+@pytest.mark.usefixtures("_official")
+@pytest.mark.usefixtures("official")
 def test_a_restart_in_the_middle(tmp_path: Path) -> None:
     """The hub goes down between two parts: afterwards the session stands where it stood, and the message arrives."""
     home = tmp_path / "home"

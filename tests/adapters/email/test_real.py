@@ -434,8 +434,19 @@ def test_a_crash_before_the_acknowledgement(
     assert not host.box("hub")
 
 
+def refused(host: MailHost) -> list[bytes]:
+    """Mails in the folder Refused that were moved there for a forged token; other tests leave some too."""
+    with imaplib.IMAP4("127.0.0.1", host.imap) as imap:
+        imap.login(USER, PASSWORD)
+        if imap.select("Refused")[0] != "OK":
+            return []
+        found: list[bytes] = imap.search(None, "KEYWORD", "mail.forged_token")[1][0].split()
+        return found
+
+
 def test_what_is_refused_is_moved_aside_with_its_reason(host: MailHost, tmp_path: Path, umask: None) -> None:
     """A forged token: journalled, in the folder Refused with the code as keyword, and no fact."""
+    before = refused(host)
     hub = hub_of(host, tmp_path, dsn=False)
     accepted = hub.submit()
     hub.send()
@@ -445,10 +456,7 @@ def test_what_is_refused_is_moved_aside_with_its_reason(host: MailHost, tmp_path
     assert hub.collect() == 0
     assert not hub.facts(accepted, FactKind.ANSWERED)
     assert hub.store.inbound(IN, limit=1)[0].verdict == "mail.forged_token"
-    with imaplib.IMAP4("127.0.0.1", host.imap) as imap:
-        imap.login(USER, PASSWORD)
-        assert imap.select("Refused")[1] == [b"1"]
-        assert imap.search(None, "KEYWORD", "mail.forged_token")[1] == [b"1"]
+    assert len(refused(host)) == len(before) + 1
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
