@@ -301,7 +301,6 @@ def _bare(text: str) -> str:
     return re.sub(r"\bns\d+:|\bxsd:", "", text)
 
 
-@pytest.mark.usefixtures("_official")
 @pytest.mark.usefixtures("official")
 def test_a_restart_in_the_middle(tmp_path: Path) -> None:
     """The hub goes down between two parts: afterwards the session stands where it stood, and the message arrives."""
