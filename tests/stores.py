@@ -10,17 +10,18 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from hub.ports import CaseFilter
-from hub.schemas.delivery import Applied, CaseRow, Change
-from hub.storage import SqlStore
+from hub.schemas.delivery import CaseRow, Event
+from hub.storage import SqlStore, horizon
 from hub.storage.engine import open_engine
 from hub.storage.memory import MemoryStore
 from hub.storage.migrations import upgrade
-from hub.storage.schema import metadata
+from hub.storage.schema import facts, metadata
 from hub.storage.sql import utc_now
 from tests.acceptance.processes import until
 from tests.storage.conftest import drop_database, new_database, text_of
@@ -29,21 +30,19 @@ ON_POSTGRES = os.environ.get("HUB_TEST_STORE") == "postgres"
 
 
 class SettledStore(SqlStore):
-    """A store whose events are to be seen when a write returns: on PostgreSQL they wait for every older transaction of
-    the server (hub.storage.horizon), and other tests write on the same server.
+    """A store that shows an event as soon as its write has returned, whoever wrote it: on PostgreSQL events wait for
+    every older transaction of the server (hub.storage.horizon), and other tests write on the same server.
     """
 
-    def apply(self, change: Change) -> Applied:
-        applied = super().apply(change)
-        if self.database.postgres and applied.new_facts:
-            until(self._settled, what="the events of a write")
-        return applied
+    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
+        if self.database.postgres:
+            written = self._number(sa.select(sa.func.coalesce(sa.func.max(facts.c.txid), 0)))
+            until(lambda: self._number(sa.select(horizon.XMIN)) > written, what="the events of a write")
+        return super().events(after=after, limit=limit)
 
-    def _settled(self) -> bool:
-        statement = sa.text(
-            "SELECT coalesce(max(txid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::int8 FROM facts"
-        )
-        return bool(self.database.read(lambda connection: connection.execute(statement).scalar_one()))
+    def _number(self, statement: sa.Select[Any]) -> int:
+        number: int = self.database.read(lambda connection: connection.execute(statement).scalar_one())
+        return number
 
 
 @cache
@@ -67,7 +66,7 @@ def fresh_store(now: Callable[[], datetime] = utc_now) -> MemoryStore | SqlStore
     names = ", ".join(table.name for table in metadata.sorted_tables)
     with _engine().begin() as connection:
         connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
-    return SqlStore(_engine(), now=now)
+    return SettledStore(_engine(), now=now)
 
 
 def all_cases(store: MemoryStore | SqlStore) -> tuple[CaseRow, ...]:
