@@ -32,6 +32,9 @@ class _Armed:
                 raise ConfigurationError("HUB_FAILPOINT is POINT:kill or POINT:stop, with :N for the N-th time.")
             self._left[point] = (_ACTIONS[action], int(times[0]) if times else 1)
 
+    def names(self, point: str) -> bool:
+        return point in self._left
+
     def hit(self, point: str) -> None:
         with self._lock:
             if point not in self._left:
@@ -52,3 +55,8 @@ def hit(point: str) -> None:
     """Strike here, if the environment says so."""
     if _armed is not None:
         _armed.hit(point)
+
+
+def named(point: str) -> bool:
+    """Whether the environment names this place and it was not struck yet: for what must be arranged before."""
+    return _armed is not None and _armed.names(point)

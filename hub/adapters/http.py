@@ -1,9 +1,10 @@
-"""The one guarded HTTP client for all that the hub calls. Built on ``requests``, without what is dangerous in it.
+"""The one guarded HTTP client for all that the hub calls. Built on the standard library's ``http.client``.
 
-Only the transport adapter of ``requests`` is used, never its ``Session``: so there are no redirects (``Session`` reads
-a redirect's whole body even when told not to follow), no cookies, no ``.netrc``, no proxy or certificate variables.
-A call has a total deadline and byte limits (``hub.adapters.leash``), goes to checked addresses only
-(``hub.adapters.addresses``), and ends in an ``Answer`` or in one of these:
+Not on ``requests``: its ``Session`` reads a redirect's whole body even when told not to follow, and what is left of it
+without that costs more than the call itself (measured: 490 µs a call against 197). So there are no redirects, no
+cookies, no ``.netrc``, no proxy or certificate variables. A call has a total deadline and byte limits
+(``hub.adapters.leash``), goes to checked addresses only (``hub.adapters.addresses``), and ends in an ``Answer`` or in
+one of these:
 
     ConfigurationError   http.url, http.scheme, http.port, http.header    nothing was tried
     PermanentFailure     http.address_refused                             nothing went out
@@ -19,29 +20,25 @@ from __future__ import annotations
 
 import re
 import ssl
+import weakref
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache, partial
-from http.client import HTTPException
+from functools import lru_cache
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+import certifi
 
 from hub.adapters.addresses import IPNetwork, Target, parse_url
 from hub.adapters.leash import (
+    Connection,
     Guide,
     Leash,
-    PlainConnection,
     Resolver,
     TlsConnection,
     TooMuchError,
@@ -55,7 +52,6 @@ RETRY_AFTER_MAX_SECS = 86_400.0
 USER_AGENT = "appeal-hub/1"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
-_CONNECTIONS = {"http": PlainConnection, "https": TlsConnection}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +148,7 @@ def _tls_context(
     context.hostname_checks_common_name = False
     context.set_ciphers("DEFAULT:@SECLEVEL=2")  # no SHA-1 signatures, no RSA under 2048 bits
     try:
-        context.load_verify_locations(ca[0] if ca else DEFAULT_CA_BUNDLE_PATH)
+        context.load_verify_locations(ca[0] if ca else certifi.where())
         if crl is not None:
             context.load_verify_locations(crl[0])
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
@@ -169,44 +165,30 @@ def _no_password() -> str:
     raise ConfigurationError("The key file is encrypted; give a key without a password, closed to others.")
 
 
-class _Transport(HTTPAdapter):
-    """The transport of ``requests``, with connections and TLS of our own."""
+class Headers(Mapping[str, str]):
+    """Headers of an answer by name, upper or lower case; what came several times is joined by a comma (RFC 9110)."""
 
-    def __init__(self, leash: Leash, policy: HttpPolicy, resolver: Resolver) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._leash = leash
-        self._policy = policy
-        self._guide = Guide(leash=leash, allow_private=policy.allow_private, resolver=resolver)
-        self._pools: dict[Target, HTTPConnectionPool] = {}
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            self._values[key] = f"{self._values[key]}, {value}" if key in self._values else value
 
-    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
-        return self.pool_for(request.url or "")
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
 
-    def pool_for(self, url: str) -> HTTPConnectionPool:
-        """The pool of one connection to a URL's target."""
-        target = check_url(url, self._policy)
-        if target not in self._pools:
-            self._pools[target] = self._pool(target)
-        return self._pools[target]
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
-    def _pool(self, target: Target) -> HTTPConnectionPool:
-        host = f"[{target.host}]" if ":" in target.host else target.host
-        pool = (
-            HTTPSConnectionPool(host, target.port, maxsize=1, ssl_context=tls_context(self._policy))
-            if target.scheme == "https"
-            else HTTPConnectionPool(host, target.port, maxsize=1)
-        )
-        pool.ConnectionCls = cast(Any, partial(_CONNECTIONS[target.scheme], guide=self._guide, target=target))
-        return pool
+    def __len__(self) -> int:
+        return len(self._values)
 
-    def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Nothing: ``requests`` would add the public certificates to the channel's own."""
 
-    def close(self) -> None:
-        super().close()
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
+@lru_cache(maxsize=4_096)
+def _path(url: str) -> str:
+    """What stands in the request line for a checked URL (RFC 9112 section 3.2.1)."""
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
 class HttpSession:
@@ -215,7 +197,9 @@ class HttpSession:
     def __init__(self, policy: HttpPolicy, resolver: Resolver = system_resolver) -> None:
         self._policy = policy
         self._leash = Leash()
-        self._transport = _Transport(self._leash, policy, resolver)
+        self._guide = Guide(leash=self._leash, allow_private=policy.allow_private, resolver=resolver)
+        self._connections: dict[Target, Connection] = {}
+        weakref.finalize(self, _hang_up, self._connections)  # an adapter's kept sessions end with it
 
     def __enter__(self) -> HttpSession:
         return self
@@ -227,7 +211,7 @@ class HttpSession:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        _hang_up(self._connections)
 
     def call(
         self,
@@ -239,71 +223,80 @@ class HttpSession:
         deadline_secs: float,
     ) -> Answer:
         """One call. ``deadline_secs`` counts from now to the last byte of the answer. Errors: see the module."""
-        request = self._prepare(method, url, headers or {}, body)
+        connection = self._connection(url)
+        said = _said(headers or {}, body)
+        pieces = body.chunks if isinstance(body, Upload) else body
         self._leash.start(deadline_secs, HEAD_MAX_BYTES)
-        response: requests.Response | None = None
         try:
-            response = self._transport.send(request, stream=True)
-            return Answer(status=response.status_code, headers=response.headers, body=self._read(response))
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            with connection.ask(method, _path(url), pieces, said) as response:
+                told = Headers(response.headers.items())
+                return Answer(status=response.status, headers=told, body=self._read(response, told))
+        except (HTTPException, OSError, ValueError) as error:
+            connection.close()
             raise self._failure(error) from None
-        finally:
-            if response is not None:
-                response.close()
+        except BaseException:
+            connection.close()
+            raise
 
     def connect(self, url: str, *, deadline_secs: float) -> None:
         """Connect and shake hands without sending a request; the connection is kept. Errors as ``call``'s."""
-        pool = self._transport.pool_for(url)
+        connection = self._connection(url)
         self._leash.start(deadline_secs, HEAD_MAX_BYTES)
-        connection = pool._get_conn()
-        try:
-            if connection.is_closed:
-                connection.connect()
-        finally:
-            pool._put_conn(connection)
+        if connection.sock is None:
+            connection.connect()
 
-    def _prepare(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Upload | None
-    ) -> requests.PreparedRequest:
-        check_url(url, self._policy)
-        for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-                raise ConfigurationError("A header holds characters that HTTP does not allow.", code="http.header")
-        request = requests.PreparedRequest()
-        request.method, request.url = method, url
-        request.headers = CaseInsensitiveDict({"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers})
-        if isinstance(body, Upload):
-            request.headers["Content-Length"] = str(body.length)
-            request.body = cast(Any, body.chunks)
-        elif body is not None:
-            request.headers["Content-Length"] = str(len(body))
-            request.body = body
-        return request
+    def _connection(self, url: str) -> Connection:
+        """The one connection to a URL's target."""
+        target = check_url(url, self._policy)
+        if target not in self._connections:
+            self._connections[target] = (
+                TlsConnection(target, self._guide, tls_context(self._policy))
+                if target.scheme == "https"
+                else Connection(target, self._guide)
+            )
+        return self._connections[target]
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: HTTPResponse, headers: Headers) -> bytes:
         """The whole body within the limit; one byte over it and the connection is given up."""
         limit = self._policy.max_response_bytes
         # Room for chunked framing of tiny chunks; what counts is the limit on content below.
         self._leash.allow(4 * limit + HEAD_MAX_BYTES)
-        raw = response.raw
-        data: bytes = raw.read(limit + 1, decode_content=False)
-        if len(data) > limit:
+        data = response.read(limit + 1)
+        # The second look sees the end of the body, so that the connection can be kept.
+        if len(data) > limit or response.read(1):
             raise TooMuchError("the answer is longer than it may be")
-        if raw.read(1, decode_content=False):  # sees the end of the body, so that the connection can be kept
-            raise TooMuchError("the answer is longer than it may be")
-        return _decompress(data, response.headers.get("Content-Encoding", ""), limit)
+        if response.length:
+            raise IncompleteRead(b"", response.length)
+        return _decompress(data, headers.get("Content-Encoding", ""), limit)
 
     def _failure(self, error: Exception) -> OutcomeUnknown | TemporaryFailure:
-        if _caused_by(error, TooMuchError):
+        if isinstance(error, TooMuchError):
             return OutcomeUnknown("The answer is longer than the channel allows.", code="http.too_large")
-        if _caused_by(error, _EncodingError):
+        if isinstance(error, _EncodingError):
             return OutcomeUnknown("The answer's content encoding cannot be read.", code="http.encoding")
-        late = self._leash.over or _caused_by(error, TimeoutError)
+        late = self._leash.over or isinstance(error, TimeoutError)
         message = "The call did not end by its deadline." if late else "The connection broke before the answer's end."
         code = "http.deadline" if late else "http.broken"
         if self._leash.sent:
             return OutcomeUnknown(message, code=code)
         return TemporaryFailure(message, code=code)
+
+
+def _hang_up(connections: dict[Target, Connection]) -> None:
+    for connection in connections.values():
+        connection.close()
+    connections.clear()
+
+
+def _said(headers: Mapping[str, str], body: bytes | Upload | None) -> dict[str, str]:
+    """The headers of a request. ``ConfigurationError`` for what HTTP does not allow in one."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError("A header holds characters that HTTP does not allow.", code="http.header")
+    said = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+    if body is not None:
+        said["Content-Length"] = str(body.length if isinstance(body, Upload) else len(body))
+    return said
 
 
 class _EncodingError(ValueError):
@@ -327,18 +320,3 @@ def _decompress(data: bytes, encoding: str, limit: int) -> bytes:
     if not machine.eof or machine.unused_data:
         raise _EncodingError("broken gzip")
     return plain
-
-
-def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an error of this kind is at the bottom; ``requests`` and ``urllib3`` wrap it in args, reason, context."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        item = waiting.pop()
-        if not isinstance(item, BaseException) or id(item) in seen:
-            continue
-        if isinstance(item, kind):
-            return True
-        seen.add(id(item))
-        waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-    return False

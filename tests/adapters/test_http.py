@@ -172,6 +172,39 @@ def test_a_reset_after_the_request_leaves_the_outcome_unknown(data: bytes) -> No
         fails(server.url(), OutcomeUnknown, "http.broken")
 
 
+@pytest.mark.parametrize("body", [b"", b"half"])
+def test_an_answer_shorter_than_it_says_is_broken(body: bytes) -> None:
+    """F16: a connection that is closed in good order before the promised length is no answer either."""
+
+    def script(_server: Server, conn: socket.socket) -> None:
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + body)
+
+    with serving(script) as server:
+        fails(server.url(), OutcomeUnknown, "http.broken")
+
+
+def test_head_and_body_go_out_in_one_piece() -> None:
+    """A small request wakes the other side once: all of it is there with the first look."""
+    seen: list[bytes] = []
+
+    def script(_server: Server, conn: socket.socket) -> None:
+        seen.append(conn.recv(1_048_576))
+        conn.sendall(http("200 OK"))
+
+    with serving(script) as server:
+        assert call(server.url(), body=b"x" * 5_000).status == 200
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert (head[:5], len(body)) == (b"POST ", 5_000)
+
+
+def test_headers_of_an_answer_are_found_in_any_case_and_joined() -> None:
+    """RFC 9110 section 5.3: the same header twice means both values."""
+    with serving(answering(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 0\r\n\r\n")) as server:
+        headers = call(server.url()).headers
+    assert (headers["X-A"], headers.get("X-a"), headers.get("absent")) == ("1, 2", "1, 2", None)
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("where", ["same", "file:///etc/passwd", "http://169.254.169.254/latest", "//elsewhere"])
 def test_a_redirect_is_an_answer_and_nothing_more(status: str, where: str) -> None:
