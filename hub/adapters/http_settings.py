@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -137,6 +138,10 @@ class HttpSettings(Frozen):
 
     def bare_policy(self) -> HttpPolicy:
         """The policy without certificates: enough to check URLs; touches no file."""
+        return self._bare
+
+    @cached_property
+    def _bare(self) -> HttpPolicy:
         networks: list[IPNetwork] = [ipaddress.ip_network(text) for text in self.allow_private]
         return HttpPolicy(
             allow_http=self.allow_http,
