@@ -33,7 +33,8 @@ class Sizes:
     floor: int = 6_000
     plain: int = 600
     hub: int = 5_000
-    warm_up: int = 1_000
+    warm_up: int = 4_000
+    """Each worker reads a channel's settings at its first message; in a run of days that is nothing."""
     latency_secs: float = 20
     isolation_secs: float = 20
     isolation_part: float = 0.5
@@ -208,7 +209,7 @@ class Bench:
     def _latency(self, hub: HubRun) -> None:
         half = self.top_rate / 2
         say(f"half the top load: {half:.0f}/s for {self.sizes.latency_secs:.0f} s …")
-        load = hub.submit(int(half * self.sizes.latency_secs), rate=half, connections=64)
+        load = hub.submit(int(half * self.sizes.latency_secs), rate=half)
         detail = {"rate_per_s": round(half, 1), "accounting": hub.require_sound(load), **latency(load)}
         accept = round(percentile(load.accept_ms(), 0.99), 1)
         delivered = round(percentile(load.delivered_ms(), 0.95), 1)

@@ -166,7 +166,7 @@ class HubRun:
         count: int,
         *,
         rate: float | None = None,
-        connections: int = 32,
+        connections: int = 64,
         codes: Sequence[str] | None = None,
         expected: frozenset[str] | None = None,
         drain_secs: float = DRAIN_SECS,

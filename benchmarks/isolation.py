@@ -17,13 +17,13 @@ def measure(hub: HubRun, rate: float, secs: float, part: float) -> dict[str, Any
     The same load each time; what goes to the hanging waits. Afterwards they are let go, and all of it must arrive.
     """
     count = int(rate * secs)
-    before = hub.submit(count, rate=rate, connections=64)
+    before = hub.submit(count, rate=rate)
     hub.require_sound(before)
     sick = hub.codes[:: round(1 / part)]
     well = frozenset(hub.codes) - set(sick)
     hub.receiver.hang(sick)
     try:
-        during = hub.submit(count, rate=rate, connections=64, expected=well)
+        during = hub.submit(count, rate=rate, expected=well)
     finally:
         hub.receiver.hang([])
     base = percentile(before.delivered_ms(well), 0.95)

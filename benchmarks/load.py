@@ -33,7 +33,7 @@ class Spec:
     tag: str
     out: str
     rate: float | None = None
-    connections: int = 32
+    connections: int = 64
     first: int = 0
 
 

@@ -21,7 +21,7 @@ BACK_SECS = 300.0
 
 def load(hub: HubRun, rate: float, secs: float) -> Load:
     """The load that everybody else goes on getting; all of it must be delivered."""
-    made = hub.submit(max(int(rate * secs), 1), rate=rate, connections=64)
+    made = hub.submit(max(int(rate * secs), 1), rate=rate)
     if missing := made.accepted.keys() - made.recorded.keys():
         raise BenchmarkError(f"{len(missing)} messages to others were not delivered.")
     return made

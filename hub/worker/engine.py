@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 FAST_SECS = 0.05
 """A lane that has been sending for longer gives its place to another and goes on beside it."""
-FLUSH_SECS = 0.05
+FLUSH_SOON_SECS, FLUSH_SECS = 0.005, 0.1
+"""An outcome after a pause waits so long for company; in a stream of outcomes they are written as often as this."""
 FLUSH_MOST = 100
 RETRY_SECS = 1.0
 REST_SECS, REST_MARGIN_SECS = 0.2, 0.05
@@ -54,6 +55,7 @@ class OutcomeWriter:
         self._ping = ping
         self._queue: queue.SimpleQueue[Ended | tuple[Callable[[], None], bool] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._written_at = 0.0
         self._thread = threading.Thread(target=self._run, name="hub-writer", daemon=True)
         self._thread.start()
 
@@ -76,13 +78,14 @@ class OutcomeWriter:
             batch, afterwards, last = self._batch()
             if batch and not self._written(batch):
                 return
+            self._written_at = time.monotonic()
             for call in afterwards:
                 call()
             if last:
                 return
 
     def _batch(self) -> tuple[list[Ended], list[Callable[[], None]], bool]:
-        """Everything that comes within a flush time of the first."""
+        """What comes together: many cost little more than one, so in a stream there is a while between two writes."""
         batch: list[Ended] = []
         afterwards: list[Callable[[], None]] = []
         end = None
@@ -100,7 +103,7 @@ class OutcomeWriter:
                 afterwards.append(entry[0])
                 if entry[1]:
                     break
-            end = end or time.monotonic() + FLUSH_SECS
+            end = end or max(time.monotonic() + FLUSH_SOON_SECS, self._written_at + FLUSH_SECS)
         return batch, afterwards, False
 
     def _written(self, batch: list[Ended]) -> bool:
