@@ -8,7 +8,7 @@ the one writer does.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
-from hub.schemas.delivery import Claim, Delivery, LaneDue
+from hub.schemas.delivery import Claim, Delivery, LaneDue, LaneState
 from hub.storage import rows
 from hub.storage.rules import PRIORITIES
 from hub.storage.schema import deliveries, lanes, messages, payloads
@@ -84,6 +84,25 @@ _DUE = (
     )
     .columns(*rows.DELIVERY_COLUMNS, *rows.PAYLOAD_COLUMNS, messages.c.body)
 )
+
+
+def _states_of(postgres: bool) -> sa.Select[Any]:
+    ids = (
+        sa.any_(sa.bindparam("channels", type_=postgresql.ARRAY(sa.Text)))  # one array costs less than many parameters
+        if postgres
+        else sa.bindparam("channels", expanding=True)
+    )
+    column = lanes.c.channel_id
+    return sa.select(lanes).where(column == ids if postgres else column.in_(ids))
+
+
+_STATES = {postgres: _states_of(postgres) for postgres in (True, False)}
+
+
+def states(connection: Connection, channel_ids: Sequence[str]) -> dict[str, LaneState]:
+    """States of those lanes that have one."""
+    found = connection.execute(_STATES[connection.dialect.name == "postgresql"], {"channels": list(channel_ids)})
+    return {row.channel_id: rows.lane(row) for row in found}
 
 
 def due(connection: Connection, limits: Mapping[str, int], now: datetime) -> tuple[Claim, ...]:

@@ -107,8 +107,7 @@ class SqlStore:
                 return Applied()
             # Read after the lanes are locked: what another worker wrote of them before is seen.
             names = {claim.delivery.channel_id for claim in found}
-            states = connection.execute(sa.select(schema.lanes).where(schema.lanes.c.channel_id.in_(names)))
-            change = begin(found, {row.channel_id: rows.lane(row) for row in states})
+            change = begin(found, claims.states(connection, sorted(names)))
             return Writer(connection, change, now=self._now(), txid_offset=offset).run()
 
         return self.database.write(work) if wanted else Applied()
@@ -153,8 +152,7 @@ class SqlStore:
 
     def lane_states(self, channel_ids: Sequence[str]) -> Mapping[str, LaneState]:
         """States of those lanes that have one."""
-        wanted = schema.lanes.c.channel_id.in_(channel_ids)
-        return {state.channel_id: state for state in self._all(sa.select(schema.lanes).where(wanted), rows.lane)}
+        return self.database.read(lambda connection: claims.states(connection, channel_ids))
 
     def save_lane(self, state: LaneState) -> None:
         """Keep a lane's health; a pause that an operator made meanwhile stays, and a rest that a claim set."""
