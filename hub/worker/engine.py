@@ -214,9 +214,11 @@ class Engine:
             for channel_id in dict.fromkeys(channel_ids):
                 if channel_id in self._busy:
                     self._busy[channel_id] = True
-                elif self._not_before.get(channel_id, 0) <= now:
+                elif (rested := self._not_before.get(channel_id, 0)) <= now:
                     self._busy[channel_id] = False
                     reserved.append(channel_id)
+                else:  # it goes on by itself then: nobody would ring again before the sweeper
+                    self._resting.setdefault(channel_id, rested + REST_MARGIN_SECS)
         return reserved
 
     def _wake(self, channel_ids: list[str]) -> None:

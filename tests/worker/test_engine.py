@@ -152,6 +152,22 @@ def test_a_lane_that_rests_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch, po
     assert took >= 2  # runs of four: at once, after one second, after two
 
 
+def test_a_ring_that_comes_while_a_lane_rests_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that comes in while its lane has had what its rate allows goes out after it, without a sweeper."""
+    world = World(rate_per_sec=4)
+    begun = time.monotonic()
+    monkeypatch.setattr(world.clock, "now", lambda: START + timedelta(seconds=time.monotonic() - begun))
+    (first,) = world.submit()
+    engine = _engine(world)
+    engine.wake([CHANNEL])
+    until(lambda: CHANNEL not in engine._busy, what="the lane through")
+    assert world.delivery(first).state is TransportState.DELIVERED
+    (second,) = world.submit()
+    engine.wake([CHANNEL])
+    until(lambda: world.delivery(second).state is TransportState.DELIVERED, seconds=10)
+    engine.close()
+
+
 def test_callers_share_a_transaction_and_pay_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that come together run together; one that is refused is refused alone."""
     monkeypatch.setattr(groups, "WRITERS", 1)
