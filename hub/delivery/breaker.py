@@ -31,6 +31,11 @@ def may_run(state: LaneState, now: datetime) -> bool:
     return not state.paused and open_again and (state.rest_until is None or state.rest_until <= now)
 
 
+def is_well(state: LaneState, now: datetime) -> bool:
+    """Whether the lane flows and did not fail."""
+    return may_run(state, now) and not state.failures
+
+
 def probing(state: LaneState, lane: LaneSettings) -> bool:
     """Whether only one probe may go out."""
     return state.failures >= lane.breaker_failures

@@ -139,6 +139,7 @@ class _Beginning:
         self._owner = owner
         self.ready: list[_Ready] = []
         self.hopeless: list[tuple[Delivery, HubError]] = []
+        self.looked: frozenset[str] = frozenset()
         self.seen: Mapping[str, int] = {}
         self.lanes: Mapping[str, tuple[Channel, LaneState]] = wanted
 
@@ -150,6 +151,7 @@ class _Beginning:
             name: (channel, states.get(name) or LaneState(channel_id=name))
             for name, (channel, _) in self._wanted.items()
         }
+        self.looked = frozenset(claim.delivery.channel_id for claim in claims)
         may = {name for name, (_, state) in self.lanes.items() if breaker.may_run(state, now)}
         claims = [claim for claim in claims if claim.delivery.channel_id in may]
         self.seen = Counter(claim.delivery.channel_id for claim in claims)
@@ -205,6 +207,9 @@ class Claimer:
         self._adapters = adapters
         self.clock = clock
         self._reply_url = reply_url
+        # Lanes that were not well when last claimed for. Only these are looked at before: each claim looks at its lanes
+        # once they are locked anyway, and the well ones are nearly all.
+        self._doubtful: set[str] = set()
 
     @property
     def registry_version(self) -> str:
@@ -227,6 +232,7 @@ class Claimer:
         beginning = _Beginning(self, wanted, owner)
         applied = self._store.take(limits, now=now, begin=beginning)
         hit("S8")
+        self._remember(beginning, now)
         for delivery, failure in beginning.hopeless:
             self._give_up(delivery, failure, owner)
         lost = set(applied.lost)
@@ -255,7 +261,8 @@ class Claimer:
     ) -> tuple[dict[str, tuple[Channel, LaneState]], list[str]]:
         """Lanes that may run now, and those whose channel the registry no longer has."""
         directory = self._registry.current()
-        states = self._store.lane_states(channel_ids)
+        doubtful = self._doubtful.intersection(channel_ids)
+        states = self._store.lane_states(sorted(doubtful)) if doubtful else {}
         today = kyiv_day(now)
         wanted: dict[str, tuple[Channel, LaneState]] = {}
         orphaned: list[str] = []
@@ -269,6 +276,13 @@ class Claimer:
             else:
                 wanted[channel_id] = (entry[1], state)
         return wanted, orphaned
+
+    def _remember(self, beginning: _Beginning, now: datetime) -> None:
+        for channel_id in beginning.looked:
+            if breaker.is_well(beginning.lanes[channel_id][1], now):
+                self._doubtful.discard(channel_id)
+            else:
+                self._doubtful.add(channel_id)
 
     def prepare(self, claim: Claim, channel: Channel) -> Prepared:
         """The exact bytes: those of the first attempt, or new ones. Raises what the adapter raises."""
