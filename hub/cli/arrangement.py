@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
@@ -81,10 +83,30 @@ class Arrangement:
 
 
 def free_listen() -> str:
-    """An address on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    """An address on loopback that nobody listens on now, and that is still free when its server starts again.
+
+    Where the system tells from which range it gives ports to outgoing connections, it is outside of that.
+    """
+    while True:
+        port = secrets.choice(_OUTSIDE) if _OUTSIDE else 0
+        if port in _GIVEN:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port:
+                _GIVEN.add(port)  # never twice by one process, though its server may not listen yet
+            return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _outside() -> range:
+    with contextlib.suppress(OSError, ValueError):
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+        return range(min(20_000, lowest), lowest)
+    return range(0)
+
+
+_OUTSIDE = _outside()
+_GIVEN: set[int] = set()
 
 
 def _port(listen: str) -> int:
