@@ -289,14 +289,17 @@ def _hang_up(connections: dict[Target, Connection]) -> None:
 
 
 def _said(headers: Mapping[str, str], body: bytes | Upload | None) -> dict[str, str]:
-    """The headers of a request. ``ConfigurationError`` for what HTTP does not allow in one."""
-    for name, value in headers.items():
+    """The headers of a request, none of them twice, however it is spelt: of two the later counts.
+
+    ``ConfigurationError`` for what HTTP does not allow in one.
+    """
+    own = {"Content-Length": str(body.length if isinstance(body, Upload) else len(body))} if body is not None else {}
+    said: dict[str, tuple[str, str]] = {}
+    for name, value in ({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"} | dict(headers) | own).items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError("A header holds characters that HTTP does not allow.", code="http.header")
-    said = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
-    if body is not None:
-        said["Content-Length"] = str(body.length if isinstance(body, Upload) else len(body))
-    return said
+        said[name.lower()] = (name, value)
+    return dict(said.values())
 
 
 class _EncodingError(ValueError):

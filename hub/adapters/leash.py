@@ -87,10 +87,8 @@ class _OnLeash:
         self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
         self.leash.sent = True
         if named("S9"):
-            data, rest = data[: len(data) // 2], data[len(data) // 2 :]
-            super().sendall(data, *args)  # type: ignore[misc]
+            data = data[self.send(data[: len(data) // 2 or 1]) :]
             hit("S9")
-            data = rest
         super().sendall(data, *args)  # type: ignore[misc]
 
     def send(self, *args: Any) -> int:
@@ -208,8 +206,11 @@ class Connection(HTTPConnection):
         self._held = bytearray()
 
     def connect(self) -> None:
-        """Connect now. Raises as ``Guide.connect`` does."""
-        self.sock = self._guide.connect(self._target)
+        """Connect now. ``TemporaryFailure``, ``PermanentFailure``: nothing of a request went out."""
+        self.sock = self._open()
+
+    def _open(self) -> socket.socket:
+        return self._guide.connect(self._target)
 
     def ask(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
@@ -251,12 +252,10 @@ class TlsConnection(Connection):
         super().__init__(target, guide)
         self._context = context
 
-    def connect(self) -> None:
-        """TCP and handshake. ``TemporaryFailure``: nothing went out but the handshake."""
-        super().connect()
-        assert self.sock is not None
+    def _open(self) -> socket.socket:
+        """TCP and handshake."""
         try:
-            self.sock = self._context.wrap_socket(self.sock, server_hostname=self._target.host.rstrip("."))
+            sock = self._context.wrap_socket(super()._open(), server_hostname=self._target.host.rstrip("."))
         except ssl.SSLCertVerificationError as error:
             raise TemporaryFailure(
                 f"The server's certificate does not hold: {error.verify_message}.",
@@ -271,8 +270,9 @@ class TlsConnection(Connection):
                 "The TLS handshake did not end in time." if late else "The TLS handshake broke off.",
                 code="tls.timeout" if late else "tls.handshake",
             ) from None
-        if isinstance(self.sock, _TlsSocket):
-            self.sock.leash = self._guide.leash
+        if isinstance(sock, _TlsSocket):
+            sock.leash = self._guide.leash
+        return sock
 
 
 def _readable(sock: socket.socket) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from hub.schemas.delivery import Claim, Delivery, LaneDue, LaneState
 from hub.storage import rows
+from hub.storage.bulk import among
 from hub.storage.rules import PRIORITIES
 from hub.storage.schema import deliveries, lanes, messages, payloads
 
@@ -86,22 +87,15 @@ _DUE = (
 )
 
 
-def _states_of(postgres: bool) -> sa.Select[Any]:
-    ids = (
-        sa.any_(sa.bindparam("channels", type_=postgresql.ARRAY(sa.Text)))  # one array costs less than many parameters
-        if postgres
-        else sa.bindparam("channels", expanding=True)
-    )
-    column = lanes.c.channel_id
-    return sa.select(lanes).where(column == ids if postgres else column.in_(ids))
-
-
-_STATES = {postgres: _states_of(postgres) for postgres in (True, False)}
+_STATES = {
+    postgres: sa.select(lanes).where(among(lanes.c.channel_id, sa.Text(), postgres=postgres))
+    for postgres in (True, False)
+}
 
 
 def states(connection: Connection, channel_ids: Sequence[str]) -> dict[str, LaneState]:
     """States of those lanes that have one."""
-    found = connection.execute(_STATES[connection.dialect.name == "postgresql"], {"channels": list(channel_ids)})
+    found = connection.execute(_STATES[connection.dialect.name == "postgresql"], {"ids": list(channel_ids)})
     return {row.channel_id: rows.lane(row) for row in found}
 
 

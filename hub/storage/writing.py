@@ -15,14 +15,13 @@ from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
 
 from hub.errors import NotFound
 from hub.schemas.delivery import Applied, CaseRow, Change, Fact, Message, NewCase, StoredAnswer
 from hub.schemas.ids import CaseId
 from hub.storage import rows, rules, schema
-from hub.storage.bulk import Columns, Insert, quoted
+from hub.storage.bulk import Columns, Insert, among, quoted
 from hub.storage.updating import payloads_of, updates_for
 
 _by_id: Callable[[Any], Any] = attrgetter("id")
@@ -250,15 +249,10 @@ def counting(statement: Any) -> sa.Executable:
 
 def _looks(postgres: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:
     """Lock known cases, and read their facts."""
-
-    def among(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-        if postgres:  # one array costs less than a parameter for each
-            return column == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(sa.Uuid())))
-        return column.in_(sa.bindparam("ids", expanding=True))
-
-    cases = schema.cases.c
-    lock = sa.select(schema.cases).where(among(cases.id)).order_by(cases.id).with_for_update(key_share=True)
-    return lock, sa.select(schema.facts).where(among(schema.facts.c.case_id))
+    cases, facts = schema.cases.c, schema.facts.c
+    named = sa.select(schema.cases).where(among(cases.id, sa.Uuid(), postgres=postgres))
+    lock = named.order_by(cases.id).with_for_update(key_share=True)
+    return lock, sa.select(schema.facts).where(among(facts.case_id, sa.Uuid(), postgres=postgres))
 
 
 _LOOKS = {postgres: _looks(postgres) for postgres in (True, False)}

@@ -76,9 +76,10 @@ class OutcomeWriter:
     def _run(self) -> None:
         while True:
             batch, afterwards, last = self._batch()
-            if batch and not self._written(batch):
-                return
-            self._written_at = time.monotonic()
+            if batch:
+                if not self._written(batch):
+                    return
+                self._written_at = time.monotonic()
             for call in afterwards:
                 call()
             if last:

@@ -198,6 +198,27 @@ def test_head_and_body_go_out_in_one_piece() -> None:
     assert (head[:5], len(body)) == (b"POST ", 5_000)
 
 
+def test_no_header_goes_out_twice_however_it_is_spelt() -> None:
+    """A channel may name a header that the client sets by itself: the later counts, the length is always ours."""
+    with serving(answering(http("200 OK"))) as server, HttpSession(PLAIN) as session:
+        given = {"Content-Type": "a/b", "content-type": "c/d", "USER-AGENT": "x", "content-length": "99"}
+        session.call("POST", server.url(), headers=given, body=b"four", deadline_secs=5)
+        head = server.requests[0][0].lower()
+    assert [head.count(b"\r\n" + name) for name in (b"content-type:", b"user-agent:", b"content-length:")] == [1, 1, 1]
+    assert b"content-type: c/d\r\n" in head
+    assert b"content-length: 4" in head
+
+
+def test_a_handshake_that_failed_is_tried_anew(tmp_path: Path) -> None:
+    """A probe that failed leaves nothing behind that looks like a connection."""
+    file, _ = TestAuthority(tmp_path).issue("server")
+    with serving(answering(http("200 OK")), server_context(file)) as server, HttpSession(PLAIN) as session:
+        for _ in range(2):
+            with pytest.raises(TemporaryFailure) as caught:
+                session.connect(server.url(), deadline_secs=5)
+            assert caught.value.stable_code == "tls.certificate"
+
+
 def test_headers_of_an_answer_are_found_in_any_case_and_joined() -> None:
     """RFC 9110 section 5.3: the same header twice means both values."""
     with serving(answering(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 0\r\n\r\n")) as server:
