@@ -8,15 +8,17 @@
     ├── NotFound              no such thing, or not yours (the two are not told apart)     never retry
     ├── Conflict              the same id or key was used for something else               never retry
     ├── SealRefused           a signature that does not hold, or is not allowed            never retry
-    ├── RegistryRefused       the registry's files are wrong; the old registry stays       operator
-    ├── ConfigurationError    a setting is wrong or missing                                operator
-    │   └── PeerChanged       the other side is not who the setting says it is             operator, lane stops
+    ├── RegistryRefused       the registry's files are wrong; the old registry stays       when mended
+    ├── ConfigurationError    a setting is wrong or missing                                when mended
+    │   └── PeerChanged       the other side is not who the setting says it is             when mended, lane stops
     ├── UnsupportedFeature    this channel cannot express what the message says            operator
     ├── Unavailable           the hub cannot keep what it would accept                     retry later
-    └── DeliveryError         talking to another system failed
+    └── DeliveryError         talking to another system failed                             operator
         ├── TemporaryFailure  nothing was taken in; the same may work later                retry later
-        ├── OutcomeUnknown    the answer was lost; the same bytes and id go again          retry later
+        ├── OutcomeUnknown    the answer was lost                                          repeat, same bytes and id
         └── PermanentFailure  the other side refused; the same will be refused again       operator
+
+What an error means for a message that was to be sent follows from ``retry`` alone (``Outcome.of`` in ``hub.ports``).
 
 Texts in errors never carry personal data, secrets or bytes of a message: they name the place (JSON pointer, XPath,
 file and line) and the rule.
@@ -31,10 +33,17 @@ from typing import ClassVar
 
 
 class Retry(StrEnum):
-    """What trying the same thing again would bring."""
+    """Advice for whoever holds the thing that failed.
+
+    ``never``: the same is refused again. ``later``: nothing was taken, the same may work by itself. ``repeat``: it may
+    have been taken; the same bytes go again under the same id. ``mended``: it is right and waits until a person has
+    mended a setting. ``operator``: a person decides about this very thing.
+    """
 
     NEVER = "never"
     LATER = "later"
+    REPEAT = "repeat"
+    MENDED = "mended"
     OPERATOR = "operator"
 
 
@@ -54,13 +63,20 @@ class Fault:
 class HubError(Exception):
     """Base of all errors that the hub raises on purpose.
 
-    ``code`` is stable and part of the interface; ``message`` is for a person; ``action`` is the next step.
+    ``code`` is stable and part of the interface; ``message`` is for a person; ``action`` is the next step; ``retry`` is
+    what the machine does next. ``http_status``: as another system answered. ``retry_after``: seconds until it is worth
+    trying again. ``stops_lane``: nothing more may go that way until a person has looked. ``detail``: another system's
+    words for operators, kept with the attempt and never logged; absent = ``message`` says all.
     """
 
     code: ClassVar[str] = "hub.error"
     title: ClassVar[str] = "The hub could not do this"
     action: ClassVar[str] = "Tell the hub's operators; give them the code and the time."
-    retry: ClassVar[Retry] = Retry.OPERATOR
+    retry: Retry = Retry.OPERATOR
+    http_status: int | None = None
+    retry_after: float | None = None
+    detail: str | None = None
+    stops_lane: ClassVar[bool] = False
 
     def __init__(self, message: str, *, code: str | None = None, action: str | None = None) -> None:
         super().__init__(message)
@@ -164,7 +180,7 @@ class RegistryRefused(InvalidInput):
     code = "registry.refused"
     title = "The registry's files are broken"
     action = "Mend the named lines; `hub registry check` shows the same list."
-    retry = Retry.OPERATOR
+    retry = Retry.MENDED
 
 
 class ConfigurationError(HubError):
@@ -173,6 +189,7 @@ class ConfigurationError(HubError):
     code = "configuration.wrong"
     title = "A setting is wrong"
     action = "Mend the named setting; config/hub.example.yaml lists them all."
+    retry = Retry.MENDED
 
 
 class PeerChanged(ConfigurationError):
@@ -184,6 +201,7 @@ class PeerChanged(ConfigurationError):
     code = "peer.changed"
     title = "The other side is not who it should be"
     action = "Ask the authority by another way whether it changed its key; mend the channel, then resume the lane."
+    stops_lane = True
 
 
 class UnsupportedFeature(HubError):
@@ -202,7 +220,7 @@ class Unavailable(HubError):
     action = "Send the same again after the time in Retry-After; nothing was kept."
     retry = Retry.LATER
 
-    def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float = 5, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
 
@@ -221,10 +239,12 @@ class DeliveryError(HubError):
         action: str | None = None,
         http_status: int | None = None,
         retry_after: float | None = None,
+        detail: str | None = None,
     ) -> None:
         super().__init__(message, code=code, action=action)
         self.http_status = http_status
         self.retry_after = retry_after
+        self.detail = detail
 
 
 class TemporaryFailure(DeliveryError):
@@ -240,7 +260,7 @@ class OutcomeUnknown(DeliveryError):
 
     code = "delivery.unknown"
     action = "Nothing: the hub sends the same bytes with the same id again."
-    retry = Retry.LATER
+    retry = Retry.REPEAT
 
 
 class PermanentFailure(DeliveryError):

@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from hub.errors import HubError, Retry
 from hub.schemas.delivery import (
     Applied,
     Attempt,
@@ -232,6 +233,16 @@ class Outcome:
     ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     """
 
+    DETAIL_MAX_CHARS: ClassVar[int] = 2_000
+    KINDS: ClassVar[Mapping[Retry, OutcomeKind]] = {
+        Retry.NEVER: OutcomeKind.PERMANENT,
+        Retry.OPERATOR: OutcomeKind.PERMANENT,
+        Retry.LATER: OutcomeKind.TEMPORARY,
+        # A wrong setting of the channel is no fault of the message: it waits until the channel is mended.
+        Retry.MENDED: OutcomeKind.TEMPORARY,
+        Retry.REPEAT: OutcomeKind.UNKNOWN,
+    }
+
     kind: OutcomeKind
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
@@ -243,6 +254,18 @@ class Outcome:
     ground: str | None = None
     proves: LegalClass | None = None
     stops_lane: bool = False
+
+    @classmethod
+    def of(cls, failure: HubError) -> Outcome:
+        """How an error ends an attempt, by what it knows of itself. The only way from an error to an outcome."""
+        return cls(
+            kind=cls.KINDS[failure.retry],
+            code=failure.stable_code,
+            http_status=failure.http_status,
+            detail=(failure.detail or failure.message)[: cls.DETAIL_MAX_CHARS],
+            retry_after=failure.retry_after,
+            stops_lane=failure.stops_lane,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-from hub.schemas.delivery import OutcomeKind
+from hub.errors import Retry
 
 _WORD: Final = re.compile(r"\w{4,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
@@ -79,18 +79,18 @@ def classify(path: str) -> FaultClass:
     return FaultClass.PERMANENT if words[0] in ("client", "sender") else FaultClass.RETRY
 
 
-_KINDS: Final = {
+_RETRIES: Final = {
     # A fault of theirs may come after the message was taken in: the same bytes go again under the same id.
-    FaultClass.RETRY: OutcomeKind.UNKNOWN,
+    FaultClass.RETRY: Retry.REPEAT,
     # The channel is ill, not the message: it waits, and the lane shows as failing.
-    FaultClass.OPERATOR: OutcomeKind.TEMPORARY,
-    FaultClass.PERMANENT: OutcomeKind.PERMANENT,
+    FaultClass.OPERATOR: Retry.MENDED,
+    FaultClass.PERMANENT: Retry.OPERATOR,
 }
 
 
-def outcome_kind(path: str) -> OutcomeKind:
-    """What an error makes of the attempt; one about an answer that cannot be believed leaves it unknown."""
-    return _KINDS[classify(path)] if _UNTRUSTED.isdisjoint(_words(path)) else OutcomeKind.UNKNOWN
+def retry_of(path: str) -> Retry:
+    """What is to be done after an error; one about an answer that cannot be believed leaves the message in doubt."""
+    return _RETRIES[classify(path)] if _UNTRUSTED.isdisjoint(_words(path)) else Retry.REPEAT
 
 
 def shown(text: str, limit: int = 300) -> str:

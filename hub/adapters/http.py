@@ -50,6 +50,10 @@ from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
 HEAD_MAX_BYTES = 65_536
 RETRY_AFTER_MAX_SECS = 86_400.0
 USER_AGENT = "appeal-hub/1"
+NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
+"""Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
+CREDENTIAL_REFUSED = frozenset({401, 403, 407})
+"""Statuses that lock the channel, not this message: it waits until somebody renews the credential."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 

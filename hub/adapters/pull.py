@@ -10,19 +10,17 @@ of it. Attachments are fetched from the hub by SHA-256. Dialect ``sevovv``: a SE
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Annotated, Literal, NoReturn
+from contextlib import contextmanager
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters import Tools
+from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.sevovv.building import SEV_SYSTEM, Ends, prepare
 from hub.delivery.sealed import CONTENT_TYPES
-from hub.errors import ConfigurationError
-from hub.ports import Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Parcel, Prepared, Rendering, Session
 from hub.schemas.base import Code, Frozen, Line
-from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
 
 
@@ -56,47 +54,20 @@ class PullSettings(Frozen):
         return self
 
 
-def read(channel: Channel) -> PullSettings:
-    """A channel's settings. ``ConfigurationError`` names the channel and every fault."""
-    try:
-        return PullSettings.model_validate({"dialect": channel.dialect, **channel.settings})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
-        raise ConfigurationError(f"The settings of channel {channel.id} are wrong: {wrong}.") from None
-
-
-class PullAdapter:
+class PullAdapter(BaseAdapter[PullSettings, PullSettings]):
     """Offers, never calls. Safe to use from many threads."""
 
-    def __init__(self, tools: Tools) -> None:  # noqa: ARG002 - every factory gets the tools
-        return
+    name = "pull"
+    dialects = frozenset({"envelope", "sevovv"})
+    settings_model = PullSettings
 
-    @property
-    def name(self) -> str:
-        """``pull``."""
-        return "pull"
-
-    @property
-    def dialects(self) -> frozenset[str]:
-        """Dialects it can say."""
-        return frozenset({"envelope", "sevovv"})
-
-    @property
-    def settings_model(self) -> type[BaseModel]:
-        """Checks a channel's settings."""
-        return PullSettings
+    def bind(self, channel: Channel, settings: PullSettings) -> PullSettings:  # noqa: ARG002 - the base's signature
+        """The settings as they are."""
+        return settings
 
     def rendering(self, channel: Channel) -> Rendering:
         """As the setting ``format`` says."""
-        return Rendering(read(channel).format)
-
-    def polls(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
-        """Never."""
-        return False
-
-    def collects(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
-        """Never."""
-        return False
+        return Rendering(self.bound(channel).format)
 
     def pulled(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
         """Always."""
@@ -104,7 +75,7 @@ class PullAdapter:
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         """The bytes that will be fetched."""
-        sev = read(channel).sevovv
+        sev = self.bound(channel).sevovv
         if sev is not None:
             return prepare(
                 parcel,
@@ -121,35 +92,7 @@ class PullAdapter:
             body=parcel.sealed,
         )
 
-    def session(self, channel: Channel) -> AbstractContextManager[Session]:
+    @contextmanager
+    def open(self, channel: Channel, bound: PullSettings) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
         """A conversation in which nothing can be said."""
-        return _silence(channel)
-
-
-@contextmanager
-def _silence(channel: Channel) -> Iterator[Session]:
-    yield _NoSession(channel.id)
-
-
-class _NoSession:
-    def __init__(self, channel_id: str) -> None:
-        self._channel_id = channel_id
-
-    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: nothing is ever sent."""
-        self._refuse()
-
-    def probe(self, deadline_secs: float) -> None:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: there is nobody to connect to."""
-        self._refuse()
-
-    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: nobody can be asked."""
-        self._refuse()
-
-    def collect(self, desk: Desk, deadline_secs: float) -> int:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: nothing waits anywhere."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise ConfigurationError(f"The channel {self._channel_id} is pulled: it is never called.")
+        yield BaseSession()

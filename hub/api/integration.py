@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.adapters import pull
+from hub.adapters.base import read_settings
 from hub.adapters.sevovv import codes, wire
 from hub.adapters.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
 from hub.adapters.sevovv.codes import SevFault
@@ -116,7 +117,7 @@ def sev_channel(hub: Hub, party: str) -> Channel | None:
 
 
 def _system(channel: Channel) -> str:
-    section = pull.read(channel).sevovv
+    section = read_settings(pull.PullSettings, channel).sevovv
     assert section is not None  # the settings' own rule
     return section.system_id.strip("{}").lower()
 

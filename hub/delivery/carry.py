@@ -49,8 +49,9 @@ class Carrier:
     ) -> None:
         self._store = store
         self._asker = asker
+        dice = dice or random.Random()  # noqa: S311 - it spreads retries, it keeps no secret
         self._claimer = Claimer(
-            store=store, registry=registry, seal=seal, adapters=adapters, clock=clock, reply_url=reply_url
+            store=store, registry=registry, seal=seal, adapters=adapters, clock=clock, reply_url=reply_url, dice=dice
         )
         self._sender = Sender(store=store, clock=clock, asker=asker, dice=dice, sent=sent)
 

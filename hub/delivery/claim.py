@@ -8,6 +8,7 @@ go again under the same id.
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
-from hub.ports import Adapter, Clock, Executor, Prepared, Registry, Seal, Store
+from hub.ports import Adapter, Clock, Executor, Outcome, Prepared, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -139,12 +140,13 @@ class _Beginning:
         self._owner = owner
         self.ready: list[_Ready] = []
         self.hopeless: list[tuple[Delivery, HubError]] = []
+        self.unready: list[tuple[Delivery, HubError]] = []
         self.looked: frozenset[str] = frozenset()
         self.seen: Mapping[str, int] = {}
-        self.lanes: Mapping[str, tuple[Channel, LaneState]] = wanted
+        self.lanes = dict(wanted)
 
     def __call__(self, claims: Sequence[Claim], states: Mapping[str, LaneState]) -> Change:
-        self.ready, self.hopeless = [], []
+        self.ready, self.hopeless, self.unready = [], [], []
         now = self._claimer.clock.now()
         # Another worker may have paced, opened or paused a lane since it was looked at.
         self.lanes = {
@@ -161,7 +163,7 @@ class _Beginning:
             try:
                 prepared = self._claimer.prepare(claim, self._wanted[claim.delivery.channel_id][0])
             except HubError as failure:
-                self.hopeless.append((claim.delivery, failure))
+                self.unready.append((claim.delivery, failure))
             else:
                 self.ready.append(_Ready(claim, _begun(claim.delivery, now), prepared))
         hit("S7")
@@ -179,8 +181,8 @@ class _Beginning:
             attempts=tuple(_attempt(ready.begun, ready.prepared, now, version) for ready in self.ready),
             updates=(
                 *(_started(ready, self._owner, until) for ready in self.ready),
-                # Leased, so that nobody takes them before they are given up.
-                *(leased(delivery, self._owner, until) for delivery, _ in self.hopeless),
+                # Leased, so that nobody takes them before they are given up or put off.
+                *(leased(delivery, self._owner, until) for delivery, _ in (*self.hopeless, *self.unready)),
             ),
             attempt_ends=tuple(
                 _lost_end(ready.claim.delivery, now) for ready in self.ready if ready.claim.delivery.attempts
@@ -200,7 +202,9 @@ class Claimer:
         adapters: Mapping[str, Adapter],
         clock: Clock,
         reply_url: str | None,
+        dice: random.Random,
     ) -> None:
+        self._dice = dice
         self._store = store
         self._registry = registry
         self._seal = seal
@@ -235,6 +239,7 @@ class Claimer:
         self._remember(beginning, now)
         for delivery, failure in beginning.hopeless:
             self._give_up(delivery, failure, owner)
+        self._put_off(beginning, owner)
         lost = set(applied.lost)
         by_lane: dict[str, list[Load]] = {}
         # Among what was claimed the fresh go first: what failed before may fail again and open the breaker.
@@ -325,6 +330,32 @@ class Claimer:
             Executor(party=Party(code=code, name=entry.name if entry is not None else None), role=role)
             for code, entry, role in known
         )
+
+    def _put_off(self, beginning: _Beginning, owner: str) -> None:
+        """Settle what could not be made ready as if it had been tried: a wrong setting or a store that cannot be read
+        for a moment lets it wait, and the lane shows as failing; what this channel cannot carry is given up.
+        """
+        now = self.clock.now()
+        for delivery, failure in beginning.unready:
+            channel, state = beginning.lanes[delivery.channel_id]
+            settler = Settler(
+                owner=owner,
+                lane=channel.lane,
+                legal_class=channel.legal_class,
+                polls=False,
+                fallback=self._fallback(delivery, now),
+            )
+            outcome = Outcome.of(failure)
+            settled = settler.settle(delivery, outcome, now, self._dice.random())
+            update = replace(settled.update, first_attempt_at=delivery.first_attempt_at or now)
+            self._store.apply(
+                Change(updates=(update,), facts=settled.facts, items=settled.items, deliveries=settled.deliveries)
+            )
+            if outcome.kind is OutcomeKind.TEMPORARY:
+                state = breaker.after(state, outcome.kind, now, channel.lane)
+                self._store.save_lane(state)
+                beginning.lanes[delivery.channel_id] = (channel, state)
+                self._doubtful.add(delivery.channel_id)
 
     def _give_up(self, delivery: Delivery, failure: HubError, owner: str) -> None:
         now = self.clock.now()

@@ -19,7 +19,7 @@ from hub.delivery.claim import LaneLoad, Load
 from hub.delivery.handover import Settlement
 from hub.delivery.settle import Settler, attempt_id
 from hub.delivery.statement import Statement
-from hub.errors import HubError, PeerChanged
+from hub.errors import HubError
 from hub.ports import Clock, Outcome, Store
 from hub.schemas.delivery import (
     AttemptEnd,
@@ -74,13 +74,13 @@ class Sender:
         store: Store,
         clock: Clock,
         asker: Asker,
-        dice: random.Random | None,
+        dice: random.Random,
         sent: Callable[[str, OutcomeKind, float], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._asker = asker
-        self._dice = dice or random.Random()  # noqa: S311 - it spreads retries, it keeps no secret
+        self._dice = dice
         self._sent = sent
 
     def send(self, lane: LaneLoad, sink: Sink) -> bool:
@@ -149,13 +149,9 @@ class Sender:
         """The last one out: what is left failed with a session that did not open, or was never begun."""
         failure = lane.failure
         if failure is not None and not lane.opened:
-            # Of what is left nothing went out. A fault of the channel's settings is no fault of the messages: they
-            # wait until it is mended, and the lane shows as failing.
-            stops = isinstance(failure, PeerChanged)
-            closed = Outcome(
-                kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message, stops_lane=stops
-            )
-            while not (stops and lane.state.paused) and (load := lane.next()) is not None:
+            # Of what is left nothing went out, and no message is to blame: they wait, and the lane shows as failing.
+            closed = replace(Outcome.of(failure), kind=OutcomeKind.TEMPORARY)
+            while not (closed.stops_lane and lane.state.paused) and (load := lane.next()) is not None:
                 self._end(lane, settler, sink, load, closed)
         elif failure is not None:
             log.warning("a session broke off", extra={"channel": lane.channel.id, "code": failure.stable_code})

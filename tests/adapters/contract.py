@@ -1,7 +1,8 @@
-"""What every adapter must do, whatever it talks to. Steered by the features that a harness declares.
+"""Contract of every adapter, whatever it talks to, steered by the features that it declares.
 
-A test module of an adapter subclasses ``AdapterContract`` and gives it a ``harness`` fixture. A feature that is not
-declared is not tested; a declared one must hold.
+A test module of an adapter subclasses ``AdapterContract``, pins its ``features`` and gives it a ``harness`` fixture.
+The tests of a feature exist for those that declare it, and a harness has a peer for each declared feature and no other:
+what is left out is left out on the class line, where it is seen.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import hashlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import StrEnum
+from typing import ClassVar, Protocol, TypeVar
 
 import pytest
 
-from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.errors import ConfigurationError, HubError, Unavailable, UnsupportedFeature
 from hub.ports import Adapter, Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -30,6 +32,38 @@ class Peer(Protocol):
     def channel(self) -> Channel:
         """A channel to it."""
         ...
+
+
+class Feature(StrEnum):
+    """Something that not every adapter can show; named as the peer of ``Harness`` that shows it.
+
+    ``sends``: it calls by itself (its peer is ``accepts``, which everybody has).
+    """
+
+    SENDS = "sends"
+    GARBLES = "garbles"
+    REFUSES = "refuses"
+    BUSY = "busy"
+    ABSENT = "absent"
+    LOSES_ANSWER = "loses_answer"
+    CARRIES_FILES = "carries_files"
+    REFUSES_FILES = "refuses_files"
+
+
+CALLS: frozenset[Feature] = frozenset(Feature)
+"""All features: those of an adapter that calls, hears refusals and carries files."""
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def shows(feature: Feature) -> Callable[[Test], Test]:
+    """Mark a test of the suite as one for adapters that declare ``feature``."""
+
+    def mark(test: Test) -> Test:
+        vars(test)["feature"] = feature
+        return test
+
+    return mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +108,22 @@ def store_file(attachments: MemoryAttachments, data: bytes) -> Attachment:
 
 
 class AdapterContract:
-    """The suite. A subclass provides the fixture ``harness``."""
+    """The suite. A subclass pins ``features`` and provides the fixture ``harness``."""
+
+    features: ClassVar[frozenset[Feature]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, test in vars(AdapterContract).items():
+            feature = getattr(test, "feature", None)
+            if feature is not None and feature not in getattr(cls, "features", CALLS):
+                setattr(cls, name, None)  # no test of this adapter
+
+    def test_each_declared_feature_has_its_peer(self, harness: Harness) -> None:
+        """The harness can show exactly what the adapter declares, and an adapter that is pulled sends nothing."""
+        shown = {each for each in Feature if getattr(harness, each, None) is not None}
+        assert shown == self.features - {Feature.SENDS}
+        assert harness.adapter.pulled(harness.accepts.channel()) == (Feature.SENDS not in self.features)
 
     def test_name_and_dialects_say_what_it_is(self, harness: Harness) -> None:
         """The channel's adapter and dialect are those that the adapter declares."""
@@ -112,54 +161,51 @@ class AdapterContract:
         assert first.message_id == made.message_id
         assert first.body
 
+    @shows(Feature.SENDS)
     def test_a_good_peer_takes_it_in(self, harness: Harness) -> None:
-        """An accepted message is delivered; one that is pulled is never sent."""
+        """An accepted message is delivered."""
         channel = harness.accepts.channel()
         prepared = fresh(harness, channel)
-        if harness.adapter.pulled(channel):
-            with pytest.raises(ConfigurationError):
-                attempt(harness, channel, prepared)
-            return
         assert attempt(harness, channel, prepared).kind is OutcomeKind.DELIVERED
         assert len(harness.accepts.received) == 1
         assert prepared.body in harness.accepts.received[0]
 
+    @shows(Feature.GARBLES)
     def test_an_answer_that_means_nothing_is_unknown(self, harness: Harness) -> None:
         """Garbage after the bytes went out is never success; the operator sees the beginning of it."""
-        if harness.garbles is None:
-            return
+        assert harness.garbles is not None
         channel = harness.garbles.channel()
         outcome = attempt(harness, channel, fresh(harness, channel))
         assert outcome.kind is OutcomeKind.UNKNOWN
         assert outcome.code
         assert outcome.detail
 
+    @shows(Feature.REFUSES)
     def test_a_refusal_brings_its_ground(self, harness: Harness) -> None:
         """A refusal is an answer of its own, with the ground of CMU 55/2018 item 21."""
-        if harness.refuses is None:
-            return
+        assert harness.refuses is not None
         channel = harness.refuses.channel()
         outcome = attempt(harness, channel, fresh(harness, channel))
         assert (outcome.kind, outcome.ground) == (OutcomeKind.REFUSED, "wrong_addressee")
 
+    @shows(Feature.BUSY)
     def test_a_busy_peer_is_temporary(self, harness: Harness) -> None:
         """Asked to come later: temporary, with the time they asked for."""
-        if harness.busy is None:
-            return
+        assert harness.busy is not None
         channel = harness.busy.channel()
         outcome = attempt(harness, channel, fresh(harness, channel))
         assert (outcome.kind, outcome.retry_after) == (OutcomeKind.TEMPORARY, 7.0)
 
+    @shows(Feature.ABSENT)
     def test_an_absent_peer_is_temporary(self, harness: Harness) -> None:
         """Nobody there: surely nothing was taken in; an outcome or ``TemporaryFailure``, never another error."""
-        if harness.absent is None:
-            return
+        assert harness.absent is not None
         assert attempt(harness, harness.absent, fresh(harness, harness.absent)).kind is OutcomeKind.TEMPORARY
 
+    @shows(Feature.LOSES_ANSWER)
     def test_a_lost_answer_is_asked_for_with_the_same_bytes(self, harness: Harness) -> None:
         """F20: unknown first; then identical bytes and id, and "duplicate" counts as success."""
-        if harness.loses_answer is None:
-            return
+        assert harness.loses_answer is not None
         channel = harness.loses_answer.channel()
         prepared = fresh(harness, channel)
         assert attempt(harness, channel, prepared).kind is OutcomeKind.UNKNOWN
@@ -167,10 +213,10 @@ class AdapterContract:
         first, second = (hashlib.sha256(body).hexdigest() for body in harness.loses_answer.received)
         assert first == second
 
+    @shows(Feature.CARRIES_FILES)
     def test_files_travel_whole(self, harness: Harness) -> None:
         """Where files travel along, each arrives byte for byte, and a second attempt sends the very same bytes."""
-        if harness.carries_files is None:
-            return
+        assert harness.carries_files is not None
         peer = harness.carries_files()
         channel = peer.channel()
         data = bytes(range(256)) * 1_000
@@ -180,18 +226,37 @@ class AdapterContract:
         assert data in peer.received[0]
         assert peer.received[0] == peer.received[1]
 
+    @shows(Feature.REFUSES_FILES)
     def test_files_that_cannot_travel_are_an_error(self, harness: Harness) -> None:
         """What the channel cannot express is refused before anything is sent, never dropped in silence."""
-        if harness.refuses_files is None:
-            return
+        assert harness.refuses_files is not None
         file = store_file(harness.attachments, b"scan")
         with pytest.raises(UnsupportedFeature):
             fresh(harness, harness.refuses_files, (file,))
 
+    @pytest.mark.parametrize("failure", [Unavailable("The disk is full."), ConfigurationError("A key is missing.")])
+    @shows(Feature.CARRIES_FILES)
+    def test_a_fault_on_our_side_waits(
+        self, harness: Harness, failure: HubError, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file of ours that cannot be read for a moment, or a setting that is wrong, is never the message's fault."""
+        assert harness.carries_files is not None
+        peer = harness.carries_files()
+        prepared = fresh(harness, peer.channel(), (store_file(harness.attachments, b"scan"),))
+
+        def refuse(_: str) -> None:
+            raise failure
+
+        monkeypatch.setattr(harness.attachments, "open", refuse)
+        outcome = attempt(harness, peer.channel(), prepared)
+        assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, failure.stable_code)
+        assert outcome.retry_after == failure.retry_after
+
+    @shows(Feature.SENDS)
     def test_outcomes_hold_nothing_of_ours(self, harness: Harness) -> None:
         """A33: what is written about an attempt carries no name of the applicant, however it ended."""
         for peer in (harness.accepts, harness.garbles, harness.refuses, harness.busy):
-            if peer is None or harness.adapter.pulled(peer.channel()):
+            if peer is None:
                 continue
             outcome = attempt(harness, peer.channel(), fresh(harness, peer.channel()))
             assert "Канаркенко" not in f"{outcome.detail} {outcome.code}"

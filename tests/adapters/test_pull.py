@@ -6,8 +6,8 @@ import pytest
 
 from hub.adapters import Tools, adapter
 from hub.adapters.pull import PullAdapter
-from hub.errors import ConfigurationError
 from hub.ports import Rendering
+from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from tests.adapters.contract import AdapterContract, Harness, store_file
 from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel
@@ -25,6 +25,8 @@ class _Waiting:
 
 class TestContract(AdapterContract):
     """The suite, as far as it concerns an adapter that sends nothing."""
+
+    features = frozenset()
 
     @pytest.fixture
     def harness(self) -> Harness:
@@ -46,5 +48,6 @@ def test_it_offers_and_never_calls() -> None:
     made = parcel(envelope, Rendering.JWS)
     prepared = pull.prepare(made, channel)
     assert (prepared.body, prepared.content_type, prepared.files) == (made.sealed, "application/jose", ())
-    with pull.session(channel) as session, pytest.raises(ConfigurationError):
-        session.poll(delivery(envelope, channel), 1.0)
+    with pull.session(channel) as session:
+        asked = session.poll(delivery(envelope, channel), 1.0)
+    assert (asked.kind, asked.code) == (OutcomeKind.TEMPORARY, "channel.not_polled")

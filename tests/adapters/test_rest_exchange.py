@@ -24,7 +24,7 @@ from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
-from tests.adapters.contract import AdapterContract, Harness
+from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, http, read_request, serving
 
@@ -165,11 +165,15 @@ class ExchangeContract(AdapterContract):
 class TestXRoad(ExchangeContract):
     """Through a security server."""
 
+    features = CALLS
+
     dialect = "xroad"
 
 
 class TestTrembita(ExchangeContract):
     """Through a gateway."""
+
+    features = CALLS - {Feature.CARRIES_FILES}
 
     dialect = "trembita"
 

@@ -27,7 +27,7 @@ from hub.ports import Outcome
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
-from tests.adapters.contract import AdapterContract, Harness
+from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
 from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, rest_channel
 from tests.adapters.servers import Server, http, read_request, serving
 
@@ -103,6 +103,8 @@ def channel(url: str, **more: object) -> Channel:
 
 class TestContract(AdapterContract):
     """The suite over real HTTP on loopback."""
+
+    features = CALLS - {Feature.CARRIES_FILES}
 
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:

@@ -21,7 +21,7 @@ from hub.errors import ConfigurationError
 from hub.ports import Outcome, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
-from tests.adapters.contract import AdapterContract, Harness, attempt, fresh, store_file
+from tests.adapters.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file
 from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render
 from tests.adapters.servers import Server, http, read_request, serving
 
@@ -107,6 +107,8 @@ class SoapPeer:
 
 class TestContract(AdapterContract):
     """The suite over real HTTP on loopback."""
+
+    features = CALLS
 
     @pytest.fixture(params=["1.1", "1.2"])
     def harness(self, request: pytest.FixtureRequest) -> Iterator[Harness]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hub.adapters.faults import FaultClass, classify
+from hub.adapters.faults import classify
 from hub.adapters.http import HttpPolicy, HttpSession
 from hub.adapters.soap import mime
 from hub.adapters.soap.client import SoapClient, request_of, unpack
@@ -22,7 +22,15 @@ from hub.adapters.soap.description import Description, from_folder, understand
 from hub.adapters.soap.faults import SoapFault
 from hub.adapters.soap.files import resolve
 from hub.adapters.soap.wire import SoapVersion, fault_of, read_envelope, write_fault
-from hub.errors import ConfigurationError, HubError, InvalidInput, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.errors import (
+    ConfigurationError,
+    HubError,
+    InvalidInput,
+    OutcomeUnknown,
+    PermanentFailure,
+    Retry,
+    TemporaryFailure,
+)
 from tests.adapters.servers import answering, http, serving
 
 SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
@@ -180,7 +188,7 @@ def test_faults_are_read_whole_and_classified(version: SoapVersion) -> None:
     served = calling(http("500 Fault", said, Content_Type="text/xml"))
     with served as (client, url, _), pytest.raises(SoapFault) as caught:
         client.call(described().operation("Register"), {"number": "1"}, url=url, deadline_secs=5)
-    assert (caught.value.kind, caught.value.fault.reason) == (FaultClass.PERMANENT, "немає")
+    assert (caught.value.retry, caught.value.fault.reason) == (Retry.OPERATOR, "немає")
     assert "немає" not in str(caught.value)
 
 

@@ -12,11 +12,12 @@ from lxml import etree
 from pydantic import BaseModel
 
 from hub.adapters import table
+from hub.adapters.base import read_settings
 from hub.adapters.soap.client import Reply
 from hub.adapters.soap.envelope import EnvelopeDialect
 from hub.adapters.soap.fetching import pin
 from hub.adapters.soap.mapping import WsdlMapping
-from hub.adapters.soap.settings import EnvelopeSection, SoapSettings, TrembitaSection, WsdlSection, read
+from hub.adapters.soap.settings import EnvelopeSection, SoapSettings, TrembitaSection, WsdlSection
 from hub.adapters.soap.trembita import TrembitaDialect
 from hub.adapters.soap.wire import read_envelope
 from hub.adapters.soap.wsdl import WsdlDialect
@@ -83,9 +84,9 @@ def test_channels_of_the_pages_are_valid() -> None:
     assert {channel.dialect for channel in channels} == {"envelope", "wsdl", "trembita"}
     for channel in channels:
         table()["soap"].settings_model.model_validate(channel.settings)  # as the registry checks it
-        assert read(channel).url == channel.settings["url"]
+        assert read_settings(SoapSettings, channel).url == channel.settings["url"]
         if channel.dialect == "envelope":
-            assert EnvelopeDialect(read(channel)).prepare(parcel(appeal())).body
+            assert EnvelopeDialect(read_settings(SoapSettings, channel)).prepare(parcel(appeal())).body
 
 
 def raised() -> set[str]:
@@ -158,7 +159,7 @@ def test_the_worked_example_of_wsdl_is_true(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     channel = yaml.safe_load(blocks(SOAP, "channel")[2])
     channel["settings"]["wsdl"] = {"folder": str(tmp_path), "sha256": pin(tmp_path, "service.wsdl", files)}
-    dialect = WsdlDialect(read(Channel.model_validate(channel)))
+    dialect = WsdlDialect(read_settings(SoapSettings, Channel.model_validate(channel)))
     prepared = dialect.prepare(made(example()))
     assert plain(prepared.body) == plain(blocks(SOAP, "request")[0])
     outcome = dialect.judge(reply(SOAP), prepared)
@@ -181,7 +182,9 @@ def test_the_poll_of_the_page_is_a_mapping() -> None:
 
 def test_the_worked_example_of_trembita_is_true() -> None:
     """The page's channel makes the page's request, and the page's answer is success with their id."""
-    dialect = TrembitaDialect(read(Channel.model_validate(yaml.safe_load(blocks(TREMBITA, "channel")[0]))))
+    dialect = TrembitaDialect(
+        read_settings(SoapSettings, Channel.model_validate(yaml.safe_load(blocks(TREMBITA, "channel")[0])))
+    )
     prepared = dialect.prepare(made(example()))
     assert plain(prepared.body) == plain(blocks(TREMBITA, "request")[0])
     outcome = dialect.judge(reply(TREMBITA), prepared)

@@ -9,7 +9,7 @@ import pytest
 
 from hub.delivery.intake import Accepted
 from hub.delivery.sealed import CONTENT_TYPES, open_envelope
-from hub.errors import ConfigurationError, PeerChanged
+from hub.errors import ConfigurationError, HubError, PeerChanged, Unavailable, UnsupportedFeature
 from hub.ports import Outcome, RawInbound, Rendering
 from hub.schemas.delivery import Attempt, Direction, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LaneSettings
@@ -263,6 +263,51 @@ def test_a_locked_channel_costs_no_message() -> None:
     world.clock.go(15)
     world.run()
     assert world.delivery(accepted).state is TransportState.DELIVERED
+
+
+@pytest.mark.parametrize("failure", [ConfigurationError("A key is missing."), Unavailable("The disk is full.")])
+def test_bytes_that_cannot_be_made_now_cost_no_message(failure: HubError) -> None:
+    """A wrong setting or a store that cannot be read, met while bytes are made, is as one met at the session: the
+    appeal waits, the lane shows as failing, and it goes out when that is mended.
+    """
+    world = World()
+    (accepted, other) = world.submit(2)
+    world.adapter.unready = failure
+    world.run()
+    delivery = world.delivery(accepted)
+    assert (delivery.state, delivery.last_code, delivery.attempts) == (TransportState.WAITING, failure.stable_code, 0)
+    assert world.store.lane(CHANNEL).failures == 2
+    assert world.store.items(open_only=True, after=None, limit=10) == ()
+    world.adapter.unready = None
+    world.clock.go(15)
+    world.run()
+    assert world.delivery(accepted).state is TransportState.DELIVERED
+    assert world.delivery(other).state is TransportState.DELIVERED
+
+
+def test_bytes_that_can_never_be_made_now_end_with_the_schedule() -> None:
+    """What stays wrong for the channel's whole time comes to a person, as any other failure that lasts."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.unready = ConfigurationError("A key is missing.")
+    for _ in range(40):
+        world.run()
+        world.clock.go(14_400)
+    delivery = world.delivery(accepted)
+    assert (delivery.state, delivery.last_code) == (TransportState.DEAD, "configuration.wrong")
+    (item,) = world.store.items(open_only=True, after=None, limit=10)
+    assert item.reason == "delivery.exhausted"
+
+
+def test_what_the_channel_cannot_carry_comes_to_a_person_at_once() -> None:
+    """``UnsupportedFeature`` is about the message: no waiting, an operator's item."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.unready = UnsupportedFeature("It has files.", code="channel.attachments")
+    world.run()
+    assert world.delivery(accepted).state is TransportState.DEAD
+    (item,) = world.store.items(open_only=True, after=None, limit=10)
+    assert item.reason == "channel.attachments"
 
 
 def test_nothing_goes_to_a_channel_that_the_registry_no_longer_has() -> None:

@@ -83,6 +83,7 @@ class ScriptedAdapter:
         self.is_pulled = False
         self.is_polled = False
         self.locked: HubError | None = None
+        self.unready: HubError | None = None
         self.wanted = Rendering.JSON
         self.parcels: list[Parcel] = []
         self.waiting: list[Spoken | RawInbound] | None = None
@@ -104,6 +105,8 @@ class ScriptedAdapter:
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         self.parcels.append(parcel)
+        if self.unready is not None:
+            raise self.unready
         return Prepared(message_id=parcel.message_id, content_type="application/json", body=parcel.sealed)
 
     @contextmanager

@@ -16,7 +16,7 @@ from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.transfer import TransferState
-from tests.adapters.contract import AdapterContract, Harness, Peer, attempt, fresh, store_file
+from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness, Peer, attempt, fresh, store_file
 from tests.adapters.samples import MemoryAttachments, appeal, delivery
 from tests.sevovv.node import Fail, SevNode, served
 
@@ -76,6 +76,8 @@ class _Peer:
 
 class TestContract(AdapterContract):
     """The suite of all adapters."""
+
+    features = CALLS - {Feature.REFUSES, Feature.REFUSES_FILES}
 
     @pytest.fixture
     def harness(self, tmp_path: Path) -> Iterator[Harness]:

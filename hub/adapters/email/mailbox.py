@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from hub.adapters.base import BaseSession
 from hub.adapters.email import imap, pickup, replies, tokens, wire
 from hub.adapters.email.settings import EmailSettings
 from hub.adapters.leash import Leash
 from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError, DeliveryError, HubError, Unavailable
-from hub.ports import Desk, Outcome, PostDesk, Prepared
-from hub.schemas.delivery import Delivery
+from hub.ports import Desk, PostDesk
 from hub.schemas.terms import AnswerStage
 
 
-class MailboxSession:
+class MailboxSession(BaseSession):
     """One visit to the mailbox."""
 
     def __init__(self, settings: EmailSettings) -> None:
@@ -29,14 +29,6 @@ class MailboxSession:
             limit=settings.max_received_mb * 1_048_576,
             plain_stage=AnswerStage(settings.plain_answer),
         )
-
-    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: a mailbox is only collected from."""
-        raise ConfigurationError("Nothing is sent over a mailbox.")
-
-    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: nobody can be asked by mail."""
-        raise ConfigurationError("Nobody can be asked by mail.")
 
     def probe(self, deadline_secs: float) -> None:
         """Open the mailbox and take nothing. Raises ``DeliveryError`` or ``ConfigurationError``."""

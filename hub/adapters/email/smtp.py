@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from typing import Any, Final
 
+from hub.adapters.base import BaseSession
 from hub.adapters.email import compose, mime, tokens, wire
 from hub.adapters.email.settings import EmailSettings, SmtpServer
 from hub.adapters.leash import Leash
 from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError, DeliveryError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
-from hub.ports import Attachments, Desk, Outcome, Prepared
-from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.ports import Attachments, Outcome, Prepared
+from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.visible import visible
 
@@ -70,7 +71,7 @@ def _said(reply: Reply) -> str:
     return visible(f"{reply[0]} {reply[1].decode('utf-8', 'backslashreplace')}")[:400]
 
 
-class SmtpSession:
+class SmtpSession(BaseSession):
     """Sends over one connection, which is made at the first message and made anew when it broke."""
 
     def __init__(self, settings: EmailSettings, attachments: Attachments | None) -> None:
@@ -83,19 +84,19 @@ class SmtpSession:
         self._smtp: _Smtp | None = None
         self._dotted = False
 
-    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
-        """One attempt."""
+    def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One mail; after a failure the next one goes over a new connection."""
         self._dotted = False
         self._leash.start(deadline_secs, wire.ANSWER_BYTES)
         try:
             return self._transact(self._open(), prepared)
-        except HubError as failure:
+        except HubError:
             self._drop()
-            return _failed(failure)
+            raise
         except (smtplib.SMTPException, OSError, ValueError) as failure:
             # smtplib raises ValueError for a reply that is no number.
             self._drop()
-            return _failed(self._broken(failure))
+            raise self._broken(failure) from None
 
     def probe(self, deadline_secs: float) -> None:
         """Connect, TLS, login; no mail."""
@@ -106,16 +107,6 @@ class SmtpSession:
             raise self._broken(failure) from None
         finally:
             self.close()
-
-    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``."""
-        raise ConfigurationError("Nobody can be asked by mail.")
-
-    def collect(self, desk: Desk, deadline_secs: float) -> int:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``."""
-        raise ConfigurationError(
-            "Nothing is collected where mail is handed over; that is what a mailbox channel is for."
-        )
 
     def close(self) -> None:
         """Say goodbye, if there is somebody to say it to."""
@@ -206,7 +197,7 @@ class SmtpSession:
         code = "smtp.partly_refused" if refusals.replies else None
         # A relay's word shows that it has the mail, not that the addressee has (CMU 55/2018 item 18).
         proves = LegalClass.SENT if self._server.relay else None
-        return Outcome(kind=OutcomeKind.DELIVERED, code=code, detail=detail[:2_000], proves=proves)
+        return Outcome(kind=OutcomeKind.DELIVERED, code=code, detail=detail[: Outcome.DETAIL_MAX_CHARS], proves=proves)
 
     def _drop_if_gone(self, reply: Reply) -> None:
         if reply[0] == 421:
@@ -317,15 +308,3 @@ def _retry_after(reply: Reply) -> float | None:
     if found[3] is not None:
         return float(int(found[3]) * 3_600 + int(found[4]) * 60 + int(found[5]))
     return float(int(found[1]) * (60 if found[2].lower().startswith("m") else 1))
-
-
-def _failed(failure: HubError) -> Outcome:
-    """An error as an outcome. What is wrong with the channel is not wrong with the message: it waits."""
-    if isinstance(failure, OutcomeUnknown):
-        kind = OutcomeKind.UNKNOWN
-    elif isinstance(failure, TemporaryFailure | ConfigurationError):
-        kind = OutcomeKind.TEMPORARY
-    else:
-        kind = OutcomeKind.PERMANENT
-    wait = failure.retry_after if isinstance(failure, DeliveryError) else None
-    return Outcome(kind=kind, code=failure.stable_code, detail=failure.message[:2_000], retry_after=wait)

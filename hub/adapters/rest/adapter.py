@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
 
 from hub.adapters import Tools
+from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.http import Answer, HttpSession, Upload
 from hub.adapters.http_auth import Signer, signer
 from hub.adapters.keeping import KeptSessions
@@ -19,9 +17,9 @@ from hub.adapters.rest.envelope import EnvelopeDialect
 from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
-from hub.errors import ConfigurationError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
-from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
-from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.errors import ConfigurationError
+from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, Callable[[RestSettings], Dialect]] = {
@@ -32,53 +30,36 @@ _DIALECTS: dict[str, Callable[[RestSettings], Dialect]] = {
 }
 
 
-class RestAdapter:
+class RestAdapter(BaseAdapter[RestSettings, Dialect]):
     """HTTP calls to systems that take JSON, JWS or XML. Safe to use from many threads."""
 
+    name = "rest"
+    dialects = frozenset(_DIALECTS)
+    settings_model = RestSettings
+
     def __init__(self, tools: Tools) -> None:
-        self._attachments = tools.attachments
-        # By channel id: the settings object that was read, and what it gave. A reloaded registry brings new objects.
+        super().__init__(tools)
         self._kept = KeptSessions()
-        self._known: dict[str, tuple[dict[str, Any], Dialect]] = {}
 
-    @property
-    def name(self) -> str:
-        """``rest``."""
-        return "rest"
-
-    @property
-    def dialects(self) -> frozenset[str]:
-        """Dialects it can say."""
-        return frozenset(_DIALECTS)
-
-    @property
-    def settings_model(self) -> type[BaseModel]:
-        """Checks a channel's settings; what only one dialect needs stands in its section."""
-        return RestSettings
+    def bind(self, channel: Channel, settings: RestSettings) -> Dialect:
+        """The dialect with its settings."""
+        return _DIALECTS[channel.dialect](settings)
 
     def rendering(self, channel: Channel) -> Rendering:
         """As the channel's settings say."""
-        return self._dialect(channel).rendering()
+        return self.bound(channel).rendering()
 
     def polls(self, channel: Channel) -> bool:
         """Whether receipts are asked for."""
-        return self._dialect(channel).polls()
-
-    def collects(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
-        """Never."""
-        return False
-
-    def pulled(self, channel: Channel) -> bool:  # noqa: ARG002 - the port's signature
-        """Never: this adapter calls."""
-        return False
+        return self.bound(channel).polls()
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         """The exact bytes."""
-        return self._dialect(channel).prepare(parcel)
+        return self.bound(channel).prepare(parcel)
 
     def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
         """The request's line and headers; of the credentials only their kind."""
-        dialect = self._dialect(channel)
+        dialect = self.bound(channel)
         request = dialect.request(prepared)
         kind = multipart.content_type(prepared) if request.streams else prepared.content_type
         auth = dialect.http.auth.type
@@ -88,33 +69,15 @@ class RestAdapter:
             *([f"(and the credentials of auth: {auth})"] if auth != "none" else []),
         )
 
-    def session(self, channel: Channel) -> AbstractContextManager[Session]:
-        """A conversation; secrets and certificates are read now, connections are made when the first call is."""
-        return self._session(self._dialect(channel))
-
     @contextmanager
-    def _session(self, dialect: Dialect) -> Iterator[Session]:
-        sign = signer(dialect.http.auth)
-        with self._kept.session(dialect.target, dialect.http.policy()) as http:
-            yield RestSession(dialect, http, sign, self._attachments)
-
-    def _dialect(self, channel: Channel) -> Dialect:
-        known = self._known.get(channel.id)
-        if known is not None and known[0] is channel.settings:
-            return known[1]
-        if channel.dialect not in _DIALECTS:
-            raise ConfigurationError(f"The adapter rest has no dialect {channel.dialect!r} (channel {channel.id}).")
-        try:
-            settings = RestSettings.model_validate({"dialect": channel.dialect, **channel.settings})
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
-            raise ConfigurationError(f"The settings of channel {channel.id} are wrong: {wrong}.") from None
-        dialect = _DIALECTS[channel.dialect](settings)
-        self._known[channel.id] = (channel.settings, dialect)
-        return dialect
+    def open(self, channel: Channel, bound: Dialect) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
+        """A conversation; secrets and certificates are read now, connections are made when the first call is."""
+        sign = signer(bound.http.auth)
+        with self._kept.session(bound.target, bound.http.policy()) as http:
+            yield RestSession(bound, http, sign, self.attachments)
 
 
-class RestSession:
+class RestSession(BaseSession):
     """Calls over kept-alive connections, one after another."""
 
     def __init__(self, dialect: Dialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
@@ -123,35 +86,23 @@ class RestSession:
         self._sign = sign
         self._attachments = attachments
 
-    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
-        """One attempt; every failure of theirs or of the way there is an outcome."""
+    def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One call, judged by the dialect."""
         request = self._dialect.request(prepared)
-        try:
-            body = self._upload(prepared) if request.streams else prepared.body
-            kind = multipart.content_type(prepared) if request.streams else prepared.content_type
-            headers = {"Content-Type": kind, **self._sign(str(prepared.message_id), prepared.body, datetime.now(UTC))}
-            answer = self._call(request, headers, body, deadline_secs)
-        except HubError as failure:
-            return _failed(failure)
-        return self._dialect.judge(answer, prepared)
+        body = self._upload(prepared) if request.streams else prepared.body
+        kind = multipart.content_type(prepared) if request.streams else prepared.content_type
+        headers = {"Content-Type": kind, **self._sign(str(prepared.message_id), prepared.body, datetime.now(UTC))}
+        return self._dialect.judge(self._call(request, headers, body, deadline_secs), prepared)
 
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything. Raises ``DeliveryError`` or ``ConfigurationError``."""
         self._http.connect(self._dialect.target, deadline_secs=deadline_secs)
 
-    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        """Ask once what became of a delivery."""
-        try:
-            request = self._dialect.status_request(delivery)
-            headers = self._sign(str(delivery.message_id), b"", datetime.now(UTC))
-            answer = self._call(request, headers, None, deadline_secs)
-        except HubError as failure:
-            return _failed(failure)
-        return self._dialect.judge_status(answer, delivery)
-
-    def collect(self, desk: Desk, deadline_secs: float) -> int:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: receipts over this adapter are pushed or polled."""
-        raise ConfigurationError("Nothing is collected over the adapter rest.")
+    def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+        """One call that asks what became of a delivery."""
+        request = self._dialect.status_request(delivery)
+        headers = self._sign(str(delivery.message_id), b"", datetime.now(UTC))
+        return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
 
     def _call(
         self, request: Request, headers: Mapping[str, str], body: bytes | Upload | None, deadline_secs: float
@@ -164,15 +115,3 @@ class RestSession:
         if self._attachments is None:
             raise ConfigurationError("This process has no attachment store, so it cannot send files.")
         return multipart.upload(prepared, self._attachments)
-
-
-def _failed(failure: HubError) -> Outcome:
-    """An error before or instead of an answer, as an outcome."""
-    if isinstance(failure, OutcomeUnknown):
-        kind = OutcomeKind.UNKNOWN
-    elif isinstance(failure, TemporaryFailure | Unavailable | ConfigurationError):
-        # What is wrong with the channel is not wrong with the message: it waits until the channel is mended.
-        kind = OutcomeKind.TEMPORARY
-    else:
-        kind = OutcomeKind.PERMANENT
-    return Outcome(kind=kind, code=failure.stable_code, detail=failure.message)

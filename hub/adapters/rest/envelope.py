@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from hub.adapters.http import Answer, retry_after
+from hub.adapters.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, retry_after
 from hub.adapters.rest.dialect import Request
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import (
@@ -24,18 +24,13 @@ from hub.adapters.rest.statements import (
     read_problem,
 )
 from hub.delivery.sealed import CONTENT_TYPES, media_type
-from hub.errors import InvalidInput, PermanentFailure, UnsupportedFeature
+from hub.errors import InvalidInput, PermanentFailure, TemporaryFailure, UnsupportedFeature
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.terms import RefusalGround
 
 ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
-_NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
-"""Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
-_CREDENTIAL_REFUSED = frozenset({401, 403, 407})
-"""The channel is locked, not this message: it waits until somebody renews the credential."""
 _NOTHING_YET = frozenset({202, 204, 404})
-_MAX_DETAIL = 2_000
 
 
 class EnvelopeDialect:
@@ -101,9 +96,8 @@ class EnvelopeDialect:
     def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
         if (told := self._by_status(answer)) is not None:
             return told
-        try:
-            statement = read(answer)
-        except InvalidInput:
+        statement = read(answer)
+        if statement is None:
             return self._without_statement(answer, prepared)
         if _about(statement) != str(prepared.message_id):
             return concluded(OutcomeKind.UNKNOWN, "answer.foreign", answer)
@@ -115,7 +109,7 @@ class EnvelopeDialect:
     def _by_status(answer: Answer) -> Outcome | None:
         """The outcome where the status says it all, whatever the body claims."""
         status = answer.status
-        if status in _NOT_TAKEN_IN:
+        if status in NOT_TAKEN_IN:
             return concluded(OutcomeKind.TEMPORARY, "answer.try_later", answer)
         if not (200 <= status < 300 or 400 <= status < 500):
             code = "answer.redirect" if 300 <= status < 400 else "answer.server_error"
@@ -161,7 +155,7 @@ class EnvelopeDialect:
             return concluded(OutcomeKind.REFUSED, "answer.refused", answer, problem, ground=problem.ground)
         if answer.status in self._s.duplicate_statuses:
             return self._duplicate(answer)
-        if answer.status in _CREDENTIAL_REFUSED:
+        if answer.status in CREDENTIAL_REFUSED:
             return concluded(OutcomeKind.TEMPORARY, "answer.unauthorized", answer, problem)
         return concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer, problem)
 
@@ -185,10 +179,7 @@ class EnvelopeDialect:
         """Envelopes about our message, or nothing yet; anything else is asked again later."""
         if (told := self._nothing_new(answer)) is not None:
             return told
-        try:
-            found = self._found(answer, delivery)
-        except InvalidInput:
-            return concluded(OutcomeKind.TEMPORARY, "poll.unreadable", answer)
+        found = self._found(answer, delivery)
         if not all(_concerns(item, delivery) for item in found):
             return concluded(OutcomeKind.TEMPORARY, "poll.foreign", answer)
         return Outcome(kind=OutcomeKind.DELIVERED, http_status=200, receipts=tuple(item.raw for item in found))
@@ -205,9 +196,18 @@ class EnvelopeDialect:
     @staticmethod
     def _found(answer: Answer, delivery: Delivery) -> tuple[Claimed, ...]:
         kind = media_type(answer.content_type)
-        if kind == "application/json" and b'"envelopes"' in answer.body:
-            return from_list(answer, delivery.message_id)
-        return (claimed(RawInbound(content_type=kind, body=answer.body)),)
+        try:
+            if kind == "application/json" and b'"envelopes"' in answer.body:
+                return from_list(answer, delivery.message_id)
+            return (claimed(RawInbound(content_type=kind, body=answer.body)),)
+        except InvalidInput:
+            raise TemporaryFailure(
+                "Their answer to the question cannot be read.",
+                code="poll.unreadable",
+                http_status=answer.status,
+                retry_after=_wait(answer),
+                detail=excerpt(answer),
+            ) from None
 
 
 def _about(statement: Acknowledgement | Claimed) -> str | None:
@@ -223,6 +223,11 @@ def _concerns(item: Claimed, delivery: Delivery) -> bool:
     if item.in_reply_to is not None:
         return item.in_reply_to == str(delivery.message_id)
     return item.case_id == str(delivery.case_id)
+
+
+def _wait(answer: Answer) -> float | None:
+    """Seconds that they ask to wait."""
+    return retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
 
 
 def _ground(value: str | None) -> str | None:
@@ -245,8 +250,8 @@ def concluded(
         kind=kind,
         code=code,
         http_status=answer.status,
-        detail=f"{title}{excerpt(answer)}"[:_MAX_DETAIL],
-        retry_after=retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+        detail=f"{title}{excerpt(answer)}"[: Outcome.DETAIL_MAX_CHARS],
+        retry_after=_wait(answer),
         ground=_ground(ground),
         external_id=external_id,
         receipts=receipts,

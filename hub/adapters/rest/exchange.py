@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from hub.adapters.faults import classify, outcome_kind, shown
+from hub.adapters.faults import classify, retry_of, shown
 from hub.adapters.http import Answer
 from hub.adapters.rest.dialect import Request
 from hub.adapters.rest.envelope import EnvelopeDialect, concluded
@@ -65,8 +65,8 @@ class XRoadDialect(EnvelopeDialect):
         error = answer.headers.get("X-Road-Error")
         if error is not None:
             path = error.strip()
-            outcome = concluded(outcome_kind(path), f"xroad.fault_{classify(path)}", answer)
-            return replace(outcome, detail=f"{shown(path)} — {outcome.detail}"[:2_000])
+            outcome = concluded(Outcome.KINDS[retry_of(path)], f"xroad.fault_{classify(path)}", answer)
+            return replace(outcome, detail=f"{shown(path)} — {outcome.detail}"[: Outcome.DETAIL_MAX_CHARS])
         if not self._is_ours(answer, prepared):
             return concluded(OutcomeKind.UNKNOWN, "xroad.headers", answer)
         return super()._judge(answer, prepared)

@@ -73,21 +73,17 @@ class Claimed:
         return self.kind == Kind.RECEIPT and self.status == ReceiptStatus.REFUSED
 
 
-def read(answer: Answer) -> Acknowledgement | Claimed:
-    """What the answer is. ``InvalidInput`` if it is neither."""
+def read(answer: Answer) -> Acknowledgement | Claimed | None:
+    """The statement in an answer; none if it holds neither an acknowledgement nor an envelope."""
     kind = media_type(answer.content_type)
-    if kind == "application/json":
-        document = strict_json.parse(answer.body, max_bytes=len(answer.body))
-        if isinstance(document, dict) and "message_id" in document:
-            return _acknowledgement(document)
-    return claimed(RawInbound(content_type=kind, body=answer.body))
-
-
-def _acknowledgement(document: object) -> Acknowledgement:
     try:
-        return Acknowledgement.model_validate(document)
-    except ValidationError:
-        raise InvalidInput(_UNREADABLE) from None
+        if kind == "application/json":
+            document = strict_json.parse(answer.body, max_bytes=len(answer.body))
+            if isinstance(document, dict) and "message_id" in document:
+                return Acknowledgement.model_validate(document)
+        return claimed(RawInbound(content_type=kind, body=answer.body))
+    except (InvalidInput, ValidationError):
+        return None
 
 
 def read_problem(answer: Answer) -> Problem:

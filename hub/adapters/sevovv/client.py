@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hub.adapters.http import Answer, HttpSession, retry_after
+from hub.adapters.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, retry_after
 from hub.adapters.sevovv import wire
 from hub.adapters.sevovv.codes import SevFault
 from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure
 
-_TRY_LATER = frozenset({408, 425, 429, 503})
-_LOCKED = frozenset({401, 403, 407})
 _OVERHEAD_BYTES = 16_384
 
 
@@ -110,9 +108,9 @@ def session_of(result: Any) -> SessionInfo:
 def _judged(answer: Answer) -> OutcomeUnknown | TemporaryFailure:
     status = answer.status
     wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
-    if status in _TRY_LATER:
+    if status in NOT_TAKEN_IN:
         return TemporaryFailure(_shown(answer), code="sevovv.try_later", http_status=status, retry_after=wait)
-    if status in _LOCKED:
+    if status in CREDENTIAL_REFUSED:
         return TemporaryFailure(_shown(answer), code="sevovv.unauthorized", http_status=status)
     code = "sevovv.redirect" if 300 <= status < 400 else "sevovv.server_error"
     return OutcomeUnknown(_shown(answer), code=code, http_status=status)

@@ -7,8 +7,8 @@ on, or says that the message is there (codes 9 and 11), which is the proof that 
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -18,7 +18,7 @@ from hub.adapters.sevovv.client import Deadline, Service, SessionInfo
 from hub.adapters.sevovv.codes import ErrorClass, SevFault
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.wire import ENUMS
-from hub.errors import DeliveryError, HubError, OutcomeUnknown, TemporaryFailure, Unavailable
+from hub.errors import DeliveryError, HubError, OutcomeUnknown, PermanentFailure, Retry, TemporaryFailure
 from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
@@ -30,12 +30,12 @@ EXTERNAL = "sev:"
 """Before the number of a session where it is kept as the delivery's external id: other systems count too."""
 RESUMES = 4
 """How often one attempt goes on after a broken line or a session that was lost, before it is left for later."""
-_KINDS = {
-    ErrorClass.SUCCESS: OutcomeKind.DUPLICATE,
-    ErrorClass.TRANSIENT: OutcomeKind.TEMPORARY,
+_ERRORS: Mapping[ErrorClass, type[DeliveryError] | None] = {
+    ErrorClass.SUCCESS: None,
+    ErrorClass.TRANSIENT: TemporaryFailure,
     # The channel is wrong or blocked, no message is to blame: it waits, and the lane shows as failing.
-    ErrorClass.OPERATOR: OutcomeKind.TEMPORARY,
-    ErrorClass.PERMANENT: OutcomeKind.PERMANENT,
+    ErrorClass.OPERATOR: TemporaryFailure,
+    ErrorClass.PERMANENT: PermanentFailure,
 }
 _ASK = frozenset({codes.STATE_WRONG, codes.OPERATION_WRONG, codes.NOT_ADD_PART})
 """Faults on a part that say no more than that the session stands elsewhere than we think: it is asked where."""
@@ -83,26 +83,35 @@ class Upload:
     _begun: bool = field(default=False, init=False)
 
     def run(self) -> Outcome:
-        """Bring it. Never raises for what SEV does."""
-        outcome = self._tried()
-        if outcome.kind is OutcomeKind.TEMPORARY and self._begun:
-            # The last part may have arrived although its answer, or a later question, failed.
-            return replace(outcome, kind=OutcomeKind.UNKNOWN)
-        return outcome
-
-    def _tried(self) -> Outcome:
+        """Bring it. Raises ``DeliveryError`` or what breaks on our side; after the first part, only what leaves it in
+        doubt or is final.
+        """
         try:
-            return self._ended(self._bring())
-        except SevFault as fault:
-            return outcome_of(fault.code)
-        except OutcomeUnknown as failure:
-            return _failed(OutcomeKind.UNKNOWN, failure)
-        except TemporaryFailure as failure:
-            return _failed(OutcomeKind.TEMPORARY, failure)
-        except Unavailable as failure:
-            return Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message)
+            info = self._brought()
         except HubError as failure:
-            return Outcome(kind=OutcomeKind.PERMANENT, code=failure.stable_code, detail=failure.message)
+            if self._begun and failure.retry in (Retry.LATER, Retry.MENDED):
+                # The last part may have arrived although its answer, or a later question, failed.
+                raise OutcomeUnknown(
+                    failure.message,
+                    code=failure.stable_code,
+                    http_status=failure.http_status,
+                    retry_after=failure.retry_after,
+                ) from None
+            raise
+        return info if isinstance(info, Outcome) else self._ended(info)
+
+    def _brought(self) -> SessionInfo | Outcome:
+        """The session as it stands at the end, or that SEV has the message since an earlier try."""
+        code = codes.UNDEFINED
+        try:
+            info = self._bring()
+            if info.status != "Failed":
+                return info
+            self.sessions.pop(self.route.msg_id, None)
+            code = info.error_code or codes.UNDEFINED
+        except SevFault as fault:
+            code = fault.code
+        return there_already(code)
 
     def _bring(self) -> SessionInfo:
         self._digest = self.package.sha256()
@@ -178,9 +187,6 @@ class Upload:
         return self.resumes >= 0 and not self.deadline.over()
 
     def _ended(self, info: SessionInfo) -> Outcome:
-        if info.status == "Failed":
-            self.sessions.pop(self.route.msg_id, None)
-            return outcome_of(info.error_code or codes.UNDEFINED)
         proves = LegalClass.DELIVERED if info.status == "Delivered" else LegalClass.SENT
         if info.status in ("Processed", "Delivered"):
             self.sessions.pop(self.route.msg_id, None)
@@ -189,24 +195,14 @@ class Upload:
         return Outcome(kind=kind, external_id=f"{EXTERNAL}{info.id}", http_status=200, proves=proves)
 
 
-def outcome_of(code: int) -> Outcome:
-    """A code of SEV as an outcome, by its class. Told in the table's words: SEV's text may repeat ours."""
-    kind = _KINDS[codes.meaning(code)]
+def there_already(code: int) -> Outcome:
+    """The outcome of a code that says that an earlier try worked. Any other one is raised as the error that it is.
+
+    Told in the table's words: SEV's own text may repeat ours.
+    """
     known = codes.ERRORS.get(code)
-    named = f"{known.name}: {known.text}" if known else "unknown"
-    return Outcome(
-        kind=kind,
-        code=f"sevovv.{code}",
-        detail=f"SEV code {code}, {named}.",
-        proves=LegalClass.SENT if kind is OutcomeKind.DUPLICATE else None,
-    )
-
-
-def _failed(kind: OutcomeKind, failure: DeliveryError) -> Outcome:
-    return Outcome(
-        kind=kind,
-        code=failure.stable_code,
-        detail=failure.message,
-        http_status=failure.http_status,
-        retry_after=failure.retry_after,
-    )
+    told = f"SEV code {code}, {f'{known.name}: {known.text}' if known else 'unknown'}."
+    error = _ERRORS[codes.meaning(code)]
+    if error is not None:
+        raise error(told, code=f"sevovv.{code}")
+    return Outcome(kind=OutcomeKind.DUPLICATE, code=f"sevovv.{code}", detail=told, proves=LegalClass.SENT)

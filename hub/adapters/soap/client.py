@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lxml import etree
 
-from hub.adapters.http import Answer, HttpSession, Upload, retry_after
+from hub.adapters.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, Upload, retry_after
 from hub.adapters.soap import mime
 from hub.adapters.soap.faults import SoapFault
 from hub.adapters.soap.wire import (
@@ -38,8 +38,6 @@ if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
     from hub.adapters.soap.description import Operation
 
 SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
-_TRY_LATER: Final = frozenset({408, 425, 429, 503})
-_LOCKED: Final = frozenset({401, 403, 407})
 
 
 class Guard(Protocol):
@@ -126,9 +124,9 @@ class SoapClient:
             fixed["SOAPAction"] = f'"{request.action}"'
         headers = {**fixed, **self._headers(request.message_id, envelope)}
         answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
-        return self._read(answer)
+        return self._read(answer, request.envelope)
 
-    def _read(self, answer: Answer) -> Reply:
+    def _read(self, answer: Answer, sent: bytes) -> Reply:
         if 300 <= answer.status < 400:
             raise OutcomeUnknown(
                 "They redirect, which is never followed.", code="soap.redirect", http_status=answer.status
@@ -139,10 +137,10 @@ class SoapClient:
         except InvalidInput as error:
             raise _without_soap(answer, error) from None
         fault = fault_of(envelope)
-        if answer.status in _TRY_LATER or answer.status in _LOCKED:
+        if answer.status in NOT_TAKEN_IN or answer.status in CREDENTIAL_REFUSED:
             raise _without_soap(answer, None)  # the status says more than the fault beside it
         if fault is not None:
-            raise SoapFault(fault, http_status=answer.status)
+            raise SoapFault(fault, sent=sent, http_status=answer.status)
         if answer.status not in (200, 202):
             raise _without_soap(answer, None)
         if self._guard is not None:
@@ -203,9 +201,9 @@ def _without_soap(answer: Answer, error: InvalidInput | None) -> TemporaryFailur
     """An answer that is no SOAP: its status says what there is to know."""
     status = answer.status
     wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
-    if status in _TRY_LATER:
+    if status in NOT_TAKEN_IN:
         return TemporaryFailure("They ask to come later.", code="soap.try_later", http_status=status, retry_after=wait)
-    if status in _LOCKED:
+    if status in CREDENTIAL_REFUSED:
         return TemporaryFailure(
             "They do not accept our credentials.",
             code="soap.unauthorized",

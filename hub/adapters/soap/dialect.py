@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 
-from hub.adapters.faults import hide, outcome_kind, shown
+from hub.adapters.base import BaseSession
 from hub.adapters.http import HttpSession
 from hub.adapters.soap.client import Reply, Request, SoapClient
-from hub.adapters.soap.faults import SoapFault
-from hub.errors import (
-    ConfigurationError,
-    DeliveryError,
-    HubError,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Unavailable,
-)
-from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
-from hub.schemas.delivery import Delivery, OutcomeKind
-
-_MAX_DETAIL: Final = 2_000
+from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.schemas.delivery import Delivery
 
 
 class Dialect(Protocol):
@@ -60,7 +48,7 @@ class OneCall(Protocol):
         ...
 
     def judge(self, reply: Reply, prepared: Prepared) -> Outcome:
-        """What an answer means."""
+        """What an answer means. Raises ``OutcomeUnknown`` for one that cannot be read."""
         ...
 
     def status_request(self, delivery: Delivery) -> Request:
@@ -68,11 +56,11 @@ class OneCall(Protocol):
         ...
 
     def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
-        """What an answer to ``status_request`` means."""
+        """What an answer to ``status_request`` means. Raises ``TemporaryFailure`` for one that cannot be read."""
         ...
 
 
-class OneCallSession:
+class OneCallSession(BaseSession):
     """A conversation in which each message is one call."""
 
     def __init__(
@@ -83,62 +71,16 @@ class OneCallSession:
         self._http = http
         self._attachments = attachments
 
-    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
-        """One attempt; every failure of theirs or of the way there is an outcome."""
-        try:
-            request = self._dialect.request(prepared, self._attachments)
-            reply = self._client.exchange(request, deadline_secs=deadline_secs)
-        except SoapFault as fault:
-            return of_fault(fault, prepared.body)
-        except HubError as failure:
-            return of_failure(failure)
-        return self._dialect.judge(reply, prepared)
+    def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One call, judged by the dialect."""
+        request = self._dialect.request(prepared, self._attachments)
+        return self._dialect.judge(self._client.exchange(request, deadline_secs=deadline_secs), prepared)
+
+    def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+        """One call that asks what became of a delivery."""
+        reply = self._client.exchange(self._dialect.status_request(delivery), deadline_secs=deadline_secs)
+        return self._dialect.judge_status(reply, delivery)
 
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything."""
         self._http.connect(self._dialect.url, deadline_secs=deadline_secs)
-
-    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        """Ask once what became of a delivery."""
-        try:
-            reply = self._client.exchange(self._dialect.status_request(delivery), deadline_secs=deadline_secs)
-        except SoapFault as fault:
-            return Outcome(kind=OutcomeKind.TEMPORARY, code=fault.stable_code, detail=told(fault, b""))
-        except HubError as failure:
-            return of_failure(failure)
-        return self._dialect.judge_status(reply, delivery)
-
-    def collect(self, desk: Desk, deadline_secs: float) -> int:  # noqa: ARG002 - the port's signature
-        """Raises ``ConfigurationError``: nothing is fetched in this dialect."""
-        raise ConfigurationError("Nothing is collected over this channel.")
-
-
-def of_failure(failure: HubError) -> Outcome:
-    """An error before or instead of an answer, as an outcome."""
-    if isinstance(failure, OutcomeUnknown):
-        kind = OutcomeKind.UNKNOWN
-    elif isinstance(failure, TemporaryFailure | Unavailable | ConfigurationError):
-        # What is wrong with the channel is not wrong with the message: it waits until the channel is mended.
-        kind = OutcomeKind.TEMPORARY
-    else:
-        kind = OutcomeKind.PERMANENT
-    known = failure if isinstance(failure, DeliveryError) else PermanentFailure(failure.message)
-    return Outcome(
-        kind=kind,
-        code=failure.stable_code,
-        detail=failure.message,
-        http_status=known.http_status,
-        retry_after=known.retry_after,
-    )
-
-
-def of_fault(fault: SoapFault, sent: bytes) -> Outcome:
-    """A fault as an outcome, by its class."""
-    kind = outcome_kind(fault.fault.path)
-    return Outcome(kind=kind, code=fault.stable_code, http_status=fault.http_status, detail=told(fault, sent))
-
-
-def told(fault: SoapFault, sent: bytes) -> str:
-    """A fault for an operator: code and reason, without any word of ours that it repeats."""
-    reason = hide(shown(fault.fault.reason), sent)
-    return f"Fault {shown(fault.fault.path)}: {reason}"[:_MAX_DETAIL]

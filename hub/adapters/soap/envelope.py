@@ -16,7 +16,7 @@ from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.settings import EnvelopeSection, SoapSettings
 from hub.adapters.soap.wire import content_type, write_envelope
 from hub.delivery.sealed import CONTENT_TYPES
-from hub.errors import InvalidInput, UnsupportedFeature
+from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure, UnsupportedFeature
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
@@ -111,7 +111,7 @@ class EnvelopeDialect:
         try:
             said = own.acknowledgement(reply.envelope.content, reply.parts)
         except InvalidInput as error:
-            return unread(error, reply)
+            raise unread(error, reply) from None
         return judged(said, prepared, reply, needs_receipt=self._e.receipt == "response")
 
     def status_request(self, delivery: Delivery) -> Request:
@@ -131,13 +131,11 @@ class EnvelopeDialect:
         """Receipts, or nothing yet; anything else is asked again later."""
         try:
             node = own.expected(reply.envelope.content, "GetReceiptsResponse")
-            if own.text(node, "messageId", 100) != str(delivery.message_id):
-                return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.foreign", http_status=reply.http_status)
-            found = own.receipts(node, reply.parts)
+            about, found = own.text(node, "messageId", 100), own.receipts(node, reply.parts)
         except InvalidInput as error:
-            return Outcome(
-                kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status, detail=error.message
-            )
+            raise TemporaryFailure(error.message, code="soap.unreadable", http_status=reply.http_status) from None
+        if about != str(delivery.message_id):
+            return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.foreign", http_status=reply.http_status)
         return Outcome(kind=OutcomeKind.DELIVERED, http_status=reply.http_status, receipts=found)
 
 
@@ -150,12 +148,10 @@ def carried(files: tuple[Attachment, ...], setting: str) -> tuple[Attachment, ..
     return files if setting in ("mtom", "swa") else ()
 
 
-def unread(error: InvalidInput, reply: Reply) -> Outcome:
-    """An answer that means nothing: the same bytes again later."""
+def unread(error: InvalidInput, reply: Reply) -> OutcomeUnknown:
+    """The error for an answer that means nothing: the same bytes again later."""
     rules = "; ".join(fault.message for fault in error.faults) or error.message
-    return Outcome(
-        kind=OutcomeKind.UNKNOWN, code="soap.no_receipt", http_status=reply.http_status, detail=f"Not read: {rules}."
-    )
+    return OutcomeUnknown(f"Not read: {rules}.", code="soap.no_receipt", http_status=reply.http_status)
 
 
 def judged(said: own.Acknowledgement, prepared: Prepared, reply: Reply, *, needs_receipt: bool) -> Outcome:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from hub.adapters.faults import classify, shown
+from hub.adapters.faults import classify, hide, retry_of, shown
 from hub.adapters.soap.wire import Fault
 from hub.errors import DeliveryError
 
 
 class SoapFault(DeliveryError):
-    """The other side answered with a fault. ``fault`` holds it whole; the message here carries the code path only."""
+    """The other side answered with a fault: ``fault`` holds it whole.
+
+    The message has the code's path only; ``detail`` the reason too, without any word of ``sent`` that it repeats.
+    ``retry`` follows from the innermost word of the path that is known.
+    """
 
     code = "soap.fault"
 
-    def __init__(self, fault: Fault, *, http_status: int | None = None) -> None:
-        kind = classify(fault.path)
+    def __init__(self, fault: Fault, *, sent: bytes, http_status: int | None = None) -> None:
         super().__init__(
             f"They answered with the fault {shown(fault.path) or '(no code)'}.",
-            code=f"soap.fault_{kind}",
+            code=f"soap.fault_{classify(fault.path)}",
             http_status=http_status,
+            detail=f"Fault {shown(fault.path)}: {hide(shown(fault.reason), sent)}",
         )
         self.fault = fault
-        self.kind = kind
+        self.retry = retry_of(fault.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.http import check_url
@@ -14,7 +14,6 @@ from hub.adapters.soap.wire import SoapVersion
 from hub.adapters.xroad_names import ClientId, ServiceId
 from hub.errors import ConfigurationError
 from hub.schemas.base import Code, Frozen, Line
-from hub.schemas.directory import Channel
 from hub.schemas.ids import AuthorityCode, Sha256
 
 Name: TypeAlias = Annotated[str, Code(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")]
@@ -159,12 +158,3 @@ class SoapSettings(HttpSettings):
         if self.envelope and self.envelope.content == "mtom" and not isinstance(self.security, NoSecurity):
             raise PydanticCustomError("security", "a security header goes with content: base64 only")
         return self
-
-
-def read(channel: Channel) -> SoapSettings:
-    """A channel's settings. ``ConfigurationError`` names the channel and every fault."""
-    try:
-        return SoapSettings.model_validate({"dialect": channel.dialect, **channel.settings})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
-        raise ConfigurationError(f"The settings of channel {channel.id} are wrong: {wrong}.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from hub.adapters.base import BaseSession
 from hub.adapters.http import HttpSession
 from hub.adapters.secrets import resolve
 from hub.adapters.sevovv import codes
@@ -14,10 +15,9 @@ from hub.adapters.sevovv.fetching import Fetching
 from hub.adapters.sevovv.package import Package
 from hub.adapters.sevovv.uploading import EXTERNAL, Upload, route_of
 from hub.adapters.soap.client import SoapClient
-from hub.adapters.soap.dialect import of_failure
 from hub.adapters.soap.settings import SevOvvSection, SoapSettings
 from hub.delivery.sealed import CONTENT_TYPES
-from hub.errors import ConfigurationError, DeliveryError, HubError, UnsupportedFeature
+from hub.errors import ConfigurationError, TemporaryFailure, UnsupportedFeature
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import LegalClass
@@ -80,7 +80,7 @@ def _ends(section: SevOvvSection) -> Ends:
     return Ends(from_sys_id=section.system_id.strip("{}"), from_system=section.system_name)
 
 
-class SevOvvSession:
+class SevOvvSession(BaseSession):
     """A conversation with SEV. Used by one thread only."""
 
     def __init__(
@@ -99,35 +99,29 @@ class SevOvvSession:
         self._attachments = attachments
         self._sessions = sessions
 
-    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+    def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One attempt: a session, as many parts as it takes, and how SEV says it ended."""
-        try:
-            package = Package(prepared.body, self._attachments)
-        except HubError as failure:
-            return of_failure(failure)
         return Upload(
             service=self._service,
             sessions=self._sessions,
             deadline=Deadline(deadline_secs),
             route=route_of(prepared.body),
-            package=package,
+            package=Package(prepared.body, self._attachments),
         ).run()
 
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything."""
         self._http.connect(self._url, deadline_secs=deadline_secs)
 
-    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+    def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask whether SEV has processed the message and its addressee has fetched it."""
         number = (delivery.external_id or "").removeprefix(EXTERNAL)
         if not number.isascii() or not number.isdigit():
-            return Outcome(kind=OutcomeKind.TEMPORARY, code="sevovv.no_session", detail="No session is known.")
+            raise TemporaryFailure("No session is known.", code="sevovv.no_session")
         try:
             info = self._service.session("GetSessionInfo", Deadline(deadline_secs), sessionId=int(number))
         except SevFault as fault:
-            return Outcome(kind=OutcomeKind.TEMPORARY, code=f"sevovv.{fault.code}")
-        except DeliveryError as failure:
-            return Outcome(kind=OutcomeKind.TEMPORARY, code=failure.stable_code, detail=failure.message)
+            raise TemporaryFailure("SEV does not say now.", code=f"sevovv.{fault.code}") from None
         if info.status == "Failed":
             code = info.error_code or codes.UNDEFINED
             known = codes.ERRORS.get(code)

@@ -114,7 +114,7 @@ class TrembitaDialect:
             received = xroad.read_headers(reply.envelope)
             xroad.check_body(reply.envelope, received, wrapped=False)
         except InvalidInput as error:
-            return unread(error, reply)
+            raise unread(error, reply) from None
         if not xroad.same_exchange(sent, received):
             return _unknown("xroad.headers", "The answer's headers are not those of the request.", reply)
         # With a security header of ours other bytes went out than were prepared, so there is nothing to compare.
@@ -125,7 +125,7 @@ class TrembitaDialect:
         try:
             said = own.statement(_renamed(reply.envelope.content), reply.parts)
         except InvalidInput as error:
-            return unread(error, reply)
+            raise unread(error, reply) from None
         return judged(said, prepared, reply, needs_receipt=False)
 
     def status_request(self, delivery: Delivery) -> Request:  # noqa: ARG002 - the protocol's signature

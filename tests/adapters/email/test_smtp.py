@@ -18,7 +18,7 @@ from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from tests.adapters.certificates import TestAuthority, server_context
-from tests.adapters.contract import AdapterContract, Harness, store_file
+from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness, store_file
 from tests.adapters.email.making import out_channel, out_settings
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
@@ -28,6 +28,8 @@ from tests.conftest import ROOT
 
 class TestContract(AdapterContract):
     """The suite over SMTP on loopback."""
+
+    features = CALLS - {Feature.REFUSES, Feature.LOSES_ANSWER}
 
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:

@@ -15,7 +15,7 @@ from hub.adapters.sftp.adapter import SftpAdapter
 from hub.adapters.sftp.protocol import Sftp
 from hub.ports import Outcome, Prepared, Rendering, Session
 from hub.schemas.directory import Channel
-from tests.adapters.contract import AdapterContract, Harness
+from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import Sshd, free_port
@@ -118,3 +118,5 @@ def harness(
 
 class TestSftp(AdapterContract):
     """The suite."""
+
+    features = CALLS - {Feature.GARBLES, Feature.REFUSES, Feature.BUSY}
