@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 
 import registry
 from hub import adapters, figures
-from hub.adapters.secrets import resolve
-from hub.adapters.webhook import WebhookFile
 from hub.clock import SystemClock
 from hub.delivery.ask import Asker, CollectingChannels
 from hub.delivery.carry import Carrier
@@ -31,6 +29,8 @@ from hub.evidence import Exporter
 from hub.following.follower import InsightFollower
 from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
+from hub.net.secrets import resolve
+from hub.net.webhook import WebhookFile
 from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, load_signing_key

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hub.adapters.secrets import SecretRef
 from hub.errors import ConfigurationError
+from hub.net.secrets import SecretRef
 from hub.schemas.base import Code, Line
 from hub.schemas.ids import AuthorityCode
 

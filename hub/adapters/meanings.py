@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Final
 
-from hub.adapters.faults import hide, shown
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning
 from hub.ports import Outcome, Prepared, RawInbound, Spoken
+from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
 from hub.schemas.ids import MessageId

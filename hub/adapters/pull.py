@@ -17,11 +17,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.sevovv.building import SEV_SYSTEM, Ends, prepare
-from hub.delivery.sealed import CONTENT_TYPES
 from hub.ports import Parcel, Prepared, Rendering, Session
+from hub.protocols.sevovv.building import SEV_SYSTEM, Ends, prepare
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.directory import Channel
+from hub.sealed import CONTENT_TYPES
 
 
 class SevOvvSection(Frozen):

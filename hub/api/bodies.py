@@ -15,8 +15,8 @@ import anyio.from_thread
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from hub.delivery.sealed import media_type
 from hub.errors import InvalidInput, TooLarge, Unavailable
+from hub.sealed import media_type
 
 MIB = 1_048_576
 GRACE_SECS = 20.0

@@ -17,10 +17,10 @@ from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
 from hub.api.doors import AnyCaller, Doors, NccOrAuthority, TheDoors, problems, show
 from hub.api.views import StoredView
-from hub.delivery.sealed import media_type
 from hub.errors import Fault, InvalidInput, NotFound, TooLarge
 from hub.schemas.delivery import Change, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment
+from hub.sealed import media_type
 
 router = APIRouter(tags=["attachments"])
 

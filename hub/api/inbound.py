@@ -27,7 +27,6 @@ from hub.api.files import keep
 from hub.api.listing import UUID_PATTERN
 from hub.api.views import AcceptedView, DeliveryView, InboxView, TakenView
 from hub.delivery.intake import Accepted, Repeatable, Submission
-from hub.delivery.sealed import open_envelope
 from hub.delivery.statement import Taken
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.ports import RawInbound
@@ -36,6 +35,7 @@ from hub.schemas.delivery import Direction, Message
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import Kind
+from hub.sealed import open_envelope
 
 router = APIRouter()
 

@@ -1,8 +1,8 @@
 """``/soap/IntegrationService``: SEV OVV 2.0 as server. An EDMS made for SEV exchanges with the hub by changing its URL.
 
-The operations are those of the official WSDL (``hub.adapters.sevovv.wire``), the sessions those of
-``hub.adapters.sevovv.node``. ``Identity/SystemId`` is the system's id in the registry, ``Identity/Password`` an API key
-of the authority. Bodies carry that password: they are never logged, and no error repeats them.
+The operations are those of the official WSDL (``hub.protocols.sevovv.wire``), the sessions those of
+``hub.protocols.sevovv.server``. ``Identity/SystemId`` is the system's id in the registry, ``Identity/Password`` an
+API key of the authority. Bodies carry that password: they are never logged, and no error repeats them.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from starlette.responses import Response
 
 from hub.adapters import pull
 from hub.adapters.base import read_settings
-from hub.adapters.sevovv import codes, wire
-from hub.adapters.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
-from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.describing import wsdl
-from hub.adapters.sevovv.handing import Arrived, hand_over, journal, load
-from hub.adapters.sevovv.node import PART_BYTES, VERSION, Caller, Node, Waiting
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import SevMessage, as_uuid
 from hub.api.auth import CallerRole
 from hub.api.bodies import MIB, read
 from hub.api.doors import Doors, TheDoors
 from hub.bootstrap import Hub
 from hub.delivery.desk import ChannelDesk
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unauthenticated, Unavailable
+from hub.protocols.sevovv import codes, wire
+from hub.protocols.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
+from hub.protocols.sevovv.codes import SevFault
+from hub.protocols.sevovv.describing import wsdl
+from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.reading import SevMessage, as_uuid
+from hub.protocols.sevovv.server import PART_BYTES, VERSION, Caller, Node, Waiting
 from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Party

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from hub.delivery.sealed import media_type
 from hub.errors import Fault, InvalidInput, TooLarge
+from hub.sealed import media_type
 
 MAX_PARTS = 110
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")

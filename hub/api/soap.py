@@ -1,7 +1,7 @@
 """The hub's own SOAP door, ``/soap/hub``: for systems that can only call out and only speak SOAP.
 
 The same rights, rules and limits as the HTTP doors, with their code behind it; only the words are other ones
-(``hub/adapters/soap/schemas/hub.xsd``). Who calls is settled from the HTTP headers before a byte of the body is read:
+(``hub/protocols/soap/schemas/hub.xsd``). Who calls is settled from the HTTP headers before a byte of the body is read:
 ``Authorization: Bearer KEY``, or Basic with the key as password. Every error is a fault whose detail names code, places
 and next step.
 """
@@ -19,9 +19,6 @@ from lxml import etree
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.adapters.soap import mime, own
-from hub.adapters.soap.files import shipped
-from hub.adapters.soap.wire import SoapVersion, read_envelope, refuse, write_envelope, write_fault
 from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
@@ -30,11 +27,14 @@ from hub.api.doors import Doors, TheDoors, case_id, message_id
 from hub.api.files import checked_type, find, keep
 from hub.api.inbound import own_channel, reply_to, take_appeal
 from hub.api.problems import ProblemResponse, problem_of
-from hub.delivery.sealed import media_type
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound
+from hub.protocols.soap import mime, own
+from hub.protocols.soap.files import shipped
+from hub.protocols.soap.wire import SoapVersion, read_envelope, refuse, write_envelope, write_fault
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import MessageId
+from hub.sealed import media_type
 
 router = APIRouter(tags=["soap"])
 

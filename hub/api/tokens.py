@@ -20,9 +20,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from hub.adapters.http import HttpPolicy, HttpSession
 from hub.api.auth import CallerRole, Principal
 from hub.errors import ConfigurationError, HubError, InvalidInput, SealRefused, Unauthenticated, Unavailable
+from hub.net.http import HttpPolicy, HttpSession
 from hub.schemas import strict_json
 from hub.schemas.jcs import JsonValue
 from hub.seals import compact

@@ -15,13 +15,13 @@ from hub import adapters
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
-from hub.delivery.sealed import seal_parcel
 from hub.errors import HubError, InvalidInput, NotFound
 from hub.ports import Adapter, Outlined, Prepared
 from hub.schemas import json_rendering
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealEnvelope, Header, Party
 from hub.schemas.ids import MessageId, new_id
+from hub.sealed import seal_parcel
 from hub.settings import load
 
 

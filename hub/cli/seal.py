@@ -12,12 +12,12 @@ import click
 import registry
 from hub import adapters
 from hub.cli.output import emit, json_option
-from hub.delivery.sealed import CONTENT_TYPES, open_envelope, seal_envelope
 from hub.errors import SealRefused
 from hub.ports import RawInbound, Rendering
 from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.keys import SealAlgorithm, VerificationKey
+from hub.sealed import CONTENT_TYPES, open_envelope, seal_envelope
 from hub.seals import HubSeal, load_signing_key
 from hub.settings import load
 

@@ -14,7 +14,7 @@ from hub.errors import ConfigurationError
 
 def _told(folder: Path, pin: str, as_json: bool) -> None:
     """Read the folder as a channel would, and print pin, repairs and operations."""
-    from hub.adapters.soap.description import from_folder
+    from hub.protocols.soap.description import from_folder
 
     description = from_folder(folder, pin)
     operations = [
@@ -60,9 +60,9 @@ def fetch_wsdl(
     as_json: bool,
 ) -> None:
     """Fetch a WSDL with all that it imports into a folder, and pin it."""
-    from hub.adapters.http import HttpPolicy
-    from hub.adapters.soap.fetching import fetch, lay_down
-    from hub.adapters.soap.files import MAX_FILE_BYTES
+    from hub.net.http import HttpPolicy
+    from hub.protocols.soap.fetching import fetch, lay_down
+    from hub.protocols.soap.files import MAX_FILE_BYTES
 
     try:
         networks = tuple(ipaddress.ip_network(each) for each in allow_private)
@@ -83,8 +83,8 @@ def fetch_wsdl(
 @json_option
 def pin_wsdl(folder: Path, root: str, as_json: bool) -> None:
     """Pin WSDL, schema and mapping files that lie in a folder already (.wsdl, .xsd, .yaml; sub-folders too)."""
-    from hub.adapters.soap.fetching import known_addresses, pin
-    from hub.adapters.soap.files import MAX_FILES
+    from hub.protocols.soap.fetching import known_addresses, pin
+    from hub.protocols.soap.files import MAX_FILES
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wsdl", ".xsd", ".yaml") and path.is_file())
     if not 0 < len(paths) <= MAX_FILES:
@@ -98,7 +98,7 @@ def pin_wsdl(folder: Path, root: str, as_json: bool) -> None:
 @json_option
 def show_wsdl(folder: Path, as_json: bool) -> None:
     """Show what a pinned WSDL can say: operations, their parts and types."""
-    from hub.adapters.soap.files import MANIFEST
+    from hub.protocols.soap.files import MANIFEST
 
     try:
         raw = (folder / MANIFEST).read_bytes()

@@ -18,7 +18,6 @@ from functools import partial
 
 from hub.delivery import breaker
 from hub.delivery.handover import given_up, next_channel
-from hub.delivery.sealed import seal_parcel
 from hub.delivery.settle import Settler, attempt_id
 from hub.errors import HubError
 from hub.failpoints import hit
@@ -40,6 +39,7 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import Party
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Role
+from hub.sealed import seal_parcel
 
 LEASE_MARGIN_SECS = 30
 PROBE_CLAIM = 50

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.delivery.handover import escalate, fact_of
-from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
 from hub.errors import NotFound
 from hub.ports import Clock, Rendering, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
 from hub.schemas.ids import MessageId
+from hub.sealed import CONTENT_TYPES, seal_envelope
 
 MAIL = "message/rfc822"
 """What went out as a mail is not what its link gives: that is the sealed envelope."""

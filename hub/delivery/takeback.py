@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from hub.delivery.handover import WITHDRAWABLE, escalate, fact_of
-from hub.delivery.sealed import claimed_sender, open_envelope
 from hub.delivery.statement import UNSETTLED, Statement, Taken, stated
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
 from hub.failpoints import hit
@@ -59,6 +58,7 @@ from hub.schemas.envelope import (
 )
 from hub.schemas.ids import CaseId, MessageId, named_id, new_id
 from hub.schemas.terms import Kind, ReceiptStatus
+from hub.sealed import claimed_sender, open_envelope
 
 log = logging.getLogger(__name__)
 

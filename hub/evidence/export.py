@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Final
 
-from hub.delivery.sealed import compact_token, media_type
 from hub.errors import HubError, NotFound, SealRefused
 from hub.evidence import keys, readme
 from hub.ports import Attachments, Clock, RawInbound, Registry, Seal, Store
@@ -21,6 +20,7 @@ from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, Message
 from hub.schemas.envelope import Party
 from hub.schemas.ids import CaseId
 from hub.schemas.keys import VerificationKey
+from hub.sealed import compact_token, media_type
 from hub.tracking.copies import copies
 from hub.tracking.story import Story, read
 

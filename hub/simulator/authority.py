@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
-from hub.delivery.sealed import open_envelope
 from hub.ports import RawInbound
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Party
 from hub.schemas.keys import VerificationKey
+from hub.sealed import open_envelope
 from hub.seals import HubSeal, SigningKey
 from hub.simulator import reports
 from hub.simulator.characters import Character, Failure, failure, refuses

@@ -16,9 +16,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.http_settings import AsTuple, Url
-from hub.adapters.secrets import SecretRef
 from hub.errors import ConfigurationError
+from hub.net.secrets import SecretRef
+from hub.net.settings import AsTuple, Url
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.ids import AuthorityCode, ChannelId
 from hub.schemas.keys import VerificationKey

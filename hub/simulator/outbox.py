@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from hub.adapters.http import HttpPolicy, HttpSession, retry_after
 from hub.errors import HubError
+from hub.net.http import HttpPolicy, HttpSession, retry_after
 from hub.simulator.authority import Report
 
 CALL_SECS = 10.0

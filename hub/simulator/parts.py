@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from hub.delivery.sealed import media_type
 from hub.errors import InvalidInput
 from hub.ports import RawInbound
+from hub.sealed import media_type
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,70})"|([A-Za-z0-9\'()+_,./:=?-]{1,70}))')
 

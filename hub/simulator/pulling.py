@@ -6,11 +6,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 
-from hub.adapters.http import HttpPolicy, HttpSession
-from hub.delivery.sealed import media_type
 from hub.errors import HubError, InvalidInput
+from hub.net.http import HttpPolicy, HttpSession
 from hub.ports import RawInbound
 from hub.schemas import strict_json
+from hub.sealed import media_type
 from hub.simulator.authority import Authority, Verdict, digest_of
 
 CALL_SECS = 10.0

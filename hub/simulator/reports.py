@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hub.delivery.sealed import wrap
 from hub.schemas import json_rendering
 from hub.schemas.envelope import (
     AnswerBody,
@@ -21,6 +20,7 @@ from hub.schemas.envelope import (
 from hub.schemas.ids import new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import AnswerResult, AnswerStage, ApplicantType, ReceiptStatus, RefusalGround
+from hub.sealed import wrap
 from hub.seals import SigningKey
 from hub.seals.jws import seal_json
 from hub.simulator.characters import dice

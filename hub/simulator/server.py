@@ -28,13 +28,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from hub.adapters.http import HttpPolicy
-from hub.adapters.secrets import resolve
-from hub.adapters.soap.wire import SoapVersion, write_fault
-from hub.delivery.sealed import media_type
 from hub.errors import ConfigurationError, HubError, InvalidInput
+from hub.net.http import HttpPolicy
+from hub.net.secrets import resolve
 from hub.ports import RawInbound
+from hub.protocols.soap.wire import SoapVersion, write_fault
 from hub.schemas.envelope import AnyEnvelope, Party
+from hub.sealed import media_type
 from hub.seals import load_signing_key
 from hub.simulator import soap
 from hub.simulator.authority import Authority, Report, Verdict, digest_of

@@ -19,19 +19,19 @@ from pathlib import Path
 
 from lxml import etree
 
-from hub.adapters.sevovv import codes, wire
-from hub.adapters.sevovv.building import NAMESPACE, SEV_SYSTEM, Ends, acknowledgement, header
-from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.handing import Arrived, load
-from hub.adapters.sevovv.node import VERSION, Caller, Node, Waiting
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import SevMessage, plain_id
-from hub.delivery.sealed import open_envelope
 from hub.errors import HubError, InvalidInput
 from hub.ports import RawInbound
+from hub.protocols.sevovv import codes, wire
+from hub.protocols.sevovv.building import NAMESPACE, SEV_SYSTEM, Ends, acknowledgement, header
+from hub.protocols.sevovv.codes import SevFault
+from hub.protocols.sevovv.handing import Arrived, load
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.reading import SevMessage, plain_id
+from hub.protocols.sevovv.server import VERSION, Caller, Node, Waiting
 from hub.schemas.envelope import AnswerEnvelope, AnyEnvelope, Party, ReceiptEnvelope
 from hub.schemas.terms import ReceiptStatus, RefusalGround
 from hub.schemas.transfer import Transfer, TransferState
+from hub.sealed import open_envelope
 from hub.seals import HubSeal
 from hub.simulator.authority import Authority, Verdict, digest_of
 from hub.simulator.characters import Failure, SevAccount

@@ -16,13 +16,13 @@ from typing import Final
 
 from lxml import etree
 
-from hub.adapters.http import HttpSession
-from hub.adapters.soap import own
-from hub.adapters.soap.client import unpack
-from hub.adapters.soap.mime import Part
-from hub.adapters.soap.wire import SoapVersion, content_type, read_envelope, write_envelope, write_fault
 from hub.errors import HubError, InvalidInput
+from hub.net.http import HttpSession
 from hub.ports import RawInbound
+from hub.protocols.soap import own
+from hub.protocols.soap.client import unpack
+from hub.protocols.soap.mime import Part
+from hub.protocols.soap.wire import SoapVersion, content_type, read_envelope, write_envelope, write_fault
 from hub.schemas.envelope import AnyEnvelope
 from hub.simulator.authority import Verdict, digest_of
 from hub.simulator.pulling import CALL_SECS, PAGE, Puller

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import BinaryIO
 
-from hub.delivery.sealed import wrap
 from hub.errors import NotFound
 from hub.ports import Parcel, Rendering
 from hub.schemas import json_rendering, xml_rendering
@@ -37,6 +36,7 @@ from hub.schemas.terms import (
     RefusalGround,
     Role,
 )
+from hub.sealed import wrap
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CENTRE = Party(code="36521731")

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from hub.adapters import table
-from hub.adapters.http import Answer
-from hub.adapters.http_settings import HttpSettings
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import Acknowledgement, Problem, from_list
+from hub.net.http import Answer
+from hub.net.settings import HttpSettings
 from hub.schemas.directory import Channel
 from hub.schemas.terms import RefusalGround
 from hub.simulator.characters import PRESETS, Simulation

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters.addresses import meant, parse_url, permitted
-from hub.adapters.http import Answer, HttpPolicy, HttpSession, Upload, check_url, retry_after
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.net.addresses import meant, parse_url, permitted
+from hub.net.http import Answer, HttpPolicy, HttpSession, Upload, check_url, retry_after
 from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.servers import Server, answering, drip, http, read_request, serving
 

@@ -6,10 +6,10 @@ import ipaddress
 
 import pytest
 
-from hub.adapters import keeping
-from hub.adapters.http import HttpPolicy, HttpSession
-from hub.adapters.keeping import KeptSessions
 from hub.errors import ConfigurationError
+from hub.net import pool
+from hub.net.http import HttpPolicy, HttpSession
+from hub.net.pool import KeptSessions
 from tests.adapters.servers import answering, http, serving
 
 LOOPBACK = HttpPolicy(allow_http=True, allow_private=(ipaddress.ip_network("127.0.0.0/8"),))
@@ -53,12 +53,12 @@ def test_two_at_once_never_share() -> None:
     assert desk.use() in (one, two)
 
 
-@pytest.mark.parametrize("secs", [keeping.IDLE_SECS, keeping.AGE_SECS])
+@pytest.mark.parametrize("secs", [pool.IDLE_SECS, pool.AGE_SECS])
 def test_idle_and_old_sessions_are_closed(secs: float) -> None:
     """After a while unused, and after a minute in all, a session is not used again."""
     desk = Desk()
     first = desk.use()
-    steps = 1 if secs == keeping.IDLE_SECS else round(secs)
+    steps = 1 if secs == pool.IDLE_SECS else round(secs)
     for _ in range(steps):
         desk.time += secs / steps
         if desk.time < secs:
@@ -69,7 +69,7 @@ def test_idle_and_old_sessions_are_closed(secs: float) -> None:
 
 def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the limit, the one that was idle longest goes."""
-    monkeypatch.setattr(keeping, "MOST_IDLE", 2)
+    monkeypatch.setattr(pool, "MOST_IDLE", 2)
     desk = Desk()
     made = [desk.use(f"http://127.0.0.1:{port}/") for port in (1, 2, 3)]
     assert desk.closed == [made[0]]

@@ -19,12 +19,12 @@ import pytest
 from pydantic import ValidationError
 
 from hub.adapters import Tools, adapter
-from hub.adapters.http import Answer
 from hub.adapters.rest import multipart
 from hub.adapters.rest.adapter import RestAdapter, RestSession
 from hub.adapters.rest.envelope import EnvelopeDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, HubError, TemporaryFailure
+from hub.net.http import Answer
 from hub.ports import Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -520,7 +520,7 @@ def test_files_without_a_store_are_a_configuration_error() -> None:
 
 _BIG = """
 import hashlib, resource, sys, tempfile, threading, socket, pathlib
-from hub.adapters.http import HttpPolicy, HttpSession
+from hub.net.http import HttpPolicy, HttpSession
 from hub.adapters.rest import multipart
 from hub.ports import Prepared
 from hub.schemas.envelope import Attachment

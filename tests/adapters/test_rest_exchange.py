@@ -15,11 +15,11 @@ import pytest
 from pydantic import ValidationError
 
 from hub.adapters import Tools
-from hub.adapters.http import Answer
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.net.http import Answer
 from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel

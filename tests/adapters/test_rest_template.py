@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.adapters import Tools
-from hub.adapters.http import Answer
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect, find
 from hub.errors import PermanentFailure, UnsupportedFeature
+from hub.net.http import Answer
 from hub.ports import Outcome
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hub.adapters.secrets import MAX_SECRET_BYTES, Secret, SecretFile, SecretRef, resolve, secret_path
 from hub.errors import ConfigurationError
+from hub.net.secrets import MAX_SECRET_BYTES, Secret, SecretFile, SecretRef, resolve, secret_path
 from hub.schemas.base import Frozen
 
 

@@ -13,12 +13,12 @@ import pytest
 from lxml import etree
 
 from hub.adapters import Tools
-from hub.adapters.soap import own
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.adapters.soap.client import unpack
-from hub.adapters.soap.wire import SoapVersion, read_envelope, write_envelope, write_fault
 from hub.errors import ConfigurationError
 from hub.ports import Outcome, Rendering
+from hub.protocols.soap import own
+from hub.protocols.soap.client import unpack
+from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope, write_fault
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from tests.adapters.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file

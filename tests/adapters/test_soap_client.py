@@ -14,14 +14,6 @@ from typing import Any
 
 import pytest
 
-from hub.adapters.faults import classify
-from hub.adapters.http import HttpPolicy, HttpSession
-from hub.adapters.soap import mime
-from hub.adapters.soap.client import SoapClient, request_of, unpack
-from hub.adapters.soap.description import Description, from_folder, understand
-from hub.adapters.soap.faults import SoapFault
-from hub.adapters.soap.files import resolve
-from hub.adapters.soap.wire import SoapVersion, fault_of, read_envelope, write_fault
 from hub.errors import (
     ConfigurationError,
     HubError,
@@ -31,6 +23,14 @@ from hub.errors import (
     Retry,
     TemporaryFailure,
 )
+from hub.net.http import HttpPolicy, HttpSession
+from hub.protocols.faults import classify
+from hub.protocols.soap import mime
+from hub.protocols.soap.client import SoapClient, request_of, unpack
+from hub.protocols.soap.description import Description, from_folder, understand
+from hub.protocols.soap.faults import SoapFault
+from hub.protocols.soap.files import resolve
+from hub.protocols.soap.wire import SoapVersion, fault_of, read_envelope, write_fault
 from tests.adapters.servers import answering, http, serving
 
 SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"

@@ -13,15 +13,15 @@ from pydantic import BaseModel
 
 from hub.adapters import table
 from hub.adapters.base import read_settings
-from hub.adapters.soap.client import Reply
 from hub.adapters.soap.envelope import EnvelopeDialect
-from hub.adapters.soap.fetching import pin
 from hub.adapters.soap.mapping import WsdlMapping
 from hub.adapters.soap.settings import EnvelopeSection, SoapSettings, TrembitaSection, WsdlSection
 from hub.adapters.soap.trembita import TrembitaDialect
-from hub.adapters.soap.wire import read_envelope
 from hub.adapters.soap.wsdl import WsdlDialect
 from hub.ports import Parcel, Rendering
+from hub.protocols.soap.client import Reply
+from hub.protocols.soap.fetching import pin
+from hub.protocols.soap.wire import read_envelope
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import AppealEnvelope

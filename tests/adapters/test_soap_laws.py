@@ -8,10 +8,11 @@ from datetime import timedelta
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.adapters.soap import mapping, mime, own
-from hub.adapters.soap.client import unpack
-from hub.adapters.soap.wire import SoapVersion, fault_of, read_envelope, write_envelope
+from hub.adapters.soap import mapping
 from hub.errors import HubError, InvalidInput
+from hub.protocols.soap import mime, own
+from hub.protocols.soap.client import unpack
+from hub.protocols.soap.wire import SoapVersion, fault_of, read_envelope, write_envelope
 from hub.schemas.envelope import Attachment
 from tests.adapters.samples import MemoryAttachments
 from tests.adapters.test_soap_security import NOW, message, signed, verify

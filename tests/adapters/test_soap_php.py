@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters.soap.fetching import pin
 from hub.ports import Prepared
+from hub.protocols.soap.fetching import pin
 from hub.schemas.delivery import OutcomeKind, TransportState
 from tests.adapters.soap_world import SCHEMAS, SoapWorld, php_server
 from tests.adapters.test_soap import soap_channel

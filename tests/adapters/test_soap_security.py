@@ -19,13 +19,13 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from hub.adapters import Tools
-from hub.adapters.soap import own
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.adapters.soap.security import Signer, UsernameTokenGuard, X509Guard
-from hub.adapters.soap.verifying import DS, WSSE, WSU, Verifier, canonical
-from hub.adapters.soap.wire import SOAP11, SoapVersion, read_envelope, write_envelope
 from hub.errors import ConfigurationError, HubError, SealRefused
 from hub.ports import Outcome
+from hub.protocols.soap import own
+from hub.protocols.soap.security import Signer, UsernameTokenGuard, X509Guard
+from hub.protocols.soap.verifying import DS, WSSE, WSU, Verifier, canonical
+from hub.protocols.soap.wire import SOAP11, SoapVersion, read_envelope, write_envelope
 from hub.schemas.delivery import OutcomeKind
 from tests.adapters.samples import appeal, parcel
 from tests.adapters.servers import http, serving

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters.soap.description import understand
-from hub.adapters.soap.files import resolve
-from hub.adapters.soap.wire import read_envelope
 from hub.errors import ConfigurationError, InvalidInput
+from hub.protocols.soap.description import understand
+from hub.protocols.soap.files import resolve
+from hub.protocols.soap.wire import read_envelope
 
 pytestmark = [pytest.mark.vectors("soap-node-soap"), pytest.mark.vectors("soap-php-interop")]
 AT_LEAST = 101

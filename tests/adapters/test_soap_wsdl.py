@@ -14,12 +14,12 @@ import yaml
 from lxml import etree
 
 from hub.adapters import Tools
-from hub.adapters.soap import xroad
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.adapters.soap.fetching import pin
-from hub.adapters.soap.wire import SoapVersion, read_envelope, serialise, write_envelope
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.ports import Outcome, Rendering
+from hub.protocols.soap import xroad
+from hub.protocols.soap.fetching import pin
+from hub.protocols.soap.wire import SoapVersion, read_envelope, serialise, write_envelope
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from tests.adapters.contract import store_file

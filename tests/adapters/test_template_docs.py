@@ -9,10 +9,10 @@ from datetime import date
 
 import yaml
 
-from hub.adapters.http import Answer
 from hub.adapters.rest import template
 from hub.adapters.rest.settings import RestSettings, TemplateSection
 from hub.adapters.rest.template import TemplateDialect
+from hub.net.http import Answer
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel

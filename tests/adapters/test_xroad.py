@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from hub.adapters.soap import xroad
-from hub.adapters.soap.description import understand
-from hub.adapters.soap.files import resolve
-from hub.adapters.soap.wire import SoapVersion, read_envelope, write_envelope
 from hub.errors import ConfigurationError, InvalidInput
+from hub.protocols.soap import xroad
+from hub.protocols.soap.description import understand
+from hub.protocols.soap.files import resolve
+from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope
 from tests.conftest import leave_out, vectors_root
 
 SPEC = vectors_root().parent / "spec" / "xroad"

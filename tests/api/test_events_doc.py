@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from hub.adapters.webhook import read
-from hub.adapters.webhook_signing import headers, signing_key
 from hub.following.formal import FLAG, Reason
 from hub.following.likeness import NEAR
 from hub.following.prune import Retention
 from hub.following.reports import Report
 from hub.following.surge import C2_LIMIT, C3_LIMIT, LEAST
+from hub.net.webhook import read
+from hub.net.webhook_signing import headers, signing_key
 from hub.schemas.delivery import FactKind
 from hub.settings import Settings
 from tests.api.world import World

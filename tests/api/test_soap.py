@@ -15,11 +15,11 @@ import pytest
 import requests
 from lxml import etree
 
-from hub.adapters.soap import own
-from hub.adapters.soap.wire import Fault, SoapVersion, fault_of, read_envelope, write_envelope
-from hub.delivery.sealed import seal_envelope
 from hub.ports import Rendering
+from hub.protocols.soap import own
+from hub.protocols.soap.wire import Fault, SoapVersion, fault_of, read_envelope, write_envelope
 from hub.schemas.ids import CaseId, MessageId, new_id
+from hub.sealed import seal_envelope
 from tests.api.world import NCC, PULLER, SEALER, World, answer, as_bytes, envelope, form, registered
 from tests.conftest import ROOT, leave_out
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import requests
 
-from hub.adapters.soap import own
-from hub.adapters.soap.wire import SoapVersion, write_envelope
+from hub.protocols.soap import own
+from hub.protocols.soap.wire import SoapVersion, write_envelope
 from tests.api.test_memory import GROWTH_MB, MIB, SIZE_MB, _rss_mb
 from tests.api.test_soap import document
 from tests.api.world import PLAIN, answer, as_bytes, form

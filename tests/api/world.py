@@ -31,7 +31,6 @@ from hub.delivery.intake import Intake
 from hub.delivery.ncc import Centre
 from hub.delivery.onward import Onward
 from hub.delivery.operators import Operators
-from hub.delivery.sealed import seal_envelope
 from hub.delivery.sweep import Sweeper
 from hub.delivery.takeback import TakeBack
 from hub.delivery.watch import Watcher
@@ -42,6 +41,7 @@ from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, TransportStat
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import AnyEnvelope, Party
 from hub.schemas.ids import CaseId, new_id
+from hub.sealed import seal_envelope
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import FileKey, verification_key
 from hub.settings import Settings

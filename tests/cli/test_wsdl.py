@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from hub.adapters.soap.description import from_folder
 from hub.cli import cli
 from hub.errors import ConfigurationError
+from hub.protocols.soap.description import from_folder
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.adapters.test_soap_client import SCHEMA, WSDL
 

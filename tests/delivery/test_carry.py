@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.delivery.intake import Accepted
-from hub.delivery.sealed import CONTENT_TYPES, open_envelope
 from hub.errors import ConfigurationError, HubError, PeerChanged, Unavailable, UnsupportedFeature
 from hub.ports import Outcome, RawInbound, Rendering
 from hub.schemas.delivery import Attempt, Direction, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LaneSettings
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Priority
+from hub.sealed import CONTENT_TYPES, open_envelope
 from hub.seals import HubSeal
 from hub.seals.keys import verification_key
 from hub.tracking.state import State

@@ -116,8 +116,8 @@ def test_what_may_not_be_believed_is_refused_and_changes_nothing(what: str) -> N
 @pytest.mark.parametrize("form", ["json", "jws", "xml"])
 def test_all_three_sealed_forms_are_taken(form: str) -> None:
     """An answer sealed by the registry's key is taken as JSON with detached seal, compact JWS or signed XML."""
-    from hub.delivery.sealed import CONTENT_TYPES, seal_envelope
     from hub.ports import Rendering
+    from hub.sealed import CONTENT_TYPES, seal_envelope
 
     world = World(sealed=True)
     (accepted,) = world.submit()

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hub.adapters.webhook import WebhookFile, read
-from hub.adapters.webhook_signing import headers, signing_key, verify
 from hub.errors import ConfigurationError, SealRefused, Unavailable
 from hub.following.webhooks import SCHEDULE_SECS, Endpoint, WebhookSender, webhook_id
+from hub.net.webhook import WebhookFile, read
+from hub.net.webhook_signing import headers, signing_key, verify
 from hub.schemas.delivery import FactKind
 from hub.schemas.ids import CaseId
 from hub.storage.webhook_queue import SqlWebhookQueue

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import requests
 
-from hub.adapters.webhook_signing import verify
 from hub.bootstrap import build
 from hub.cli.init import make_home
 from hub.following.follower import NAME
+from hub.net.webhook_signing import verify
 from hub.schemas.delivery import TransportState
 from hub.settings import Settings, load
 from hub.storage import SqlStore

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from hub.adapters.sevovv import codes, wire
-from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.handing import Arrived
-from hub.adapters.sevovv.node import Caller, Node, Waiting
-from hub.adapters.sevovv.package import Package
+from hub.protocols.sevovv import codes, wire
+from hub.protocols.sevovv.codes import SevFault
+from hub.protocols.sevovv.handing import Arrived
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.server import Caller, Node, Waiting
 from hub.schemas.transfer import Transfer, TransferState
 from hub.storage.transfers import MemoryTransfers, Spool
 

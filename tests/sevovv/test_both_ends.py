@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from hub.adapters.http import HttpPolicy, HttpSession
-from hub.adapters.http_settings import HttpSettings
-from hub.adapters.sevovv.building import Ends
-from hub.adapters.sevovv.client import Deadline, Service
-from hub.adapters.sevovv.fetching import Fetching
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.uploading import Route, Upload
 from hub.errors import OutcomeUnknown
+from hub.net.http import HttpPolicy, HttpSession
+from hub.net.settings import HttpSettings
+from hub.protocols.sevovv.building import Ends
+from hub.protocols.sevovv.client import Deadline, Service
+from hub.protocols.sevovv.fetching import Fetching
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.uploading import Route, Upload
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Party

@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 
 from hub.adapters import Tools
-from hub.adapters.sevovv import codes
-from hub.adapters.sevovv.codes import ERRORS, ErrorClass, meaning
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.ports import Outcome, Prepared
+from hub.protocols.sevovv import codes
+from hub.protocols.sevovv.codes import ERRORS, ErrorClass, meaning
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.transfer import TransferState
@@ -124,7 +124,7 @@ class _WithFiles:
 
     @property
     def received(self) -> list[bytes]:
-        from hub.adapters.sevovv.split import split
+        from hub.protocols.sevovv.split import split
 
         found = []
         for message in self._peer.received:

@@ -11,15 +11,15 @@ import yaml
 
 from hub.adapters import table
 from hub.adapters.pull import SevOvvSection as Served
-from hub.adapters.sevovv.codes import ERRORS, ErrorClass
 from hub.adapters.soap.settings import SevOvvSection as Called
+from hub.protocols.sevovv.codes import ERRORS, ErrorClass
 from hub.schemas.directory import Channel
 from hub.simulator.characters import Simulation
 from tests.conftest import ROOT
 from tests.sevovv.world import BODY, SYSTEM, world
 
 PAGE = (ROOT / "docs" / "adapters" / "sevovv.md").read_text("utf-8")
-ROOMS = ("hub/adapters/sevovv", "hub/adapters/soap/sevovv.py")
+ROOMS = ("hub/protocols/sevovv", "hub/adapters/soap/sevovv.py")
 
 
 def examples(title: str) -> Iterator[str]:

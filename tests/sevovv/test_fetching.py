@@ -13,10 +13,10 @@ import pytest
 from lxml import etree
 
 from hub.adapters import Tools
-from hub.adapters.sevovv.package import Package
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import HubError, InvalidInput, NotFound, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Spoken
+from hub.protocols.sevovv.package import Package
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
 from hub.schemas.ids import CaseId, MessageId

@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hub.adapters.sevovv.building import Ends, acknowledgement, build, prepare
-from hub.adapters.sevovv.handing import Arrived, load, text_of
-from hub.adapters.sevovv.meaning import ground_of, meaning, subjects
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import SevMessage, read
-from hub.adapters.sevovv.split import Skeleton, split
 from hub.errors import HubError, InvalidInput, UnsupportedFeature
 from hub.ports import Executor, Parcel, Rendering
+from hub.protocols.sevovv.building import Ends, acknowledgement, build, prepare
+from hub.protocols.sevovv.handing import Arrived, load, text_of
+from hub.protocols.sevovv.meaning import ground_of, meaning, subjects
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.reading import SevMessage, read
+from hub.protocols.sevovv.split import Skeleton, split
 from hub.schemas import json_rendering
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Attachment, Party
 from hub.schemas.ids import MessageId, new_id

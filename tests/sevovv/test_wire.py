@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hub.adapters.sevovv import wire
-from hub.adapters.sevovv.codes import ERRORS, SevFault
 from hub.errors import InvalidInput
+from hub.protocols.sevovv import wire
+from hub.protocols.sevovv.codes import ERRORS, SevFault
 from tests.conftest import leave_out
 from tests.sevovv.world import SPEC
 

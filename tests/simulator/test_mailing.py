@@ -10,7 +10,6 @@ from pathlib import Path
 from hub.adapters import Tools
 from hub.adapters.email.adapter import EmailAdapter
 from hub.bootstrap import KEY_FILE
-from hub.delivery.sealed import seal_parcel
 from hub.ports import Prepared, Rendering
 from hub.schemas import json_rendering
 from hub.schemas.delivery import OutcomeKind
@@ -18,6 +17,7 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Party, ReceiptBody
 from hub.schemas.ids import MessageId
 from hub.schemas.terms import AnswerStage, ReceiptStatus
+from hub.sealed import seal_parcel
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
 from hub.simulator.mailing import MailOffice, MailPlace, set_up_mail

@@ -22,7 +22,6 @@ from click.testing import CliRunner
 
 from hub.adapters import Tools, adapter
 from hub.cli.simulate import simulate
-from hub.delivery.sealed import open_envelope, seal_parcel
 from hub.errors import ConfigurationError
 from hub.ports import Outcome, Parcel, RawInbound
 from hub.schemas import json_rendering
@@ -32,6 +31,7 @@ from hub.schemas.envelope import AnswerEnvelope, AnyEnvelope, AppealEnvelope, At
 from hub.schemas.ids import MessageId
 from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import ReceiptStatus
+from hub.sealed import open_envelope, seal_parcel
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
 from hub.simulator.characters import load

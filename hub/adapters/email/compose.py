@@ -14,8 +14,8 @@ from pathlib import Path
 
 from hub.adapters.email import letter, mime, smime, tokens
 from hub.adapters.email.settings import EmailSettings
-from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.net.secrets import resolve
 from hub.ports import Attachments, Parcel, Prepared, Rendering
 from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.terms import Priority

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from hub.adapters.email import parse
-from hub.delivery.sealed import MAX_ENVELOPE_BYTES, open_envelope
 from hub.errors import HubError, InvalidInput
 from hub.ports import PostDesk, RawInbound
 from hub.schemas import json_rendering, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.ids import MessageId
+from hub.sealed import MAX_ENVELOPE_BYTES, open_envelope
 from hub.seals import HubSeal
 
 _SAYS: Final = frozenset({"receipt", "answer", "redirect", "extension", "clarification", "publication"})

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from hub.adapters.email import wire
 from hub.adapters.email.settings import ImapServer
-from hub.adapters.leash import Leash
-from hub.adapters.secrets import resolve
 from hub.errors import TemporaryFailure
+from hub.net.deadline import Leash
+from hub.net.secrets import resolve
 
 BATCH: Final = 200
 """Mails that are looked at in one conversation, the oldest first."""

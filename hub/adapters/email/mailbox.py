@@ -8,9 +8,9 @@ from pathlib import Path
 from hub.adapters.base import BaseSession
 from hub.adapters.email import imap, pickup, replies, tokens, wire
 from hub.adapters.email.settings import EmailSettings
-from hub.adapters.leash import Leash
-from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError, DeliveryError, HubError, Unavailable
+from hub.net.deadline import Leash
+from hub.net.secrets import resolve
 from hub.ports import Desk, PostDesk
 from hub.schemas.terms import AnswerStage
 

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.addresses import IPNetwork, parse_url
 from hub.adapters.email.tokens import TOKEN_CHARS
-from hub.adapters.http_settings import AsTuple, FilePath, Network, url_rule
-from hub.adapters.secrets import SecretFile, SecretRef
+from hub.net.addresses import IPNetwork, parse_url
+from hub.net.secrets import SecretFile, SecretRef
+from hub.net.settings import AsTuple, FilePath, Network, url_rule
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.envelope import Email
 

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
 
-from hub.adapters.secrets import secret_path
 from hub.errors import ConfigurationError, SealRefused
+from hub.net.secrets import secret_path
 from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.seals.public import PublicKey, load_public, verify_signature
 

@@ -17,9 +17,9 @@ from typing import Any, Final
 from hub.adapters.base import BaseSession
 from hub.adapters.email import compose, mime, tokens, wire
 from hub.adapters.email.settings import EmailSettings, SmtpServer
-from hub.adapters.leash import Leash
-from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError, DeliveryError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.net.deadline import Leash
+from hub.net.secrets import resolve
 from hub.ports import Attachments, Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass

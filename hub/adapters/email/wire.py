@@ -9,10 +9,10 @@ import socket
 import ssl
 from typing import Final
 
-from hub.adapters.addresses import parse_url
 from hub.adapters.email.settings import Server
-from hub.adapters.leash import Guide, Leash, leashed, system_resolver
 from hub.errors import ConfigurationError, DeliveryError, PermanentFailure, TemporaryFailure
+from hub.net.addresses import parse_url
+from hub.net.deadline import Guide, Leash, leashed, system_resolver
 
 ANSWER_BYTES: Final = 262_144
 """What a server may say in one exchange that carries no mail."""

@@ -8,9 +8,6 @@ from datetime import UTC, datetime
 
 from hub.adapters import Tools
 from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.http import Answer, HttpSession, Upload
-from hub.adapters.http_auth import Signer, signer
-from hub.adapters.keeping import KeptSessions
 from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import Dialect, Request
 from hub.adapters.rest.envelope import EnvelopeDialect
@@ -18,6 +15,9 @@ from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.errors import ConfigurationError
+from hub.net.auth import Signer, signer
+from hub.net.http import Answer, HttpSession, Upload
+from hub.net.pool import KeptSessions
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hub.adapters.http import Answer
-from hub.adapters.http_settings import HttpSettings
+from hub.net.http import Answer
+from hub.net.settings import HttpSettings
 from hub.ports import Outcome, Parcel, Prepared, Rendering
 from hub.schemas.delivery import Delivery
 

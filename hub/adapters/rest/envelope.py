@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from hub.adapters.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, retry_after
 from hub.adapters.rest.dialect import Request
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import (
@@ -23,11 +22,12 @@ from hub.adapters.rest.statements import (
     read,
     read_problem,
 )
-from hub.delivery.sealed import CONTENT_TYPES, media_type
 from hub.errors import InvalidInput, PermanentFailure, TemporaryFailure, UnsupportedFeature
+from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, retry_after
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.terms import RefusalGround
+from hub.sealed import CONTENT_TYPES, media_type
 
 ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
 _NOTHING_YET = frozenset({202, 204, 404})

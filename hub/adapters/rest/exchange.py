@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from hub.adapters.faults import classify, retry_of, shown
-from hub.adapters.http import Answer
 from hub.adapters.rest.dialect import Request
 from hub.adapters.rest.envelope import EnvelopeDialect, concluded
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.net.http import Answer
 from hub.ports import Outcome, Parcel, Prepared
+from hub.protocols.faults import classify, retry_of, shown
 from hub.schemas.delivery import OutcomeKind
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from hub.adapters.http import Upload
 from hub.errors import NotFound, PermanentFailure
+from hub.net.http import Upload
 from hub.ports import Attachments, Prepared
 from hub.schemas.envelope import Attachment
 

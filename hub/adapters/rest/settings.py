@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.http import check_url
-from hub.adapters.http_settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
 from hub.adapters.mapping import AnswerMapping, unknown_path
-from hub.adapters.xroad_names import ClientId, ServiceId
 from hub.errors import ConfigurationError
+from hub.net.http import check_url
+from hub.net.settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
+from hub.protocols.xroad_names import ClientId, ServiceId
 from hub.schemas.base import Code, Frozen
 from hub.schemas.terms import Kind
 

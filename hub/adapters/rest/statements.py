@@ -15,15 +15,15 @@ from typing import Annotated, Literal
 from lxml import etree
 from pydantic import ConfigDict, Field, ValidationError
 
-from hub.adapters.http import Answer
-from hub.delivery.sealed import media_type
 from hub.errors import InvalidInput
+from hub.net.http import Answer
 from hub.ports import RawInbound
 from hub.schemas import jcs, strict_json, strict_xml
 from hub.schemas.base import Frozen, Line
 from hub.schemas.ids import Uuid7
 from hub.schemas.jcs import JsonValue
 from hub.schemas.terms import Kind, ReceiptStatus, RefusalGround
+from hub.sealed import media_type
 
 EXCERPT_BYTES = 300
 ECHO_BYTES = 64

@@ -13,17 +13,17 @@ from functools import partial
 from typing import Any, Final
 
 from hub.adapters import mapping as maps
-from hub.adapters.http import Answer
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning, Source
 from hub.adapters.meanings import Heard, outcome_of, poll_outcome
 from hub.adapters.rest.dialect import Request
 from hub.adapters.rest.envelope import EnvelopeDialect, concluded
 from hub.adapters.rest.settings import RestSettings
-from hub.delivery.sealed import media_type
 from hub.errors import ConfigurationError, InvalidInput
+from hub.net.http import Answer
 from hub.ports import Outcome, Parcel, Prepared, RawInbound
 from hub.schemas import strict_json
 from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.sealed import media_type
 
 CODES: Final = Codes(
     mapping="template.mapping",

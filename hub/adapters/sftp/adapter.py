@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from hub.adapters import Tools
 from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.leash import Resolver, system_resolver
 from hub.adapters.sftp import layout
 from hub.adapters.sftp.collecting import collect
 from hub.adapters.sftp.connection import Connection, refused
 from hub.adapters.sftp.placing import place
-from hub.adapters.sftp.protocol import StatusError
 from hub.adapters.sftp.settings import SftpSettings
+from hub.net.deadline import Resolver, system_resolver
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.protocols.sftp import StatusError
 from hub.schemas.directory import Channel
 
 

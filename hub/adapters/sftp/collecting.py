@@ -18,11 +18,11 @@ from typing import Final
 
 from hub.adapters.sftp.connection import Connection, refused
 from hub.adapters.sftp.layout import MARKER
-from hub.adapters.sftp.protocol import Entry, StatusError
 from hub.adapters.sftp.reading import Reader
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import DeliveryError, HubError, InvalidInput, Unavailable
 from hub.ports import Desk
+from hub.protocols.sftp import Entry, StatusError
 from hub.schemas.directory import LegalClass
 
 log = logging.getLogger(__name__)

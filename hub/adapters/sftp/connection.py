@@ -29,11 +29,11 @@ from typing import Final, cast
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from hub.adapters.leash import Guide, Leash, Resolver, system_resolver
-from hub.adapters.secrets import resolve, secret_path
-from hub.adapters.sftp.protocol import ProtocolError, Sftp, StatusError
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import ConfigurationError, DeliveryError, PeerChanged, PermanentFailure, TemporaryFailure
+from hub.net.deadline import Guide, Leash, Resolver, system_resolver
+from hub.net.secrets import resolve, secret_path
+from hub.protocols.sftp import ProtocolError, Sftp, StatusError
 
 BYTES_PER_CALL: Final = 8 * 1024 * 1024
 """What a server may say in one call beyond the content that is read from it on purpose."""

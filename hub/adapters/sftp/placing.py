@@ -13,9 +13,9 @@ from typing import Final
 
 from hub.adapters.sftp.connection import Connection, refused
 from hub.adapters.sftp.layout import MARKER, Layout, Piece
-from hub.adapters.sftp.protocol import StatusError
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.protocols.sftp import StatusError
 from hub.schemas.delivery import OutcomeKind
 
 ANSWERS_SHARE: Final = 64

@@ -23,10 +23,9 @@ from pydantic import ValidationError
 
 from hub.adapters.sftp.connection import Connection
 from hub.adapters.sftp.layout import MEDIA_TYPES
-from hub.adapters.sftp.protocol import Entry
-from hub.delivery.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, claimed_sender
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
 from hub.ports import Desk, RawInbound, Rendering, Spoken
+from hub.protocols.sftp import Entry
 from hub.schemas import jcs, strict_json
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
@@ -42,6 +41,7 @@ from hub.schemas.envelope import (
     RedirectBody,
 )
 from hub.schemas.ids import MessageId
+from hub.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, claimed_sender
 
 MAX_CONTAINER_BYTES: Final = 4 * 1024 * 1024 * 1024
 MAX_DIRECTORY_BYTES: Final = 1_048_576

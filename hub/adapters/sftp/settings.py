@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.addresses import IPNetwork, Target, parse_url
-from hub.adapters.http_settings import AsTuple, Network
-from hub.adapters.secrets import SecretFile, SecretRef
 from hub.errors import ConfigurationError
+from hub.net.addresses import IPNetwork, Target, parse_url
+from hub.net.secrets import SecretFile, SecretRef
+from hub.net.settings import AsTuple, Network
 from hub.schemas.base import Code, Frozen
 
 KEY_TYPES: Final = {

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from importlib import import_module
 
 from hub.adapters.base import BaseAdapter
-from hub.adapters.http import HttpSession
-from hub.adapters.http_auth import signer
-from hub.adapters.soap.client import Guard, SoapClient
 from hub.adapters.soap.dialect import Dialect
-from hub.adapters.soap.settings import NoSecurity, SoapSettings
+from hub.adapters.soap.settings import SoapSettings
 from hub.errors import ConfigurationError
+from hub.net.auth import signer
+from hub.net.http import HttpSession
 from hub.ports import Parcel, Prepared, Rendering, Session
+from hub.protocols.soap.client import Guard, SoapClient
+from hub.protocols.soap.security_settings import NoSecurity
 from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, str] = {
@@ -90,5 +91,5 @@ def _load(path: str) -> Callable[[SoapSettings], Dialect]:
 def _guard(settings: SoapSettings) -> Guard | None:
     if isinstance(settings.security, NoSecurity):
         return None
-    made: Guard = import_module("hub.adapters.soap.security").guard(settings.security)
+    made: Guard = import_module("hub.protocols.soap.security").guard(settings.security)
     return made

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from hub.adapters.base import BaseSession
-from hub.adapters.http import HttpSession
-from hub.adapters.soap.client import Reply, Request, SoapClient
+from hub.net.http import HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.protocols.soap.client import Reply, Request, SoapClient
 from hub.schemas.delivery import Delivery
 
 

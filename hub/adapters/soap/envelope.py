@@ -9,18 +9,18 @@ import base64
 from functools import partial
 from typing import Final
 
-from hub.adapters.http import HttpSession, Upload
-from hub.adapters.soap import mime, own
-from hub.adapters.soap.client import Reply, Request, SoapClient
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.settings import EnvelopeSection, SoapSettings
-from hub.adapters.soap.wire import content_type, write_envelope
-from hub.delivery.sealed import CONTENT_TYPES
 from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure, UnsupportedFeature
+from hub.net.http import HttpSession, Upload
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.protocols.soap import mime, own
+from hub.protocols.soap.client import Reply, Request, SoapClient
+from hub.protocols.soap.wire import content_type, write_envelope
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
 from hub.schemas.terms import RefusalGround
+from hub.sealed import CONTENT_TYPES
 
 DELIVER: Final = f"{own.NAMESPACE}/DeliverEnvelope"
 GET_RECEIPTS: Final = f"{own.NAMESPACE}/GetReceipts"

@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 
 from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning, Source
-from hub.adapters.soap.files import wrong
-from hub.adapters.soap.mime import content_id
 from hub.ports import Parcel
+from hub.protocols.soap.files import wrong
+from hub.protocols.soap.mime import content_id
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.delivery import Delivery
 from hub.schemas.terms import Kind

@@ -7,51 +7,18 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.http import check_url
-from hub.adapters.http_settings import FilePath, HttpSettings, MtlsAuth, Url
-from hub.adapters.secrets import SecretFile, SecretRef
-from hub.adapters.soap.wire import SoapVersion
-from hub.adapters.xroad_names import ClientId, ServiceId
 from hub.errors import ConfigurationError
+from hub.net.http import check_url
+from hub.net.secrets import SecretRef
+from hub.net.settings import FilePath, HttpSettings, MtlsAuth, Url
+from hub.protocols.soap.security_settings import NoSecurity, Security
+from hub.protocols.soap.wire import SoapVersion
+from hub.protocols.xroad_names import ClientId, ServiceId
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.ids import AuthorityCode, Sha256
 
 Name: TypeAlias = Annotated[str, Code(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")]
 """Name of an element, service, port or operation."""
-
-
-class NoSecurity(Frozen):
-    """No security header."""
-
-    type: Literal["none"] = "none"
-
-
-class UsernameTokenSecurity(Frozen):
-    """A UsernameToken (WS-Security UsernameToken Profile 1.1). ``digest``: nonce, time and SHA-1 digest of the
-    password, as the profile fixes it; else the password itself, which needs TLS.
-    """
-
-    type: Literal["username_token"]
-    user: Annotated[str, Line(200)]
-    password: SecretRef
-    digest: bool = True
-
-
-class X509Security(Frozen):
-    """Body and time stamp signed with our certificate (X.509 Certificate Token Profile), SHA-256 only.
-
-    ``their_cert``: PEM file with the one certificate that answers must be signed with; absent = answers are not signed.
-    ``valid_secs``: how long what we sign may be used.
-    """
-
-    type: Literal["x509"]
-    cert: SecretFile
-    key: SecretFile
-    their_cert: FilePath | None = None
-    valid_secs: int = Field(default=300, ge=10, le=3_600)
-
-
-Security: TypeAlias = Annotated[NoSecurity | UsernameTokenSecurity | X509Security, Field(discriminator="type")]
 
 
 class EnvelopeSection(Frozen):

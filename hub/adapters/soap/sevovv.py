@@ -1,27 +1,27 @@
-"""Dialect ``sevovv``: SEV OVV 2.0 as client (docs/adapters/sevovv.md); what is said: ``hub.adapters.sevovv``."""
+"""Dialect ``sevovv``: SEV OVV 2.0 as client (docs/adapters/sevovv.md); what is said: ``hub.protocols.sevovv``."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from hub.adapters.base import BaseSession
-from hub.adapters.http import HttpSession
-from hub.adapters.secrets import resolve
-from hub.adapters.sevovv import codes
-from hub.adapters.sevovv.building import Ends, prepare
-from hub.adapters.sevovv.client import Deadline, Service
-from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.fetching import Fetching
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.uploading import EXTERNAL, Upload, route_of
-from hub.adapters.soap.client import SoapClient
 from hub.adapters.soap.settings import SevOvvSection, SoapSettings
-from hub.delivery.sealed import CONTENT_TYPES
 from hub.errors import ConfigurationError, TemporaryFailure, UnsupportedFeature
+from hub.net.http import HttpSession
+from hub.net.secrets import resolve
 from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.protocols.sevovv import codes
+from hub.protocols.sevovv.building import Ends, prepare
+from hub.protocols.sevovv.client import Deadline, Service
+from hub.protocols.sevovv.codes import SevFault
+from hub.protocols.sevovv.fetching import Fetching
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.uploading import EXTERNAL, Upload, route_of
+from hub.protocols.soap.client import SoapClient
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Party
+from hub.sealed import CONTENT_TYPES
 
 MIB = 1_048_576
 KNOWN_SESSIONS = 10_000

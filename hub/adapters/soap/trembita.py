@@ -11,16 +11,17 @@ import base64
 
 from lxml import etree
 
-from hub.adapters.http import HttpSession
-from hub.adapters.soap import own, xroad
-from hub.adapters.soap.client import Reply, Request, SoapClient, add_headers
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import judged, unread
-from hub.adapters.soap.settings import NoSecurity, SoapSettings
-from hub.adapters.soap.wire import content_type, read_envelope, serialise
+from hub.adapters.soap.settings import SoapSettings
 from hub.adapters.soap.wsdl import Described
 from hub.errors import ConfigurationError, InvalidInput
+from hub.net.http import HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.protocols.soap import own, xroad
+from hub.protocols.soap.client import Reply, Request, SoapClient, add_headers
+from hub.protocols.soap.security_settings import NoSecurity
+from hub.protocols.soap.wire import content_type, read_envelope, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AppealEnvelope
 

@@ -12,19 +12,19 @@ from pathlib import Path
 
 from lxml import etree
 
-from hub.adapters.http import HttpSession, Upload
 from hub.adapters.meanings import Heard, outcome_of, poll_outcome
 from hub.adapters.soap import mapping as maps
-from hub.adapters.soap import mime
-from hub.adapters.soap.client import Reply, Request, SoapClient, request_of
-from hub.adapters.soap.description import Operation, from_folder
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
-from hub.adapters.soap.files import pinned_file
 from hub.adapters.soap.settings import SoapSettings, WsdlSection
-from hub.adapters.soap.wire import content_type, serialise
 from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.net.http import HttpSession, Upload
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
+from hub.protocols.soap import mime
+from hub.protocols.soap.client import Reply, Request, SoapClient, request_of
+from hub.protocols.soap.description import Operation, from_folder
+from hub.protocols.soap.files import pinned_file
+from hub.protocols.soap.wire import content_type, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
 

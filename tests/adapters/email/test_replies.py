@@ -19,7 +19,6 @@ from hub.adapters import Tools
 from hub.adapters.email import charsets, parse, words
 from hub.adapters.email.adapter import EmailAdapter
 from hub.adapters.email.replies import take
-from hub.delivery.sealed import seal_envelope
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, TooLarge, Unavailable
 from hub.ports import Rendering
 from hub.schemas import json_rendering, xml_rendering
@@ -36,6 +35,7 @@ from hub.schemas.envelope import (
 )
 from hub.schemas.ids import MessageId
 from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalGround
+from hub.sealed import seal_envelope
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
 from tests.adapters.contract import store_file

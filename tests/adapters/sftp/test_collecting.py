@@ -16,9 +16,9 @@ from typing import BinaryIO
 import pytest
 
 from hub.adapters.sftp.collecting import choose, claim_name
-from hub.adapters.sftp.protocol import Entry
 from hub.errors import HubError, NotFound, PeerChanged, SealRefused, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Rendering, Spoken
+from hub.protocols.sftp import Entry
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment

@@ -12,8 +12,8 @@ import pytest
 from hub.adapters import Tools
 from hub.adapters.sftp import archive
 from hub.adapters.sftp.adapter import SftpAdapter
-from hub.adapters.sftp.protocol import Sftp
 from hub.ports import Outcome, Prepared, Rendering, Session
+from hub.protocols.sftp import Sftp
 from hub.schemas.directory import Channel
 from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
 from tests.adapters.sftp.conftest import Box

@@ -22,11 +22,11 @@ from hub.adapters import Tools
 from hub.adapters.sftp import archive
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.adapters.sftp.layout import lay_out
-from hub.adapters.sftp.protocol import MAX_PACKET, Entry, ProtocolError, Sftp, StatusError
 from hub.adapters.sftp.reading import check_directory
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import InvalidInput
 from hub.ports import Rendering
+from hub.protocols.sftp import MAX_PACKET, Entry, ProtocolError, Sftp, StatusError
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.strict_xml import parse

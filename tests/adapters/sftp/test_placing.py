@@ -15,9 +15,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hub.adapters.sftp.protocol import Sftp
 from hub.errors import ConfigurationError, PeerChanged, TemporaryFailure
 from hub.ports import Outcome, Prepared
+from hub.protocols.sftp import Sftp
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment

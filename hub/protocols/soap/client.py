@@ -5,7 +5,7 @@
     TemporaryFailure      soap.try_later, soap.unauthorized                               surely not taken in
     PermanentFailure      soap.http_4xx                                                   refused without a word of SOAP
     OutcomeUnknown        soap.redirect, soap.server_error, soap.no_answer, wsse.*        it may have been taken in
-    and all that ``hub.adapters.http`` raises
+    and all that ``hub.net.http`` raises
 
 A client belongs to one thread; the ``Description`` it uses is shared. No redirect is followed, wherever it points.
 """
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lxml import etree
 
-from hub.adapters.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, Upload, retry_after
-from hub.adapters.soap import mime
-from hub.adapters.soap.faults import SoapFault
-from hub.adapters.soap.wire import (
+from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
+from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, Upload, retry_after
+from hub.protocols.soap import mime
+from hub.protocols.soap.faults import SoapFault
+from hub.protocols.soap.wire import (
     Envelope,
     SoapVersion,
     content_type,
@@ -32,10 +33,9 @@ from hub.adapters.soap.wire import (
     serialise,
     to_utf8,
 )
-from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
 
 if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
-    from hub.adapters.soap.description import Operation
+    from hub.protocols.soap.description import Operation
 
 SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
 

@@ -19,8 +19,8 @@ from typing import Any, cast
 
 from lxml import etree
 
-from hub.adapters.sevovv.codes import OBJECT_NULL, SevFault
 from hub.errors import InvalidInput
+from hub.protocols.sevovv.codes import OBJECT_NULL, SevFault
 from hub.schemas import strict_xml
 
 SERVICE = "http://tempuri.org/"

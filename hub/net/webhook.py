@@ -13,12 +13,12 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError
 
-from hub.adapters import http_auth, webhook_signing
-from hub.adapters.http import HttpSession, check_url, retry_after
-from hub.adapters.http_settings import AsTuple, HttpSettings, Url
-from hub.adapters.secrets import SecretRef, resolve
 from hub.errors import ConfigurationError, HubError
 from hub.following.webhooks import Call, Endpoint, Reply
+from hub.net import auth, webhook_signing
+from hub.net.http import HttpSession, check_url, retry_after
+from hub.net.secrets import SecretRef, resolve
+from hub.net.settings import AsTuple, HttpSettings, Url
 from hub.schemas.base import Code, Frozen
 from hub.schemas.ids import AuthorityCode
 
@@ -105,7 +105,7 @@ class WebhookFile:
         if settings is None:
             raise ConfigurationError("This webhook endpoint is not in the file any more.", code="webhook.unknown")
         keys = [webhook_signing.signing_key(resolve(reference).reveal()) for reference in settings.secrets]
-        ours = http_auth.signer(settings.auth)
+        ours = auth.signer(settings.auth)
         with HttpSession(settings.policy()) as session:
 
             def call(message_id: str, body: bytes) -> Reply:

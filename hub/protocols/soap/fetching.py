@@ -14,9 +14,10 @@ from urllib.parse import urldefrag, urljoin
 
 from pydantic import ValidationError
 
-from hub.adapters.addresses import Target, parse_url
-from hub.adapters.http import HttpPolicy, HttpSession
-from hub.adapters.soap.files import (
+from hub.errors import DeliveryError, InvalidInput
+from hub.net.addresses import Target, parse_url
+from hub.net.http import HttpPolicy, HttpSession
+from hub.protocols.soap.files import (
     MANIFEST,
     MAX_FILES,
     WSDL,
@@ -27,7 +28,6 @@ from hub.adapters.soap.files import (
     references,
     wrong,
 )
-from hub.errors import DeliveryError, InvalidInput
 from hub.schemas import jcs, strict_json
 
 DEADLINE_SECS: Final = 30.0

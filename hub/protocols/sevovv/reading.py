@@ -16,9 +16,9 @@ from datetime import UTC, date, datetime
 
 from lxml import etree
 
-from hub.adapters.sevovv.building import NAMESPACE
-from hub.adapters.sevovv.package import PLACE
-from hub.adapters.sevovv.split import MAX_SKELETON_BYTES, Skeleton, refuse
+from hub.protocols.sevovv.building import NAMESPACE
+from hub.protocols.sevovv.package import PLACE
+from hub.protocols.sevovv.split import MAX_SKELETON_BYTES, Skeleton, refuse
 from hub.schemas import strict_xml
 
 MAX_TEXT_BYTES = 4_194_304

@@ -11,10 +11,10 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.addresses import IPNetwork, parse_url
-from hub.adapters.http import HttpPolicy
-from hub.adapters.secrets import SecretFile, SecretRef, secret_path
 from hub.errors import ConfigurationError
+from hub.net.addresses import IPNetwork, parse_url
+from hub.net.http import HttpPolicy
+from hub.net.secrets import SecretFile, SecretRef, secret_path
 from hub.schemas.base import Code, Frozen
 
 

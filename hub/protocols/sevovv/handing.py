@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from hub.adapters.sevovv.building import MESSAGE_TYPE
-from hub.adapters.sevovv.meaning import meaning, numbers, subjects
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import Carried, SevMessage, as_uuid, read
-from hub.adapters.sevovv.split import refuse, split
 from hub.errors import InvalidInput, SealRefused
 from hub.ports import Attachments, Desk, RawInbound, Spoken
+from hub.protocols.sevovv.building import MESSAGE_TYPE
+from hub.protocols.sevovv.meaning import meaning, numbers, subjects
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.reading import Carried, SevMessage, as_uuid, read
+from hub.protocols.sevovv.split import refuse, split
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment

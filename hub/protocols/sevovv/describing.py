@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import quoteattr
 
-from hub.adapters.sevovv.wire import ACTION, ARRAYS, CONTRACTS, ENUMS, LISTS, OPERATIONS, SERVICE, TYPES
+from hub.protocols.sevovv.wire import ACTION, ARRAYS, CONTRACTS, ENUMS, LISTS, OPERATIONS, SERVICE, TYPES
 
 _SIMPLE = frozenset({"string", "int", "long", "dateTime", "base64Binary"})
 _NILLABLE = frozenset({"string", "base64Binary"})

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
-from hub.adapters.soap.wire import Envelope, read_envelope
 from hub.errors import ConfigurationError, SealRefused
+from hub.protocols.soap.wire import Envelope, read_envelope
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 _WSS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-"

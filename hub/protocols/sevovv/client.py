@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hub.adapters.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, retry_after
-from hub.adapters.sevovv import wire
-from hub.adapters.sevovv.codes import SevFault
 from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure
+from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, retry_after
+from hub.protocols.sevovv import wire
+from hub.protocols.sevovv.codes import SevFault
 
 _OVERHEAD_BYTES = 16_384
 

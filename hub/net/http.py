@@ -3,7 +3,7 @@
 Not on ``requests``: its ``Session`` reads a redirect's whole body even when told not to follow, and what is left of it
 without that costs more than the call itself (measured: 490 µs a call against 197). So there are no redirects, no
 cookies, no ``.netrc``, no proxy or certificate variables. A call has a total deadline and byte limits
-(``hub.adapters.leash``), goes to checked addresses only (``hub.adapters.addresses``), and ends in an ``Answer`` or in
+(``hub.net.deadline``), goes to checked addresses only (``hub.net.addresses``), and ends in an ``Answer`` or in
 one of these:
 
     ConfigurationError   http.url, http.scheme, http.port, http.header    nothing was tried
@@ -34,18 +34,9 @@ from urllib.parse import urlsplit
 
 import certifi
 
-from hub.adapters.addresses import IPNetwork, Target, parse_url
-from hub.adapters.leash import (
-    Connection,
-    Guide,
-    Leash,
-    Resolver,
-    TlsConnection,
-    TooMuchError,
-    leashed,
-    system_resolver,
-)
 from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
+from hub.net.addresses import IPNetwork, Target, parse_url
+from hub.net.deadline import Connection, Guide, Leash, Resolver, TlsConnection, TooMuchError, leashed, system_resolver
 
 HEAD_MAX_BYTES = 65_536
 RETRY_AFTER_MAX_SECS = 86_400.0

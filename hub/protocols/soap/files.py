@@ -22,8 +22,8 @@ from urllib.parse import unquote, urljoin
 from lxml import etree
 from pydantic import Field, ValidationError
 
-from hub.adapters.soap.wire import serialise, to_utf8
 from hub.errors import ConfigurationError, InvalidInput
+from hub.protocols.soap.wire import serialise, to_utf8
 from hub.schemas import strict_json, strict_xml
 from hub.schemas.base import Code, Frozen, Line
 
@@ -135,7 +135,7 @@ def _read(path: Path) -> bytes:
 @lru_cache(maxsize=32)
 def shipped(name: str) -> bytes:
     """A schema that the hub brings along."""
-    return resources("hub.adapters.soap").joinpath("schemas", name).read_bytes()
+    return resources("hub.protocols.soap").joinpath("schemas", name).read_bytes()
 
 
 def is_shipped(namespace: str | None) -> bool:

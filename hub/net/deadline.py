@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPResponse
 from typing import Any
 
-from hub.adapters.addresses import IPAddress, IPNetwork, Target, permitted
 from hub.errors import PermanentFailure, TemporaryFailure
 from hub.failpoints import hit, named
+from hub.net.addresses import IPAddress, IPNetwork, Target, permitted
 
 Resolver = Callable[[str, int], Sequence[str]]
 """From name and port to addresses as text. Raises ``OSError``."""

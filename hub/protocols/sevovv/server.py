@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from hub.adapters.sevovv import codes
-from hub.adapters.sevovv.building import SEV_SYSTEM
-from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.handing import Arrived
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import plain_id
-from hub.adapters.sevovv.wire import COUNT, ENUMS
 from hub.errors import HubError, NotFound, Unavailable
 from hub.ports import Clock
+from hub.protocols.sevovv import codes
+from hub.protocols.sevovv.building import SEV_SYSTEM
+from hub.protocols.sevovv.codes import SevFault
+from hub.protocols.sevovv.handing import Arrived
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.reading import plain_id
+from hub.protocols.sevovv.wire import COUNT, ENUMS
 from hub.schemas.transfer import ENDED, Transfer, TransferKind, TransferState
 from hub.storage.transfers import Spool, Transfers
 

@@ -22,8 +22,8 @@ from lxml import etree
 from zeep.wsdl import Document
 from zeep.xsd.const import Nil, NotSet, SkipValue
 
-from hub.adapters.soap.files import Documents, read_folder, resolve, wrong
-from hub.adapters.soap.wire import Envelope, SoapVersion, refuse
+from hub.protocols.soap.files import Documents, read_folder, resolve, wrong
+from hub.protocols.soap.wire import Envelope, SoapVersion, refuse
 
 _ZEEP_ERRORS: Final = (
     zeep.exceptions.Error,

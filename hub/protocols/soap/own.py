@@ -13,10 +13,10 @@ from typing import Final
 
 from lxml import etree
 
-from hub.adapters.soap import mime
-from hub.adapters.soap.wire import refuse
 from hub.errors import InvalidInput
 from hub.ports import RawInbound
+from hub.protocols.soap import mime
+from hub.protocols.soap.wire import refuse
 from hub.schemas.envelope import Attachment
 
 NAMESPACE: Final = "urn:ua:appeal-hub:soap:1"

@@ -21,21 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from lxml import etree
 
-from hub.adapters.secrets import resolve, secret_path
-from hub.adapters.soap.settings import UsernameTokenSecurity, X509Security
-from hub.adapters.soap.verifying import (
-    DS,
-    ECDSA_SHA256,
-    EXCLUSIVE,
-    RSA_SHA256,
-    SHA256,
-    WSSE,
-    WSU,
-    Verifier,
-    canonical,
-)
-from hub.adapters.soap.wire import serialise
 from hub.errors import ConfigurationError
+from hub.net.secrets import resolve, secret_path
+from hub.protocols.soap.security_settings import UsernameTokenSecurity, X509Security
+from hub.protocols.soap.verifying import DS, ECDSA_SHA256, EXCLUSIVE, RSA_SHA256, SHA256, WSSE, WSU, Verifier, canonical
+from hub.protocols.soap.wire import serialise
 
 _TOKENS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 _X509V3: Final = f"{_TOKENS}x509-token-profile-1.0#X509v3"

@@ -12,9 +12,9 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from hub.adapters.sevovv.building import NAMESPACE
-from hub.adapters.sevovv.reading import Notice, SevMessage, as_uuid
-from hub.adapters.sevovv.split import refuse
+from hub.protocols.sevovv.building import NAMESPACE
+from hub.protocols.sevovv.reading import Notice, SevMessage, as_uuid
+from hub.protocols.sevovv.split import refuse
 from hub.schemas.envelope import (
     AnswerBody,
     AuthorityBody,

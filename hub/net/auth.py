@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from hub.adapters.http_settings import ApiKeyAuth, Auth, BasicAuth, BearerAuth, HmacAuth, MtlsAuth, NoAuth
-from hub.adapters.secrets import resolve
 from hub.errors import ConfigurationError
+from hub.net.secrets import resolve
+from hub.net.settings import ApiKeyAuth, Auth, BasicAuth, BearerAuth, HmacAuth, MtlsAuth, NoAuth
 
 Signer: TypeAlias = Callable[[str, bytes, datetime], Mapping[str, str]]
 """Headers for one call: message id, the bytes that are signed, the moment."""

@@ -14,11 +14,11 @@ from typing import Final
 
 from lxml import etree
 
-from hub.adapters.soap.client import unpack
-from hub.adapters.soap.mime import Part
-from hub.adapters.soap.wire import Envelope, Fault, fault_of, read_envelope
 from hub.errors import Fault as InputFault
 from hub.errors import InvalidInput
+from hub.protocols.soap.client import unpack
+from hub.protocols.soap.mime import Part
+from hub.protocols.soap.wire import Envelope, Fault, fault_of, read_envelope
 
 XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"
 IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"

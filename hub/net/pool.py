@@ -15,8 +15,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hub.adapters.addresses import Target
-from hub.adapters.http import HttpPolicy, HttpSession, check_url
+from hub.net.addresses import Target
+from hub.net.http import HttpPolicy, HttpSession, check_url
 
 IDLE_SECS = 4.0
 """Below the 5 s after which many servers close an idle connection."""

@@ -20,10 +20,10 @@ from typing import cast
 
 from lxml import etree
 
-from hub.adapters.sevovv.package import PLACE, base64_length
-from hub.adapters.sevovv.visual import visual_form
 from hub.errors import InvalidInput, UnsupportedFeature
 from hub.ports import Executor, Parcel, Prepared
+from hub.protocols.sevovv.package import PLACE, base64_length
+from hub.protocols.sevovv.visual import visual_form
 from hub.schemas.base import format_datetime
 from hub.schemas.envelope import (
     AnyEnvelope,
@@ -74,7 +74,7 @@ class _Schema(threading.local):
 
     def __init__(self) -> None:
         self.compiled = etree.XMLSchema(
-            etree.XML((files("hub.adapters.sevovv") / "schema" / "header.xsd").read_bytes())
+            etree.XML((files("hub.protocols.sevovv") / "schema" / "header.xsd").read_bytes())
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hub.adapters.faults import classify, hide, retry_of, shown
-from hub.adapters.soap.wire import Fault
 from hub.errors import DeliveryError
+from hub.protocols.faults import classify, hide, retry_of, shown
+from hub.protocols.soap.wire import Fault
 
 
 class SoapFault(DeliveryError):

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from hub.adapters.sevovv import codes
-from hub.adapters.sevovv.building import SEV_SYSTEM
-from hub.adapters.sevovv.client import Deadline, Service, SessionInfo
-from hub.adapters.sevovv.codes import ErrorClass, SevFault
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.wire import ENUMS
 from hub.errors import DeliveryError, HubError, OutcomeUnknown, PermanentFailure, Retry, TemporaryFailure
 from hub.ports import Outcome
+from hub.protocols.sevovv import codes
+from hub.protocols.sevovv.building import SEV_SYSTEM
+from hub.protocols.sevovv.client import Deadline, Service, SessionInfo
+from hub.protocols.sevovv.codes import ErrorClass, SevFault
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.wire import ENUMS
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.strict_xml import MAX_TAG_BYTES

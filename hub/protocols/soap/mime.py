@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from hub.adapters.http import Upload
-from hub.adapters.soap.wire import SoapVersion, refuse
 from hub.errors import ConfigurationError, NotFound, PermanentFailure
+from hub.net.http import Upload
 from hub.ports import Attachments
+from hub.protocols.soap.wire import SoapVersion, refuse
 from hub.schemas.envelope import Attachment
 
 CHUNK_BYTES: Final = 65_536

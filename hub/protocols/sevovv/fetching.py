@@ -16,14 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from hub.adapters.sevovv import codes, wire
-from hub.adapters.sevovv.building import Ends, acknowledgement
-from hub.adapters.sevovv.client import Deadline, Service, SessionInfo, session_of
-from hub.adapters.sevovv.codes import SevFault
-from hub.adapters.sevovv.handing import Arrived, hand_over, journal, load
-from hub.adapters.sevovv.package import Package
-from hub.adapters.sevovv.reading import SevMessage
-from hub.adapters.sevovv.uploading import Upload, route_of
 from hub.errors import (
     DeliveryError,
     HubError,
@@ -36,6 +28,14 @@ from hub.errors import (
     Unavailable,
 )
 from hub.ports import Attachments, Desk
+from hub.protocols.sevovv import codes, wire
+from hub.protocols.sevovv.building import Ends, acknowledgement
+from hub.protocols.sevovv.client import Deadline, Service, SessionInfo, session_of
+from hub.protocols.sevovv.codes import SevFault
+from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
+from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.reading import SevMessage
+from hub.protocols.sevovv.uploading import Upload, route_of
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.envelope import Party
 
