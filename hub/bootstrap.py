@@ -31,7 +31,7 @@ from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
 from hub.net.secrets import resolve
 from hub.net.webhook import WebhookFile
-from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store
+from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, load_signing_key
 from hub.settings import Settings
@@ -39,8 +39,9 @@ from hub.storage import open_store
 from hub.storage.attachments import FileAttachments
 from hub.storage.database import Database
 from hub.storage.following import SqlFollowing
+from hub.storage.memory_transfers import MemoryTransfers
 from hub.storage.pruning import SqlPruning
-from hub.storage.transfers import MemoryTransfers, SqlTransfers, Transfers
+from hub.storage.transfers import SqlTransfers
 from hub.storage.webhook_queue import SqlWebhookQueue
 from hub.tracking.law import put_in_force
 from hub.tracking.law import read as read_law

@@ -39,7 +39,7 @@ from hub.schemas.envelope import Party
 from hub.schemas.ids import MessageId
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.transfer import QueuedNotice, Transfer, TransferState
-from hub.storage.transfers import Spool
+from hub.storage.spool import Spool
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,8 @@ from hub.seals import HubSeal
 from hub.simulator.authority import Authority, Verdict, digest_of
 from hub.simulator.characters import Failure, SevAccount
 from hub.storage.attachments import FileAttachments
-from hub.storage.transfers import MemoryTransfers, Spool
+from hub.storage.memory_transfers import MemoryTransfers
+from hub.storage.spool import Spool
 
 PATH = "/sev/IntegrationService"
 MAX_CALL_BYTES = 2_097_152

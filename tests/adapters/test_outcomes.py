@@ -167,7 +167,7 @@ def _second_ways() -> Iterator[str]:
                     yield f"{path}:{handler.lineno}: an except block makes an outcome"
 
 
-THE_WAY = {("hub", "ports", "of"), ("ports", "adapter", "of")}
+THE_WAY = {("ports", "incoming", "of")}
 """``Outcome.of``, which the base calls."""
 
 

@@ -17,7 +17,8 @@ from hub.protocols.sevovv.handing import Arrived
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.server import Caller, Node, Waiting
 from hub.schemas.transfer import Transfer, TransferState
-from hub.storage.transfers import MemoryTransfers, Spool
+from hub.storage.memory_transfers import MemoryTransfers
+from hub.storage.spool import Spool
 
 MAX_BYTES = 8_388_608
 Fail = Callable[[str, int], str | None]

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from hub.errors import NotFound, Unavailable
+from hub.ports import Transfers
 from hub.schemas.transfer import QueuedNotice, Transfer, TransferKind, TransferState
 from hub.storage.database import Database
 from hub.storage.engine import open_engine
-from hub.storage.transfers import MemoryTransfers, Spool, SqlTransfers, Transfers
+from hub.storage.memory_transfers import MemoryTransfers
+from hub.storage.spool import Spool
+from hub.storage.transfers import SqlTransfers
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from hub.errors import HubError, NotFound, Unavailable
-from hub.ports import Clock
+from hub.ports import Clock, Transfers, Uploads
 from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import SEV_SYSTEM
 from hub.protocols.sevovv.codes import SevFault
@@ -26,7 +26,6 @@ from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import plain_id
 from hub.protocols.sevovv.wire import COUNT, ENUMS
 from hub.schemas.transfer import ENDED, Transfer, TransferKind, TransferState
-from hub.storage.transfers import Spool, Transfers
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +101,7 @@ class Node:
     """The eleven operations. Safe to use from many threads."""
 
     def __init__(
-        self, *, mailbox: Mailbox, transfers: Transfers, spool: Spool, clock: Clock, max_message_bytes: int
+        self, *, mailbox: Mailbox, transfers: Transfers, spool: Uploads, clock: Clock, max_message_bytes: int
     ) -> None:
         self._mailbox = mailbox
         self._transfers = transfers

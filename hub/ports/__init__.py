@@ -1,0 +1,54 @@
+"""Contracts between the use cases and the world, one file a role. More contract than code; nothing here does anything.
+
+Who calls what: the use cases (``hub.outbound``, ``hub.inbound``, ``hub.cases``, ``hub.router``) call these;
+``hub.storage``, ``hub.seals``, ``hub.adapters``, ``registry`` and the doors implement them; ``hub.bootstrap`` puts them
+together. All methods may be called from several threads at once unless a docstring says otherwise. An implementation
+raises errors of ``hub.errors`` only. Whoever needs one role of the store names that role.
+"""
+
+from hub.ports.adapter import Adapter, Bounded, Outlined, Session
+from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
+from hub.ports.claims import Claims
+from hub.ports.deliveries import DeliveryReads, LaneStates
+from hub.ports.directory import Directory, Registry
+from hub.ports.incoming import Outcome, RawInbound, Returned, Spoken
+from hub.ports.outgoing import Executor, Parcel, Prepared, Rendering
+from hub.ports.records import Records
+from hub.ports.sink import Desk, PostDesk
+from hub.ports.store import Store
+from hub.ports.transfers import Transfers, UploadFile, Uploads
+from hub.ports.world import Attachments, Clock, Doorbell, Seal
+
+__all__ = [
+    "Adapter",
+    "Attachments",
+    "Bounded",
+    "CaseFilter",
+    "CaseGrouping",
+    "CaseReads",
+    "Claims",
+    "Clock",
+    "DeliveryReads",
+    "Desk",
+    "Directory",
+    "Doorbell",
+    "Executor",
+    "LaneStates",
+    "Outcome",
+    "Outlined",
+    "Parcel",
+    "PostDesk",
+    "Prepared",
+    "RawInbound",
+    "Records",
+    "Registry",
+    "Rendering",
+    "Returned",
+    "Seal",
+    "Session",
+    "Spoken",
+    "Store",
+    "Transfers",
+    "UploadFile",
+    "Uploads",
+]

@@ -1,0 +1,108 @@
+"""How one kind of existing system is spoken to."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from hub.ports.incoming import Outcome
+from hub.ports.outgoing import Parcel, Prepared, Rendering
+from hub.ports.sink import Desk
+from hub.schemas.delivery import (
+    Delivery,
+)
+from hub.schemas.directory import Channel, LegalClass
+
+
+class Session(Protocol):
+    """An open conversation with one system. Used by one thread only."""
+
+    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One attempt. Never raises for what the other side does: that is an outcome. ``deadline_secs`` is total."""
+        ...
+
+    def probe(self, deadline_secs: float) -> None:
+        """Connect without sending a message. Raises ``DeliveryError`` or ``ConfigurationError``."""
+        ...
+
+    def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
+        """Ask what became of a delivery; only if ``polls`` is true. ``DELIVERED`` with or without ``receipts`` (with
+        ``proves``: the addressee has it, and there is nothing more to ask); ``PERMANENT`` with ``proves``: a system
+        in between had taken it and gave up.
+        """
+        ...
+
+    def collect(self, desk: Desk, deadline_secs: float) -> int:
+        """Fetch what waits at the other side and hand each piece to the desk, acknowledging it there only after the
+        desk returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
+        ``DeliveryError``, ``ConfigurationError``, ``Unavailable``.
+        """
+        ...
+
+
+class Adapter(Protocol):
+    """How to talk to one kind of existing system."""
+
+    @property
+    def name(self) -> str:
+        """Name in channel entries."""
+        ...
+
+    @property
+    def dialects(self) -> frozenset[str]:
+        """Dialects it can say."""
+        ...
+
+    @property
+    def settings_model(self) -> type[BaseModel]:
+        """Model that checks a channel's ``settings``."""
+        ...
+
+    def rendering(self, channel: Channel) -> Rendering:
+        """The form in which it wants the envelope for this channel."""
+        ...
+
+    def polls(self, channel: Channel) -> bool:
+        """Whether receipts of this channel are asked for."""
+        ...
+
+    def collects(self, channel: Channel) -> bool:
+        """Whether messages are fetched over this channel. A channel of the contact centre's own entry in the registry
+        collects for all authorities (one mailbox, one SEV queue) and is never sent over.
+        """
+        ...
+
+    def pulled(self, channel: Channel) -> bool:
+        """Whether the authority fetches by itself: nothing is sent, the delivery is offered in the inbox."""
+        ...
+
+    def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
+        """Pure. The exact bytes; ``UnsupportedFeature`` for what the channel cannot express."""
+        ...
+
+    def session(self, channel: Channel) -> AbstractContextManager[Session]:
+        """Open a conversation. ``TemporaryFailure`` if it cannot be opened: then nothing went out.
+
+        ``PeerChanged`` if the other side is not who it should be: the lane is paused and an operator is called.
+        """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An adapter over a way that proves less than registration; the registry holds its channels to it."""
+
+    def strongest(self, channel: Channel) -> LegalClass:
+        """The strongest receipt that this channel can bring (CMU 55/2018 items 28, 32)."""
+        ...
+
+
+@runtime_checkable
+class Outlined(Protocol):
+    """An adapter that can say what goes out around the bytes, for people who set a channel up."""
+
+    def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
+        """Lines that go before the bytes (an HTTP request's line and headers); of credentials only their kind."""
+        ...

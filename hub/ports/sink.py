@@ -1,0 +1,68 @@
+"""Where an adapter hands over what it collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from hub.ports.incoming import RawInbound, Returned, Spoken
+from hub.schemas.delivery import (
+    Delivery,
+)
+from hub.schemas.envelope import Attachment
+from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.keys import VerificationKey
+
+
+class Desk(Protocol):
+    """Where an adapter hands over what it collected. Made for one channel; used by one thread.
+
+    When a method returns, what it was given is durable, and may be acknowledged to the other side. ``Unavailable``:
+    leave it there and come back. Any other ``HubError``: it is journalled as refused; move it aside with the reason.
+    """
+
+    def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
+        """An envelope of our own kind. ``party``: whose credential brought it; absent = the channel's authority, or,
+        on a channel that collects for all, whoever the seal proves.
+        """
+        ...
+
+    def said(self, spoken: Spoken) -> None:
+        """A statement in the other system's words."""
+        ...
+
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
+        """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
+        case to an ``authority``; only one that this channel may speak about.
+        """
+        ...
+
+    def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
+        """Store a file that came with a message of ``party``. ``TooLarge`` over the hub's limit."""
+        ...
+
+
+@runtime_checkable
+class PostDesk(Desk, Protocol):
+    """A desk for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        """The registry's keys of a party, to verify what is signed in another way than our seals."""
+        ...
+
+    def undelivered(self, returned: Returned) -> None:
+        """What we sent came back after it had been taken over. A dead address hands over to the authority's next
+        channel or to an operator, what may work later to an operator; unless the addressee has shown that it has it.
+        """
+        ...
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        """Journal what says nothing about a case: an automatic reply, a notice of delay. ``verdict``: a stable code."""
+        ...
