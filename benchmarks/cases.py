@@ -25,8 +25,8 @@ import registry.starter
 from benchmarks.machine import percentile
 from hub.api.app import create_app
 from hub.bootstrap import Hub, build
+from hub.cases.submission import Submission
 from hub.cli.init import make_home
-from hub.delivery.intake import Submission
 from hub.schemas.delivery import Change, Fact, FactKind, Source
 from hub.schemas.envelope import Address, AppealForm, Applicant, PersonName
 from hub.schemas.ids import CaseId
@@ -124,7 +124,7 @@ def _come_overdue(hub: Hub, clock: MovedClock, count: int) -> list[CaseId]:
     )
     for first in range(0, len(facts), 100):
         hub.store.apply(Change(facts=facts[first : first + 100]))
-    while hub.watcher.sweep():  # whatever was due before is done
+    while hub.duty_runner.sweep():  # whatever was due before is done
         pass
     clock.by = timedelta()
     return [one.case_id for one in accepted]
@@ -133,7 +133,7 @@ def _come_overdue(hub: Hub, clock: MovedClock, count: int) -> list[CaseId]:
 def _sweep(hub: Hub, came: Sequence[CaseId]) -> dict[str, Any]:
     """Look at everything that is due until nothing is left."""
     began, looked, rounds = time.perf_counter(), 0, 0
-    while found := hub.watcher.sweep():
+    while found := hub.duty_runner.sweep():
         looked += found
         rounds += 1
     secs = time.perf_counter() - began

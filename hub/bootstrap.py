@@ -8,30 +8,34 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TypedDict
 
 import registry
-from hub import adapters, figures
+from hub import adapters, metrics
+from hub.cases.contact_centre import ContactCentre
+from hub.cases.duties import DutyRunner
+from hub.cases.forwarding import Forwarding
+from hub.cases.intake import Intake
+from hub.cases.operators import Operators
 from hub.clock import SystemClock
-from hub.delivery.ask import Asker, CollectingChannels
-from hub.delivery.carry import Carrier
-from hub.delivery.inbox import Inbox
-from hub.delivery.intake import Intake
-from hub.delivery.ncc import Centre
-from hub.delivery.onward import Onward
-from hub.delivery.operators import Operators
-from hub.delivery.sweep import Sweeper
-from hub.delivery.takeback import TakeBack
-from hub.delivery.watch import Watcher
 from hub.errors import ConfigurationError
 from hub.evidence import Exporter
 from hub.following.follower import InsightFollower
 from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
+from hub.inbound.collector import CollectingChannels, Collector
+from hub.inbound.inbox import Inbox
+from hub.inbound.poller import Poller
+from hub.inbound.receiver import Receiver
+from hub.inbound.retriever import Retriever
 from hub.net.secrets import resolve
 from hub.net.webhook import WebhookFile
+from hub.outbound.dispatcher import Dispatcher
+from hub.outbound.sweeper import Sweeper
 from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers
+from hub.schemas.delivery import LaneDue, OutcomeKind
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, load_signing_key
 from hub.settings import Settings
@@ -43,7 +47,7 @@ from hub.storage.memory_transfers import MemoryTransfers
 from hub.storage.pruning import SqlPruning
 from hub.storage.transfers import SqlTransfers
 from hub.storage.webhook_queue import SqlWebhookQueue
-from hub.tracking.law import put_in_force
+from hub.tracking.law import Law, shipped
 from hub.tracking.law import read as read_law
 
 log = logging.getLogger(__name__)
@@ -95,7 +99,13 @@ def _applicant_key(settings: Settings) -> bytes:
 
 
 def follow(
-    settings: Settings, *, store: Store, database: Database, attachments: FileAttachments, clock: Clock
+    settings: Settings,
+    *,
+    store: Store,
+    database: Database,
+    attachments: FileAttachments,
+    clock: Clock,
+    law: Law,
 ) -> Following:
     """Put together what follows the feed. ``ConfigurationError`` for a broken file of webhooks or applicants' key."""
     insights, queue, pruning = SqlFollowing(database), SqlWebhookQueue(database), SqlPruning(database)
@@ -110,6 +120,7 @@ def follow(
             clock=clock,
             key=_applicant_key(settings),
             owner=owner,
+            law=law,
             mass_least=settings.mass_least,
         ),
         webhooks=WebhookSender(
@@ -120,7 +131,7 @@ def follow(
             clock=clock,
             owner=owner,
             dice=random.random,
-            called=figures.called,
+            called=metrics.called,
         ),
         pruner=Pruner(
             pruning=pruning,
@@ -138,7 +149,91 @@ def follow(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hub:
+class Ports:
+    """The world that use cases are wired to. ``party``: who the hub is; ``sent`` and ``swept``: for metrics."""
+
+    store: Store
+    registry: Registry
+    clock: Clock
+    doorbell: Doorbell
+    seal: Seal
+    adapters: Mapping[str, Adapter]
+    party: Party
+    law: Law
+    attachments: Attachments | None = None
+    reply_url: str | None = None
+    dice: random.Random | None = None
+    sent: Callable[[str, OutcomeKind, float], None] = lambda _channel, _outcome, _seconds: None
+    swept: Callable[[Sequence[LaneDue]], None] = lambda _due: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """The use cases by direction: cases, the way out, the way back."""
+
+    intake: Intake
+    forwarding: Forwarding
+    duty_runner: DutyRunner
+    contact_centre: ContactCentre
+    operators: Operators
+    dispatcher: Dispatcher
+    sweeper: Sweeper
+    receiver: Receiver
+    retriever: Retriever
+    inbox: Inbox
+
+
+class _Acts(TypedDict):
+    store: Store
+    registry: Registry
+    clock: Clock
+    doorbell: Doorbell
+
+
+def use_cases(ports: Ports) -> UseCases:
+    """Wire the use cases to a world. Touches nothing."""
+    it = ports
+    acts: _Acts = {"store": it.store, "registry": it.registry, "clock": it.clock, "doorbell": it.doorbell}
+    forwarding = Forwarding(**acts, party=it.party, law=it.law)
+    duty_runner = DutyRunner(**acts, forwarding=forwarding, party=it.party, law=it.law)
+    receiver = Receiver(store=it.store, registry=it.registry, seal=it.seal, clock=it.clock, asked=duty_runner.look)
+    poller = Poller(store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver)
+    collector = Collector(
+        store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver, attachments=it.attachments
+    )
+    return UseCases(
+        intake=Intake(**acts, party=it.party, law=it.law),
+        forwarding=forwarding,
+        duty_runner=duty_runner,
+        contact_centre=ContactCentre(**acts, party=it.party),
+        operators=Operators(**acts),
+        dispatcher=Dispatcher(
+            store=it.store,
+            registry=it.registry,
+            seal=it.seal,
+            adapters=it.adapters,
+            clock=it.clock,
+            receiver=receiver,
+            reply_url=it.reply_url,
+            dice=it.dice,
+            sent=it.sent,
+        ),
+        sweeper=Sweeper(
+            store=it.store,
+            doorbell=it.doorbell,
+            clock=it.clock,
+            found=it.swept,
+            collecting=CollectingChannels(it.registry, it.adapters, it.clock),
+            watch=duty_runner.sweep,
+        ),
+        receiver=receiver,
+        retriever=Retriever(registry=it.registry, adapters=it.adapters, poller=poller, collector=collector),
+        inbox=Inbox(store=it.store, clock=it.clock, seal=it.seal),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub(UseCases):
     """A hub, put together."""
 
     settings: Settings
@@ -147,16 +242,8 @@ class Hub:
     attachments: Attachments
     registry: Registry
     seal: Seal
-    adapters: dict[str, Adapter]
-    intake: Intake
-    carrier: Carrier
-    takeback: TakeBack
-    inbox: Inbox
-    operators: Operators
-    onward: Onward
-    watcher: Watcher
-    centre: Centre
-    sweeper: Sweeper
+    adapters: Mapping[str, Adapter]
+    law: Law
     following: Following
     close: Callable[[], None]
     transfers: Transfers = field(default_factory=MemoryTransfers)
@@ -185,65 +272,39 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         raise ConfigurationError(f"{home} is not a hub's home: {KEY_FILE} is missing.", action="Run `hub init` first.")
     bell = doorbell or SilentDoorbell()
     the_clock = clock or SystemClock()
-    if settings.law is not None:
-        put_in_force(read_law(settings.law))
+    law = read_law(settings.law) if settings.law is not None else shipped()
     attachments = FileAttachments(home / "attachments")
-    table = adapters.table(adapters.Tools(attachments=attachments))
+    table = adapters.table(adapters.AdapterContext(attachments=attachments))
     directory = registry.ReloadingRegistry(settings.registry_folder, table, check_secs=settings.registry_check_secs)
-    store = open_store(settings.sqlalchemy_url, migrate=True)
-    seal = HubSeal(load_signing_key(key_file))
-    party = Party(code=settings.party_code, name=settings.party_name)
-    onward = Onward(store=store, registry=directory, clock=the_clock, doorbell=bell, party=party)
-    watcher = Watcher(store=store, registry=directory, clock=the_clock, doorbell=bell, onward=onward, party=party)
-    takeback = TakeBack(store=store, registry=directory, seal=seal, clock=the_clock, asked=watcher.look)
-    asker = Asker(
+    store = open_store(settings.sqlalchemy_url, migrate=True, law=law)
+    ports = Ports(
         store=store,
         registry=directory,
-        adapters=table,
         clock=the_clock,
-        takeback=takeback,
+        doorbell=bell,
+        seal=HubSeal(load_signing_key(key_file)),
+        adapters=table,
+        party=Party(code=settings.party_code, name=settings.party_name),
+        law=law,
         attachments=attachments,
+        reply_url=settings.base_url,
+        sent=metrics.sent,
+        swept=metrics.swept,
     )
+    wired = use_cases(ports)
     return Hub(
+        **{each.name: getattr(wired, each.name) for each in fields(wired)},
         settings=settings,
         clock=the_clock,
         store=store,
         attachments=attachments,
         registry=directory,
-        seal=seal,
+        seal=ports.seal,
         adapters=table,
-        intake=Intake(
-            store=store,
-            registry=directory,
-            clock=the_clock,
-            doorbell=bell,
-            party=party,
+        law=law,
+        following=follow(
+            settings, store=store, database=store.database, attachments=attachments, clock=the_clock, law=law
         ),
-        carrier=Carrier(
-            store=store,
-            registry=directory,
-            seal=seal,
-            adapters=table,
-            clock=the_clock,
-            asker=asker,
-            reply_url=settings.base_url,
-            sent=figures.sent,
-        ),
-        takeback=takeback,
-        inbox=Inbox(store=store, clock=the_clock, seal=seal),
-        operators=Operators(store=store, registry=directory, clock=the_clock, doorbell=bell),
-        onward=onward,
-        watcher=watcher,
-        centre=Centre(store=store, registry=directory, clock=the_clock, doorbell=bell, party=party),
-        sweeper=Sweeper(
-            store=store,
-            doorbell=bell,
-            clock=the_clock,
-            found=figures.swept,
-            collecting=CollectingChannels(directory, table, the_clock),
-            watch=watcher.sweep,
-        ),
-        following=follow(settings, store=store, database=store.database, attachments=attachments, clock=the_clock),
         close=store.close,
         transfers=SqlTransfers(store.database),
     )

@@ -16,6 +16,7 @@ from hub.ports import Executor, Parcel, RawInbound, Rendering, Seal
 from hub.schemas import jcs, json_rendering, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.ids import MessageId
+from hub.schemas.jcs import JsonValue
 from hub.schemas.keys import VerificationKey
 
 CONTENT_TYPES = {
@@ -96,30 +97,73 @@ def _unwrap(document: object) -> tuple[bytes, bytes | None]:
     return canonical, seal.encode().replace(b"..", b"." + payload + b".")
 
 
+class SealedDocument:
+    """An envelope as it came, sealed or not, in any of the three forms. Read once, whatever is asked of it."""
+
+    def __init__(self, raw: RawInbound) -> None:
+        self._raw = raw
+        self._kind = media_type(raw.content_type)
+        self._tree: JsonValue | None = None
+
+    def open(
+        self, *, seal: Seal, keys: Sequence[VerificationKey], at: datetime, seal_required: bool
+    ) -> tuple[AnyEnvelope, bool]:
+        """The envelope inside, and whether a seal was verified. Only verified bytes are read.
+
+        ``keys``: the registry's keys of the party that claims to have sent it. Raises ``InvalidInput``,
+        ``SealRefused``.
+        """
+        body = self._raw.body
+        if self._kind in _XML_TYPES:
+            return _open_xml(body, seal, keys, at, seal_required)
+        if self._kind == "application/jose":
+            return json_rendering.from_json(seal.verify_json(body.strip(), keys, at)), True
+        if self._kind != "application/json":
+            raise InvalidInput(
+                "This content type is not an envelope.",
+                code="input.media_type",
+                action="Send application/json, application/jose or application/xml.",
+            )
+        canonical, token = _unwrap(self._json())
+        if token is not None:
+            return json_rendering.from_json(seal.verify_json(token, keys, at)), True
+        if seal_required:
+            raise _missing()
+        return json_rendering.from_json(canonical), False
+
+    def claimed_sender(self) -> str:
+        """The code of the party that it names as its sender: nothing is proved by it. ``InvalidInput``."""
+        if self._kind in _XML_TYPES:
+            code: object = strict_xml.parse(self._raw.body).findtext("{*}header/{*}sender/{*}code")
+        else:
+            document: object = self._json()
+            for name in ("envelope", "header", "sender", "code"):
+                inner = document.get(name) if isinstance(document, dict) else None
+                document = document if name == "envelope" and inner is None else inner
+            code = document
+        if not isinstance(code, str) or not code:
+            raise InvalidInput(
+                "The envelope names no sender.",
+                faults=[Fault(pointer="/header/sender/code", code="missing", message="must be there")],
+            )
+        return code
+
+    def _json(self) -> JsonValue:
+        if self._tree is None:
+            payload = _payload_of(self._raw.body) if self._kind == "application/jose" else self._raw.body
+            self._tree = strict_json.parse(payload, max_bytes=MAX_ENVELOPE_BYTES)
+        return self._tree
+
+
+def _missing() -> SealRefused:
+    return SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
+
+
 def open_envelope(
     raw: RawInbound, *, seal: Seal, keys: Sequence[VerificationKey], at: datetime, seal_required: bool
 ) -> tuple[AnyEnvelope, bool]:
-    """The envelope inside, and whether a seal was verified. Only verified bytes are read.
-
-    ``keys``: the registry's keys of the party that claims to have sent it. Raises ``InvalidInput``, ``SealRefused``.
-    """
-    kind = media_type(raw.content_type)
-    if kind in _XML_TYPES:
-        return _open_xml(raw.body, seal, keys, at, seal_required)
-    if kind == "application/jose":
-        return json_rendering.from_json(seal.verify_json(raw.body.strip(), keys, at)), True
-    if kind != "application/json":
-        raise InvalidInput(
-            "This content type is not an envelope.",
-            code="input.media_type",
-            action="Send application/json, application/jose or application/xml.",
-        )
-    canonical, token = _unwrap(strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES))
-    if token is not None:
-        return json_rendering.from_json(seal.verify_json(token, keys, at)), True
-    if seal_required:
-        raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
-    return json_rendering.from_json(canonical), False
+    """The envelope inside, and whether a seal was verified (``SealedDocument.open``)."""
+    return SealedDocument(raw).open(seal=seal, keys=keys, at=at, seal_required=seal_required)
 
 
 def _open_xml(
@@ -128,7 +172,7 @@ def _open_xml(
     if b"http://www.w3.org/2000/09/xmldsig#" in body:
         return xml_rendering.from_xml(seal.verify_xml(body, keys, at)), True
     if seal_required:
-        raise SealRefused("This party has keys in the registry, so its envelopes must be sealed.", code="seal.missing")
+        raise _missing()
     return xml_rendering.from_xml(body), False
 
 
@@ -143,28 +187,6 @@ def compact_token(raw: RawInbound) -> bytes | None:
     if kind != "application/json":
         return None
     return _unwrap(strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES))[1]
-
-
-def claimed_sender(raw: RawInbound) -> str:
-    """The code of the party that an envelope names as its sender: nothing is proved by it. ``InvalidInput``."""
-    kind = media_type(raw.content_type)
-    if kind in _XML_TYPES:
-        code: object = strict_xml.parse(raw.body).findtext("{*}header/{*}sender/{*}code")
-    else:
-        payload = raw.body
-        if kind == "application/jose":
-            payload = _payload_of(raw.body)
-        document = strict_json.parse(payload, max_bytes=MAX_ENVELOPE_BYTES)
-        for name in ("envelope", "header", "sender", "code"):
-            inner = document.get(name) if isinstance(document, dict) else None
-            document = document if name == "envelope" and inner is None else inner
-        code = document
-    if not isinstance(code, str) or not code:
-        raise InvalidInput(
-            "The envelope names no sender.",
-            faults=[Fault(pointer="/header/sender/code", code="missing", message="must be there")],
-        )
-    return code
 
 
 def _payload_of(token: bytes) -> bytes:

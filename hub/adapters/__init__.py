@@ -22,13 +22,13 @@ GROUP = "hub.adapters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class AdapterContext:
     """What the hub lends to adapters. ``attachments``: absent where nothing is sent (checks, previews)."""
 
     attachments: Attachments | None = None
 
 
-AdapterFactory: TypeAlias = Callable[[Tools], Adapter]
+AdapterFactory: TypeAlias = Callable[[AdapterContext], Adapter]
 """Makes an adapter; called once per process. It must not touch the world: no file, no connection."""
 
 _TABLE: dict[str, str] = {
@@ -57,22 +57,22 @@ def _load(path: str) -> AdapterFactory:
     return factory
 
 
-def adapter(name: str, tools: Tools | None = None) -> Adapter:
+def adapter(name: str, tools: AdapterContext | None = None) -> Adapter:
     """The adapter with this name. ``ConfigurationError`` if there is none."""
     if name in _TABLE:
-        return _load(_TABLE[name])(tools or Tools())
+        return _load(_TABLE[name])(tools or AdapterContext())
     outside = _outside()
     if name not in outside:
         raise ConfigurationError(
             f"There is no adapter named {name!r}; there are: {', '.join(sorted({*_TABLE, *outside}))}."
         )
     factory: AdapterFactory = outside[name].load()
-    return factory(tools or Tools())
+    return factory(tools or AdapterContext())
 
 
-def table(tools: Tools | None = None) -> dict[str, Adapter]:
+def table(tools: AdapterContext | None = None) -> dict[str, Adapter]:
     """All adapters by name: ours, and those of outside packages (entry point group ``hub.adapters``)."""
-    lent = tools or Tools()
+    lent = tools or AdapterContext()
     ours = {name: _load(path)(lent) for name, path in _TABLE.items()}
     theirs: dict[str, Adapter] = {name: point.load()(lent) for name, point in _outside().items()}
     return ours | theirs

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.errors import ConfigurationError, HubError
-from hub.ports import Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import InboundSink, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
 
@@ -46,7 +46,7 @@ class BaseAdapter(Generic[SettingsT, BoundT]):
     dialects: ClassVar[frozenset[str]]
     settings_model: type[SettingsT]
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: AdapterContext) -> None:
         self.attachments = tools.attachments
         self._known: dict[str, tuple[dict[str, Any], BoundT]] = {}
 
@@ -131,6 +131,6 @@ class BaseSession:
         """Raises ``ConfigurationError``, unless an adapter says how to try a connection."""
         raise ConfigurationError("There is nobody to connect to over this channel.", code="channel.not_probed")
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
         """Raises ``ConfigurationError``, unless an adapter fetches messages."""
         raise ConfigurationError("Nothing is collected over this channel.", code="channel.not_collected")

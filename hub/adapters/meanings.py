@@ -13,7 +13,7 @@ from datetime import UTC, datetime, time
 from typing import Final
 
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning
-from hub.ports import Outcome, Prepared, RawInbound, Spoken
+from hub.ports import Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
@@ -66,7 +66,7 @@ def outcome_of(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prep
         http_status=heard.http_status,
         detail=note or None,
         ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
-        spoken=() if statement is None else (_spoken(statement, rules, heard, prepared.message_id, "answer"),),
+        reported=() if statement is None else (_reported(statement, rules, heard, prepared.message_id, "answer"),),
     )
 
 
@@ -83,8 +83,8 @@ def poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: De
     if said.status == "answered" and statement is None:
         return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.unreadable, http_status=heard.http_status)
     about = f"{said.status}:{said.number}:{said.day}"
-    spoken = () if statement is None else (_spoken(statement, rules, heard, delivery.message_id, about),)
-    return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, spoken=spoken)
+    reported = () if statement is None else (_reported(statement, rules, heard, delivery.message_id, about),)
+    return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, reported=reported)
 
 
 def _unknown(code: str, detail: str, heard: Heard) -> Outcome:
@@ -121,8 +121,10 @@ def _statement(said: Meaning, status: str, at: datetime) -> AuthorityBody | None
     return None
 
 
-def _spoken(body: AuthorityBody, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str) -> Spoken:
-    return Spoken(
+def _reported(
+    body: AuthorityBody, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str
+) -> ReportedStatus:
+    return ReportedStatus(
         raw=heard.raw,
         said_id=f"{message_id}:{about}",
         body=body,

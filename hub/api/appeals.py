@@ -19,7 +19,7 @@ from hub.api.files import keep
 from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
 from hub.api.views import AcceptedView
-from hub.delivery.intake import Accepted, Submission
+from hub.cases.submission import Accepted, Submission
 from hub.errors import Conflict, Fault, HubError, InvalidInput, TooLarge, Unavailable
 from hub.failpoints import hit
 

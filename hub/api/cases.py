@@ -25,8 +25,8 @@ from hub.api.doors import (
 )
 from hub.api.listing import UUID_PATTERN
 from hub.api.views import CaseDetailView, CaseView, ChainView, DeliveryView, EntryView, MessageView, TimelineView
-from hub.delivery.onward import name_in
-from hub.delivery.timeline import Entry, timeline
+from hub.cases.forwarding import name_in
+from hub.cases.timeline import Entry, timeline
 from hub.errors import NotFound
 from hub.schemas.delivery import CaseRow, Delivery, Message
 from hub.schemas.ids import CaseId
@@ -97,7 +97,7 @@ def _detail(doors: Doors, principal: Principal, case: CaseId) -> CaseDetailView:
         deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
         messages=tuple(MessageView.of(m) for m in seen.messages),
         executors=law_views.executors(story, seen.deliveries, sees),
-        terms=law_views.terms_of(seen.row, story, doors.hub.clock.now(), sees),
+        terms=law_views.terms_of(seen.row, story, doors.hub.clock.now(), sees, doors.hub.law),
     )
 
 
@@ -107,7 +107,7 @@ def _chain(doors: Doors, principal: Principal, case: CaseId) -> ChainView:
     directory = doors.hub.registry.current()
     return ChainView(
         case_id=str(case),
-        hops=law_views.hops(seen.row, story, seen.messages),
+        hops=law_views.hops(seen.row, story, seen.messages, doors.hub.law),
         told=chain.told(chain.hops(story), lambda code: name_in(directory, code)),
     )
 

@@ -26,13 +26,14 @@ from hub.api.doors import (
 from hub.api.files import keep
 from hub.api.listing import UUID_PATTERN
 from hub.api.views import AcceptedView, DeliveryView, InboxView, TakenView
-from hub.delivery.intake import Accepted, Repeatable, Submission
-from hub.delivery.statement import Taken
-from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, SealRefused
+from hub.cases.idempotency import IdempotencyKey
+from hub.cases.submission import Accepted, Submission
+from hub.errors import Conflict, Fault, InvalidInput, NotFound, SealRefused
+from hub.inbound.statement import Received
 from hub.ports import RawInbound
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Direction, Message
-from hub.schemas.envelope import AnyEnvelope, AppealEnvelope
+from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import Kind
 from hub.sealed import open_envelope
@@ -66,7 +67,7 @@ _BODY_WITH_FILES: dict[str, Any] = {
         },
     }
 }
-Take = Callable[[RawInbound], Taken]
+Take = Callable[[RawInbound], Received]
 
 
 async def _raw(request: Request, doors: Doors) -> RawInbound:
@@ -120,7 +121,7 @@ async def post_envelope(request: Request, principal: NccOrAuthority, doors: TheD
     raw = await _raw(request, doors)
     if principal.role is CallerRole.AUTHORITY:
         channel = own_channel(doors, principal.party)
-        taken = await run_in_threadpool(doors.hub.takeback.take, raw, channel_id=channel, party=principal.party)
+        taken = await run_in_threadpool(doors.hub.receiver.receive, raw, channel_id=channel, party=principal.party)
         return show(TakenView.of(taken), 202)
     accepted = await run_in_threadpool(take_appeal, doors, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
@@ -147,7 +148,7 @@ def take_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> Accepted
     canonical = json_rendering.to_json(envelope)
     digest = hashlib.sha256(canonical).hexdigest()
     # The digest is that of the content: a second seal over the same content has other bytes and is the same message.
-    key = Repeatable(principal=f"envelope:{principal.party}", key=str(header.message_id), request_sha256=digest)
+    key = IdempotencyKey(principal=f"envelope:{principal.party}", key=str(header.message_id), request_sha256=digest)
     case = CaseId(header.case_id)
     if doors.hub.store.case(case) is not None and doors.hub.store.answer(key.principal, key.key) is None:
         raise Conflict("This case_id stands for another appeal already.", code="case.exists")
@@ -241,26 +242,10 @@ def reply_to(doors: Doors, principal: Principal, wanted: MessageId) -> Take:
         raise NotFound(_UNKNOWN, code="inbox.unknown")
     channel = delivery.channel_id
 
-    def take(raw: RawInbound) -> Taken:
-        _require_reply(_peek(doors, principal, raw), wanted)
-        return doors.hub.takeback.take(raw, channel_id=channel, party=principal.party)
+    def take(raw: RawInbound) -> Received:
+        return doors.hub.receiver.receive(raw, channel_id=channel, party=principal.party, answers=wanted)
 
     return take
-
-
-def _peek(doors: Doors, principal: Principal, raw: RawInbound) -> AnyEnvelope | None:
-    """The envelope, or None if it will be refused: then ``take`` refuses it, and journals why."""
-    keys = doors.hub.registry.current().keys(principal.party)
-    try:
-        return open_envelope(raw, seal=doors.hub.seal, keys=keys, at=doors.hub.clock.now(), seal_required=bool(keys))[0]
-    except HubError:
-        return None
-
-
-def _require_reply(envelope: AnyEnvelope | None, wanted: MessageId) -> None:
-    if envelope is not None and envelope.header.in_reply_to != wanted:
-        fault = Fault(pointer="/header/in_reply_to", code="inbox.reply", message="must be the id of the address")
-        raise InvalidInput("The envelope replies to another message.", code=fault.code, faults=[fault])
 
 
 @router.post(
@@ -282,7 +267,7 @@ async def callback(request: Request, channel_id: str, principal: AuthorityCaller
         raise NotFound("You have no channel with this name.", code="channel.unknown")
     own = found[1].id
 
-    def take(raw: RawInbound) -> Taken:
-        return doors.hub.takeback.take(raw, channel_id=own, party=principal.party)
+    def take(raw: RawInbound) -> Received:
+        return doors.hub.receiver.receive(raw, channel_id=own, party=principal.party)
 
     return await _taken(request, doors, principal, take)

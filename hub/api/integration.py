@@ -23,8 +23,8 @@ from hub.api.auth import CallerRole
 from hub.api.bodies import MIB, read
 from hub.api.doors import Doors, TheDoors
 from hub.bootstrap import Hub
-from hub.delivery.desk import ChannelDesk
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unauthenticated, Unavailable
+from hub.inbound.sink import ChannelSink
 from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
 from hub.protocols.sevovv.codes import SevFault
@@ -220,13 +220,13 @@ class HubMailbox:
             self._acknowledge(caller, message)
         return TransferState.DELIVERED
 
-    def _desk(self, caller: Caller) -> ChannelDesk:
+    def _desk(self, caller: Caller) -> ChannelSink:
         channel = sev_channel(self._hub, caller.party)
         if channel is None:
             raise SevFault(codes.AUTHORITY_FAILED)
-        return ChannelDesk(
+        return ChannelSink(
             store=self._hub.store,
-            takeback=self._hub.takeback,
+            receiver=self._hub.receiver,
             attachments=self._hub.attachments,
             clock=self._hub.clock,
             channel_id=channel.id,

@@ -11,8 +11,9 @@ from hub.schemas.base import format_datetime
 from hub.schemas.delivery import CaseRow, Delivery, FactKind, Message
 from hub.schemas.envelope import ReceiptEnvelope, RedirectEnvelope
 from hub.schemas.kyiv import kyiv_day
-from hub.tracking import chain, law
+from hub.tracking import chain
 from hub.tracking.copies import Copy, copies
+from hub.tracking.law import Law
 from hub.tracking.state import state_of
 from hub.tracking.story import Executor, Story
 from hub.tracking.terms import Term, breaches, case_facts, terms
@@ -58,10 +59,9 @@ def _copy(copy: Copy, channels: dict[str, str]) -> CopyView:
     )
 
 
-def terms_of(row: CaseRow, story: Story, now: datetime, sees: Sees) -> tuple[TermView, ...]:
+def terms_of(row: CaseRow, story: Story, now: datetime, sees: Sees, law: Law) -> tuple[TermView, ...]:
     """Terms that the caller may see; those of the case as such are the contact centre's."""
-    rules = law.in_force()
-    found = terms(case_facts(row.case.channel, story, rules), rules)
+    found = terms(case_facts(row.case.channel, story, law), law)
     return tuple(_term(term, now) for term in found if sees(term.authority))
 
 
@@ -85,13 +85,10 @@ def _term(term: Term, now: datetime) -> TermView:
     )
 
 
-def hops(row: CaseRow, story: Story, messages: Iterable[Message]) -> tuple[HopView, ...]:
+def hops(row: CaseRow, story: Story, messages: Iterable[Message], law: Law) -> tuple[HopView, ...]:
     """The chain of redirects with the reasons that the bodies gave."""
     words = {message.id: message for message in messages}
-    rules = law.in_force()
-    late = {
-        b.fact.key for b in breaches(case_facts(row.case.channel, story, rules), rules) if b.code.startswith("late_")
-    }
+    late = {b.fact.key for b in breaches(case_facts(row.case.channel, story, law), law) if b.code.startswith("late_")}
     return tuple(
         HopView(
             number=hop.number,

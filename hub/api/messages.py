@@ -15,7 +15,7 @@ from hub.api.bodies import content_type, read
 from hub.api.doors import Doors, NccCaller, TheDoors, case_id, problems, raw_json
 from hub.api.submission import idempotency_key, repeatable
 from hub.api.views import SaidView
-from hub.delivery.ncc import Told, Word
+from hub.cases.contact_centre import CaseMessage, Passed
 from hub.errors import InvalidInput
 from hub.schemas import faults, strict_json
 from hub.schemas.base import Frozen
@@ -57,14 +57,14 @@ class Said(RootModel[Annotated[SayWithdrawal | SayClarification | SayReturn, Fie
     """A message of the contact centre; ``kind`` decides which."""
 
 
-def _say(doors: Doors, principal: Principal, case: str, body: bytes, key: str | None) -> Told:
+def _say(doors: Doors, principal: Principal, case: str, body: bytes, key: str | None) -> Passed:
     strict_json.parse(body, max_bytes=doors.body_limit)
     try:
         said = Said.model_validate_json(body).root
     except ValidationError as error:
         raise InvalidInput("The message breaks the rules.", faults=faults.faults_of(error)) from None
-    return doors.hub.centre.say(
-        Word(
+    return doors.hub.contact_centre.say(
+        CaseMessage(
             case_id=case_id(case),
             owner=principal.party,
             body=said.body,

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from hub import figures
+from hub import metrics
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 KEEP_SECS = 5.0
@@ -67,4 +67,4 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition text. Raises ``Unavailable`` if the store cannot be asked."""
-        return generate_latest(self._registry) + generate_latest(figures.REGISTRY)
+        return generate_latest(self._registry) + generate_latest(metrics.REGISTRY)

@@ -133,7 +133,7 @@ async def assign(request: Request, id: str, principal: OperatorCaller, doors: Th
     executor it has the case instead of the one before: a redirect by hand, a hop of the chain.
     """
     order = await read_body(request, Assign)
-    work = doors.hub.onward.assign
+    work = doors.hub.forwarding.assign
     accepted = await run_in_threadpool(
         work, case_id(id), order.authority, by=principal.id, role=order.role, reason=order.reason or ""
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hub.api.views import DeliveryView, View
-from hub.delivery.operators import LaneSeen, Standing
+from hub.cases.operators import LaneSeen, Standing
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Comparison, OperatorItem
 

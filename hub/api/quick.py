@@ -22,8 +22,9 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import read
 from hub.api.problems import ProblemResponse, internal, problem_of
 from hub.api.submission import idempotency_key, repeatable
-from hub.delivery.group import MOST, WAIT_SECS
-from hub.delivery.intake import Accepted, Built, Intake
+from hub.cases.group_commit import MOST, WAIT_SECS
+from hub.cases.intake import Intake
+from hub.cases.submission import Accepted, Built
 from hub.errors import Forbidden, HubError, Unavailable
 from hub.failpoints import hit
 

@@ -104,7 +104,7 @@ async def get_surges(
     """
     wanted = day(on, "on") or kyiv_day(doors.hub.clock.now()) - timedelta(days=1)
     where = _where(principal, None, None, None, topic, territory)
-    found = await run_in_threadpool(surges, doors.hub.following.insights, where, wanted)
+    found = await run_in_threadpool(surges, doors.hub.following.insights, where, wanted, doors.hub.law.calendar.is_off)
     directory = doors.hub.registry.current()
     return show(
         SurgesView(

@@ -200,7 +200,7 @@ def _submit(one: _Call, node: etree._Element) -> etree._Element:
     if principal.role is CallerRole.NCC:
         accepted = take_appeal(doors, principal, raw)
         return _taken("SubmitEnvelope", str(accepted.message_id), str(accepted.case_id), repeat=accepted.repeat)
-    taken = doors.hub.takeback.take(raw, channel_id=own_channel(doors, principal.party), party=principal.party)
+    taken = doors.hub.receiver.receive(raw, channel_id=own_channel(doors, principal.party), party=principal.party)
     return _taken("SubmitEnvelope", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
 
 

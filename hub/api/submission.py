@@ -10,7 +10,7 @@ from typing import Annotated
 from lxml import etree
 from pydantic import Field, ValidationError
 
-from hub.delivery.intake import Repeatable
+from hub.cases.idempotency import IdempotencyKey
 from hub.errors import Fault, InvalidInput
 from hub.schemas import faults, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import MAX_ATTACHMENTS, VERSION, AppealEnvelope, AppealForm, Attachment
@@ -107,7 +107,7 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
     return key
 
 
-def repeatable(principal: str, key: str | None, *content: bytes) -> Repeatable | None:
+def repeatable(principal: str, key: str | None, *content: bytes) -> IdempotencyKey | None:
     """The idempotency key with the SHA-256 over all that the request says; None without a key."""
     if key is None:
         return None
@@ -115,4 +115,4 @@ def repeatable(principal: str, key: str | None, *content: bytes) -> Repeatable |
     for part in content:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
-    return Repeatable(principal=principal, key=key, request_sha256=digest.hexdigest())
+    return IdempotencyKey(principal=principal, key=key, request_sha256=digest.hexdigest())

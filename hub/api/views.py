@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.delivery.statement import Taken
-from hub.delivery.timeline import Entry
+from hub.cases.timeline import Entry
+from hub.inbound.statement import Received
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import CaseRow, Delivery, Event, Message
 
@@ -328,7 +328,7 @@ class TakenView(View):
     repeat: bool
 
     @classmethod
-    def of(cls, taken: Taken) -> TakenView:
+    def of(cls, taken: Received) -> TakenView:
         """The view of what was taken in."""
         return cls(message_id=str(taken.message_id), case_id=str(taken.case_id), repeat=taken.repeat)
 

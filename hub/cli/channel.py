@@ -187,7 +187,7 @@ def send_test(channel_id: str, yes: bool, home: str | None, as_json: bool) -> No
         "http_status": outcome.http_status,
         "external_id": outcome.external_id,
         "detail": outcome.detail,
-        "receipts": len(outcome.receipts) + len(outcome.spoken),
+        "receipts": len(outcome.receipts) + len(outcome.reported),
     }
     lines = [f"{key}: {value}" for key, value in json.loads(json.dumps(document, default=str)).items() if value]
     emit(document, as_json=as_json, lines=lines)

@@ -7,8 +7,8 @@ from datetime import datetime
 import click
 
 from hub.bootstrap import build
+from hub.cases.operators import LaneSeen
 from hub.cli.output import emit, home_option, json_option, table
-from hub.delivery.operators import LaneSeen
 from hub.settings import load
 
 

@@ -37,7 +37,7 @@ def _report(hub: Hub, kind: Report, by: ReportBy, where: ReportFilter, *, as_jso
 
 def _surges(hub: Hub, on: date, where: ReportFilter, *, as_json: bool) -> None:
     directory = hub.registry.current()
-    found = surges(hub.following.insights, where, on)
+    found = surges(hub.following.insights, where, on, hub.law.calendar.is_off)
     document = [
         {
             "topic": surge.topic or None,

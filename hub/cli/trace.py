@@ -8,8 +8,8 @@ from dataclasses import asdict
 import click
 
 from hub.bootstrap import build
+from hub.cases.timeline import timeline
 from hub.cli.output import emit, home_option, json_option
-from hub.delivery.timeline import timeline
 from hub.errors import NotFound
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.kyiv import KYIV

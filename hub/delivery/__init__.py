@@ -1,5 +1,3 @@
-"""The use cases: take an appeal in, carry it, take back what the authority says, sweep, and what operators do.
-
-Decisions (``schedule``, ``breaker``, ``settle``) are pure; the rest calls ports. No celery, sqlalchemy, requests or
-fastapi may enter this room.
+"""Common ground of the three directions (``hub.outbound``, ``hub.inbound``, ``hub.cases``): records that each of them
+writes, when to try again, the next channel, shadow channels. What only one direction needs stays there.
 """

@@ -13,7 +13,7 @@ from hub.following.ports import Digest
 from hub.schemas.delivery import CaseRow, Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import ReceiptSign
-from hub.tracking import chain, law
+from hub.tracking import chain
 from hub.tracking.law import Law
 from hub.tracking.state import State
 from hub.tracking.story import Story, is_final, is_refusal, read
@@ -30,9 +30,8 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def digest(row: CaseRow, facts: Iterable[Fact], rules: Law | None = None) -> Digest:
-    """What reports count of a case. ``rules``: the law to count by; None = the one in force."""
-    the_law = rules or law.in_force()
+def digest(row: CaseRow, facts: Iterable[Fact], the_law: Law) -> Digest:
+    """The figures that reports count of a case."""
     known = tuple({fact.key: fact for fact in facts}.values())
     story = read(known)
     of_case = case_facts(row.case.channel, story, the_law)

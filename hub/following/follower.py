@@ -24,6 +24,7 @@ from hub.schemas.delivery import Change, Direction, Event, Fact, FactKind, Messa
 from hub.schemas.envelope import AnswerEnvelope, AppealEnvelope
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import AnswerStage
+from hub.tracking.law import Law
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class InsightFollower:
         clock: Clock,
         key: bytes,
         owner: str,
+        law: Law,
         mass_least: int = 10,
         scorer: formal.Scorer = formal.score,
     ) -> None:
@@ -64,6 +66,7 @@ class InsightFollower:
         self._insights = insights
         self._clock = clock
         self._owner = owner
+        self._law = law
         self._scorer = scorer
         self._linker: Callable[[], Linker] = lambda: Linker(insights, key=key, mass_least=mass_least)
 
@@ -127,7 +130,7 @@ class InsightFollower:
         linker.link([(rows[case], _appeal(batch.appeals[case])) for case in new if case in batch.appeals])
         scores, answer_bands, flags = self._score(batch, linker)
         insight = Insight(
-            digests=tuple(digest(rows[case], batch.facts[case]) for case in batch.facts if case in rows),
+            digests=tuple(digest(rows[case], batch.facts[case], self._law) for case in batch.facts if case in rows),
             likenesses=linker.likenesses,
             bands=(*linker.bands, *answer_bands),
             applicants=linker.applicants,

@@ -14,7 +14,6 @@ from enum import StrEnum
 
 from hub.following.ports import DayCount, Insights, Measures, ReportBy, ReportFilter
 from hub.following.surge import NEEDED, Signal, signal
-from hub.tracking import law
 
 SERIES_DAYS = NEEDED + 2
 """Days that are read: the baseline, the guard days, the day itself, and two more for the sum over three days."""
@@ -99,14 +98,7 @@ class Surge:
     signal: Signal
 
 
-def day_off(day: date) -> bool:
-    """Whether the calendar in force has a day off."""
-    return not law.in_force().calendar.works_on(day)
-
-
-def surges(
-    insights: Insights, where: ReportFilter, day: date, off: Callable[[date], bool] = day_off
-) -> tuple[Surge, ...]:
+def surges(insights: Insights, where: ReportFilter, day: date, off: Callable[[date], bool]) -> tuple[Surge, ...]:
     """What rose on a Kyiv day, the strongest first. ``where``: its days are left aside. ``off``: which are days off."""
     days = [day - timedelta(days=back) for back in range(SERIES_DAYS - 1, -1, -1)]
     asked = ReportFilter(

@@ -34,7 +34,7 @@ class TooMuchError(OSError):
     """The other side sent more bytes than the call may read."""
 
 
-class Leash:
+class Deadline:
     """What one call may take: until when, and how many bytes in. Renewed for each call over the same connection."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Leash:
 class _OnLeash:
     """Mixed into both kinds of sockets; ``leash`` is set before the first operation that may send."""
 
-    leash: Leash
+    leash: Deadline
 
     def recv_into(self, *args: Any) -> int:
         self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
@@ -106,7 +106,7 @@ class _TlsSocket(_OnLeash, ssl.SSLSocket):
     pass
 
 
-def leashed(context: ssl.SSLContext) -> ssl.SSLContext:
+def bounded(context: ssl.SSLContext) -> ssl.SSLContext:
     """Make a TLS context produce sockets that obey a leash."""
     context.sslsocket_class = _TlsSocket
     return context
@@ -118,7 +118,7 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _look_up(resolver: Resolver, host: str, port: int, leash: Leash) -> Sequence[str]:
+def _look_up(resolver: Resolver, host: str, port: int, leash: Deadline) -> Sequence[str]:
     """Resolve in a thread of its own: getaddrinfo(3) knows no deadline."""
     if not _MAX_LOOKUPS.acquire(blocking=False):
         raise TemporaryFailure("Too many name look-ups hang.", code="http.dns")
@@ -142,10 +142,10 @@ def _look_up(resolver: Resolver, host: str, port: int, leash: Leash) -> Sequence
     return answer
 
 
-class Guide:
+class Dialer:
     """Opens connections for one call's target: resolve once, check every address, connect to exactly those."""
 
-    def __init__(self, *, leash: Leash, allow_private: Sequence[IPNetwork], resolver: Resolver) -> None:
+    def __init__(self, *, leash: Deadline, allow_private: Sequence[IPNetwork], resolver: Resolver) -> None:
         self.leash = leash
         self._allow_private = allow_private
         self._resolver = resolver
@@ -198,7 +198,7 @@ ONE_PIECE_BYTES = 65_536
 class Connection(HTTPConnection):
     """One kept-alive connection to a checked address, one call at a time."""
 
-    def __init__(self, target: Target, guide: Guide) -> None:
+    def __init__(self, target: Target, guide: Dialer) -> None:
         super().__init__(target.host, target.port)
         self.default_port = HTTP_PORT if target.scheme == "http" else HTTPS_PORT  # what the Host header leaves out
         self._target = target
@@ -248,7 +248,7 @@ class Connection(HTTPConnection):
 class TlsConnection(Connection):
     """The same over TLS; the certificate is checked against the URL's host."""
 
-    def __init__(self, target: Target, guide: Guide, context: ssl.SSLContext) -> None:
+    def __init__(self, target: Target, guide: Dialer, context: ssl.SSLContext) -> None:
         super().__init__(target, guide)
         self._context = context
 

@@ -36,7 +36,16 @@ import certifi
 
 from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
 from hub.net.addresses import IPNetwork, Target, parse_url
-from hub.net.deadline import Connection, Guide, Leash, Resolver, TlsConnection, TooMuchError, leashed, system_resolver
+from hub.net.deadline import (
+    Connection,
+    Deadline,
+    Dialer,
+    Resolver,
+    TlsConnection,
+    TooMuchError,
+    bounded,
+    system_resolver,
+)
 
 HEAD_MAX_BYTES = 65_536
 RETRY_AFTER_MAX_SECS = 86_400.0
@@ -152,7 +161,7 @@ def _tls_context(
     except (OSError, ssl.SSLError, ConfigurationError):
         named = ", ".join(stamp[0] for stamp in (ca, crl, cert, key) if stamp)
         raise ConfigurationError(f"Certificates or keys cannot be loaded from: {named}.", code="tls.files") from None
-    return leashed(context)
+    return bounded(context)
 
 
 def _no_password() -> str:
@@ -191,8 +200,8 @@ class HttpSession:
 
     def __init__(self, policy: HttpPolicy, resolver: Resolver = system_resolver) -> None:
         self._policy = policy
-        self._leash = Leash()
-        self._guide = Guide(leash=self._leash, allow_private=policy.allow_private, resolver=resolver)
+        self._leash = Deadline()
+        self._guide = Dialer(leash=self._leash, allow_private=policy.allow_private, resolver=resolver)
         self._connections: dict[Target, Connection] = {}
         weakref.finalize(self, _hang_up, self._connections)  # an adapter's kept sessions end with it
 

@@ -26,7 +26,7 @@ MOST_IDLE = 256
 _Key = tuple[str, str, int, HttpPolicy]
 
 
-class KeptSessions:
+class SessionPool:
     """Lends sessions; each is used by one thread at a time. Safe to use from many threads."""
 
     def __init__(

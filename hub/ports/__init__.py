@@ -11,10 +11,10 @@ from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
 from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.directory import Directory, Registry
-from hub.ports.incoming import Outcome, RawInbound, Returned, Spoken
+from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
 from hub.ports.outgoing import Executor, Parcel, Prepared, Rendering
 from hub.ports.records import Records
-from hub.ports.sink import Desk, PostDesk
+from hub.ports.sink import InboundSink, MailSink
 from hub.ports.store import Store
 from hub.ports.transfers import Transfers, UploadFile, Uploads
 from hub.ports.world import Attachments, Clock, Doorbell, Seal
@@ -29,24 +29,24 @@ __all__ = [
     "Claims",
     "Clock",
     "DeliveryReads",
-    "Desk",
     "Directory",
     "Doorbell",
     "Executor",
+    "InboundSink",
     "LaneStates",
+    "MailSink",
     "Outcome",
     "Outlined",
     "Parcel",
-    "PostDesk",
     "Prepared",
     "RawInbound",
     "Records",
     "Registry",
     "Rendering",
+    "ReportedStatus",
     "Returned",
     "Seal",
     "Session",
-    "Spoken",
     "Store",
     "Transfers",
     "UploadFile",

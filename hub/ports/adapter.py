@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from hub.ports.incoming import Outcome
 from hub.ports.outgoing import Parcel, Prepared, Rendering
-from hub.ports.sink import Desk
+from hub.ports.sink import InboundSink
 from hub.schemas.delivery import (
     Delivery,
 )
@@ -34,7 +34,7 @@ class Session(Protocol):
         """
         ...
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Fetch what waits at the other side and hand each piece to the desk, acknowledging it there only after the
         desk returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
         ``DeliveryError``, ``ConfigurationError``, ``Unavailable``.

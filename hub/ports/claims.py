@@ -20,7 +20,7 @@ from hub.schemas.ids import CaseId
 class Claims(Protocol):
     """What one worker takes for itself for a time, so that no other does the same."""
 
-    def take(
+    def claim(
         self,
         limits: Mapping[str, int],
         *,

@@ -25,7 +25,7 @@ class RawInbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
+class ReportedStatus:
     """What another system said in its own words, read by an adapter; not yet believed, not yet correlated.
 
     ``raw``: the exact bytes, kept. ``said_id``: that system's stable id of this very message; a repeat has the same.
@@ -69,7 +69,7 @@ class Returned:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
-    ``spoken``: what it said in its own words about the message that was sent or asked about.
+    ``reported``: what it said in its own words about the message that was sent or asked about.
 
     ``proves``: the strongest receipt that this very outcome shows, where it is less than the channel can bring: a
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
@@ -91,7 +91,7 @@ class Outcome:
     kind: OutcomeKind
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
-    spoken: tuple[Spoken, ...] = ()
+    reported: tuple[ReportedStatus, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from hub.ports.incoming import RawInbound, Returned, Spoken
+from hub.ports.incoming import RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import (
     Delivery,
 )
@@ -14,7 +14,7 @@ from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import VerificationKey
 
 
-class Desk(Protocol):
+class InboundSink(Protocol):
     """Where an adapter hands over what it collected. Made for one channel; used by one thread.
 
     When a method returns, what it was given is durable, and may be acknowledged to the other side. ``Unavailable``:
@@ -27,7 +27,7 @@ class Desk(Protocol):
         """
         ...
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, reported: ReportedStatus) -> None:
         """A statement in the other system's words."""
         ...
 
@@ -50,7 +50,7 @@ class Desk(Protocol):
 
 
 @runtime_checkable
-class PostDesk(Desk, Protocol):
+class MailSink(InboundSink, Protocol):
     """A desk for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:

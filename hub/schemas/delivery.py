@@ -336,7 +336,7 @@ class LaneState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneRest:
+class LaneThrottle:
     """A lane has had what its rate allows until then, whichever worker gave it."""
 
     channel_id: str
@@ -415,7 +415,7 @@ class Change:
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()
-    rests: tuple[LaneRest, ...] = ()
+    throttles: tuple[LaneThrottle, ...] = ()
 
 
 def joined(changes: Iterable[Change]) -> Change:

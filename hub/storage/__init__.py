@@ -11,13 +11,15 @@ from hub.errors import HubError
 from hub.storage.engine import open_engine
 from hub.storage.migrations import upgrade
 from hub.storage.sql import SqlStore
+from hub.tracking.law import Law
 
 
-def open_store(url: str, *, migrate: bool = False) -> SqlStore:
+def open_store(url: str, *, migrate: bool = False, law: Law | None = None) -> SqlStore:
     """Open the store behind an SQLAlchemy URL (``sqlite:///file`` or ``postgresql://…``).
 
-    ``migrate``: bring the tables up to date first; safe from several processes at once. Raises ``ConfigurationError``
-    for a URL that cannot be used, ``Unavailable`` if the database cannot be reached or written.
+    ``law``: what terms of cases count by, absent = the package's. ``migrate``: bring the tables up to date first; safe
+    from several processes at once. Raises ``ConfigurationError`` for a URL that cannot be used, ``Unavailable`` if the
+    database cannot be reached or written.
     """
     engine = open_engine(url)
     if migrate:
@@ -26,7 +28,7 @@ def open_store(url: str, *, migrate: bool = False) -> SqlStore:
         except HubError:
             engine.dispose()
             raise
-    return SqlStore(engine)
+    return SqlStore(engine, law=law)
 
 
 __all__ = ["SqlStore", "open_store"]

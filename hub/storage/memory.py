@@ -37,6 +37,7 @@ from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, territory_
 from hub.storage import rules
 from hub.storage.claims import urgency
 from hub.storage.sql import utc_now
+from hub.tracking.law import Law, shipped
 
 V = TypeVar("V")
 
@@ -44,8 +45,9 @@ V = TypeVar("V")
 class MemoryStore:
     """``Store`` without a disk. Safe to use from many threads."""
 
-    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, now: Callable[[], datetime] = utc_now, law: Law | None = None) -> None:
         self._now = now
+        self._law = law or shipped()
         self._lock = threading.RLock()
         self._cases: dict[CaseId, NewCase] = {}
         self._rows: dict[CaseId, CaseRow] = {}
@@ -83,8 +85,9 @@ class MemoryStore:
             _add(self._inbound, change.inbound)
             for stored in change.attachments:
                 self._attachments.setdefault(stored.sha256, stored)
-            for rest in change.rests:
-                self._lanes[rest.channel_id] = replace(self.lane(rest.channel_id), rest_until=rest.rest_until)
+            for throttle in change.throttles:
+                lane = self.lane(throttle.channel_id)
+                self._lanes[throttle.channel_id] = replace(lane, rest_until=throttle.rest_until)
             self._grants.update((grant.sha256, grant.party) for grant in change.grants)
             return Applied(new_facts=new_facts, lost=lost)
 
@@ -136,7 +139,7 @@ class MemoryStore:
             new = [fact for key, fact in grouped.get(case_id, {}).items() if key not in known]
             known.update((fact.key, fact) for fact in new)
             if new or case_id not in self._rows:
-                self._rows[case_id] = rules.case_row(self._cases[case_id], known.values())
+                self._rows[case_id] = rules.case_row(self._cases[case_id], known.values(), self._law)
             fresh += new
         for fact in fresh:
             cursor = rules.cursor_text(0, len(self._events) + 1)
@@ -150,7 +153,7 @@ class MemoryStore:
             if item.closed_at is not None or rules.item_subject(item) not in waiting:
                 self._items.setdefault(item.id, item)
 
-    def take(
+    def claim(
         self,
         limits: Mapping[str, int],
         *,

@@ -23,8 +23,8 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
-from hub.tracking import law
 from hub.tracking.duties import outlook
+from hub.tracking.law import Law
 from hub.tracking.state import derive_story
 from hub.tracking.story import read
 from hub.tracking.terms import CaseFacts
@@ -100,11 +100,11 @@ def merged(
     return after, tuple(lost)
 
 
-def case_row(case: NewCase, facts: Iterable[Fact]) -> CaseRow:
+def case_row(case: NewCase, facts: Iterable[Fact], law: Law) -> CaseRow:
     """A case with the state its facts give; ``updated_at`` is the moment of the latest one: order does not matter."""
-    story, in_force = read(facts), law.in_force()
-    state = derive_story(story, all_must_answer=in_force.all_must_answer)
-    ahead = outlook(CaseFacts(channel=case.channel, story=story, state=state.state), in_force)
+    story = read(facts)
+    state = derive_story(story, all_must_answer=law.all_must_answer)
+    ahead = outlook(CaseFacts(channel=case.channel, story=story, state=state.state), law)
     return CaseRow(
         case=case,
         state=state.state.value,

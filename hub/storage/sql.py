@@ -37,6 +37,7 @@ from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
 from hub.storage.types import cut
 from hub.storage.writing import Writer, counting
+from hub.tracking.law import Law, shipped
 
 V = TypeVar("V")
 COUNTING_SHARE = 100
@@ -56,7 +57,9 @@ def utc_now() -> datetime:
 class SqlStore:
     """The durable memory. Safe to use from many threads; several processes may share one database."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now, law: Law | None = None) -> None:
+        """``law``: what terms of cases count by, absent = the package's."""
+        self._law = law or shipped()
         self.database = Database(engine)
         self._now = now
         self._txid_offset: int | None = None
@@ -71,7 +74,7 @@ class SqlStore:
         """Write all of it durably, or nothing. ``NotFound`` if it hangs on a case or message that is not there."""
         offset = self._offset()
         return self.database.write(
-            lambda connection: Writer(connection, change, now=self._now(), txid_offset=offset).run()
+            lambda connection: Writer(connection, change, now=self._now(), txid_offset=offset, law=self._law).run()
         )
 
     def _offset(self) -> int:
@@ -89,7 +92,7 @@ class SqlStore:
         row = self.database.read(lambda connection: connection.execute(statement).one_or_none())
         return None if row is None else make(row)
 
-    def take(
+    def claim(
         self,
         limits: Mapping[str, int],
         *,
@@ -108,7 +111,7 @@ class SqlStore:
             # Read after the lanes are locked: what another worker wrote of them before is seen.
             names = {claim.delivery.channel_id for claim in found}
             change = begin(found, claims.states(connection, sorted(names)))
-            return Writer(connection, change, now=self._now(), txid_offset=offset).run()
+            return Writer(connection, change, now=self._now(), txid_offset=offset, law=self._law).run()
 
         return self.database.write(work) if wanted else Applied()
 

@@ -23,6 +23,7 @@ from hub.schemas.ids import CaseId
 from hub.storage import rows, rules, schema
 from hub.storage.bulk import Columns, Insert, among, quoted
 from hub.storage.updating import payloads_of, updates_for
+from hub.tracking.law import Law
 
 _by_id: Callable[[Any], Any] = attrgetter("id")
 _CASE_BORN = tuple(field.name for field in fields(NewCase))
@@ -54,7 +55,7 @@ class Statements:
         self.inbound = insert(schema.inbound)
         self.attachments = insert(schema.attachments)
         self.grants = insert(schema.grants)
-        self.rests = Insert(
+        self.throttles = Insert(
             schema.lanes,
             ("channel_id", "rest_until"),
             dialect,
@@ -140,7 +141,8 @@ class _Told:
 class Writer:
     """Writes one change over one connection. ``txid_offset``: see ``hub.storage.horizon``."""
 
-    def __init__(self, connection: Connection, change: Change, *, now: datetime, txid_offset: int) -> None:
+    def __init__(self, connection: Connection, change: Change, *, now: datetime, txid_offset: int, law: Law) -> None:
+        self._law = law
         self._connection = connection
         self._change = change
         self._now = now
@@ -167,7 +169,7 @@ class Writer:
         do.inbound.run(connection, sorted(change.inbound, key=_by_id))
         do.attachments.run(connection, sorted(change.attachments, key=attrgetter("sha256")))
         do.grants.run(connection, sorted(set(change.grants), key=attrgetter("sha256", "party")))
-        do.rests.run(connection, sorted(change.rests, key=attrgetter("channel_id")))
+        do.throttles.run(connection, sorted(change.throttles, key=attrgetter("channel_id")))
         return Applied(new_facts=new_facts, lost=lost)
 
     def _answers(self, answers: tuple[StoredAnswer, ...]) -> None:
@@ -186,7 +188,7 @@ class Writer:
     def _cases(self) -> None:
         """Insert new cases with the state their facts give; lock and look up the facts of the others."""
         born = {case.id: case for case in self._change.cases}
-        made = [rules.case_row(born[key], self._facts.get(key, {}).values()) for key in sorted(born)]
+        made = [rules.case_row(born[key], self._facts.get(key, {}).values(), self._law) for key in sorted(born)]
         old = set(self._facts) | set(born)
         if self._do.cases.run(self._connection, list(map(_CaseColumns, made))) == len(made):
             old -= set(born)
@@ -211,7 +213,7 @@ class Writer:
             told = self._facts.get(row.id, {})
             fresh = told.keys() - known[row.id].keys()
             if fresh:
-                after = rules.case_row(rows.new_case(row), (told | known[row.id]).values())
+                after = rules.case_row(rows.new_case(row), (told | known[row.id]).values(), self._law)
                 self._new |= fresh
                 self._states[row.id] = after.state
                 moved.append(_CaseColumns(after))

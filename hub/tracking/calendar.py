@@ -67,6 +67,10 @@ class Calendar:
         """Whether there is data for this year."""
         return year in self._years
 
+    def is_off(self, day: date) -> bool:
+        """Whether nobody works on this day."""
+        return not self.works_on(day)
+
     def works_on(self, day: date) -> bool:
         """Whether this is a working day."""
         if day in self._worked:

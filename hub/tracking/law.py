@@ -1,7 +1,7 @@
 """The law as data: ``data/terms.yaml`` and ``data/calendar.yaml``, read once, checked, and then only looked up.
 
-A lawyer reviews the two files; nothing here knows a number of days. ``in_force`` gives what the hub counts by: the
-files of the package, or those of a folder that the settings name, read before the store is opened.
+A lawyer reviews the two files; nothing here knows a number of days. Use cases and stores are given the law that they
+count by: the files of the package (``shipped``), or those of a folder that the settings name (``read``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -321,19 +321,10 @@ def read(folder: Path | None = None) -> Law:
     return Law(terms, days.calendar())
 
 
-_held: list[Law] = []
-
-
-def in_force() -> Law:
-    """What this process counts by: the same for all that asks, like the time zone's rules."""
-    if not _held:
-        _held.append(read())
-    return _held[0]
-
-
-def put_in_force(law: Law) -> None:
-    """Count by this law from now on. Called once, before the store is opened."""
-    _held[:] = [law]
+@lru_cache(maxsize=1)
+def shipped() -> Law:
+    """The law of the package's own files. Whoever counts by another one is given it."""
+    return read()
 
 
 def provisional_years(law: Law, first: int, last: int) -> Iterator[int]:

@@ -14,8 +14,7 @@ from enum import StrEnum
 
 from hub.schemas.delivery import Fact, FactKind
 from hub.schemas.terms import AnswerStage, Role
-from hub.tracking import law
-from hub.tracking.story import Executor, Story, is_refusal, read
+from hub.tracking.story import Executor, Story, is_refusal
 
 
 class State(StrEnum):
@@ -165,11 +164,6 @@ def _of_case(executors: list[ExecutorState], *, all_must_answer: bool) -> Execut
 def _open_escalation(facts: Iterable[Fact], resolved: datetime | None) -> bool:
     escalated = [fact.at for fact in facts if fact.kind is FactKind.ESCALATED]
     return bool(escalated) and (resolved is None or max(escalated) > resolved)
-
-
-def derive(facts: Iterable[Fact]) -> CaseState:
-    """The state of a case. ``facts``: all facts of one case, in any order, repeated or not."""
-    return derive_story(read(facts), all_must_answer=law.in_force().all_must_answer)
 
 
 def derive_story(story: Story, *, all_must_answer: bool = False) -> CaseState:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from hub import figures
+from hub import metrics
 from hub.bootstrap import Hub
 from hub.errors import HubError
 from hub.following.follower import NAME
@@ -53,7 +53,7 @@ class Background:
         while not self._stop.is_set():
             began = time.monotonic()
             seen = self._tried("follower", follower.step)
-            figures.FOLLOWED.inc(seen)
+            metrics.FOLLOWED.inc(seen)
             if began - looked > LOOK_SECS:
                 looked = began
                 self._tried("follower", self._note_lag)
@@ -64,7 +64,7 @@ class Background:
 
     def _note_lag(self) -> int:
         behind, now = self._hub.following.pruning.behind(NAME), self._hub.clock.now()
-        figures.BEHIND_SECONDS.set((now - behind).total_seconds() if behind else 0)
+        metrics.BEHIND_SECONDS.set((now - behind).total_seconds() if behind else 0)
         return 0
 
     def _prune(self) -> None:

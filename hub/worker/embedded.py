@@ -76,11 +76,12 @@ class Embedded:
             # The lock says that whoever held these leases is gone: its attempts have an unknown outcome.
             self.hub.store.release(OWNER)
             self._engine = Engine(
-                self.hub.carrier,
+                self.hub.dispatcher,
+                self.hub.retriever,
                 self._doorbell,
                 self.hub.clock,
                 owner=OWNER,
-                places=self._settings.workers,
+                slots=self._settings.workers,
                 threads=LANE_THREADS,
             )
             register(self._app, self._engine.wake)

@@ -1,8 +1,8 @@
 """The engine of a worker process: lanes in, outcomes out.
 
 A task only claims and hands over; each lane then sends in a thread of its own, and one writer thread commits the
-outcomes of all lanes in batches. A send that takes long gives its place to another (``FAST_SECS``), so endpoints that
-hang hold threads, which are cheap, and never the places of the healthy. What dies with the process comes free when its
+outcomes of all lanes in batches. A send that takes long gives its slot to another (``FAST_SECS``), so endpoints that
+hang hold threads, which are cheap, and never the slots of the healthy. What dies with the process comes free when its
 leases end.
 """
 
@@ -17,25 +17,24 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hub import figures
-from hub.delivery.carry import Carrier
-from hub.delivery.claim import LaneLoad
-from hub.delivery.sending import Ended
+from hub import metrics
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
+from hub.inbound.retriever import Retriever
+from hub.outbound.batch import LaneBatch
+from hub.outbound.dispatcher import Dispatcher
+from hub.outbound.sender import Ended
 from hub.ports import Clock, Doorbell
+from hub.worker.lanes import LaneTable
 
 log = logging.getLogger(__name__)
 
 FAST_SECS = 0.05
-"""A lane that has been sending for longer gives its place to another and goes on beside it."""
+"""A lane that has been sending for longer gives its slot to another and goes on beside it."""
 FLUSH_SOON_SECS, FLUSH_SECS = 0.005, 0.1
 """An outcome after a pause waits so long for company; in a stream of outcomes they are written as often as this."""
 FLUSH_MOST = 100
 RETRY_SECS = 1.0
-REST_SECS, REST_MARGIN_SECS = 0.2, 0.05
-"""A lane that must rest for longer is gone on with when its rest is over; no ring would find it before. The margin: the
-store's rest begins a little after ours."""
 CLAIM_LANES = 64
 """Lanes that are claimed for in one transaction."""
 
@@ -111,7 +110,7 @@ class OutcomeWriter:
         """Write a batch, waiting for the database if it is away; False if the process stops before it came back."""
         while True:
             try:
-                with figures.STAGE_SECONDS.labels("write").time():
+                with metrics.STAGE_SECONDS.labels("write").time():
                     self._write(batch)
             except Unavailable as failure:
                 if self._alive():
@@ -149,7 +148,7 @@ class OutcomeWriter:
         return True
 
 
-class Places:
+class Slots:
     """So many may be at work at once. A queue of tokens, for a semaphore's lock is Python code and is asked all day."""
 
     def __init__(self, count: int) -> None:
@@ -158,7 +157,7 @@ class Places:
             self.release()
 
     def acquire(self) -> None:
-        """Take a place, waiting for one."""
+        """Take a slot, waiting for one."""
         self._free.get()
 
     def release(self) -> None:
@@ -167,27 +166,34 @@ class Places:
 
     @property
     def free(self) -> int:
-        """Places that nobody has."""
+        """Slots that nobody has."""
         return self._free.qsize()
 
 
 class Engine:
-    """Runs lanes for one process. ``places``: lanes that send at once; ``threads``: those that may hang beside them."""
+    """Runs lanes for one process. ``slots``: lanes that send at once; ``threads``: those that may hang beside them."""
 
     def __init__(
-        self, carrier: Carrier, doorbell: Doorbell, clock: Clock, *, owner: str, places: int, threads: int
+        self,
+        dispatcher: Dispatcher,
+        retriever: Retriever,
+        doorbell: Doorbell,
+        clock: Clock,
+        *,
+        owner: str,
+        slots: int,
+        threads: int,
     ) -> None:
-        self._carrier = carrier
+        self._dispatcher = dispatcher
+        self._retriever = retriever
         self._doorbell = doorbell
         self._clock = clock
         self._owner = f"{owner}:{uuid.uuid4().hex}"
-        self._places = Places(places)
+        self._slots = Slots(slots)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hub-lane")
-        self._writer = OutcomeWriter(carrier.write, carrier.ping, carrier.write_bare)
+        self._writer = OutcomeWriter(dispatcher.write, dispatcher.ping, dispatcher.write_bare)
         self._lock = threading.Lock()
-        self._busy: dict[str, bool] = {}
-        self._not_before: dict[str, float] = {}
-        self._resting: dict[str, float] = {}
+        self._lanes = LaneTable()
         self._running: dict[int, float] = {}
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._tend, name="hub-tending", daemon=True)
@@ -198,9 +204,10 @@ class Engine:
 
         A lane that is at work already is looked at again when it is done.
         """
-        reserved = self._reserve(channel_ids)
-        for at in range(0, len(reserved), CLAIM_LANES):
-            self._wake(reserved[at : at + CLAIM_LANES])
+        with self._lock:
+            claimable = self._lanes.ring(channel_ids, time.monotonic())
+        for at in range(0, len(claimable), CLAIM_LANES):
+            self._claim(claimable[at : at + CLAIM_LANES])
 
     def close(self) -> None:
         """Let what is being sent end, write its outcomes, stop."""
@@ -208,109 +215,81 @@ class Engine:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._writer.close()
 
-    def _reserve(self, channel_ids: Iterable[str]) -> list[str]:
-        now = time.monotonic()
-        reserved = []
-        with self._lock:
-            for channel_id in dict.fromkeys(channel_ids):
-                if channel_id in self._busy:
-                    self._busy[channel_id] = True
-                elif (rested := self._not_before.get(channel_id, 0)) <= now:
-                    self._busy[channel_id] = False
-                    reserved.append(channel_id)
-                else:  # it goes on by itself then: nobody would ring again before the sweeper
-                    self._resting.setdefault(channel_id, rested + REST_MARGIN_SECS)
-        return reserved
-
-    def _wake(self, channel_ids: list[str]) -> None:
+    def _claim(self, channel_ids: list[str]) -> None:
         begun: set[str] = set()
         try:
-            with figures.STAGE_SECONDS.labels("take").time():
-                loads = self._carrier.take(channel_ids, self._owner)
-            for load in loads:
-                begun.add(load.channel.id)
-                for _ in range(load.hands):
-                    self._pool.submit(self._work, load)
+            with metrics.STAGE_SECONDS.labels("take").time():
+                batches = self._dispatcher.claim(channel_ids, self._owner)
+            for batch in batches:
+                begun.add(batch.channel.id)
+                for _ in range(batch.concurrency):
+                    self._pool.submit(self._work, batch)
         finally:
             for channel_id in channel_ids:
                 if channel_id not in begun:
-                    self._pool.submit(self._ask, channel_id)
+                    self._pool.submit(self._retrieve, channel_id)
 
-    def _ask(self, channel_id: str) -> None:
-        """Nothing to send; perhaps something to ask about."""
+    def _retrieve(self, channel_id: str) -> None:
+        """Nothing to send; perhaps something to poll or collect."""
         try:
-            self._carrier.ask(channel_id)
+            self._retriever.retrieve(channel_id)
         except HubError as failure:
             log.warning("asking failed", extra={"channel": channel_id, "code": failure.stable_code})
         finally:
-            self._free(channel_id, more=False, suspect=False)
+            self._release(channel_id, more=False, suspect=False)
 
-    def _work(self, load: LaneLoad) -> None:
-        channel_id = load.channel.id
+    def _work(self, batch: LaneBatch) -> None:
+        channel_id = batch.channel.id
         self._enter()
         try:
-            over = self._carrier.send(load, self._writer.put)
+            over = self._dispatcher.send(batch, self._writer.put)
         except HubError as failure:
             over = True  # only the one that leaves last writes, and what it writes may fail
             log.warning("a lane broke off", extra={"channel": channel_id, "code": failure.stable_code})
         finally:
             self._leave()
         if over:
-            self._through(load)
+            self._through(batch)
 
-    def _through(self, load: LaneLoad) -> None:
-        channel_id = load.channel.id
-        self._not_before[channel_id] = (
-            time.monotonic()
-            + len(load.loads) / load.channel.lane.rate_per_sec
-            - (self._clock.now() - load.started).total_seconds()
-        )
+    def _through(self, batch: LaneBatch) -> None:
+        used = len(batch.messages) / batch.channel.lane.rate_per_sec
+        until = time.monotonic() + used - (self._clock.now() - batch.started).total_seconds()
+        with self._lock:
+            self._lanes.throttle(batch.channel.id, until)
         # Only when its outcomes are written may the lane be claimed for again, and with the state they leave behind.
         # One that has more to send goes on at once: nothing is gained by letting it wait.
-        self._writer.then(lambda: self._done(load), soon=load.more)
+        self._writer.then(lambda: self._done(batch), soon=batch.more)
 
-    def _done(self, load: LaneLoad) -> None:
+    def _done(self, batch: LaneBatch) -> None:
         try:
-            self._carrier.save_lane(load)
+            self._dispatcher.save_lane(batch)
         except HubError as failure:
-            log.warning("a lane's state was not kept", extra={"channel": load.channel.id, "code": failure.stable_code})
+            log.warning("a lane's state was not kept", extra={"channel": batch.channel.id, "code": failure.stable_code})
         hit("S13")
-        self._ask_or_free(load)
+        self._go_on_or_release(batch)
 
-    def _ask_or_free(self, load: LaneLoad) -> None:
-        channel_id, suspect = load.channel.id, load.state.suspect
-        more = load.more and (suspect or not self._rests(channel_id))
-        if self._carrier.asks(load.channel) and not self._stopping.is_set():
-            self._pool.submit(self._ask, channel_id)
+    def _go_on_or_release(self, batch: LaneBatch) -> None:
+        channel_id, suspect = batch.channel.id, batch.state.suspect
+        more = batch.more and (suspect or not self._waits(channel_id))
+        if self._retriever.retrieves(batch.channel) and not self._stopping.is_set():
+            self._pool.submit(self._retrieve, channel_id)
             if more:
                 with self._lock:
-                    self._busy[channel_id] = True
-        elif more and self._is_quick(load):
-            self._free(channel_id, more=False, suspect=False)
+                    self._lanes.again(channel_id)
+        elif more and self._is_quick(batch):
+            self._release(channel_id, more=False, suspect=False)
             self._submit(self._go_on, channel_id)
         else:
-            self._free(channel_id, more=more, suspect=suspect)
+            self._release(channel_id, more=more, suspect=suspect)
 
-    def _rests(self, channel_id: str) -> bool:
-        """Whether the lane has had what its rate allows; then it goes on by itself when its rest is over."""
-        wait = self._not_before.get(channel_id, 0) - time.monotonic()
-        if wait < REST_SECS:
-            return False
+    def _waits(self, channel_id: str) -> bool:
+        """Whether the lane has had what its rate allows; then it goes on by itself when its throttle ends."""
         with self._lock:
-            self._resting[channel_id] = time.monotonic() + wait + REST_MARGIN_SECS
-        return True
+            return self._lanes.wait(channel_id, time.monotonic())
 
-    def _rested(self) -> list[str]:
-        now = time.monotonic()
-        with self._lock:
-            over = [channel_id for channel_id, at in self._resting.items() if at <= now]
-            for channel_id in over:
-                del self._resting[channel_id]
-        return over
-
-    def _is_quick(self, load: LaneLoad) -> bool:
-        """Whether the run took less than half its time slice: what fails fast keeps no place from others."""
-        return (self._clock.now() - load.started).total_seconds() < load.channel.lane.slice_secs / 2
+    def _is_quick(self, batch: LaneBatch) -> bool:
+        """Whether the run took less than half its time slice: what fails fast keeps no slot from others."""
+        return (self._clock.now() - batch.started).total_seconds() < batch.channel.lane.slice_secs / 2
 
     def _go_on(self, channel_id: str) -> None:
         """Claim again for a lane that has more, past the doorbell, which holds rings for one lane apart."""
@@ -325,28 +304,30 @@ class Engine:
             with contextlib.suppress(RuntimeError):  # the pool closes at this very moment
                 self._pool.submit(work, channel_id)
 
-    def _free(self, channel_id: str, *, more: bool, suspect: bool) -> None:
+    def _release(self, channel_id: str, *, more: bool, suspect: bool) -> None:
         with self._lock:
-            again = self._busy.pop(channel_id, False) or more
+            again = self._lanes.release(channel_id, more=more)
         if again and not self._stopping.is_set():
             self._doorbell.ring(channel_id, suspect=suspect)
 
-    # Places
+    # Slots
 
     def _enter(self) -> None:
-        self._places.acquire()
+        self._slots.acquire()
         self._running[threading.get_ident()] = time.monotonic()
 
     def _leave(self) -> None:
         if self._running.pop(threading.get_ident(), None) is not None:
-            self._places.release()
+            self._slots.release()
 
     def _tend(self) -> None:
-        """Lanes whose rest is over go on; slow ones give their places away."""
+        """Lanes whose throttle ended go on; slow ones give their slots away."""
         while not self._stopping.wait(FAST_SECS / 5):
-            for channel_id in self._rested():
+            with self._lock:
+                due = self._lanes.due(time.monotonic())
+            for channel_id in due:
                 self._submit(self._go_on, channel_id)
             limit = time.monotonic() - FAST_SECS
             for thread, since in list(self._running.items()):
                 if since < limit and self._running.pop(thread, None) is not None:
-                    self._places.release()
+                    self._slots.release()

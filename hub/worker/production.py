@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from prometheus_client import start_http_server
 
-from hub import figures
+from hub import metrics
 from hub.bootstrap import build, settle_heap
 from hub.errors import ConfigurationError, Unavailable
 from hub.settings import Settings
@@ -35,7 +35,7 @@ def show_figures(settings: Settings) -> None:
     """Serve ``/metrics`` of this process, if a place is set. It holds no ids and no personal data."""
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
-        start_http_server(int(port), host.strip("[]"), registry=figures.REGISTRY)
+        start_http_server(int(port), host.strip("[]"), registry=metrics.REGISTRY)
 
 
 def work(
@@ -48,7 +48,15 @@ def work(
     hub = build(settings, doorbell)
     # Leases of this owner end by themselves; the name only says who held them.
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    engine = Engine(hub.carrier, doorbell, hub.clock, owner=owner, places=settings.workers, threads=LANE_THREADS)
+    engine = Engine(
+        hub.dispatcher,
+        hub.retriever,
+        doorbell,
+        hub.clock,
+        owner=owner,
+        slots=settings.workers,
+        threads=LANE_THREADS,
+    )
     register(app, engine.wake)
     settle_heap()
     worker = app.Worker(

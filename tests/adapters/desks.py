@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hub.ports import RawInbound, Returned, Spoken
+from hub.ports import RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
@@ -18,7 +18,7 @@ class NoDesk:
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
         raise AssertionError("no envelope was expected")
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, spoken: ReportedStatus) -> None:
         raise AssertionError("no words were expected")
 
     def find(

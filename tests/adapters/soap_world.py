@@ -11,26 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.bootstrap import SilentDoorbell
+from hub.bootstrap import Ports, SilentDoorbell, use_cases
+from hub.cases.submission import Accepted, Submission
 from hub.clock import SystemClock
-from hub.delivery.ask import Asker
-from hub.delivery.carry import Carrier, LaneReport
-from hub.delivery.intake import Accepted, Intake, Submission
-from hub.delivery.takeback import TakeBack
-from hub.ports import Adapter
 from hub.schemas.delivery import CaseRow, Delivery
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
+from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.samples import AUTHORITY, CENTRE, MemoryAttachments, appeal
 from tests.conftest import ROOT
+from tests.lanes import LaneRun, run_lane
 from tests.stores import fresh_store
 
-SCHEMAS = ROOT / "hub" / "adapters" / "soap" / "schemas"
+SCHEMAS = ROOT / "hub" / "protocols" / "soap" / "schemas"
 START_SECS = 20.0
 
 
@@ -49,35 +47,30 @@ class SoapWorld:
         )
         directory = FixedRegistry(LoadedDirectory(authorities=[body], territories=shipped()))
         seal = HubSeal(make_key_file(folder / "hub.pem", common_name="hub", organization="Test"))
-        takeback = TakeBack(store=self.store, registry=directory, seal=seal, clock=clock)
         self.attachments = MemoryAttachments()
-        self.adapter = SoapAdapter(Tools(attachments=self.attachments))
-        adapters: dict[str, Adapter] = {"soap": self.adapter}
-        self.asker = Asker(store=self.store, registry=directory, adapters=adapters, clock=clock, takeback=takeback)
-        self.carrier = Carrier(
-            store=self.store,
-            registry=directory,
-            seal=seal,
-            adapters=adapters,
-            clock=clock,
-            asker=self.asker,
-            dice=random.Random(1),
+        self.adapter = SoapAdapter(AdapterContext(attachments=self.attachments))
+        self.cases = use_cases(
+            Ports(
+                store=self.store,
+                registry=directory,
+                clock=clock,
+                doorbell=SilentDoorbell(),
+                seal=seal,
+                adapters={"soap": self.adapter},
+                party=Party(code=CENTRE.code, name="Центр"),
+                law=law.shipped(),
+                dice=random.Random(1),
+            )
         )
-        self.intake = Intake(
-            store=self.store,
-            registry=directory,
-            clock=clock,
-            doorbell=SilentDoorbell(),
-            party=Party(code=CENTRE.code, name="Центр"),
-        )
+        self.intake, self.receiver = self.cases.intake, self.cases.receiver
 
     def submit(self) -> Accepted:
         """Take the sample appeal in."""
         return self.intake.submit(Submission(form=appeal().body, owner=CENTRE.code))
 
-    def run(self) -> LaneReport:
+    def run(self) -> LaneRun:
         """Run the lane once."""
-        return self.carrier.run(self.channel.id, "test")
+        return run_lane(self.cases, self.channel.id)
 
     def delivery(self, accepted: Accepted) -> Delivery:
         """The delivery of an appeal."""

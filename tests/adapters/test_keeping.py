@@ -9,7 +9,7 @@ import pytest
 from hub.errors import ConfigurationError
 from hub.net import pool
 from hub.net.http import HttpPolicy, HttpSession
-from hub.net.pool import KeptSessions
+from hub.net.pool import SessionPool
 from tests.adapters.servers import answering, http, serving
 
 LOOPBACK = HttpPolicy(allow_http=True, allow_private=(ipaddress.ip_network("127.0.0.0/8"),))
@@ -22,7 +22,7 @@ class Desk:
     def __init__(self) -> None:
         self.time = 0.0
         self.closed: list[HttpSession] = []
-        self.kept = KeptSessions(self._make, lambda: self.time)
+        self.kept = SessionPool(self._make, lambda: self.time)
 
     def _make(self, policy: HttpPolicy) -> HttpSession:
         session = HttpSession(policy)
@@ -90,7 +90,7 @@ def test_a_session_that_failed_is_not_kept() -> None:
 def test_a_connection_is_used_again() -> None:
     """Two conversations with one server go over one connection."""
     with serving(answering(http("200 OK"))) as server:
-        kept = KeptSessions()
+        kept = SessionPool()
         for _ in range(2):
             with kept.session(server.url(), LOOPBACK) as session:
                 assert session.call("GET", server.url(), deadline_secs=5).status == 200

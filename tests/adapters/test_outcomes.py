@@ -11,7 +11,7 @@ import certifi
 import pytest
 
 from hub import errors
-from hub.adapters import Tools, adapter
+from hub.adapters import AdapterContext, adapter
 from hub.adapters.base import BaseSession
 from hub.adapters.email.mailbox import MailboxSession
 from hub.adapters.email.smtp import SmtpSession
@@ -96,7 +96,7 @@ def test_a_certificate_file_that_is_away_for_a_moment_lets_messages_wait(tmp_pat
     ca = tmp_path / "ca.pem"
     for channel in _channels(tmp_path, ca):
         shutil.copy(certifi.where(), ca)
-        with adapter(channel.adapter, Tools()).session(channel) as session:
+        with adapter(channel.adapter, AdapterContext()).session(channel) as session:
             ca.unlink()
             body = b'<Header msg_id="1" msg_type="1" from_org_id="1" from_sys_id="2" to_org_id="3"></Header>'
             outcome = session.send(Prepared(message_id=MessageId(new_id()), content_type="text/xml", body=body), 5.0)

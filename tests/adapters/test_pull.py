@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.adapters import Tools, adapter
+from hub.adapters import AdapterContext, adapter
 from hub.adapters.pull import PullAdapter
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
@@ -31,7 +31,7 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def harness(self) -> Harness:
         return Harness(
-            adapter=PullAdapter(Tools()),
+            adapter=PullAdapter(AdapterContext()),
             attachments=MemoryAttachments(),
             accepts=_Waiting(),
             wrong=Channel(id="wrong.pull", adapter="pull", settings={"url": "https://example.org/"}),

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hub.adapters import Tools, adapter
+from hub.adapters import AdapterContext, adapter
 from hub.adapters.rest import multipart
 from hub.adapters.rest.adapter import RestAdapter, RestSession
 from hub.adapters.rest.envelope import EnvelopeDialect
@@ -105,7 +105,7 @@ class TestContract(AdapterContract):
             nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
             closed.close()
             yield Harness(
-                adapter=RestAdapter(Tools(attachments=attachments)),
+                adapter=RestAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer("accepts"),
                 wrong=rest_channel("ftp://example.org/"),
@@ -362,7 +362,7 @@ def test_ids_of_theirs_cannot_leave_their_place_in_the_url() -> None:
     dialect = EnvelopeDialect(RestSettings.model_validate(channel.settings))
     request = dialect.status_request(delivery(mine, channel, "К-1/../../admin?x=1#й"))
     assert request.url.startswith("http://127.0.0.1:1/cases/%D0%9A-1%2F..%2F..%2Fadmin%3Fx%3D1%23")
-    rest = RestAdapter(Tools())
+    rest = RestAdapter(AdapterContext())
     for bad in ("..", ".", None):
         with rest.session(channel) as session:
             outcome = session.poll(delivery(mine, channel, bad), 1.0)
@@ -375,7 +375,7 @@ def test_polling_over_the_wire() -> None:
     body = render(receipt(mine), Rendering.JSON)
     with serving(answering(http("200 OK", body, Content_Type=JSON))) as server:
         channel = rest_channel(server.url(), receipt="poll", status_url=server.url("/s/{message_id}"))
-        rest = RestAdapter(Tools())
+        rest = RestAdapter(AdapterContext())
         assert rest.polls(channel)
         with rest.session(channel) as session:
             outcome = session.poll(delivery(mine, channel), 5.0)
@@ -402,7 +402,7 @@ def test_credentials_go_into_headers_and_nowhere_else(
     caplog.set_level("DEBUG")
     with serving(answering(http("401 No", b"denied"))) as server:
         channel = rest_channel(server.url(), auth=auth)
-        rest = RestAdapter(Tools())
+        rest = RestAdapter(AdapterContext())
         prepared = rest.prepare(parcel(appeal()), channel)
         with rest.session(channel) as session:
             outcome = session.send(prepared, 5.0)
@@ -418,7 +418,7 @@ def test_hmac_follows_standard_webhooks(tmp_path: Path) -> None:
     file.chmod(0o600)
     with serving(answering(http("503 Busy"))) as server:
         channel = rest_channel(server.url(), auth={"type": "hmac", "secret": f"file:{file}"})
-        rest = RestAdapter(Tools())
+        rest = RestAdapter(AdapterContext())
         prepared = rest.prepare(parcel(appeal()), channel)
         with rest.session(channel) as session:
             session.send(prepared, 5.0)
@@ -433,7 +433,7 @@ def test_hmac_follows_standard_webhooks(tmp_path: Path) -> None:
 def test_no_personal_data_in_headers() -> None:
     """What proxies log holds ids only."""
     with serving(answering(http("503 Busy"))) as server:
-        rest = RestAdapter(Tools())
+        rest = RestAdapter(AdapterContext())
         channel = rest_channel(server.url())
         with rest.session(channel) as session:
             session.send(rest.prepare(parcel(appeal()), channel), 5.0)
@@ -445,14 +445,17 @@ def test_a_missing_secret_stops_the_conversation_before_it_begins() -> None:
     """The error names the reference; nothing is connected."""
     with serving(answering(http("200 OK"))) as server:
         channel = rest_channel(server.url(), auth={"type": "bearer", "token": "env:NO_SUCH_SECRET"})
-        with pytest.raises(ConfigurationError, match="env:NO_SUCH_SECRET"), RestAdapter(Tools()).session(channel):
+        with (
+            pytest.raises(ConfigurationError, match="env:NO_SUCH_SECRET"),
+            RestAdapter(AdapterContext()).session(channel),
+        ):
             pass
         assert server.connections == 0
 
 
 def files_harness() -> tuple[RestAdapter, MemoryAttachments]:
     attachments = MemoryAttachments()
-    return RestAdapter(Tools(attachments=attachments)), attachments
+    return RestAdapter(AdapterContext(attachments=attachments)), attachments
 
 
 def test_multipart_is_made_as_documented() -> None:
@@ -510,7 +513,7 @@ def test_links_leave_the_files_at_home() -> None:
 
 def test_files_without_a_store_are_a_configuration_error() -> None:
     """A process that was given no attachment store says so instead of sending half."""
-    rest = RestAdapter(Tools())
+    rest = RestAdapter(AdapterContext())
     file = store_file(MemoryAttachments(), b"scan")
     channel = rest_channel("http://127.0.0.1:1/", attachments="multipart")
     with rest.session(channel) as session:
@@ -625,7 +628,7 @@ def test_settings_are_read_from_json_and_from_yaml_values_alike() -> None:
 
 def test_settings_are_read_again_after_a_reload() -> None:
     """F27: a channel of the same id with new settings is understood anew."""
-    rest = RestAdapter(Tools())
+    rest = RestAdapter(AdapterContext())
     assert rest.rendering(rest_channel("https://a.example/", format="jws")) is Rendering.JWS
     assert rest.rendering(rest_channel("https://a.example/", format="xml")) is Rendering.XML
     with pytest.raises(ConfigurationError):
@@ -645,7 +648,7 @@ def test_an_address_that_is_not_allowed_goes_to_the_operators() -> None:
         channel = Channel(
             id="a.rest", adapter="rest", settings={"url": server.url(), "allow_http": True, "allow_private": []}
         )
-        rest = RestAdapter(Tools())
+        rest = RestAdapter(AdapterContext())
         with rest.session(channel) as session:
             outcome = session.send(rest.prepare(parcel(appeal()), channel), 5.0)
         assert (outcome.kind, outcome.code) == (OutcomeKind.PERMANENT, "http.address_refused")
@@ -664,7 +667,7 @@ def test_a_probe_connects_and_says_nothing() -> None:
     """``probe`` makes the connection that ``send`` then uses; nobody there is a temporary failure."""
     with serving(answering(http("503 Busy"))) as server:
         channel = rest_channel(server.url())
-        rest = RestAdapter(Tools())
+        rest = RestAdapter(AdapterContext())
         with rest.session(channel) as session:
             assert isinstance(session, RestSession)
             session.probe(5.0)
@@ -672,7 +675,7 @@ def test_a_probe_connects_and_says_nothing() -> None:
             session.send(rest.prepare(parcel(appeal()), channel), 5.0)
         assert (server.connections, len(server.requests)) == (1, 1)
         url = server.url()
-    with RestAdapter(Tools()).session(rest_channel(url)) as session:
+    with RestAdapter(AdapterContext()).session(rest_channel(url)) as session:
         assert isinstance(session, RestSession)
         with pytest.raises(TemporaryFailure):
             session.probe(5.0)

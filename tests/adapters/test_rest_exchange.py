@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from pydantic import ValidationError
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
@@ -148,7 +148,7 @@ class ExchangeContract(AdapterContract):
             nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/restapi"
             closed.close()
             yield Harness(
-                adapter=RestAdapter(Tools(attachments=attachments)),
+                adapter=RestAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer("accepts"),
                 wrong=channel(self.dialect, nobody, receipt="poll"),
@@ -309,12 +309,12 @@ def test_a_channel_without_its_section_is_named(dialect: str) -> None:
     """The dialect alone says not who calls whom."""
     bare = Channel(id="x.y", adapter="rest", dialect=dialect, settings={"url": "https://ss.example.org"})
     with pytest.raises(ConfigurationError, match=r"x\.y"):
-        RestAdapter(Tools()).rendering(bare)
+        RestAdapter(AdapterContext()).rendering(bare)
 
 
 def test_what_goes_out_can_be_seen_without_the_credentials() -> None:
     """Line and headers as they will be, and of the credentials their kind; no secret is read for it."""
-    adapter = RestAdapter(Tools())
+    adapter = RestAdapter(AdapterContext())
     secret = {"auth": {"type": "bearer", "token": "env:NO_SUCH_SECRET"}}
     shown = channel("xroad", "https://ss.example.org", **secret)
     prepared = adapter.prepare(parcel(mine := appeal()), shown)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect, find
@@ -119,7 +119,7 @@ class TestContract(AdapterContract):
             nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
             closed.close()
             yield Harness(
-                adapter=RestAdapter(Tools(attachments=attachments)),
+                adapter=RestAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer("accepts"),
                 wrong=channel(nobody, attachments="multipart"),
@@ -216,10 +216,10 @@ def test_an_answer_about_another_message_is_not_believed() -> None:
 def test_a_registration_is_a_receipt_in_their_words() -> None:
     """With number and date it is a registration, without them an acceptance; ``receipt: response`` insists on one."""
     result = {"code": 2, "number": "К-7/26", "date": "02.03.2026"}
-    (spoken,) = judge(200, {"reqId": "{id}", "result": result}, receipt="response").spoken
+    (spoken,) = judge(200, {"reqId": "{id}", "result": result}, receipt="response").reported
     assert isinstance(spoken.body, ReceiptBody)
     assert (spoken.body.status, spoken.body.number, spoken.body.date) == ("registered", "К-7/26", date(2026, 3, 2))
-    (weaker,) = judge(200, {"reqId": "{id}", "result": {"code": 2, "number": "К-7/26", "date": "невідомо"}}).spoken
+    (weaker,) = judge(200, {"reqId": "{id}", "result": {"code": 2, "number": "К-7/26", "date": "невідомо"}}).reported
     assert isinstance(weaker.body, ReceiptBody)
     assert weaker.body.status == "accepted"
     bare = {"status": {"path": "ok", "values": {"true": "delivered"}}, "echo": "reqId"}
@@ -256,16 +256,16 @@ def asked(status: int, document: object) -> Outcome:
 
 def test_their_state_is_asked_for_and_understood() -> None:
     """Nothing yet, a registration, an answer to the citizen; what cannot be read is asked again."""
-    assert (asked(200, {"state": "new"}).kind, asked(404, {}).spoken) == (OutcomeKind.DELIVERED, ())
-    (registered,) = asked(200, {"state": "reg", "number": "7", "date": "2026-03-02"}).spoken
+    assert (asked(200, {"state": "new"}).kind, asked(404, {}).reported) == (OutcomeKind.DELIVERED, ())
+    (registered,) = asked(200, {"state": "reg", "number": "7", "date": "2026-03-02"}).reported
     assert isinstance(registered.body, ReceiptBody)
     document = {"state": "done", "number": "8", "date": "2026-03-20", "code": 1, "answer": [{"text": "Воду подано."}]}
-    (answered,) = asked(200, document).spoken
+    (answered,) = asked(200, document).reported
     assert isinstance(answered.body, AnswerBody)
     assert (answered.body.result, answered.body.text) == ("satisfied", "Воду подано.")
     for status, wrong in ((200, b"<html>"), (200, {"state": "?"}), (500, {"state": "reg"})):
         outcome = asked(status, wrong)
-        assert (outcome.kind, outcome.spoken) == (OutcomeKind.TEMPORARY, ())
+        assert (outcome.kind, outcome.reported) == (OutcomeKind.TEMPORARY, ())
 
 
 def test_asking_needs_the_id_that_the_address_wants() -> None:

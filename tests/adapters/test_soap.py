@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from lxml import etree
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import ConfigurationError
 from hub.ports import Outcome, Rendering
@@ -123,7 +123,7 @@ class TestContract(AdapterContract):
             nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
             closed.close()
             yield Harness(
-                adapter=SoapAdapter(Tools(attachments=attachments)),
+                adapter=SoapAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer("accepts"),
                 wrong=soap_channel("ftp://example.org/"),
@@ -144,7 +144,7 @@ def store() -> MemoryAttachments:
 
 @pytest.fixture
 def adapter(store: MemoryAttachments) -> SoapAdapter:
-    return SoapAdapter(Tools(attachments=store))
+    return SoapAdapter(AdapterContext(attachments=store))
 
 
 def one(adapter: SoapAdapter, answer: bytes, **settings: object) -> tuple[Outcome, bytes]:

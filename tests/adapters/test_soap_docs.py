@@ -164,7 +164,7 @@ def test_the_worked_example_of_wsdl_is_true(tmp_path: Path) -> None:
     assert plain(prepared.body) == plain(blocks(SOAP, "request")[0])
     outcome = dialect.judge(reply(SOAP), prepared)
     assert outcome.kind is OutcomeKind.DELIVERED
-    (spoken,) = outcome.spoken
+    (spoken,) = outcome.reported
     assert (spoken.body.status, spoken.body.number, str(spoken.body.date)) == (  # type: ignore[union-attr]
         "registered",
         "17-4501/26",

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import ConfigurationError, HubError, SealRefused
 from hub.ports import Outcome
@@ -309,7 +309,7 @@ def exchange(
     """Send one appeal over a channel with this security; the outcome and what was received."""
     peer = SoapPeer("fixed", {"security": settings})
     peer.answer = lambda head, body: http(status, answer(said(head, body, "accepted")), Content_Type="text/xml")
-    adapter = SoapAdapter(Tools())
+    adapter = SoapAdapter(AdapterContext())
     with serving(peer.script) as server:
         peer.server = server
         channel = peer.channel()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from lxml import etree
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.ports import Outcome, Rendering
@@ -120,7 +120,7 @@ def store() -> MemoryAttachments:
 
 @pytest.fixture
 def adapter(store: MemoryAttachments) -> SoapAdapter:
-    return SoapAdapter(Tools(attachments=store))
+    return SoapAdapter(AdapterContext(attachments=store))
 
 
 def result(code: str, about: str, *, number: str = "МВС-17/26", more: str = "") -> bytes:
@@ -263,7 +263,7 @@ def test_what_became_of_it_is_asked_by_the_mapping(tmp_path: Path) -> None:
             edms.state = state
             with world.adapter.session(world.channel) as session:
                 outcome = session.poll(world.delivery(accepted), 5.0)
-            world.asker.take_statements(world.delivery(accepted), outcome)
+            world.receiver.receive_outcome(world.delivery(accepted), outcome)
             states.append(world.case(accepted).state)
     assert b">77<" in edms.requests[1]
     assert states == ["delivered", "registered", "registered", "registered", "answered", "answered"]
@@ -275,7 +275,7 @@ def test_what_became_of_it_is_asked_by_the_mapping(tmp_path: Path) -> None:
 def test_an_answer_about_another_message_is_not_believed(adapter: SoapAdapter, tmp_path: Path) -> None:
     """The echo must be our id."""
     outcome = sent(adapter, tmp_path, Edms(about="other"))
-    assert (outcome.kind, outcome.code, outcome.spoken) == (OutcomeKind.UNKNOWN, "soap.foreign", ())
+    assert (outcome.kind, outcome.code, outcome.reported) == (OutcomeKind.UNKNOWN, "soap.foreign", ())
 
 
 def test_files_go_along_as_the_mapping_refers_to_them(

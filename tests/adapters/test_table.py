@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import hub.adapters
-from hub.adapters import Tools, adapter, table
+from hub.adapters import AdapterContext, adapter, table
 from hub.errors import ConfigurationError
 
 
@@ -25,7 +25,7 @@ def outside(name: str) -> EntryPoint:
 def test_outside_packages_bring_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry point adds an adapter, which gets the tools like ours."""
     monkeypatch.setattr(hub.adapters, "entry_points", lambda group: [outside("telegraph")])
-    assert "telegraph" in table(Tools())
+    assert "telegraph" in table(AdapterContext())
     assert adapter("telegraph").name == "pull"
 
 

@@ -44,7 +44,7 @@ def test_the_worked_example_is_what_happens() -> None:
     answer = Answer(status=200, headers={"Content-Type": "application/json"}, body=block("answer").encode())
     outcome = dialect.judge(answer, sent)
     assert (outcome.kind, outcome.external_id) == (OutcomeKind.DELIVERED, "90017")
-    (spoken,) = outcome.spoken
+    (spoken,) = outcome.reported
     assert isinstance(spoken.body, ReceiptBody)
     assert (spoken.body.status, spoken.body.number, spoken.body.date) == (
         "registered",

@@ -14,7 +14,7 @@ from hub.api.appeals import submission_of
 from hub.api.auth import CallerRole, Principal
 from hub.api.quick import SharedWrites, is_quick
 from hub.api.submission import from_json, repeatable
-from hub.delivery.intake import Accepted, Built
+from hub.cases.submission import Accepted, Built
 from hub.errors import Conflict, HubError
 from hub.schemas.delivery import Applied, Change
 from tests.api.world import World, form

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,8 @@ from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
 from hub.api.doors import Doors
 from hub.api.protocol import server_config
-from hub.bootstrap import Hub, SilentDoorbell, follow
+from hub.bootstrap import Hub, Ports, SilentDoorbell, follow, use_cases
 from hub.clock import SystemClock
-from hub.delivery.ask import Asker
-from hub.delivery.carry import Carrier
-from hub.delivery.inbox import Inbox
-from hub.delivery.intake import Intake
-from hub.delivery.ncc import Centre
-from hub.delivery.onward import Onward
-from hub.delivery.operators import Operators
-from hub.delivery.sweep import Sweeper
-from hub.delivery.takeback import TakeBack
-from hub.delivery.watch import Watcher
 from hub.ports import Rendering, Store
 from hub.schemas import json_rendering
 from hub.schemas.base import format_datetime
@@ -48,6 +38,7 @@ from hub.settings import Settings
 from hub.storage import SqlStore, open_store
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
+from hub.tracking import law as laws
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 
@@ -234,19 +225,22 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     memory = store or MemoryStore()
     files = FileAttachments(home / "attachments")
     party = Party(code=NCC, name="Контактний центр")
-    onward = Onward(store=memory, registry=directory, clock=clock, doorbell=bell, party=party)
-    watcher = Watcher(store=memory, registry=directory, clock=clock, doorbell=bell, onward=onward, party=party)
-    takeback = TakeBack(store=memory, registry=directory, seal=seal, clock=clock, asked=watcher.look)
-    carrier = Carrier(
-        store=memory,
-        registry=directory,
-        seal=seal,
-        adapters={},
-        clock=clock,
-        asker=Asker(store=memory, registry=directory, adapters={}, clock=clock, takeback=takeback),
-        dice=random.Random(1),
+    law = laws.shipped()
+    cases = use_cases(
+        Ports(
+            store=memory,
+            registry=directory,
+            clock=clock,
+            doorbell=bell,
+            seal=seal,
+            adapters={},
+            party=party,
+            law=law,
+            dice=random.Random(1),
+        )
     )
     hub = Hub(
+        **{each.name: getattr(cases, each.name) for each in fields(cases)},
         settings=Settings(home=home, **settings),
         clock=clock,
         store=memory,
@@ -254,15 +248,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         registry=directory,
         seal=seal,
         adapters={},
-        intake=Intake(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
-        carrier=carrier,
-        takeback=takeback,
-        inbox=Inbox(store=memory, clock=clock, seal=seal),
-        operators=Operators(store=memory, registry=directory, clock=clock, doorbell=bell),
-        onward=onward,
-        watcher=watcher,
-        centre=Centre(store=memory, registry=directory, clock=clock, doorbell=bell, party=party),
-        sweeper=Sweeper(store=memory, doorbell=bell, clock=clock),
+        law=law,
         following=follow(
             Settings(home=home, **settings),
             store=memory,
@@ -270,6 +256,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
             database=(memory if isinstance(memory, SqlStore) else _own(home)).database,
             attachments=files,
             clock=clock,
+            law=law,
         ),
         close=lambda: None,
     )

@@ -17,7 +17,7 @@ from tests.chaos.units import Unit
 from tests.chaos.world import Backing, Options, World
 
 LEASE_SECS = 40.0
-"""Longest time that a claim of a dead worker lives with the lanes' settings of these worlds (hub.delivery.carry)."""
+"""Longest time that a claim of a dead worker lives with the lanes' settings of these worlds (hub.outbound.claim)."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from functools import partial
 
 import psycopg
 
-from hub.delivery.breaker import NOT_BEGUN
+from hub.outbound.circuit_breaker import NOT_BEGUN
 from tests.chaos.bench import Bench, Result, result
 from tests.chaos.world import HEALTH, ROADS, TOPIC_OF, World
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.delivery.operators import standing
+from hub.cases.operators import standing
 from hub.schemas.delivery import LaneState
 from tests.acceptance.processes import hub
 from tests.delivery.world import START

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from hub.delivery.intake import Accepted
+from hub.cases.submission import Accepted
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.ids import new_id
 from hub.schemas.json_rendering import from_json

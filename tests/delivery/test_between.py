@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from hub.delivery.desk import ChannelDesk
-from hub.delivery.inbox import Inbox
-from hub.delivery.intake import Submission
+from hub.cases.submission import Submission
 from hub.errors import NotFound
+from hub.inbound.inbox import Inbox
+from hub.inbound.sink import ChannelSink
 from hub.ports import Outcome
 from hub.schemas import json_rendering
 from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
@@ -86,11 +86,11 @@ def test_unclear_words_reach_a_person_with_their_fact() -> None:
     assert reasons(world) == ["inbound.unclear"]
 
 
-def desk(world: World, party: str | None) -> ChannelDesk:
+def desk(world: World, party: str | None) -> ChannelSink:
     """A desk for one party, or for all."""
-    return ChannelDesk(
+    return ChannelSink(
         store=world.store,
-        takeback=world.takeback,
+        receiver=world.receiver,
         attachments=None,
         clock=world.clock,
         channel_id=CHANNEL,
@@ -117,16 +117,16 @@ def test_a_statement_finds_its_case_by_the_centres_number() -> None:
     submission = Submission(form=form, owner=HUB.code)
     (accepted,) = world.intake.submit_all([submission])
     said = replace(spoken(accepted), in_reply_to=None, reference="НКЦ-1")
-    desk(world, BODY).said(said)
+    desk(world, BODY).reported(said)
     assert kinds(world, accepted).count(FactKind.REGISTERED) == 1
     for wrong in (replace(said, reference="НКЦ-2"), replace(said, party="00032684")):
         with pytest.raises(NotFound):
-            desk(world, None).said(replace(wrong, said_id="other"))
+            desk(world, None).reported(replace(wrong, said_id="other"))
     with pytest.raises(NotFound):
-        desk(world, None).said(replace(said, said_id="other", party=None))
+        desk(world, None).reported(replace(said, said_id="other", party=None))
     world.intake.submit_all([submission])
     with pytest.raises(NotFound):
-        desk(world, BODY).said(replace(said, said_id="third"))
+        desk(world, BODY).reported(replace(said, said_id="third"))
 
 
 def test_fetched_and_processed_is_delivered() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.delivery.intake import Accepted
+from hub.cases.submission import Accepted
 from hub.errors import ConfigurationError, HubError, PeerChanged, Unavailable, UnsupportedFeature
 from hub.ports import Outcome, RawInbound, Rendering
 from hub.schemas.delivery import Attempt, Direction, FactKind, OutcomeKind, TransportState
@@ -23,6 +23,7 @@ from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.test_collect import spoken
 from tests.delivery.world import CHANNEL, DELIVERED, World, keys, sha256
+from tests.lanes import run_lane
 
 UNKNOWN = Outcome(kind=OutcomeKind.UNKNOWN, code="http.broken")
 TEMPORARY = Outcome(kind=OutcomeKind.TEMPORARY, code="answer.try_later")
@@ -340,8 +341,8 @@ def test_a_response_in_their_own_words_registers() -> None:
     body = words.body.model_copy(update={"at": words.at + timedelta(days=400)})
     late = replace(words, body=body)
     world.adapter.script = [
-        Outcome(kind=OutcomeKind.DELIVERED, spoken=(late,)),
-        Outcome(kind=OutcomeKind.DELIVERED, spoken=(words,), external_id="Г-17"),
+        Outcome(kind=OutcomeKind.DELIVERED, reported=(late,)),
+        Outcome(kind=OutcomeKind.DELIVERED, reported=(words,), external_id="Г-17"),
     ]
     world.run()
     assert world.delivery(accepted).last_code == "inbound.future"
@@ -414,7 +415,7 @@ def test_a_rate_holds_for_all_workers_together() -> None:
     sent: list[int] = []
     for _ in range(4):
         for worker in ("one", "two"):
-            world.carrier.run(CHANNEL, worker)
+            run_lane(world.cases, CHANNEL, worker)
         sent.append(len(world.adapter.got))
         world.clock.go(1)
     assert sent == [5, 10, 15, 20]

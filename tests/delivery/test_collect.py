@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hub.delivery.ask import collecting
-from hub.delivery.intake import Accepted
+from hub.cases.submission import Accepted
 from hub.errors import HubError, NotFound, PeerChanged, SealRefused, Unavailable
-from hub.ports import RawInbound, Spoken
+from hub.inbound.collector import collecting
+from hub.ports import RawInbound, ReportedStatus
 from hub.schemas.delivery import Applied, Change, FactKind, LaneState
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import AnswerBody, ReceiptBody
@@ -33,10 +33,10 @@ ANSWER = AnswerBody(
 )
 
 
-def spoken(accepted: Accepted, said_id: str = "their-1") -> Spoken:
+def spoken(accepted: Accepted, said_id: str = "their-1") -> ReportedStatus:
     """The authority's registration in its own words."""
     raw = RawInbound(content_type="text/plain", body="Зареєстровано Г-17".encode())
-    return Spoken(raw=raw, said_id=said_id, body=REGISTERED, at=START, in_reply_to=accepted.message_id)
+    return ReportedStatus(raw=raw, said_id=said_id, body=REGISTERED, at=START, in_reply_to=accepted.message_id)
 
 
 def sent(**lane: Any) -> tuple[World, Accepted]:
@@ -157,7 +157,7 @@ def test_who_brings_it_for_all_must_prove_it_by_a_seal() -> None:
     world, accepted = sent()
     raw = RawInbound(content_type="application/json", body=to_json(receipt(accepted, "registered")))
     with pytest.raises(SealRefused, match=r"seal\.missing"):
-        world.takeback.take(raw, channel_id="mailbox", party=None)
+        world.receiver.receive(raw, channel_id="mailbox", party=None)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_envelope_without_a_sender_is_refused_and_journalled(kind: str, body:
     """What names no sender is refused with a code, and stands in the journal."""
     world, _ = sent()
     with pytest.raises(HubError):
-        world.takeback.take(RawInbound(content_type=kind, body=body), channel_id="mailbox", party=None)
+        world.receiver.receive(RawInbound(content_type=kind, body=body), channel_id="mailbox", party=None)
     assert world.store.inbound("mailbox", limit=1)[0].authority == "-"
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from hub.bootstrap import SilentDoorbell
-from hub.delivery.claim import LaneLoad
-from hub.delivery.sending import Ended
 from hub.errors import TemporaryFailure
+from hub.outbound.batch import LaneBatch
+from hub.outbound.sender import Ended
 from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind, TransportState
 from hub.schemas.directory import Channel
@@ -20,8 +20,8 @@ from tests.acceptance.processes import until
 from tests.delivery.world import CHANNEL, ScriptedAdapter, World
 
 
-def _load(world: World) -> LaneLoad:
-    (load,) = world.carrier.take([CHANNEL], "tester")
+def _load(world: World) -> LaneBatch:
+    (load,) = world.dispatcher.claim([CHANNEL], "tester")
     return load
 
 
@@ -42,7 +42,7 @@ def test_so_many_messages_are_on_their_way_at_once_and_no_more() -> None:
             now[0] -= 1
 
     world.adapter.during = [hang]
-    engine = Engine(world.carrier, SilentDoorbell(), world.clock, owner="test", places=8, threads=16)
+    engine = Engine(world.dispatcher, world.retriever, SilentDoorbell(), world.clock, owner="test", slots=8, threads=16)
     engine.wake([CHANNEL])
     for _ in range(3):
         assert inside.acquire(timeout=10)
@@ -58,8 +58,8 @@ def test_a_hand_that_comes_late_finds_the_run_over() -> None:
     world = World(concurrency=4)
     world.submit(4)
     load, ended = _load(world), list[Ended]()
-    assert load.hands == 4
-    assert [world.carrier.send(load, ended.append) for _ in range(load.hands)] == [True, False, False, False]
+    assert load.concurrency == 4
+    assert [world.dispatcher.send(load, ended.append) for _ in range(load.concurrency)] == [True, False, False, False]
     assert len(ended) == 4
 
 
@@ -82,7 +82,7 @@ def test_a_second_session_that_does_not_open_costs_no_message_a_try(monkeypatch:
     monkeypatch.setattr(ScriptedAdapter, "session", session)
     world.adapter.during = [lambda: refused.wait(10)]
     load, ended = _load(world), list[Ended]()
-    hands = [threading.Thread(target=world.carrier.send, args=(load, ended.append)) for _ in range(2)]
+    hands = [threading.Thread(target=world.dispatcher.send, args=(load, ended.append)) for _ in range(2)]
     for hand in hands:
         hand.start()
     for hand in hands:
@@ -98,8 +98,8 @@ def test_when_no_session_opens_all_that_waited_failed() -> None:
     world.submit(3)
     world.adapter.locked = TemporaryFailure("shut", code="http.connect")
     load, ended = _load(world), list[Ended]()
-    for _ in range(load.hands):
-        world.carrier.send(load, ended.append)
+    for _ in range(load.concurrency):
+        world.dispatcher.send(load, ended.append)
     assert [each.settlement.update.last_code for each in ended] == ["http.connect"] * 3
 
 
@@ -109,12 +109,12 @@ def test_an_opened_breaker_stops_every_hand() -> None:
     accepted = world.submit(6)
     world.adapter.script = [Outcome(kind=OutcomeKind.TEMPORARY, code="http.status_500")]
     load, ended = _load(world), list[Ended]()
-    hands = [threading.Thread(target=world.carrier.send, args=(load, ended.append)) for _ in range(2)]
+    hands = [threading.Thread(target=world.dispatcher.send, args=(load, ended.append)) for _ in range(2)]
     for hand in hands:
         hand.start()
     for hand in hands:
         hand.join(30)
-    world.carrier.write(ended)
+    world.dispatcher.write(ended)
     # The second hand may be at its second message when the first meets the failure that opens the breaker.
     assert 2 <= len(ended) <= 3
     assert load.state.open_until is not None
@@ -126,15 +126,15 @@ def test_a_lane_that_fails_gets_one_hand() -> None:
     world = World(concurrency=8)
     world.submit(5)
     world.adapter.script = [Outcome(kind=OutcomeKind.TEMPORARY, code="http.status_500")]
-    assert _load(world).hands == 5
+    assert _load(world).concurrency == 5
     world.submit(5)
     world.clock.go(200)
     load, ended = _load(world), list[Ended]()
-    world.carrier.send(load, ended.append)
-    world.carrier.write(ended)
-    world.carrier.save_lane(load)
+    world.dispatcher.send(load, ended.append)
+    world.dispatcher.write(ended)
+    world.dispatcher.save_lane(load)
     world.clock.go(60)
-    assert _load(world).hands == 1
+    assert _load(world).concurrency == 1
 
 
 def test_an_adapter_that_breaks_leaves_its_lane_free() -> None:
@@ -147,9 +147,9 @@ def test_an_adapter_that_breaks_leaves_its_lane_free() -> None:
             raise KeyError("a fault")
 
     world.adapter.during = [fault]
-    engine = Engine(world.carrier, SilentDoorbell(), world.clock, owner="test", places=2, threads=4)
+    engine = Engine(world.dispatcher, world.retriever, SilentDoorbell(), world.clock, owner="test", slots=2, threads=4)
     engine.wake([CHANNEL])
-    until(lambda: CHANNEL not in engine._busy, what="the lane free again")
+    until(lambda: not engine._lanes.working(CHANNEL), what="the lane free again")
     assert world.delivery(second).state is TransportState.WAITING
     world.clock.go(200)
     engine.wake([CHANNEL])

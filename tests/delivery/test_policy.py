@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.delivery import breaker, schedule
+from hub.delivery import retry
+from hub.outbound import circuit_breaker
 from hub.schemas.delivery import LaneState, OutcomeKind
 from hub.schemas.directory import LaneSettings
 
@@ -18,7 +19,7 @@ LANE = LaneSettings()
 @given(attempts=st.integers(1, 200), dice=st.floats(0, 1, exclude_max=True))
 def test_waits_stay_within_a_fifth_of_the_schedule(attempts: int, dice: float) -> None:
     """Jitter moves a wait by at most 20 % of the channel's schedule."""
-    at = schedule.retry_at(attempts=attempts, first_attempt_at=NOW, now=NOW, lane=LANE, dice=dice)
+    at = retry.retry_at(attempts=attempts, first_attempt_at=NOW, now=NOW, lane=LANE, dice=dice)
     base = LANE.retry_secs[min(attempts, len(LANE.retry_secs)) - 1]
     assert at is not None
     assert 0.8 * base <= (at - NOW).total_seconds() <= 1.2 * base
@@ -29,7 +30,7 @@ def test_the_default_schedule_reaches_72_hours_and_then_ends() -> None:
     now, attempts = NOW, 0
     while True:
         attempts += 1
-        at = schedule.retry_at(attempts=attempts, first_attempt_at=NOW, now=now, lane=LANE, dice=0.5)
+        at = retry.retry_at(attempts=attempts, first_attempt_at=NOW, now=now, lane=LANE, dice=0.5)
         if at is None:
             break
         now = at
@@ -39,7 +40,7 @@ def test_the_default_schedule_reaches_72_hours_and_then_ends() -> None:
 @given(asked=st.floats(allow_nan=False))
 def test_retry_after_is_honoured_within_bounds(asked: float) -> None:
     """Whatever the other side asks for, the wait is at least the schedule's and at most a day."""
-    at = schedule.retry_at(attempts=1, first_attempt_at=NOW, now=NOW, lane=LANE, dice=0.5, retry_after=asked)
+    at = retry.retry_at(attempts=1, first_attempt_at=NOW, now=NOW, lane=LANE, dice=0.5, retry_after=asked)
     assert at is not None
     assert NOW + timedelta(seconds=5) <= at <= NOW + timedelta(days=1)
 
@@ -47,7 +48,7 @@ def test_retry_after_is_honoured_within_bounds(asked: float) -> None:
 @given(age=st.integers(0, 10_000_000))
 def test_polling_slows_with_age(age: int) -> None:
     """A receipt is asked for after a tenth of the message's age, from a second to an hour."""
-    wait = (schedule.poll_at(sent_at=NOW - timedelta(seconds=age), now=NOW) - NOW).total_seconds()
+    wait = (retry.poll_at(sent_at=NOW - timedelta(seconds=age), now=NOW) - NOW).total_seconds()
     assert wait == min(max(age / 10, 1), 3600)
 
 
@@ -55,13 +56,13 @@ def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_probe_through() 
     """Five failures open it; after the wait one probe may go; success closes it."""
     state = LaneState(channel_id="c")
     for _ in range(LANE.breaker_failures):
-        assert breaker.may_run(state, NOW)
-        state = breaker.after(state, OutcomeKind.TEMPORARY, NOW, LANE)
-    assert not breaker.may_run(state, NOW)
+        assert circuit_breaker.may_run(state, NOW)
+        state = circuit_breaker.after(state, OutcomeKind.TEMPORARY, NOW, LANE)
+    assert not circuit_breaker.may_run(state, NOW)
     later = NOW + timedelta(seconds=LANE.breaker_open_secs)
-    assert breaker.may_run(state, later)
-    assert breaker.probing(state, LANE)
-    assert breaker.after(state, OutcomeKind.DELIVERED, later, LANE) == LaneState(channel_id="c")
+    assert circuit_breaker.may_run(state, later)
+    assert circuit_breaker.probing(state, LANE)
+    assert circuit_breaker.after(state, OutcomeKind.DELIVERED, later, LANE) == LaneState(channel_id="c")
 
 
 @given(outcomes=st.lists(st.sampled_from(list(OutcomeKind)), max_size=60))
@@ -69,17 +70,17 @@ def test_a_lane_never_stays_open_longer_than_the_longest_wait(outcomes: list[Out
     """However long it fails, the breaker lets a probe through after at most 8 times its first wait."""
     state = LaneState(channel_id="c")
     for outcome in outcomes:
-        state = breaker.after(state, outcome, NOW, LANE)
-    longest = timedelta(seconds=LANE.breaker_open_secs * 2**breaker.MAX_DOUBLINGS)
+        state = circuit_breaker.after(state, outcome, NOW, LANE)
+    longest = timedelta(seconds=LANE.breaker_open_secs * 2**circuit_breaker.MAX_DOUBLINGS)
     assert state.open_until is None or state.open_until <= NOW + longest
 
 
 def test_a_refusal_is_an_answer() -> None:
     """An authority that refuses is not sick: the breaker closes."""
     sick = LaneState(channel_id="c", failures=3)
-    assert breaker.after(sick, OutcomeKind.REFUSED, NOW, LANE).failures == 0
+    assert circuit_breaker.after(sick, OutcomeKind.REFUSED, NOW, LANE).failures == 0
 
 
 def test_a_paused_lane_does_not_run() -> None:
     """What an operator paused stays paused whatever the breaker says."""
-    assert not breaker.may_run(LaneState(channel_id="c", paused=True), NOW)
+    assert not circuit_breaker.may_run(LaneState(channel_id="c", paused=True), NOW)

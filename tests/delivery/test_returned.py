@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from hub.delivery.desk import ChannelDesk
-from hub.delivery.handover import hand_over
-from hub.delivery.intake import Accepted
-from hub.delivery.returned import undelivered
+from hub.cases.submission import Accepted
+from hub.delivery.fallback import hand_over
 from hub.errors import NotFound
+from hub.inbound.bounces import undelivered
+from hub.inbound.sink import ChannelSink
 from hub.ports import RawInbound, Returned
 from hub.schemas.delivery import Change, Fact, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import Channel
@@ -23,10 +23,10 @@ from tests.delivery.world import BODY, CHANNEL, DELIVERED, World
 RAW = RawInbound(content_type="message/rfc822", body=b"bounce")
 
 
-def desk(world: World, party: str | None = None) -> ChannelDesk:
-    return ChannelDesk(
+def desk(world: World, party: str | None = None) -> ChannelSink:
+    return ChannelSink(
         store=world.store,
-        takeback=world.takeback,
+        receiver=world.receiver,
         attachments=None,
         clock=world.clock,
         channel_id=CHANNEL,

@@ -107,7 +107,7 @@ def test_what_may_not_be_believed_is_refused_and_changes_nothing(what: str) -> N
         tree |= {"kind": "withdrawal", "body": {"at": "2026-11-24T08:00:00Z"}}
     body = b"<html>" if what == "garbage" else json.dumps(tree).encode()
     with pytest.raises((SealRefused, InvalidInput)) as refused:
-        world.takeback.take(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
+        world.receiver.receive(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
     assert isinstance(refused.value, HubError)
     assert world.state(accepted) == State.ROUTED
     assert [entry.verdict for entry in world.store.inbound(CHANNEL, limit=10)] == [refused.value.stable_code]
@@ -124,7 +124,9 @@ def test_all_three_sealed_forms_are_taken(form: str) -> None:
     envelope = receipt(accepted, "answer")
     rendering = Rendering(form)
     sealed = seal_envelope(envelope, to_json(envelope), rendering, world.body_seal)
-    world.takeback.take(RawInbound(content_type=CONTENT_TYPES[rendering], body=sealed), channel_id=CHANNEL, party=BODY)
+    world.receiver.receive(
+        RawInbound(content_type=CONTENT_TYPES[rendering], body=sealed), channel_id=CHANNEL, party=BODY
+    )
     assert world.state(accepted) == State.ANSWERED
     kept = world.store.message(envelope.header.message_id)  # type: ignore[arg-type]
     assert kept is not None

@@ -13,6 +13,7 @@ from hub.errors import Unavailable
 from hub.schemas.delivery import Applied, Change, Fact, FactKind, Source
 from tests.delivery.making import receipt
 from tests.delivery.world import BODY, CHANNEL, START, World
+from tests.lanes import run_lane
 from tests.stores import all_cases
 
 
@@ -21,7 +22,7 @@ def _overdue(count: int = 1) -> World:
     world = World()
     world.submit(count)
     for _ in range(0, count, 50):
-        world.carrier.run(CHANNEL, "tester")
+        run_lane(world.cases, CHANNEL)
         world.clock.go(1)  # a lane's rate
     world.clock.time = START + timedelta(days=40)
     return world
@@ -36,7 +37,7 @@ def test_a_missed_term_is_noted_once() -> None:
     """However often the watcher sweeps, one fact says that the term was missed, and one item waits for an operator."""
     world = _overdue()
     for _ in range(4):
-        world.watcher.sweep()
+        world.duty_runner.sweep()
         world.clock.go(3_600)
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 1
     assert [item.reason for item in world.store.items(open_only=True, after=None, limit=9)] == ["overdue.answer"]
@@ -45,14 +46,14 @@ def test_a_missed_term_is_noted_once() -> None:
 def test_watchers_at_once_do_no_harm() -> None:
     """Four watchers over a hundred overdue cases leave one fact and one item a case."""
     world = _overdue(100)
-    threads = [threading.Thread(target=world.watcher.sweep) for _ in range(4)]
+    threads = [threading.Thread(target=world.duty_runner.sweep) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 100
     assert len(world.store.items(open_only=True, after=None, limit=500)) == 100
-    assert world.watcher.sweep() == 0
+    assert world.duty_runner.sweep() == 0
 
 
 def test_what_could_not_be_kept_is_done_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,12 +66,12 @@ def test_what_could_not_be_kept_is_done_later(monkeypatch: pytest.MonkeyPatch) -
         raise Unavailable("no disk")
 
     monkeypatch.setattr(kind, "apply", broken)
-    world.watcher.sweep()
+    world.duty_runner.sweep()
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 0
     monkeypatch.setattr(kind, "apply", real)
-    assert world.watcher.sweep() == 0
+    assert world.duty_runner.sweep() == 0
     world.clock.go(61)
-    world.watcher.sweep()
+    world.duty_runner.sweep()
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 1
 
 
@@ -87,14 +88,14 @@ def test_one_bad_case_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatc
         return real(store, change)
 
     monkeypatch.setattr(kind, "apply", picky)
-    world.watcher.sweep()
+    world.duty_runner.sweep()
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 4
 
 
 def test_a_sweep_takes_many_batches() -> None:
     """More cases than one batch holds are all looked at in one sweep."""
     world = _overdue(450)
-    assert world.watcher.sweep() == 450
+    assert world.duty_runner.sweep() == 450
     assert _kinds(world)[FactKind.TERM_OVERDUE] == 450
 
 
@@ -109,14 +110,14 @@ def test_a_redirect_that_the_call_could_not_follow_is_followed_by_the_sweep(monk
     world.take(receipt(accepted, "redirect"))
     assert _kinds(world)[FactKind.ESCALATED] == 0
     monkeypatch.undo()
-    world.watcher.sweep()
+    world.duty_runner.sweep()
     assert _kinds(world)[FactKind.ESCALATED] == 1
 
 
 def test_the_superior_is_told_or_an_operator() -> None:
     """A body without a superior: its missed term is an operator's matter, in words with the law."""
     world = _overdue()
-    world.watcher.sweep()
+    world.duty_runner.sweep()
     (item,) = world.store.items(open_only=True, after=None, limit=9)
     assert (item.authority, "Law 393/96, article 20" in item.detail) == (BODY, True)
 

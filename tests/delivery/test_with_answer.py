@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hub.delivery.intake import Accepted
-from hub.delivery.sending import Ended
+from hub.cases.submission import Accepted
 from hub.errors import InvalidInput
+from hub.outbound.sender import Ended
 from hub.ports import Outcome, RawInbound
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Applied, Change, FactKind, OutcomeKind, TransportState
@@ -14,6 +14,7 @@ from hub.worker.engine import OutcomeWriter
 from tests.acceptance.processes import until
 from tests.delivery.making import receipt
 from tests.delivery.world import CHANNEL, World
+from tests.lanes import run_lane
 
 
 def _raw(accepted: Accepted, what: str) -> RawInbound:
@@ -33,9 +34,9 @@ def test_receipts_are_written_with_the_outcomes(monkeypatch: pytest.MonkeyPatch)
     """Three answers with receipts are three registered cases after one write."""
     world = World()
     accepted = world.submit(3)
-    (load,) = world.carrier.take([CHANNEL], "tester")
+    (load,) = world.dispatcher.claim([CHANNEL], "tester")
     by_id = {a.message_id: a for a in accepted}
-    world.adapter.script = [_with(by_id[each.delivery.message_id], "registered") for each in load.loads]
+    world.adapter.script = [_with(by_id[each.delivery.message_id], "registered") for each in load.messages]
     real, writes = world.store.apply, list[Change]()
 
     def counting(change: Change) -> Applied:
@@ -44,9 +45,9 @@ def test_receipts_are_written_with_the_outcomes(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(world.store, "apply", counting)
     ended = list[Ended]()
-    world.carrier.send(load, ended.append)
+    world.dispatcher.send(load, ended.append)
     assert writes == []
-    world.carrier.write(ended)
+    world.dispatcher.write(ended)
     assert len(writes) == 1
     assert {world.state(a) for a in accepted} == {"registered"}
     assert {world.delivery(a).external_id for a in accepted} == {"E-9"}
@@ -98,8 +99,8 @@ def test_a_repeated_receipt_changes_nothing() -> None:
     world.adapter.script = [busy]
     world.run()
     before = _kinds(world, accepted)
-    held, refusals = world.asker.weigh_statements(world.delivery(accepted), busy)
-    assert ([statement.taken.repeat for statement in held], refusals) == ([True], [])
+    held, refusals = world.receiver.evaluate_outcome(world.delivery(accepted), busy)
+    assert ([statement.received.repeat for statement in held], refusals) == ([True], [])
     assert held[0].change == Change()
     assert _kinds(world, accepted) == before
 
@@ -109,16 +110,16 @@ def test_whoever_answers_has_it_though_the_lease_ran_out() -> None:
     world = World()
     (accepted,) = world.submit()
     world.adapter.script = [_with(accepted, "registered")]
-    (load,) = world.carrier.take([CHANNEL], "slow")
+    (load,) = world.dispatcher.claim([CHANNEL], "slow")
 
     def be_late() -> None:
         world.clock.go(3_600)
-        assert world.carrier.take([CHANNEL], "quick")
+        assert world.dispatcher.claim([CHANNEL], "quick")
 
     world.adapter.during = [be_late]
     ended = list[Ended]()
-    world.carrier.send(load, ended.append)
-    world.carrier.write(ended)
+    world.dispatcher.send(load, ended.append)
+    world.dispatcher.write(ended)
     delivery = world.delivery(accepted)
     assert (delivery.state, delivery.external_id, delivery.lease_owner) == (TransportState.DELIVERED, "E-9", None)
     assert world.state(accepted) == "registered"
@@ -141,7 +142,7 @@ def test_a_refusal_in_the_answer_asks_for_an_act_at_once() -> None:
     world = World()
     (accepted,) = world.submit()
     world.adapter.script = [_with(accepted, "refused")]
-    world.carrier.run(CHANNEL, "tester")
+    run_lane(world.cases, CHANNEL)
     assert world.delivery(accepted).state is TransportState.REFUSED
     assert world.store.items(open_only=True, after=None, limit=10)
 
@@ -160,9 +161,9 @@ def test_a_receipt_that_cannot_be_kept_does_not_take_the_outcome_with_it(monkeyp
         return real(change)
 
     monkeypatch.setattr(world.store, "apply", picky)
-    (load,) = world.carrier.take([CHANNEL], "tester")
-    writer = OutcomeWriter(world.carrier.write, world.carrier.ping, world.carrier.write_bare)
-    world.carrier.send(load, writer.put)
+    (load,) = world.dispatcher.claim([CHANNEL], "tester")
+    writer = OutcomeWriter(world.dispatcher.write, world.dispatcher.ping, world.dispatcher.write_bare)
+    world.dispatcher.send(load, writer.put)
     until(lambda: world.delivery(accepted).state is TransportState.DELIVERED)
     writer.close()
     assert journal == ["store.refused"]

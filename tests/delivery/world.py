@@ -13,16 +13,10 @@ from tempfile import mkdtemp
 
 from pydantic import BaseModel
 
-from hub.bootstrap import SilentDoorbell
-from hub.delivery.ask import Asker
-from hub.delivery.carry import Carrier
-from hub.delivery.intake import Accepted, Intake, Submission
-from hub.delivery.onward import Onward
-from hub.delivery.operators import Operators
-from hub.delivery.takeback import TakeBack
-from hub.delivery.watch import Watcher
+from hub.bootstrap import Ports, SilentDoorbell, use_cases
+from hub.cases.submission import Accepted, Submission
 from hub.errors import HubError, Unavailable
-from hub.ports import Desk, Outcome, Parcel, Prepared, RawInbound, Rendering, Spoken
+from hub.ports import InboundSink, Outcome, Parcel, Prepared, RawInbound, Rendering, ReportedStatus
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, Delivery, OutcomeKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
@@ -32,8 +26,10 @@ from hub.seals import HubSeal, SigningKey, make_key_file
 from hub.storage import SqlStore
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
+from hub.tracking.law import shipped as shipped_law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
+from tests.lanes import run_lane
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
 
@@ -86,7 +82,7 @@ class ScriptedAdapter:
         self.unready: HubError | None = None
         self.wanted = Rendering.JSON
         self.parcels: list[Parcel] = []
-        self.waiting: list[Spoken | RawInbound] | None = None
+        self.waiting: list[ReportedStatus | RawInbound] | None = None
         self.refused: list[HubError] = []
         self.polled: list[Delivery] = []
         self.during: list[object] = []
@@ -127,17 +123,17 @@ class ScriptedAdapter:
     def probe(self, deadline_secs: float) -> None:
         """Always there."""
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Hand over what waits; what is refused for good is put aside, and what cannot be kept now stays."""
         assert self.waiting is not None
         taken = 0
         while self.waiting:
             piece = self.waiting[0]
             try:
-                if isinstance(piece, Spoken):
-                    desk.said(piece)
+                if isinstance(piece, ReportedStatus):
+                    sink.reported(piece)
                 else:
-                    desk.envelope(piece)
+                    sink.envelope(piece)
             except Unavailable:
                 break
             except HubError as refusal:
@@ -173,40 +169,28 @@ class World:
             keys=(entry,) if sealed else (),
         )
         self.registry = FixedRegistry(LoadedDirectory(authorities=(body,), territories=shipped()))
-        seal = HubSeal(hub_key)
-        bell = SilentDoorbell()
-        self.onward = Onward(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell, party=HUB)
-        self.watcher = Watcher(
-            store=self.store,
-            registry=self.registry,
-            clock=self.clock,
-            doorbell=bell,
-            onward=self.onward,
-            party=HUB,
-        )
-        self.takeback = TakeBack(
-            store=self.store, registry=self.registry, seal=seal, clock=self.clock, asked=self.watcher.look
-        )
         self.adapter = ScriptedAdapter(self)
-        self.intake = Intake(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell, party=HUB)
-        self.asker = Asker(
-            store=self.store,
-            registry=self.registry,
-            adapters={"scripted": self.adapter},
-            clock=self.clock,
-            takeback=self.takeback,
-            attachments=FileAttachments(Path(mkdtemp(prefix="hub-test-files-"))),
+        self.cases = use_cases(
+            Ports(
+                store=self.store,
+                registry=self.registry,
+                clock=self.clock,
+                doorbell=SilentDoorbell(),
+                seal=HubSeal(hub_key),
+                adapters={"scripted": self.adapter},
+                party=HUB,
+                law=shipped_law(),
+                attachments=FileAttachments(Path(mkdtemp(prefix="hub-test-files-"))),
+                dice=random.Random(1),
+            )
         )
-        self.carrier = Carrier(
-            store=self.store,
-            registry=self.registry,
-            seal=seal,
-            adapters={"scripted": self.adapter},
-            clock=self.clock,
-            asker=self.asker,
-            dice=random.Random(1),
-        )
-        self.operators = Operators(store=self.store, registry=self.registry, clock=self.clock, doorbell=bell)
+        self.intake = self.cases.intake
+        self.forwarding = self.cases.forwarding
+        self.duty_runner = self.cases.duty_runner
+        self.receiver = self.cases.receiver
+        self.retriever = self.cases.retriever
+        self.dispatcher = self.cases.dispatcher
+        self.operators = self.cases.operators
 
     def submit(self, count: int = 1, priority: Priority = Priority.NORMAL) -> tuple[Accepted, ...]:
         """Take in appeals."""
@@ -216,8 +200,8 @@ class World:
 
     def run(self) -> None:
         """One run of the lane."""
-        self.carrier.run(CHANNEL, "tester")
-        self.watcher.sweep()
+        run_lane(self.cases, CHANNEL)
+        self.duty_runner.sweep()
 
     def delivery(self, accepted: Accepted) -> Delivery:
         """The delivery of an accepted appeal."""
@@ -234,7 +218,7 @@ class World:
     def take(self, envelope: AnyEnvelope) -> None:
         """The authority calls."""
         body = json_rendering.to_json(envelope)
-        self.takeback.take(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
+        self.receiver.receive(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
 
 
 def sha256(data: bytes) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from hub.delivery.operators import Standing
+from hub.cases.operators import Standing
 from hub.schemas.directory import Channel, LaneSettings
 from tests.conftest import ROOT
 

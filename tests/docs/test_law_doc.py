@@ -14,10 +14,10 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "law.md").read_text("utf-
 ROWS = {line.split("`")[1]: line for line in PAGE.splitlines() if line.startswith("| `")}
 
 
-@pytest.mark.parametrize("code", law.in_force().rules)
+@pytest.mark.parametrize("code", law.shipped().rules)
 def test_every_term_stands_with_its_source_and_length(code: str) -> None:
     """Act, article and length of each term in the data are those that the page tells."""
-    rule = law.in_force().rules[code]
+    rule = law.shipped().rules[code]
     row = ROWS[code]
     article = rule.article if rule.article.startswith(("article", "item")) else ""
     number = next(iter(rule.length.model_dump(exclude_none=True).values()))
@@ -30,7 +30,7 @@ def test_every_term_stands_with_its_source_and_length(code: str) -> None:
 @pytest.mark.parametrize("ground", RefusalGround)
 def test_every_ground_stands_with_its_number(ground: RefusalGround) -> None:
     """The ten grounds with their numbers, and what has none."""
-    known = law.in_force().grounds.get(ground)
+    known = law.shipped().grounds.get(ground)
     assert known is None or f"| {known.item}, " in ROWS[ground]
 
 

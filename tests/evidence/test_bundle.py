@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.delivery.intake import Accepted
+from hub.cases.submission import Accepted
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused
 from hub.evidence import Exported, Exporter, Report, check
 from hub.ports import RawInbound
@@ -83,7 +83,7 @@ def answer_in_xml(way: Way, accepted: Accepted, key: SigningKey) -> None:
         ),
     )
     sealed = HubSeal(key).seal_xml(xml_rendering.to_xml(envelope))
-    way.takeback.take(RawInbound(content_type="application/xml", body=sealed), channel_id=way.channel_id, party=CODE)
+    way.receiver.receive(RawInbound(content_type="application/xml", body=sealed), channel_id=way.channel_id, party=CODE)
 
 
 def exporter(way: Way) -> Exporter:

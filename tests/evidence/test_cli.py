@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from hub.bootstrap import build
+from hub.cases.submission import Submission
 from hub.cli.evidence import evidence_group
 from hub.cli.init import make_home
-from hub.delivery.intake import Submission
 from hub.errors import ConfigurationError, NotFound, SealRefused
 from hub.schemas import json_rendering
 from hub.seals import make_key_file

@@ -19,10 +19,12 @@ from hub.following.reports import Report, report, surges
 from hub.following.surge import LEAST, NEEDED, signal
 from hub.schemas.delivery import FactKind
 from hub.schemas.kyiv import kyiv_day
+from hub.tracking.law import shipped
 from tests.conftest import ROOT
 from tests.following.world import AUTHORITY, NCC, NOW, OTHER, World
 
 TODAY = kyiv_day(NOW)
+LAW = shipped()
 
 
 def _only(world: World, kind: Report, by: ReportBy = ReportBy.ALL, **where: str | None) -> dict[str, dict[str, int]]:
@@ -87,10 +89,10 @@ def test_a_digest_does_not_depend_on_order(data: st.DataObject) -> None:
         fact(born.id, FactKind.ANSWERED, later(7), stage="final"),
         fact(born.id, FactKind.LINKED, later(8), None, sign="mass", group=str(born.id)),
     ]
-    row = case_row(born, facts)
+    row = case_row(born, facts, LAW)
     mixed = data.draw(st.permutations(facts + facts[:2]))
-    found = digest(row, mixed)
-    assert found == digest(row, facts)
+    found = digest(row, mixed, LAW)
+    assert found == digest(row, facts, LAW)
     assert (found.redirects, found.extended, found.kept, found.mass, found.again) == (1, True, True, True, False)
 
 
@@ -217,4 +219,4 @@ def test_a_surge_names_what_rose_and_by_how_much(world: World) -> None:
         ("", ""),
     }
     assert surges(world.following, ReportFilter(topic="roads"), TODAY, off=lambda _: False) == ()
-    assert surges(world.following, ReportFilter(), date(2020, 1, 1)) == ()
+    assert surges(world.following, ReportFilter(), date(2020, 1, 1), LAW.calendar.is_off) == ()

@@ -48,6 +48,7 @@ from hub.schemas.terms import (
 )
 from hub.storage import SqlStore
 from hub.storage.following import SqlFollowing
+from hub.tracking.law import shipped as shipped_law
 from tests.storage.making import events as settled
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -124,6 +125,7 @@ class World:
     def new_follower(self, owner: str) -> InsightFollower:
         """Another process's follower."""
         return InsightFollower(
+            law=shipped_law(),
             store=self.store,
             insights=self.following,
             clock=self.clock,

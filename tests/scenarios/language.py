@@ -32,13 +32,14 @@ from hub.schemas.envelope import (
 from hub.schemas.kyiv import KYIV, kyiv_day
 from hub.schemas.terms import AnswerResult, AnswerStage, ClarificationStep, ReceiptStatus, RefusalGround, Role
 from hub.tracking import chain, law
-from hub.tracking.state import derive, state_of
+from hub.tracking.state import state_of
 from hub.tracking.story import Executor
 from hub.tracking.terms import Term, case_facts, terms
 from tests.acceptance.processes import until
 from tests.scenarios.bodies import CODES, NAMES, TOPICS
 from tests.scenarios.bodies import KYIV as KYIV_CITY
 from tests.scenarios.world import World, kyiv
+from tests.states import derive
 
 STATES = {
     "прийнято хабом": "accepted",
@@ -432,7 +433,7 @@ def _overdue(world: World, found: re.Match[str]) -> tuple[object, object]:
 
 
 def _terms(world: World) -> tuple[Term, ...]:
-    rules = law.in_force()
+    rules = law.shipped()
     return terms(case_facts(world.row.case.channel, world.story, rules), rules)
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from hub.delivery.handover import next_channel
+from hub.delivery.fallback import next_channel
 from hub.errors import Conflict
 from hub.ports import RawInbound
 from hub.schemas import json_rendering
@@ -57,7 +57,7 @@ def _receipt(world: World, authority: str, channel: str, status: ReceiptStatus) 
     )
     envelope = ReceiptEnvelope(header=header, body=ReceiptBody(status=status, at=at, **numbered))  # type: ignore[arg-type]
     raw = RawInbound(content_type="application/json", body=json_rendering.to_json(envelope))
-    world.takeback.take(raw, channel_id=f"{authority}.{channel}", party=authority)
+    world.receiver.receive(raw, channel_id=f"{authority}.{channel}", party=authority)
 
 
 def _copies(world: World) -> dict[str, Delivery]:
@@ -141,7 +141,7 @@ def test_nobody_gives_over_to_a_body_that_has_ended() -> None:
 def test_a_duty_done_twice_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two watchers whose leases overlapped both send a redirect on: the second is refused, and there is one message."""
     world = _world("дороги")
-    monkeypatch.setattr(world.watcher, "look", lambda _case: None)
+    monkeypatch.setattr(world.duty_runner, "look", lambda _case: None)
     agency, council = CODES["агентство"], CODES["міськрада"]
     body = RedirectBody(at=world.clock.time, to=council, reason="Не наше.")
     header = Header(
@@ -153,14 +153,14 @@ def test_a_duty_done_twice_makes_one_message(monkeypatch: pytest.MonkeyPatch) ->
         recipient=HUB,
     )
     raw = json_rendering.to_json(RedirectEnvelope(header=header, body=body))
-    world.takeback._asked = lambda _case: None
+    world.receiver._asked = lambda _case: None
     inbound = RawInbound(content_type="application/json", body=raw)
-    world.takeback.take(inbound, channel_id=f"{agency}.priame", party=agency)
+    world.receiver.receive(inbound, channel_id=f"{agency}.priame", party=agency)
     (executor,) = world.story.executors
     (fact,) = executor.of(FactKind.REDIRECTED)
     done = []
     for _ in range(2):
-        done.append(world.onward.follow(world.row, world.story, executor, fact, short(fact)))
+        done.append(world.forwarding.follow(world.row, world.story, executor, fact, short(fact)))
         world.clock.go(5)
     world.store.apply(done[0].change)
     with pytest.raises(Conflict):

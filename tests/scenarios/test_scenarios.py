@@ -14,12 +14,12 @@ from hub.schemas.delivery import Fact
 from hub.tracking import law
 from hub.tracking.chain import hops
 from hub.tracking.duties import duties
-from hub.tracking.state import derive
 from hub.tracking.story import read
 from hub.tracking.terms import case_facts, terms
 from tests.scenarios.bodies import CODES
 from tests.scenarios.language import Check, Scenario, Step, do, load, see
 from tests.scenarios.world import World
+from tests.states import derive
 
 FOLDER = Path(__file__).parent / "texts"
 SCENARIOS = [scenario for file in sorted(FOLDER.glob("*.txt")) for scenario in load(file)]
@@ -70,7 +70,7 @@ def test_its_facts_may_come_in_any_order(scenario: Scenario) -> None:
 
 
 def _seen(world: World, facts: tuple[Fact, ...]) -> object:
-    rules = law.in_force()
+    rules = law.shipped()
     story = read(facts)
     case = case_facts(world.row.case.channel, story, rules)
     todo = [(duty.act, duty.at, duty.name) for duty in duties(case, rules)]

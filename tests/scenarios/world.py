@@ -10,17 +10,10 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
-from hub.bootstrap import SilentDoorbell
-from hub.delivery.ask import Asker
-from hub.delivery.carry import Carrier
-from hub.delivery.inbox import Inbox
-from hub.delivery.intake import Intake, Submission
-from hub.delivery.ncc import Centre, CentreBody, Word
-from hub.delivery.onward import Onward
-from hub.delivery.operators import Operators
-from hub.delivery.takeback import TakeBack
-from hub.delivery.watch import Watcher
-from hub.ports import Desk, Outcome, Parcel, Prepared, RawInbound, Rendering
+from hub.bootstrap import Ports, SilentDoorbell, use_cases
+from hub.cases.contact_centre import CaseMessage, CentreBody
+from hub.cases.submission import Submission
+from hub.ports import InboundSink, Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas import json_rendering
 from hub.schemas.delivery import CaseRow, Delivery, Direction, Fact, Message, OperatorItem, OutcomeKind
 from hub.schemas.directory import Channel
@@ -28,9 +21,11 @@ from hub.schemas.envelope import AnyEnvelope, AppealForm, AuthorityBody, Header,
 from hub.schemas.ids import CaseId, MessageId, new_id
 from hub.schemas.kyiv import KYIV
 from hub.schemas.terms import Role
+from hub.tracking.law import shipped
 from hub.tracking.story import Story, read
 from registry import FixedRegistry, LoadedDirectory
 from tests.delivery.world import HUB, HandClock, keys
+from tests.lanes import run_lane
 from tests.scenarios.bodies import registry
 from tests.stores import all_cases, fresh_store
 
@@ -84,7 +79,7 @@ class _Session:
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         raise AssertionError("never asked")
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
         raise AssertionError("never asked")
 
 
@@ -112,27 +107,26 @@ class World:
         self.registry = _Changing()
         self.failing = Outcome(kind=OutcomeKind.TEMPORARY, code="http.503")
         self.case_id: CaseId | None = None
-        seal, bell, clock, store = HubSeal(keys()[0]), SilentDoorbell(), self.clock, self.store
-        self.onward = Onward(store=store, registry=self.registry, clock=clock, doorbell=bell, party=HUB)
-        self.watcher = Watcher(
-            store=store, registry=self.registry, clock=clock, doorbell=bell, onward=self.onward, party=HUB
+        self.cases = use_cases(
+            Ports(
+                store=self.store,
+                registry=self.registry,
+                clock=self.clock,
+                doorbell=SilentDoorbell(),
+                seal=HubSeal(keys()[0]),
+                adapters={"scripted": self.adapter},
+                party=HUB,
+                law=shipped(),
+                dice=random.Random(1),
+            )
         )
-        self.takeback = TakeBack(store=store, registry=self.registry, seal=seal, clock=clock, asked=self.watcher.look)
-        adapters = {"scripted": self.adapter}
-        self.intake = Intake(store=store, registry=self.registry, clock=clock, doorbell=bell, party=HUB)
-        asker = Asker(store=store, registry=self.registry, adapters=adapters, clock=clock, takeback=self.takeback)
-        self.carrier = Carrier(
-            store=store,
-            registry=self.registry,
-            seal=seal,
-            adapters=adapters,
-            clock=clock,
-            asker=asker,
-            dice=random.Random(1),
-        )
-        self.operators = Operators(store=store, registry=self.registry, clock=clock, doorbell=bell)
-        self.centre = Centre(store=store, registry=self.registry, clock=clock, doorbell=bell, party=HUB)
-        self.inbox = Inbox(store=store, clock=clock, seal=seal)
+        self.intake = self.cases.intake
+        self.duty_runner = self.cases.duty_runner
+        self.receiver = self.cases.receiver
+        self.forwarding = self.cases.forwarding
+        self.operators = self.cases.operators
+        self.contact_centre = self.cases.contact_centre
+        self.inbox = self.cases.inbox
 
     # Time
 
@@ -157,8 +151,8 @@ class World:
         for _ in range(20):
             lanes = [lane.channel_id for lane in self.store.due_lanes(self.clock.time)]
             for lane in lanes:
-                self.carrier.run(lane, "tester")
-            if not self.watcher.sweep() and not lanes:
+                run_lane(self.cases, lane)
+            if not self.duty_runner.sweep() and not lanes:
                 return
         raise AssertionError("the hub does not come to rest")
 
@@ -188,12 +182,12 @@ class World:
         raw = json_rendering.to_json(kind.model_validate({"header": header, "body": body}))
         for _ in range(self.copies):
             inbound = RawInbound(content_type="application/json", body=raw)
-            self.takeback.take(inbound, channel_id=delivery.channel_id, party=authority)
+            self.receiver.receive(inbound, channel_id=delivery.channel_id, party=authority)
         self.work()
 
     def tell(self, body: CentreBody) -> None:
         """The contact centre speaks about the case."""
-        self.centre.say(Word(case_id=self.case, owner=HUB.code, body=body))
+        self.contact_centre.say(CaseMessage(case_id=self.case, owner=HUB.code, body=body))
         self.work()
 
     def fetch(self, authority: str) -> None:
@@ -204,7 +198,7 @@ class World:
 
     def assign(self, authority: str, role: Role) -> None:
         """An operator gives the case to a body."""
-        self.onward.assign(self.case, authority, by="оператор", role=role)
+        self.forwarding.assign(self.case, authority, by="оператор", role=role)
         self.work()
 
     def choose_channel(self, authority: str, channel_id: str) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.ports import Outcome, Prepared
 from hub.protocols.sevovv import codes
@@ -104,7 +104,7 @@ class TestContract(AdapterContract):
                 return carrying[0]
 
             yield Harness(
-                adapter=SoapAdapter(Tools(attachments=attachments)),
+                adapter=SoapAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer("accepts"),
                 wrong=channel("https://example.org/", typo=1),
@@ -144,7 +144,7 @@ class _WithFiles:
 
 def send(url: str, prepared: Prepared | None = None, store: MemoryAttachments | None = None) -> Outcome:
     """One attempt by a process that knows nothing of earlier ones."""
-    adapter = SoapAdapter(Tools(attachments=store or MemoryAttachments()))
+    adapter = SoapAdapter(AdapterContext(attachments=store or MemoryAttachments()))
     to = channel(url)
     harness = Harness(adapter=adapter, attachments=MemoryAttachments(), accepts=cast(Peer, None), wrong=to)
     return attempt(harness, to, prepared or fresh(harness, to))
@@ -155,7 +155,7 @@ def ready(url: str, size: int = 0) -> tuple[Prepared, MemoryAttachments]:
     store = MemoryAttachments()
     to = channel(url)
     harness = Harness(
-        adapter=SoapAdapter(Tools(attachments=store)),
+        adapter=SoapAdapter(AdapterContext(attachments=store)),
         attachments=store,
         accepts=cast(Peer, None),
         wrong=to,
@@ -249,7 +249,7 @@ def test_every_code_has_its_outcome(sev: SevNode, url: str, code: int) -> None:
 
 def test_asking_later(sev: SevNode, url: str) -> None:
     """A poll tells that the addressee has fetched it, that SEV still works, or that SEV gave up."""
-    adapter = SoapAdapter(Tools())
+    adapter = SoapAdapter(AdapterContext())
     to = channel(url)
     assert adapter.polls(to)
     for state, kind, proves in (

@@ -12,10 +12,10 @@ from typing import BinaryIO
 import pytest
 from lxml import etree
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import HubError, InvalidInput, NotFound, TemporaryFailure, Unavailable
-from hub.ports import RawInbound, Spoken
+from hub.ports import RawInbound, ReportedStatus
 from hub.protocols.sevovv.package import Package
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
@@ -34,7 +34,7 @@ class Desk(NoDesk):
     def __init__(self, known: Delivery, files: MemoryAttachments) -> None:
         self.known = known
         self.files = files
-        self.heard: list[Spoken] = []
+        self.heard: list[ReportedStatus] = []
         self.sealed: list[RawInbound] = []
         self.raises: HubError | None = None
         self.journalled: list[bytes] = []
@@ -45,7 +45,7 @@ class Desk(NoDesk):
             raise InvalidInput("not an envelope")
         self.sealed.append(raw)
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, spoken: ReportedStatus) -> None:
         if self.raises is not None:
             raise self.raises
         if spoken.in_reply_to is None and spoken.reference is None:
@@ -96,7 +96,7 @@ def desk() -> Desk:
 
 def collect(url: str, desk: Desk, **settings: object) -> int:
     """One round."""
-    adapter = SoapAdapter(Tools(attachments=desk.files))
+    adapter = SoapAdapter(AdapterContext(attachments=desk.files))
     to = channel(url, collect=True, **settings)
     assert adapter.collects(to)
     assert not adapter.polls(to)
@@ -288,7 +288,7 @@ def test_a_locked_account_is_said_by_its_code(sev: SevNode, url: str, desk: Desk
 
 def test_nothing_is_sent_over_a_channel_that_collects(desk: Desk) -> None:
     """And a file store is needed for fetching."""
-    adapter = SoapAdapter(Tools())
+    adapter = SoapAdapter(AdapterContext())
     to = channel("http://127.0.0.1:1/", collect=True)
     with adapter.session(to) as session, pytest.raises(HubError):
         session.collect(desk, 1.0)

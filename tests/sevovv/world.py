@@ -24,6 +24,7 @@ from hub.seals import make_key_file
 from hub.settings import Settings
 from tests.api.world import form, wait_until
 from tests.conftest import vectors_root
+from tests.lanes import run_lane
 
 SPEC = vectors_root().parent / "spec" / "sevovv"
 NCC = "36521731"
@@ -84,7 +85,7 @@ class World:
 
     def carry(self, channel_id: str) -> None:
         """Run a lane once: send, poll, collect."""
-        self.hub.carrier.run(channel_id, "test")
+        run_lane(self.hub, channel_id)
 
     def delivery(self, case: str) -> Delivery:
         """The delivery of a case."""

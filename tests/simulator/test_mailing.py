@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.bootstrap import KEY_FILE
 from hub.ports import Prepared, Rendering
@@ -41,7 +41,7 @@ class Pair:
         self.out, self.box = (
             Channel.model_validate_json(json.dumps(entry["channel"])) for entry in document["channels"]
         )
-        self.adapter = EmailAdapter(Tools())
+        self.adapter = EmailAdapter(AdapterContext())
 
     def mail(self, envelope: AppealEnvelope) -> Prepared:
         parcel = seal_parcel(

@@ -20,7 +20,7 @@ import requests
 import yaml
 from click.testing import CliRunner
 
-from hub.adapters import Tools, adapter
+from hub.adapters import AdapterContext, adapter
 from hub.cli.simulate import simulate
 from hub.errors import ConfigurationError
 from hub.ports import Outcome, Parcel, RawInbound
@@ -103,7 +103,7 @@ class World:
         )
         overlay = yaml.safe_load(done.overlay.read_bytes())
         self.channel = Channel.model_validate(overlay["channels"][0]["channel"])
-        self.adapter = adapter(self.channel.adapter, Tools(attachments=self.attachments))
+        self.adapter = adapter(self.channel.adapter, AdapterContext(attachments=self.attachments))
         self.keys = (VerificationKey.model_validate_json(json.dumps(overlay["keys"][0]["key"])),)
         self.simulator = Simulator(load(done.simulation), folder=folder, port=port)
 

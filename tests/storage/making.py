@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.delivery.claim import leased
+from hub.outbound.claim import leased
 from hub.ports import Store
 from hub.schemas.delivery import (
     Attempt,
@@ -47,7 +47,7 @@ def claim_many(
         taken[:] = claims
         return Change(updates=tuple(leased(claim.delivery, owner, lease_until) for claim in claims))
 
-    store.take(limits, now=now, begin=begin)
+    store.claim(limits, now=now, begin=begin)
     lease: dict[str, Any] = {"state": TransportState.SENDING, "lease_owner": owner, "lease_until": lease_until}
     return tuple(replace(claim, delivery=replace(claim.delivery, **lease)) for claim in taken)
 

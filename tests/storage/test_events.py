@@ -13,6 +13,7 @@ from hub.schemas.delivery import Change, Event, FactKind
 from hub.storage import SqlStore
 from hub.storage.engine import open_engine
 from hub.storage.writing import Writer
+from hub.tracking.law import shipped
 from tests.storage.making import AUTHORITY, NOW, accepted, events, fact, later
 
 
@@ -61,7 +62,7 @@ def test_an_event_committed_later_never_stands_before_a_cursor(postgres_url: str
     store = SqlStore(open_engine(postgres_url))
     slow, fast = accepted(), accepted()
     with store.database.engine.connect() as connection, connection.begin():
-        Writer(connection, slow, now=NOW, txid_offset=0).run()
+        Writer(connection, slow, now=NOW, txid_offset=0, law=shipped()).run()
         store.apply(fast)
         assert store.events(after=None, limit=9) == ()
     found = events(store, 4)

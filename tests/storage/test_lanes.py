@@ -14,8 +14,8 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     FactKind,
     LaneDue,
-    LaneRest,
     LaneState,
+    LaneThrottle,
     OutcomeKind,
     TransportState,
 )
@@ -273,12 +273,12 @@ def test_a_delivery_is_found_by_their_id(store: Store) -> None:
 def test_a_rest_is_kept_beside_a_lanes_health(store: Store) -> None:
     """A rest that a claim set makes the lane not due until then; keeping the lane's health does not end it."""
     put(store)
-    store.apply(Change(rests=(LaneRest(channel_id=CHANNEL, rest_until=later(5)),)))
+    store.apply(Change(throttles=(LaneThrottle(channel_id=CHANNEL, rest_until=later(5)),)))
     assert store.due_lanes(NOW) == ()
     store.save_lane(LaneState(channel_id=CHANNEL, failures=1))
     assert store.lane(CHANNEL) == LaneState(channel_id=CHANNEL, failures=1, rest_until=later(5))
     assert [lane.channel_id for lane in store.due_lanes(later(5))] == [CHANNEL]
-    store.apply(Change(rests=(LaneRest(channel_id=CHANNEL, rest_until=later(9)),)))
+    store.apply(Change(throttles=(LaneThrottle(channel_id=CHANNEL, rest_until=later(9)),)))
     assert store.lane(CHANNEL).rest_until == later(9)
     assert store.pause_lane(CHANNEL, paused=False) == LaneState(channel_id=CHANNEL)
 
@@ -293,6 +293,6 @@ def test_what_begins_is_decided_by_the_lanes_as_they_are_now(store: Store) -> No
         seen.append((len(claims), states[CHANNEL].failures))
         return Change()
 
-    store.take({CHANNEL: 5, "none": 5}, now=NOW, begin=begin)
+    store.claim({CHANNEL: 5, "none": 5}, now=NOW, begin=begin)
     assert seen == [(1, 7)]
     assert now_of(store, waiting) == waiting

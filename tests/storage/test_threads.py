@@ -167,7 +167,7 @@ def test_a_lane_is_taken_from_by_one_worker_at_a_time(postgres_url: str) -> None
         inner.append(len(claim_one(second, CHANNEL, owner="w2", **lease)))
         return Change()
 
-    first.take({CHANNEL: 2}, now=NOW, begin=begin)
+    first.claim({CHANNEL: 2}, now=NOW, begin=begin)
     assert inner == [0]
     assert len(claim_one(second, CHANNEL, owner="w2", **lease)) == 2
     first.close()

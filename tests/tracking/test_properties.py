@@ -13,12 +13,13 @@ from hub.schemas.ids import DeliveryId
 from hub.tracking import law
 from hub.tracking.chain import hops
 from hub.tracking.duties import Act, Duty, duties, outlook
-from hub.tracking.state import FINISHED, derive
+from hub.tracking.state import FINISHED
 from hub.tracking.story import read
 from hub.tracking.terms import CaseFacts, breaches, case_facts, terms
+from tests.states import derive
 from tests.tracking.test_state import CASE, T0
 
-RULES = law.in_force()
+RULES = law.shipped()
 IDS = [DeliveryId(uuid.UUID(int=number)) for number in range(1, 6)]
 BODIES = ["00032106", "00032684", "37641918"]
 _DATA = st.fixed_dictionaries(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hub.schemas.delivery import Fact, FactKind, Source
 from hub.schemas.ids import CaseId, DeliveryId
-from hub.tracking.state import State, derive
+from hub.tracking.state import State
+from tests.states import derive
 
 CASE = CaseId(uuid.UUID("01930000-0000-7000-8000-000000000001"))
 T0 = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)

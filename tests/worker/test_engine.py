@@ -11,10 +11,10 @@ from datetime import timedelta
 import pytest
 
 from hub.bootstrap import SilentDoorbell
-from hub.delivery import group as groups
-from hub.delivery.group import Group
-from hub.delivery.sending import Ended
+from hub.cases import group_commit as groups
+from hub.cases.group_commit import GroupCommit
 from hub.errors import Conflict, InvalidInput, Unavailable
+from hub.outbound.sender import Ended
 from hub.schemas.delivery import Change, TransportState
 from hub.worker import app as broker
 from hub.worker import engine as engines
@@ -24,8 +24,8 @@ from tests.delivery.world import CHANNEL, START, World
 
 
 def _engine(world: World, **more: int) -> Engine:
-    sizes = {"places": 2, "threads": 8} | more
-    return Engine(world.carrier, SilentDoorbell(), world.clock, owner="test", **sizes)
+    sizes = {"slots": 2, "threads": 8} | more
+    return Engine(world.dispatcher, world.retriever, SilentDoorbell(), world.clock, owner="test", **sizes)
 
 
 def test_a_woken_lane_is_sent_and_written() -> None:
@@ -71,15 +71,15 @@ def test_one_outcome_that_cannot_be_written_does_not_hold_up_the_others() -> Non
     world = World()
     world.submit(3)
     ended: list[Ended] = []
-    for load in world.carrier.take([CHANNEL], "x"):
-        world.carrier.send(load, ended.append)
+    for load in world.dispatcher.claim([CHANNEL], "x"):
+        world.dispatcher.send(load, ended.append)
 
     def write(batch: Sequence[Ended]) -> None:
         if any(each is ended[1] for each in batch):
             raise InvalidInput("this one is broken")
         written.extend(batch)
 
-    writer = engines.OutcomeWriter(write, lambda: None, world.carrier.write_bare)
+    writer = engines.OutcomeWriter(write, lambda: None, world.dispatcher.write_bare)
     for each in ended:
         writer.put(each)
     writer.close()
@@ -98,10 +98,10 @@ def test_a_lane_that_hangs_gives_its_place_away(monkeypatch: pytest.MonkeyPatch)
         go.wait(30)
 
     world.adapter.during = [hang]
-    engine = _engine(world, places=1)
+    engine = _engine(world, slots=1)
     engine.wake([CHANNEL])
     assert inside.wait(10)
-    until(lambda: engine._places.free == 1, what="the place of the one that hangs")
+    until(lambda: engine._slots.free == 1, what="the place of the one that hangs")
     go.set()
     engine.close()
 
@@ -123,7 +123,7 @@ def test_a_lane_at_work_is_not_claimed_twice_but_looked_at_again() -> None:
         go.wait(30)
 
     world.adapter.during = [hang]
-    engine = Engine(world.carrier, Bell(), world.clock, owner="test", places=2, threads=8)
+    engine = Engine(world.dispatcher, world.retriever, Bell(), world.clock, owner="test", slots=2, threads=8)
     engine.wake([CHANNEL])
     assert inside.wait(10)
     engine.wake([CHANNEL])
@@ -160,7 +160,7 @@ def test_a_ring_that_comes_while_a_lane_rests_is_not_lost(monkeypatch: pytest.Mo
     (first,) = world.submit()
     engine = _engine(world)
     engine.wake([CHANNEL])
-    until(lambda: CHANNEL not in engine._busy, what="the lane through")
+    until(lambda: not engine._lanes.working(CHANNEL), what="the lane through")
     assert world.delivery(first).state is TransportState.DELIVERED
     (second,) = world.submit()
     engine.wake([CHANNEL])
@@ -182,7 +182,7 @@ def test_callers_share_a_transaction_and_pay_for_nobody_else(monkeypatch: pytest
             raise Conflict("seven")
         return [number * 2 for number in numbers]
 
-    group: Group[int, int] = Group("test", together)
+    group: GroupCommit[int, int] = GroupCommit("test", together)
     with ThreadPoolExecutor(20) as pool:
         calls = {0: pool.submit(group.call, 0)}
         assert first.wait(10)

@@ -9,7 +9,7 @@ from typing import Final
 
 from hub.adapters.email import parse
 from hub.errors import HubError, InvalidInput
-from hub.ports import PostDesk, RawInbound
+from hub.ports import MailSink, RawInbound
 from hub.schemas import json_rendering, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.ids import MessageId
@@ -26,7 +26,7 @@ def sealed_in(mail: parse.Mail) -> tuple[tuple[RawInbound, str], ...]:
     return tuple((raw, sender) for raw, sender in found if sender is not None)
 
 
-def files_of(raw: RawInbound, sender: str, mail: parse.Mail, desk: PostDesk, at: datetime) -> tuple[parse.File, ...]:
+def files_of(raw: RawInbound, sender: str, mail: parse.Mail, desk: MailSink, at: datetime) -> tuple[parse.File, ...]:
     """Files of the mail that the envelope's manifest names; none if its seal does not hold under the sender's keys:
     nobody lays files into the hub by a claim.
     """

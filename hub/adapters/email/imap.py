@@ -20,7 +20,7 @@ from typing import Any, Final
 from hub.adapters.email import wire
 from hub.adapters.email.settings import ImapServer
 from hub.errors import TemporaryFailure
-from hub.net.deadline import Leash
+from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
 
 BATCH: Final = 200
@@ -53,7 +53,7 @@ class _Imap(imaplib.IMAP4):
 class _Wrapper:
     """Gives imaplib our TLS where it expects an ``SSLContext``."""
 
-    def __init__(self, server: ImapServer, leash: Leash) -> None:
+    def __init__(self, server: ImapServer, leash: Deadline) -> None:
         self._server = server
         self._leash = leash
 
@@ -65,7 +65,7 @@ class _Wrapper:
 class Box:
     """An open, selected mailbox. Used by one thread."""
 
-    def __init__(self, imap: _Imap, server: ImapServer, leash: Leash, exists: int) -> None:
+    def __init__(self, imap: _Imap, server: ImapServer, leash: Deadline, exists: int) -> None:
         self._imap = imap
         self._server = server
         self._leash = leash
@@ -142,7 +142,7 @@ class Box:
 
 
 @contextlib.contextmanager
-def opened(server: ImapServer, leash: Leash) -> Iterator[Box]:
+def opened(server: ImapServer, leash: Deadline) -> Iterator[Box]:
     """Connect, TLS, log in, select. Raises ``TemporaryFailure`` or ``PermanentFailure`` with codes ``imap.*``."""
     sock = wire.connect(server, leash, "imap")
     if server.security == "tls":
@@ -172,7 +172,7 @@ def opened(server: ImapServer, leash: Leash) -> Iterator[Box]:
         sock.close()
 
 
-def _starttls(imap: _Imap, server: ImapServer, leash: Leash) -> None:
+def _starttls(imap: _Imap, server: ImapServer, leash: Deadline) -> None:
     if "STARTTLS" not in imap.capabilities:
         raise TemporaryFailure("The server offers no STARTTLS, so nothing was said to it.", code="imap.no_tls")
     context: ssl.SSLContext = _Wrapper(server, leash)  # type: ignore[assignment]

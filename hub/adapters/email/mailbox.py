@@ -9,9 +9,9 @@ from hub.adapters.base import BaseSession
 from hub.adapters.email import imap, pickup, replies, tokens, wire
 from hub.adapters.email.settings import EmailSettings
 from hub.errors import ConfigurationError, DeliveryError, HubError, Unavailable
-from hub.net.deadline import Leash
+from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
-from hub.ports import Desk, PostDesk
+from hub.ports import InboundSink, MailSink
 from hub.schemas.terms import AnswerStage
 
 
@@ -20,7 +20,7 @@ class MailboxSession(BaseSession):
 
     def __init__(self, settings: EmailSettings) -> None:
         self._settings = settings
-        self._leash = Leash()
+        self._leash = Deadline()
         self._box = replies.Letterbox(
             keys=tuple(
                 tokens.check_key(resolve(reference).reveal())
@@ -39,9 +39,9 @@ class MailboxSession(BaseSession):
         with imap.opened(self._settings.imap, self._leash):
             return
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
         """Hand over what waits; returns how many mails the desk took."""
-        if not isinstance(desk, PostDesk):
+        if not isinstance(desk, MailSink):
             raise ConfigurationError("This desk hears nothing of reports and signatures, so it takes no mail.")
         if self._settings.imap is None:
             return self._from_folder(desk, deadline_secs)
@@ -68,7 +68,7 @@ class MailboxSession(BaseSession):
                     taken += 1
         return taken
 
-    def _from_folder(self, desk: PostDesk, deadline_secs: float) -> int:
+    def _from_folder(self, desk: MailSink, deadline_secs: float) -> int:
         until = time.monotonic() + deadline_secs
         folder = pickup.Pickup(self._folder())
         taken = 0

@@ -17,7 +17,7 @@ from typing import Final
 from hub.adapters.email import classify, enclosed, forms, parse, signed, tokens, trim
 from hub.adapters.email.classify import Voice
 from hub.errors import InvalidInput, NotFound, SealRefused
-from hub.ports import PostDesk, RawInbound, Returned, Spoken
+from hub.ports import MailSink, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
@@ -71,7 +71,7 @@ class _Case:
     party: str | None = None
 
 
-def take(raw: bytes, received: datetime, desk: PostDesk, box: Letterbox) -> None:
+def take(raw: bytes, received: datetime, desk: MailSink, box: Letterbox) -> None:
     """Hand one mail to the desk. ``received``: when it came to the box (for mails whose own date cannot be).
 
     Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move
@@ -96,7 +96,7 @@ def take(raw: bytes, received: datetime, desk: PostDesk, box: Letterbox) -> None
             _person(case, received, desk, box)
         case Voice.DELIVERED | Voice.DISPLAYED:
             body = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
-            desk.said(_spoken(case, body))
+            desk.reported(_spoken(case, body))
         case Voice.FAILED:
             returned = Returned(
                 raw=_kept(raw),
@@ -125,7 +125,7 @@ def _kept(raw: bytes) -> RawInbound:
 # Which delivery
 
 
-def _correlate(raw: bytes, mail: parse.Mail, received: datetime, desk: PostDesk, box: Letterbox) -> _Case:
+def _correlate(raw: bytes, mail: parse.Mail, received: datetime, desk: MailSink, box: Letterbox) -> _Case:
     """The delivery that a token names. Raises ``NotFound`` (``mail.no_token``, ``mail.forged_token``), journalled."""
     found = tokens.candidates(_places(mail))
     message_id = next((known for token in found if (known := tokens.read(box.keys, token)) is not None), None)
@@ -171,7 +171,7 @@ def _moment(date: str, received: datetime, sent: datetime) -> datetime:
 # What a person says
 
 
-def _person(case: _Case, received: datetime, desk: PostDesk, box: Letterbox) -> None:
+def _person(case: _Case, received: datetime, desk: MailSink, box: Letterbox) -> None:
     authority = case.delivery.authority
     checked = _verified(case, received, desk, box)
     party = authority if checked.kid is not None else None
@@ -182,12 +182,12 @@ def _person(case: _Case, received: datetime, desk: PostDesk, box: Letterbox) -> 
     stated = _stated(case)
     if stated is None:
         unclear = _UNCLEAR if box.plain_stage is AnswerStage.INTERIM else None
-        desk.said(_spoken(case, _plain(case, box), files, unclear))
+        desk.reported(_spoken(case, _plain(case, box), files, unclear))
     else:
-        desk.said(_spoken(case, stated, files))
+        desk.reported(_spoken(case, stated, files))
 
 
-def _verified(case: _Case, received: datetime, desk: PostDesk, box: Letterbox) -> signed.Checked:
+def _verified(case: _Case, received: datetime, desk: MailSink, box: Letterbox) -> signed.Checked:
     try:
         keys = desk.keys(case.delivery.authority)
         return signed.check(case.raw, case.mail, keys, received, limit=box.limit)
@@ -246,7 +246,7 @@ def _plain(case: _Case, box: Letterbox) -> AnswerBody:
     )
 
 
-def _files(case: _Case, desk: PostDesk) -> Iterator[Attachment]:
+def _files(case: _Case, desk: MailSink) -> Iterator[Attachment]:
     """The mail itself, whole, and what was attached to it."""
     whole = parse.File(name="лист.eml", media_type=MAIL, data=case.raw)
     seen: set[str] = set()
@@ -257,14 +257,16 @@ def _files(case: _Case, desk: PostDesk) -> Iterator[Attachment]:
             yield entry
 
 
-def _keep(file: parse.File, desk: PostDesk, party: str) -> Attachment:
+def _keep(file: parse.File, desk: MailSink, party: str) -> Attachment:
     kind = file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
     name = _line(re.split(r"[/\\]", file.name)[-1], 255) or "без назви"
     return desk.keep(iter((file.data,)), media_type=kind, name=name, party=party)
 
 
-def _spoken(case: _Case, body: AuthorityBody, files: Sequence[Attachment] = (), unclear: str | None = None) -> Spoken:
-    return Spoken(
+def _spoken(
+    case: _Case, body: AuthorityBody, files: Sequence[Attachment] = (), unclear: str | None = None
+) -> ReportedStatus:
+    return ReportedStatus(
         raw=_kept(case.raw),
         said_id=said_id(case.raw, case.mail),
         body=body,

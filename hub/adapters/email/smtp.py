@@ -18,7 +18,7 @@ from hub.adapters.base import BaseSession
 from hub.adapters.email import compose, mime, tokens, wire
 from hub.adapters.email.settings import EmailSettings, SmtpServer
 from hub.errors import ConfigurationError, DeliveryError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
-from hub.net.deadline import Leash
+from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
 from hub.ports import Attachments, Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
@@ -80,7 +80,7 @@ class SmtpSession(BaseSession):
         self._server: SmtpServer = settings.smtp
         self._settings = settings
         self._attachments = attachments
-        self._leash = Leash()
+        self._leash = Deadline()
         self._smtp: _Smtp | None = None
         self._dotted = False
 

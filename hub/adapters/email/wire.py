@@ -12,7 +12,7 @@ from typing import Final
 from hub.adapters.email.settings import Server
 from hub.errors import ConfigurationError, DeliveryError, PermanentFailure, TemporaryFailure
 from hub.net.addresses import parse_url
-from hub.net.deadline import Guide, Leash, leashed, system_resolver
+from hub.net.deadline import Deadline, Dialer, bounded, system_resolver
 
 ANSWER_BYTES: Final = 262_144
 """What a server may say in one exchange that carries no mail."""
@@ -21,19 +21,19 @@ ANSWER_BYTES: Final = 262_144
 def tls_context(server: Server) -> ssl.SSLContext:
     """TLS 1.2 at least, the certificate checked against the host's name. ``ConfigurationError`` if ca_file is bad."""
     try:
-        context = leashed(ssl.create_default_context(cafile=server.ca_file))
+        context = bounded(ssl.create_default_context(cafile=server.ca_file))
     except (OSError, ssl.SSLError):
         raise ConfigurationError("The file ca_file holds no certificates that can be read.", code="tls.files") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def connect(server: Server, leash: Leash, family: str) -> socket.socket:
+def connect(server: Server, leash: Deadline, family: str) -> socket.socket:
     """A connected socket on the leash. ``family``: prefix of the codes, ``smtp`` or ``imap``.
 
     Raises ``TemporaryFailure`` (nothing went out) or ``PermanentFailure`` (an address that is not allowed).
     """
-    guide = Guide(leash=leash, allow_private=server.networks(), resolver=system_resolver)
+    guide = Dialer(leash=leash, allow_private=server.networks(), resolver=system_resolver)
     try:
         return guide.connect(parse_url(f"https://{server.host}:{server.port}/"))
     except DeliveryError as failure:
@@ -42,7 +42,7 @@ def connect(server: Server, leash: Leash, family: str) -> socket.socket:
         raise kind(failure.message, code=code, action=failure.next_step) from None
 
 
-def secure(sock: socket.socket, server: Server, leash: Leash, family: str) -> socket.socket:
+def secure(sock: socket.socket, server: Server, leash: Deadline, family: str) -> socket.socket:
     """The socket under TLS. ``TemporaryFailure`` (``<family>.tls``): nothing went out but the handshake."""
     context = tls_context(server)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import Dialect, Request
@@ -17,7 +17,7 @@ from hub.adapters.rest.template import TemplateDialect
 from hub.errors import ConfigurationError
 from hub.net.auth import Signer, signer
 from hub.net.http import Answer, HttpSession, Upload
-from hub.net.pool import KeptSessions
+from hub.net.pool import SessionPool
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
@@ -37,9 +37,9 @@ class RestAdapter(BaseAdapter[RestSettings, Dialect]):
     dialects = frozenset(_DIALECTS)
     settings_model = RestSettings
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: AdapterContext) -> None:
         super().__init__(tools)
-        self._kept = KeptSessions()
+        self._kept = SessionPool()
 
     def bind(self, channel: Channel, settings: RestSettings) -> Dialect:
         """The dialect with its settings."""

@@ -88,7 +88,7 @@ class TemplateDialect(EnvelopeDialect):
     def _proved(self, outcome: Outcome, answer: Answer) -> Outcome:
         if outcome.kind in _TAKEN and self._success(answer.status) is None:
             return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
-        if outcome.kind is OutcomeKind.DELIVERED and self._s.receipt == "response" and not outcome.spoken:
+        if outcome.kind is OutcomeKind.DELIVERED and self._s.receipt == "response" and not outcome.reported:
             return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         return outcome
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.sftp import layout
 from hub.adapters.sftp.collecting import collect
@@ -14,7 +14,7 @@ from hub.adapters.sftp.connection import Connection, refused
 from hub.adapters.sftp.placing import place
 from hub.adapters.sftp.settings import SftpSettings
 from hub.net.deadline import Resolver, system_resolver
-from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.sftp import StatusError
 from hub.schemas.directory import Channel
 
@@ -26,7 +26,7 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpSettings]):
     dialects = layout.DIALECTS
     settings_model = SftpSettings
 
-    def __init__(self, tools: Tools, resolver: Resolver = system_resolver) -> None:
+    def __init__(self, tools: AdapterContext, resolver: Resolver = system_resolver) -> None:
         super().__init__(tools)
         self._resolver = resolver
 
@@ -92,7 +92,7 @@ class SftpSession(BaseSession):
                 except StatusError as error:
                     raise refused(error, f"show the folder {folder}", "sftp.folder") from None
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
         """Take what the authority has laid into its outbox. Raises ``DeliveryError``, ``ConfigurationError``."""
         until = time.monotonic() + deadline_secs
         with self._connected(deadline_secs) as connection:

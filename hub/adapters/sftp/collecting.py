@@ -21,7 +21,7 @@ from hub.adapters.sftp.layout import MARKER
 from hub.adapters.sftp.reading import Reader
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import DeliveryError, HubError, InvalidInput, Unavailable
-from hub.ports import Desk
+from hub.ports import InboundSink
 from hub.protocols.sftp import Entry, StatusError
 from hub.schemas.directory import LegalClass
 
@@ -86,7 +86,7 @@ def claim_name(name: bytes, at_millis: int | None = None) -> str:
 def collect(
     connection: Connection,
     settings: SftpSettings,
-    desk: Desk,
+    desk: InboundSink,
     *,
     reaches: LegalClass,
     until: float,
@@ -104,7 +104,9 @@ def collect(
 
 
 class _Outbox:
-    def __init__(self, connection: Connection, settings: SftpSettings, desk: Desk, *, reaches: LegalClass) -> None:
+    def __init__(
+        self, connection: Connection, settings: SftpSettings, desk: InboundSink, *, reaches: LegalClass
+    ) -> None:
         assert settings.outbox is not None
         self._root = settings.outbox.rstrip("/")
         self._settings = settings

@@ -31,7 +31,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import ConfigurationError, DeliveryError, PeerChanged, PermanentFailure, TemporaryFailure
-from hub.net.deadline import Guide, Leash, Resolver, system_resolver
+from hub.net.deadline import Deadline, Dialer, Resolver, system_resolver
 from hub.net.secrets import resolve, secret_path
 from hub.protocols.sftp import ProtocolError, Sftp, StatusError
 
@@ -216,9 +216,9 @@ def _left(until: float) -> float:
 
 
 def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket.socket:
-    leash = Leash()
+    leash = Deadline()
     leash.start(_left(until), 0)
-    guide = Guide(leash=leash, allow_private=settings.networks(), resolver=resolver)
+    guide = Dialer(leash=leash, allow_private=settings.networks(), resolver=resolver)
     try:
         sock = guide.connect(settings.target())
     except DeliveryError as error:

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from hub.adapters.sftp.connection import Connection
 from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
-from hub.ports import Desk, RawInbound, Rendering, Spoken
+from hub.ports import InboundSink, RawInbound, Rendering, ReportedStatus
 from hub.protocols.sftp import Entry
 from hub.schemas import jcs, strict_json
 from hub.schemas.directory import LegalClass
@@ -41,7 +41,7 @@ from hub.schemas.envelope import (
     RedirectBody,
 )
 from hub.schemas.ids import MessageId
-from hub.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, claimed_sender
+from hub.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, SealedDocument
 
 MAX_CONTAINER_BYTES: Final = 4 * 1024 * 1024 * 1024
 MAX_DIRECTORY_BYTES: Final = 1_048_576
@@ -90,7 +90,7 @@ class Reader:
         self._sftp = connection.sftp
         self._reaches = reaches
 
-    def hand_over(self, path: str, desk: Desk) -> None:
+    def hand_over(self, path: str, desk: InboundSink) -> None:
         """Read what is at a path and give it to the desk. Raises what the desk raises, and ``InvalidInput``."""
         entry = self._sftp.look(path)
         ending = path.rpartition(".")[2].lower()
@@ -125,7 +125,7 @@ class Reader:
         if got != entry.size:
             raise InvalidInput("The file changed while it was read.", code="sftp.unstable", action="Lay it there anew.")
 
-    def _from_folder(self, path: str, desk: Desk) -> None:
+    def _from_folder(self, path: str, desk: InboundSink) -> None:
         for ending, content_type in _FORMS.items():
             name = f"{path}/envelope.{ending}"
             entry = self._sftp.look(name)
@@ -154,7 +154,7 @@ class Reader:
     def _opener(self, path: bytes, entry: Entry) -> Callable[[], Iterator[bytes]]:
         return lambda: self._stream(path, entry)
 
-    def _from_container(self, path: str, entry: Entry, desk: Desk) -> None:
+    def _from_container(self, path: str, entry: Entry, desk: InboundSink) -> None:
         """Containers are fetched to a nameless file on disk first: a zip is read from its end."""
         if entry.size > MAX_CONTAINER_BYTES:
             raise _too_large(MAX_CONTAINER_BYTES)
@@ -168,10 +168,10 @@ class Reader:
             with container:
                 self._tell(raw, enclosed, desk)
 
-    def _tell(self, raw: RawInbound, enclosed: Iterable[Enclosed], desk: Desk) -> None:
+    def _tell(self, raw: RawInbound, enclosed: Iterable[Enclosed], desk: InboundSink) -> None:
         said = statement(raw)
         if said is None:
-            sender = claimed_sender(raw)
+            sender = SealedDocument(raw).claimed_sender()
             for each in enclosed:
                 _keep(each, desk, sender)
             desk.envelope(raw)
@@ -179,8 +179,8 @@ class Reader:
         message_id, body = said
         delivery = desk.find(message_id=message_id)
         kept = () if delivery is None else tuple(_keep(each, desk, delivery.authority) for each in enclosed)
-        desk.said(  # it knows what to say about a message_id that nobody knows
-            Spoken(
+        desk.reported(  # it knows what to say about a message_id that nobody knows
+            ReportedStatus(
                 raw=raw,
                 said_id=sha256(raw.body).hexdigest(),
                 body=body,
@@ -200,7 +200,7 @@ def _write(file: IO[bytes], chunk: bytes) -> None:
         raise Unavailable("There is no room to unpack a container.", retry_after=60) from None
 
 
-def _keep(each: Enclosed, desk: Desk, party: str) -> Attachment:
+def _keep(each: Enclosed, desk: InboundSink, party: str) -> Attachment:
     ending = each.name.rpartition(".")[2].lower()
     kind = MEDIA_TYPES.get(ending, "application/octet-stream")
     return desk.keep(each.chunks(), media_type=kind, name=each.name, party=party)

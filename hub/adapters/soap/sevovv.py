@@ -9,7 +9,7 @@ from hub.adapters.soap.settings import SevOvvSection, SoapSettings
 from hub.errors import ConfigurationError, TemporaryFailure, UnsupportedFeature
 from hub.net.http import HttpSession
 from hub.net.secrets import resolve
-from hub.ports import Attachments, Desk, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import Ends, prepare
 from hub.protocols.sevovv.client import Deadline, Service
@@ -130,7 +130,7 @@ class SevOvvSession(BaseSession):
         proves = LegalClass.DELIVERED if info.status == "Delivered" else None
         return Outcome(kind=OutcomeKind.DELIVERED, proves=proves)
 
-    def collect(self, desk: Desk, deadline_secs: float) -> int:
+    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
         """Fetch what waits in the input queue."""
         if self._attachments is None:
             raise ConfigurationError("This process has no attachment store, so it cannot fetch.")

@@ -27,7 +27,7 @@ from hub.errors import (
     TooLarge,
     Unavailable,
 )
-from hub.ports import Attachments, Desk
+from hub.ports import Attachments, InboundSink
 from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.building import Ends, acknowledgement
 from hub.protocols.sevovv.client import Deadline, Service, SessionInfo, session_of
@@ -56,7 +56,7 @@ class Fetching:
     """One round of fetching. ``now``: SEV's notices are dated by it."""
 
     service: Service
-    desk: Desk
+    desk: InboundSink
     attachments: Attachments
     deadline: Deadline
     org: Party

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from hub.errors import InvalidInput, SealRefused
-from hub.ports import Attachments, Desk, RawInbound, Spoken
+from hub.ports import Attachments, InboundSink, RawInbound, ReportedStatus
 from hub.protocols.sevovv.building import MESSAGE_TYPE
 from hub.protocols.sevovv.meaning import meaning, numbers, subjects
 from hub.protocols.sevovv.package import Package
@@ -78,7 +78,7 @@ def _cyrillic(file: Carried, attachments: Attachments) -> bool:
         return text_of(content.read())[1]
 
 
-def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments: Attachments) -> None:
+def hand_over(message: SevMessage, arrived: Arrived, *, desk: InboundSink, attachments: Attachments) -> None:
     """Give the desk what the message says, files first. When this returns, all of it is durable.
 
     Raises what the desk raises; ``NotFound`` (``inbound.unknown_case``) for what is about none of our messages.
@@ -96,8 +96,8 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
     reference = next(iter(numbers(message)), None) if delivery is None else None
     files = _keep(message, desk, attachments)
     raw, whole = _raw(message, arrived, desk, attachments)
-    desk.said(
-        Spoken(
+    desk.reported(
+        ReportedStatus(
             raw=raw,
             said_id=f"{party}:{message.msg_id}",
             body=said.body,
@@ -112,13 +112,13 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: Desk, attachments:
     )
 
 
-def journal(arrived: Arrived, desk: Desk, party: str | None) -> None:
+def journal(arrived: Arrived, desk: InboundSink, party: str | None) -> None:
     """Have it journalled that something came which cannot be read at all: the desk refuses it as what it is."""
     with contextlib.closing(arrived.open()) as content, contextlib.suppress(InvalidInput, SealRefused):
         desk.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
 
 
-def _about(message: SevMessage, desk: Desk) -> Delivery | None:
+def _about(message: SevMessage, desk: InboundSink) -> Delivery | None:
     """The delivery that a message is about; only one to the organisation that speaks."""
     for text in subjects(message):
         named = as_uuid(text)
@@ -131,7 +131,7 @@ def _about(message: SevMessage, desk: Desk) -> Delivery | None:
     return None
 
 
-def _keep(message: SevMessage, desk: Desk, attachments: Attachments) -> tuple[Attachment, ...]:
+def _keep(message: SevMessage, desk: InboundSink, attachments: Attachments) -> tuple[Attachment, ...]:
     kept: dict[str, Attachment] = {}
     for file in message.files:
         if file.sha256 in kept:
@@ -171,7 +171,7 @@ def text_of(data: bytes) -> tuple[str, bool]:
 
 
 def _raw(
-    message: SevMessage, arrived: Arrived, desk: Desk, attachments: Attachments
+    message: SevMessage, arrived: Arrived, desk: InboundSink, attachments: Attachments
 ) -> tuple[RawInbound, tuple[Attachment, ...]]:
     """The exact bytes for the journal. Of a large message its skeleton with the hash of the whole: put together with
     the files, it gives those very bytes. Where it does not (Base64 in lines), the whole goes along as one file more.

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from hub.adapters.email import tokens
 from hub.adapters.email.replies import Letterbox
 from hub.errors import HubError
-from hub.ports import RawInbound, Returned, Spoken
+from hub.ports import RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
@@ -88,7 +88,7 @@ class PaperDesk(NoDesk):
     deliveries: dict[MessageId, Delivery] = field(default_factory=dict)
     registry: dict[str, tuple[VerificationKey, ...]] = field(default_factory=dict)
     attachments: MemoryAttachments = field(default_factory=MemoryAttachments)
-    saids: list[Spoken] = field(default_factory=list)
+    saids: list[ReportedStatus] = field(default_factory=list)
     envelopes: list[RawInbound] = field(default_factory=list)
     returns: list[Returned] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -109,7 +109,7 @@ class PaperDesk(NoDesk):
         self._may()
         self.envelopes.append(raw)
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, spoken: ReportedStatus) -> None:
         self._may()
         self.saids.append(spoken)
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     sha256, size = store.put(iter([piece] * 45), limit=1 << 30)
     file = Attachment(sha256=sha256, size=size, media_type="application/pdf", name="великий.pdf")
     cert, key, _ = certified(folder, "hub")
-    adapter = EmailAdapter(Tools(attachments=store))
+    adapter = EmailAdapter(AdapterContext(attachments=store))
     with serving(swallow) as server:
         channel = out_channel(server.port, max_mail_mb=150, smime={"cert": str(cert), "key": f"file:{key}"})
         peaks = []

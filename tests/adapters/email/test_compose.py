@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.email import compose, mime, tokens
 from hub.adapters.email.adapter import EmailAdapter
 from hub.errors import ConfigurationError, InvalidInput, UnsupportedFeature
@@ -48,7 +48,7 @@ def prepare(
         reply_url=BASE,
         sealed_xml=made.sealed_xml,
     )
-    return EmailAdapter(Tools(attachments=store)).prepare(linked, out_channel(**changes))  # type: ignore[arg-type]
+    return EmailAdapter(AdapterContext(attachments=store)).prepare(linked, out_channel(**changes))  # type: ignore[arg-type]
 
 
 def whole(mail: Prepared, attachments: MemoryAttachments | None = None) -> bytes:
@@ -191,9 +191,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     attachments = MemoryAttachments()
     envelope = appeal((store_file(attachments, b"scan"),))
     with pytest.raises(UnsupportedFeature):
-        EmailAdapter(Tools()).prepare(parcel(envelope), out_channel(attachments="link"))
+        EmailAdapter(AdapterContext()).prepare(parcel(envelope), out_channel(attachments="link"))
     with pytest.raises(UnsupportedFeature):
-        EmailAdapter(Tools()).prepare(parcel(appeal()), out_channel(content="notice"))
+        EmailAdapter(AdapterContext()).prepare(parcel(appeal()), out_channel(content="notice"))
 
 
 def test_a_short_reply_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,8 +278,8 @@ def test_every_kind_of_envelope_makes_a_sound_mail(envelope: AnyEnvelope) -> Non
         sealed_xml=b"<a/>",
     )
     channel = out_channel(attachments="link")
-    mail = EmailAdapter(Tools()).prepare(made, channel)
-    assert mail == EmailAdapter(Tools()).prepare(made, channel)
+    mail = EmailAdapter(AdapterContext()).prepare(made, channel)
+    assert mail == EmailAdapter(AdapterContext()).prepare(made, channel)
     parts(mail.body)
     assert not re.search(rb"[^\r]\n|\r[^\n]", mail.body)
     assert max(len(line) for line in mail.body.split(b"\r\n")) <= 998

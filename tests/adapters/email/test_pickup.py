@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.errors import ConfigurationError, Unavailable
 from hub.schemas.envelope import AnswerBody
@@ -17,7 +17,7 @@ from tests.adapters.email.test_replies import wire
 
 def collect(folder: Path, desk: PaperDesk, **settings: object) -> int:
     channel = box_channel(pickup=str(folder), **settings)
-    adapter = EmailAdapter(Tools())
+    adapter = EmailAdapter(AdapterContext())
     assert adapter.collects(channel)
     with adapter.session(channel) as session:
         return session.collect(desk, 5.0)
@@ -65,13 +65,13 @@ def test_too_large_a_mail_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A probe finds it out."""
     channel = box_channel(pickup=str(tmp_path / "no"))
-    with EmailAdapter(Tools()).session(channel) as session, pytest.raises(ConfigurationError):
+    with EmailAdapter(AdapterContext()).session(channel) as session, pytest.raises(ConfigurationError):
         session.probe(1.0)
 
 
 def test_a_mailbox_only_takes(tmp_path: Path) -> None:
     """Nothing can be sent over it, and nobody can be asked."""
-    adapter, channel = EmailAdapter(Tools()), box_channel(pickup=str(tmp_path))
+    adapter, channel = EmailAdapter(AdapterContext()), box_channel(pickup=str(tmp_path))
     with pytest.raises(ConfigurationError):
         adapter.prepare(None, channel)  # type: ignore[arg-type]
     assert not adapter.polls(channel)

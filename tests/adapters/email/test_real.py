@@ -19,21 +19,19 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.adapters.email.imap import Box, Waiting
-from hub.bootstrap import SilentDoorbell
-from hub.delivery.ask import Asker
-from hub.delivery.carry import Carrier
-from hub.delivery.desk import ChannelDesk
-from hub.delivery.intake import Accepted, Intake, Submission
-from hub.delivery.takeback import TakeBack
+from hub.bootstrap import Ports, SilentDoorbell, use_cases
+from hub.cases.submission import Accepted, Submission
 from hub.errors import TemporaryFailure
+from hub.inbound.sink import ChannelSink
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, Delivery, Fact, FactKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings, LegalClass
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
+from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.email.making import LOOPBACK, box_channel, out_settings, parsed, token
@@ -42,6 +40,7 @@ from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
 from tests.conftest import leave_out
+from tests.lanes import run_lane
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
 
@@ -94,7 +93,7 @@ class Hub:
         self.store = fresh_store()
         self.clock = HandClock()
         self.attachments = MemoryAttachments()
-        self.adapter = EmailAdapter(Tools(attachments=self.attachments))
+        self.adapter = EmailAdapter(AdapterContext(attachments=self.attachments))
         login = {"user": USER, "password": "env:TEST_MAIL_PASSWORD", "ca_file": str(host.ca), "allow_private": LOOPBACK}
         smtp = {"host": "localhost", "port": host.smtp, "security": "starttls", **login}
         settings = {**out_settings(host.smtp), "smtp": smtp, "to": [f"rada@{BODY_DOMAIN}"], **out}
@@ -119,27 +118,21 @@ class Hub:
         )
         self.registry = FixedRegistry(LoadedDirectory(authorities=(body, centre), territories=shipped()))
         seal = HubSeal(make_key_file(folder / "hub.pem", common_name="hub", organization="Test"))
-        self.takeback = TakeBack(store=self.store, registry=self.registry, seal=seal, clock=self.clock)
-        asker = Asker(
-            store=self.store,
-            registry=self.registry,
-            adapters={"email": self.adapter},
-            clock=self.clock,
-            takeback=self.takeback,
-            attachments=self.attachments,
+        self.cases = use_cases(
+            Ports(
+                store=self.store,
+                registry=self.registry,
+                clock=self.clock,
+                doorbell=SilentDoorbell(),
+                seal=seal,
+                adapters={"email": self.adapter},
+                party=HUB,
+                law=law.shipped(),
+                attachments=self.attachments,
+                dice=random.Random(1),
+            )
         )
-        self.intake = Intake(
-            store=self.store, registry=self.registry, clock=self.clock, doorbell=SilentDoorbell(), party=HUB
-        )
-        self.carrier = Carrier(
-            store=self.store,
-            registry=self.registry,
-            seal=seal,
-            adapters={"email": self.adapter},
-            clock=self.clock,
-            asker=asker,
-            dice=random.Random(1),
-        )
+        self.intake, self.receiver = self.cases.intake, self.cases.receiver
 
     def submit(self) -> Accepted:
         form = json_rendering.form_from_json(MINIMAL)
@@ -147,11 +140,11 @@ class Hub:
         return accepted
 
     def send(self) -> None:
-        self.carrier.run(OUT, "tester")
+        run_lane(self.cases, OUT)
 
     def collect(self) -> int:
         self.clock.go(120)
-        return self.carrier.run(IN, "tester").polled
+        return run_lane(self.cases, IN).retrieved
 
     def delivery(self, accepted: Accepted) -> Delivery:
         found = self.store.delivery_of(accepted.message_id)
@@ -387,9 +380,9 @@ def test_two_workers_make_one_answer(
         real(self, mail)
 
     def work() -> None:
-        desk = ChannelDesk(
+        desk = ChannelSink(
             store=hub.store,
-            takeback=hub.takeback,
+            receiver=hub.receiver,
             attachments=hub.attachments,
             clock=hub.clock,
             channel_id=IN,
@@ -464,7 +457,7 @@ def test_the_mailbox_is_opened_as_the_channel_says(
     security: str, host: MailHost, tmp_path: Path, umask: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TLS at once or STARTTLS; a wrong password and a certificate of nobody known are named."""
-    adapter = EmailAdapter(Tools())
+    adapter = EmailAdapter(AdapterContext())
     server = {"host": "localhost", "port": host.imaps if security == "tls" else host.imap, "security": security}
     server |= {"allow_private": LOOPBACK}
     login = {"user": USER, "password": "env:TEST_MAIL_PASSWORD", "ca_file": str(host.ca)}

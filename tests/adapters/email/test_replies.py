@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.email import charsets, parse, words
 from hub.adapters.email.adapter import EmailAdapter
 from hub.adapters.email.replies import take
@@ -189,7 +189,7 @@ def test_our_own_letter_comes_back_readable() -> None:
     """The form that we send is the form that we read: a reply above the whole quoted letter says only what it says."""
     desk = PaperDesk()
     about = desk.sent()
-    sent = parsed(EmailAdapter(Tools()).prepare(parcel(about), out_channel()).body)
+    sent = parsed(EmailAdapter(AdapterContext()).prepare(parcel(about), out_channel()).body)
     letter = next(part for part in sent.walk() if part.get_content_type() == "text/plain")
     text = base64.b64decode(str(letter.get_payload())).decode().replace("\r\n", "\n")
     assert all(f"\n{name}: \n" in text for name in words.FIELDS)

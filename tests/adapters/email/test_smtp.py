@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters import Tools, adapter
+from hub.adapters import AdapterContext, adapter
 from hub.adapters.email.adapter import EmailAdapter
 from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared
@@ -44,7 +44,7 @@ class TestContract(AdapterContract):
             port = closed.getsockname()[1]
             closed.close()
             yield Harness(
-                adapter=EmailAdapter(Tools(attachments=attachments)),
+                adapter=EmailAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer(),
                 wrong=out_channel(port, to=["nobody"]),
@@ -66,7 +66,7 @@ def peer(settings: dict[str, object] | None = None, **says: object) -> Iterator[
 
 def prepared(channel: Channel, attachments: MemoryAttachments | None = None, size: int = 0) -> Prepared:
     files = (store_file(attachments, b"x" * size),) if attachments is not None else ()
-    return EmailAdapter(Tools(attachments=attachments)).prepare(parcel(appeal(files)), channel)
+    return EmailAdapter(AdapterContext(attachments=attachments)).prepare(parcel(appeal(files)), channel)
 
 
 def send(channel: Channel, times: int = 1, mail: Prepared | None = None) -> list[Outcome]:
@@ -224,7 +224,7 @@ def test_only_crlf_goes_out_and_dots_are_stuffed() -> None:
     with peer() as made:
         form = appeal()
         evil = form.model_copy(update={"body": form.body.model_copy(update={"text": "a\n.\nMAIL FROM:<x@y>\n.. b"})})
-        mail = EmailAdapter(Tools()).prepare(parcel(evil), made.channel())
+        mail = EmailAdapter(AdapterContext()).prepare(parcel(evil), made.channel())
         send(made.channel(), mail=mail)
     bare = made.wire.replace(b"\r\n", b"")
     assert b"\r" not in bare
@@ -238,7 +238,7 @@ def test_a_damaged_file_never_arrives_whole() -> None:
     with peer() as made:
         mail = prepared(made.channel(), attachments, size=400_000)
         attachments.damage(mail.files[0].sha256)
-        with EmailAdapter(Tools(attachments=attachments)).session(made.channel()) as session:
+        with EmailAdapter(AdapterContext(attachments=attachments)).session(made.channel()) as session:
             outcome = session.send(mail, 5.0)
     assert (outcome.kind, outcome.code) == (OutcomeKind.PERMANENT, "attachment.missing")
     assert not made.received

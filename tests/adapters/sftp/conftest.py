@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.schemas.directory import Channel
 from tests.adapters.samples import MemoryAttachments
@@ -38,7 +38,7 @@ class Box:
         self.inbox.mkdir()
         self.outbox.mkdir()
         self.attachments = MemoryAttachments()
-        self.adapter = SftpAdapter(Tools(attachments=self.attachments))
+        self.adapter = SftpAdapter(AdapterContext(attachments=self.attachments))
         self._server = server
         self._port = port or server.port
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from benchmarks.machine import forget_peak, peak_mb, rss_mb
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.sftp.adapter import SftpAdapter
-from hub.ports import RawInbound, Rendering, Spoken
+from hub.ports import RawInbound, Rendering, ReportedStatus
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
@@ -36,7 +36,7 @@ class CountingDesk(NoDesk):
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
         """Taken."""
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, spoken: ReportedStatus) -> None:
         """Taken."""
 
     def find(
@@ -71,7 +71,7 @@ def main(channel_text: str, folder: Path) -> int:
     store = FileAttachments(folder / "attachments")
     sha256, size = store.put(pieces(), limit=MEGABYTES << 20)
     file = Attachment(sha256=sha256, size=size, media_type="application/pdf", name="big.pdf")
-    adapter = SftpAdapter(Tools(attachments=store))
+    adapter = SftpAdapter(AdapterContext(attachments=store))
     prepared = adapter.prepare(parcel(appeal((file,)), Rendering.BOTH), channel)
     # Not ru_maxrss: a process inherits the peak of the one that started it, and pytest is large.
     forget_peak(os.getpid())

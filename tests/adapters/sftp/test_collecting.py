@@ -17,7 +17,7 @@ import pytest
 
 from hub.adapters.sftp.collecting import choose, claim_name
 from hub.errors import HubError, NotFound, PeerChanged, SealRefused, TemporaryFailure, Unavailable
-from hub.ports import RawInbound, Rendering, Spoken
+from hub.ports import RawInbound, Rendering, ReportedStatus
 from hub.protocols.sftp import Entry
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
@@ -40,7 +40,7 @@ class RecordingDesk(NoDesk):
     about: Delivery | None = None
     against: HubError | None = None
     envelopes: list[RawInbound] = field(default_factory=list)
-    spoken: list[Spoken] = field(default_factory=list)
+    spoken: list[ReportedStatus] = field(default_factory=list)
     kept: list[tuple[str, str, str, bytes]] = field(default_factory=list)
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
@@ -48,7 +48,7 @@ class RecordingDesk(NoDesk):
             raise self.against
         self.envelopes.append(raw)
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, spoken: ReportedStatus) -> None:
         if self.about is None:
             raise NotFound("No such appeal.", code="inbound.unknown_case")
         self.spoken.append(spoken)

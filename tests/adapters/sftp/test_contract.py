@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.sftp import archive
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.ports import Outcome, Prepared, Rendering, Session
@@ -95,7 +95,7 @@ def harness(
     """Both dialects; nobody garbles, refuses or is busy over SFTP: a file server has no words for that."""
     dialect: str = request.param
     box = Box(tmp_path, sshd)
-    adapter = Watched(Tools(attachments=box.attachments))
+    adapter = Watched(AdapterContext(attachments=box.attachments))
     near, files = Inbox(box, dialect), Inbox(box, dialect)
     far_root = tmp_path / "far"
     far_root.mkdir()

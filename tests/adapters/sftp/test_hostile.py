@@ -13,7 +13,7 @@ import paramiko
 import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.ports import Outcome, Rendering
 from hub.schemas.delivery import OutcomeKind
@@ -44,7 +44,7 @@ def channel(port: int, folder: Path, **settings: object) -> Channel:
 
 def send(to: Channel, secs: float = 5.0) -> Outcome:
     """One attempt."""
-    adapter = SftpAdapter(Tools(attachments=MemoryAttachments()))
+    adapter = SftpAdapter(AdapterContext(attachments=MemoryAttachments()))
     prepared = adapter.prepare(parcel(appeal(), Rendering.BOTH), to)
     with adapter.session(to) as session:
         return session.send(prepared, secs)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.sftp import archive
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.adapters.sftp.layout import lay_out
@@ -277,7 +277,7 @@ def test_the_container_is_laid_out_as_asic_e() -> None:
     file = Attachment(sha256=sha256, size=size, media_type="application/pdf", name="скан «1».pdf")
     channel = Channel(id="00032106.sftp", adapter="sftp", dialect="asice", settings=GOOD)
     made = parcel(appeal((file,)), Rendering.BOTH)
-    prepared = SftpAdapter(Tools(attachments=store)).prepare(made, channel)
+    prepared = SftpAdapter(AdapterContext(attachments=store)).prepare(made, channel)
     (piece,) = lay_out(prepared, "asice", store).pieces
     content = b"".join(piece.chunks())
     assert len(content) == piece.size

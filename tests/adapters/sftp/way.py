@@ -9,14 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.sftp.adapter import SftpAdapter
-from hub.bootstrap import SilentDoorbell
+from hub.bootstrap import Ports, SilentDoorbell, use_cases
+from hub.cases.submission import Accepted, Submission
 from hub.clock import SystemClock
-from hub.delivery.ask import Asker
-from hub.delivery.carry import Carrier
-from hub.delivery.intake import Accepted, Intake, Submission
-from hub.delivery.takeback import TakeBack
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, FactKind, Grant, StoredAttachment
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
@@ -29,8 +26,10 @@ from hub.simulator.characters import load
 from hub.simulator.server import Simulator
 from hub.simulator.setup import Placement, set_up
 from hub.storage.attachments import MemoryAttachments
+from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
+from tests.lanes import run_lane
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
 
@@ -87,21 +86,20 @@ class Way:
         self.store, self.seal, self.attachments = fresh_store(), HubSeal(key), MemoryAttachments()
         self.body_key = load_signing_key(folder / "keys" / f"{CODE}.pem")
         self.clock = SystemClock()
-        clock, seal, attachments = self.clock, self.seal, self.attachments
-        adapters = {"sftp": SftpAdapter(Tools(attachments=attachments))}
-        self.takeback = takeback = TakeBack(store=self.store, registry=registry, seal=seal, clock=clock)
-        asker = Asker(
-            store=self.store,
-            registry=registry,
-            adapters=adapters,
-            clock=clock,
-            takeback=takeback,
-            attachments=attachments,
+        self.cases = use_cases(
+            Ports(
+                store=self.store,
+                registry=registry,
+                clock=self.clock,
+                doorbell=SilentDoorbell(),
+                seal=self.seal,
+                adapters={"sftp": SftpAdapter(AdapterContext(attachments=self.attachments))},
+                party=HUB,
+                law=law.shipped(),
+                attachments=self.attachments,
+            )
         )
-        self.intake = Intake(store=self.store, registry=registry, clock=clock, doorbell=SilentDoorbell(), party=HUB)
-        self.carrier = Carrier(
-            store=self.store, registry=registry, seal=seal, adapters=adapters, clock=clock, asker=asker
-        )
+        self.intake, self.receiver = self.cases.intake, self.cases.receiver
 
     def submit(self, *files: Attachment) -> Accepted:
         """Take an appeal in."""
@@ -123,4 +121,4 @@ class Way:
         end = time.monotonic() + DEADLINE_SECS
         while not {fact.kind for fact in self.store.facts(accepted.case_id)} >= set(kinds):
             assert time.monotonic() < end, self.store.facts(accepted.case_id)
-            self.carrier.run(self.channel_id, "tester")
+            run_lane(self.cases, self.channel_id)

@@ -1,6 +1,6 @@
-"""Sending: the hands of a lane take what was claimed, one message after another, each over a session of its own.
+"""Sending: threads of a lane send what was claimed, one message after another, each over a session of its own.
 
-A lane has as many hands as its ``concurrency`` allows; the first begins, the others join while there is work. Whoever
+A lane has as many as its ``concurrency`` allows; the first begins, the others join while there is work. The one that
 leaves last rounds the run off: what the time slice or an opened breaker did not let out is put back unsent.
 """
 
@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub.delivery import breaker
-from hub.delivery.ask import Asker
-from hub.delivery.claim import LaneLoad, Load
-from hub.delivery.handover import Settlement
-from hub.delivery.settle import Settler, attempt_id
-from hub.delivery.statement import Statement
 from hub.errors import HubError
+from hub.inbound.receiver import Receiver
+from hub.inbound.statement import Statement
+from hub.outbound import circuit_breaker
+from hub.outbound.batch import ClaimedMessage, LaneBatch
+from hub.outbound.settle import Settlement, Settler, attempt_id
 from hub.ports import Clock, Outcome, Store
 from hub.schemas.delivery import (
     AttemptEnd,
@@ -62,7 +61,7 @@ class Ended:
         return (own, *(statement.change for statement in self.held))
 
 
-Sink = Callable[[Ended], None]
+OutcomeSink = Callable[[Ended], None]
 
 
 class Sender:
@@ -73,17 +72,17 @@ class Sender:
         *,
         store: Store,
         clock: Clock,
-        asker: Asker,
+        receiver: Receiver,
         dice: random.Random,
         sent: Callable[[str, OutcomeKind, float], None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._asker = asker
+        self._receiver = receiver
         self._dice = dice
         self._sent = sent
 
-    def send(self, lane: LaneLoad, sink: Sink) -> bool:
+    def send(self, lane: LaneBatch, sink: OutcomeSink) -> bool:
         """Send one after another over one session; each outcome goes to ``sink`` at once. Never raises for the peer.
 
         May be called by several threads at once for one lane. True for the one that leaves last: the run is over, and
@@ -108,35 +107,37 @@ class Sender:
             self._round_off(lane, settler, sink)
         return last
 
-    def _offer(self, lane: LaneLoad, settler: Settler, sink: Sink) -> None:
+    def _offer(self, lane: LaneBatch, settler: Settler, sink: OutcomeSink) -> None:
         """It is fetched from us: being there is all."""
-        while (load := lane.next()) is not None:
-            self._end(lane, settler, sink, load, Outcome(kind=OutcomeKind.OFFERED))
+        while (message := lane.next()) is not None:
+            self._end(lane, settler, sink, message, Outcome(kind=OutcomeKind.OFFERED))
 
-    def _send_all(self, lane: LaneLoad, settler: Settler, sink: Sink) -> None:
+    def _send_all(self, lane: LaneBatch, settler: Settler, sink: OutcomeSink) -> None:
         with lane.adapter.session(lane.channel) as session:
             lane.opened = True
-            while self._may_go_on(lane) and (load := lane.next()) is not None:
+            while self._may_go_on(lane) and (message := lane.next()) is not None:
                 begun = time.perf_counter()
-                outcome = session.send(load.prepared, float(lane.channel.lane.deadline_secs))
+                outcome = session.send(message.prepared, float(lane.channel.lane.deadline_secs))
                 self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
-                self._end(lane, settler, sink, load, outcome)
+                self._end(lane, settler, sink, message, outcome)
 
-    def _may_go_on(self, lane: LaneLoad) -> bool:
+    def _may_go_on(self, lane: LaneBatch) -> bool:
         now = self._clock.now()
         in_slice = (now - lane.started).total_seconds() < lane.channel.lane.slice_secs
-        return in_slice and breaker.may_run(lane.state, now)
+        return in_slice and circuit_breaker.may_run(lane.state, now)
 
-    def _end(self, lane: LaneLoad, settler: Settler, sink: Sink, load: Load, outcome: Outcome) -> None:
-        believed, held = self._believed(load.delivery, outcome)
+    def _end(
+        self, lane: LaneBatch, settler: Settler, sink: OutcomeSink, message: ClaimedMessage, outcome: Outcome
+    ) -> None:
+        believed, held = self._believed(message.delivery, outcome)
         now = self._clock.now()
-        settled = settler.settle(load.delivery, believed, now, self._dice.random())
+        settled = settler.settle(message.delivery, believed, now, self._dice.random())
         with lane.lock:
-            lane.state = breaker.after(lane.state, believed.kind, now, lane.channel.lane)
+            lane.state = circuit_breaker.after(lane.state, believed.kind, now, lane.channel.lane)
             if believed.stops_lane:
                 lane.state = self._stop_lane(lane.channel.id, believed.code)
-        updates = _settled_by(load.delivery, settled.update, held, now) if held else ()
-        sink(Ended(delivery=load.delivery, kind=believed.kind, settlement=settled, held=held, updates=updates))
+        updates = _settled_by(message.delivery, settled.update, held, now) if held else ()
+        sink(Ended(delivery=message.delivery, kind=believed.kind, settlement=settled, held=held, updates=updates))
 
     def _stop_lane(self, channel_id: str, code: str | None) -> LaneState:
         """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
@@ -145,44 +146,44 @@ class Sender:
 
     # The end of a run
 
-    def _round_off(self, lane: LaneLoad, settler: Settler, sink: Sink) -> None:
+    def _round_off(self, lane: LaneBatch, settler: Settler, sink: OutcomeSink) -> None:
         """The last one out: what is left failed with a session that did not open, or was never begun."""
         failure = lane.failure
         if failure is not None and not lane.opened:
             # Of what is left nothing went out, and no message is to blame: they wait, and the lane shows as failing.
             closed = replace(Outcome.of(failure), kind=OutcomeKind.TEMPORARY)
-            while not (closed.stops_lane and lane.state.paused) and (load := lane.next()) is not None:
-                self._end(lane, settler, sink, load, closed)
+            while not (closed.stops_lane and lane.state.paused) and (message := lane.next()) is not None:
+                self._end(lane, settler, sink, message, closed)
         elif failure is not None:
             log.warning("a session broke off", extra={"channel": lane.channel.id, "code": failure.stable_code})
-        self._put_back(lane.rest(), lane.owner)
+        self._put_back(lane.remaining(), lane.owner)
 
-    def _put_back(self, loads: Sequence[Load], owner: str) -> None:
+    def _put_back(self, messages: Sequence[ClaimedMessage], owner: str) -> None:
         """Give back what was not sent: its attempt ends as never begun, and it is due at once (or with the breaker)."""
-        if not loads:
+        if not messages:
             return
         now = self._clock.now()
         self._store.apply(
             Change(
                 updates=tuple(
                     DeliveryUpdate(
-                        id=load.delivery.id,
+                        id=message.delivery.id,
                         state=TransportState.WAITING,
                         owner=owner,
                         next_at=now,
-                        poll_at=load.delivery.poll_at,
-                        last_code=breaker.NOT_BEGUN,
+                        poll_at=message.delivery.poll_at,
+                        last_code=circuit_breaker.NOT_BEGUN,
                     )
-                    for load in loads
+                    for message in messages
                 ),
                 attempt_ends=tuple(
                     AttemptEnd(
-                        id=attempt_id(load.delivery.id, load.delivery.attempts),
+                        id=attempt_id(message.delivery.id, message.delivery.attempts),
                         finished_at=now,
                         outcome=OutcomeKind.TEMPORARY,
-                        code=breaker.NOT_BEGUN,
+                        code=circuit_breaker.NOT_BEGUN,
                     )
-                    for load in loads
+                    for message in messages
                 ),
             )
         )
@@ -193,10 +194,10 @@ class Sender:
         """The outcome, if a receipt that came with it holds: success is a validated receipt, never the status code.
         And the statements that hold, which are written with it.
         """
-        came = len(outcome.receipts) + len(outcome.spoken)
+        came = len(outcome.receipts) + len(outcome.reported)
         if not came:
             return outcome, ()
-        held, refusals = self._asker.weigh_statements(delivery, outcome)
+        held, refusals = self._receiver.evaluate_outcome(delivery, outcome)
         if held:
             return outcome, held
         failed = Outcome(

@@ -1,6 +1,6 @@
-"""The desk: where adapters hand over what they collected from a mailbox, a queue or a folder.
+"""The inbound sink: where adapters hand over what they collected from a mailbox, a queue or a folder.
 
-One desk is made for one channel. A channel of an authority speaks for that authority only; a channel of the contact
+One sink is made for one channel. A channel of an authority speaks for that authority only; a channel of the contact
 centre's own entry collects for all, and who spoke is settled by the adapter's proof (a token, a signature, a
 credential) and by the delivery that is answered.
 """
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hub.delivery.handover import next_channel
-from hub.delivery.returned import journal, undelivered
-from hub.delivery.takeback import TakeBack
+from hub.delivery.fallback import next_channel
+from hub.delivery.records import inbound_record
 from hub.errors import NotFound
-from hub.ports import Attachments, Clock, RawInbound, Returned, Spoken, Store
+from hub.inbound.bounces import undelivered
+from hub.inbound.receiver import Receiver
+from hub.ports import Attachments, Clock, RawInbound, ReportedStatus, Returned, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import CaseId, MessageId
@@ -22,24 +23,22 @@ from hub.schemas.keys import VerificationKey
 from hub.schemas.kyiv import kyiv_day
 
 
-class ChannelDesk:
-    """Implements the ports ``Desk`` and ``PostDesk``. ``party``: the authority that this channel speaks for; ``None``:
-    for all.
-    """
+class ChannelSink:
+    """Sink of one channel (ports ``InboundSink``, ``MailSink``). ``party``: whom it speaks for; ``None``: for all."""
 
     def __init__(
         self,
         *,
         store: Store,
-        takeback: TakeBack,
+        receiver: Receiver,
         attachments: Attachments | None,
         clock: Clock,
         channel_id: str,
         party: str | None,
     ) -> None:
         self._store = store
-        self._registry = takeback.registry
-        self._takeback = takeback
+        self._registry = receiver.registry
+        self._receiver = receiver
         self._attachments = attachments
         self._clock = clock
         self._channel_id = channel_id
@@ -47,11 +46,11 @@ class ChannelDesk:
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
         """An envelope of our own kind; its seal is checked against the keys of whom it names as its sender."""
-        self._takeback.take(raw, channel_id=self._channel_id, party=self._party or party)
+        self._receiver.receive(raw, channel_id=self._channel_id, party=self._party or party)
 
-    def said(self, spoken: Spoken) -> None:
+    def reported(self, reported: ReportedStatus) -> None:
         """A statement in the other system's words."""
-        self._takeback.hear(spoken, channel_id=self._channel_id, speaks_for=self._party)
+        self._receiver.receive_reported(reported, channel_id=self._channel_id, speaks_for=self._party)
 
     def find(
         self,
@@ -124,5 +123,12 @@ class ChannelDesk:
         """Journal what says nothing about a case."""
         delivery = self.find(message_id=about) if about is not None else None
         now = self._clock.now()
-        record = journal(raw, channel_id=self._channel_id, verdict=verdict, delivery=delivery, now=now)
+        record = inbound_record(
+            raw,
+            channel_id=self._channel_id,
+            party=delivery.authority if delivery is not None else None,
+            verdict=verdict,
+            now=now,
+            case_id=delivery.case_id if delivery is not None else None,
+        )
         self._store.apply(Change(inbound=(record,)))

@@ -1,4 +1,4 @@
-"""What operators do to lanes and dead letters; assigning a case by hand stands in ``intake``."""
+"""Acts of operators on lanes and dead letters; assigning a case by hand stands in ``forwarding``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from hub.delivery.handover import hand_over
+from hub.cases.rows import resolved
+from hub.delivery.fallback import hand_over
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas.delivery import (
     Change,
     Delivery,
     DeliveryUpdate,
-    Fact,
-    FactKind,
     LaneDue,
     LaneState,
-    Source,
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
@@ -78,7 +76,9 @@ class Operators:
         update = DeliveryUpdate(
             id=delivery.id, state=TransportState.WAITING, next_at=now, first_attempt_at=now, last_code="replayed"
         )
-        self._store.apply(Change(updates=(update,), facts=(self._resolved(delivery.case_id, by, "replayed"),)))
+        self._store.apply(
+            Change(updates=(update,), facts=(resolved(delivery.case_id, self._clock.now(), by=by, how="replayed"),))
+        )
         self._store.close_items(delivery.id, delivery.case_id, now, f"replayed by {by}")
         self._doorbell.ring(delivery.channel_id, suspect=False)
         return replace(delivery, state=TransportState.WAITING, next_at=now)
@@ -109,9 +109,9 @@ class Operators:
                 action="To send over the same channel again, replay it.",
             )
         following = hand_over(delivery, channel, why="chosen_by_operator", now=now, by=by)
-        resolved = self._resolved(delivery.case_id, by, f"handed over to {channel.id}")
+        done = resolved(delivery.case_id, self._clock.now(), by=by, how=f"handed over to {channel.id}")
         self._store.apply(
-            Change(facts=(*following.facts, resolved), deliveries=following.deliveries, updates=following.updates)
+            Change(facts=(*following.facts, done), deliveries=following.deliveries, updates=following.updates)
         )
         self._store.close_items(delivery.id, delivery.case_id, now, f"handed over to {channel.id} by {by}")
         self._doorbell.ring(channel.id, suspect=False)
@@ -122,7 +122,7 @@ class Operators:
         if self._store.case(case_id) is None:
             raise NotFound("There is no case with this id.", code="case.unknown")
         now = self._clock.now()
-        self._store.apply(Change(facts=(self._resolved(case_id, by, resolution),)))
+        self._store.apply(Change(facts=(resolved(case_id, self._clock.now(), by=by, how=resolution),)))
         return self._store.close_items(None, case_id, now, f"{by}: {resolution}")
 
     def lanes(self, only: str | None = None) -> tuple[LaneSeen, ...]:
@@ -160,12 +160,3 @@ class Operators:
                 code="lane.unknown",
                 action="Use the name of a channel in the registry: `hub registry show` lists them.",
             )
-
-    def _resolved(self, case_id: CaseId, by: str, how: str) -> Fact:
-        return Fact(
-            kind=FactKind.RESOLVED,
-            case_id=case_id,
-            at=self._clock.now(),
-            source=Source.OPERATOR,
-            data={"by": by, "how": how[:500]},
-        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub.delivery import schedule
-from hub.delivery.handover import DETAIL_MAX_CHARS, Settlement, escalate, fact_of, given_up, shadowed
+from hub.delivery import retry
+from hub.delivery.fallback import given_up
+from hub.delivery.records import DETAIL_MAX_CHARS, escalate, fact_of
 from hub.errors import PeerChanged
 from hub.ports import Outcome
 from hub.schemas.delivery import (
@@ -23,6 +25,17 @@ from hub.schemas.delivery import (
 from hub.schemas.directory import Channel, LaneSettings, LegalClass
 from hub.schemas.ids import AttemptId, DeliveryId
 from hub.schemas.terms import RefusalGround
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """All that one outcome writes."""
+
+    update: DeliveryUpdate
+    end: AttemptEnd | None
+    facts: tuple[Fact, ...] = ()
+    items: tuple[OperatorItem, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
 
 def attempt_id(delivery_id: DeliveryId, number: int) -> AttemptId:
@@ -107,7 +120,7 @@ class Settler:
         if (outcome.proves or self._legal_class) is not LegalClass.SENT:
             # Which earlier try succeeded is not known for a duplicate; that it is there, is.
             facts.append(fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id))
-        first_poll = schedule.poll_at(sent_at=now, now=now) if self._polls else None
+        first_poll = retry.poll_at(sent_at=now, now=now) if self._polls else None
         update = self._update(delivery, TransportState.DELIVERED, outcome, poll_at=first_poll, delivered_at=now)
         return Settlement(update=update, end=self._end(delivery, outcome, now), facts=tuple(facts))
 
@@ -136,7 +149,7 @@ class Settler:
         )
 
     def _again(self, delivery: Delivery, outcome: Outcome, now: datetime, dice: float) -> Settlement:
-        at = schedule.retry_at(
+        at = retry.retry_at(
             attempts=max(delivery.attempts, 1),
             first_attempt_at=delivery.first_attempt_at or now,
             now=now,
@@ -161,3 +174,14 @@ class Settler:
     ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
         """The lane stands still with this delivery at its head: a person must hear of it now, not when it is over."""
         return escalate(delivery, reason=outcome.code or PeerChanged.code, detail=outcome.detail or "", now=now)
+
+
+def shadowed(delivery: Delivery, settled: Settlement, now: datetime) -> Settlement:
+    """What a try over a shadow channel writes: its transport state, and one fact that says how it ended."""
+    if settled.update.next_at is not None:
+        return replace(settled, facts=(), items=(), deliveries=())
+    state, code = settled.update.state, settled.update.last_code or ""
+    fact = fact_of(
+        delivery, FactKind.SHADOWED, now, Source.HUB, channel=delivery.channel_id, outcome=str(state), code=str(code)
+    )
+    return replace(settled, facts=(fact,), items=(), deliveries=())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.delivery.handover import escalate, fact_of
+from hub.delivery.records import escalate, fact_of
 from hub.errors import NotFound
 from hub.ports import Clock, Rendering, Seal, Store
 from hub.schemas import json_rendering
@@ -21,7 +21,7 @@ MAIL = "message/rfc822"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcelled:
+class FetchedMessage:
     """The exact sealed bytes that an authority fetches."""
 
     message_id: MessageId
@@ -41,7 +41,7 @@ class Inbox:
         """Deliveries that wait for this authority, oldest first; ``after``: the last delivery id seen."""
         return self._store.offered(authority, after=after, limit=limit)
 
-    def fetch(self, authority: str, message_id: MessageId) -> Parcelled:
+    def fetch(self, authority: str, message_id: MessageId) -> FetchedMessage:
         """One message, as often as wanted. ``NotFound`` if it is unknown, somebody else's, or not yet offered."""
         delivery = self._store.delivery_of(message_id)
         if (
@@ -59,7 +59,7 @@ class Inbox:
             self._store.apply(Change(facts=(sent,)))
         if delivery.payload_type == MAIL:
             return self._document(message_id)
-        return Parcelled(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
+        return FetchedMessage(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
 
     def taken(self, authority: str, message_id: MessageId) -> None:
         """The authority's system says that it has fetched and processed the message: the document is there."""
@@ -87,11 +87,11 @@ class Inbox:
             raise NotFound("No message with this id waits for you.", code="inbox.unknown")
         return delivery
 
-    def _document(self, message_id: MessageId) -> Parcelled:
+    def _document(self, message_id: MessageId) -> FetchedMessage:
         """The sealed envelope of a message that went out as a notice of itself (e-mail without personal data)."""
         message = self._store.message(message_id)
         if message is None:
             raise NotFound("No message with this id waits for you.", code="inbox.unknown")
         envelope = json_rendering.from_trusted(message.body)
         body = seal_envelope(envelope, message.body, Rendering.JSON, self._seal)
-        return Parcelled(message_id=message_id, content_type=CONTENT_TYPES[Rendering.JSON], body=body)
+        return FetchedMessage(message_id=message_id, content_type=CONTENT_TYPES[Rendering.JSON], body=body)

@@ -7,17 +7,16 @@ addressee has not shown that it has the message.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from hub.delivery.handover import escalate, given_up
-from hub.delivery.statement import UNSETTLED
-from hub.delivery.takeback import UNKNOWN_PARTY
-from hub.ports import RawInbound, Returned
-from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, InboundRecord, TransportState
+from hub.delivery.fallback import given_up
+from hub.delivery.records import escalate, inbound_record
+from hub.inbound.statement import UNSETTLED
+from hub.ports import Returned
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, TransportState
 from hub.schemas.directory import Channel
-from hub.schemas.ids import new_id
 
 PERMANENT, TEMPORARY = "returned.permanent", "returned.temporary"
 _SHOWN = frozenset(
@@ -46,7 +45,14 @@ def undelivered(
 
     A repeat is journalled and changes nothing.
     """
-    record = journal(returned.raw, channel_id=channel_id, verdict=returned.code, delivery=delivery, now=now)
+    record = inbound_record(
+        returned.raw,
+        channel_id=channel_id,
+        party=delivery.authority,
+        verdict=returned.code,
+        now=now,
+        case_id=delivery.case_id,
+    )
     reason = PERMANENT if returned.permanent else TEMPORARY
     if delivery.shadow or any(_moot(fact, delivery, reason) for fact in facts):
         return Change(inbound=(record,))
@@ -54,13 +60,11 @@ def undelivered(
     if not returned.permanent:
         said, items = escalate(delivery, reason=reason, detail=detail, now=now)
         return Change(facts=said, items=items, inbound=(record,))
-    onward = given_up(delivery, reason=reason, detail=detail, now=now, fallback=fallback)
+    followed = given_up(delivery, reason=reason, detail=detail, now=now, fallback=fallback)
     updates: tuple[DeliveryUpdate, ...] = ()
     if delivery.state in UNSETTLED:
         updates = (DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code=returned.code),)
-    return Change(
-        facts=onward.facts, items=onward.items, deliveries=onward.deliveries, updates=updates, inbound=(record,)
-    )
+    return replace(followed.change(), updates=updates, inbound=(record,))
 
 
 def _moot(fact: Fact, delivery: Delivery, reason: str) -> bool:
@@ -70,19 +74,3 @@ def _moot(fact: Fact, delivery: Delivery, reason: str) -> bool:
     if fact.delivery_id != delivery.id:
         return False
     return fact.kind in _SHOWN or (fact.kind is FactKind.ESCALATED and fact.data.get("reason") == reason)
-
-
-def journal(
-    raw: RawInbound, *, channel_id: str, verdict: str, delivery: Delivery | None, now: datetime
-) -> InboundRecord:
-    """The journal's line for bytes that make no statement about a case."""
-    return InboundRecord(
-        id=str(new_id()),
-        received_at=now,
-        channel_id=channel_id,
-        authority=delivery.authority if delivery else UNKNOWN_PARTY,
-        sha256=hashlib.sha256(raw.body).hexdigest(),
-        size=len(raw.body),
-        verdict=verdict,
-        case_id=delivery.case_id if delivery else None,
-    )

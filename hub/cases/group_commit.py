@@ -29,7 +29,7 @@ class _Call(Generic[A, R]):
     result: Future[R]
 
 
-class Group(Generic[A, R]):
+class GroupCommit(Generic[A, R]):
     """Runs ``together`` for the arguments of many callers. Its threads are made at the first call."""
 
     def __init__(self, name: str, together: Callable[[Sequence[A]], Sequence[R]]) -> None:

@@ -1,4 +1,4 @@
-"""Giving a case to a body after its birth: redirects and refusals for competence routed on, and what operators decide.
+"""Forwarding: a case goes to another body after its birth, by a redirect, a refusal for competence or an operator.
 
 Article 7 of the Law on citizens' appeals: a body that is not competent sends the appeal on within five days. Here the
 hub does it: to the body that was named, if it can be reached, or to whom the router finds; a redirect back to a body
@@ -11,9 +11,11 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
-from hub.delivery.giving import Given, give
-from hub.delivery.handover import WITHDRAWABLE, escalate
-from hub.delivery.intake import Accepted, route
+from hub.cases.assignment import Assignment, assign
+from hub.cases.rows import resolved
+from hub.cases.submission import Accepted, route
+from hub.delivery.fallback import WITHDRAWABLE
+from hub.delivery.records import escalate
 from hub.errors import Fault, InvalidInput, NotFound
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.router import Decision
@@ -24,7 +26,6 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     Direction,
     Fact,
-    FactKind,
     Source,
     TransportState,
 )
@@ -33,7 +34,8 @@ from hub.schemas.envelope import AppealEnvelope, Party
 from hub.schemas.ids import CaseId, DeliveryId
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Kind, Role
-from hub.tracking import chain, law
+from hub.tracking import chain
+from hub.tracking.law import Law
 from hub.tracking.state import FINISHED, State
 from hub.tracking.story import Executor, Story, read
 
@@ -56,27 +58,29 @@ def name_in(directory: Directory, code: str) -> str:
     return (known.short_name or known.name) if known is not None else code
 
 
-class Onward:
-    """Gives cases on. ``party``: who the hub is towards authorities."""
+class Forwarding:
+    """Forwards cases. ``party``: who the hub is towards authorities; ``law``: what terms count by."""
 
-    def __init__(self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell, party: Party) -> None:
+    def __init__(
+        self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell, party: Party, law: Law
+    ) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
         self._doorbell = doorbell
         self._party = party
+        self._law = law
 
     # What an authority's statement asks for
 
-    def follow(self, row: CaseRow, story: Story, executor: Executor, fact: Fact, because: str) -> Given:
+    def follow(self, row: CaseRow, story: Story, executor: Executor, fact: Fact, because: str) -> Assignment:
         """What a redirect, or a refusal as wrongly addressed, leads to: the next body, or an operator."""
         now = self._clock.now()
-        rules = law.in_force()
         if row.state in FINISHED:
             return self._ask(story, fact, because, "redirect.too_late", "The case was answered before.")
         bodies = chain.path(story, executor)
         named = fact.data.get("to")
-        wrong = chain.fault(bodies, named, max_hops=rules.max_hops)
+        wrong = chain.fault(bodies, named, max_hops=self._law.max_hops)
         if wrong is not None:
             return self._ask(story, fact, because, wrong, "")
         directory = self._registry.current()
@@ -86,12 +90,13 @@ class Onward:
         if authority is None:
             steps = " ".join(step.text for step in decision.steps)
             return self._ask(story, fact, because, f"redirect.{decision.reason}", steps)
-        given = give(
+        assignment = assign(
             original,
             row.case.id,
             authority,
             directory,
             party=self._party,
+            law=self._law,
             role=executor.role,
             source=Source.HUB,
             now=now,
@@ -103,7 +108,7 @@ class Onward:
                 "because": because,
             },
         )
-        return self._stop(given, row, executor)
+        return self._stop(assignment, row, executor)
 
     def _next(
         self, original: AppealEnvelope, directory: Directory, bodies: tuple[str, ...], named: str | None, now: datetime
@@ -126,7 +131,7 @@ class Onward:
             )
         return asked
 
-    def _ask(self, story: Story, fact: Fact, because: str, reason: str, why: str) -> Given:
+    def _ask(self, story: Story, fact: Fact, because: str, reason: str, why: str) -> Assignment:
         """An operator decides; the chain is told in words."""
         directory = self._registry.current()
         told = chain.told(chain.hops(story), lambda code: name_in(directory, code))
@@ -135,16 +140,16 @@ class Onward:
             raise NotFound("The delivery of a statement is not there.", code="delivery.unknown")
         words = " ".join(part for part in (why, told) if part)
         facts, items = escalate(delivery, reason=reason, detail=words, now=self._clock.now(), because=because)
-        return Given(change=Change(facts=facts, items=items))
+        return Assignment(change=Change(facts=facts, items=items))
 
-    def _stop(self, given: Given, row: CaseRow, executor: Executor) -> Given:
+    def _stop(self, assignment: Assignment, row: CaseRow, executor: Executor) -> Assignment:
         """Stop copies to the body that has it no longer, where nothing is on its way."""
         stops = tuple(
             DeliveryUpdate(id=d.id, state=TransportState.CANCELLED, last_code="superseded")
             for d in self._store.deliveries(row.case.id)
             if str(d.id) in executor.copies and d.state in WITHDRAWABLE
         )
-        return replace(given, change=replace(given.change, updates=stops))
+        return replace(assignment, change=replace(assignment.change, updates=stops))
 
     # What operators do
 
@@ -168,32 +173,27 @@ class Onward:
         data = {"reason": BY_HAND, "by": by, "registry_version": directory.version}
         if reason:
             data["why"] = reason[:500]
-        given = give(
+        assignment = assign(
             original_of(self._store, case_id),
             case_id,
             body,
             directory,
             party=self._party,
+            law=self._law,
             role=role,
             source=Source.OPERATOR,
             now=now,
             data={**data, **({"instead_of": before.key} if before is not None else {})},
         )
-        resolved = Fact(
-            kind=FactKind.RESOLVED,
-            case_id=case_id,
-            at=now,
-            source=Source.OPERATOR,
-            data={"by": by, "how": f"given to {authority} as {role.value}"},
-        )
-        given = replace(given, change=replace(given.change, facts=(resolved, *given.change.facts)))
+        done = resolved(case_id, now, by=by, how=f"given to {authority} as {role.value}")
+        assignment = replace(assignment, change=replace(assignment.change, facts=(done, *assignment.change.facts)))
         if before is not None:
-            given = self._stop(given, row, before)
-        self._store.apply(given.change)
+            assignment = self._stop(assignment, row, before)
+        self._store.apply(assignment.change)
         self._store.close_items(None, case_id, now, f"given to {authority} as {role.value} by {by}")
-        for lane in given.lanes:
+        for lane in assignment.lanes:
             self._doorbell.ring(lane, suspect=False)
-        return _accepted(given, case_id, authority, directory)
+        return _accepted(assignment, case_id, authority, directory)
 
 
 def holder(story: Story) -> Executor | None:
@@ -225,8 +225,8 @@ def _assignable(directory: Directory, code: str, now: datetime) -> Authority:
     return authority
 
 
-def _accepted(given: Given, case_id: CaseId, authority: str, directory: Directory) -> Accepted:
-    message = given.change.messages[0]
+def _accepted(assignment: Assignment, case_id: CaseId, authority: str, directory: Directory) -> Accepted:
+    message = assignment.change.messages[0]
     document = {
         "case_id": str(case_id),
         "message_id": str(message.id),
@@ -242,6 +242,3 @@ def _accepted(given: Given, case_id: CaseId, authority: str, directory: Director
         reason=BY_HAND,
         answer=json.dumps(document).encode(),
     )
-
-
-__all__ = ["BY_HAND", "NAMED", "Given", "Onward", "give", "holder", "name_in", "original_of", "reachable"]

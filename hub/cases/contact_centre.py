@@ -1,5 +1,5 @@
-"""What the contact centre says about a case after it was submitted: the applicant withdraws, answers a question, or an
-answer is sent back for more work.
+"""Messages of the contact centre about a case after it was submitted: the applicant withdraws, answers a question, or
+an answer is sent back for more work.
 
 Each becomes an envelope of its own kind to the executors it concerns, goes the same lanes as an appeal, and leaves
 facts: what was said, and ``passed_on`` for each executor that it goes to.
@@ -11,9 +11,11 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub.delivery.giving import outgoing_message
-from hub.delivery.handover import WITHDRAWABLE, escalate
-from hub.delivery.intake import ACCEPTED_STATUS, Repeatable
+from hub.cases.idempotency import IdempotencyKey, earlier_answer, is_repeat, kept_answer
+from hub.cases.rows import case_fact, grants, outgoing_message, waiting_delivery
+from hub.delivery.fallback import WITHDRAWABLE
+from hub.delivery.files import unknown_files
+from hub.delivery.records import escalate
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas import json_rendering
@@ -24,9 +26,7 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     Fact,
     FactKind,
-    Grant,
     Source,
-    StoredAnswer,
     TransportState,
     joined,
 )
@@ -43,7 +43,7 @@ from hub.schemas.envelope import (
     WithdrawalBody,
     WithdrawalEnvelope,
 )
-from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.ids import CaseId, MessageId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import ClarificationStep, Kind
 from hub.tracking.state import State
@@ -53,7 +53,7 @@ CentreBody = WithdrawalBody | ClarificationBody | ReturnBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class CaseMessage:
     """One thing the contact centre says. ``in_reply_to``: the question that is answered, or the answer sent back."""
 
     case_id: CaseId
@@ -61,12 +61,12 @@ class Word:
     body: CentreBody
     in_reply_to: MessageId | None = None
     attachments: tuple[Attachment, ...] = ()
-    repeatable: Repeatable | None = None
+    repeatable: IdempotencyKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What became of it. ``answer``: the JSON document for the caller, kept for repeats."""
+class Passed:
+    """A message that was passed on. ``answer``: the JSON document for the caller, kept for repeats."""
 
     case_id: CaseId
     messages: tuple[str, ...]
@@ -74,7 +74,7 @@ class Told:
     repeat: bool = False
 
 
-class Centre:
+class ContactCentre:
     """Takes what the contact centre says. Safe to call from many threads."""
 
     def __init__(self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell, party: Party) -> None:
@@ -84,78 +84,70 @@ class Centre:
         self._doorbell = doorbell
         self._party = party
 
-    def say(self, word: Word) -> Told:
+    def say(self, said: CaseMessage) -> Passed:
         """Raises ``NotFound`` (unknown or foreign case or message), ``Conflict`` (the case is over, nothing was asked,
         the key was used for something else), ``InvalidInput``, ``Unavailable``.
         """
-        known = self._repeated(word)
+        known = self._repeated(said)
         if known is not None:
             return known
-        row = self._store.case(word.case_id)
-        if row is None or row.case.owner != word.owner:
+        row = self._store.case(said.case_id)
+        if row is None or row.case.owner != said.owner:
             raise NotFound("There is no case with this id.", code="case.unknown")
-        self._check(word, row)
-        story = read(self._store.facts(word.case_id))
+        self._check(said, row)
+        story = read(self._store.facts(said.case_id))
         try:
-            return self._write(word, row, story)
+            return self._write(said, row, story)
         except Conflict as conflict:
-            if not conflict.stable_code.startswith("idempotency."):
+            if not is_repeat(conflict):
                 raise
-            repeated = self._repeated(word)
+            repeated = self._repeated(said)
             if repeated is None:
                 raise
             return repeated
 
-    def _repeated(self, word: Word) -> Told | None:
-        key = word.repeatable
-        stored = self._store.answer(key.principal, key.key) if key else None
-        if key is None or stored is None:
+    def _repeated(self, said: CaseMessage) -> Passed | None:
+        body = earlier_answer(self._store, said.repeatable)
+        if body is None:
             return None
-        if stored.request_sha256 != key.request_sha256:
-            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency.conflict")
-        messages = tuple(json.loads(stored.body)["messages"])
-        return Told(case_id=word.case_id, messages=messages, answer=stored.body, repeat=True)
+        messages = tuple(json.loads(body)["messages"])
+        return Passed(case_id=said.case_id, messages=messages, answer=body, repeat=True)
 
-    def _check(self, word: Word, row: CaseRow) -> None:
+    def _check(self, said: CaseMessage, row: CaseRow) -> None:
         if row.state == State.WITHDRAWN:
             raise Conflict(
                 "The applicant withdrew this appeal.", code="case.withdrawn", action="Nothing is to be done."
             )
-        faults = []
-        for index, entry in enumerate(word.attachments):
-            stored = self._store.attachment(entry.sha256)
-            if stored is None or stored.size != entry.size or not self._store.may_read(entry.sha256, word.owner):
-                message = "no attachment with this SHA-256 and size was uploaded by you"
-                faults.append(Fault(pointer=f"/attachments/{index}", code="attachment.unknown", message=message))
+        faults = unknown_files(self._store, said.attachments, said.owner)
         if faults:
             raise InvalidInput("The message names attachments that the hub does not have.", faults=faults)
 
-    def _write(self, word: Word, row: CaseRow, story: Story) -> Told:
+    def _write(self, said: CaseMessage, row: CaseRow, story: Story) -> Passed:
         now = self._clock.now()
-        deliveries = {str(d.id): d for d in self._store.deliveries(word.case_id)}
-        match word.body:
+        deliveries = {str(d.id): d for d in self._store.deliveries(said.case_id)}
+        match said.body:
             case WithdrawalBody():
-                made = self._withdraw(word, row, story, deliveries, now)
+                made = self._withdraw(said, row, story, deliveries, now)
             case ClarificationBody():
-                made = self._clarify(word, row, story, deliveries, now)
+                made = self._clarify(said, row, story, deliveries, now)
             case ReturnBody():
-                made = self._return(word, row, story, deliveries, now)
+                made = self._return(said, row, story, deliveries, now)
         ids = [str(message.id) for message in made.messages]
-        document = {"case_id": str(word.case_id), "messages": ids}
+        document = {"case_id": str(said.case_id), "messages": ids}
         answer = json.dumps(document).encode()
-        self._store.apply(_with_answer(made, word, answer, now))
+        self._store.apply(replace(made, answers=kept_answer(said.repeatable, answer, now)))
         for delivery in made.deliveries:
             self._doorbell.ring(delivery.channel_id, suspect=False)
-        return Told(case_id=word.case_id, messages=tuple(ids), answer=answer)
+        return Passed(case_id=said.case_id, messages=tuple(ids), answer=answer)
 
     # The three things that can be said
 
     def _withdraw(
-        self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
+        self, said: CaseMessage, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
     ) -> Change:
         """To all that have it or may have it; copies that nobody has seen are stopped instead."""
-        body = word.body
-        fact = Fact(kind=FactKind.WITHDRAWN, case_id=row.case.id, at=now, source=Source.NCC)
+        body = said.body
+        fact = case_fact(FactKind.WITHDRAWN, row.case.id, now, Source.NCC)
         stops, changes = [], []
         for executor in story.executors:
             copies = [deliveries[copy] for copy in executor.copies if copy in deliveries]
@@ -166,84 +158,86 @@ class Centre:
             ]
             seen = [d for d in copies if _may_be_seen(d, executor)]
             if seen and executor.superseded_by is None:
-                changes.append(self._tell(word, body, executor, seen[-1], row, now))
+                changes.append(self._tell(said, body, executor, seen[-1], row, now))
         return joined([Change(facts=(fact,), updates=tuple(stops)), *changes])
 
     def _tell(
-        self, word: Word, body: CentreBody, executor: Executor, seen: Delivery, row: CaseRow, now: datetime
+        self, said: CaseMessage, body: CentreBody, executor: Executor, seen: Delivery, row: CaseRow, now: datetime
     ) -> Change:
         """A withdrawal to one body. One that cannot be reached now does not stop it for others: an operator calls."""
         try:
-            return self._pass_on(word, body, executor, seen, None, row, now)
+            return self._pass_on(said, body, executor, seen, None, row, now)
         except Conflict as unreachable:
             facts, items = escalate(seen, reason="withdrawal.not_connected", detail=unreachable.message, now=now)
             return Change(facts=facts, items=items)
 
     def _clarify(
-        self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
+        self, said: CaseMessage, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
     ) -> Change:
         """To the executor that asked."""
-        assert isinstance(word.body, ClarificationBody)
-        if word.body.step is not ClarificationStep.REPLY:
+        assert isinstance(said.body, ClarificationBody)
+        if said.body.step is not ClarificationStep.REPLY:
             fault = Fault(pointer="/body/step", code="clarification.step", message="must be reply")
             raise InvalidInput("The contact centre answers questions.", code=fault.code, faults=[fault])
-        asked = self._asked(word, story)
+        asked = self._asked(said, story)
         executor = next(e for e in story.executors if asked in e.facts)
-        reply_to = word.in_reply_to or asked.message_id
-        passed = self._pass_on(word, word.body, executor, _last(executor, deliveries), reply_to, row, now)
-        fact = Fact(
-            kind=FactKind.CLARIFIED,
-            case_id=row.case.id,
-            at=now,
-            source=Source.NCC,
+        reply_to = said.in_reply_to or asked.message_id
+        passed = self._pass_on(said, said.body, executor, _last(executor, deliveries), reply_to, row, now)
+        fact = case_fact(
+            FactKind.CLARIFIED,
+            row.case.id,
+            now,
+            Source.NCC,
             authority=executor.authority,
             delivery_id=passed.deliveries[0].id,
             data={"question": short(asked)},
         )
         return joined([passed, Change(facts=(fact,))])
 
-    def _asked(self, word: Word, story: Story) -> Fact:
+    def _asked(self, said: CaseMessage, story: Story) -> Fact:
         """The question that is answered: the one named, else the latest without an answer."""
         answered = {fact.data.get("question") for fact in story.of(FactKind.CLARIFIED)}
         questions = [
             fact
             for executor in story.executors
             for fact in executor.of(FactKind.CLARIFICATION_ASKED)
-            if word.in_reply_to in (None, fact.message_id)
+            if said.in_reply_to in (None, fact.message_id)
         ]
         open_ones = [fact for fact in questions if short(fact) not in answered]
-        if word.in_reply_to is not None and not questions:
+        if said.in_reply_to is not None and not questions:
             raise NotFound("There is no such question in this case.", code="message.unknown")
         if not open_ones:
             raise Conflict("No question of an authority is open.", code="clarification.not_asked")
         return open_ones[-1]
 
-    def _return(self, word: Word, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime) -> Change:
+    def _return(
+        self, said: CaseMessage, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
+    ) -> Change:
         """A final answer goes back to the executor that gave it; its rework has a term of its own."""
-        assert isinstance(word.body, ReturnBody)
-        executor, answer = self._answer(word, story)
-        until = word.body.until
+        assert isinstance(said.body, ReturnBody)
+        executor, answer = self._answer(said, story)
+        until = said.body.until
         if until is not None and until < kyiv_day(now):
             fault = Fault(pointer="/body/until", code="return.until", message="must not lie in the past")
             raise InvalidInput("The day of the new term is over.", code=fault.code, faults=[fault])
-        reply_to = word.in_reply_to or answer.message_id
-        passed = self._pass_on(word, word.body, executor, _last(executor, deliveries), reply_to, row, now)
-        fact = Fact(
-            kind=FactKind.RETURNED_FOR_WORK,
-            case_id=row.case.id,
-            at=now,
-            source=Source.NCC,
+        reply_to = said.in_reply_to or answer.message_id
+        passed = self._pass_on(said, said.body, executor, _last(executor, deliveries), reply_to, row, now)
+        fact = case_fact(
+            FactKind.RETURNED_FOR_WORK,
+            row.case.id,
+            now,
+            Source.NCC,
             authority=executor.authority,
             delivery_id=passed.deliveries[0].id,
             data={"answer": short(answer), **({"until": until.isoformat()} if until else {})},
         )
         return joined([passed, Change(facts=(fact,))])
 
-    def _answer(self, word: Word, story: Story) -> tuple[Executor, Fact]:
+    def _answer(self, said: CaseMessage, story: Story) -> tuple[Executor, Fact]:
         """The answer that is sent back: the one named, else the one that stands."""
-        if word.in_reply_to is not None:
-            message = self._store.message(word.in_reply_to)
-            if message is None or message.case_id != word.case_id or message.kind is not Kind.ANSWER:
+        if said.in_reply_to is not None:
+            message = self._store.message(said.in_reply_to)
+            if message is None or message.case_id != said.case_id or message.kind is not Kind.ANSWER:
                 raise NotFound("There is no such answer in this case.", code="message.unknown")
             envelope = json_rendering.from_trusted(message.body)
             assert isinstance(envelope, AnswerEnvelope)
@@ -265,7 +259,7 @@ class Centre:
 
     def _pass_on(
         self,
-        word: Word,
+        said: CaseMessage,
         body: CentreBody,
         executor: Executor,
         before: Delivery | None,
@@ -293,30 +287,26 @@ class Centre:
             recipient=Party(code=authority.code, name=authority.name),
             role=executor.role,
         )
-        message = outgoing_message(_envelope(header, body, word.attachments))
-        delivery = Delivery(
-            id=DeliveryId(new_id()),
-            case_id=row.case.id,
-            message_id=message.id,
+        message = outgoing_message(_envelope(header, body, said.attachments))
+        delivery = waiting_delivery(
+            message,
             authority=authority.code,
             channel_id=channel,
             role=executor.role,
             priority=row.case.priority,
-            state=TransportState.WAITING,
-            created_at=now,
-            next_at=now,
+            now=now,
         )
-        passed = Fact(
-            kind=FactKind.PASSED_ON,
-            case_id=row.case.id,
-            at=now,
-            source=Source.HUB,
+        passed = case_fact(
+            FactKind.PASSED_ON,
+            row.case.id,
+            now,
+            Source.HUB,
             authority=authority.code,
             delivery_id=delivery.id,
             data={"kind": message.kind.value, "of": executor.key},
         )
-        grants = tuple(Grant(sha256=entry.sha256, party=authority.code) for entry in word.attachments)
-        return Change(messages=(message,), deliveries=(delivery,), facts=(passed,), grants=grants)
+        leave = grants(said.attachments, authority.code)
+        return Change(messages=(message,), deliveries=(delivery,), facts=(passed,), grants=leave)
 
 
 def _may_be_seen(delivery: Delivery, executor: Executor) -> bool:
@@ -339,18 +329,3 @@ def _envelope(header: Header, body: CentreBody, attachments: tuple[Attachment, .
             return ClarificationEnvelope(header=header, body=body, attachments=attachments)
         case ReturnBody():
             return ReturnEnvelope(header=header, body=body, attachments=attachments)
-
-
-def _with_answer(made: Change, word: Word, answer: bytes, now: datetime) -> Change:
-    key = word.repeatable
-    if key is None:
-        return made
-    stored = StoredAnswer(
-        principal=key.principal,
-        key=key.key,
-        request_sha256=key.request_sha256,
-        status=ACCEPTED_STATUS,
-        body=answer,
-        created_at=now,
-    )
-    return replace(made, answers=(stored,))

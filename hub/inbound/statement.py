@@ -37,7 +37,7 @@ UNSETTLED = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Received:
     """What became of an inbound message. ``repeat``: it was taken in before, nothing changed."""
 
     message_id: MessageId
@@ -52,7 +52,7 @@ class Statement:
     ``fact``: what it states about the case; None if it states nothing new (a repeat, a shadow's word).
     """
 
-    taken: Taken
+    received: Received
     change: Change
     delivery: Delivery | None = None
     fact: Fact | None = None

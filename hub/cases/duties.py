@@ -1,9 +1,9 @@
-"""Watching over cases: what the law asks of the hub when a term comes due, a notice fails to come, a body refuses,
+"""Duties: acts that the law asks of the hub when a term comes due, a notice fails to come, a body refuses,
 sends on or breaks a term.
 
 What is to be done follows from the facts alone (``hub.tracking.duties``); here it is done. Each deed leaves a fact that
 names its duty, written together with what it does, so that a kill in between repeats nothing. A case is looked at under
-a short lease, so any number of watchers do no harm. A sweep is one indexed query a batch.
+a short lease, so any number of runners do no harm. A sweep is one indexed query a batch.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from hub.delivery.giving import Given, give
-from hub.delivery.handover import Onward as Following
-from hub.delivery.handover import escalate, fact_of, hand_over, next_channel
-from hub.delivery.onward import Onward, name_in, original_of, reachable
+from hub.cases.assignment import Assignment, assign
+from hub.cases.forwarding import Forwarding, name_in, original_of, reachable
+from hub.delivery.fallback import hand_over, next_channel
+from hub.delivery.records import escalate, fact_of
+from hub.delivery.together import together_else_each
 from hub.errors import HubError
 from hub.ports import Clock, Directory, Doorbell, Registry, Store
 from hub.schemas.delivery import (
@@ -35,7 +36,6 @@ from hub.schemas.envelope import Party
 from hub.schemas.ids import CaseId, DeliveryId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import RefusalGround, Role
-from hub.tracking import law
 from hub.tracking.duties import Act, Duty, duties
 from hub.tracking.law import Law
 from hub.tracking.story import Executor, Story, read
@@ -48,17 +48,26 @@ BATCH = 200
 _STILL_TRYING = frozenset({TransportState.WAITING, TransportState.SENDING, TransportState.UNKNOWN})
 
 
-class Watcher:
+class DutyRunner:
     """Looks at cases whose moment has come. Safe to call from many threads and processes."""
 
     def __init__(
-        self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell, onward: Onward, party: Party
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        doorbell: Doorbell,
+        forwarding: Forwarding,
+        party: Party,
+        law: Law,
     ) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
         self._doorbell = doorbell
-        self._onward = onward
+        self._forwarding = forwarding
+        self._law = law
         self._party = party
 
     def sweep(self, batches: int = 5) -> int:
@@ -83,38 +92,32 @@ class Watcher:
 
     def _attend(self, rows: Sequence[CaseRow], now: datetime) -> None:
         """All in one transaction; if one case stops it, each goes alone."""
-        if not rows:
-            return
-        facts = self._store.facts_of([row.case.id for row in rows])
-        answers = [(row, self._answer(row, facts[row.case.id], now)) for row in rows]
-        lanes = [lane for _, given in answers for lane in given.lanes]
-        try:
-            self._store.apply(joined(given.change for _, given in answers))
-        except HubError as failure:
-            if len(rows) == 1:
-                log.warning("a duty was not done", extra={"case": str(rows[0].case.id), "code": failure.stable_code})
-                return
-            for row in rows:
-                self._attend([row], now)
-            return
-        for lane in dict.fromkeys(lanes):
+        facts = self._store.facts_of([row.case.id for row in rows]) if rows else {}
+
+        def done(some: Sequence[CaseRow]) -> list[tuple[str, ...]]:
+            answers = [self._answer(row, facts[row.case.id], now) for row in some]
+            self._store.apply(joined(assignment.change for assignment in answers))
+            return [assignment.lanes for assignment in answers]
+
+        lanes = together_else_each(rows, done, _not_done)
+        for lane in dict.fromkeys(lane for each in lanes for lane in each):
             self._doorbell.ring(lane, suspect=False)
 
-    def _answer(self, row: CaseRow, facts: Sequence[Fact], now: datetime) -> Given:
+    def _answer(self, row: CaseRow, facts: Sequence[Fact], now: datetime) -> Assignment:
         """What all duties of a case that are due bring. One that cannot be done now is left for the next look."""
-        rules = law.in_force()
+        rules = self._law
         case = case_facts(row.case.channel, read(facts), rules)
         deed = _Deed(self, row, case, rules, now)
-        given: list[Given] = []
+        done: list[Assignment] = []
         for duty in _due(duties(case, rules), now):
             try:
-                given.append(deed.do(duty))
+                done.append(deed.do(duty))
             except HubError as failure:
                 log.warning(
                     "a duty was not done",
                     extra={"case": str(row.case.id), "duty": duty.act, "code": failure.stable_code},
                 )
-        return Given(change=joined(g.change for g in given), lanes=tuple(lane for g in given for lane in g.lanes))
+        return Assignment(change=joined(d.change for d in done), lanes=tuple(lane for d in done for lane in d.lanes))
 
     # What a deed needs of the world
 
@@ -129,14 +132,20 @@ class Watcher:
         return self._registry.current()
 
     @property
-    def onward(self) -> Onward:
-        """Gives cases on."""
-        return self._onward
+    def forwarding(self) -> Forwarding:
+        """Forwards cases."""
+        return self._forwarding
 
     @property
     def party(self) -> Party:
         """Who the hub is."""
         return self._party
+
+
+def _not_done(row: CaseRow, failure: HubError) -> tuple[str, ...]:
+    """Its moment stays in the past, so the next sweep looks at it again."""
+    log.warning("a duty was not done", extra={"case": str(row.case.id), "code": failure.stable_code})
+    return ()
 
 
 def _due(todo: Iterable[Duty], now: datetime) -> list[Duty]:
@@ -149,8 +158,8 @@ def _due(todo: Iterable[Duty], now: datetime) -> list[Duty]:
 class _Deed:
     """Does the duties of one case."""
 
-    def __init__(self, watcher: Watcher, row: CaseRow, case: CaseFacts, rules: Law, now: datetime) -> None:
-        self._watcher = watcher
+    def __init__(self, runner: DutyRunner, row: CaseRow, case: CaseFacts, rules: Law, now: datetime) -> None:
+        self._runner = runner
         self._row = row
         self._case = case
         self._law = rules
@@ -160,7 +169,7 @@ class _Deed:
     def _story(self) -> Story:
         return self._case.story
 
-    def do(self, duty: Duty) -> Given:
+    def do(self, duty: Duty) -> Assignment:
         """What one duty brings."""
         match duty.act:
             case Act.REDIRECT:
@@ -170,22 +179,22 @@ class _Deed:
             case Act.NEXT_CHANNEL:
                 return self._next_channel(duty)
             case Act.WARN:
-                return Given(change=Change(facts=(self._of_term(duty, FactKind.TERM_WARNED),)))
+                return Assignment(change=Change(facts=(self._of_term(duty, FactKind.TERM_WARNED),)))
             case Act.OVERDUE:
                 return self._overdue(duty)
             case Act.CORRECT:
-                return Given(change=Change(facts=(self._of_term(duty, FactKind.TERM_CORRECTED),)))
+                return Assignment(change=Change(facts=(self._of_term(duty, FactKind.TERM_CORRECTED),)))
             case Act.BREACH:
                 return self._breach(duty)
 
     # Statements of authorities
 
-    def _redirect(self, duty: Duty) -> Given:
+    def _redirect(self, duty: Duty) -> Assignment:
         assert duty.executor is not None
         assert duty.fact is not None
-        return self._watcher.onward.follow(self._row, self._story, duty.executor, duty.fact, duty.name)
+        return self._runner.forwarding.follow(self._row, self._story, duty.executor, duty.fact, duty.name)
 
-    def _refusal(self, duty: Duty) -> Given:
+    def _refusal(self, duty: Duty) -> Assignment:
         """Item 21: for a technical ground to the operator with what to mend, for competence to the router."""
         assert duty.executor is not None
         assert duty.fact is not None
@@ -199,9 +208,9 @@ class _Deed:
             mend = f"Ground {ground.item} of CMU 55/2018 item 21. {ground.mend}"
         delivery = self._delivery(duty.fact.delivery_id)
         facts, items = escalate(delivery, reason=f"refused.{name}", detail=mend, now=self._now, because=duty.name)
-        return Given(change=Change(facts=facts, items=items))
+        return Assignment(change=Change(facts=facts, items=items))
 
-    def _breach(self, duty: Duty) -> Given:
+    def _breach(self, duty: Duty) -> Assignment:
         breach = duty.breach
         assert breach is not None
         data = {"rule": breach.code, "law": breach.law, "because": duty.name}
@@ -216,7 +225,7 @@ class _Deed:
             delivery_id=breach.fact.delivery_id,
             data=data,
         )
-        return Given(change=Change(facts=(fact,)))
+        return Assignment(change=Change(facts=(fact,)))
 
     # Terms
 
@@ -246,27 +255,27 @@ class _Deed:
     def _executor(self, key: str | None) -> Executor | None:
         return self._story.executor(key) if key is not None else None
 
-    def _overdue(self, duty: Duty) -> Given:
+    def _overdue(self, duty: Duty) -> Assignment:
         """A binding term that is over is a fact for the contact centre, and for the superior body or an operator; one
         that does not bind is a warning.
         """
         term = duty.term
         assert term is not None
         fact = self._of_term(duty, FactKind.TERM_OVERDUE if term.rule.binding else FactKind.TERM_WARNED)
-        noted = Given(change=Change(facts=(fact,)))
+        noted = Assignment(change=Change(facts=(fact,)))
         if term.rule.overdue == "nothing" or not term.rule.binding:
             return noted
         told = self._tell_superior(duty) if term.rule.overdue == "superior" else None
         if told is None:
             told = self._item(duty, f"overdue.{term.rule.code}")
-        return Given(change=joined((noted.change, told.change)), lanes=told.lanes)
+        return Assignment(change=joined((noted.change, told.change)), lanes=told.lanes)
 
-    def _tell_superior(self, duty: Duty) -> Given | None:
+    def _tell_superior(self, duty: Duty) -> Assignment | None:
         """The nearest superior body that can be reached and is not complained of gets the appeal for information."""
         term = duty.term
         assert term is not None
-        directory = self._watcher.directory
-        original = original_of(self._watcher.store, self._row.case.id)
+        directory = self._runner.directory
+        original = original_of(self._runner.store, self._row.case.id)
         above = next(
             (
                 body
@@ -277,12 +286,13 @@ class _Deed:
         )
         if above is None:
             return None
-        return give(
+        return assign(
             original,
             self._row.case.id,
             above,
             directory,
-            party=self._watcher.party,
+            party=self._runner.party,
+            law=self._law,
             role=Role.INFORMATION,
             source=Source.HUB,
             now=self._now,
@@ -294,10 +304,10 @@ class _Deed:
             },
         )
 
-    def _item(self, duty: Duty, reason: str) -> Given:
+    def _item(self, duty: Duty, reason: str) -> Assignment:
         term = duty.term
         assert term is not None
-        name = name_in(self._watcher.directory, term.authority) if term.authority else "the hub"
+        name = name_in(self._runner.directory, term.authority) if term.authority else "the hub"
         words = f"{term.rule.title}: {name}, {term.rule.law}; the term ended on {kyiv_day(term.due_at):%d.%m.%Y}."
         root = self._executor(term.executor)
         item = OperatorItem(
@@ -318,9 +328,9 @@ class _Deed:
             delivery_id=item.delivery_id,
             data={"reason": reason},
         )
-        return Given(change=Change(facts=(fact,), items=(item,)))
+        return Assignment(change=Change(facts=(fact,), items=(item,)))
 
-    def _next_channel(self, duty: Duty) -> Given:
+    def _next_channel(self, duty: Duty) -> Assignment:
         """Item 24: not received. The next channel takes the same message; without one, an operator."""
         term = duty.term
         assert term is not None
@@ -337,29 +347,23 @@ class _Deed:
         )
         noted = Change(facts=(silent,))
         if delivery.state in (TransportState.DEAD, TransportState.REFUSED, TransportState.CANCELLED):
-            return Given(change=noted)  # an operator has it already
-        authority = self._watcher.directory.authority(delivery.authority)
+            return Assignment(change=noted)  # an operator has it already
+        authority = self._runner.directory.authority(delivery.authority)
         onto = next_channel(authority, delivery.channel_id, kyiv_day(self._now))
         if onto is not None:
             following = hand_over(delivery, onto, why=f"delivery.{term.rule.code}", now=self._now)
-            return Given(change=joined((noted, _change(following))), lanes=(onto.id,))
+            return Assignment(change=joined((noted, following.change())), lanes=(onto.id,))
         if delivery.state in _STILL_TRYING:
-            return Given(change=noted)  # its own schedule goes on, and ends with an operator
+            return Assignment(change=noted)  # its own schedule goes on, and ends with an operator
         words = f"{term.rule.law}: no notice of delivery within 6 hours, and there is no other channel."
         facts, items = escalate(delivery, reason="delivery.not_received", detail=words, now=self._now)
-        return Given(change=joined((noted, Change(facts=facts, items=items))))
+        return Assignment(change=joined((noted, Change(facts=facts, items=items))))
 
     def _delivery(self, delivery_id: DeliveryId | None) -> Delivery:
-        found = self._watcher.store.delivery(delivery_id) if delivery_id is not None else None
+        found = self._runner.store.delivery(delivery_id) if delivery_id is not None else None
         if found is None:
             raise HubError("The delivery that a duty is about is not there.", code="delivery.unknown")
         return found
-
-
-def _change(following: Following) -> Change:
-    return Change(
-        facts=following.facts, items=following.items, deliveries=following.deliveries, updates=following.updates
-    )
 
 
 def _superiors(directory: Directory, code: str | None) -> Iterator[Authority]:

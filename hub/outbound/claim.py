@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import random
-import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from hub.delivery import breaker
-from hub.delivery.handover import given_up, next_channel
-from hub.delivery.settle import Settler, attempt_id
+from hub.delivery.fallback import given_up, next_channel
 from hub.errors import HubError
 from hub.failpoints import hit
+from hub.outbound import circuit_breaker
+from hub.outbound.batch import ClaimedMessage, LaneBatch
+from hub.outbound.settle import Settler, attempt_id
 from hub.ports import Adapter, Clock, Executor, Outcome, Prepared, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
@@ -30,8 +30,8 @@ from hub.schemas.delivery import (
     Claim,
     Delivery,
     DeliveryUpdate,
-    LaneRest,
     LaneState,
+    LaneThrottle,
     OutcomeKind,
     TransportState,
 )
@@ -46,82 +46,6 @@ PROBE_CLAIM = 50
 """Deliveries that are looked at to choose a probe among them."""
 ORPHANS_CLAIM = 500
 _NOT_WORKING = frozenset({TransportState.REFUSED, TransportState.CANCELLED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """One claimed delivery with the bytes that will go out; its attempt is committed."""
-
-    delivery: Delivery
-    prepared: Prepared
-
-
-@dataclass(slots=True, kw_only=True)
-class LaneLoad:
-    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more.
-
-    Several threads may work on it (``join``, ``next``, ``leave``). ``opened``: a session was; ``failure``: of one that
-    was not. ``lock`` guards ``state``.
-    """
-
-    channel: Channel
-    adapter: Adapter
-    owner: str
-    state: LaneState
-    loads: list[Load]
-    more: bool
-    started: datetime
-    fallback: Channel | None = None
-    opened: bool = False
-    failure: HubError | None = None
-    saved: LaneState = field(init=False)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    _waiting: deque[Load] = field(init=False)
-    _at_work: int = field(default=0, init=False)
-    _over: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        self.saved = self.state
-        self._waiting = deque(self.loads)
-
-    @property
-    def hands(self) -> int:
-        """How many threads may send at once. A lane that fails gets one: what may hang holds no more than that."""
-        return 1 if self.state.suspect else min(self.channel.lane.concurrency, len(self.loads))
-
-    def join(self) -> bool:
-        """Begin to work on it; False if it is over already."""
-        with self.lock:
-            self._at_work += not self._over
-            return not self._over
-
-    def next(self) -> Load | None:
-        """The next to send, for the caller alone; None if there is none."""
-        with self.lock:
-            return self._waiting.popleft() if self._waiting else None
-
-    def rest(self) -> tuple[Load, ...]:
-        """What nobody took."""
-        with self.lock:
-            rest, self._waiting = tuple(self._waiting), deque()
-            return rest
-
-    def leave(self) -> bool:
-        """Stop working on it; True if nobody else does, and so it is over."""
-        with self.lock:
-            self._at_work -= 1
-            self._over = not self._at_work
-            return self._over
-
-    def settler(self) -> Settler:
-        """Settles this lane's outcomes."""
-        return Settler(
-            owner=self.owner,
-            lane=self.channel.lane,
-            legal_class=self.channel.legal_class,
-            polls=self.adapter.polls(self.channel),
-            fallback=self.fallback,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +78,10 @@ class _Beginning:
             for name, (channel, _) in self._wanted.items()
         }
         self.looked = frozenset(claim.delivery.channel_id for claim in claims)
-        may = {name for name, (_, state) in self.lanes.items() if breaker.may_run(state, now)}
+        may = {name for name, (_, state) in self.lanes.items() if circuit_breaker.may_run(state, now)}
         claims = [claim for claim in claims if claim.delivery.channel_id in may]
         self.seen = Counter(claim.delivery.channel_id for claim in claims)
-        chosen, over = breaker.choose(claims, self.lanes, now)
+        chosen, over = circuit_breaker.choose(claims, self.lanes, now)
         self.hopeless += [(c.delivery, HubError("No attempt is left.", code="delivery.exhausted")) for c in over]
         for claim in chosen:
             try:
@@ -175,9 +99,11 @@ class _Beginning:
         secs = max((lane.slice_secs + lane.deadline_secs for lane in lanes), default=0) + LEASE_MARGIN_SECS
         until = now + timedelta(seconds=secs)
         taken = Counter(ready.begun.channel_id for ready in self.ready)
-        rests = ((name, breaker.rest(self._wanted[name][0], count, now)) for name, count in taken.items())
+        throttled = (
+            (name, circuit_breaker.throttled_until(self._wanted[name][0], count, now)) for name, count in taken.items()
+        )
         return Change(
-            rests=tuple(LaneRest(channel_id=name, rest_until=at) for name, at in rests if at is not None),
+            throttles=tuple(LaneThrottle(channel_id=name, rest_until=at) for name, at in throttled if at is not None),
             attempts=tuple(_attempt(ready.begun, ready.prepared, now, version) for ready in self.ready),
             updates=(
                 *(_started(ready, self._owner, until) for ready in self.ready),
@@ -191,7 +117,7 @@ class _Beginning:
 
 
 class Claimer:
-    """Takes what is due. One instance per process; ``take`` may be called by many threads at once."""
+    """Claims what is due. One instance per process; ``claim`` may be called by many threads at once."""
 
     def __init__(
         self,
@@ -220,7 +146,7 @@ class Claimer:
         """Of the registry in force."""
         return self._registry.current().version
 
-    def take(self, channel_ids: Sequence[str], owner: str) -> tuple[LaneLoad, ...]:
+    def claim(self, channel_ids: Sequence[str], owner: str) -> tuple[LaneBatch, ...]:
         """Claim for lanes, make the exact bytes and commit the attempts, in one transaction.
 
         Lanes that may not run now (paused, breaker open) give nothing; of a probing lane one delivery is taken.
@@ -234,31 +160,31 @@ class Claimer:
             return ()
         limits = {channel_id: _limit(*entry) for channel_id, entry in wanted.items()}
         beginning = _Beginning(self, wanted, owner)
-        applied = self._store.take(limits, now=now, begin=beginning)
+        applied = self._store.claim(limits, now=now, begin=beginning)
         hit("S8")
         self._remember(beginning, now)
         for delivery, failure in beginning.hopeless:
             self._give_up(delivery, failure, owner)
         self._put_off(beginning, owner)
         lost = set(applied.lost)
-        by_lane: dict[str, list[Load]] = {}
+        by_lane: dict[str, list[ClaimedMessage]] = {}
         # Among what was claimed the fresh go first: what failed before may fail again and open the breaker.
         for ready in sorted(beginning.ready, key=lambda each: (-each.begun.priority, each.begun.attempts)):
             if ready.begun.id not in lost:
-                load = Load(delivery=ready.begun, prepared=ready.prepared)
-                by_lane.setdefault(ready.begun.channel_id, []).append(load)
+                message = ClaimedMessage(delivery=ready.begun, prepared=ready.prepared)
+                by_lane.setdefault(ready.begun.channel_id, []).append(message)
         return tuple(
-            LaneLoad(
+            LaneBatch(
                 channel=wanted[channel_id][0],
                 adapter=self._adapters[wanted[channel_id][0].adapter],
                 owner=owner,
                 state=beginning.lanes[channel_id][1],
-                loads=loads,
+                messages=claimed,
                 more=beginning.seen[channel_id] >= limits[channel_id],
                 started=now,
-                fallback=self._fallback(loads[0].delivery, now),
+                fallback=self._fallback(claimed[0].delivery, now),
             )
-            for channel_id, loads in by_lane.items()
+            for channel_id, claimed in by_lane.items()
         )
 
     def _wanted(
@@ -274,7 +200,7 @@ class Claimer:
         for channel_id in channel_ids:
             state = states.get(channel_id) or LaneState(channel_id=channel_id)
             entry = directory.channel(channel_id)
-            if not breaker.may_run(state, now):
+            if not circuit_breaker.may_run(state, now):
                 continue
             if entry is None or not entry[1].holds_on(today) or entry[1].adapter not in self._adapters:
                 orphaned.append(channel_id)
@@ -284,7 +210,7 @@ class Claimer:
 
     def _remember(self, beginning: _Beginning, now: datetime) -> None:
         for channel_id in beginning.looked:
-            if breaker.is_well(beginning.lanes[channel_id][1], now):
+            if circuit_breaker.is_well(beginning.lanes[channel_id][1], now):
                 self._doubtful.discard(channel_id)
             else:
                 self._doubtful.add(channel_id)
@@ -352,7 +278,7 @@ class Claimer:
                 Change(updates=(update,), facts=settled.facts, items=settled.items, deliveries=settled.deliveries)
             )
             if outcome.kind is OutcomeKind.TEMPORARY:
-                state = breaker.after(state, outcome.kind, now, channel.lane)
+                state = circuit_breaker.after(state, outcome.kind, now, channel.lane)
                 self._store.save_lane(state)
                 beginning.lanes[delivery.channel_id] = (channel, state)
                 self._doubtful.add(delivery.channel_id)
@@ -381,14 +307,14 @@ class Claimer:
             found[:] = [claim.delivery for claim in claims]
             return Change(updates=tuple(leased(delivery, owner, until) for delivery in found))
 
-        self._store.take({channel_id: ORPHANS_CLAIM}, now=now, begin=begin)
+        self._store.claim({channel_id: ORPHANS_CLAIM}, now=now, begin=begin)
         for delivery in found:
             self._give_up(delivery, HubError("The registry has no such channel now.", code="channel.gone"), owner)
 
 
 def _limit(channel: Channel, state: LaneState) -> int:
     lane = channel.lane
-    return PROBE_CLAIM if breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
+    return PROBE_CLAIM if circuit_breaker.probing(state, lane) else min(lane.batch, lane.rate_per_sec)
 
 
 def leased(delivery: Delivery, owner: str, until: datetime) -> DeliveryUpdate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hub.delivery import breaker
+from hub.outbound import circuit_breaker
 from hub.ports import Clock, Doorbell, Store
 from hub.schemas.delivery import LaneDue
 
@@ -13,7 +13,7 @@ class Sweeper:
     """Rings for every lane that has something due. Any number may run at once: a second ring is harmless.
 
     ``collecting``: ids of the channels over which messages are collected. ``watch``: looks at cases whose moment has
-    come (``hub.delivery.watch``).
+    come (``hub.cases.duties``).
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Sweeper:
         rung_now = 0
         for channel_id in wanted:
             state = states.get(channel_id)
-            if state is None or breaker.may_run(state, now):
+            if state is None or circuit_breaker.may_run(state, now):
                 self._doorbell.ring(channel_id, suspect=state is not None and state.suspect)
                 rung_now += 1
         return rung_now

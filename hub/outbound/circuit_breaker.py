@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub.delivery import schedule
+from hub.delivery import retry
 from hub.schemas.delivery import Claim, LaneState, OutcomeKind
 from hub.schemas.directory import Channel, LaneSettings
 
@@ -19,8 +19,8 @@ _SICK = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN})
 MAX_DOUBLINGS = 3
 NOT_BEGUN = "attempt.not_begun"
 """Code of an attempt that was written and then not made: the time slice ended, or the breaker opened before it."""
-REST_SECS = 0.2
-"""A shorter rest is not worth a write: a lane is not rung for more often than that (``hub.worker.app``)."""
+THROTTLE_LEAST_SECS = 0.2
+"""A shorter wait is not worth a write: a lane is not rung for more often than that (``hub.worker.app``)."""
 SUSPECT_FAILURES = 2
 """From so many failures in a row on, a lane is worked by the suspects' workers, so that it keeps no other one busy."""
 
@@ -41,10 +41,10 @@ def probing(state: LaneState, lane: LaneSettings) -> bool:
     return state.failures >= lane.breaker_failures
 
 
-def rest(channel: Channel, taken: int, now: datetime) -> datetime | None:
-    """Until when a lane has had what its rate allows, by ``taken`` messages; ``None`` if that is hardly anything."""
+def throttled_until(channel: Channel, taken: int, now: datetime) -> datetime | None:
+    """Until when ``taken`` messages use up what a lane's rate allows; ``None`` if that is hardly any time."""
     secs = taken / channel.lane.rate_per_sec
-    return now + timedelta(seconds=secs) if secs >= REST_SECS else None
+    return now + timedelta(seconds=secs) if secs >= THROTTLE_LEAST_SECS else None
 
 
 def choose(
@@ -62,9 +62,7 @@ def choose(
         channel, state = lanes[claim.delivery.channel_id]
         if not probing(state, channel.lane):
             going.append(claim)
-        elif _tried(claim) and schedule.over(
-            first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=channel.lane
-        ):
+        elif _tried(claim) and retry.over(first_attempt_at=claim.delivery.first_attempt_at, now=now, lane=channel.lane):
             over.append(claim)
         else:
             best = probes.setdefault(channel.id, claim)

@@ -1,0 +1,70 @@
+"""Rows that each direction writes: facts about a delivery, operators' items, lines of the inbound journal. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import datetime
+
+from hub.ports import RawInbound
+from hub.schemas.delivery import Delivery, Fact, FactKind, InboundRecord, OperatorItem, Source
+from hub.schemas.ids import CaseId, MessageId, new_id
+
+DETAIL_MAX_CHARS = 2_000
+UNKNOWN_PARTY = "-"
+"""Stands in the journal where nobody could be told."""
+
+
+def fact_of(delivery: Delivery, kind: FactKind, at: datetime, source: Source, **data: str) -> Fact:
+    """A fact about this delivery."""
+    return Fact(
+        kind=kind,
+        case_id=delivery.case_id,
+        at=at,
+        source=source,
+        authority=delivery.authority,
+        delivery_id=delivery.id,
+        data=data,
+    )
+
+
+def escalate(
+    delivery: Delivery, *, reason: str, detail: str, now: datetime, **data: str
+) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
+    """Bring a delivery to the operators: the fact for the NCC and the item in their queue."""
+    fact = fact_of(delivery, FactKind.ESCALATED, now, Source.HUB, reason=reason, **data)
+    item = OperatorItem(
+        id=str(uuid.uuid5(delivery.id, f"{reason}:{now.isoformat()}")),
+        case_id=delivery.case_id,
+        delivery_id=delivery.id,
+        authority=delivery.authority,
+        channel_id=delivery.channel_id,
+        reason=reason,
+        detail=detail[:DETAIL_MAX_CHARS],
+        opened_at=now,
+    )
+    return (fact,), (item,)
+
+
+def inbound_record(
+    raw: RawInbound,
+    *,
+    channel_id: str,
+    party: str | None,
+    verdict: str,
+    now: datetime,
+    case_id: CaseId | None = None,
+    message_id: MessageId | None = None,
+) -> InboundRecord:
+    """A line of the inbound journal. ``party``: whose word it is, none = unknown. ``verdict``: a stable code."""
+    return InboundRecord(
+        id=str(new_id()),
+        received_at=now,
+        channel_id=channel_id,
+        authority=party or UNKNOWN_PARTY,
+        sha256=hashlib.sha256(raw.body).hexdigest(),
+        size=len(raw.body),
+        verdict=verdict,
+        message_id=message_id,
+        case_id=case_id,
+    )

@@ -1,0 +1,78 @@
+"""Polling: asking what became of a delivery (the Polling Consumer of the trade).
+
+Polls are claimed in the store before the other system is called, so that several workers ask once; they slow down with
+a message's age.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from hub.delivery import retry
+from hub.delivery.records import escalate, fact_of
+from hub.errors import HubError
+from hub.inbound.receiver import Receiver
+from hub.ports import Adapter, Clock, Outcome, Session, Store
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source
+from hub.schemas.directory import Channel
+
+log = logging.getLogger(__name__)
+
+
+class Poller:
+    """Asks about deliveries. Safe to call from many threads."""
+
+    def __init__(self, *, store: Store, adapters: Mapping[str, Adapter], clock: Clock, receiver: Receiver) -> None:
+        self._store = store
+        self._adapters = adapters
+        self._clock = clock
+        self._receiver = receiver
+
+    def poll(self, channel: Channel) -> int:
+        """Ask about what is due over a channel; returns how many deliveries were asked about."""
+        adapter = self._adapters[channel.adapter]
+        if not adapter.polls(channel):
+            return 0
+        now = self._clock.now()
+        again = now + timedelta(seconds=channel.lane.slice_secs + channel.lane.deadline_secs)
+        due = self._store.claim_polls(channel.id, now=now, next_at=again, limit=channel.lane.batch)
+        if not due:
+            return 0
+        try:
+            with adapter.session(channel) as session:
+                for delivery in due:
+                    self._poll_one(session, delivery, channel)
+        except HubError as failure:
+            # They are asked about again when the time they were moved to has come.
+            log.warning("polling failed", extra={"channel": channel.id, "code": failure.stable_code})
+        return len(due)
+
+    def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
+        outcome = session.poll(delivery, float(channel.lane.deadline_secs))
+        now = self._clock.now()
+        self._receiver.receive_outcome(delivery, outcome)
+        current = self._store.delivery(delivery.id)
+        if current is None or current.poll_at is None:
+            return  # a final answer came meanwhile: there is nothing more to ask
+        self._store.apply(self._learnt(current, outcome, now))
+
+    def _learnt(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Change:
+        """What an answer to a poll changes besides its receipts: a system in between may say that the addressee has
+        it, or that it gave up. Either way there is nothing more to ask.
+        """
+        if outcome.kind is OutcomeKind.PERMANENT and outcome.proves is not None:
+            detail = outcome.detail or "The system in between could not deliver the message."
+            facts, items = escalate(delivery, reason=outcome.code or "poll.failed", detail=detail, now=now)
+            return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state),), facts=facts, items=items)
+        if outcome.kind is OutcomeKind.DELIVERED and outcome.proves is not None:
+            has = fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id)
+            known = any(
+                each.kind is FactKind.DELIVERED and each.delivery_id == delivery.id
+                for each in self._store.facts(delivery.case_id)
+            )
+            update = DeliveryUpdate(id=delivery.id, state=delivery.state)
+            return Change(updates=(update,), facts=() if known else (has,))
+        next_poll = retry.poll_at(sent_at=delivery.delivered_at or delivery.created_at, now=now)
+        return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=next_poll),))
