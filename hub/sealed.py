@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hub.errors import Fault, InvalidInput, SealRefused
-from hub.ports import Executor, Parcel, RawInbound, Rendering, Seal
+from hub.ports import AssignedExecutor, Parcel, RawInbound, Rendering, Seal
 from hub.schemas import jcs, json_rendering, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.ids import MessageId
@@ -50,7 +50,7 @@ def seal_parcel(
     message_id: MessageId,
     reply_url: str | None,
     attachments: tuple[Attachment, ...] | None = None,
-    executors: Callable[[], tuple[Executor, ...]] | None = None,
+    executors: Callable[[], tuple[AssignedExecutor, ...]] | None = None,
 ) -> Parcel:
     """The envelope with its seal, in the form (or both forms) that an adapter asked for."""
     both = rendering is Rendering.BOTH

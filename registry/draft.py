@@ -14,7 +14,7 @@ from hub.schemas.directory import Authority, Channel, Stage, Topic
 from hub.schemas.ids import AuthorityCode
 from hub.schemas.keys import VerificationKey
 from registry.faults import found
-from registry.source import Found, Place, Source
+from registry.source import FileFault, Place, YamlFile
 
 
 class ChannelEntry(Frozen):
@@ -42,13 +42,13 @@ class Draft:
     keys: list[tuple[str, VerificationKey, Place]] = field(default_factory=list)
     overlays: list[tuple[str, Place]] = field(default_factory=list)
     spoiled: set[str] = field(default_factory=set)
-    faults: list[Found] = field(default_factory=list)
+    faults: list[FileFault] = field(default_factory=list)
 
     def note(self, place: Place, code: str, message: str) -> None:
         """Write a fault down."""
-        self.faults.append(Found(place, code, message))
+        self.faults.append(FileFault(place, code, message))
 
-    def add(self, source: Source, data: Any) -> None:
+    def add(self, source: YamlFile, data: Any) -> None:
         """Take in one file's content."""
         top = Place(source, ())
         if data is None:

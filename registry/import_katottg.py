@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from registry import official
-from registry.official import Report, Row
+from registry.official import ImportReport, Row
 from registry.territories import HEADER as TABLE_HEADER
 from registry.territories import Unit
 
@@ -40,9 +40,9 @@ _OWN_LEVEL = {"O": 0, "K": 0, "P": 1, "H": 2, "M": 3, "X": 3, "C": 3, "B": 4}
 _PREFIX_OF_LEVEL = {"O": 4, "K": 4, "P": 6, "H": 9, "M": 12, "X": 12, "C": 12}
 
 
-def read(path: Path) -> tuple[tuple[Unit, ...], Report]:
+def read(path: Path) -> tuple[tuple[Unit, ...], ImportReport]:
     """All units in the file's order, and the account of its rows. Raises ``InvalidInput`` if it is not the codifier."""
-    report = Report(source=path.name, meanings=MEANINGS)
+    report = ImportReport(source=path.name, meanings=MEANINGS)
     rows = list(official.read_rows(path, HEADER))
     report.rows = len(rows)
     levels = {_own(row): row.fields[5] for row in rows if len(row.fields) == len(HEADER)}
@@ -67,7 +67,7 @@ def _own(row: Row) -> str:
     return next((code for code in reversed(row.fields[:5]) if code), "")
 
 
-def _unit(row: Row, known: Mapping[str, Unit], levels: Mapping[str, str], report: Report) -> Unit | None:
+def _unit(row: Row, known: Mapping[str, Unit], levels: Mapping[str, str], report: ImportReport) -> Unit | None:
     problem = _problem(row, known, levels)
     if problem is not None:
         report.note_refused(problem, row.line)
@@ -105,7 +105,7 @@ def _problem(row: Row, known: Mapping[str, Unit], levels: Mapping[str, str]) -> 
     return None if code[:prefix] == parent[:prefix] else "position"
 
 
-def _drop_orphans(units: dict[str, Unit], lines: Mapping[str, int], report: Report) -> None:
+def _drop_orphans(units: dict[str, Unit], lines: Mapping[str, int], report: ImportReport) -> None:
     """Refuse units whose parent was refused, and then those below them."""
     while orphans := [unit for unit in units.values() if unit.parent is not None and unit.parent not in units]:
         for unit in orphans:
@@ -113,7 +113,7 @@ def _drop_orphans(units: dict[str, Unit], lines: Mapping[str, int], report: Repo
             report.note_refused("parent_absent", lines[unit.code])
 
 
-def _shared(units: Iterable[Unit], lines: Mapping[str, int], report: Report) -> None:
+def _shared(units: Iterable[Unit], lines: Mapping[str, int], report: ImportReport) -> None:
     communities = [unit for unit in units if unit.level == "H"]
     names = Counter(unit.name for unit in communities)
     for unit in communities:
@@ -127,7 +127,7 @@ def as_table(units: Iterable[Unit]) -> bytes:
     return (";".join(TABLE_HEADER) + "\n" + "".join(rows)).encode()
 
 
-def run(path: Path, out: Path, *, overwrite: bool = False) -> Report:
+def run(path: Path, out: Path, *, overwrite: bool = False) -> ImportReport:
     """Read the codifier and write ``territories.csv.gz`` into ``out``."""
     units, report = read(path)
     official.write(out / OUT_FILE, official.gzipped(as_table(units)), overwrite=overwrite)

@@ -17,7 +17,7 @@ from typing import Final
 
 from hub.schemas.directory import AuthorityKind
 from registry import kinds, official
-from registry.official import Report, Row
+from registry.official import ImportReport, Row
 
 HEADER: Final = ("ЄДРПОУ", "Скорочена назва", "Повна назва", "Дата створення", "Доступ", "Підключена до НПА")
 OUT_FILE: Final = "authorities/sev-participants.yaml"
@@ -68,9 +68,9 @@ def check_digit_holds(code: str) -> bool:
     return rest % 10 == digits[7]
 
 
-def read(path: Path) -> tuple[tuple[Body, ...], Report]:
+def read(path: Path) -> tuple[tuple[Body, ...], ImportReport]:
     """All bodies of the list in its order, and the account of its rows. Raises ``InvalidInput`` for another file."""
-    report = Report(source=path.name, meanings=MEANINGS)
+    report = ImportReport(source=path.name, meanings=MEANINGS)
     rows = list(official.read_rows(path, HEADER))
     report.rows = len(rows)
     codes = {row.fields[0].strip() for row in rows if len(row.fields) == len(HEADER)}
@@ -84,7 +84,7 @@ def read(path: Path) -> tuple[tuple[Body, ...], Report]:
     return tuple(bodies.values()), report
 
 
-def _body(row: Row, codes: set[str], known: Mapping[str, Body], report: Report) -> Body | None:
+def _body(row: Row, codes: set[str], known: Mapping[str, Body], report: ImportReport) -> Body | None:
     if len(row.fields) != len(HEADER):
         report.note_refused("fields", row.line)
         return None
@@ -122,7 +122,7 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _odd(body: Body, row: Row, report: Report) -> None:
+def _odd(body: Body, row: Row, report: ImportReport) -> None:
     remarks = {
         "check_digit": not check_digit_holds(body.code),
         "subunit_9": len(body.code) == 9,
@@ -140,7 +140,7 @@ def _odd(body: Body, row: Row, report: Report) -> None:
             report.note_odd(code, body.line)
 
 
-def _shared(bodies: Iterable[Body], report: Report) -> None:
+def _shared(bodies: Iterable[Body], report: ImportReport) -> None:
     bodies = tuple(bodies)
     names = Counter(body.name for body in bodies)
     short_names = Counter(body.short_name for body in bodies if body.short_name)
@@ -181,7 +181,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)  # a JSON string is a double-quoted YAML scalar
 
 
-def run(path: Path, out: Path, *, overwrite: bool = False) -> Report:
+def run(path: Path, out: Path, *, overwrite: bool = False) -> ImportReport:
     """Read the list and write ``authorities/sev-participants.yaml`` below ``out``."""
     bodies, report = read(path)
     official.write(out / OUT_FILE, as_yaml(bodies).encode(), overwrite=overwrite)

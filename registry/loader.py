@@ -14,7 +14,7 @@ from registry.checks import check
 from registry.directory import LoadedDirectory
 from registry.draft import Draft
 from registry.faults import pointer
-from registry.source import MAX_FILE_BYTES, MAX_FILES, Found, Place, Source, territory_file, yaml_files
+from registry.source import MAX_FILE_BYTES, MAX_FILES, FileFault, Place, YamlFile, territory_file, yaml_files
 from registry.territories import TerritoryTable
 from registry.yamlfile import parse
 
@@ -54,7 +54,7 @@ def _table(folder: Path) -> tuple[TerritoryTable, tuple[Fault, ...]]:
 
 
 def _read(folder: Path, draft: Draft) -> None:
-    whole = Place(Source("."), ())
+    whole = Place(YamlFile("."), ())
     try:
         paths = list(yaml_files(folder))
     except OSError as error:
@@ -66,10 +66,10 @@ def _read(folder: Path, draft: Draft) -> None:
         draft.note(whole, "registry.folder.too_many", f"the folder holds more than {MAX_FILES} files")
         return
     for path in paths:
-        _read_one(path, Source(path.relative_to(folder).as_posix()), draft)
+        _read_one(path, YamlFile(path.relative_to(folder).as_posix()), draft)
 
 
-def _read_one(path: Path, source: Source, draft: Draft) -> None:
+def _read_one(path: Path, source: YamlFile, draft: Draft) -> None:
     top = Place(source, ())
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -83,7 +83,7 @@ def _read_one(path: Path, source: Source, draft: Draft) -> None:
         draft.note(top, "registry.file.encoding", "is not UTF-8")
         return
     parsed = parse(source.text)
-    draft.faults.extend(Found(Place(source, p.path), p.code, p.message, p.line) for p in parsed.problems)
+    draft.faults.extend(FileFault(Place(source, p.path), p.code, p.message, p.line) for p in parsed.problems)
     draft.add(source, parsed.data)
 
 
@@ -106,10 +106,10 @@ def _merged(draft: Draft) -> list[Authority]:
     ]
 
 
-def _order(item: Found) -> tuple[str, int, str]:
+def _order(item: FileFault) -> tuple[str, int, str]:
     return item.place.source.name, item.where(), str(item.place.path)
 
 
-def _tell(item: Found) -> Fault:
+def _tell(item: FileFault) -> Fault:
     where = pointer(item.place.source.name, item.where(), item.place.path)
     return Fault(pointer=where, code=item.code, message=item.message)

@@ -26,7 +26,7 @@ class Row:
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class ImportReport:
     """The account of one import: every row is clean, odd or refused, and the three add up to ``rows``.
 
     ``odd`` and ``refused``: lines by stable code. ``meanings``: a sentence per code.

@@ -16,7 +16,7 @@ _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
 @dataclass(slots=True)
-class Source:
+class YamlFile:
     """One YAML file: its name inside the folder and its text."""
 
     name: str
@@ -36,7 +36,7 @@ class Source:
 class Place:
     """Where something stands."""
 
-    source: Source
+    source: YamlFile
     path: Path
 
     def inner(self, *parts: str | int) -> Place:
@@ -45,7 +45,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileFault:
     """A fault at a place. Its line, if it is not known yet, is looked up only when all faults are told."""
 
     place: Place

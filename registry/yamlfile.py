@@ -28,7 +28,7 @@ _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class YamlProblem:
     """Something that a file says and must not. ``path``: from the top of the document; ``line``: counted from 1."""
 
     path: Path
@@ -42,7 +42,7 @@ class Parsed:
     """What a file holds. ``data`` is None and ``problems`` is not empty when it could not be read to its end."""
 
     data: Any = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[YamlProblem] = field(default_factory=list)
 
 
 class _Stop(Exception):
@@ -58,7 +58,7 @@ class _Frame:
 
 
 def parse(text: str) -> Parsed:
-    """Read one document. Never raises for what the text says: that is a ``Problem``."""
+    """Read one document. Never raises for what the text says: that is a ``YamlProblem``."""
     return _Builder(None).run(text)
 
 
@@ -188,4 +188,4 @@ class _Builder:
         path = self._path(ahead=True)
         if key is not None and (not path or path[-1] != key):
             path = (*path[: len(self._stack) - 1], key)
-        self._parsed.problems.append(Problem(path=path, line=line, code=code, message=message))
+        self._parsed.problems.append(YamlProblem(path=path, line=line, code=code, message=message))

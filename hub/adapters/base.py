@@ -131,6 +131,6 @@ class BaseSession:
         """Raises ``ConfigurationError``, unless an adapter says how to try a connection."""
         raise ConfigurationError("There is nobody to connect to over this channel.", code="channel.not_probed")
 
-    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Raises ``ConfigurationError``, unless an adapter fetches messages."""
         raise ConfigurationError("Nothing is collected over this channel.", code="channel.not_collected")

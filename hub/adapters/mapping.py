@@ -48,7 +48,7 @@ class Codes:
     place: str
 
 
-class Taken(Frozen):
+class AnswerField(Frozen):
     """A place in the answer. ``values``: from their words to ours; ``default``: for all others and for nothing.
 
     ``date``: how a date is written there, as strptime writes it; absent = ISO 8601.
@@ -67,15 +67,15 @@ class AnswerMapping(Frozen):
     that this way can prove.
     """
 
-    status: Taken | Verdict
-    echo: Taken | AnswerPath | None = None
-    id: Taken | AnswerPath | None = None
-    number: Taken | AnswerPath | None = None
-    date: Taken | AnswerPath | None = None
-    ground: Taken | AnswerPath | None = None
-    note: Taken | AnswerPath | None = None
-    text: Taken | AnswerPath | None = None
-    result: Taken | AnswerPath | None = None
+    status: AnswerField | Verdict
+    echo: AnswerField | AnswerPath | None = None
+    id: AnswerField | AnswerPath | None = None
+    number: AnswerField | AnswerPath | None = None
+    date: AnswerField | AnswerPath | None = None
+    ground: AnswerField | AnswerPath | None = None
+    note: AnswerField | AnswerPath | None = None
+    text: AnswerField | AnswerPath | None = None
+    result: AnswerField | AnswerPath | None = None
     reaches: Annotated[LegalClass, Field(strict=False)] = LegalClass.REGISTERED
 
     @model_validator(mode="after")
@@ -85,7 +85,7 @@ class AnswerMapping(Frozen):
         return self
 
 
-class Source:
+class MappingSource:
     """A tree of paths, and which of its members were used."""
 
     def __init__(self, tree: dict[str, Any], codes: Codes) -> None:
@@ -107,7 +107,7 @@ class Source:
         *,
         sealed: object,
         more: Callable[[Attachment], dict[str, str]] = lambda _: {},
-    ) -> Source:
+    ) -> MappingSource:
         """The envelope as a tree. ``sealed``: what ``$sealed`` stands for; ``more``: further members of each file."""
         document = parcel.envelope.model_dump(mode="json", exclude_none=True)
         header = document["header"]
@@ -164,7 +164,7 @@ def unknown_path(node: Any, depth: int = 0) -> str | None:
 
 
 def request_values(
-    request: Mapping[str, Any], source: Source, *, kind: str, kinds: Collection[Kind], leaves_out: Iterable[str]
+    request: Mapping[str, Any], source: MappingSource, *, kind: str, kinds: Collection[Kind], leaves_out: Iterable[str]
 ) -> dict[str, Any]:
     """The values of a request. ``UnsupportedFeature`` (``kind``, ``left_out``)."""
     codes = source.codes
@@ -178,7 +178,7 @@ def request_values(
 
 def poll_values(request: Mapping[str, Any], delivery: Delivery, codes: Codes) -> dict[str, Any]:
     """The values that ask what became of a delivery. ``PermanentFailure`` if they need an id that was never given."""
-    source = Source(
+    source = MappingSource(
         {
             "message_id": str(delivery.message_id),
             "case_id": str(delivery.case_id),
@@ -193,7 +193,7 @@ def poll_values(request: Mapping[str, Any], delivery: Delivery, codes: Codes) ->
     return values
 
 
-def _require_all_said(source: Source, leaves_out: frozenset[str]) -> None:
+def _require_all_said(source: MappingSource, leaves_out: frozenset[str]) -> None:
     if "sealed" in source.used or "body" in source.used:
         return
     said = {path.partition(".")[2] for path in source.used if path.startswith("body.")}
@@ -209,11 +209,11 @@ def _require_all_said(source: Source, leaves_out: frozenset[str]) -> None:
         )
 
 
-def _wrong(source: Source, message: str) -> ConfigurationError:
+def _wrong(source: MappingSource, message: str) -> ConfigurationError:
     return ConfigurationError(message, code=source.codes.mapping, action="Mend the mapping.")
 
 
-def _fill(node: Any, source: Source, item: Any, depth: int) -> Any:
+def _fill(node: Any, source: MappingSource, item: Any, depth: int) -> Any:
     if depth > _MAX_DEPTH:
         raise _wrong(source, f"{source.codes.place} is deeper than {_MAX_DEPTH} levels.")
     if isinstance(node, str):
@@ -234,7 +234,7 @@ def _fill(node: Any, source: Source, item: Any, depth: int) -> Any:
     return {name: value for name, value in made.items() if value is not None} or None if depth else made
 
 
-def _converted(source: Source, rule: Mapping[str, Any], value: Any) -> Any:
+def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> Any:
     """``{$from:, values:, default:, date:, join:}``."""
     if isinstance(value, list) and "join" in rule:
         value = str(rule["join"]).join(str(each) for each in value) or None
@@ -282,7 +282,7 @@ def meaning(mapping: AnswerMapping, find: Callable[[str], str | None]) -> Meanin
     )
 
 
-def _said(rule: Taken | str | None, find: Callable[[str], str | None]) -> str | None:
+def _said(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> str | None:
     if rule is None:
         return None
     if isinstance(rule, str):
@@ -293,11 +293,11 @@ def _said(rule: Taken | str | None, find: Callable[[str], str | None]) -> str | 
     return rule.values.get(value or "", rule.default)
 
 
-def _day(rule: Taken | str | None, find: Callable[[str], str | None]) -> date | None:
+def _day(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> date | None:
     text = _said(rule, find)
     if text is None:
         return None
-    pattern = rule.date if isinstance(rule, Taken) else None
+    pattern = rule.date if isinstance(rule, AnswerField) else None
     try:
         moment = datetime.strptime(text, pattern) if pattern else datetime.fromisoformat(text)  # noqa: DTZ007
     except ValueError:

@@ -24,7 +24,7 @@ from hub.schemas.directory import Channel
 from hub.sealed import CONTENT_TYPES
 
 
-class SevOvvSection(Frozen):
+class ServedSevSection(Frozen):
     """Dialect ``sevovv``. ``system_id``: the id of the authority's document system, as it writes it in ``SystemId``.
 
     ``system_name``: for people. ``first_author``: some systems show the first author only. ``max_message_mb``: largest
@@ -45,7 +45,7 @@ class PullSettings(Frozen):
 
     dialect: Annotated[str, Code(r"[a-z][a-z0-9_]{0,31}")] | None = None
     format: Literal["json", "jws", "xml"] = "json"
-    sevovv: SevOvvSection | None = None
+    sevovv: ServedSevSection | None = None
 
     @model_validator(mode="after")
     def _together(self) -> PullSettings:

@@ -30,7 +30,7 @@ from hub.api import (
 )
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
-from hub.api.doors import Doors
+from hub.api.dependencies import Dependencies
 from hub.api.events import Owners, Streams, Tail
 from hub.api.metrics import Metrics
 from hub.api.quick import QuickDoor, is_quick
@@ -106,7 +106,7 @@ def create_app(hub: Hub) -> HubApp:
     app = routes_only()
     keys = ApiKeys(hub.settings.home / KEY_FILE, hub.clock.now)
     metrics = Metrics(hub.store.counts)
-    app.state.doors = Doors(
+    app.state.deps = Dependencies(
         hub=hub,
         auth=Authenticator(keys=keys, tokens=_tokens(hub.settings, hub.clock)),
         uploads=UploadSlots(),
@@ -122,5 +122,5 @@ def create_app(hub: Hub) -> HubApp:
     # Added last is outermost: Watch sees all; what no handler knows becomes a problem document below it.
     app.add_middleware(ExceptionMiddleware, handlers={Exception: problems.of_unknown})
     app.add_middleware(Watch, metrics=metrics)
-    app.quick = Watch(QuickDoor(app.state.doors), metrics=metrics)
+    app.quick = Watch(QuickDoor(app.state.deps), metrics=metrics)
     return app

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.doors import Doors, NccCaller, TheDoors, problems, raw_json
+from hub.api.dependencies import Dependencies, NccCaller, TheDependencies, problems, raw_json
 from hub.api.files import keep
 from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
@@ -104,7 +104,9 @@ ROUTE_PATH = "/v1/appeals"
     openapi_extra=_BODY,
     summary="Submit one appeal",
 )
-async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: IdempotencyHeader = None) -> Response:
+async def submit(
+    request: Request, principal: NccCaller, deps: TheDependencies, _key: IdempotencyHeader = None
+) -> Response:
     """Take one appeal in. 202 is said after it is durably kept; the appeal then reaches its authority by itself.
 
     As multipart, the part `appeal` (JSON or XML) comes first, every part after it is a file.
@@ -112,38 +114,40 @@ async def submit(request: Request, principal: NccCaller, doors: TheDoors, _key: 
     key = idempotency_key(request.headers)
     kind = content_type(request, *READERS, MULTIPART)
     if kind in READERS:
-        body = await read(request, doors.body_limit)
+        body = await read(request, deps.body_limit)
         hit("S1")
-        accepted = await run_in_threadpool(take, doors, principal, kind, body, key)
+        accepted = await run_in_threadpool(take, deps, principal, kind, body, key)
     else:
         boundary = multipart.boundary(request.headers["content-type"])
-        accepted = await doors.uploads.run(
+        accepted = await deps.uploads.run(
             request,
-            doors.body_limit + doors.attachment_limit,
-            lambda chunks: _take_multipart(doors, principal, multipart.parts(chunks, boundary), key),
+            deps.body_limit + deps.attachment_limit,
+            lambda chunks: _take_multipart(deps, principal, multipart.parts(chunks, boundary), key),
         )
     return answer_of(accepted)
 
 
-def take(doors: Doors, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
+def take(deps: Dependencies, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
     """Take one appeal in, in this thread."""
-    submission = submission_of(READERS[kind](body, doors.body_limit), principal)
-    return doors.hub.intake.submit(replace(submission, repeatable=repeatable(principal.id, key, body)))
+    submission = submission_of(READERS[kind](body, deps.body_limit), principal)
+    return deps.hub.intake.submit(replace(submission, repeatable=repeatable(principal.id, key, body)))
 
 
-def _take_multipart(doors: Doors, principal: Principal, parts: Iterator[multipart.Part], key: str | None) -> Accepted:
+def _take_multipart(
+    deps: Dependencies, principal: Principal, parts: Iterator[multipart.FormPart], key: str | None
+) -> Accepted:
     first = next(parts, None)
     if first is None or first.name != "appeal":
         fault = Fault(pointer="", code="multipart.appeal", message="the first part must be named «appeal»")
         raise InvalidInput("The multipart body does not begin with the appeal.", code=fault.code, faults=[fault])
-    body = multipart.small(first, doors.body_limit)
+    body = multipart.small(first, deps.body_limit)
     # A part without a type of its own is text/plain (RFC 7578 section 4.4); what is no XML is read as JSON.
-    document = READERS.get(first.media_type, from_json)(body, doors.body_limit)
-    files = keep(doors, principal, parts)
+    document = READERS.get(first.media_type, from_json)(body, deps.body_limit)
+    files = keep(deps, principal, parts)
     submission = submission_of(document, principal)
     manifest = (*submission.attachments, *(file.entry() for file in files))
     said = [part for file in files for part in (file.sha256.encode(), file.name.encode(), file.media_type.encode())]
-    return doors.hub.intake.submit(
+    return deps.hub.intake.submit(
         replace(submission, attachments=manifest, repeatable=repeatable(principal.id, key, body, *said))
     )
 
@@ -165,7 +169,7 @@ class _Line:
     summary="Submit up to 1,000 appeals",
 )
 async def submit_batch(
-    request: Request, principal: NccCaller, doors: TheDoors, _key: IdempotencyHeader = None
+    request: Request, principal: NccCaller, deps: TheDependencies, _key: IdempotencyHeader = None
 ) -> Response:
     """Take many appeals in, one JSON document a line. The answer has one line for each: accepted, or a problem.
 
@@ -173,7 +177,7 @@ async def submit_batch(
     """
     key = idempotency_key(request.headers)
     content_type(request, NDJSON)
-    body = await read(request, doors.body_limit * BATCH_BODIES)
+    body = await read(request, deps.body_limit * BATCH_BODIES)
     lines = body.split(b"\n")
     if lines and not lines[-1].strip():
         lines.pop()
@@ -182,36 +186,36 @@ async def submit_batch(
         raise InvalidInput("The batch is empty.", code="ndjson.empty", faults=[fault])
     if len(lines) > MAX_LINES:
         raise TooLarge(f"A batch may have at most {MAX_LINES} lines.", code="batch.too_many")
-    answers = await run_in_threadpool(_take_lines, doors, principal, lines, key)
+    answers = await run_in_threadpool(_take_lines, deps, principal, lines, key)
     return Response(b"".join(answers), media_type=NDJSON)
 
 
-def _take_lines(doors: Doors, principal: Principal, lines: Sequence[bytes], key: str | None) -> list[bytes]:
+def _take_lines(deps: Dependencies, principal: Principal, lines: Sequence[bytes], key: str | None) -> list[bytes]:
     answers: dict[int, bytes] = {}
     good: list[_Line] = []
     for number, body in enumerate(lines, start=1):
         try:
-            submission = submission_of(from_json(body, doors.body_limit), principal)
+            submission = submission_of(from_json(body, deps.body_limit), principal)
         except HubError as error:
             answers[number] = _bad_line(number, error)
             continue
         line_key = f"{key}#{number}" if key else None
         good.append(_Line(number, replace(submission, repeatable=repeatable(principal.id, line_key, body))))
     for start in range(0, len(good), LINES_PER_TRANSACTION):
-        answers.update(_take_group(doors, good[start : start + LINES_PER_TRANSACTION]))
+        answers.update(_take_group(deps, good[start : start + LINES_PER_TRANSACTION]))
     return [answers[number] for number in sorted(answers)]
 
 
-def _take_group(doors: Doors, group: Sequence[_Line]) -> dict[int, bytes]:
+def _take_group(deps: Dependencies, group: Sequence[_Line]) -> dict[int, bytes]:
     """One transaction; if one line stops it, each line goes alone, so that a good one never suffers for a bad one."""
     try:
-        accepted = doors.hub.intake.submit_all([line.submission for line in group])
+        accepted = deps.hub.intake.submit_all([line.submission for line in group])
     except (InvalidInput, Conflict) as error:
         if len(group) == 1:
             return {group[0].number: _bad_line(group[0].number, error)}
         answers: dict[int, bytes] = {}
         for line in group:
-            answers.update(_take_group(doors, [line]))
+            answers.update(_take_group(deps, [line]))
         return answers
     except Unavailable as error:
         return {line.number: _bad_line(line.number, error) for line in group}

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from hub.api import law_views
 from hub.api.auth import CallerRole, Principal
-from hub.api.doors import (
+from hub.api.dependencies import (
     AnyCaller,
-    Doors,
+    Dependencies,
     NccOrOperator,
-    TheDoors,
+    TheDependencies,
     case_id,
     message_id,
     problems,
@@ -26,7 +26,7 @@ from hub.api.doors import (
 from hub.api.listing import UUID_PATTERN
 from hub.api.views import CaseDetailView, CaseView, ChainView, DeliveryView, EntryView, MessageView, TimelineView
 from hub.cases.forwarding import name_in
-from hub.cases.timeline import Entry, timeline
+from hub.cases.timeline import TimelineEntry, timeline
 from hub.errors import NotFound
 from hub.schemas.delivery import CaseRow, Delivery, Message
 from hub.schemas.ids import CaseId
@@ -47,15 +47,15 @@ class Seen:
     messages: tuple[Message, ...]
 
 
-def look(doors: Doors, principal: Principal, case: CaseId) -> Seen:
+def look(deps: Dependencies, principal: Principal, case: CaseId) -> Seen:
     """The case, if it concerns the caller. ``NotFound`` for unknown and foreign cases alike.
 
     The contact centre sees cases that it submitted; an authority sees a case that was sent to it, with its own
     deliveries and messages only; an operator sees all, texts included: without them nobody could decide by hand.
     """
-    row = doors.hub.store.case(case)
-    deliveries = doors.hub.store.deliveries(case)
-    messages = doors.hub.store.messages(case)
+    row = deps.hub.store.case(case)
+    deliveries = deps.hub.store.deliveries(case)
+    messages = deps.hub.store.messages(case)
     if principal.role is CallerRole.NCC and (row is None or row.case.owner != principal.party):
         raise unknown_case()
     if principal.role is CallerRole.AUTHORITY:
@@ -80,14 +80,14 @@ def case_view(row: CaseRow, principal: Principal) -> CaseView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="One case",
 )
-async def get_case(id: str, principal: AnyCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
+async def get_case(id: str, principal: AnyCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """A case with its deliveries and messages, executors and terms. An authority sees its own only."""
-    return show(await run_in_threadpool(_detail, doors, principal, case_id(id)))
+    return show(await run_in_threadpool(_detail, deps, principal, case_id(id)))
 
 
-def _detail(doors: Doors, principal: Principal, case: CaseId) -> CaseDetailView:
-    seen = look(doors, principal, case)
-    story = read(doors.hub.store.facts(case))
+def _detail(deps: Dependencies, principal: Principal, case: CaseId) -> CaseDetailView:
+    seen = look(deps, principal, case)
+    story = read(deps.hub.store.facts(case))
 
     def sees(authority: str | None) -> bool:
         return principal.role is not CallerRole.AUTHORITY or authority == principal.party
@@ -97,17 +97,17 @@ def _detail(doors: Doors, principal: Principal, case: CaseId) -> CaseDetailView:
         deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
         messages=tuple(MessageView.of(m) for m in seen.messages),
         executors=law_views.executors(story, seen.deliveries, sees),
-        terms=law_views.terms_of(seen.row, story, doors.hub.clock.now(), sees, doors.hub.law),
+        terms=law_views.terms_of(seen.row, story, deps.hub.clock.now(), sees, deps.hub.law),
     )
 
 
-def _chain(doors: Doors, principal: Principal, case: CaseId) -> ChainView:
-    seen = look(doors, principal, case)
-    story = read(doors.hub.store.facts(case))
-    directory = doors.hub.registry.current()
+def _chain(deps: Dependencies, principal: Principal, case: CaseId) -> ChainView:
+    seen = look(deps, principal, case)
+    story = read(deps.hub.store.facts(case))
+    directory = deps.hub.registry.current()
     return ChainView(
         case_id=str(case),
-        hops=law_views.hops(seen.row, story, seen.messages, doors.hub.law),
+        hops=law_views.hops(seen.row, story, seen.messages, deps.hub.law),
         told=chain.told(chain.hops(story), lambda code: name_in(directory, code)),
     )
 
@@ -118,14 +118,14 @@ def _chain(doors: Doors, principal: Principal, case: CaseId) -> ChainView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="The chain of redirects of a case",
 )
-async def get_chain(id: str, principal: NccOrOperator, doors: TheDoors) -> Response:  # noqa: A002
+async def get_chain(id: str, principal: NccOrOperator, deps: TheDependencies) -> Response:  # noqa: A002
     """Who had the appeal, who sent it on to whom, when and why; in steps and in words."""
-    return show(await run_in_threadpool(_chain, doors, principal, case_id(id)))
+    return show(await run_in_threadpool(_chain, deps, principal, case_id(id)))
 
 
-def _timeline(doors: Doors, principal: Principal, case: CaseId) -> tuple[Entry, ...]:
-    look(doors, principal, case)
-    entries = timeline(doors.hub.store, doors.hub.registry.current(), case)
+def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> tuple[TimelineEntry, ...]:
+    look(deps, principal, case)
+    entries = timeline(deps.hub.store, deps.hub.registry.current(), case)
     if principal.role is CallerRole.AUTHORITY:
         return tuple(entry for entry in entries if entry.authority == principal.party)
     return entries
@@ -137,10 +137,10 @@ def _timeline(doors: Doors, principal: Principal, case: CaseId) -> tuple[Entry, 
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="What happened to a case",
 )
-async def get_timeline(id: str, principal: AnyCaller, doors: TheDoors) -> Response:  # noqa: A002
+async def get_timeline(id: str, principal: AnyCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Messages, attempts and facts on one line of time, told in words without personal data."""
     case = case_id(id)
-    entries = await run_in_threadpool(_timeline, doors, principal, case)
+    entries = await run_in_threadpool(_timeline, deps, principal, case)
     return show(TimelineView(case_id=str(case), entries=tuple(EntryView.of(entry) for entry in entries)))
 
 
@@ -160,10 +160,10 @@ async def get_message(
     id: str,  # noqa: A002
     message: str,
     principal: AnyCaller,
-    doors: TheDoors,
+    deps: TheDependencies,
 ) -> Response:
     """An envelope of the case as RFC 8785 JSON: the appeal as sent, a receipt, the answer with its text."""
-    seen = await run_in_threadpool(look, doors, principal, case_id(id))
+    seen = await run_in_threadpool(look, deps, principal, case_id(id))
     unknown = NotFound("There is no such message in this case.", code="message.unknown")
     wanted = message_id(message, unknown)
     found = next((m for m in seen.messages if m.id == wanted), None)

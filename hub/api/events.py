@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.doors import Doors, NccOrOperator, TheDoors, problems, show
+from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, problems, show
 from hub.api.views import EventsView, EventView
 from hub.errors import InvalidInput, NotFound, Unavailable
 from hub.failpoints import hit
@@ -89,12 +89,12 @@ class Tail:
         return here < self._end
 
 
-def _begin(doors: Doors, after: str | None) -> str | None:
+def _begin(deps: Dependencies, after: str | None) -> str | None:
     """Where reading begins: at the first event that is still given out, or behind the cursor.
 
     ``NotFound`` (410) for a cursor before that: what lies between would be missed in silence.
     """
-    floor = doors.hub.following.pruning.floor()
+    floor = deps.hub.following.pruning.floor()
     if after is None or floor is None:
         return after or floor
     if after < floor:
@@ -106,11 +106,11 @@ def _begin(doors: Doors, after: str | None) -> str | None:
     return after
 
 
-def _page(doors: Doors, owners: Owners, principal: Principal, after: str | None, limit: int) -> EventsView:
+def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str | None, limit: int) -> EventsView:
     found: list[Event] = []
     cursor = after
     for _ in range(SCAN_PAGES):
-        events = doors.hub.store.events(after=cursor, limit=limit)
+        events = deps.hub.store.events(after=cursor, limit=limit)
         for event in events:
             mine = principal.role is CallerRole.OPERATOR or owners.of(event.case_id) == principal.party
             if mine:
@@ -136,7 +136,7 @@ EventsAt = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 async def get_events(
     request: Request,
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     after: After = None,
     limit: EventsAt = 100,
     wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECS, description="Seconds to wait for an event.")] = 0,
@@ -147,11 +147,11 @@ async def get_events(
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
-    after = await run_in_threadpool(_begin, doors, after)
+    after = await run_in_threadpool(_begin, deps, after)
     while True:
         if after is not None:
             hit("S17")
-        page = await run_in_threadpool(_page, doors, owners, principal, after, limit)
+        page = await run_in_threadpool(_page, deps, owners, principal, after, limit)
         tail.note(page.cursor)
         if page.events:
             hit("S16")
@@ -196,7 +196,9 @@ class Streams:
     },
     summary="What happens, as it happens",
 )
-async def stream_events(request: Request, principal: NccOrOperator, doors: TheDoors, after: After = None) -> Response:
+async def stream_events(
+    request: Request, principal: NccOrOperator, deps: TheDependencies, after: After = None
+) -> Response:
     """The same events as server-sent events: `id` is the cursor, `event` the type, `data` the event. A browser's
     EventSource goes on by itself after a break (`Last-Event-ID`). The stream ends after ten minutes; then call again.
     """
@@ -206,19 +208,19 @@ async def stream_events(request: Request, principal: NccOrOperator, doors: TheDo
     given = request.headers.get("last-event-id") or after
     if given is not None and not _CURSOR.fullmatch(given):
         raise InvalidInput("This is not a cursor that the hub gave out.", code="cursor.invalid")
-    begin = await run_in_threadpool(_begin, doors, given)
-    first = await run_in_threadpool(_page, doors, request.app.state.owners, principal, begin, PAGE)
+    begin = await run_in_threadpool(_begin, deps, given)
+    first = await run_in_threadpool(_page, deps, request.app.state.owners, principal, begin, PAGE)
 
     async def lines() -> AsyncIterator[bytes]:
         with streams.one():
-            async for piece in _lines(request, principal, doors, first):
+            async for piece in _lines(request, principal, deps, first):
                 yield piece
 
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(lines(), media_type="text/event-stream", headers=headers)
 
 
-async def _lines(request: Request, principal: Principal, doors: Doors, page: EventsView) -> AsyncIterator[bytes]:
+async def _lines(request: Request, principal: Principal, deps: Dependencies, page: EventsView) -> AsyncIterator[bytes]:
     """The stream: pages while there are some, a sign of life every 15 s."""
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
@@ -237,4 +239,4 @@ async def _lines(request: Request, principal: Principal, doors: Doors, page: Eve
                 # An event without data moves the client's Last-Event-ID and is not shown to it.
                 yield f": alive\nid: {after}\n\n".encode() if after else b": alive\n\n"
             await asyncio.sleep(LOOK_SECS)
-        page = await run_in_threadpool(_page, doors, owners, principal, after, PAGE)
+        page = await run_in_threadpool(_page, deps, owners, principal, after, PAGE)

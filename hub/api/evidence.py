@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import Principal
 from hub.api.cases import look
-from hub.api.doors import Doors, NccOrOperator, TheDoors, case_id, problems
+from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, case_id, problems
 from hub.bootstrap import exporter
 from hub.schemas.ids import CaseId
 
@@ -23,12 +23,12 @@ _CHUNK_BYTES = 262_144
 _BINARY = {"type": "string", "format": "binary"}
 
 
-def _export(doors: Doors, principal: Principal, case: CaseId, *, with_attachments: bool) -> IO[bytes]:
+def _export(deps: Dependencies, principal: Principal, case: CaseId, *, with_attachments: bool) -> IO[bytes]:
     """The bundle in a nameless file, at its beginning."""
-    look(doors, principal, case)
+    look(deps, principal, case)
     file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed when it has been sent
     try:
-        exporter(doors.hub).export(case, file, with_attachments=with_attachments)  # type: ignore[arg-type]
+        exporter(deps.hub).export(case, file, with_attachments=with_attachments)  # type: ignore[arg-type]
         file.seek(0)
     except BaseException:
         file.close()
@@ -54,13 +54,13 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 async def get_evidence(
     id: str,  # noqa: A002  # the path's own word
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     attachments: Annotated[bool, Query(description="Whether the files go along.")] = False,
 ) -> Response:
     """All that happened to a case in a zip that others can check without the hub: envelopes, seals, attempts with the
     SHA-256 of what went out, what came in as it came, facts, public keys, a sealed manifest, a README that says how.
     """
     case = case_id(id)
-    file = await run_in_threadpool(_export, doors, principal, case, with_attachments=attachments)
+    file = await run_in_threadpool(_export, deps, principal, case, with_attachments=attachments)
     headers = {"Content-Disposition": f'attachment; filename="evidence-{case}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(_chunks(file), media_type="application/zip", headers=headers)

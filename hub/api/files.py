@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
-from hub.api.doors import AnyCaller, Doors, NccOrAuthority, TheDoors, problems, show
+from hub.api.dependencies import AnyCaller, Dependencies, NccOrAuthority, TheDependencies, problems, show
 from hub.api.views import StoredView
 from hub.errors import Fault, InvalidInput, NotFound, TooLarge
 from hub.schemas.delivery import Change, Grant, StoredAttachment
@@ -56,9 +56,9 @@ def checked_type(kind: str) -> str:
     return kind
 
 
-def _record(doors: Doors, principal: Principal, files: list[Uploaded]) -> None:
-    now = doors.hub.clock.now()
-    doors.hub.store.apply(
+def _record(deps: Dependencies, principal: Principal, files: list[Uploaded]) -> None:
+    now = deps.hub.clock.now()
+    deps.hub.store.apply(
         Change(
             attachments=tuple(
                 StoredAttachment(sha256=f.sha256, size=f.size, media_type=f.media_type, created_at=now) for f in files
@@ -68,18 +68,18 @@ def _record(doors: Doors, principal: Principal, files: list[Uploaded]) -> None:
     )
 
 
-def keep(doors: Doors, principal: Principal, parts: Iterator[multipart.Part]) -> list[Uploaded]:
+def keep(deps: Dependencies, principal: Principal, parts: Iterator[multipart.FormPart]) -> list[Uploaded]:
     """Store all parts as files and grant them to the caller. The limit of one attachment holds for each."""
     files: list[Uploaded] = []
     for number, part in enumerate(parts, start=1):
         if number > MAX_ATTACHMENTS:
             raise TooLarge(f"At most {MAX_ATTACHMENTS} files.", code="multipart.too_many")
         kind = checked_type(part.media_type)
-        sha256, size = doors.hub.attachments.put(part.data, limit=doors.attachment_limit)
+        sha256, size = deps.hub.attachments.put(part.data, limit=deps.attachment_limit)
         name = multipart.file_name(part, number)
         files.append(Uploaded(sha256=sha256, size=size, media_type=kind, name=name))
     if files:
-        _record(doors, principal, list({f.sha256: f for f in files}.values()))
+        _record(deps, principal, list({f.sha256: f for f in files}.values()))
     return files
 
 
@@ -110,7 +110,7 @@ def _promised(request: Request, sha256: str | None) -> set[str]:
 async def upload(
     request: Request,
     principal: NccOrAuthority,
-    doors: TheDoors,
+    deps: TheDependencies,
     sha256: Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="Refuse other content.")] = None,
 ) -> Response:
     """Store a file under its SHA-256. The body is the file; Content-Type is its media type."""
@@ -118,29 +118,29 @@ async def upload(
     promised = _promised(request, sha256)
 
     def work(chunks: Iterator[bytes]) -> Uploaded:
-        found, size = doors.hub.attachments.put(chunks, limit=doors.attachment_limit)
+        found, size = deps.hub.attachments.put(chunks, limit=deps.attachment_limit)
         if promised - {found}:
             fault = Fault(pointer="", code="attachment.digest", message="the content has another SHA-256")
             raise InvalidInput("The file is not the one that was announced.", code=fault.code, faults=[fault])
         file = Uploaded(sha256=found, size=size, media_type=kind, name="-")
-        _record(doors, principal, [file])
+        _record(deps, principal, [file])
         return file
 
-    stored = await doors.uploads.run(request, doors.attachment_limit, work)
+    stored = await deps.uploads.run(request, deps.attachment_limit, work)
     headers = {"Location": f"/v1/attachments/{stored.sha256}"}
     return show(StoredView(sha256=stored.sha256, size=stored.size), 201, headers)
 
 
-def find(doors: Doors, principal: Principal, sha256: str) -> tuple[StoredAttachment, BinaryIO]:
+def find(deps: Dependencies, principal: Principal, sha256: str) -> tuple[StoredAttachment, BinaryIO]:
     """A file that was granted to the caller; an operator sees all. ``NotFound`` for unknown and foreign ones alike."""
     unknown = NotFound("There is no attachment with this SHA-256 for you.", code="attachment.unknown")
     if not _SHA256.fullmatch(sha256):
         raise unknown
-    stored = doors.hub.store.attachment(sha256)
-    allowed = principal.role is CallerRole.OPERATOR or doors.hub.store.may_read(sha256, principal.party)
+    stored = deps.hub.store.attachment(sha256)
+    allowed = principal.role is CallerRole.OPERATOR or deps.hub.store.may_read(sha256, principal.party)
     if stored is None or not allowed:
         raise unknown
-    return stored, doors.hub.attachments.open(sha256)
+    return stored, deps.hub.attachments.open(sha256)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -158,8 +158,8 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     },
     summary="Download a file",
 )
-async def download(sha256: str, principal: AnyCaller, doors: TheDoors) -> Response:
+async def download(sha256: str, principal: AnyCaller, deps: TheDependencies) -> Response:
     """The file, if it was granted to the caller; always as something to save, never to show."""
-    stored, file = await run_in_threadpool(find, doors, principal, sha256)
+    stored, file = await run_in_threadpool(find, deps, principal, sha256)
     headers = {"Content-Length": str(stored.size), "Content-Disposition": f'attachment; filename="{sha256}"'}
     return StreamingResponse(_pieces(file), media_type=stored.media_type, headers=headers)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole
-from hub.api.doors import NccOrOperator, TheDoors, case_id, problems, show, unknown_case
+from hub.api.dependencies import NccOrOperator, TheDependencies, case_id, problems, show, unknown_case
 from hub.api.following_views import CampaignsView, CampaignView, LikenessView, ScoreView
 from hub.api.listing import UUID_PATTERN, Limit
 from hub.schemas.ids import CaseId
@@ -26,7 +26,7 @@ router = APIRouter(tags=["cases"])
 )
 async def list_groups(
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     least: Annotated[int | None, Query(ge=2, le=1_000_000, description="Only groups of at least so many.")] = None,
     after: Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")] = None,
     limit: Limit = 50,
@@ -35,11 +35,9 @@ async def list_groups(
     filter `group`. Without `least`: from the size on from which the hub calls a group a campaign.
     """
     owner = principal.party if principal.role is CallerRole.NCC else None
-    size = least or doors.hub.settings.mass_least
+    size = least or deps.hub.settings.mass_least
     cursor = CaseId(uuid.UUID(after)) if after else None
-    found = await run_in_threadpool(
-        doors.hub.following.insights.campaigns, owner, least=size, after=cursor, limit=limit
-    )
+    found = await run_in_threadpool(deps.hub.following.insights.campaigns, owner, least=size, after=cursor, limit=limit)
     last = str(found[-1].id) if len(found) == limit else None
     return show(CampaignsView(groups=tuple(CampaignView.of(one) for one in found), cursor=last))
 
@@ -50,15 +48,15 @@ async def list_groups(
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="What a case is like, and how formal its answers look",
 )
-async def get_likeness(id: str, principal: NccOrOperator, doors: TheDoors) -> Response:  # noqa: A002
+async def get_likeness(id: str, principal: NccOrOperator, deps: TheDependencies) -> Response:  # noqa: A002
     """The earlier appeal that this one repeats, its campaign, and the scores of its answers with their reasons. A score
     is a sign for a person to look, never a verdict. `looked` is false until the follower has seen the case.
     """
     wanted = case_id(id)
-    row = await run_in_threadpool(doors.hub.store.case, wanted)
+    row = await run_in_threadpool(deps.hub.store.case, wanted)
     if row is None or (principal.role is CallerRole.NCC and row.case.owner != principal.party):
         raise unknown_case()
-    insights = doors.hub.following.insights
+    insights = deps.hub.following.insights
     known = (await run_in_threadpool(insights.likenesses, [wanted])).get(wanted)
     scores = await run_in_threadpool(insights.scores_of, wanted)
     campaign = await run_in_threadpool(insights.campaign, known.group_id) if known and known.group_id else None

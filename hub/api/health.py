@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.doors import TheDoors, problems, show
+from hub.api.dependencies import TheDependencies, problems, show
 from hub.api.metrics import CONTENT_TYPE
 from hub.api.views import AliveView, ReadyView
 
@@ -23,10 +23,10 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", response_model=ReadyView, responses=problems(500, 503), summary="Can the hub take appeals in")
-async def readyz(doors: TheDoors) -> Response:
+async def readyz(deps: TheDependencies) -> Response:
     """503 if the store cannot be written."""
-    await run_in_threadpool(doors.hub.store.ping)
-    return show(ReadyView(registry_version=doors.hub.registry.current().version))
+    await run_in_threadpool(deps.hub.store.ping)
+    return show(ReadyView(registry_version=deps.hub.registry.current().version))
 
 
 @router.get(
@@ -38,9 +38,9 @@ async def readyz(doors: TheDoors) -> Response:
     },
     summary="Figures for Prometheus",
 )
-async def metrics(doors: TheDoors) -> Response:
+async def metrics(deps: TheDependencies) -> Response:
     """Counts and times by route and state; no ids, no personal data."""
-    return Response(await run_in_threadpool(doors.metrics.text), headers={"Content-Type": CONTENT_TYPE})
+    return Response(await run_in_threadpool(deps.metrics.text), headers={"Content-Type": CONTENT_TYPE})
 
 
 def page(document: dict[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.doors import Doors, OperatorCaller, TheDoors, problems, show
+from hub.api.dependencies import Dependencies, OperatorCaller, TheDependencies, problems, show
 from hub.api.following_views import WebhooksView, WebhookView
 from hub.api.ops import body_of, read_body
 from hub.errors import NotFound
@@ -27,20 +27,20 @@ class Replay(Frozen):
     from_start: bool = Field(default=False, description="Everything that is still given out.")
 
 
-def _view(doors: Doors, endpoint_id: str) -> WebhookView:
-    named = next((e for e in doors.hub.following.webhooks.endpoints() if e.id == endpoint_id), None)
+def _view(deps: Dependencies, endpoint_id: str) -> WebhookView:
+    named = next((e for e in deps.hub.following.webhooks.endpoints() if e.id == endpoint_id), None)
     if named is None:
         raise NotFound("There is no webhook endpoint with this name.", code="webhook.unknown")
-    queue = doors.hub.following.queue
+    queue = deps.hub.following.queue
     state = queue.endpoint(endpoint_id) or EndpointState(id=endpoint_id)
     return WebhookView.of(
         named, state, waiting=queue.waiting(endpoint_id), given_up=queue.given_up(endpoint_id, after=None, limit=50)
     )
 
 
-def _views(doors: Doors) -> WebhooksView:
-    named = doors.hub.following.webhooks.endpoints()
-    return WebhooksView(webhooks=tuple(_view(doors, endpoint.id) for endpoint in named))
+def _views(deps: Dependencies) -> WebhooksView:
+    named = deps.hub.following.webhooks.endpoints()
+    return WebhooksView(webhooks=tuple(_view(deps, endpoint.id) for endpoint in named))
 
 
 @router.get(
@@ -49,17 +49,17 @@ def _views(doors: Doors) -> WebhooksView:
     responses=problems(401, 403, 422, 500, 503),
     summary="Webhook endpoints and their health",
 )
-async def list_webhooks(_: OperatorCaller, doors: TheDoors) -> Response:
+async def list_webhooks(_: OperatorCaller, deps: TheDependencies) -> Response:
     """Every endpoint of the webhooks' file, how many events wait for it, and the first 50 that were given up."""
-    return show(await run_in_threadpool(_views, doors))
+    return show(await run_in_threadpool(_views, deps))
 
 
-def _enable(doors: Doors, endpoint_id: str) -> WebhookView:
-    _view(doors, endpoint_id)
-    state = doors.hub.following.queue.endpoint(endpoint_id)
+def _enable(deps: Dependencies, endpoint_id: str) -> WebhookView:
+    _view(deps, endpoint_id)
+    state = deps.hub.following.queue.endpoint(endpoint_id)
     if state is not None:
-        doors.hub.following.queue.save_endpoint(EndpointState(id=endpoint_id))
-    return _view(doors, endpoint_id)
+        deps.hub.following.queue.save_endpoint(EndpointState(id=endpoint_id))
+    return _view(deps, endpoint_id)
 
 
 @router.post(
@@ -68,19 +68,19 @@ def _enable(doors: Doors, endpoint_id: str) -> WebhookView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="Switch a webhook endpoint on",
 )
-async def enable(id: str, _: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
+async def enable(id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """An endpoint that said 410 Gone, or that is left alone for a while, is called again at once."""
-    return show(await run_in_threadpool(_enable, doors, id))
+    return show(await run_in_threadpool(_enable, deps, id))
 
 
-def _replay(doors: Doors, endpoint_id: str, order: Replay) -> WebhookView:
-    _view(doors, endpoint_id)
-    queue = doors.hub.following.queue
+def _replay(deps: Dependencies, endpoint_id: str, order: Replay) -> WebhookView:
+    _view(deps, endpoint_id)
+    queue = deps.hub.following.queue
     if order.given_up:
-        queue.revive(endpoint_id, doors.hub.clock.now())
+        queue.revive(endpoint_id, deps.hub.clock.now())
     if order.after is not None or order.from_start:
-        queue.move_endpoint(endpoint_id, order.after or doors.hub.following.pruning.floor())
-    return _view(doors, endpoint_id)
+        queue.move_endpoint(endpoint_id, order.after or deps.hub.following.pruning.floor())
+    return _view(deps, endpoint_id)
 
 
 @router.post(
@@ -90,7 +90,7 @@ def _replay(doors: Doors, endpoint_id: str, order: Replay) -> WebhookView:
     openapi_extra=body_of("Replay"),
     summary="Send events to a webhook endpoint again",
 )
-async def replay(request: Request, id: str, _: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
+async def replay(request: Request, id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Under the same ids: a receiver that remembers them takes nothing twice."""
     order = await read_body(request, Replay)
-    return show(await run_in_threadpool(_replay, doors, id, order))
+    return show(await run_in_threadpool(_replay, deps, id, order))

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import content_type, read
-from hub.api.doors import (
+from hub.api.dependencies import (
     AuthorityCaller,
-    Doors,
+    Dependencies,
     NccOrAuthority,
-    TheDoors,
+    TheDependencies,
     message_id,
     problems,
     raw_json,
@@ -70,37 +70,37 @@ _BODY_WITH_FILES: dict[str, Any] = {
 Take = Callable[[RawInbound], Received]
 
 
-async def _raw(request: Request, doors: Doors) -> RawInbound:
-    return RawInbound(content_type=request.headers["content-type"], body=await read(request, doors.body_limit))
+async def _raw(request: Request, deps: Dependencies) -> RawInbound:
+    return RawInbound(content_type=request.headers["content-type"], body=await read(request, deps.body_limit))
 
 
-async def _taken(request: Request, doors: Doors, principal: Principal, take: Take) -> Response:
+async def _taken(request: Request, deps: Dependencies, principal: Principal, take: Take) -> Response:
     """Read an envelope, alone or with files beside it, and take it in."""
     if content_type(request, *ENVELOPE_TYPES, MULTIPART) == MULTIPART:
         boundary = multipart.boundary(request.headers["content-type"])
-        taken = await doors.uploads.run(
+        taken = await deps.uploads.run(
             request,
-            doors.body_limit + doors.attachment_limit,
-            lambda chunks: take(_with_files(doors, principal, multipart.parts(chunks, boundary))),
+            deps.body_limit + deps.attachment_limit,
+            lambda chunks: take(_with_files(deps, principal, multipart.parts(chunks, boundary))),
         )
     else:
-        taken = await run_in_threadpool(take, await _raw(request, doors))
+        taken = await run_in_threadpool(take, await _raw(request, deps))
     return show(TakenView.of(taken), 202)
 
 
-def _with_files(doors: Doors, principal: Principal, parts: Any) -> RawInbound:
+def _with_files(deps: Dependencies, principal: Principal, parts: Any) -> RawInbound:
     first = next(parts, None)
     if first is None or first.name != "envelope":
         fault = Fault(pointer="", code="multipart.envelope", message="the first part must be named «envelope»")
         raise InvalidInput("The multipart body does not begin with the envelope.", code=fault.code, faults=[fault])
-    raw = RawInbound(content_type=first.media_type, body=multipart.small(first, doors.body_limit))
-    keep(doors, principal, parts)
+    raw = RawInbound(content_type=first.media_type, body=multipart.small(first, deps.body_limit))
+    keep(deps, principal, parts)
     return raw
 
 
-def own_channel(doors: Doors, party: str) -> str:
+def own_channel(deps: Dependencies, party: str) -> str:
     """Under which channel the journal keeps what came through no channel's own door: the authority's first one."""
-    authority = doors.hub.registry.current().authority(party)
+    authority = deps.hub.registry.current().authority(party)
     return authority.channels[0].id if authority and authority.channels else ""
 
 
@@ -113,26 +113,26 @@ def own_channel(doors: Doors, party: str) -> str:
     summary="Hand over a sealed envelope",
     tags=["envelopes"],
 )
-async def post_envelope(request: Request, principal: NccOrAuthority, doors: TheDoors) -> Response:
+async def post_envelope(request: Request, principal: NccOrAuthority, deps: TheDependencies) -> Response:
     """From an authority: a receipt, an answer and the rest of what answers an appeal. From the contact centre: an
     appeal, sealed with the key that the registry has for it. The message id makes it repeatable.
     """
     content_type(request, *ENVELOPE_TYPES)
-    raw = await _raw(request, doors)
+    raw = await _raw(request, deps)
     if principal.role is CallerRole.AUTHORITY:
-        channel = own_channel(doors, principal.party)
-        taken = await run_in_threadpool(doors.hub.receiver.receive, raw, channel_id=channel, party=principal.party)
+        channel = own_channel(deps, principal.party)
+        taken = await run_in_threadpool(deps.hub.receiver.receive, raw, channel_id=channel, party=principal.party)
         return show(TakenView.of(taken), 202)
-    accepted = await run_in_threadpool(take_appeal, doors, principal, raw)
+    accepted = await run_in_threadpool(take_appeal, deps, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
     if accepted.repeat:
         headers["Idempotent-Replayed"] = "true"
     return raw_json(accepted.answer, 202, headers)
 
 
-def _open_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> AppealEnvelope:
-    keys = doors.hub.registry.current().keys(principal.party)
-    envelope, _ = open_envelope(raw, seal=doors.hub.seal, keys=keys, at=doors.hub.clock.now(), seal_required=True)
+def _open_appeal(deps: Dependencies, principal: Principal, raw: RawInbound) -> AppealEnvelope:
+    keys = deps.hub.registry.current().keys(principal.party)
+    envelope, _ = open_envelope(raw, seal=deps.hub.seal, keys=keys, at=deps.hub.clock.now(), seal_required=True)
     if envelope.header.sender.code != principal.party:
         raise SealRefused("The envelope names another sender than the caller.", code="seal.party")
     if not isinstance(envelope, AppealEnvelope):
@@ -141,16 +141,16 @@ def _open_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> AppealE
     return envelope
 
 
-def take_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> Accepted:
+def take_appeal(deps: Dependencies, principal: Principal, raw: RawInbound) -> Accepted:
     """Take in an appeal that the contact centre sealed. The message id makes it repeatable."""
-    envelope = _open_appeal(doors, principal, raw)
+    envelope = _open_appeal(deps, principal, raw)
     header = envelope.header
     canonical = json_rendering.to_json(envelope)
     digest = hashlib.sha256(canonical).hexdigest()
     # The digest is that of the content: a second seal over the same content has other bytes and is the same message.
     key = IdempotencyKey(principal=f"envelope:{principal.party}", key=str(header.message_id), request_sha256=digest)
     case = CaseId(header.case_id)
-    if doors.hub.store.case(case) is not None and doors.hub.store.answer(key.principal, key.key) is None:
+    if deps.hub.store.case(case) is not None and deps.hub.store.answer(key.principal, key.key) is None:
         raise Conflict("This case_id stands for another appeal already.", code="case.exists")
     inbound = Message(
         id=MessageId(header.message_id),
@@ -166,7 +166,7 @@ def take_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> Accepted
         raw=raw.body,
         raw_type=raw.content_type[:200],
     )
-    return doors.hub.intake.submit(
+    return deps.hub.intake.submit(
         Submission(
             form=envelope.body,
             owner=principal.party,
@@ -188,12 +188,12 @@ def take_appeal(doors: Doors, principal: Principal, raw: RawInbound) -> Accepted
 )
 async def get_inbox(
     principal: AuthorityCaller,
-    doors: TheDoors,
+    deps: TheDependencies,
     after: Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
 ) -> Response:
     """Messages that wait for an authority that pulls, oldest first. A message leaves the list with its receipt."""
-    waiting = await run_in_threadpool(doors.hub.inbox.waiting, principal.party, after=after, limit=limit)
+    waiting = await run_in_threadpool(deps.hub.inbox.waiting, principal.party, after=after, limit=limit)
     cursor = str(waiting[-1].id) if len(waiting) == limit else None
     return show(InboxView(messages=tuple(DeliveryView.of(d) for d in waiting), cursor=cursor))
 
@@ -211,10 +211,10 @@ _UNKNOWN = "No message with this id waits for you."
     summary="Fetch one message",
     tags=["inbox"],
 )
-async def fetch(id: str, principal: AuthorityCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
+async def fetch(id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """The sealed envelope, byte by byte the same however often it is fetched."""
     wanted = message_id(id, NotFound(_UNKNOWN, code="inbox.unknown"))
-    parcel = await run_in_threadpool(doors.hub.inbox.fetch, principal.party, wanted)
+    parcel = await run_in_threadpool(deps.hub.inbox.fetch, principal.party, wanted)
     return Response(parcel.body, headers={"Content-Type": parcel.content_type})
 
 
@@ -227,23 +227,23 @@ async def fetch(id: str, principal: AuthorityCaller, doors: TheDoors) -> Respons
     summary="Say what became of a message",
     tags=["inbox"],
 )
-async def receipt(request: Request, id: str, principal: AuthorityCaller, doors: TheDoors) -> Response:  # noqa: A002
+async def receipt(request: Request, id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """A receipt (or an answer) whose `in_reply_to` is the id of the address."""
     unknown = NotFound(_UNKNOWN, code="inbox.unknown")
     wanted = message_id(id, unknown)
-    take = await run_in_threadpool(reply_to, doors, principal, wanted)
-    return await _taken(request, doors, principal, take)
+    take = await run_in_threadpool(reply_to, deps, principal, wanted)
+    return await _taken(request, deps, principal, take)
 
 
-def reply_to(doors: Doors, principal: Principal, wanted: MessageId) -> Take:
+def reply_to(deps: Dependencies, principal: Principal, wanted: MessageId) -> Take:
     """How to take in what answers one message of the caller's inbox. ``NotFound`` if it is not the caller's."""
-    delivery = doors.hub.store.delivery_of(wanted)
+    delivery = deps.hub.store.delivery_of(wanted)
     if delivery is None or delivery.authority != principal.party:
         raise NotFound(_UNKNOWN, code="inbox.unknown")
     channel = delivery.channel_id
 
     def take(raw: RawInbound) -> Received:
-        return doors.hub.receiver.receive(raw, channel_id=channel, party=principal.party, answers=wanted)
+        return deps.hub.receiver.receive(raw, channel_id=channel, party=principal.party, answers=wanted)
 
     return take
 
@@ -257,17 +257,17 @@ def reply_to(doors: Doors, principal: Principal, wanted: MessageId) -> Take:
     summary="Push a receipt or an answer",
     tags=["callbacks"],
 )
-async def callback(request: Request, channel_id: str, principal: AuthorityCaller, doors: TheDoors) -> Response:
+async def callback(request: Request, channel_id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:
     """What an authority's system sends by itself. As multipart: the part `envelope` first, then its files.
 
     A repeat with the same message id changes nothing and gets the same answer with `repeat` true.
     """
-    found = doors.hub.registry.current().channel(channel_id)
+    found = deps.hub.registry.current().channel(channel_id)
     if found is None or found[0].code != principal.party:
         raise NotFound("You have no channel with this name.", code="channel.unknown")
     own = found[1].id
 
     def take(raw: RawInbound) -> Received:
-        return doors.hub.receiver.receive(raw, channel_id=own, party=principal.party)
+        return deps.hub.receiver.receive(raw, channel_id=own, party=principal.party)
 
-    return await _taken(request, doors, principal, take)
+    return await _taken(request, deps, principal, take)

@@ -21,7 +21,7 @@ from hub.adapters import pull
 from hub.adapters.base import read_settings
 from hub.api.auth import CallerRole
 from hub.api.bodies import MIB, read
-from hub.api.doors import Doors, TheDoors
+from hub.api.dependencies import Dependencies, TheDependencies
 from hub.bootstrap import Hub
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unauthenticated, Unavailable
 from hub.inbound.sink import ChannelSink
@@ -32,7 +32,7 @@ from hub.protocols.sevovv.describing import wsdl
 from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage, as_uuid
-from hub.protocols.sevovv.server import PART_BYTES, VERSION, Caller, Node, Waiting
+from hub.protocols.sevovv.server import PART_BYTES, VERSION, Caller, Node, WaitingMessage
 from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Party
@@ -65,28 +65,28 @@ def node(hub: Hub) -> Node:
 
 
 @router.get(PATH)
-async def describe(doors: TheDoors) -> Response:
+async def describe(deps: TheDependencies) -> Response:
     """The WSDL, whatever the query says: there is nothing else to read here."""
-    return Response(wsdl(doors.hub.settings.base_url + PATH), media_type="text/xml; charset=utf-8")
+    return Response(wsdl(deps.hub.settings.base_url + PATH), media_type="text/xml; charset=utf-8")
 
 
 @router.post(PATH)
-async def call(request: Request, doors: TheDoors) -> Response:
+async def call(request: Request, deps: TheDependencies) -> Response:
     """One SOAP call. Faults go with status 500, as SOAP 1.1 demands over HTTP."""
     body = await read(request, MAX_CALL_BYTES)
-    status, answer, principal = await run_in_threadpool(_answer, doors, request.app.state.sev_node, body)
+    status, answer, principal = await run_in_threadpool(_answer, deps, request.app.state.sev_node, body)
     if principal is not None:
         request.scope["hub.principal"] = principal
     return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)
 
 
-def _answer(doors: Doors, service: Node, body: bytes) -> tuple[int, bytes, str | None]:
+def _answer(deps: Dependencies, service: Node, body: bytes) -> tuple[int, bytes, str | None]:
     principal = None
     try:
         operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES)
         if operation.name == "GetVersion":
             return 200, wire.response(operation, VERSION), None
-        principal, caller = authenticate(doors, values.get("identity") or {})
+        principal, caller = authenticate(deps, values.get("identity") or {})
         return 200, wire.response(operation, service.call(operation.name, caller, values)), principal
     except SevFault as fault:
         return 500, wire.fault(fault), principal
@@ -94,13 +94,13 @@ def _answer(doors: Doors, service: Node, body: bytes) -> tuple[int, bytes, str |
         return 500, wire.fault(SevFault(codes.CLIENT, error.message)), principal
 
 
-def authenticate(doors: Doors, identity: Mapping[str, Any]) -> tuple[str, Caller]:
+def authenticate(deps: Dependencies, identity: Mapping[str, Any]) -> tuple[str, Caller]:
     """Who calls: the key of an authority that has a SEV channel with this system id. ``SevFault`` 30 otherwise."""
     try:
-        principal = doors.auth.keys.check(identity.get("Password") or "")
+        principal = deps.auth.keys.check(identity.get("Password") or "")
     except Unauthenticated:
         raise SevFault(codes.AUTHORITY_FAILED) from None
-    entry = sev_channel(doors.hub, principal.party)
+    entry = sev_channel(deps.hub, principal.party)
     given = (identity.get("SystemId") or "").strip().strip("{}").lower()
     if principal.role is not CallerRole.AUTHORITY or entry is None or given != _system(entry):
         raise SevFault(codes.AUTHORITY_FAILED)
@@ -132,13 +132,15 @@ class HubMailbox:
         """The contact centre alone."""
         return frozenset({self._hub.settings.party_code})
 
-    def waiting(self, caller: Caller, limit: int) -> Sequence[Waiting]:
+    def waiting(self, caller: Caller, limit: int) -> Sequence[WaitingMessage]:
         """Deliveries that are offered, then notices about what the system sent."""
         found = [self._shown(each) for each in islice(self._offered(caller.party), limit)]
         notices = self._hub.transfers.queued(caller.party, limit - len(found)) if len(found) < limit else ()
         centre = self._hub.settings.party_code
         found += [
-            Waiting(message_id=each.id, msg_type=0, created_at=each.created_at, size=len(each.body), sender=centre)
+            WaitingMessage(
+                message_id=each.id, msg_type=0, created_at=each.created_at, size=len(each.body), sender=centre
+            )
             for each in notices
         ]
         return found
@@ -150,8 +152,8 @@ class HubMailbox:
             yield from (each for each in page if each.payload_type == MESSAGE_TYPE)
             after = str(page[-1].id)
 
-    def _shown(self, delivery: Delivery) -> Waiting:
-        return Waiting(
+    def _shown(self, delivery: Delivery) -> WaitingMessage:
+        return WaitingMessage(
             message_id=str(delivery.message_id),
             msg_type=1,
             created_at=delivery.created_at,
@@ -200,12 +202,12 @@ class HubMailbox:
 
     def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:
         """A notice or a reply: taken in through the desk, then receipted with notices of our own."""
-        desk = self._desk(caller)
+        sink = self._sink(caller)
         with _as_fault():
             try:
                 message = load(arrived, self._hub.attachments)
             except InvalidInput:
-                journal(arrived, desk, caller.party)
+                journal(arrived, sink, caller.party)
                 raise
             if message.msg_id != transfer.message_id:
                 raise SevFault(codes.PARSING, "Header/@msg_id differs from MessageInfo/MessageId")
@@ -215,12 +217,12 @@ class HubMailbox:
                 raise SevFault(codes.TO_ORG)
             if message.notes:
                 log.info("a SEV message was mended", extra={"party": caller.party, "notes": list(message.notes)})
-            hand_over(message, arrived, desk=desk, attachments=self._hub.attachments)
+            hand_over(message, arrived, sink=sink, attachments=self._hub.attachments)
         if message.notice is None:
             self._acknowledge(caller, message)
         return TransferState.DELIVERED
 
-    def _desk(self, caller: Caller) -> ChannelSink:
+    def _sink(self, caller: Caller) -> ChannelSink:
         channel = sev_channel(self._hub, caller.party)
         if channel is None:
             raise SevFault(codes.AUTHORITY_FAILED)

@@ -14,7 +14,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.doors import AnyCaller, Doors, NccOrOperator, TheDoors, doors_of, problems, show
+from hub.api.dependencies import (
+    AnyCaller,
+    Dependencies,
+    NccOrOperator,
+    TheDependencies,
+    dependencies_of,
+    problems,
+    show,
+)
 from hub.api.views import CasesView, CaseView, CountsView
 from hub.errors import Fault, InvalidInput
 from hub.ports import CaseFilter, CaseGrouping
@@ -94,7 +102,7 @@ def _filter(
         channel=channel,
         created_from=midnight(first) if first else None,
         created_to=midnight(last + timedelta(days=1)) if last else None,
-        overdue_at=doors_of(request).hub.clock.now() if overdue else None,
+        overdue_at=dependencies_of(request).hub.clock.now() if overdue else None,
         group=CaseId(uuid.UUID(group)) if group else None,
     )
 
@@ -122,7 +130,7 @@ def view(row: CaseRow, principal: Principal) -> CaseView:
 )
 async def list_cases(
     principal: AnyCaller,
-    doors: TheDoors,
+    deps: TheDependencies,
     where: Filter,
     after: Annotated[str | None, Query(pattern=CASE_CURSOR, description="The cursor of the page before.")] = None,
     limit: Limit = 50,
@@ -134,7 +142,7 @@ async def list_cases(
     if blind(principal, where):
         return show(CasesView(cases=(), cursor=None))
     newest = order == "newest"
-    rows = await run_in_threadpool(doors.hub.store.cases, where, after=after, limit=limit, newest=newest)
+    rows = await run_in_threadpool(deps.hub.store.cases, where, after=after, limit=limit, newest=newest)
     cursor = rows[-1].cursor if len(rows) == limit else None
     return show(CasesView(cases=tuple(view(row, principal) for row in rows), cursor=cursor))
 
@@ -147,7 +155,7 @@ async def list_cases(
 )
 async def count_cases(
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     where: Filter,
     by: Annotated[CaseGrouping, Query(description="What they are counted by.")] = CaseGrouping.STATE,
 ) -> Response:
@@ -155,7 +163,7 @@ async def count_cases(
     special status: the first four characters of the code; what has no value counts under the empty text.
     """
     del principal
-    counted = await run_in_threadpool(doors.hub.store.count_cases, where, by)
+    counted = await run_in_threadpool(deps.hub.store.count_cases, where, by)
     return show(CountsView(by=by, total=sum(counted.values()), counts=dict(sorted(counted.items()))))
 
 
@@ -167,13 +175,13 @@ def cell(value: object) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _csv(doors: Doors, where: CaseFilter, principal: Principal, newest: bool) -> Iterator[bytes]:
+def _csv(deps: Dependencies, where: CaseFilter, principal: Principal, newest: bool) -> Iterator[bytes]:
     """Lines of the table, page by page: however many cases there are, no more than one page is in memory."""
     names = tuple(CaseView.model_fields)
     yield b"\xef\xbb\xbf" + line(names)
     after: str | None = None
     while True:
-        rows = doors.hub.store.cases(where, after=after, limit=EXPORT_PAGE, newest=newest)
+        rows = deps.hub.store.cases(where, after=after, limit=EXPORT_PAGE, newest=newest)
         seen = (view(row, principal) for row in rows)
         yield b"".join(line(cell(getattr(one, name)) for name in names) for one in seen)
         if len(rows) < EXPORT_PAGE:
@@ -207,11 +215,11 @@ def download(lines: Iterator[bytes], name: str) -> Response:
 )
 async def export_cases(
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     where: Filter,
     order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",
 ) -> Response:
     """All cases of the filters as CSV with a header line, streamed; cells that a spreadsheet would take for a formula
     begin with an apostrophe.
     """
-    return download(_csv(doors, where, principal, order == "newest"), "cases.csv")
+    return download(_csv(deps, where, principal, order == "newest"), "cases.csv")

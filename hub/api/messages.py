@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hub.api.appeals import IdempotencyHeader
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.doors import Doors, NccCaller, TheDoors, case_id, problems, raw_json
+from hub.api.dependencies import Dependencies, NccCaller, TheDependencies, case_id, problems, raw_json
 from hub.api.submission import idempotency_key, repeatable
 from hub.api.views import SaidView
 from hub.cases.contact_centre import CaseMessage, Passed
@@ -57,13 +57,13 @@ class Said(RootModel[Annotated[SayWithdrawal | SayClarification | SayReturn, Fie
     """A message of the contact centre; ``kind`` decides which."""
 
 
-def _say(doors: Doors, principal: Principal, case: str, body: bytes, key: str | None) -> Passed:
-    strict_json.parse(body, max_bytes=doors.body_limit)
+def _say(deps: Dependencies, principal: Principal, case: str, body: bytes, key: str | None) -> Passed:
+    strict_json.parse(body, max_bytes=deps.body_limit)
     try:
         said = Said.model_validate_json(body).root
     except ValidationError as error:
         raise InvalidInput("The message breaks the rules.", faults=faults.faults_of(error)) from None
-    return doors.hub.contact_centre.say(
+    return deps.hub.contact_centre.say(
         CaseMessage(
             case_id=case_id(case),
             owner=principal.party,
@@ -92,7 +92,7 @@ async def say(
     request: Request,
     id: str,  # noqa: A002  # the path's own word
     principal: NccCaller,
-    doors: TheDoors,
+    deps: TheDependencies,
     _key: IdempotencyHeader = None,
 ) -> Response:
     """It goes to the executors that it concerns: a withdrawal to all that have the appeal, a reply to whom asked, a
@@ -100,7 +100,7 @@ async def say(
     """
     key = idempotency_key(request.headers)
     content_type(request, JSON)
-    body = await read(request, doors.body_limit)
-    told = await run_in_threadpool(_say, doors, principal, id, body, key)
+    body = await read(request, deps.body_limit)
+    told = await run_in_threadpool(_say, deps, principal, id, body, key)
     headers = {"Idempotent-Replayed": "true"} if told.repeat else None
     return raw_json(told.answer, 202, headers)

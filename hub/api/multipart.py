@@ -1,7 +1,7 @@
 """multipart/form-data (RFC 7578), read as a stream: parts one after another, nothing whole in memory.
 
 The parser is pushed (python-multipart); here it is pulled, so that a part's data can be handed straight to the store of
-attachments. Part headers are bounded by the parser (8 headers of 4 KiB), parts are counted here.
+attachments. FormPart headers are bounded by the parser (8 headers of 4 KiB), parts are counted here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _refuse(rule: str, message: str) -> InvalidInput:
 
 
 @dataclass(slots=True)
-class Part:
+class FormPart:
     """One part. ``data`` can be read once, and only until the next part is asked for."""
 
     name: str
@@ -113,7 +113,7 @@ class _Events:
         self.ended = True
 
 
-def _part(headers: dict[str, str]) -> Part:
+def _part(headers: dict[str, str]) -> FormPart:
     disposition = headers.get("content-disposition", "")
     kind, options = parse_options_header(disposition.encode("utf-8").decode("latin-1"))
     name = options.get(b"name", b"")
@@ -124,7 +124,7 @@ def _part(headers: dict[str, str]) -> Part:
     extended = _EXTENDED.search(disposition)
     plain = options.get(b"filename")
     filename = unquote(extended[1], errors="replace") if extended else _name_text(plain) if plain is not None else None
-    return Part(
+    return FormPart(
         name=name.decode("utf-8", "replace"),
         filename=filename,
         media_type=media_type(headers.get("content-type", "application/octet-stream")),
@@ -137,28 +137,28 @@ def _name_text(raw: bytes) -> str:
     return text.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
 
 
-def related(headers: dict[str, str]) -> Part:
+def related(headers: dict[str, str]) -> FormPart:
     """A part of multipart/related (RFC 2387): its name is its Content-ID without the angle brackets."""
     if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
         raise _refuse("encoding", "a part has a transfer encoding")
     if "content-type" not in headers:
         raise _refuse("content_type", "a part has no Content-Type")
-    return Part(
+    return FormPart(
         name=headers.get("content-id", "").strip().removeprefix("<").removesuffix(">"),
         filename=None,
         media_type=media_type(headers["content-type"]),
     )
 
 
-def file_name(part: Part, number: int) -> str:
+def file_name(part: FormPart, number: int) -> str:
     """The name shown to people: the last step of what was sent, without control characters, at most 255 characters."""
     text = (part.filename or "").replace("\\", "/").rpartition("/")[2]
     return _UNPRINTABLE.sub("", text).strip()[:255].strip() or f"file-{number}"
 
 
 def parts(
-    chunks: Iterator[bytes], boundary_bytes: bytes, read: Callable[[dict[str, str]], Part] = _part
-) -> Iterator[Part]:
+    chunks: Iterator[bytes], boundary_bytes: bytes, read: Callable[[dict[str, str]], FormPart] = _part
+) -> Iterator[FormPart]:
     """The parts of a body, in order. What is left unread of a part is skipped. Raises ``InvalidInput``.
 
     ``read``: makes a part of its headers (names in lower case); the default is that of form-data.
@@ -195,7 +195,7 @@ def parts(
         raise _refuse("end", "the closing boundary is missing")
 
 
-def small(part: Part, limit: int) -> bytes:
+def small(part: FormPart, limit: int) -> bytes:
     """A part that is no file, whole. ``TooLarge`` beyond ``limit`` bytes."""
     kept: list[bytes] = []
     size = 0

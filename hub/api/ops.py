@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from hub.api.bodies import content_type, read
 from hub.api.cases import AfterId
-from hub.api.doors import (
+from hub.api.dependencies import (
     M,
     OperatorCaller,
-    TheDoors,
+    TheDependencies,
     case_id,
     message_id,
     problems,
@@ -83,13 +83,13 @@ async def read_body(request: Request, model: type[M]) -> M:
 )
 async def list_items(
     _: OperatorCaller,
-    doors: TheDoors,
+    deps: TheDependencies,
     open_only: Annotated[bool, Query(alias="open", description="Only items that are still open.")] = True,
     after: AfterId = None,
     limit: Limit = 50,
 ) -> Response:
     """What waits for a person, oldest first."""
-    items = await run_in_threadpool(doors.hub.store.items, open_only=open_only, after=after, limit=limit)
+    items = await run_in_threadpool(deps.hub.store.items, open_only=open_only, after=after, limit=limit)
     cursor = items[-1].id if len(items) == limit else None
     return show(ItemsView(items=tuple(ItemView.of(item) for item in items), cursor=cursor))
 
@@ -100,9 +100,9 @@ async def list_items(
     responses=problems(401, 403, 422, 500, 503),
     summary="Deliveries that were given up",
 )
-async def list_dead(_: OperatorCaller, doors: TheDoors, after: AfterId = None, limit: Limit = 50) -> Response:
+async def list_dead(_: OperatorCaller, deps: TheDependencies, after: AfterId = None, limit: Limit = 50) -> Response:
     """Dead letters by id; `last_code` says why."""
-    dead = await run_in_threadpool(doors.hub.store.dead, after=after, limit=limit)
+    dead = await run_in_threadpool(deps.hub.store.dead, after=after, limit=limit)
     cursor = str(dead[-1].id) if len(dead) == limit else None
     return show(DeadView(deliveries=tuple(DeliveryView.of(d) for d in dead), cursor=cursor))
 
@@ -113,10 +113,10 @@ async def list_dead(_: OperatorCaller, doors: TheDoors, after: AfterId = None, l
     responses=problems(401, 403, 404, 409, 422, 500, 503),
     summary="Send a dead letter again",
 )
-async def replay(id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002  # the path's own word
+async def replay(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """The same bytes under the same id, with a fresh schedule."""
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
-    delivery = await run_in_threadpool(doors.hub.operators.replay, DeliveryId(wanted), by=principal.id)
+    delivery = await run_in_threadpool(deps.hub.operators.replay, DeliveryId(wanted), by=principal.id)
     return show(DeliveryView.of(delivery))
 
 
@@ -128,12 +128,12 @@ async def replay(id: str, principal: OperatorCaller, doors: TheDoors) -> Respons
     openapi_extra=body_of("Assign"),
     summary="Send a case to an authority by hand",
 )
-async def assign(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
+async def assign(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """A new envelope of the same case goes to the named authority; the open items of the case are closed. As main
     executor it has the case instead of the one before: a redirect by hand, a hop of the chain.
     """
     order = await read_body(request, Assign)
-    work = doors.hub.forwarding.assign
+    work = deps.hub.forwarding.assign
     accepted = await run_in_threadpool(
         work, case_id(id), order.authority, by=principal.id, role=order.role, reason=order.reason or ""
     )
@@ -151,12 +151,12 @@ async def choose_channel(
     request: Request,
     id: str,  # noqa: A002
     principal: OperatorCaller,
-    doors: TheDoors,
+    deps: TheDependencies,
 ) -> Response:
     """The same message goes out over another channel of its authority; both copies stay in evidence."""
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
     order = await read_body(request, ChooseChannel)
-    work = doors.hub.operators.choose_channel
+    work = deps.hub.operators.choose_channel
     delivery = await run_in_threadpool(work, DeliveryId(wanted), order.channel_id, by=principal.id)
     return show(DeliveryView.of(delivery))
 
@@ -167,9 +167,9 @@ async def choose_channel(
     responses=problems(401, 403, 422, 500, 503),
     summary="Compare shadow channels",
 )
-async def list_shadows(_: OperatorCaller, doors: TheDoors) -> Response:
+async def list_shadows(_: OperatorCaller, deps: TheDependencies) -> Response:
     """How deliveries ended over channels that are only tried, beside those over the channels that count."""
-    compared = await run_in_threadpool(doors.hub.store.compared)
+    compared = await run_in_threadpool(deps.hub.store.compared)
     return show(ShadowsView(channels=compare(compared)))
 
 
@@ -180,10 +180,10 @@ async def list_shadows(_: OperatorCaller, doors: TheDoors) -> Response:
     openapi_extra=body_of("Close"),
     summary="Close the open items of a case",
 )
-async def close(request: Request, id: str, principal: OperatorCaller, doors: TheDoors) -> Response:  # noqa: A002
+async def close(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Says what was done; the case itself keeps its state, which follows from facts only."""
     order = await read_body(request, Close)
-    work = doors.hub.operators.close
+    work = deps.hub.operators.close
     closed = await run_in_threadpool(work, case_id(id), by=principal.id, resolution=order.resolution)
     return show(ClosedView(closed=closed))
 
@@ -194,9 +194,9 @@ async def close(request: Request, id: str, principal: OperatorCaller, doors: The
     responses=problems(401, 403, 422, 500, 503),
     summary="Lanes and their health",
 )
-async def list_lanes(_: OperatorCaller, doors: TheDoors) -> Response:
+async def list_lanes(_: OperatorCaller, deps: TheDependencies) -> Response:
     """Every lane that ever had trouble, was paused, or has work now."""
-    seen = await run_in_threadpool(doors.hub.operators.lanes)
+    seen = await run_in_threadpool(deps.hub.operators.lanes)
     return show(LanesView(lanes=tuple(map(LaneView.of, seen))))
 
 
@@ -206,9 +206,9 @@ async def list_lanes(_: OperatorCaller, doors: TheDoors) -> Response:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="Stop a lane",
 )
-async def pause(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response:
+async def pause(channel_id: str, _: OperatorCaller, deps: TheDependencies) -> Response:
     """Nothing goes out over this channel until it is resumed; what waits, waits."""
-    return show(LaneView.of(await run_in_threadpool(doors.hub.operators.pause, channel_id)))
+    return show(LaneView.of(await run_in_threadpool(deps.hub.operators.pause, channel_id)))
 
 
 @router.post(
@@ -217,6 +217,6 @@ async def pause(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="Let a lane run again",
 )
-async def resume(channel_id: str, _: OperatorCaller, doors: TheDoors) -> Response:
+async def resume(channel_id: str, _: OperatorCaller, deps: TheDependencies) -> Response:
     """The lane runs again, with a closed breaker."""
-    return show(LaneView.of(await run_in_threadpool(doors.hub.operators.resume, channel_id)))
+    return show(LaneView.of(await run_in_threadpool(deps.hub.operators.resume, channel_id)))

@@ -29,7 +29,7 @@ from hub.errors import Forbidden, HubError, Unavailable
 from hub.failpoints import hit
 
 if TYPE_CHECKING:
-    from hub.api.doors import Doors
+    from hub.api.dependencies import Dependencies
 
 _JSON_TYPE = b"application/json"
 
@@ -92,9 +92,9 @@ def _settle(result: asyncio.Future[Accepted], outcome: Accepted | Exception) -> 
 class QuickDoor:
     """ASGI application for the calls that ``is_quick`` says are for it."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
-        self._intake: Intake = doors.hub.intake
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._intake: Intake = deps.hub.intake
         self._writes = SharedWrites(self._intake.write_each)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,14 +109,14 @@ class QuickDoor:
         await response(scope, receive, send)
 
     async def _submit(self, request: Request, scope: Scope) -> Accepted:
-        doors = self._doors
+        deps = self._deps
         principal = await self._principal(request, scope)
         key = idempotency_key(request.headers)
-        body = await read(request, doors.body_limit)
+        body = await read(request, deps.body_limit)
         hit("S1")
         if len(body) > QUICK_BYTES:
-            return await run_in_threadpool(take, doors, principal, JSON, body, key)
-        submission = submission_of(READERS[JSON](body, doors.body_limit), principal)
+            return await run_in_threadpool(take, deps, principal, JSON, body, key)
+        submission = submission_of(READERS[JSON](body, deps.body_limit), principal)
         submission = replace(submission, repeatable=repeatable(principal.id, key, body))
         built = self._intake.build(submission)
         if built is None:  # it names things that the store must be asked for
@@ -124,7 +124,7 @@ class QuickDoor:
         return await self._writes.call(built)
 
     async def _principal(self, request: Request, scope: Scope) -> Principal:
-        auth = self._doors.auth
+        auth = self._deps.auth
         credential = auth.credential(request.headers.get("authorization"))
         if auth.blocks(credential):
             principal = await run_in_threadpool(auth.check, credential)

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.doors import Doors, NccOrOperator, TheDoors, problems, show
+from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, problems, show
 from hub.api.following_views import ReportLineView, ReportView, SurgesView, SurgeView
 from hub.api.listing import (
     CSV_ANSWER,
@@ -28,7 +28,7 @@ from hub.api.listing import (
 )
 from hub.following.follower import NAME
 from hub.following.ports import ReportBy, ReportFilter
-from hub.following.reports import COLUMNS, Line, Report, report, surges
+from hub.following.reports import COLUMNS, Report, ReportLine, report, surges
 from hub.ports import Directory
 from hub.schemas.base import format_datetime
 from hub.schemas.kyiv import kyiv_day
@@ -55,9 +55,9 @@ def oblast_name(directory: Directory, prefix: str) -> str | None:
     return found.name if found else None
 
 
-def _behind(doors: Doors) -> str | None:
+def _behind(deps: Dependencies) -> str | None:
     """Since when the figures lag behind; null = they are complete."""
-    moment = doors.hub.following.pruning.behind(NAME)
+    moment = deps.hub.following.pruning.behind(NAME)
     return format_datetime(moment) if moment else None
 
 
@@ -79,7 +79,7 @@ def _where(
     )
 
 
-def _csv(kind: Report, by: ReportBy, lines: Sequence[Line], directory: Directory) -> Iterator[bytes]:
+def _csv(kind: Report, by: ReportBy, lines: Sequence[ReportLine], directory: Directory) -> Iterator[bytes]:
     names = [name for name, _ in COLUMNS[kind]]
     yield b"\xef\xbb\xbf" + line([by.value, "name", *names])
     for one in lines:
@@ -94,7 +94,7 @@ def _csv(kind: Report, by: ReportBy, lines: Sequence[Line], directory: Directory
 )
 async def get_surges(
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     on: Annotated[str | None, Query(pattern=DAY, description="Kyiv day; absent = yesterday.")] = None,
     topic: Topic = None,
     territory: Territory = None,
@@ -102,14 +102,14 @@ async def get_surges(
     """Topics and territories with more appeals on a day than the four weeks before let expect, the strongest first:
     EARS C2 and C3 with working days and days off apart. docs/api/events.md tells the method and how often it errs.
     """
-    wanted = day(on, "on") or kyiv_day(doors.hub.clock.now()) - timedelta(days=1)
+    wanted = day(on, "on") or kyiv_day(deps.hub.clock.now()) - timedelta(days=1)
     where = _where(principal, None, None, None, topic, territory)
-    found = await run_in_threadpool(surges, doors.hub.following.insights, where, wanted, doors.hub.law.calendar.is_off)
-    directory = doors.hub.registry.current()
+    found = await run_in_threadpool(surges, deps.hub.following.insights, where, wanted, deps.hub.law.calendar.is_off)
+    directory = deps.hub.registry.current()
     return show(
         SurgesView(
             day=wanted.isoformat(),
-            behind_since=await run_in_threadpool(_behind, doors),
+            behind_since=await run_in_threadpool(_behind, deps),
             surges=tuple(
                 SurgeView(
                     topic=surge.topic or None,
@@ -137,7 +137,7 @@ async def get_surges(
 async def get_report(
     kind: Report,
     principal: NccOrOperator,
-    doors: TheDoors,
+    deps: TheDependencies,
     by: Annotated[ReportBy, Query(description="What it is split by.")] = ReportBy.AUTHORITY,
     day_from: DayFrom = None,
     day_to: DayTo = None,
@@ -150,9 +150,9 @@ async def get_report(
     oblast or week. `behind_since`: since when the figures lag behind; null = they are complete.
     """
     where = _where(principal, day(day_from, "from"), day(day_to, "to"), authority, topic, territory)
-    now = doors.hub.clock.now()
-    lines = await run_in_threadpool(report, doors.hub.following.insights, kind, by, where, now)
-    directory = doors.hub.registry.current()
+    now = deps.hub.clock.now()
+    lines = await run_in_threadpool(report, deps.hub.following.insights, kind, by, where, now)
+    directory = deps.hub.registry.current()
     if form == "csv":
         return download(_csv(kind, by, lines, directory), f"{kind}.csv")
     return show(
@@ -162,7 +162,7 @@ async def get_report(
             day_from=where.day_from,
             day_to=where.day_to,
             made_at=format_datetime(now),
-            behind_since=await run_in_threadpool(_behind, doors),
+            behind_since=await run_in_threadpool(_behind, deps),
             lines=tuple(
                 ReportLineView(key=one.key, name=name_of(directory, by, one.key), values=one.values) for one in lines
             ),

@@ -23,7 +23,7 @@ from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
 from hub.api.cases import case_view, look
-from hub.api.doors import Doors, TheDoors, case_id, message_id
+from hub.api.dependencies import Dependencies, TheDependencies, case_id, message_id
 from hub.api.files import checked_type, find, keep
 from hub.api.inbound import own_channel, reply_to, take_appeal
 from hub.api.problems import ProblemResponse, problem_of
@@ -51,33 +51,33 @@ _UNKNOWN: Final = "No message with this id waits for you."
 
 
 @router.get("/soap/hub")
-async def describe(request: Request, doors: TheDoors) -> Response:
+async def describe(request: Request, deps: TheDependencies) -> Response:
     """The WSDL, for ``?wsdl``."""
     if [name.lower() for name in request.query_params] != ["wsdl"]:
         raise NotFound("Ask for the WSDL with ?wsdl, or call with POST.", code="soap.route")
-    return _document("hub.wsdl", request, doors)
+    return _document("hub.wsdl", request, deps)
 
 
 @router.get("/soap/{name}")
-async def document(name: str, request: Request, doors: TheDoors) -> Response:
+async def document(name: str, request: Request, deps: TheDependencies) -> Response:
     """A schema that the WSDL imports; ``authority.wsdl`` is what a system offers that the hub calls."""
     if name not in DESCRIPTIONS:
         raise NotFound("There is no such document.", code="soap.route")
-    return _document(name, request, doors)
+    return _document(name, request, deps)
 
 
-def _document(name: str, request: Request, doors: Doors) -> Response:
+def _document(name: str, request: Request, deps: Dependencies) -> Response:
     data = shipped(name)
     if name in _PLACE:
-        data = data.replace(_PLACE[name], f"{_own_url(request, doors)}/soap/hub".encode())
+        data = data.replace(_PLACE[name], f"{_own_url(request, deps)}/soap/hub".encode())
     return Response(data, media_type="text/xml")
 
 
-def _own_url(request: Request, doors: Doors) -> str:
+def _own_url(request: Request, deps: Dependencies) -> str:
     """``public_url``, or the socket that this call came to; never what the caller says in ``Host``."""
     server = request.scope.get("server")
-    if doors.hub.settings.public_url or not server or not server[1]:
-        return doors.hub.settings.base_url
+    if deps.hub.settings.public_url or not server or not server[1]:
+        return deps.hub.settings.base_url
     host = f"[{server[0]}]" if ":" in server[0] else server[0]
     return f"{request.scope['scheme']}://{host}:{server[1]}"
 
@@ -86,14 +86,14 @@ def _own_url(request: Request, doors: Doors) -> str:
 class _Call:
     """One call on its way. ``version`` is that of the content type until the envelope says it."""
 
-    doors: Doors
+    deps: Dependencies
     principal: Principal
     version: SoapVersion
-    rest: Iterator[multipart.Part]
+    rest: Iterator[multipart.FormPart]
 
     def answer(self, soap: bytes, charset: str | None) -> bytes:
         """Do what the envelope asks for; the envelope of the answer."""
-        envelope = read_envelope(soap, charset=charset, max_bytes=self.doors.body_limit)
+        envelope = read_envelope(soap, charset=charset, max_bytes=self.deps.body_limit)
         self.version = envelope.version
         for block in envelope.header:
             if block.get(f"{{{envelope.version.namespace}}}mustUnderstand", "0").strip() in ("1", "true"):
@@ -109,7 +109,7 @@ class _Call:
 
 
 @router.post("/soap/hub")
-async def call(request: Request, doors: TheDoors) -> Response:
+async def call(request: Request, deps: TheDependencies) -> Response:
     """One call. Faults carry the element Refusal."""
     kind = media_type(request.headers.get("content-type", ""))
     version = _KINDS.get(kind, SoapVersion.V11)
@@ -117,20 +117,20 @@ async def call(request: Request, doors: TheDoors) -> Response:
         version = SoapVersion.V12
     made: list[_Call] = []
     try:
-        principal = await _caller(request, doors)
-        made.append(_Call(doors, principal, version, iter(())))
+        principal = await _caller(request, deps)
+        made.append(_Call(deps, principal, version, iter(())))
         body = await _answered(request, made[0], kind)
     except HubError as error:
         return _fault(error, made[0].version if made else version)
     return Response(body, headers={"Content-Type": _MEDIA[made[0].version]})
 
 
-async def _caller(request: Request, doors: Doors) -> Principal:
-    credential = doors.auth.credential(_bearer(request.headers.get("authorization")))
-    if doors.auth.blocks(credential):
-        principal = await run_in_threadpool(doors.auth.check, credential)
+async def _caller(request: Request, deps: Dependencies) -> Principal:
+    credential = deps.auth.credential(_bearer(request.headers.get("authorization")))
+    if deps.auth.blocks(credential):
+        principal = await run_in_threadpool(deps.auth.check, credential)
     else:
-        principal = doors.auth.check(credential)
+        principal = deps.auth.check(credential)
     request.scope["hub.principal"] = principal.id
     return principal
 
@@ -148,7 +148,7 @@ def _bearer(header: str | None) -> str | None:
 
 
 async def _answered(request: Request, one: _Call, kind: str) -> bytes:
-    limit = one.doors.body_limit
+    limit = one.deps.body_limit
     content_type = request.headers.get("content-type", "")
     if kind in _KINDS:
         body = await read(request, limit)
@@ -156,7 +156,7 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
     if kind != _RELATED:
         raise InvalidInput("The body must be SOAP: text/xml or application/soap+xml.", code="input.media_type")
     boundary = multipart.boundary(content_type)
-    most = limit + one.doors.attachment_limit
+    most = limit + one.deps.attachment_limit
     check_announced(request, most)
 
     def work(chunks: Iterator[bytes]) -> bytes:
@@ -166,7 +166,7 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
             raise refuse("no_soap_part", "the first part is not SOAP")
         return one.answer(multipart.small(first, limit), None)
 
-    return await one.doors.uploads.run(request, most, work)
+    return await one.deps.uploads.run(request, most, work)
 
 
 def _fault(error: HubError, version: SoapVersion) -> Response:
@@ -196,17 +196,17 @@ def _fault(error: HubError, version: SoapVersion) -> Response:
 def _submit(one: _Call, node: etree._Element) -> etree._Element:
     """SubmitEnvelope: what POST /v1/envelopes does."""
     raw = _bring(one, node)
-    doors, principal = one.doors, one.principal
+    deps, principal = one.deps, one.principal
     if principal.role is CallerRole.NCC:
-        accepted = take_appeal(doors, principal, raw)
+        accepted = take_appeal(deps, principal, raw)
         return _taken("SubmitEnvelope", str(accepted.message_id), str(accepted.case_id), repeat=accepted.repeat)
-    taken = doors.hub.receiver.receive(raw, channel_id=own_channel(doors, principal.party), party=principal.party)
+    taken = deps.hub.receiver.receive(raw, channel_id=own_channel(deps, principal.party), party=principal.party)
     return _taken("SubmitEnvelope", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
 
 
 def _acknowledge(one: _Call, node: etree._Element) -> etree._Element:
     """Acknowledge: what POST /v1/inbox/{id}/receipt does."""
-    take = reply_to(one.doors, one.principal, _message_id(node))
+    take = reply_to(one.deps, one.principal, _message_id(node))
     taken = take(_bring(one, node))
     return _taken("Acknowledge", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
 
@@ -217,7 +217,7 @@ def _list(one: _Call, node: etree._Element) -> etree._Element:
     limit = _number(node, "limit", default=50, least=1, most=200)
     if after is not None:
         message_id(after, NotFound("There is no such cursor.", code="inbox.cursor"))
-    waiting = one.doors.hub.inbox.waiting(one.principal.party, after=after, limit=limit)
+    waiting = one.deps.hub.inbox.waiting(one.principal.party, after=after, limit=limit)
     entries = [
         own.element(
             "message",
@@ -234,7 +234,7 @@ def _list(one: _Call, node: etree._Element) -> etree._Element:
 
 def _fetch(one: _Call, node: etree._Element) -> etree._Element:
     """FetchMessage: what GET /v1/inbox/{id} does."""
-    parcel = one.doors.hub.inbox.fetch(one.principal.party, _message_id(node))
+    parcel = one.deps.hub.inbox.fetch(one.principal.party, _message_id(node))
     return own.element(
         "FetchMessageResponse",
         own.element("messageId", text=str(parcel.message_id)),
@@ -245,7 +245,7 @@ def _fetch(one: _Call, node: etree._Element) -> etree._Element:
 
 def _file(one: _Call, node: etree._Element) -> etree._Element:
     """FetchFile: a piece of what GET /v1/attachments/{sha256} gives; whoever speaks only SOAP gets files by it."""
-    stored, file = find(one.doors, one.principal, own.text(node, "sha256", 64) or "")
+    stored, file = find(one.deps, one.principal, own.text(node, "sha256", 64) or "")
     with file:
         start = _number(node, "from", default=0, least=0, most=stored.size)
         count = _number(node, "count", default=MAX_PIECE, least=1, most=MAX_PIECE)
@@ -272,7 +272,7 @@ def _number(node: etree._Element, name: str, *, default: int, least: int, most: 
 
 def _status(one: _Call, node: etree._Element) -> etree._Element:
     """GetStatus: what GET /v1/cases/{id} does, without the messages."""
-    seen = look(one.doors, one.principal, case_id(own.text(node, "caseId", 36) or ""))
+    seen = look(one.deps, one.principal, case_id(own.text(node, "caseId", 36) or ""))
     view = case_view(seen.row, one.principal)
     shown: dict[str, str | None] = {
         "caseId": view.id,
@@ -315,22 +315,24 @@ def _bring(one: _Call, node: etree._Element) -> RawInbound:
     wanted = None if include is None else _cid(include.get("href", ""))
     announced = [_announced(entry) for entry in node.findall(own.tag("file"))]
     by_part = {file.part: file for file in announced if file.part}
-    envelope: list[mime.Part] = []
+    envelope: list[mime.MimePart] = []
 
-    def files() -> Iterator[multipart.Part]:
+    def files() -> Iterator[multipart.FormPart]:
         for part in one.rest:
             if part.name == wanted:
-                data = multipart.small(part, one.doors.body_limit)
-                envelope.append(mime.Part(content_type=part.media_type, content_id=part.name, headers={}, data=data))
+                data = multipart.small(part, one.deps.body_limit)
+                envelope.append(
+                    mime.MimePart(content_type=part.media_type, content_id=part.name, headers={}, data=data)
+                )
             elif part.name in by_part:
-                yield multipart.Part(part.name, None, by_part[part.name].media_type, part.data)
+                yield multipart.FormPart(part.name, None, by_part[part.name].media_type, part.data)
             else:
                 raise refuse("part", "a part is neither the content nor a file that is announced")
         for file in announced:
             if file.inline is not None:
-                yield multipart.Part(file.sha256, None, file.media_type, iter([file.inline]))
+                yield multipart.FormPart(file.sha256, None, file.media_type, iter([file.inline]))
 
-    stored = {file.sha256 for file in keep(one.doors, one.principal, files())}
+    stored = {file.sha256 for file in keep(one.deps, one.principal, files())}
     if stored != {file.sha256 for file in announced}:
         raise InvalidInput("A file is not the one that was announced.", code="attachment.digest")
     return own.document(node, tuple(envelope))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.cases.timeline import Entry
+from hub.cases.timeline import TimelineEntry
 from hub.inbound.statement import Received
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import CaseRow, Delivery, Event, Message
@@ -264,7 +264,7 @@ class EntryView(View):
     ref: str | None
 
     @classmethod
-    def of(cls, entry: Entry) -> EntryView:
+    def of(cls, entry: TimelineEntry) -> EntryView:
         """The view of a line."""
         return cls(
             at=format_datetime(entry.at),

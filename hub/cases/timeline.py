@@ -44,7 +44,7 @@ _TOLD = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TimelineEntry:
     """One line of a timeline. ``what``: ``fact``, ``attempt`` or ``message``; ``text`` has no personal data."""
 
     at: datetime
@@ -60,13 +60,13 @@ class _Words(dict[str, str]):
         return "—"
 
 
-def _fact_entry(fact: Fact, directory: Directory) -> Entry:
+def _fact_entry(fact: Fact, directory: Directory) -> TimelineEntry:
     known = directory.authority(fact.authority) if fact.authority else None
     who = (known.short_name or known.name) if known else (fact.authority or "somebody")
     words = _Words({**fact.data, "who": who})
     if fact.kind is FactKind.RESOLVED and "how" not in words:
         words["how"] = words["reason"]
-    return Entry(
+    return TimelineEntry(
         at=fact.at,
         what="fact",
         code=fact.kind,
@@ -76,11 +76,11 @@ def _fact_entry(fact: Fact, directory: Directory) -> Entry:
     )
 
 
-def _attempt_entry(attempt: Attempt, delivery: Delivery) -> Entry:
+def _attempt_entry(attempt: Attempt, delivery: Delivery) -> TimelineEntry:
     outcome = attempt.outcome or "under way"
     status = f", HTTP {attempt.http_status}" if attempt.http_status else ""
     code = f", {attempt.code}" if attempt.code else ""
-    return Entry(
+    return TimelineEntry(
         at=attempt.started_at,
         what="attempt",
         code=str(outcome),
@@ -90,10 +90,10 @@ def _attempt_entry(attempt: Attempt, delivery: Delivery) -> Entry:
     )
 
 
-def _message_entry(message: Message) -> Entry:
+def _message_entry(message: Message) -> TimelineEntry:
     way = "came in from" if message.direction is Direction.IN else "made for"
     other = message.sender if message.direction is Direction.IN else message.recipient
-    return Entry(
+    return TimelineEntry(
         at=message.created_at,
         what="message",
         code=message.kind,
@@ -103,7 +103,7 @@ def _message_entry(message: Message) -> Entry:
     )
 
 
-def _entries(store: Store, directory: Directory, case_id: CaseId) -> Iterator[Entry]:
+def _entries(store: Store, directory: Directory, case_id: CaseId) -> Iterator[TimelineEntry]:
     for message in store.messages(case_id):
         yield _message_entry(message)
     for delivery in store.deliveries(case_id):
@@ -117,12 +117,12 @@ _ORDER = {"message": 0, "attempt": 1, "fact": 2}
 _WITHIN = {str(code): place for kinds in (Kind, FactKind) for place, code in enumerate(kinds)}
 
 
-def _place(entry: Entry) -> tuple[datetime, int, int]:
+def _place(entry: TimelineEntry) -> tuple[datetime, int, int]:
     """By time; what happened in one millisecond in the order in which it happens."""
     return (entry.at, _ORDER[entry.what], _WITHIN.get(entry.code, 0))
 
 
-def timeline(store: Store, directory: Directory, case_id: CaseId) -> tuple[Entry, ...]:
+def timeline(store: Store, directory: Directory, case_id: CaseId) -> tuple[TimelineEntry, ...]:
     """All that happened to a case, in order of time. ``NotFound`` for a case that does not exist."""
     if store.case(case_id) is None:
         raise NotFound("There is no case with this id.", code="case.unknown")

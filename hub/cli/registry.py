@@ -15,7 +15,7 @@ from hub.cli.output import emit, json_option, table
 from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
 from registry import LoadedDirectory, import_katottg, import_sev, load
 from registry.diff import compare
-from registry.official import Report
+from registry.official import ImportReport
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
@@ -173,7 +173,7 @@ def import_katottg_command(file: Path, out: Path, overwrite: bool, as_json: bool
     _account(report, out / import_katottg.OUT_FILE, time.monotonic() - begun, as_json=as_json)
 
 
-def _account(report: Report, written: Path, secs: float, *, as_json: bool) -> None:
+def _account(report: ImportReport, written: Path, secs: float, *, as_json: bool) -> None:
     """Print the account of rows; exit code 1 if any row was refused (the others were written)."""
     document = {**report.as_json(), "written": str(written), "secs": round(secs, 3)}
     lines = [

@@ -5,7 +5,7 @@ came, facts, public keys, a sealed manifest, and a README with the commands of o
 ``check`` does the same from our side. Nothing here decides anything, and nothing is written to the store.
 """
 
-from hub.evidence.check import Check, Report, check
+from hub.evidence.check import Check, CheckReport, check
 from hub.evidence.export import Exported, Exporter
 
-__all__ = ["Check", "Exported", "Exporter", "Report", "check"]
+__all__ = ["Check", "CheckReport", "Exported", "Exporter", "check"]

@@ -54,7 +54,7 @@ class Check:
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class CheckReport:
     """What was found."""
 
     case_id: str = ""
@@ -68,7 +68,7 @@ class Report:
         return bool(self.checks) and all(check.code is None for check in self.checks)
 
 
-def check(file: BinaryIO, *, seal: Seal, trusted: Sequence[VerificationKey]) -> Report:
+def check(file: BinaryIO, *, seal: Seal, trusted: Sequence[VerificationKey]) -> CheckReport:
     """Look at everything in a bundle. ``trusted``: keys of the hub that made it, from a source that is not the bundle.
 
     Raises ``InvalidInput`` for what is no bundle, ``SealRefused`` if its manifest is not sealed by a trusted key.
@@ -79,7 +79,7 @@ def check(file: BinaryIO, *, seal: Seal, trusted: Sequence[VerificationKey]) -> 
         if len(names) != len(infos) or len(infos) > MAX_FILES or not {MANIFEST, SEAL} <= set(names):
             raise _no_bundle("has no manifest, two files of one name, or too many files")
         manifest = _manifest(archive, names, seal, trusted)
-        report = Report(case_id=manifest.case_id, made_by=manifest.made_by, made_at=manifest.made_at)
+        report = CheckReport(case_id=manifest.case_id, made_by=manifest.made_by, made_at=manifest.made_at)
         report.checks.append(Check(what=SEAL))
         sums = _sums(archive, names, manifest, report)
         _attempts(archive, names, sums, report)
@@ -106,7 +106,7 @@ def _manifest(
 
 
 def _sums(
-    archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], manifest: _Manifest, report: Report
+    archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], manifest: _Manifest, report: CheckReport
 ) -> dict[str, str]:
     """SHA-256 of every listed file, as it is; what is not listed, or lacks, is said."""
     found: dict[str, str] = {}
@@ -128,7 +128,7 @@ def _sums(
 
 
 def _attempts(
-    archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], sums: Mapping[str, str], report: Report
+    archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], sums: Mapping[str, str], report: CheckReport
 ) -> None:
     """Each attempt must name the SHA-256 of what is kept as sent."""
     for row in _rows(archive, names, "deliveries.json"):
@@ -142,7 +142,7 @@ def _attempts(
 
 
 def _seals(
-    archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], seal: Seal, at: datetime, report: Report
+    archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], seal: Seal, at: datetime, report: CheckReport
 ) -> None:
     """Each seal must hold with the key that stands in the bundle, over the envelope that stands beside it."""
     known = _keys(archive, names)

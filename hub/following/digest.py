@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from hub.following.ports import Digest
+from hub.following.ports import CaseFigures
 from hub.schemas.delivery import CaseRow, Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import ReceiptSign
@@ -30,7 +30,7 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def digest(row: CaseRow, facts: Iterable[Fact], the_law: Law) -> Digest:
+def digest(row: CaseRow, facts: Iterable[Fact], the_law: Law) -> CaseFigures:
     """The figures that reports count of a case."""
     known = tuple({fact.key: fact for fact in facts}.values())
     story = read(known)
@@ -39,7 +39,7 @@ def digest(row: CaseRow, facts: Iterable[Fact], the_law: Law) -> Digest:
     case, day = row.case, kyiv_day(row.case.created_at)
     answered_at = _answered_at(known, of_case, the_law)
     signs = {fact.data.get("sign") for fact in known if fact.kind is FactKind.LINKED}
-    return Digest(
+    return CaseFigures(
         case_id=case.id,
         owner=case.owner,
         day=day.isoformat(),

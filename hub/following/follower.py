@@ -154,7 +154,7 @@ class InsightFollower:
                 continue
             appeal = _appeal(batch.appeals[message.case_id])
             made = self._scorer(
-                formal.Answer(
+                formal.GivenAnswer(
                     text=envelope.body.text,
                     result=envelope.body.result,
                     appeal=appeal.body.text,

@@ -26,7 +26,7 @@ FLAG = 50
 """Points from which an answer is flagged."""
 
 
-class Reason(StrEnum):
+class FormalReason(StrEnum):
     """Why an answer looks formal."""
 
     TEMPLATE = "template"
@@ -35,7 +35,12 @@ class Reason(StrEnum):
     SHORT = "short"
 
 
-POINTS = {Reason.TEMPLATE: 50, Reason.ONLY_FORWARDED: 50, Reason.NO_REFERENCE: 35, Reason.SHORT: 20}
+POINTS = {
+    FormalReason.TEMPLATE: 50,
+    FormalReason.ONLY_FORWARDED: 50,
+    FormalReason.NO_REFERENCE: 35,
+    FormalReason.SHORT: 20,
+}
 
 _FORWARDED = re.compile(
     r"(?:надісла|направл|скеров|переадрес|перенаправ|переда)\w*[^.!?]{0,200}?"
@@ -56,7 +61,7 @@ _COMMON = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class GivenAnswer:
     """An answer with its question. ``earlier``: signatures of the authority's earlier answers to other questions."""
 
     text: str
@@ -70,7 +75,7 @@ class Score:
     """Points from 0 to 100 and why; ``signature`` is that of the answer's text."""
 
     points: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[FormalReason, ...]
     signature: bytes | None
 
     @property
@@ -79,19 +84,19 @@ class Score:
         return self.points >= FLAG
 
 
-Scorer: TypeAlias = Callable[[Answer], Score]
+Scorer: TypeAlias = Callable[[GivenAnswer], Score]
 """What scores answers."""
 
 
-def score(answer: Answer) -> Score:
+def score(answer: GivenAnswer) -> Score:
     """Look for every sign; the points of those found add up, to 100 at most."""
     stems = words(answer.text)
     made = signature(shingles(stems))
     found = {
-        Reason.TEMPLATE: _is_template(made, answer.earlier),
-        Reason.NO_REFERENCE: _says_nothing_of(stems, words(answer.appeal)),
-        Reason.ONLY_FORWARDED: _only_forwards(answer),
-        Reason.SHORT: len(stems) < SHORT_WORDS,
+        FormalReason.TEMPLATE: _is_template(made, answer.earlier),
+        FormalReason.NO_REFERENCE: _says_nothing_of(stems, words(answer.appeal)),
+        FormalReason.ONLY_FORWARDED: _only_forwards(answer),
+        FormalReason.SHORT: len(stems) < SHORT_WORDS,
     }
     reasons = tuple(reason for reason, holds in found.items() if holds)
     return Score(points=min(100, sum(POINTS[reason] for reason in reasons)), reasons=reasons, signature=made)
@@ -109,7 +114,7 @@ def _says_nothing_of(answer: Sequence[str], appeal: Sequence[str]) -> bool:
     return bool(subject) and len(subject & set(answer)) < REFERENCE_SHARE * len(subject)
 
 
-def _only_forwards(answer: Answer) -> bool:
+def _only_forwards(answer: GivenAnswer) -> bool:
     """Whether the answer tells that the appeal went elsewhere, and little besides."""
     sentences = re.split(r"(?<=[.!?])\s+", answer.text)
     rest = [sentence for sentence in sentences if not _FORWARDED.search(sentence)]

@@ -26,7 +26,7 @@ _PHONE_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LikenessVerdict:
     """What an appeal is like among the earlier ones of its applicant."""
 
     sign: ReceiptSign = ReceiptSign.PRIMARY
@@ -62,7 +62,7 @@ def _marks(applicant: Applicant) -> Iterator[str]:
         yield f"born:{applicant.born.isoformat()}"
 
 
-def judge(form: AppealForm, made: bytes | None, earlier: Sequence[Earlier]) -> Verdict:
+def judge(form: AppealForm, made: bytes | None, earlier: Sequence[Earlier]) -> LikenessVerdict:
     """Compare an appeal with its applicant's earlier ones.
 
     The same text: duplicate (дублетне). The same subject (first topic and place): repeated (повторне), from the third
@@ -71,12 +71,12 @@ def judge(form: AppealForm, made: bytes | None, earlier: Sequence[Earlier]) -> V
     for before in earlier:
         alike = likeness(made, before.signature) if made and before.signature else 0.0
         if alike >= NEAR:
-            return Verdict(sign=ReceiptSign.DUPLICATE, of_case=before.case_id, percent=round(alike * 100))
+            return LikenessVerdict(sign=ReceiptSign.DUPLICATE, of_case=before.case_id, percent=round(alike * 100))
     same = [before for before in earlier if before.topic == form.topics[0] and before.place == form.place]
     if not same:
-        return Verdict()
+        return LikenessVerdict()
     sign = ReceiptSign.REPEATED if len(same) == 1 else ReceiptSign.MULTIPLE
-    return Verdict(sign=sign, of_case=same[-1].case_id)
+    return LikenessVerdict(sign=sign, of_case=same[-1].case_id)
 
 
 def nearest(made: bytes | None, candidates: Sequence[tuple[CaseId, bytes | None]]) -> tuple[CaseId, float] | None:

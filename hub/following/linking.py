@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.following.digest import OBLAST_CHARS
-from hub.following.likeness import LOOK_BACK, Verdict, applicant_tokens, judge, nearest, text_of
-from hub.following.ports import Applicant, Band, Campaign, Earlier, Insights, Likeness
+from hub.following.likeness import LOOK_BACK, LikenessVerdict, applicant_tokens, judge, nearest, text_of
+from hub.following.ports import Band, Campaign, Earlier, Insights, KnownApplicant, Likeness
 from hub.following.text import bands, shingles, signature, words
 from hub.schemas.delivery import CaseRow, Fact, FactKind, Source
 from hub.schemas.envelope import AppealEnvelope, AppealForm
@@ -44,7 +44,7 @@ class Linker:
         self._least = mass_least
         self._likenesses: dict[CaseId, Likeness] = {}
         self._bands: dict[tuple[str, int], list[Band]] = {}
-        self._applicants: dict[str, list[Applicant]] = {}
+        self._applicants: dict[str, list[KnownApplicant]] = {}
         self._campaigns: dict[CaseId, Campaign] = {}
         self._facts: list[Fact] = []
         self._stored: Mapping[str, tuple[Earlier, ...]] = {}
@@ -62,7 +62,7 @@ class Linker:
         return tuple(band for found in self._bands.values() for band in found)
 
     @property
-    def applicants(self) -> tuple[Applicant, ...]:
+    def applicants(self) -> tuple[KnownApplicant, ...]:
         """Keyed hashes of the applicants."""
         return tuple(applicant for found in self._applicants.values() for applicant in found)
 
@@ -134,7 +134,9 @@ class Linker:
             signature=appeal.signature,
         )
         for token in appeal.tokens:
-            mine = Applicant(token=token, case_id=case.id, at=case.created_at, topic=form.topics[0], place=form.place)
+            mine = KnownApplicant(
+                token=token, case_id=case.id, at=case.created_at, topic=form.topics[0], place=form.place
+            )
             self._applicants.setdefault(token, []).append(mine)
         self._tell(row, verdict, group)
 
@@ -192,12 +194,12 @@ class Linker:
             return 1
         return self._campaigns[group].size
 
-    def _sign(self, verdict: Verdict, group: CaseId | None) -> str:
+    def _sign(self, verdict: LikenessVerdict, group: CaseId | None) -> str:
         if verdict.sign is ReceiptSign.PRIMARY and self._size(group) >= self._least:
             return ReceiptSign.MASS.value
         return verdict.sign.value
 
-    def _tell(self, row: CaseRow, verdict: Verdict, group: CaseId | None) -> None:
+    def _tell(self, row: CaseRow, verdict: LikenessVerdict, group: CaseId | None) -> None:
         """State what was found: the link to an earlier appeal, and membership from the size of a campaign on."""
         if verdict.of_case is not None:
             data = {"sign": verdict.sign.value, "to": str(verdict.of_case)}

@@ -45,7 +45,7 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applicant:
+class KnownApplicant:
     """A keyed hash by which an applicant is known, and one of the applicant's cases."""
 
     token: str
@@ -93,7 +93,7 @@ class AnswerScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
+class CaseFigures:
     """What reports count of one case. ``day`` and ``week`` (its Monday) are of the arrival, in Kyiv, as YYYY-MM-DD.
 
     ``kept``: whether the answer came within its terms; None while there is none. ``oblast``: first four characters of
@@ -131,10 +131,10 @@ class Digest:
 class Insight:
     """All that one step of the follower learned; written as a whole, with the place in the feed."""
 
-    digests: tuple[Digest, ...] = ()
+    digests: tuple[CaseFigures, ...] = ()
     likenesses: tuple[Likeness, ...] = ()
     bands: tuple[Band, ...] = ()
-    applicants: tuple[Applicant, ...] = ()
+    applicants: tuple[KnownApplicant, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
     scores: tuple[AnswerScore, ...] = ()
     uses: tuple[tuple[str, CaseId], ...] = ()

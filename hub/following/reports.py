@@ -74,18 +74,20 @@ COLUMNS: dict[Report, tuple[Column, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ReportLine:
     """One line of a report. ``key``: the value it is split by, empty where a case has none."""
 
     key: str
     values: dict[str, int]
 
 
-def report(insights: Insights, kind: Report, by: ReportBy, where: ReportFilter, now: datetime) -> tuple[Line, ...]:
+def report(
+    insights: Insights, kind: Report, by: ReportBy, where: ReportFilter, now: datetime
+) -> tuple[ReportLine, ...]:
     """The lines of a report, most cases first; by week in order of time."""
     columns = COLUMNS[kind]
     measured = insights.report(where, by, now)
-    return tuple(Line(key=m.key, values={name: of(m) for name, of in columns}) for m in measured)
+    return tuple(ReportLine(key=m.key, values={name: of(m) for name, of in columns}) for m in measured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

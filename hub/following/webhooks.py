@@ -45,7 +45,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class WebhookReply:
     """How an attempt ended. ``status``: None if there was no answer; ``code`` says what happened."""
 
     status: int | None
@@ -58,7 +58,7 @@ class Reply:
         return self.status is not None and 200 <= self.status < 300
 
 
-Call: TypeAlias = Callable[[str, bytes], Reply]
+Call: TypeAlias = Callable[[str, bytes], WebhookReply]
 """One attempt: id of the webhook and its body. Never raises for what the other side does."""
 
 
@@ -172,7 +172,7 @@ class WebhookSender:
                     break
         return attempts
 
-    def _settle(self, state: EndpointState, queued: Queued, reply: Reply) -> EndpointState:
+    def _settle(self, state: EndpointState, queued: Queued, reply: WebhookReply) -> EndpointState:
         now = self._clock.now()
         if reply.arrived:
             self._queue.settle([queued], [])
@@ -198,7 +198,7 @@ class WebhookSender:
         self._queue.save_endpoint(well)
         return well
 
-    def _again(self, queued: Queued, reply: Reply, now: datetime) -> Queued:
+    def _again(self, queued: Queued, reply: WebhookReply, now: datetime) -> Queued:
         """The event with its next attempt; ``next_at`` is None once the schedule has ended."""
         next_at = None
         if queued.attempts < len(SCHEDULE_SECS) and reply.status != _GONE:
@@ -215,7 +215,7 @@ class WebhookSender:
         )
 
     @staticmethod
-    def _throttle(state: EndpointState, reply: Reply) -> float:
+    def _throttle(state: EndpointState, reply: WebhookReply) -> float:
         """Seconds for which the endpoint is left alone: as it asks, or longer with each failure in a row."""
         if reply.status in _THROTTLED and reply.retry_after:
             return reply.retry_after

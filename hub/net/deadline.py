@@ -72,28 +72,28 @@ class Deadline:
 
 
 class _OnLeash:
-    """Mixed into both kinds of sockets; ``leash`` is set before the first operation that may send."""
+    """Mixed into both kinds of sockets; ``deadline`` is set before the first operation that may send."""
 
-    leash: Deadline
+    deadline: Deadline
 
     def recv_into(self, *args: Any) -> int:
-        self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
+        self.settimeout(self.deadline.remaining())  # type: ignore[attr-defined]
         hit("S10")
         count: int = super().recv_into(*args)  # type: ignore[misc]
-        self.leash.took(count)
+        self.deadline.took(count)
         return count
 
     def sendall(self, data: Any, *args: Any) -> None:
-        self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
-        self.leash.sent = True
+        self.settimeout(self.deadline.remaining())  # type: ignore[attr-defined]
+        self.deadline.sent = True
         if named("S9"):
             data = data[self.send(data[: len(data) // 2 or 1]) :]
             hit("S9")
         super().sendall(data, *args)  # type: ignore[misc]
 
     def send(self, *args: Any) -> int:
-        self.settimeout(self.leash.remaining())  # type: ignore[attr-defined]
-        self.leash.sent = True
+        self.settimeout(self.deadline.remaining())  # type: ignore[attr-defined]
+        self.deadline.sent = True
         count: int = super().send(*args)  # type: ignore[misc]
         return count
 
@@ -118,7 +118,7 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _look_up(resolver: Resolver, host: str, port: int, leash: Deadline) -> Sequence[str]:
+def _look_up(resolver: Resolver, host: str, port: int, deadline: Deadline) -> Sequence[str]:
     """Resolve in a thread of its own: getaddrinfo(3) knows no deadline."""
     if not _MAX_LOOKUPS.acquire(blocking=False):
         raise TemporaryFailure("Too many name look-ups hang.", code="http.dns")
@@ -134,7 +134,7 @@ def _look_up(resolver: Resolver, host: str, port: int, leash: Deadline) -> Seque
 
     threading.Thread(target=work, name="name-look-up", daemon=True).start()
     try:
-        answer = answers.get(timeout=leash.remaining())
+        answer = answers.get(timeout=deadline.remaining())
     except (queue.Empty, TimeoutError):
         raise TemporaryFailure("The name could not be resolved in time.", code="http.dns") from None
     if isinstance(answer, OSError | UnicodeError) or not answer:
@@ -145,8 +145,8 @@ def _look_up(resolver: Resolver, host: str, port: int, leash: Deadline) -> Seque
 class Dialer:
     """Opens connections for one call's target: resolve once, check every address, connect to exactly those."""
 
-    def __init__(self, *, leash: Deadline, allow_private: Sequence[IPNetwork], resolver: Resolver) -> None:
-        self.leash = leash
+    def __init__(self, *, deadline: Deadline, allow_private: Sequence[IPNetwork], resolver: Resolver) -> None:
+        self.deadline = deadline
         self._allow_private = allow_private
         self._resolver = resolver
 
@@ -155,7 +155,9 @@ class Dialer:
         found = (
             [target.address]
             if target.address is not None
-            else [ipaddress.ip_address(text) for text in _look_up(self._resolver, target.host, target.port, self.leash)]
+            else [
+                ipaddress.ip_address(text) for text in _look_up(self._resolver, target.host, target.port, self.deadline)
+            ]
         )
         if not all(permitted(address, self._allow_private) for address in found):
             raise PermanentFailure(
@@ -173,12 +175,12 @@ class Dialer:
             family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
             sock = _PlainSocket(family, socket.SOCK_STREAM)
             try:
-                sock.leash = self.leash
+                sock.deadline = self.deadline
                 # A fair share for each address, so that one that swallows packets leaves time for the next.
-                sock.settimeout(self.leash.remaining() / (len(found) - tried))
+                sock.settimeout(self.deadline.remaining() / (len(found) - tried))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.connect((str(address), target.port))
-                sock.settimeout(self.leash.remaining())
+                sock.settimeout(self.deadline.remaining())
             except OSError as error:
                 sock.close()
                 reason = error
@@ -195,14 +197,14 @@ ONE_PIECE_BYTES = 65_536
 """Up to here a request goes out in one piece: each further one wakes the other side once more."""
 
 
-class Connection(HTTPConnection):
+class HttpConnection(HTTPConnection):
     """One kept-alive connection to a checked address, one call at a time."""
 
-    def __init__(self, target: Target, guide: Dialer) -> None:
+    def __init__(self, target: Target, dialer: Dialer) -> None:
         super().__init__(target.host, target.port)
         self.default_port = HTTP_PORT if target.scheme == "http" else HTTPS_PORT  # what the Host header leaves out
         self._target = target
-        self._guide = guide
+        self._dialer = dialer
         self._held = bytearray()
 
     def connect(self) -> None:
@@ -210,7 +212,7 @@ class Connection(HTTPConnection):
         self.sock = self._open()
 
     def _open(self) -> socket.socket:
-        return self._guide.connect(self._target)
+        return self._dialer.connect(self._target)
 
     def ask(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
@@ -245,11 +247,11 @@ class Connection(HTTPConnection):
         super().close()
 
 
-class TlsConnection(Connection):
+class TlsConnection(HttpConnection):
     """The same over TLS; the certificate is checked against the URL's host."""
 
-    def __init__(self, target: Target, guide: Dialer, context: ssl.SSLContext) -> None:
-        super().__init__(target, guide)
+    def __init__(self, target: Target, dialer: Dialer, context: ssl.SSLContext) -> None:
+        super().__init__(target, dialer)
         self._context = context
 
     def _open(self) -> socket.socket:
@@ -271,7 +273,7 @@ class TlsConnection(Connection):
                 code="tls.timeout" if late else "tls.handshake",
             ) from None
         if isinstance(sock, _TlsSocket):
-            sock.leash = self._guide.leash
+            sock.deadline = self._dialer.deadline
         return sock
 
 

@@ -3,7 +3,7 @@
 Not on ``requests``: its ``Session`` reads a redirect's whole body even when told not to follow, and what is left of it
 without that costs more than the call itself (measured: 490 µs a call against 197). So there are no redirects, no
 cookies, no ``.netrc``, no proxy or certificate variables. A call has a total deadline and byte limits
-(``hub.net.deadline``), goes to checked addresses only (``hub.net.addresses``), and ends in an ``Answer`` or in
+(``hub.net.deadline``), goes to checked addresses only (``hub.net.addresses``), and ends in an ``HttpAnswer`` or in
 one of these:
 
     ConfigurationError   http.url, http.scheme, http.port, http.header    nothing was tried
@@ -37,9 +37,9 @@ import certifi
 from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
 from hub.net.addresses import IPNetwork, Target, parse_url
 from hub.net.deadline import (
-    Connection,
     Deadline,
     Dialer,
+    HttpConnection,
     Resolver,
     TlsConnection,
     TooMuchError,
@@ -77,7 +77,7 @@ class HttpPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class StreamedBody:
     """A body that is streamed: ``length`` bytes in all, in the pieces of ``chunks``."""
 
     length: int
@@ -85,7 +85,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """What the other side said, read to its end and decompressed."""
 
     status: int
@@ -169,7 +169,7 @@ def _no_password() -> str:
     raise ConfigurationError("The key file is encrypted; give a key without a password, closed to others.")
 
 
-class Headers(Mapping[str, str]):
+class HttpHeaders(Mapping[str, str]):
     """Headers of an answer by name, upper or lower case; what came several times is joined by a comma (RFC 9110)."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -200,9 +200,9 @@ class HttpSession:
 
     def __init__(self, policy: HttpPolicy, resolver: Resolver = system_resolver) -> None:
         self._policy = policy
-        self._leash = Deadline()
-        self._guide = Dialer(leash=self._leash, allow_private=policy.allow_private, resolver=resolver)
-        self._connections: dict[Target, Connection] = {}
+        self._deadline = Deadline()
+        self._dialer = Dialer(deadline=self._deadline, allow_private=policy.allow_private, resolver=resolver)
+        self._connections: dict[Target, HttpConnection] = {}
         weakref.finalize(self, _hang_up, self._connections)  # an adapter's kept sessions end with it
 
     def __enter__(self) -> HttpSession:
@@ -223,18 +223,18 @@ class HttpSession:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | Upload | None = None,
+        body: bytes | StreamedBody | None = None,
         deadline_secs: float,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """One call. ``deadline_secs`` counts from now to the last byte of the answer. Errors: see the module."""
         connection = self._connection(url)
         said = _said(headers or {}, body)
-        pieces = body.chunks if isinstance(body, Upload) else body
-        self._leash.start(deadline_secs, HEAD_MAX_BYTES)
+        pieces = body.chunks if isinstance(body, StreamedBody) else body
+        self._deadline.start(deadline_secs, HEAD_MAX_BYTES)
         try:
             with connection.ask(method, _path(url), pieces, said) as response:
-                told = Headers(response.headers.items())
-                return Answer(status=response.status, headers=told, body=self._read(response, told))
+                told = HttpHeaders(response.headers.items())
+                return HttpAnswer(status=response.status, headers=told, body=self._read(response, told))
         except (HTTPException, OSError, ValueError) as error:
             connection.close()
             raise self._failure(error) from None
@@ -245,26 +245,26 @@ class HttpSession:
     def connect(self, url: str, *, deadline_secs: float) -> None:
         """Connect and shake hands without sending a request; the connection is kept. Errors as ``call``'s."""
         connection = self._connection(url)
-        self._leash.start(deadline_secs, HEAD_MAX_BYTES)
+        self._deadline.start(deadline_secs, HEAD_MAX_BYTES)
         if connection.sock is None:
             connection.connect()
 
-    def _connection(self, url: str) -> Connection:
+    def _connection(self, url: str) -> HttpConnection:
         """The one connection to a URL's target."""
         target = check_url(url, self._policy)
         if target not in self._connections:
             self._connections[target] = (
-                TlsConnection(target, self._guide, tls_context(self._policy))
+                TlsConnection(target, self._dialer, tls_context(self._policy))
                 if target.scheme == "https"
-                else Connection(target, self._guide)
+                else HttpConnection(target, self._dialer)
             )
         return self._connections[target]
 
-    def _read(self, response: HTTPResponse, headers: Headers) -> bytes:
+    def _read(self, response: HTTPResponse, headers: HttpHeaders) -> bytes:
         """The whole body within the limit; one byte over it and the connection is given up."""
         limit = self._policy.max_response_bytes
         # Room for chunked framing of tiny chunks; what counts is the limit on content below.
-        self._leash.allow(4 * limit + HEAD_MAX_BYTES)
+        self._deadline.allow(4 * limit + HEAD_MAX_BYTES)
         data = response.read(limit + 1)
         # The second look sees the end of the body, so that the connection can be kept.
         if len(data) > limit or response.read(1):
@@ -278,26 +278,30 @@ class HttpSession:
             return OutcomeUnknown("The answer is longer than the channel allows.", code="http.too_large")
         if isinstance(error, _EncodingError):
             return OutcomeUnknown("The answer's content encoding cannot be read.", code="http.encoding")
-        late = self._leash.over or isinstance(error, TimeoutError)
+        late = self._deadline.over or isinstance(error, TimeoutError)
         message = "The call did not end by its deadline." if late else "The connection broke before the answer's end."
         code = "http.deadline" if late else "http.broken"
-        if self._leash.sent:
+        if self._deadline.sent:
             return OutcomeUnknown(message, code=code)
         return TemporaryFailure(message, code=code)
 
 
-def _hang_up(connections: dict[Target, Connection]) -> None:
+def _hang_up(connections: dict[Target, HttpConnection]) -> None:
     for connection in connections.values():
         connection.close()
     connections.clear()
 
 
-def _said(headers: Mapping[str, str], body: bytes | Upload | None) -> dict[str, str]:
+def _said(headers: Mapping[str, str], body: bytes | StreamedBody | None) -> dict[str, str]:
     """The headers of a request, none of them twice, however it is spelt: of two the later counts.
 
     ``ConfigurationError`` for what HTTP does not allow in one.
     """
-    own = {"Content-Length": str(body.length if isinstance(body, Upload) else len(body))} if body is not None else {}
+    own = (
+        {"Content-Length": str(body.length if isinstance(body, StreamedBody) else len(body))}
+        if body is not None
+        else {}
+    )
     said: dict[str, tuple[str, str]] = {}
     for name, value in ({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"} | dict(headers) | own).items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):

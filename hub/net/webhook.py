@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from hub.errors import ConfigurationError, HubError
-from hub.following.webhooks import Call, Endpoint, Reply
+from hub.following.webhooks import Call, Endpoint, WebhookReply
 from hub.net import auth, webhook_signing
 from hub.net.http import HttpSession, check_url, retry_after
 from hub.net.secrets import SecretRef, resolve
@@ -108,7 +108,7 @@ class WebhookFile:
         ours = auth.signer(settings.auth)
         with HttpSession(settings.policy()) as session:
 
-            def call(message_id: str, body: bytes) -> Reply:
+            def call(message_id: str, body: bytes) -> WebhookReply:
                 now = datetime.now(UTC)
                 headers = {
                     **ours(message_id, body, now),
@@ -120,8 +120,8 @@ class WebhookFile:
                         "POST", settings.url, headers=headers, body=body, deadline_secs=settings.deadline_secs
                     )
                 except HubError as error:
-                    return Reply(status=None, code=error.stable_code)
+                    return WebhookReply(status=None, code=error.stable_code)
                 wait = retry_after(answer.headers.get("Retry-After"), now)
-                return Reply(status=answer.status, code=f"answer.http_{answer.status}", retry_after=wait)
+                return WebhookReply(status=answer.status, code=f"answer.http_{answer.status}", retry_after=wait)
 
             yield call

@@ -21,7 +21,7 @@ from hub.failpoints import hit
 from hub.outbound import circuit_breaker
 from hub.outbound.batch import ClaimedMessage, LaneBatch
 from hub.outbound.settle import Settler, attempt_id
-from hub.ports import Adapter, Clock, Executor, Outcome, Prepared, Registry, Seal, Store
+from hub.ports import Adapter, AssignedExecutor, Clock, Outcome, Prepared, Registry, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Attempt,
@@ -239,7 +239,7 @@ class Claimer:
         )
         return adapter.prepare(parcel, channel)
 
-    def _executors(self, delivery: Delivery) -> tuple[Executor, ...]:
+    def _executors(self, delivery: Delivery) -> tuple[AssignedExecutor, ...]:
         """Who works on the case besides the addressee of this delivery: whose copy was not refused or withdrawn. Of
         main executors the last counts: earlier ones have sent the appeal on.
         """
@@ -253,7 +253,7 @@ class Claimer:
         directory = self._registry.current()
         known = ((code, directory.authority(code), role) for code, role in roles.items())
         return tuple(
-            Executor(party=Party(code=code, name=entry.name if entry is not None else None), role=role)
+            AssignedExecutor(party=Party(code=code, name=entry.name if entry is not None else None), role=role)
             for code, entry, role in known
         )
 

@@ -12,7 +12,7 @@ from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.directory import Directory, Registry
 from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
-from hub.ports.outgoing import Executor, Parcel, Prepared, Rendering
+from hub.ports.outgoing import AssignedExecutor, Parcel, Prepared, Rendering
 from hub.ports.records import Records
 from hub.ports.sink import InboundSink, MailSink
 from hub.ports.store import Store
@@ -21,6 +21,7 @@ from hub.ports.world import Attachments, Clock, Doorbell, Seal
 
 __all__ = [
     "Adapter",
+    "AssignedExecutor",
     "Attachments",
     "Bounded",
     "CaseFilter",
@@ -31,7 +32,6 @@ __all__ = [
     "DeliveryReads",
     "Directory",
     "Doorbell",
-    "Executor",
     "InboundSink",
     "LaneStates",
     "MailSink",

@@ -24,7 +24,7 @@ class Rendering(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Executor:
+class AssignedExecutor:
     """Who has to do what an appeal asks: main executor (головний виконавець), co-executor, or for information."""
 
     party: Party
@@ -50,7 +50,7 @@ class Parcel:
         reply_url: str | None,
         sealed_xml: bytes | None = None,
         attachments: tuple[Attachment, ...] | None = None,
-        executors: Callable[[], tuple[Executor, ...]] | None = None,
+        executors: Callable[[], tuple[AssignedExecutor, ...]] | None = None,
     ) -> None:
         self._executors = executors
         self.message_id = message_id
@@ -68,7 +68,7 @@ class Parcel:
         return self._envelope
 
     @property
-    def executors(self) -> tuple[Executor, ...]:
+    def executors(self) -> tuple[AssignedExecutor, ...]:
         """All who work on the case, at most one of them the main executor; empty if that is not known."""
         return () if self._executors is None else self._executors()
 

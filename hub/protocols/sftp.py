@@ -64,7 +64,7 @@ class StatusError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FolderEntry:
     """One line of a listing, or what is known of one path. Nothing of it is believed: ``name`` are the server's bytes.
 
     ``mode`` is 0 if the server did not say it; what is of no said type is taken for a file.
@@ -110,7 +110,7 @@ class _Reader:
     def left(self) -> bool:
         return self._at < len(self._data)
 
-    def entry(self, name: bytes) -> Entry:
+    def entry(self, name: bytes) -> FolderEntry:
         flags = self.number()
         size = int.from_bytes(self.take(8), "big") if flags & _HAS_SIZE else 0
         self.take(8 if flags & _HAS_OWNER else 0)
@@ -118,7 +118,7 @@ class _Reader:
         times = self.take(8) if flags & _HAS_TIMES else bytes(8)
         for _ in range(self.number() if flags & _HAS_MORE else 0):
             self.text(), self.text()
-        return Entry(name=name, size=size, mode=mode, modified=int.from_bytes(times[4:], "big"))
+        return FolderEntry(name=name, size=size, mode=mode, modified=int.from_bytes(times[4:], "big"))
 
 
 def _text(value: bytes) -> bytes:
@@ -153,7 +153,7 @@ class Sftp:
 
     # What is asked
 
-    def look(self, path: str | bytes) -> Entry | None:
+    def look(self, path: str | bytes) -> FolderEntry | None:
         """What is at a path, links not followed; None if nothing is there."""
         try:
             return self._ask(_LSTAT, _path(path), want=_ATTRS).entry(b"")
@@ -247,10 +247,10 @@ class Sftp:
             yield piece
         self._close(handle)
 
-    def listing(self, path: str, *, limit: int) -> list[Entry]:
+    def listing(self, path: str, *, limit: int) -> list[FolderEntry]:
         """At most ``limit`` entries of a folder, ``.`` and ``..`` left out."""
         handle = _text(self._ask(_OPENDIR, _path(path), want=_HANDLE).text())
-        found: list[Entry] = []
+        found: list[FolderEntry] = []
         while len(found) < limit:
             try:
                 reader = self._ask(_READDIR, handle, want=_NAME)

@@ -42,7 +42,7 @@ _MAX_CERTIFICATES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class CheckedSeal:
     """What the checks found. ``root_reference``: index, among ``references``, of the one that covers the document."""
 
     references: int
@@ -58,7 +58,7 @@ def require_sealable(root: etree._Element) -> None:
     _unique_ids(root)
 
 
-def check(root: etree._Element, algorithm: SealAlgorithm) -> Shape:
+def check(root: etree._Element, algorithm: SealAlgorithm) -> CheckedSeal:
     """Check the whole shape. Raises ``SealRefused``: ``seal.missing``, ``seal.structure``, ``seal.ids``,
     ``seal.algorithm``, ``seal.reference``, ``seal.value``, ``seal.key_info``.
     """
@@ -71,7 +71,7 @@ def check(root: etree._Element, algorithm: SealAlgorithm) -> Shape:
     properties = _signed_properties(holder, signature)
     root_index = _check_references(references, root, ids, properties, key_info)
     _check_digests(signature, properties)
-    return Shape(references=len(references), root_reference=root_index, certificates=_certificates(key_info))
+    return CheckedSeal(references=len(references), root_reference=root_index, certificates=_certificates(key_info))
 
 
 def _refuse(rule: str, message: str) -> NoReturn:

@@ -22,7 +22,7 @@ from hub.simulator.characters import Character, Failure, failure, refuses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class SimulatedReport:
     """A sealed document for the hub, made when its time has come. ``after_secs``: real seconds from now.
 
     ``copies``: how often the same bytes are sent.
@@ -36,7 +36,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SimulatedVerdict:
     """What the authority does with one arrival of a message.
 
     ``failure``: it fails in this way instead of answering (after taking the message in, if that is ``lost``).
@@ -48,7 +48,7 @@ class Verdict:
     number: str | None = None
     failure: Failure | None = None
     receipt: bytes | None = None
-    reports: tuple[Report, ...] = ()
+    reports: tuple[SimulatedReport, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Book:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class Authority:
+class PlayedAuthority:
     """Safe to use from many threads. Counts: see ``state``."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Authority:
         )
         return envelope
 
-    def take(self, envelope: AnyEnvelope, digest: str) -> Verdict:
+    def take(self, envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
         """Take one arrival in. ``digest``: SHA-256 of the bytes as they came."""
         message_id = envelope.header.message_id
         with self._lock:
@@ -109,7 +109,7 @@ class Authority:
             fails = failure(self.character, self._seed, self.party.code, appeal, book.tries[message_id])
             if fails in ("busy", "error", "reset"):
                 book.counts[f"failed_{fails}"] += 1
-                return Verdict(message_id=message_id, status="accepted", failure=fails)
+                return SimulatedVerdict(message_id=message_id, status="accepted", failure=fails)
             seen = book.seen.get(message_id)
             if seen is not None:
                 return self._again(message_id, seen, digest)
@@ -119,13 +119,15 @@ class Authority:
         # The next try gets the receipt that is lost here.
         return verdict if fails is None else replace(verdict, failure=fails, receipt=None)
 
-    def _again(self, message_id: uuid.UUID, seen: _Seen, digest: str) -> Verdict:
+    def _again(self, message_id: uuid.UUID, seen: _Seen, digest: str) -> SimulatedVerdict:
         self._book.counts["duplicates"] += 1
         if seen.sha256 != digest:
             self._book.counts["altered"] += 1
-        return Verdict(message_id=message_id, status="refused" if seen.refused else "duplicate", receipt=seen.receipt)
+        return SimulatedVerdict(
+            message_id=message_id, status="refused" if seen.refused else "duplicate", receipt=seen.receipt
+        )
 
-    def _first(self, envelope: AnyEnvelope, digest: str, appeal: str) -> Verdict:
+    def _first(self, envelope: AnyEnvelope, digest: str, appeal: str) -> SimulatedVerdict:
         message_id, counts = envelope.header.message_id, self._book.counts
         counts["unique"] += 1
         is_appeal = isinstance(envelope, AppealEnvelope)
@@ -136,28 +138,28 @@ class Authority:
             counts["refused"] += 1
             if self.character.pulls or self.character.files:
                 make = partial(reports.refused, self._author, envelope, self.character.ground)
-                told = Report(kind="refused", message_id=message_id, make=make, after_secs=0)
-                return Verdict(message_id=message_id, status="refused", reports=(told,))
-            return Verdict(message_id=message_id, status="refused")
+                told = SimulatedReport(kind="refused", message_id=message_id, make=make, after_secs=0)
+                return SimulatedVerdict(message_id=message_id, status="refused", reports=(told,))
+            return SimulatedVerdict(message_id=message_id, status="refused")
         if not is_appeal:
-            return Verdict(message_id=message_id, status="accepted")
+            return SimulatedVerdict(message_id=message_id, status="accepted")
         number = reports.number(envelope, seen.running)
         planned = self._plan(envelope, seen.running)
         if self.character.receipt == "response" and self.character.registers:
             seen.receipt = planned[0].make()
-            return Verdict(
+            return SimulatedVerdict(
                 message_id=message_id, status="accepted", number=number, receipt=seen.receipt, reports=planned[1:]
             )
-        return Verdict(message_id=message_id, status="accepted", number=number, reports=planned)
+        return SimulatedVerdict(message_id=message_id, status="accepted", number=number, reports=planned)
 
-    def _plan(self, envelope: AnyEnvelope, running: int) -> tuple[Report, ...]:
+    def _plan(self, envelope: AnyEnvelope, running: int) -> tuple[SimulatedReport, ...]:
         """The reports on an appeal that was taken in, registration first in the list whatever their times."""
         character = self.character
         register_secs = character.register_hours / self._hours_per_sec
         answer_secs = character.answer_hours / self._hours_per_sec
         if character.answer_first:
             register_secs, answer_secs = answer_secs, register_secs
-        registration = Report(
+        registration = SimulatedReport(
             kind="registered",
             message_id=envelope.header.message_id,
             make=partial(reports.registered, self._author, envelope, running),

@@ -31,7 +31,7 @@ from paramiko.sftp import SFTP_FAILURE, SFTP_OK
 from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.ports import RawInbound
 from hub.schemas import strict_json
-from hub.simulator.authority import Authority, Verdict, digest_of
+from hub.simulator.authority import PlayedAuthority, SimulatedVerdict, digest_of
 from hub.simulator.characters import SftpDoor
 
 MAX_MANIFEST_BYTES: Final = 1_048_576
@@ -45,7 +45,12 @@ class Filing:
     """One such authority. ``taken`` gets the verdict on each message that was laid down."""
 
     def __init__(
-        self, authority: Authority, door: SftpDoor, *, folder: Path, taken: Callable[[Authority, Verdict], None]
+        self,
+        authority: PlayedAuthority,
+        door: SftpDoor,
+        *,
+        folder: Path,
+        taken: Callable[[PlayedAuthority, SimulatedVerdict], None],
     ) -> None:
         self._authority = authority
         self._taken = taken

@@ -32,7 +32,7 @@ from hub.schemas.envelope import Party
 from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import AnswerResult, RefusalGround
 from hub.seals import SigningKey, make_key_file
-from hub.simulator.authority import Authority, Report, digest_of
+from hub.simulator.authority import PlayedAuthority, SimulatedReport, digest_of
 from hub.simulator.characters import Character
 
 HUB_ADDRESS = "zvernennia@hub.example"
@@ -114,7 +114,7 @@ class MailOffice:
 
     def __init__(self, place: MailPlace, *, seed: int = 1, hours_per_sec: int = 1) -> None:
         self._place = place
-        self.authority = Authority(
+        self.authority = PlayedAuthority(
             party=place.party,
             character=CLERK,
             key=place.key,
@@ -158,7 +158,7 @@ class MailOffice:
             timer.start()
         return f"250 2.0.0 Ok: queued as {next(self._numbers)}"
 
-    def _say(self, report: Report, to: str, about: object) -> None:
+    def _say(self, report: SimulatedReport, to: str, about: object) -> None:
         """Write the reply and lay it down: whole first, then by rename."""
         mail = EmailMessage()
         number = next(self._numbers)

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from hub.errors import HubError
 from hub.net.http import HttpPolicy, HttpSession, retry_after
-from hub.simulator.authority import Report
+from hub.simulator.authority import SimulatedReport
 
 CALL_SECS = 10.0
 FIRST_WAIT_SECS = 0.2
@@ -27,14 +27,14 @@ def as_json(report: bytes) -> tuple[str, bytes]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class OutgoingReport:
     """One report with where it goes. ``done`` hears whether the hub took it (``taken``) or refused it.
 
     ``say``: content type and body that the report's bytes become on the way.
     ``lay``: how it goes where it is not posted.
     """
 
-    report: Report
+    report: SimulatedReport
     url: str
     api_key: str
     done: Callable[[Literal["taken", "refused"]], None]
@@ -42,7 +42,7 @@ class Letter:
     lay: Callable[[bytes], Literal["taken"]] | None = None
 
 
-_Entry: TypeAlias = tuple[float, int, Letter, bytes | None, int]
+_Entry: TypeAlias = tuple[float, int, OutgoingReport, bytes | None, int]
 """When (monotonic), order, what, the bytes once made, how many tries."""
 
 
@@ -60,7 +60,7 @@ class Outbox:
         for thread in self._threads:
             thread.start()
 
-    def post(self, letter: Letter) -> None:
+    def post(self, letter: OutgoingReport) -> None:
         """Send a report when its time comes, ``copies`` times."""
         due = time.monotonic() + letter.report.after_secs
         with self._changed:
@@ -115,7 +115,9 @@ class Outbox:
         return (time.monotonic() + wait, order, letter, made, tries + 1)
 
     @staticmethod
-    def _post(session: HttpSession, letter: Letter, body: bytes) -> tuple[Literal["taken", "refused"] | None, float]:
+    def _post(
+        session: HttpSession, letter: OutgoingReport, body: bytes
+    ) -> tuple[Literal["taken", "refused"] | None, float]:
         kind, said = letter.say(body)
         headers = {"Authorization": f"Bearer {letter.api_key}", "Content-Type": kind}
         try:

@@ -11,7 +11,7 @@ from hub.net.http import HttpPolicy, HttpSession
 from hub.ports import RawInbound
 from hub.schemas import strict_json
 from hub.sealed import media_type
-from hub.simulator.authority import Authority, Verdict, digest_of
+from hub.simulator.authority import PlayedAuthority, SimulatedVerdict, digest_of
 
 CALL_SECS = 10.0
 EVERY_SECS = 0.25
@@ -23,12 +23,12 @@ class Puller:
 
     def __init__(
         self,
-        authority: Authority,
+        authority: PlayedAuthority,
         *,
         hub_url: str,
         api_key: str,
         policy: HttpPolicy,
-        taken: Callable[[Authority, Verdict], None],
+        taken: Callable[[PlayedAuthority, SimulatedVerdict], None],
     ) -> None:
         self._authority = authority
         self._hub_url = hub_url

@@ -4,7 +4,7 @@
     GET  /{code}/messages/{message_id}   what became of it (authorities with ``receipt: poll``)
     POST /{code}/soap                    the same over SOAP (authorities with ``speaks: soap``): ``hub.simulator.soap``
     POST /sev/IntegrationService         SEV OVV 2.0 (authorities with ``speaks: sev``): ``hub.simulator.sev``
-    GET  /_sim/state                     counts per authority (see ``Authority.state``) and reports that still wait
+    GET  /_sim/state                     counts per authority (``PlayedAuthority.state``), reports that wait
 
 Loopback only: the state endpoint has no credential.
 """
@@ -37,10 +37,10 @@ from hub.schemas.envelope import AnyEnvelope, Party
 from hub.sealed import media_type
 from hub.seals import load_signing_key
 from hub.simulator import soap
-from hub.simulator.authority import Authority, Report, Verdict, digest_of
+from hub.simulator.authority import PlayedAuthority, SimulatedReport, SimulatedVerdict, digest_of
 from hub.simulator.characters import SimulatedAuthority, Simulation
 from hub.simulator.filing import Filing
-from hub.simulator.outbox import Letter, Outbox, as_json
+from hub.simulator.outbox import Outbox, OutgoingReport, as_json
 from hub.simulator.parts import split
 from hub.simulator.pulling import Puller
 from hub.simulator.sev import PATH as SEV_PATH
@@ -56,7 +56,7 @@ _REASONS = {200: "OK", 202: "Accepted", 401: "Unauthorized", 404: "Not Found", 4
 class _Post:
     """One authority with all that belongs to it on this server."""
 
-    def __init__(self, entry: SimulatedAuthority, authority: Authority, hub_url: str) -> None:
+    def __init__(self, entry: SimulatedAuthority, authority: PlayedAuthority, hub_url: str) -> None:
         self.authority = authority
         self.api_key = resolve(entry.api_key).reveal()
         self.token = resolve(entry.token).reveal() if entry.token else None
@@ -64,10 +64,10 @@ class _Post:
         self.channel_id = entry.channel_id
         self.soap = entry.speaks == "soap"
         self._lock = threading.Lock()
-        self._planned: dict[uuid.UUID, list[tuple[float, Report]]] = {}
+        self._planned: dict[uuid.UUID, list[tuple[float, SimulatedReport]]] = {}
         self._told: dict[uuid.UUID, list[bytes]] = {}
 
-    def plan(self, report: Report) -> None:
+    def plan(self, report: SimulatedReport) -> None:
         """Keep a report for whoever asks once its time has come."""
         with self._lock:
             planned = self._planned.setdefault(report.message_id, [])
@@ -87,7 +87,7 @@ class _Post:
                     self._planned.setdefault(message_id, []).append((due, report))
             return tuple(told)
 
-    def url(self, report: Report) -> str:
+    def url(self, report: SimulatedReport) -> str:
         if self.soap:
             return f"{self.hub_url}/soap/hub"
         if self.authority.character.pulls and report.kind != "answered":
@@ -126,7 +126,7 @@ class Simulator:
         character = entry.character.character()
         if entry.speaks == "sev":  # nothing comes in SEV's response but its own: all that is said is said later
             character = character.model_copy(update={"receipt": "callback", "pulls": False})
-        authority = Authority(
+        authority = PlayedAuthority(
             party=Party(code=entry.code, name=entry.name),
             character=character,
             key=load_signing_key(folder / entry.key_file),
@@ -181,7 +181,7 @@ class Simulator:
     ) -> None:
         self.close()
 
-    def report(self, authority: Authority, verdict: Verdict) -> None:
+    def report(self, authority: PlayedAuthority, verdict: SimulatedVerdict) -> None:
         """Plan the reports of a verdict."""
         post = self.posts[authority.party.code]
         if verdict.receipt is not None and verdict.failure is None and verdict.status == "accepted":
@@ -195,11 +195,11 @@ class Simulator:
             filing = self._filings.get(authority.party.code)
             lay = filing.say if filing else None
             self._outbox.post(
-                Letter(report=report, url=post.url(report), api_key=post.api_key, done=done, say=say, lay=lay)
+                OutgoingReport(report=report, url=post.url(report), api_key=post.api_key, done=done, say=say, lay=lay)
             )
 
     @staticmethod
-    def _settled(authority: Authority, report: Report, verdict: Literal["taken", "refused"]) -> None:
+    def _settled(authority: PlayedAuthority, report: SimulatedReport, verdict: Literal["taken", "refused"]) -> None:
         if verdict == "refused":
             authority.count("report_refused")
         elif report.kind != "refused":  # counted when it was decided
@@ -350,7 +350,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer_soap(call, authority, authority.take(envelope, digest_of(body)))
 
-    def _answer_soap(self, call: soap.Call, authority: Authority, verdict: Verdict) -> None:
+    def _answer_soap(self, call: soap.Call, authority: PlayedAuthority, verdict: SimulatedVerdict) -> None:
         self.server.simulator.report(authority, verdict)
         self.server.simulator.stopping.wait(authority.character.respond_ms / 1000)
         match verdict.failure:
@@ -389,7 +389,7 @@ class _Handler(BaseHTTPRequestHandler):
         post.authority.count("with_files")
         return envelope, digest_of(body)
 
-    def _answer(self, post: _Post, verdict: Verdict) -> None:
+    def _answer(self, post: _Post, verdict: SimulatedVerdict) -> None:
         self.server.simulator.report(post.authority, verdict)
         self.server.simulator.stopping.wait(post.authority.character.respond_ms / 1000)
         match verdict.failure:
@@ -404,7 +404,7 @@ class _Handler(BaseHTTPRequestHandler):
             case None:
                 self._acknowledge(post, verdict)
 
-    def _acknowledge(self, post: _Post, verdict: Verdict) -> None:
+    def _acknowledge(self, post: _Post, verdict: SimulatedVerdict) -> None:
         document = {"message_id": str(verdict.message_id), "status": verdict.status}
         if verdict.number is not None:
             document["id"] = verdict.number

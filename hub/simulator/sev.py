@@ -27,13 +27,13 @@ from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.handing import Arrived, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage, plain_id
-from hub.protocols.sevovv.server import VERSION, Caller, Node, Waiting
+from hub.protocols.sevovv.server import VERSION, Caller, Node, WaitingMessage
 from hub.schemas.envelope import AnswerEnvelope, AnyEnvelope, Party, ReceiptEnvelope
 from hub.schemas.terms import ReceiptStatus, RefusalGround
 from hub.schemas.transfer import Transfer, TransferState
 from hub.sealed import open_envelope
 from hub.seals import HubSeal
-from hub.simulator.authority import Authority, Verdict, digest_of
+from hub.simulator.authority import PlayedAuthority, SimulatedVerdict, digest_of
 from hub.simulator.characters import Failure, SevAccount
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory_transfers import MemoryTransfers
@@ -93,7 +93,9 @@ class _Clock:
 class Sev:
     """The node and what waits in it. Safe to use from many threads."""
 
-    def __init__(self, account: SevAccount, password: str, authorities: Mapping[str, Authority], folder: Path) -> None:
+    def __init__(
+        self, account: SevAccount, password: str, authorities: Mapping[str, PlayedAuthority], folder: Path
+    ) -> None:
         self._account = account
         self._password = password
         self._authorities = dict(authorities)
@@ -149,13 +151,13 @@ class Sev:
         """The authorities behind this node."""
         return frozenset(self._authorities)
 
-    def waiting(self, caller: Caller, limit: int) -> Sequence[Waiting]:  # noqa: ARG002 - the port's signature
+    def waiting(self, caller: Caller, limit: int) -> Sequence[WaitingMessage]:  # noqa: ARG002 - the port's signature
         """What is due by now."""
         with self._lock:
             self._make_due()
             found = list(self._queue.values())[:limit]
         return [
-            Waiting(
+            WaitingMessage(
                 message_id=each.message_id,
                 msg_type=each.msg_type,
                 created_at=each.created_at,
@@ -225,7 +227,7 @@ class Sev:
         return TransferState.DELIVERED
 
     @staticmethod
-    def _opened(authority: Authority, message: SevMessage) -> AnyEnvelope:
+    def _opened(authority: PlayedAuthority, message: SevMessage) -> AnyEnvelope:
         sealed = message.sealed()
         if sealed is None:
             raise InvalidInput("The message brings no sealed envelope.", code="sevovv.sealed")
@@ -233,7 +235,7 @@ class Sev:
 
     # What authorities say
 
-    def _plan(self, authority: Authority, message: SevMessage, verdict: Verdict) -> None:
+    def _plan(self, authority: PlayedAuthority, message: SevMessage, verdict: SimulatedVerdict) -> None:
         party = authority.party
         ends = Ends(from_sys_id=SEV_SYSTEM, from_system="СЕВ ОВВ", to_sys_id=self._account.system_id, to_system="Хаб")
         writer = _Writer(party, Party(code=message.from_org_id), ends, message)

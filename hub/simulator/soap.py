@@ -21,10 +21,10 @@ from hub.net.http import HttpSession
 from hub.ports import RawInbound
 from hub.protocols.soap import own
 from hub.protocols.soap.client import unpack
-from hub.protocols.soap.mime import Part
+from hub.protocols.soap.mime import MimePart
 from hub.protocols.soap.wire import SoapVersion, content_type, read_envelope, write_envelope, write_fault
 from hub.schemas.envelope import AnyEnvelope
-from hub.simulator.authority import Verdict, digest_of
+from hub.simulator.authority import SimulatedVerdict, digest_of
 from hub.simulator.pulling import CALL_SECS, PAGE, Puller
 
 _MAX_BYTES: Final = 10_485_760
@@ -38,7 +38,7 @@ class Call:
 
     version: SoapVersion
     node: etree._Element
-    parts: tuple[Part, ...]
+    parts: tuple[MimePart, ...]
 
     @property
     def kind(self) -> str:
@@ -78,7 +78,7 @@ class Call:
             data = b"".join(part.data for part in self.parts if f"cid:{part.content_id}" == reference)
         return hashlib.sha256(data).hexdigest(), len(data)
 
-    def delivered(self, verdict: Verdict, ground: str) -> bytes:
+    def delivered(self, verdict: SimulatedVerdict, ground: str) -> bytes:
         """DeliverEnvelopeResponse with what the authority decided."""
         answer = own.element(
             "DeliverEnvelopeResponse",

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
 
-from hub.storage.types import Digest, Id, Moment, Token, plain
+from hub.storage.types import Id, Moment, Sha256Column, Token, plain
 
 _NATIVE: tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...] = (
     (Id, "uuid"),
     (Moment, "timestamptz"),
-    (Digest, "bytea"),
+    (Sha256Column, "bytea"),
     (sa.LargeBinary, "bytea"),
     (sa.Boolean, "bool"),
     (sa.BigInteger, "int8"),

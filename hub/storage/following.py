@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection
 from hub.following.ports import (
     AnswerScore,
     Campaign,
+    CaseFigures,
     DayCount,
-    Digest,
     Earlier,
     Insight,
     Likeness,
@@ -41,7 +41,7 @@ def _names(of: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(of))
 
 
-_LIKENESS, _CAMPAIGN, _SCORE, _DIGEST = map(_names, (Likeness, Campaign, AnswerScore, Digest))
+_LIKENESS, _CAMPAIGN, _SCORE, _DIGEST = map(_names, (Likeness, Campaign, AnswerScore, CaseFigures))
 
 
 def plain(value: object, names: Iterable[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hub.storage.tables import CHANGING, metadata
-from hub.storage.types import Digest, Id, Moment, Names, Token, Words
+from hub.storage.types import Id, Moment, Names, Sha256Column, Token, Words
 
 followers = sa.Table(
     "followers",
@@ -88,7 +88,7 @@ bands = sa.Table(
 applicants = sa.Table(
     "applicants",
     metadata,
-    sa.Column("token", Digest, primary_key=True),
+    sa.Column("token", Sha256Column, primary_key=True),
     sa.Column("case_id", Id, primary_key=True),
     sa.Column("at", Moment, nullable=False),
     sa.Column("topic", Token, nullable=False),

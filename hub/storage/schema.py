@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hub.storage import following_tables, tables
-from hub.storage.types import Digest, Id, Moment, Names, Pairs, Token, Words
+from hub.storage.types import Id, Moment, Names, Pairs, Sha256Column, Token, Words
 
 metadata = tables.metadata
 """All tables, those of ``following_tables`` included."""
@@ -213,7 +213,7 @@ facts = sa.Table(
     # Id of the writing transaction on PostgreSQL (see hub.storage.horizon), 0 on SQLite, where seq follows commits.
     sa.Column("txid", sa.BigInteger, nullable=False),
     sa.Column("case_id", Id, sa.ForeignKey("cases.id"), nullable=False),
-    sa.Column("key", Digest, nullable=False),
+    sa.Column("key", Sha256Column, nullable=False),
     sa.Column("kind", Token, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("source", Token, nullable=False),

@@ -114,7 +114,7 @@ class Names(TypeDecorator[tuple[str, ...]]):
         return None if value is None else tuple(json.loads(value))
 
 
-class Digest(TypeDecorator[str]):
+class Sha256Column(TypeDecorator[str]):
     """64 hexadecimal digits, kept as 32 bytes."""
 
     impl = sa.LargeBinary

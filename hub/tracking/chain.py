@@ -18,7 +18,7 @@ from hub.schemas.terms import Role
 from hub.tracking.story import RECEIPTS, Executor, Story, is_refusal
 
 
-class Fault(StrEnum):
+class ChainFault(StrEnum):
     """Why a redirect is not followed by itself."""
 
     SELF = "redirect.self"
@@ -120,15 +120,15 @@ def _leads_to(before: Executor, after: Executor) -> bool:
     return before.superseded_by is not None and str(before.superseded_by.delivery_id) == after.root
 
 
-def fault(bodies: Sequence[str], to: str | None, *, max_hops: int) -> Fault | None:
+def fault(bodies: Sequence[str], to: str | None, *, max_hops: int) -> ChainFault | None:
     """What is wrong with giving it on to ``to``. ``bodies``: those that had it, the one that gives it on last."""
     if to is not None and to == bodies[-1]:
-        return Fault.SELF
+        return ChainFault.SELF
     if to is not None and len(bodies) > 1 and to == bodies[-2]:
-        return Fault.PING_PONG
+        return ChainFault.PING_PONG
     if to is not None and to in bodies:
-        return Fault.LOOP
-    return Fault.TOO_LONG if len(bodies) > max_hops else None
+        return ChainFault.LOOP
+    return ChainFault.TOO_LONG if len(bodies) > max_hops else None
 
 
 _WHY = {

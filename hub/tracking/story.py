@@ -70,7 +70,7 @@ def is_refusal(fact: Fact) -> bool:
 
 
 @dataclass(slots=True)
-class Parcel:
+class PassedMessage:
     """What the contact centre sent to an executor after the appeal: a return, a withdrawal, a clarification.
 
     Its receipts and refusals are about this message, not about the appeal.
@@ -91,7 +91,7 @@ class Executor:
     routed: Fact | None
     facts: list[Fact] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
-    parcels: dict[str, Parcel] = field(default_factory=dict)
+    parcels: dict[str, PassedMessage] = field(default_factory=dict)
     superseded_by: Fact | None = None
     _firsts: dict[FactKind, datetime] | None = None
 
@@ -227,7 +227,7 @@ def _tie(links: dict[str, Fact], executors: dict[str, Executor]) -> None:
         if parcel is None:
             owner.copies.append(copy)
         else:
-            kept = owner.parcels.setdefault(parcel, Parcel(links[parcel], []))
+            kept = owner.parcels.setdefault(parcel, PassedMessage(links[parcel], []))
             kept.copies.append(copy)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from hub.adapters import table
 from hub.adapters.rest.settings import RestSettings
-from hub.adapters.rest.statements import Acknowledgement, Problem, from_list
-from hub.net.http import Answer
+from hub.adapters.rest.statements import JsonAcknowledgement, ProblemDocument, from_list
+from hub.net.http import HttpAnswer
 from hub.net.settings import HttpSettings
 from hub.schemas.directory import Channel
 from hub.schemas.terms import RefusalGround
@@ -22,7 +21,8 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "rest.md").read_text("utf-8")
 LAW = (ROOT / "docs" / "adapters" / "writing-an-adapter.md").read_text("utf-8")
-SOURCES = "\n".join(path.read_text("utf-8") for path in sorted(Path(ROOT / "hub" / "adapters").rglob("*.py")))
+ROOMS = (ROOT / "hub" / "adapters", ROOT / "hub" / "net", ROOT / "hub" / "protocols")
+SOURCES = "\n".join(path.read_text("utf-8") for room in ROOMS for path in sorted(room.rglob("*.py")))
 
 
 def examples(title: str) -> Iterator[str]:
@@ -57,12 +57,12 @@ def test_channels_of_the_page_are_valid() -> None:
 
 def test_answers_of_the_page_are_understood() -> None:
     """Acknowledgements, the problem document and the status document are read as the page says."""
-    read = [Acknowledgement.model_validate_json(body) for body in examples("acknowledgement")]
+    read = [JsonAcknowledgement.model_validate_json(body) for body in examples("acknowledgement")]
     assert [each.status for each in read] == ["accepted", "refused"]
     (problem,) = examples("problem")
-    assert Problem.model_validate_json(problem).ground == RefusalGround.WRONG_ADDRESSEE
+    assert ProblemDocument.model_validate_json(problem).ground == RefusalGround.WRONG_ADDRESSEE
     (status,) = examples("status")
-    assert from_list(Answer(status=200, headers={}, body=status.encode()), read[0].message_id) == ()
+    assert from_list(HttpAnswer(status=200, headers={}, body=status.encode()), read[0].message_id) == ()
     assert all(f"`{ground}`" in PAGE for ground in RefusalGround)
 
 

@@ -9,15 +9,15 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
-from hub.adapters.rest.settings import RestSettings, TrembitaSection, XRoadSection
+from hub.adapters.rest.exchange import RestTrembitaDialect, XRoadDialect
+from hub.adapters.rest.settings import RestSettings, RestTrembitaSection, XRoadSection
 from hub.schemas.directory import Channel
 from tests.adapters.samples import appeal, parcel
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "exchange.md").read_text("utf-8")
 SOURCE = (ROOT / "hub" / "adapters" / "rest" / "exchange.py").read_text("utf-8")
-DIALECTS = {"xroad": XRoadDialect, "trembita": TrembitaDialect}
+DIALECTS = {"xroad": XRoadDialect, "trembita": RestTrembitaDialect}
 
 
 def blocks(title: str) -> list[str]:
@@ -25,7 +25,7 @@ def blocks(title: str) -> list[str]:
     return re.findall(rf"^```\w+ {title}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("name", "model"), [("xroad", XRoadSection), ("trembita", TrembitaSection)])
+@pytest.mark.parametrize(("name", "model"), [("xroad", XRoadSection), ("trembita", RestTrembitaSection)])
 def test_every_setting_of_a_section_is_listed_with_its_default(name: str, model: type[BaseModel]) -> None:
     """The table has exactly the section's settings, each with the default it has."""
     body = PAGE.partition(f"| section `{name}` |")[2].partition("\n\n")[0]

@@ -18,7 +18,7 @@ import pytest
 
 from hub.errors import ConfigurationError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from hub.net.addresses import meant, parse_url, permitted
-from hub.net.http import Answer, HttpPolicy, HttpSession, Upload, check_url, retry_after
+from hub.net.http import HttpAnswer, HttpPolicy, HttpSession, StreamedBody, check_url, retry_after
 from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.servers import Server, answering, drip, http, read_request, serving
 
@@ -32,7 +32,9 @@ def to_loopback(host: str, port: int) -> Sequence[str]:
     return ["127.0.0.1"]
 
 
-def call(url: str, policy: HttpPolicy = PLAIN, *, body: bytes | Upload = b"hello", secs: float = 5.0) -> Answer:
+def call(
+    url: str, policy: HttpPolicy = PLAIN, *, body: bytes | StreamedBody = b"hello", secs: float = 5.0
+) -> HttpAnswer:
     with HttpSession(policy, to_loopback) as session:
         return session.call("POST", url, body=body, deadline_secs=secs)
 
@@ -544,7 +546,7 @@ def test_header_values_with_controls_are_refused(value: str) -> None:
 def test_a_streamed_body_has_its_length_and_arrives_whole() -> None:
     """An upload goes out in pieces under Content-Length, not chunked."""
     with serving(answering(http("200 OK"))) as server:
-        call(server.url(), body=Upload(length=300_000, chunks=iter([b"a" * 100_000] * 3)))
+        call(server.url(), body=StreamedBody(length=300_000, chunks=iter([b"a" * 100_000] * 3)))
         head, body = server.requests[0]
         assert b"Content-Length: 300000" in head
         assert b"Transfer-Encoding" not in head
@@ -556,7 +558,7 @@ def test_a_server_that_does_not_read_ends_at_the_deadline() -> None:
     with serving(_mute) as server:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
-            call(server.url(), body=Upload(length=10**9, chunks=itertools.repeat(b"a" * 65_536)), secs=DEADLINE)
+            call(server.url(), body=StreamedBody(length=10**9, chunks=itertools.repeat(b"a" * 65_536)), secs=DEADLINE)
         assert time.monotonic() - began < DEADLINE + 3.0
 
 
@@ -571,7 +573,9 @@ def test_an_early_refusal_of_an_upload_is_read() -> None:
             pass
 
     with serving(script) as server:
-        assert call(server.url(), body=Upload(length=2_000_000, chunks=iter([b"a" * 1_000_000] * 2))).status == 413
+        assert (
+            call(server.url(), body=StreamedBody(length=2_000_000, chunks=iter([b"a" * 1_000_000] * 2))).status == 413
+        )
 
 
 def test_errors_hold_no_url_and_no_body() -> None:

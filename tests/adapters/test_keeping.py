@@ -37,53 +37,53 @@ class Desk:
 
 def test_a_session_is_used_again_for_the_same_origin_and_policy_only() -> None:
     """The same origin and policy share; another port or another policy does not."""
-    desk = Desk()
-    first = desk.use()
-    assert desk.use("http://127.0.0.1:1/other") is first
-    assert desk.use(THERE) is not first
-    assert desk.use(policy=HttpPolicy(allow_http=True)) is not first
-    assert desk.closed == []
+    sink = Desk()
+    first = sink.use()
+    assert sink.use("http://127.0.0.1:1/other") is first
+    assert sink.use(THERE) is not first
+    assert sink.use(policy=HttpPolicy(allow_http=True)) is not first
+    assert sink.closed == []
 
 
 def test_two_at_once_never_share() -> None:
     """A session that is in use is not lent."""
-    desk = Desk()
-    with desk.kept.session(HERE, LOOPBACK) as one, desk.kept.session(HERE, LOOPBACK) as two:
+    sink = Desk()
+    with sink.kept.session(HERE, LOOPBACK) as one, sink.kept.session(HERE, LOOPBACK) as two:
         assert one is not two
-    assert desk.use() in (one, two)
+    assert sink.use() in (one, two)
 
 
 @pytest.mark.parametrize("secs", [pool.IDLE_SECS, pool.AGE_SECS])
 def test_idle_and_old_sessions_are_closed(secs: float) -> None:
     """After a while unused, and after a minute in all, a session is not used again."""
-    desk = Desk()
-    first = desk.use()
+    sink = Desk()
+    first = sink.use()
     steps = 1 if secs == pool.IDLE_SECS else round(secs)
     for _ in range(steps):
-        desk.time += secs / steps
-        if desk.time < secs:
-            assert desk.use() is first
-    assert desk.use() is not first
-    assert desk.closed == [first]
+        sink.time += secs / steps
+        if sink.time < secs:
+            assert sink.use() is first
+    assert sink.use() is not first
+    assert sink.closed == [first]
 
 
 def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the limit, the one that was idle longest goes."""
     monkeypatch.setattr(pool, "MOST_IDLE", 2)
-    desk = Desk()
-    made = [desk.use(f"http://127.0.0.1:{port}/") for port in (1, 2, 3)]
-    assert desk.closed == [made[0]]
-    desk.kept.close()
-    assert desk.closed == made
+    sink = Desk()
+    made = [sink.use(f"http://127.0.0.1:{port}/") for port in (1, 2, 3)]
+    assert sink.closed == [made[0]]
+    sink.kept.close()
+    assert sink.closed == made
 
 
 def test_a_session_that_failed_is_not_kept() -> None:
     """What broke off in the middle may have half an answer on its line."""
-    desk = Desk()
-    with pytest.raises(RuntimeError), desk.kept.session(HERE, LOOPBACK) as session:
+    sink = Desk()
+    with pytest.raises(RuntimeError), sink.kept.session(HERE, LOOPBACK) as session:
         raise RuntimeError
-    assert desk.closed == [session]
-    with pytest.raises(ConfigurationError, match=r"http\.scheme"), desk.kept.session(HERE, HttpPolicy()):
+    assert sink.closed == [session]
+    with pytest.raises(ConfigurationError, match=r"http\.scheme"), sink.kept.session(HERE, HttpPolicy()):
         pass
 
 

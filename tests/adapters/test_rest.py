@@ -21,10 +21,10 @@ from pydantic import ValidationError
 from hub.adapters import AdapterContext, adapter
 from hub.adapters.rest import multipart
 from hub.adapters.rest.adapter import RestAdapter, RestSession
-from hub.adapters.rest.envelope import EnvelopeDialect
+from hub.adapters.rest.envelope import RestEnvelopeDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, HubError, TemporaryFailure
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -123,7 +123,7 @@ def settings(**more: object) -> RestSettings:
     return RestSettings.model_validate({"url": "https://edms.example.org/in", **more})
 
 
-def prepared_for(envelope: AppealEnvelope, dialect: EnvelopeDialect) -> Prepared:
+def prepared_for(envelope: AppealEnvelope, dialect: RestEnvelopeDialect) -> Prepared:
     return dialect.prepare(parcel(envelope, dialect.rendering()))
 
 
@@ -135,10 +135,10 @@ def judge(
     **more: object,
 ) -> Outcome:
     """What the dialect makes of one answer to one appeal."""
-    dialect = EnvelopeDialect(settings(**more))
+    dialect = RestEnvelopeDialect(settings(**more))
     sent = prepared_for(envelope or appeal(), dialect)
     data = json.dumps(body).encode() if isinstance(body, dict) else body
-    return dialect.judge(Answer(status=status, headers={"Content-Type": kind}, body=data), sent)
+    return dialect.judge(HttpAnswer(status=status, headers={"Content-Type": kind}, body=data), sent)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
@@ -311,16 +311,16 @@ def test_an_echo_is_not_shown() -> None:
 
 def test_retry_after_reaches_the_outcome() -> None:
     """F19: what they ask for is passed on, within a day."""
-    dialect = EnvelopeDialect(settings())
+    dialect = RestEnvelopeDialect(settings())
     headers = {"Retry-After": "999999999999", "Content-Type": ""}
-    outcome = dialect.judge(Answer(status=429, headers=headers, body=b""), prepared_for(appeal(), dialect))
+    outcome = dialect.judge(HttpAnswer(status=429, headers=headers, body=b""), prepared_for(appeal(), dialect))
     assert outcome.retry_after == 86_400.0
 
 
-def status_of(outcome_of: tuple[int, bytes, str], channel: Channel, envelope: AppealEnvelope) -> Outcome:
-    status, body, kind = outcome_of
-    dialect = EnvelopeDialect(RestSettings.model_validate(channel.settings))
-    answer = Answer(status=status, headers={"Content-Type": kind}, body=body)
+def status_of(read_outcome: tuple[int, bytes, str], channel: Channel, envelope: AppealEnvelope) -> Outcome:
+    status, body, kind = read_outcome
+    dialect = RestEnvelopeDialect(RestSettings.model_validate(channel.settings))
+    answer = HttpAnswer(status=status, headers={"Content-Type": kind}, body=body)
     try:
         return dialect.judge_status(answer, delivery(envelope, channel))
     except HubError as failure:
@@ -359,7 +359,7 @@ def test_ids_of_theirs_cannot_leave_their_place_in_the_url() -> None:
     channel = rest_channel(
         "http://127.0.0.1:1/in", receipt="poll", status_url="http://127.0.0.1:1/cases/{external_id}/state"
     )
-    dialect = EnvelopeDialect(RestSettings.model_validate(channel.settings))
+    dialect = RestEnvelopeDialect(RestSettings.model_validate(channel.settings))
     request = dialect.status_request(delivery(mine, channel, "К-1/../../admin?x=1#й"))
     assert request.url.startswith("http://127.0.0.1:1/cases/%D0%9A-1%2F..%2F..%2Fadmin%3Fx%3D1%23")
     rest = RestAdapter(AdapterContext())

@@ -16,10 +16,10 @@ from pydantic import ValidationError
 
 from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
-from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
+from hub.adapters.rest.exchange import RestTrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -188,7 +188,9 @@ def judge(headers: dict[str, str], body: bytes = b"", status: int = 500) -> Outc
     sent = dialect.prepare(parcel(appeal()))
     name = str(sent.message_id)
     filled = {key: value.replace("{id}", name) for key, value in headers.items()}
-    answer = Answer(status=status, headers={"Content-Type": JSON, **filled}, body=body.replace(b"{id}", name.encode()))
+    answer = HttpAnswer(
+        status=status, headers={"Content-Type": JSON, **filled}, body=body.replace(b"{id}", name.encode())
+    )
     return dialect.judge(answer, sent)
 
 
@@ -242,7 +244,7 @@ def test_an_error_says_nothing_of_what_was_sent() -> None:
     """A security server that repeats our request in its error does not bring the applicant into the journal."""
     dialect = XRoadDialect(settings(xroad=SECTIONS["xroad"]))
     sent = dialect.prepare(parcel(appeal()))
-    answer = Answer(status=500, headers={"X-Road-Error": "Server.\u202eX", "Content-Type": JSON}, body=sent.body)
+    answer = HttpAnswer(status=500, headers={"X-Road-Error": "Server.\u202eX", "Content-Type": JSON}, body=sent.body)
     detail = dialect.judge(answer, sent).detail or ""
     assert "Канаркенко" not in detail
     assert "\u202e" not in detail
@@ -269,7 +271,7 @@ def test_what_the_servers_would_refuse_for_its_size_is_not_sent() -> None:
 def test_the_older_headers_of_trembita() -> None:
     """``legacy``: the purpose under its old name, ids in the URL, and the message's id not as a header."""
     section = {**SECTIONS["trembita"], "headers": "legacy", "user_id": "ncc"}
-    dialect = TrembitaDialect(settings(trembita=section))
+    dialect = RestTrembitaDialect(settings(trembita=section))
     request = dialect.request(dialect.prepare(parcel(mine := appeal())))
     assert parse_qs(urlsplit(request.url).query) == {"queryId": [str(mine.header.message_id)], "userId": ["ncc"]}
     assert {name for name in request.headers if "Uxp" in name or "Purpose" in name} == {

@@ -22,7 +22,7 @@ from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect, find
 from hub.errors import PermanentFailure, UnsupportedFeature
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import Outcome
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
@@ -145,7 +145,7 @@ def judge(status: int, document: object, *, mine: AppealEnvelope | None = None, 
     sent = made.prepare(parcel(mine or appeal()))
     body = document if isinstance(document, bytes) else json.dumps(document, ensure_ascii=False).encode()
     body = body.replace(b"{id}", str(sent.message_id).encode())
-    return made.judge(Answer(status=status, headers={"Content-Type": JSON}, body=body), sent)
+    return made.judge(HttpAnswer(status=status, headers={"Content-Type": JSON}, body=body), sent)
 
 
 def test_the_document_is_what_the_template_says() -> None:
@@ -251,7 +251,7 @@ def _sent() -> Delivery:
 def asked(status: int, document: object) -> Outcome:
     made = dialect({"poll": POLL}, receipt="poll", status_url="https://edms.example.org/docs/{external_id}")
     body = document if isinstance(document, bytes) else json.dumps(document, ensure_ascii=False).encode()
-    return made.judge_status(Answer(status=status, headers={"Content-Type": JSON}, body=body), _sent())
+    return made.judge_status(HttpAnswer(status=status, headers={"Content-Type": JSON}, body=body), _sent())
 
 
 def test_their_state_is_asked_for_and_understood() -> None:

@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from hub.adapters import table
 from hub.adapters.base import read_settings
-from hub.adapters.soap.envelope import EnvelopeDialect
+from hub.adapters.soap.envelope import SoapEnvelopeDialect
 from hub.adapters.soap.mapping import WsdlMapping
-from hub.adapters.soap.settings import EnvelopeSection, SoapSettings, TrembitaSection, WsdlSection
-from hub.adapters.soap.trembita import TrembitaDialect
+from hub.adapters.soap.settings import EnvelopeSection, SoapSettings, SoapTrembitaSection, WsdlSection
+from hub.adapters.soap.trembita import SoapTrembitaDialect
 from hub.adapters.soap.wsdl import WsdlDialect
 from hub.ports import Parcel, Rendering
-from hub.protocols.soap.client import Reply
+from hub.protocols.soap.client import SoapReply
 from hub.protocols.soap.fetching import pin
 from hub.protocols.soap.wire import read_envelope
 from hub.schemas.delivery import OutcomeKind
@@ -31,7 +31,7 @@ from tests.conftest import ROOT
 
 SOAP = (ROOT / "docs" / "adapters" / "soap.md").read_text("utf-8")
 TREMBITA = (ROOT / "docs" / "adapters" / "trembita.md").read_text("utf-8")
-ROOM = ROOT / "hub" / "adapters" / "soap"
+ROOMS = (ROOT / "hub" / "adapters" / "soap", ROOT / "hub" / "protocols" / "soap")
 FAMILIES = "soap|wsdl|wsse|xroad"
 RAISERS = {
     "wire": ("refuse", "soap"),
@@ -61,7 +61,7 @@ def rows(page: str, head: str) -> dict[str, str]:
         (SOAP, "setting", SoapSettings),
         (SOAP, "section `envelope`", EnvelopeSection),
         (SOAP, "section `wsdl`", WsdlSection),
-        (TREMBITA, "section `trembita`", TrembitaSection),
+        (TREMBITA, "section `trembita`", SoapTrembitaSection),
     ],
 )
 def test_every_setting_is_listed_with_its_default(page: str, head: str, model: type[BaseModel]) -> None:
@@ -86,13 +86,13 @@ def test_channels_of_the_pages_are_valid() -> None:
         table()["soap"].settings_model.model_validate(channel.settings)  # as the registry checks it
         assert read_settings(SoapSettings, channel).url == channel.settings["url"]
         if channel.dialect == "envelope":
-            assert EnvelopeDialect(read_settings(SoapSettings, channel)).prepare(parcel(appeal())).body
+            assert SoapEnvelopeDialect(read_settings(SoapSettings, channel)).prepare(parcel(appeal())).body
 
 
 def raised() -> set[str]:
-    """Every code that the room can raise, in full."""
+    """Every code that the rooms can raise, in full."""
     found: set[str] = set()
-    for path in sorted(ROOM.glob("*.py")):
+    for path in sorted(path for room in ROOMS for path in room.glob("*.py")):
         if path.stem.startswith("sev"):
             continue
         text = path.read_text("utf-8")
@@ -140,9 +140,9 @@ def plain(data: bytes | str) -> list[tuple[str, dict[str, str], str]]:
     ]
 
 
-def reply(page: str) -> Reply:
+def reply(page: str) -> SoapReply:
     (answer,) = blocks(page, "answer")
-    return Reply(envelope=read_envelope(answer.encode()), parts=(), soap=answer.encode(), http_status=200)
+    return SoapReply(envelope=read_envelope(answer.encode()), parts=(), soap=answer.encode(), http_status=200)
 
 
 def made(envelope: AppealEnvelope) -> Parcel:
@@ -182,7 +182,7 @@ def test_the_poll_of_the_page_is_a_mapping() -> None:
 
 def test_the_worked_example_of_trembita_is_true() -> None:
     """The page's channel makes the page's request, and the page's answer is success with their id."""
-    dialect = TrembitaDialect(
+    dialect = SoapTrembitaDialect(
         read_settings(SoapSettings, Channel.model_validate(yaml.safe_load(blocks(TREMBITA, "channel")[0])))
     )
     prepared = dialect.prepare(made(example()))

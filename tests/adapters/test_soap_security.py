@@ -23,7 +23,7 @@ from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import ConfigurationError, HubError, SealRefused
 from hub.ports import Outcome
 from hub.protocols.soap import own
-from hub.protocols.soap.security import Signer, UsernameTokenGuard, X509Guard
+from hub.protocols.soap.security import SoapSigner, UsernameTokenGuard, X509Guard
 from hub.protocols.soap.verifying import DS, WSSE, WSU, Verifier, canonical
 from hub.protocols.soap.wire import SOAP11, SoapVersion, read_envelope, write_envelope
 from hub.schemas.delivery import OutcomeKind
@@ -36,7 +36,7 @@ BODY, SECURITY, HEADER = f"{{{SOAP11}}}Body", f"{{{WSSE}}}Security", f"{{{SOAP11
 SIGNATURE = f"{{{DS}}}Signature"
 
 
-def signer_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Signer:
+def signer_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> SoapSigner:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test")])
     certificate = (
         x509.CertificateBuilder()
@@ -48,7 +48,7 @@ def signer_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Signer:
         .not_valid_after(NOW + timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    return Signer(key, certificate)
+    return SoapSigner(key, certificate)
 
 
 EC = signer_of(ec.generate_private_key(ec.SECP256R1()))
@@ -61,11 +61,11 @@ def message(text: str = "genuine") -> bytes:
     return write_envelope(SoapVersion.V11, own.element("DeliverEnvelope", own.element("messageId", text=text)), [block])
 
 
-def signed(signer: Signer = EC, now: datetime = NOW) -> bytes:
+def signed(signer: SoapSigner = EC, now: datetime = NOW) -> bytes:
     return X509Guard(signer, now=lambda: now).secure(message())
 
 
-def verify(data: bytes, signer: Signer = EC, at: datetime = NOW) -> bytes:
+def verify(data: bytes, signer: SoapSigner = EC, at: datetime = NOW) -> bytes:
     return Verifier(signer.certificate).verify(data, at=at)
 
 
@@ -76,7 +76,7 @@ def refused(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("signer", [EC, RSA], ids=["P-256", "RSA"])
-def test_what_we_sign_we_verify(signer: Signer) -> None:
+def test_what_we_sign_we_verify(signer: SoapSigner) -> None:
     """The verified envelope holds the body and the signed block, and nothing of the security header."""
     verified = read_envelope(verify(signed(signer), signer))
     assert [block.tag for block in verified.header] == ["{urn:x}route"]
@@ -86,7 +86,7 @@ def test_what_we_sign_we_verify(signer: Signer) -> None:
 
 @pytest.mark.foreign("xmlsec1")
 @pytest.mark.parametrize("signer", [EC, RSA], ids=["P-256", "RSA"])
-def test_xmlsec1_verifies_what_we_sign(signer: Signer, tmp_path: Path) -> None:
+def test_xmlsec1_verifies_what_we_sign(signer: SoapSigner, tmp_path: Path) -> None:
     """A program that others wrote agrees, and refuses the same message with one letter changed."""
     (tmp_path / "cert.pem").write_bytes(signer.certificate.public_bytes(Encoding.PEM))
     names = [f"{SOAP11}:Body", f"{WSU}:Timestamp", "urn:x:route"]
@@ -293,7 +293,7 @@ def test_a_username_token_is_what_the_profile_says() -> None:
     assert plain.find(f".//{{{WSSE}}}Security").get(f"{{{SOAP11}}}mustUnderstand") == "1"  # type: ignore[union-attr]
 
 
-def pem(folder: Path, signer: Signer) -> dict[str, str]:
+def pem(folder: Path, signer: SoapSigner) -> dict[str, str]:
     """The settings of a channel that signs with this key; files closed to others."""
     cert, key = folder / "cert.pem", folder / "key.pem"
     cert.write_bytes(signer.certificate.public_bytes(Encoding.PEM))

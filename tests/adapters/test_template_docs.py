@@ -12,7 +12,7 @@ import yaml
 from hub.adapters.rest import template
 from hub.adapters.rest.settings import RestSettings, TemplateSection
 from hub.adapters.rest.template import TemplateDialect
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -41,7 +41,7 @@ def test_the_worked_example_is_what_happens() -> None:
     request = dialect.request(sent)
     assert (request.method, request.url) == ("PUT", f"https://edms.example.org/api/appeals/{header.message_id}")
     assert request.headers["X-Source"] == "NCC"
-    answer = Answer(status=200, headers={"Content-Type": "application/json"}, body=block("answer").encode())
+    answer = HttpAnswer(status=200, headers={"Content-Type": "application/json"}, body=block("answer").encode())
     outcome = dialect.judge(answer, sent)
     assert (outcome.kind, outcome.external_id) == (OutcomeKind.DELIVERED, "90017")
     (spoken,) = outcome.reported

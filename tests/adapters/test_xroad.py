@@ -63,7 +63,7 @@ def _spec() -> None:
         leave_out(f"X-Road's messages are absent ({SPEC})")
 
 
-def read(path: Path) -> xroad.Message:
+def read(path: Path) -> xroad.XRoadMessage:
     data = path.read_bytes()
     kind = KINDS.get(path.name, BOUNDARY if data.startswith(b"--") else "text/xml")
     return xroad.read_message(data, kind)
@@ -163,7 +163,7 @@ part = st.text("abcXYZ019_-.'ії", min_size=1, max_size=12)
 @given(st.lists(part, min_size=4, max_size=4), st.lists(part, min_size=5, max_size=6), st.permutations(range(6)))
 def test_headers_are_read_in_any_order(client: list[str], service: list[str], order: list[int]) -> None:
     """Whatever codes (``_`` too) and whatever order: what is written is read, and is the same exchange."""
-    headers = xroad.Headers(
+    headers = xroad.XRoadHeaders(
         client=xroad.parse_identifier("/".join(client)),
         service=xroad.parse_identifier("/".join(service)),
         id="019aa001-0000-7000-8000-000000000001",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hub.following.formal import FLAG, Reason
+from hub.following.formal import FLAG, FormalReason
 from hub.following.likeness import NEAR
 from hub.following.prune import Retention
 from hub.following.reports import Report
@@ -86,7 +86,7 @@ def test_every_event_is_explained() -> None:
 
 def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     """Limits, reasons, reports and days of the page stand in the code as well."""
-    assert all(f"`{reason}`" in TEXT for reason in Reason)
+    assert all(f"`{reason}`" in TEXT for reason in FormalReason)
     assert all(f"`{report}`" in TEXT for report in Report)
     assert (FLAG, NEAR, C2_LIMIT, C3_LIMIT, LEAST) == (50, 0.75, 4, 5, 5)
     days = dict(re.findall(r"\| `(\w+_days)` \| ([\d,]+) \|", TEXT))

@@ -17,7 +17,7 @@ from lxml import etree
 
 from hub.ports import Rendering
 from hub.protocols.soap import own
-from hub.protocols.soap.wire import Fault, SoapVersion, fault_of, read_envelope, write_envelope
+from hub.protocols.soap.wire import FaultElement, SoapVersion, fault_of, read_envelope, write_envelope
 from hub.schemas.ids import CaseId, MessageId, new_id
 from hub.sealed import seal_envelope
 from tests.api.world import NCC, PULLER, SEALER, World, answer, as_bytes, envelope, form, registered
@@ -48,7 +48,7 @@ def content(response: requests.Response) -> etree._Element:
     return node
 
 
-def fault(response: requests.Response) -> tuple[int, Fault, str]:
+def fault(response: requests.Response) -> tuple[int, FaultElement, str]:
     """Status, fault and the code in its detail."""
     found = fault_of(read_envelope(response.content))
     assert found is not None, response.text

@@ -27,7 +27,7 @@ with serve(build(pathlib.Path(sys.argv[1]))) as world:
 """
 SENDER = """
 import hashlib, pathlib, resource, socket, sys, tempfile, threading
-from hub.adapters import Tools
+from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.schemas.envelope import Attachment
 from tests.adapters.samples import appeal, parcel
@@ -56,7 +56,7 @@ def swallow():
             left = int(top.lower().split(b"content-length: ")[1].split(b"\\r\\n")[0]); got = len(rest)
     conn.sendall(b"HTTP/1.1 503 Busy\\r\\nContent-Length: 0\\r\\n\\r\\n"); conn.close()
 thread = threading.Thread(target=swallow); thread.start()
-adapter = SoapAdapter(Tools(attachments=Files()))
+adapter = SoapAdapter(AdapterContext(attachments=Files()))
 section = {"attachments": "mtom", "content": "mtom"}
 channel = soap_channel(f"http://127.0.0.1:{listener.getsockname()[1]}/", "envelope", envelope=section)
 file = Attachment(sha256=digest.hexdigest(), size=size, media_type="video/mp4", name="big.mp4")

@@ -20,7 +20,7 @@ import uvicorn
 from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.bodies import UploadSlots
-from hub.api.doors import Doors
+from hub.api.dependencies import Dependencies
 from hub.api.protocol import server_config
 from hub.bootstrap import Hub, Ports, SilentDoorbell, follow, use_cases
 from hub.clock import SystemClock
@@ -108,13 +108,13 @@ class World:
     sealer_key: FileKey
     ncc_key: FileKey
     tokens: dict[str, str] = field(default_factory=dict)
-    doors: Doors | None = None
+    deps: Dependencies | None = None
 
     @property
     def uploads(self) -> UploadSlots:
         """The slots of uploads of the running application."""
-        assert self.doors is not None
-        return self.doors.uploads
+        assert self.deps is not None
+        return self.deps.uploads
 
     def call(self, method: str, path: str, who: str | None = "ncc", **options: Any) -> requests.Response:
         """One call over a fresh connection. ``who``: a name in ``tokens``; None = without a credential."""
@@ -278,7 +278,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
 def serve(world: World) -> Iterator[World]:
     """Serve a world until the block ends."""
     app = create_app(world.hub)
-    world.doors = app.state.doors
+    world.deps = app.state.deps
     config = server_config(app, "127.0.0.1", 0, graceful_secs=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

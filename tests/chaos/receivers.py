@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope
-from hub.simulator.authority import Authority, Verdict
+from hub.simulator.authority import PlayedAuthority, SimulatedVerdict
 from hub.simulator.characters import Failure, load
 from hub.simulator.server import Simulator
 from tests.chaos.accounting import Arrival
@@ -34,17 +34,17 @@ class Receivers:
         for post in self.simulator.posts.values():
             self._watch(post.authority)
 
-    def _watch(self, authority: Authority) -> None:
+    def _watch(self, authority: PlayedAuthority) -> None:
         inner = authority.take
 
-        def take(envelope: AnyEnvelope, digest: str) -> Verdict:
+        def take(envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
             reference = (envelope.body.reference or "") if isinstance(envelope, AppealEnvelope) else ""
             message_id = str(envelope.header.message_id)
             number = self._tries[message_id] = self._tries.get(message_id, 0) + 1
             whim = self.whim(authority.party.code, reference, number)
             if whim in ("busy", "error", "reset"):
                 self._note(authority, message_id, reference, digest, taken=False)
-                return Verdict(message_id=envelope.header.message_id, status="accepted", failure=whim)
+                return SimulatedVerdict(message_id=envelope.header.message_id, status="accepted", failure=whim)
             known = authority.knows(envelope.header.message_id)
             verdict = inner(envelope, digest)
             taken = not known and authority.knows(envelope.header.message_id)
@@ -53,7 +53,7 @@ class Receivers:
 
         authority.take = take  # type: ignore[method-assign]
 
-    def _note(self, authority: Authority, message_id: str, reference: str, digest: str, *, taken: bool) -> None:
+    def _note(self, authority: PlayedAuthority, message_id: str, reference: str, digest: str, *, taken: bool) -> None:
         self.arrivals.append(
             Arrival(
                 authority=authority.party.code,

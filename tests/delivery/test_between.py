@@ -86,7 +86,7 @@ def test_unclear_words_reach_a_person_with_their_fact() -> None:
     assert reasons(world) == ["inbound.unclear"]
 
 
-def desk(world: World, party: str | None) -> ChannelSink:
+def sink(world: World, party: str | None) -> ChannelSink:
     """A desk for one party, or for all."""
     return ChannelSink(
         store=world.store,
@@ -102,11 +102,11 @@ def test_a_delivery_is_found_by_its_case() -> None:
     """For the channel's own party, or on a channel for all for the one that is named; never for another."""
     world, accepted = sent()
     found = world.delivery(accepted)
-    assert desk(world, BODY).find(case_id=accepted.case_id) == found
-    assert desk(world, None).find(case_id=accepted.case_id, authority=BODY) == found
-    assert desk(world, None).find(case_id=accepted.case_id, authority="00032684") is None
-    assert desk(world, "00032684").find(case_id=accepted.case_id, authority=BODY) is None
-    assert desk(world, None).find(case_id=CaseId(new_id())) is None
+    assert sink(world, BODY).find(case_id=accepted.case_id) == found
+    assert sink(world, None).find(case_id=accepted.case_id, authority=BODY) == found
+    assert sink(world, None).find(case_id=accepted.case_id, authority="00032684") is None
+    assert sink(world, "00032684").find(case_id=accepted.case_id, authority=BODY) is None
+    assert sink(world, None).find(case_id=CaseId(new_id())) is None
 
 
 def test_a_statement_finds_its_case_by_the_centres_number() -> None:
@@ -117,16 +117,16 @@ def test_a_statement_finds_its_case_by_the_centres_number() -> None:
     submission = Submission(form=form, owner=HUB.code)
     (accepted,) = world.intake.submit_all([submission])
     said = replace(spoken(accepted), in_reply_to=None, reference="НКЦ-1")
-    desk(world, BODY).reported(said)
+    sink(world, BODY).reported(said)
     assert kinds(world, accepted).count(FactKind.REGISTERED) == 1
     for wrong in (replace(said, reference="НКЦ-2"), replace(said, party="00032684")):
         with pytest.raises(NotFound):
-            desk(world, None).reported(replace(wrong, said_id="other"))
+            sink(world, None).reported(replace(wrong, said_id="other"))
     with pytest.raises(NotFound):
-        desk(world, None).reported(replace(said, said_id="other", party=None))
+        sink(world, None).reported(replace(said, said_id="other", party=None))
     world.intake.submit_all([submission])
     with pytest.raises(NotFound):
-        desk(world, BODY).reported(replace(said, said_id="third"))
+        sink(world, BODY).reported(replace(said, said_id="third"))
 
 
 def test_fetched_and_processed_is_delivered() -> None:

@@ -23,7 +23,7 @@ from tests.delivery.world import BODY, CHANNEL, DELIVERED, World
 RAW = RawInbound(content_type="message/rfc822", body=b"bounce")
 
 
-def desk(world: World, party: str | None = None) -> ChannelSink:
+def sink(world: World, party: str | None = None) -> ChannelSink:
     return ChannelSink(
         store=world.store,
         receiver=world.receiver,
@@ -59,7 +59,7 @@ def test_a_bounce_calls_an_operator_once(permanent: bool, reason: str) -> None:
     world, accepted = sent()
     before = world.state(accepted)
     for _ in range(3):
-        desk(world).undelivered(bounce(world, accepted, permanent=permanent))
+        sink(world).undelivered(bounce(world, accepted, permanent=permanent))
     (item,) = world.store.items(open_only=True, after=None, limit=9)
     assert (item.reason, item.detail) == (reason, "mail.returned_userunknown: 550 user unknown")
     assert world.state(accepted) == before
@@ -73,7 +73,7 @@ def test_what_is_there_is_there() -> None:
     """After the addressee registered it, a late bounce is journalled and moves nobody."""
     world, accepted = sent()
     world.take(receipt(accepted, ReceiptStatus.REGISTERED))
-    desk(world).undelivered(bounce(world, accepted))
+    sink(world).undelivered(bounce(world, accepted))
     assert not world.store.items(open_only=True, after=None, limit=9)
     assert world.store.inbound(CHANNEL, limit=1)[0].verdict == "mail.returned_userunknown"
 
@@ -82,7 +82,7 @@ def test_an_open_delivery_ends_with_a_hard_bounce() -> None:
     """While the outcome is unknown, a hard bounce is the answer: no further try; a soft one leaves the schedule."""
     for permanent, state in ((True, TransportState.DEAD), (False, TransportState.UNKNOWN)):
         world, accepted = sent(OutcomeKind.UNKNOWN)
-        desk(world).undelivered(bounce(world, accepted, permanent=permanent))
+        sink(world).undelivered(bounce(world, accepted, permanent=permanent))
         assert world.delivery(accepted).state is state
 
 
@@ -124,10 +124,10 @@ def test_foreign_bounces_are_refused() -> None:
     """Of a message that nobody knows, or over another authority's channel: refused and journalled."""
     world, accepted = sent()
     with pytest.raises(NotFound):
-        desk(world).undelivered(replace(bounce(world, accepted), about=MessageId(new_id())))
+        sink(world).undelivered(replace(bounce(world, accepted), about=MessageId(new_id())))
     with pytest.raises(NotFound):
-        desk(world, party="00032684").undelivered(bounce(world, accepted))
-    desk(world, party=BODY).undelivered(bounce(world, accepted))
+        sink(world, party="00032684").undelivered(bounce(world, accepted))
+    sink(world, party=BODY).undelivered(bounce(world, accepted))
     verdicts = [record.verdict for record in world.store.inbound(CHANNEL, limit=9)]
     assert sorted(verdicts) == ["inbound.unknown_case"] * 2 + ["mail.returned_userunknown"]
 
@@ -135,8 +135,8 @@ def test_foreign_bounces_are_refused() -> None:
 def test_notes_are_journalled() -> None:
     """What says nothing about a case leaves a line in the journal, with the case where it is known."""
     world, accepted = sent()
-    desk(world).noted(RAW, verdict="mail.automatic", about=accepted.message_id)
-    desk(world).noted(RAW, verdict="mail.no_token")
+    sink(world).noted(RAW, verdict="mail.automatic", about=accepted.message_id)
+    sink(world).noted(RAW, verdict="mail.no_token")
     records = world.store.inbound(CHANNEL, limit=9)
     assert {(record.verdict, record.authority, record.case_id) for record in records} == {
         ("mail.automatic", BODY, accepted.case_id),

@@ -8,7 +8,7 @@ import pytest
 
 from hub.schemas.terms import RefusalGround
 from hub.tracking import law
-from hub.tracking.chain import Fault
+from hub.tracking.chain import ChainFault
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "law.md").read_text("utf-8")
 ROWS = {line.split("`")[1]: line for line in PAGE.splitlines() if line.startswith("| `")}
@@ -34,7 +34,9 @@ def test_every_ground_stands_with_its_number(ground: RefusalGround) -> None:
     assert known is None or f"| {known.item}, " in ROWS[ground]
 
 
-@pytest.mark.parametrize("word", [*Fault, "late_forward", "late_return_defective", "extension_too_long", "no_ground"])
+@pytest.mark.parametrize(
+    "word", [*ChainFault, "late_forward", "late_return_defective", "extension_too_long", "no_ground"]
+)
 def test_every_fault_and_breach_is_told(word: str) -> None:
     """Codes that an operator or a report meets."""
     assert f"`{word}`" in PAGE

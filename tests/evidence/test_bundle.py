@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hub.cases.submission import Accepted
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused
-from hub.evidence import Exported, Exporter, Report, check
+from hub.evidence import CheckReport, Exported, Exporter, check
 from hub.ports import RawInbound
 from hub.schemas import xml_rendering
 from hub.schemas.delivery import FactKind
@@ -43,7 +43,7 @@ class Case:
     data: bytes
     done: Exported
 
-    def check(self, data: bytes | None = None, key: VerificationKey | None = None) -> Report:
+    def check(self, data: bytes | None = None, key: VerificationKey | None = None) -> CheckReport:
         """Our own look at it."""
         file = io.BytesIO(self.data if data is None else data)
         return check(file, seal=HubSeal(None), trusted=[key or self.trusted])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.following.formal import FLAG, Answer, Reason, score
+from hub.following.formal import FLAG, FormalReason, GivenAnswer, score
 from hub.following.text import shingles, signature, words
 from hub.schemas.delivery import FactKind
 from hub.schemas.terms import AnswerResult
@@ -36,8 +36,10 @@ def _signed(text: str) -> bytes:
     return made
 
 
-def _score(text: str, result: AnswerResult = AnswerResult.EXPLAINED, earlier: int = 0) -> tuple[set[Reason], bool]:
-    made = score(Answer(text=text, result=result, appeal=POTHOLE, earlier=[_signed(text) for _ in range(earlier)]))
+def _score(
+    text: str, result: AnswerResult = AnswerResult.EXPLAINED, earlier: int = 0
+) -> tuple[set[FormalReason], bool]:
+    made = score(GivenAnswer(text=text, result=result, appeal=POTHOLE, earlier=[_signed(text) for _ in range(earlier)]))
     assert (made.points >= FLAG) == made.flagged
     assert 0 <= made.points <= 100
     return set(made.reasons), made.flagged
@@ -52,14 +54,14 @@ def test_only_forwarded() -> None:
     """An answer that only says where the appeal went is flagged; one that also answers is not."""
     reasons, flagged = _score(FORWARDED)
     assert flagged
-    assert {Reason.ONLY_FORWARDED, Reason.NO_REFERENCE} <= reasons
+    assert {FormalReason.ONLY_FORWARDED, FormalReason.NO_REFERENCE} <= reasons
     assert not _score(GOOD + " Копію листа надіслано за належністю до поліції для розгляду.")[1]
 
 
 def test_a_template_needs_several_others() -> None:
     """The same text to three other questions is a template; to one it is not."""
-    assert Reason.TEMPLATE in _score(TEMPLATE, earlier=3)[0]
-    assert Reason.TEMPLATE not in _score(TEMPLATE, earlier=2)[0]
+    assert FormalReason.TEMPLATE in _score(TEMPLATE, earlier=3)[0]
+    assert FormalReason.TEMPLATE not in _score(TEMPLATE, earlier=2)[0]
     assert _score(TEMPLATE, earlier=3)[1]
 
 
@@ -67,7 +69,7 @@ def test_a_template_needs_several_others() -> None:
 def test_two_words_are_flagged(text: str) -> None:
     """Hardly a word, and none of the question: flagged, whatever it is made of."""
     reasons, flagged = _score(text)
-    assert {Reason.SHORT, Reason.NO_REFERENCE} <= reasons
+    assert {FormalReason.SHORT, FormalReason.NO_REFERENCE} <= reasons
     assert flagged
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.following.digest import digest, monday
-from hub.following.ports import DayCount, Digest, Insight, ReportBy, ReportFilter
+from hub.following.ports import CaseFigures, DayCount, Insight, ReportBy, ReportFilter
 from hub.following.reports import Report, report, surges
 from hub.following.surge import LEAST, NEEDED, signal
 from hub.schemas.delivery import FactKind
@@ -190,7 +190,7 @@ def _put(world: World, counts: Sequence[DayCount]) -> None:
     from hub.schemas.ids import CaseId, new_id
 
     made = tuple(
-        Digest(case_id=CaseId(new_id()), day=c.day, topic=c.topic, oblast=c.oblast, **base)
+        CaseFigures(case_id=CaseId(new_id()), day=c.day, topic=c.topic, oblast=c.oblast, **base)
         for c in counts
         for _ in range(c.cases)
     )

@@ -79,7 +79,7 @@ class _Session:
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         raise AssertionError("never asked")
 
-    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         raise AssertionError("never asked")
 
 

@@ -15,7 +15,7 @@ from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.handing import Arrived
 from hub.protocols.sevovv.package import Package
-from hub.protocols.sevovv.server import Caller, Node, Waiting
+from hub.protocols.sevovv.server import Caller, Node, WaitingMessage
 from hub.schemas.transfer import Transfer, TransferState
 from hub.storage.memory_transfers import MemoryTransfers
 from hub.storage.spool import Spool
@@ -61,10 +61,10 @@ class SevNode:
     def receivers(self, caller: Caller) -> frozenset[str]:
         return frozenset({"00032684", "00032106"})
 
-    def waiting(self, caller: Caller, limit: int) -> list[Waiting]:
+    def waiting(self, caller: Caller, limit: int) -> list[WaitingMessage]:
         now = datetime.now(UTC)
         return [
-            Waiting(
+            WaitingMessage(
                 message_id=name, msg_type=0, created_at=now, size=len(body), sender=self.senders.get(name, "00032106")
             )
             for name, body in list(self.queue.items())[:limit]

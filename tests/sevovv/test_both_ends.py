@@ -15,10 +15,10 @@ from hub.errors import OutcomeUnknown
 from hub.net.http import HttpPolicy, HttpSession
 from hub.net.settings import HttpSettings
 from hub.protocols.sevovv.building import Ends
-from hub.protocols.sevovv.client import Deadline, Service
+from hub.protocols.sevovv.client import Service, TimeLeft
 from hub.protocols.sevovv.fetching import Fetching
 from hub.protocols.sevovv.package import Package
-from hub.protocols.sevovv.uploading import Route, Upload
+from hub.protocols.sevovv.uploading import Route, SevUpload
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Party
@@ -77,10 +77,10 @@ def test_twenty_megabytes_up(hub: World) -> None:
     scan = random.Random(6).randbytes(15 * MIB)
     skeleton, message_id, store = reply(case, scan)
     line = Breaking(LOOPBACK.policy(), breaks={8, 15})
-    outcome = Upload(
+    outcome = SevUpload(
         service=service(hub, line),
         sessions={},
-        deadline=Deadline(60),
+        deadline=TimeLeft(60),
         route=Route(msg_id=message_id, msg_type=3, from_org=BODY, from_sys=SYSTEM, to_org=NCC),
         package=Package(skeleton, store),
     ).run()
@@ -101,13 +101,13 @@ def test_twenty_megabytes_down(hub: World, tmp_path: Path) -> None:
     scan = random.Random(7).randbytes(15 * MIB)
     document = hub.submit(("скан.pdf", scan, "application/pdf"))
     hub.carry(f"{BODY}.sev")
-    desk = Desk(hub.delivery(document["case_id"]), MemoryAttachments())
+    sink = Desk(hub.delivery(document["case_id"]), MemoryAttachments())
     line = Breaking(LOOPBACK.policy(), breaks={6, 13})
     taken = Fetching(
         service=service(hub, line),
-        desk=desk,
-        attachments=desk.files,
-        deadline=Deadline(60),
+        sink=sink,
+        attachments=sink.files,
+        deadline=TimeLeft(60),
         org=Party(code=BODY),
         ends=Ends(from_sys_id=SYSTEM, from_system="СЕД"),
         max_bytes=64 * MIB,
@@ -116,8 +116,8 @@ def test_twenty_megabytes_down(hub: World, tmp_path: Path) -> None:
     ).run()
     line.close()
     assert taken >= 1
-    raw = desk.sealed[-1]
+    raw = sink.sealed[-1]
     assert raw.content_type == "application/json"
     assert raw.body.startswith(b'{"envelope":{"attachments":')
-    assert scan in desk.files._files.values()
+    assert scan in sink.files._files.values()
     assert {"sent", "delivered"} <= hub.kinds(document["case_id"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from hub.adapters import table
-from hub.adapters.pull import SevOvvSection as Served
+from hub.adapters.pull import ServedSevSection as Served
 from hub.adapters.soap.settings import SevOvvSection as Called
 from hub.protocols.sevovv.codes import ERRORS, ErrorClass
 from hub.schemas.directory import Channel

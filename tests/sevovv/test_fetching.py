@@ -89,19 +89,19 @@ def url(sev: SevNode) -> Iterator[str]:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def sink() -> Desk:
     """A desk with one delivery to the authority."""
     return Desk(delivery(appeal(), channel("http://127.0.0.1:1/")), MemoryAttachments())
 
 
-def collect(url: str, desk: Desk, **settings: object) -> int:
+def collect(url: str, sink: Desk, **settings: object) -> int:
     """One round."""
-    adapter = SoapAdapter(AdapterContext(attachments=desk.files))
+    adapter = SoapAdapter(AdapterContext(attachments=sink.files))
     to = channel(url, collect=True, **settings)
     assert adapter.collects(to)
     assert not adapter.polls(to)
     with adapter.session(to) as session:
-        return session.collect(desk, 20.0)
+        return session.collect(sink, 20.0)
 
 
 def header(kind: int, sender: str = FROM, to: str = "36521731") -> etree._Element:
@@ -155,24 +155,24 @@ def reply(case: str) -> etree._Element:
     return root
 
 
-def test_a_notice_becomes_a_statement(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_notice_becomes_a_statement(sev: SevNode, url: str, sink: Desk) -> None:
     """Whatever the id looks like on the way: braces, capitals. The exact bytes are kept with it."""
-    name = put(sev, notice("{" + str(desk.known.message_id).upper() + "}"))
+    name = put(sev, notice("{" + str(sink.known.message_id).upper() + "}"))
     raw = sev.queue[name]
-    assert collect(url, desk) == 1
-    (spoken,) = desk.heard
+    assert collect(url, sink) == 1
+    (spoken,) = sink.heard
     assert isinstance(spoken.body, ReceiptBody)
     assert (spoken.body.status, spoken.body.number) == ("registered", "З-123/26")
-    assert (spoken.in_reply_to, spoken.party, spoken.raw.body) == (desk.known.message_id, FROM, raw)
+    assert (spoken.in_reply_to, spoken.party, spoken.raw.body) == (sink.known.message_id, FROM, raw)
     assert sev.ended == [(name, None)]
     assert sev.whole == []  # nobody acknowledges an acknowledgement
 
 
-def test_a_reply_brings_its_files_and_is_acknowledged(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_reply_brings_its_files_and_is_acknowledged(sev: SevNode, url: str, sink: Desk) -> None:
     """The file is kept under a name for people; two notices go back under the id by which SEV knows the reply."""
-    name = put(sev, reply(str(desk.known.case_id)))
-    assert collect(url, desk) == 1
-    (spoken,) = desk.heard
+    name = put(sev, reply(str(sink.known.case_id)))
+    assert collect(url, sink) == 1
+    (spoken,) = sink.heard
     assert isinstance(spoken.body, AnswerBody)
     assert spoken.unclear
     assert [(file.name, file.media_type, file.size) for file in spoken.attachments] == [
@@ -182,26 +182,26 @@ def test_a_reply_brings_its_files_and_is_acknowledged(sev: SevNode, url: str, de
     assert [(ack.get("msg_id"), ack.get("ack_type")) for ack in acks if ack is not None] == [(name, "1"), (name, "2")]
 
 
-def test_killed_between_desk_and_end(sev: SevNode, url: str, desk: Desk) -> None:
+def test_killed_between_desk_and_end(sev: SevNode, url: str, sink: Desk) -> None:
     """The end was never said: the same message comes again with the same ids, its notices are known (9), it ends."""
-    name = put(sev, reply(str(desk.known.case_id)))
+    name = put(sev, reply(str(sink.known.case_id)))
     sev.fail = lambda name, _count: "reset" if name == "EndProcessingDownloadedMessage" else None
     with pytest.raises(HubError):
-        collect(url, desk)
+        collect(url, sink)
     sev.fail = lambda _name, _count: None
-    assert collect(url, desk) == 1
-    first, second = desk.heard
+    assert collect(url, sink) == 1
+    first, second = sink.heard
     assert first == second
     assert len(sev.whole) == 2
     assert sev.ended == [(name, None)]
 
 
-def test_what_cannot_be_kept_now_stays(sev: SevNode, url: str, desk: Desk) -> None:
+def test_what_cannot_be_kept_now_stays(sev: SevNode, url: str, sink: Desk) -> None:
     """The desk cannot write: nothing is ended, nothing is acknowledged."""
-    put(sev, reply(str(desk.known.case_id)))
-    desk.raises = Unavailable("no room")
+    put(sev, reply(str(sink.known.case_id)))
+    sink.raises = Unavailable("no room")
     with pytest.raises(Unavailable):
-        collect(url, desk)
+        collect(url, sink)
     assert (sev.ended, sev.whole, len(sev.queue)) == ([], [], 1)
 
 
@@ -213,59 +213,59 @@ def test_what_cannot_be_kept_now_stays(sev: SevNode, url: str, desk: Desk) -> No
         (b"<Header msg_type='9' msg_id='1' from_org_id='1'/>", 33),
     ],
 )
-def test_what_cannot_be_read_is_put_aside(sev: SevNode, url: str, desk: Desk, body: bytes, code: int) -> None:
+def test_what_cannot_be_read_is_put_aside(sev: SevNode, url: str, sink: Desk, body: bytes, code: int) -> None:
     """It ends as ``Failed`` with a code of the table, and what stands behind it is fetched."""
     sev.queue["broken"] = body
-    put(sev, notice(str(desk.known.message_id)))
-    assert collect(url, desk) == 2
+    put(sev, notice(str(sink.known.message_id)))
+    assert collect(url, sink) == 2
     assert ("broken", code) in sev.ended
-    assert desk.journalled == [body]
-    assert len(desk.heard) == 1
+    assert sink.journalled == [body]
+    assert len(sink.heard) == 1
 
 
-def test_what_is_not_ours_is_put_aside(sev: SevNode, url: str, desk: Desk) -> None:
+def test_what_is_not_ours_is_put_aside(sev: SevNode, url: str, sink: Desk) -> None:
     """Another addressee; no case of ours; another sender than the one the appeal went to; a forged sender."""
     elsewhere = put(sev, header(1, to="00000001"))
     unknown = put(sev, notice(str(uuid.uuid4())))
-    stranger = notice(str(desk.known.message_id))
+    stranger = notice(str(sink.known.message_id))
     stranger.set("from_org_id", "11111111")
     foreign = put(sev, stranger)
     sev.senders[foreign] = "11111111"
-    forged = put(sev, notice(str(desk.known.message_id)))
+    forged = put(sev, notice(str(sink.known.message_id)))
     sev.senders[forged] = "11111111"
-    assert collect(url, desk) == 4
+    assert collect(url, sink) == 4
     assert set(sev.ended) == {(elsewhere, 4), (unknown, 2), (foreign, 2), (forged, 33)}
-    assert desk.heard == []
-    assert len(desk.journalled) == 4
+    assert sink.heard == []
+    assert len(sink.journalled) == 4
 
 
-def test_one_that_cannot_be_fetched_stands_before_nobody(sev: SevNode, url: str, desk: Desk) -> None:
+def test_one_that_cannot_be_fetched_stands_before_nobody(sev: SevNode, url: str, sink: Desk) -> None:
     """SEV fails on the first message each time; the second is taken, the first stays."""
-    bad = put(sev, notice(str(desk.known.message_id), 1))
-    good = put(sev, notice(str(desk.known.message_id), 2))
+    bad = put(sev, notice(str(sink.known.message_id), 1))
+    good = put(sev, notice(str(sink.known.message_id), 2))
     sev.fail = lambda name, count: "1" if name == "OpenDownloadingSession" and count == 1 else None
-    assert collect(url, desk) == 1
+    assert collect(url, sink) == 1
     assert sev.ended == [(good, None)]
     assert list(sev.queue) == [bad]
 
 
-def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, sink: Desk) -> None:
     """A large reply in parts; two answers are lost: only those parts are asked for again."""
-    root = reply(str(desk.known.case_id))
+    root = reply(str(sink.known.case_id))
     transfer = root.find("Document/DocTransfer")
     assert transfer is not None
     transfer.text = "JVBERi0x" * 500_000
     put(sev, root)
     sev.fail = lambda name, count: "lost" if name == "DownloadMessageChunk" and count in (2, 4) else None
-    assert collect(url, desk) == 1
+    assert collect(url, sink) == 1
     assert sev.calls.count("DownloadMessageChunk") == 4 + 2
-    assert desk.heard[0].attachments[0].size == 3_000_000
-    assert desk.heard[0].raw.content_type.startswith("application/xml; profile=sev-1207-1.5; sha256=")
+    assert sink.heard[0].attachments[0].size == 3_000_000
+    assert sink.heard[0].raw.content_type.startswith("application/xml; profile=sev-1207-1.5; sha256=")
 
 
-def test_another_hash_leaves_it_there(sev: SevNode, url: str, desk: Desk) -> None:
+def test_another_hash_leaves_it_there(sev: SevNode, url: str, sink: Desk) -> None:
     """Bytes that are not those that SEV counted are not believed and not ended."""
-    name = put(sev, notice(str(desk.known.message_id)))
+    name = put(sev, notice(str(sink.known.message_id)))
     whole = sev.queue[name]
 
     def damaged(operation: str, _count: int) -> str | None:
@@ -274,27 +274,27 @@ def test_another_hash_leaves_it_there(sev: SevNode, url: str, desk: Desk) -> Non
         return None
 
     sev.fail = damaged
-    assert collect(url, desk) == 0
-    assert (sev.ended, desk.heard) == ([], [])
+    assert collect(url, sink) == 0
+    assert (sev.ended, sink.heard) == ([], [])
 
 
-def test_a_locked_account_is_said_by_its_code(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_locked_account_is_said_by_its_code(sev: SevNode, url: str, sink: Desk) -> None:
     """Code 30 on the queue: an error of the channel, not of a message."""
     sev.fail = lambda _name, _count: "30"
     with pytest.raises(TemporaryFailure) as caught:
-        collect(url, desk)
+        collect(url, sink)
     assert caught.value.stable_code == "sevovv.30"
 
 
-def test_nothing_is_sent_over_a_channel_that_collects(desk: Desk) -> None:
+def test_nothing_is_sent_over_a_channel_that_collects(sink: Desk) -> None:
     """And a file store is needed for fetching."""
     adapter = SoapAdapter(AdapterContext())
     to = channel("http://127.0.0.1:1/", collect=True)
     with adapter.session(to) as session, pytest.raises(HubError):
-        session.collect(desk, 1.0)
+        session.collect(sink, 1.0)
 
 
-def test_a_sealed_envelope_goes_to_the_desk_as_it_is(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_sealed_envelope_goes_to_the_desk_as_it_is(sev: SevNode, url: str, sink: Desk) -> None:
     """An authority with a hub of its own answers in our words: the sealed bytes reach the desk untouched."""
     root = header(3)
     expansion = etree.SubElement(root, "Expansion", organization="x", exp_ver="1")
@@ -303,8 +303,8 @@ def test_a_sealed_envelope_goes_to_the_desk_as_it_is(sev: SevNode, url: str, des
     etree.SubElement(ours, "{urn:ncc-hub:sev-expansion:1}MediaType").text = "application/jose"
     etree.SubElement(ours, "{urn:ncc-hub:sev-expansion:1}Sealed").text = "YS5iLmM="
     put(sev, root)
-    assert collect(url, desk) == 1
-    assert desk.sealed == [RawInbound(content_type="application/jose", body=b"a.b.c")]
+    assert collect(url, sink) == 1
+    assert sink.sealed == [RawInbound(content_type="application/jose", body=b"a.b.c")]
 
 
 def _large(case: str, text: str) -> etree._Element:
@@ -315,24 +315,24 @@ def _large(case: str, text: str) -> etree._Element:
     return root
 
 
-def test_a_large_message_can_be_put_together_again(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_large_message_can_be_put_together_again(sev: SevNode, url: str, sink: Desk) -> None:
     """What is kept of it gives the very bytes that came, by the hash that stands beside it; nothing is kept twice."""
-    name = put(sev, _large(str(desk.known.case_id), "JVBERi0x" * 300_000))
+    name = put(sev, _large(str(sink.known.case_id), "JVBERi0x" * 300_000))
     whole = sev.queue[name]
-    assert collect(url, desk) == 1
-    (spoken,) = desk.heard
+    assert collect(url, sink) == 1
+    (spoken,) = sink.heard
     assert spoken.raw.content_type.endswith(hashlib.sha256(whole).hexdigest())
     assert len(spoken.raw.body) < 10_000
-    assert b"".join(Package(spoken.raw.body, desk.files).chunks()) == whole
+    assert b"".join(Package(spoken.raw.body, sink.files).chunks()) == whole
     assert len(spoken.attachments) == 1
-    assert len(desk.files._files) == 1
+    assert len(sink.files._files) == 1
 
 
-def test_a_large_message_in_lines_is_kept_whole(sev: SevNode, url: str, desk: Desk) -> None:
+def test_a_large_message_in_lines_is_kept_whole(sev: SevNode, url: str, sink: Desk) -> None:
     """Base64 in lines could not be made again from the file: the message itself is one attachment more."""
-    name = put(sev, _large(str(desk.known.case_id), ("JVBERi0x" * 8 + "\n") * 40_000))
+    name = put(sev, _large(str(sink.known.case_id), ("JVBERi0x" * 8 + "\n") * 40_000))
     whole = sev.queue[name]
-    assert collect(url, desk) == 1
-    (spoken,) = desk.heard
+    assert collect(url, sink) == 1
+    (spoken,) = sink.heard
     assert [file.name for file in spoken.attachments] == ["скан.pdf", "sev-message.xml"]
-    assert desk.files.open(spoken.attachments[1].sha256).read() == whole
+    assert sink.files.open(spoken.attachments[1].sha256).read() == whole

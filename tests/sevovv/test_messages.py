@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from hub.errors import HubError, InvalidInput, UnsupportedFeature
-from hub.ports import Executor, Parcel, Rendering
+from hub.ports import AssignedExecutor, Parcel, Rendering
 from hub.protocols.sevovv.building import Ends, acknowledgement, build, prepare
 from hub.protocols.sevovv.handing import Arrived, load, text_of
 from hub.protocols.sevovv.meaning import ground_of, meaning, subjects
@@ -103,7 +103,7 @@ def test_every_notice_of_ours_is_valid(official: etree.XMLSchema, number: str, t
     assert official.validate(root), str(official.error_log)
 
 
-def listing(envelope: AppealEnvelope, executors: tuple[Executor, ...]) -> Parcel:
+def listing(envelope: AppealEnvelope, executors: tuple[AssignedExecutor, ...]) -> Parcel:
     """A parcel of a case with several executors."""
     return Parcel(
         message_id=MessageId(envelope.header.message_id),
@@ -118,9 +118,9 @@ def test_an_appeal_says_who_and_what_and_by_when(official: etree.XMLSchema) -> N
     """Main and co-executors with the term, the applicant as author, the case in the document and the task's own id."""
     envelope = appeal()
     executors = (
-        Executor(party=envelope.header.recipient, role=Role.MAIN),
-        Executor(party=Party(code="00034186"), role=Role.CO_EXECUTOR),
-        Executor(party=Party(code="00037256"), role=Role.INFORMATION),
+        AssignedExecutor(party=envelope.header.recipient, role=Role.MAIN),
+        AssignedExecutor(party=Party(code="00034186"), role=Role.CO_EXECUTOR),
+        AssignedExecutor(party=Party(code="00037256"), role=Role.INFORMATION),
     )
     root = etree.fromstring(build(listing(envelope, executors), ends=ENDS, rendering_type="application/json"))
     assert official.validate(root)
@@ -136,7 +136,7 @@ def test_an_appeal_says_who_and_what_and_by_when(official: etree.XMLSchema) -> N
         str(envelope.header.case_id),
         str(envelope.header.message_id),
     )
-    two = (executors[0], Executor(party=Party(code="00034186"), role=Role.MAIN))
+    two = (executors[0], AssignedExecutor(party=Party(code="00034186"), role=Role.MAIN))
     with pytest.raises(UnsupportedFeature):
         build(listing(envelope, two), ends=ENDS, rendering_type="application/json")
 

@@ -45,7 +45,7 @@ def members(listed: tuple[tuple[str, str], ...]) -> st.SearchStrategy[dict[str, 
 
 @given(data=st.data(), operation=st.sampled_from(list(wire.OPERATIONS.values())))
 @settings(max_examples=150, deadline=None)
-def test_calls_and_answers_survive(data: st.DataObject, operation: wire.Operation) -> None:
+def test_calls_and_answers_survive(data: st.DataObject, operation: wire.SevOperation) -> None:
     """A call is read as the operation and values that were said, an answer as the result that was given."""
     given_values = data.draw(members(operation.arguments))
     assert wire.read_request(wire.request(operation, given_values), max_bytes=MAX_BYTES) == (operation, given_values)
@@ -77,7 +77,7 @@ def test_an_answer_to_another_call_is_none() -> None:
 
 @given(data=st.data(), operation=st.sampled_from(list(wire.OPERATIONS.values())))
 @settings(max_examples=80, deadline=None)
-def test_calls_are_valid_under_the_official_schema(data: st.DataObject, operation: wire.Operation) -> None:
+def test_calls_are_valid_under_the_official_schema(data: st.DataObject, operation: wire.SevOperation) -> None:
     """Names, order and namespaces are those of the official files, also of the parameter with the Cyrillic letter."""
     schema = _official()
     body = etree.fromstring(wire.request(operation, data.draw(members(operation.arguments))))

@@ -21,7 +21,7 @@ from hub.sealed import seal_parcel
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
 from hub.simulator.mailing import MailOffice, MailPlace, set_up_mail
-from tests.adapters.email.making import PaperDesk
+from tests.adapters.email.making import PaperSink
 from tests.adapters.samples import appeal
 
 PARTY = Party(code="00032106", name="Громада")
@@ -58,18 +58,18 @@ class Pair:
 def test_the_clerk_registers_and_answers(tmp_path: Path, umask: None) -> None:
     """An appeal is taken once however often it comes; registration and answer come back as forms that the hub reads."""
     pair = Pair(tmp_path)
-    desk = PaperDesk()
-    mail = pair.mail(desk.sent())
+    sink = PaperSink()
+    mail = pair.mail(sink.sent())
     with MailOffice(pair.place, hours_per_sec=1_000_000) as office, pair.adapter.session(pair.out) as session:
         assert [session.send(mail, 5.0).kind for _ in range(2)] == [OutcomeKind.DELIVERED] * 2
         state = office.authority.state()
         assert (state["received"], state["unique"], state["duplicates"], state["altered"]) == (2, 1, 1, 0)
         until = time.monotonic() + 10
-        while len(desk.saids) < 2 and time.monotonic() < until:
+        while len(sink.saids) < 2 and time.monotonic() < until:
             with pair.adapter.session(pair.box) as box:
-                box.collect(desk, 5.0)
+                box.collect(sink, 5.0)
             threading.Event().wait(0.01)
-    receipt, answer = sorted((spoken.body for spoken in desk.saids), key=lambda body: type(body).__name__, reverse=True)
+    receipt, answer = sorted((spoken.body for spoken in sink.saids), key=lambda body: type(body).__name__, reverse=True)
     assert isinstance(receipt, ReceiptBody)
     assert (receipt.status, receipt.number) == (ReceiptStatus.REGISTERED, "К-1")
     assert isinstance(answer, AnswerBody)

@@ -29,7 +29,7 @@ class Voice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class MailVerdict:
     """``permanent``: for ``FAILED``: nothing will come through to this address. ``detail``: their words, short."""
 
     voice: Voice
@@ -87,19 +87,19 @@ _QUIET_HEADERS: Final = (
 """Headers that people's mail programs do not write; the last is our own: our mail came back to us."""
 
 
-def judge(mail: Mail) -> Verdict:
+def judge(mail: Mail) -> MailVerdict:
     """Who speaks."""
     if mail.disposition or mail.parameters.get("report-type", "").lower() == "disposition-notification":
         return _disposition(mail)
     if mail.feedback or _complains(mail):
-        return Verdict(voice=Voice.COMPLAINT)
+        return MailVerdict(voice=Voice.COMPLAINT)
     if mail.status:
         return _report(mail)
     if _bounced(mail):
         return _failed(mail)
     if _automatic(mail):
-        return Verdict(voice=Voice.AUTOMATIC, code="mail.automatic")
-    return Verdict(voice=Voice.PERSON)
+        return MailVerdict(voice=Voice.AUTOMATIC, code="mail.automatic")
+    return MailVerdict(voice=Voice.PERSON)
 
 
 def _complains(mail: Mail) -> bool:
@@ -108,16 +108,16 @@ def _complains(mail: Mail) -> bool:
     )
 
 
-def _disposition(mail: Mail) -> Verdict:
+def _disposition(mail: Mail) -> MailVerdict:
     """RFC 8098 section 3.2.6: whatever was done with it, it had arrived; ``failed`` says nothing at all."""
     said = next((group["disposition"] for group in mail.disposition if "disposition" in group), "").lower()
     kind = said.partition(";")[2].partition("/")[0].strip()
     if kind in ("displayed", "processed", "dispatched", "deleted", "denied"):
-        return Verdict(voice=Voice.DISPLAYED, code=f"mail.{kind}", detail=said[:200])
-    return Verdict(voice=Voice.AUTOMATIC, code="mail.disposition", detail=said[:200])
+        return MailVerdict(voice=Voice.DISPLAYED, code=f"mail.{kind}", detail=said[:200])
+    return MailVerdict(voice=Voice.AUTOMATIC, code="mail.disposition", detail=said[:200])
 
 
-def _report(mail: Mail) -> Verdict:
+def _report(mail: Mail) -> MailVerdict:
     """RFC 3464 section 2.3.3. Several recipients: the worst counts."""
     actions = {
         group["action"].split()[0].lower().rstrip(";") for group in mail.status if group.get("action", "").strip()
@@ -125,16 +125,16 @@ def _report(mail: Mail) -> Verdict:
     if "failed" in actions or not actions & {"delivered", "relayed", "expanded", "delayed"}:
         return _failed(mail)
     if "delayed" in actions:
-        return Verdict(voice=Voice.DELAYED, code="mail.delayed", detail=bounces.words_of(mail)[:500])
+        return MailVerdict(voice=Voice.DELAYED, code="mail.delayed", detail=bounces.words_of(mail)[:500])
     voice = Voice.DELIVERED if "delivered" in actions else Voice.RELAYED
-    return Verdict(voice=voice, code=f"mail.{voice}", detail=bounces.words_of(mail)[:500])
+    return MailVerdict(voice=voice, code=f"mail.{voice}", detail=bounces.words_of(mail)[:500])
 
 
-def _failed(mail: Mail) -> Verdict:
+def _failed(mail: Mail) -> MailVerdict:
     if _WAITING.search(mail.text[:4_000]):
-        return Verdict(voice=Voice.DELAYED, code="mail.delayed", detail=bounces.words_of(mail)[:500])
+        return MailVerdict(voice=Voice.DELAYED, code="mail.delayed", detail=bounces.words_of(mail)[:500])
     reasons = bounces.reasons(mail)
-    return Verdict(
+    return MailVerdict(
         voice=Voice.FAILED,
         permanent=all(reason in bounces.HARD for reason in reasons),
         code=f"mail.returned_{reasons[0]}",

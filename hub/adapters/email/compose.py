@@ -94,7 +94,7 @@ def _boundary(parcel: Parcel, level: str) -> str:
     return f"=_hub-{level}-{parcel.message_id.hex}"
 
 
-def _entity(parcel: Parcel, written: letter.Letter, inside: Sequence[Attachment], *, notice: bool) -> bytes:
+def _entity(parcel: Parcel, written: letter.LetterText, inside: Sequence[Attachment], *, notice: bool) -> bytes:
     text = mime.part("text/plain; charset=utf-8", written.text.replace("\n", "\r\n").encode())
     html = mime.part("text/html; charset=utf-8", written.html.replace("\n", "\r\n").encode())
     alternative = mime.multipart("alternative", _boundary(parcel, "a"), [text, html])
@@ -160,7 +160,7 @@ def _protect(
     return entity
 
 
-def _head(envelope: AnyEnvelope, written: letter.Letter, token: str, settings: EmailSettings) -> bytes:
+def _head(envelope: AnyEnvelope, written: letter.LetterText, token: str, settings: EmailSettings) -> bytes:
     header = envelope.header
     reply = settings.reply_to(token)
     fields = [

@@ -26,12 +26,12 @@ def sealed_in(mail: parse.Mail) -> tuple[tuple[RawInbound, str], ...]:
     return tuple((raw, sender) for raw, sender in found if sender is not None)
 
 
-def files_of(raw: RawInbound, sender: str, mail: parse.Mail, desk: MailSink, at: datetime) -> tuple[parse.File, ...]:
+def files_of(raw: RawInbound, sender: str, mail: parse.Mail, sink: MailSink, at: datetime) -> tuple[parse.File, ...]:
     """Files of the mail that the envelope's manifest names; none if its seal does not hold under the sender's keys:
     nobody lays files into the hub by a claim.
     """
     try:
-        envelope, _ = open_envelope(raw, seal=_VERIFIER, keys=desk.keys(sender), at=at, seal_required=True)
+        envelope, _ = open_envelope(raw, seal=_VERIFIER, keys=sink.keys(sender), at=at, seal_required=True)
     except HubError:
         return ()
     wanted = {entry.sha256 for entry in envelope.attachments}

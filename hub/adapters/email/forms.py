@@ -25,14 +25,14 @@ NO_NUMBER: Final = "б/н"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class FilledForm:
     """The fields that were filled in, and the text around the form."""
 
     fields: Mapping[str, str]
     text: str
 
 
-def read(text: str) -> Said:
+def read(text: str) -> FilledForm:
     """The filled fields of a text and its other lines. A field named twice counts where it was filled first."""
     fields: dict[str, str] = {}
     rest: list[str] = []
@@ -45,7 +45,7 @@ def read(text: str) -> Said:
                 fields.setdefault(name, found[2].strip())
         elif not _FRAME.match(head):
             rest.append(line)
-    return Said(fields=fields, text="\n".join(rest).strip())
+    return FilledForm(fields=fields, text="\n".join(rest).strip())
 
 
 def day_of(text: str) -> date | None:
@@ -71,7 +71,7 @@ def _plain(value: str) -> str:
     return re.sub(r"\s+", " ", value.replace("’", "'").replace("ʼ", "'").replace("`", "'")).strip(" .;").casefold()
 
 
-def statement(said: Said, *, at: datetime, today: date) -> AuthorityBody | None:
+def statement(said: FilledForm, *, at: datetime, today: date) -> AuthorityBody | None:
     """What the form says; None if it was left empty or is not whole: then the mail is a plain one.
 
     ``today``: the day of the mail, for a date that was left out. Raises pydantic's ``ValidationError`` (a

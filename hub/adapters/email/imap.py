@@ -31,7 +31,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingMail:
     """One mail in the folder. ``size``: as the server says."""
 
     uid: str
@@ -53,25 +53,25 @@ class _Imap(imaplib.IMAP4):
 class _Wrapper:
     """Gives imaplib our TLS where it expects an ``SSLContext``."""
 
-    def __init__(self, server: ImapServer, leash: Deadline) -> None:
+    def __init__(self, server: ImapServer, deadline: Deadline) -> None:
         self._server = server
-        self._leash = leash
+        self._deadline = deadline
 
     def wrap_socket(self, sock: socket.socket, server_hostname: str | None = None) -> socket.socket:  # noqa: ARG002
         """The socket under TLS."""
-        return wire.secure(sock, self._server, self._leash, "imap")
+        return wire.secure(sock, self._server, self._deadline, "imap")
 
 
 class Box:
     """An open, selected mailbox. Used by one thread."""
 
-    def __init__(self, imap: _Imap, server: ImapServer, leash: Deadline, exists: int) -> None:
+    def __init__(self, imap: _Imap, server: ImapServer, deadline: Deadline, exists: int) -> None:
         self._imap = imap
         self._server = server
-        self._leash = leash
+        self._deadline = deadline
         self._exists = exists
 
-    def waiting(self) -> Iterator[Waiting]:
+    def waiting(self) -> Iterator[WaitingMail]:
         """Mails that were not yet taken in; those that a worker began and never ended come last."""
         if not self._exists:
             return
@@ -84,7 +84,7 @@ class Box:
             if found is not None:
                 yield found
 
-    def _look(self, uid: str) -> Waiting | None:
+    def _look(self, uid: str) -> WaitingMail | None:
         data = self._ask("FETCH", uid, "(RFC822.SIZE INTERNALDATE)")
         line = next((each for each in data if isinstance(each, bytes)), b"")
         size = _SIZE.search(line)
@@ -92,21 +92,21 @@ class Box:
             return None  # somebody else took it meanwhile
         when = imaplib.Internaldate2tuple(line)
         stamp = datetime(*when[:6]).astimezone(UTC) if when else datetime.fromtimestamp(0, UTC)
-        return Waiting(uid=uid, size=int(size[1]), received=stamp)
+        return WaitingMail(uid=uid, size=int(size[1]), received=stamp)
 
-    def fetch(self, mail: Waiting) -> bytes | None:
+    def fetch(self, mail: WaitingMail) -> bytes | None:
         """The bytes; None if they are gone. Marked as begun first, so that a mail that kills a worker waits behind."""
         with contextlib.suppress(imaplib.IMAP4.error):
             self._ask("STORE", mail.uid, "+FLAGS.SILENT", f"({_TRIED})")
-        self._leash.allow(mail.size + mail.size // 50 + wire.ANSWER_BYTES)
+        self._deadline.allow(mail.size + mail.size // 50 + wire.ANSWER_BYTES)
         data = self._ask("FETCH", mail.uid, "(BODY.PEEK[])")
         return next((each[1] for each in data if isinstance(each, tuple) and isinstance(each[1], bytes)), None)
 
-    def done(self, mail: Waiting) -> None:
+    def done(self, mail: WaitingMail) -> None:
         """It was taken in."""
         self._move(mail.uid, self._server.done)
 
-    def refuse(self, mail: Waiting, code: str) -> None:
+    def refuse(self, mail: WaitingMail, code: str) -> None:
         """It was not; the code stands at it as a keyword, and in the hub's journal."""
         if _NAME.fullmatch(code):
             with contextlib.suppress(imaplib.IMAP4.error):
@@ -124,7 +124,7 @@ class Box:
             self._ask("EXPUNGE", uid)
 
     def _into(self, folder: str, verb: str, uid: str) -> None:
-        self._leash.allow(wire.ANSWER_BYTES)
+        self._deadline.allow(wire.ANSWER_BYTES)
         kind, data = self._imap.uid(verb, uid, folder)
         if kind != "OK" and b"TRYCREATE" in b" ".join(each for each in data if isinstance(each, bytes)).upper():
             self._imap.create(folder)
@@ -134,7 +134,7 @@ class Box:
 
     def _ask(self, verb: str, *words: str) -> list[Any]:
         if verb != "FETCH" or "PEEK" not in words[-1]:
-            self._leash.allow(wire.ANSWER_BYTES)
+            self._deadline.allow(wire.ANSWER_BYTES)
         kind, data = self._imap.uid(verb, *words)
         if kind != "OK":
             raise TemporaryFailure(f"The mailbox refused {verb}.", code="imap.refused")
@@ -142,23 +142,23 @@ class Box:
 
 
 @contextlib.contextmanager
-def opened(server: ImapServer, leash: Deadline) -> Iterator[Box]:
+def opened(server: ImapServer, deadline: Deadline) -> Iterator[Box]:
     """Connect, TLS, log in, select. Raises ``TemporaryFailure`` or ``PermanentFailure`` with codes ``imap.*``."""
-    sock = wire.connect(server, leash, "imap")
+    sock = wire.connect(server, deadline, "imap")
     if server.security == "tls":
-        sock = wire.secure(sock, server, leash, "imap")
+        sock = wire.secure(sock, server, deadline, "imap")
     imap = None
     try:
         imap = _Imap(sock, server.host)
         if server.security == "starttls":
-            _starttls(imap, server, leash)
+            _starttls(imap, server, deadline)
         _login(imap, server)
         _, offered = imap.capability()  # many servers say only after the login what they can (RFC 3501 section 6.2.3)
         imap.capabilities = tuple((offered[-1] or b"").decode("ascii", "replace").upper().split())
         kind, data = imap.select(server.folder)
         if kind != "OK":
             raise TemporaryFailure("The folder of the mailbox cannot be opened.", code="imap.folder")
-        yield Box(imap, server, leash, int((data[0] or b"0").decode("ascii", "replace") or 0))
+        yield Box(imap, server, deadline, int((data[0] or b"0").decode("ascii", "replace") or 0))
     except imaplib.IMAP4.error as failure:
         raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code="imap.broken") from None
     except (OSError, ValueError) as failure:
@@ -167,15 +167,15 @@ def opened(server: ImapServer, leash: Deadline) -> Iterator[Box]:
     finally:
         if imap is not None:
             with contextlib.suppress(imaplib.IMAP4.error, OSError, ValueError):
-                leash.start(2.0, wire.ANSWER_BYTES)
+                deadline.start(2.0, wire.ANSWER_BYTES)
                 imap.logout()
         sock.close()
 
 
-def _starttls(imap: _Imap, server: ImapServer, leash: Deadline) -> None:
+def _starttls(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
     if "STARTTLS" not in imap.capabilities:
         raise TemporaryFailure("The server offers no STARTTLS, so nothing was said to it.", code="imap.no_tls")
-    context: ssl.SSLContext = _Wrapper(server, leash)  # type: ignore[assignment]
+    context: ssl.SSLContext = _Wrapper(server, deadline)  # type: ignore[assignment]
     imap.starttls(context)
 
 

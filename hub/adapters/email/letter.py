@@ -34,7 +34,7 @@ from hub.schemas.visible import visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class LetterText:
     """One letter: subject, plain text, HTML."""
 
     subject: str
@@ -57,7 +57,7 @@ class _Draft:
     sections: list[tuple[str, str]] = field(default_factory=list)
 
 
-def write(envelope: AnyEnvelope, *, notice: bool, links: Links, inside: Sequence[Attachment]) -> Letter:
+def write(envelope: AnyEnvelope, *, notice: bool, links: Links, inside: Sequence[Attachment]) -> LetterText:
     """The letter for an envelope. ``inside``: files that travel in the same mail."""
     draft = _Draft(title=_title(envelope))
     _header_facts(draft, envelope)
@@ -66,7 +66,7 @@ def write(envelope: AnyEnvelope, *, notice: bool, links: Links, inside: Sequence
         _files(draft, inside, links)
     elif links.document:
         draft.sections.append(("Документ", f"Отримати (з ключем доступу Вашого органу): {links.document}"))
-    return Letter(subject=_subject(envelope), text=_as_text(draft), html=_as_html(draft))
+    return LetterText(subject=_subject(envelope), text=_as_text(draft), html=_as_html(draft))
 
 
 def _number(envelope: AnyEnvelope) -> str:

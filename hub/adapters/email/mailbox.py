@@ -20,7 +20,7 @@ class MailboxSession(BaseSession):
 
     def __init__(self, settings: EmailSettings) -> None:
         self._settings = settings
-        self._leash = Deadline()
+        self._deadline = Deadline()
         self._box = replies.Letterbox(
             keys=tuple(
                 tokens.check_key(resolve(reference).reveal())
@@ -35,21 +35,21 @@ class MailboxSession(BaseSession):
         if self._settings.imap is None:
             pickup.Pickup(self._folder())
             return
-        self._leash.start(deadline_secs, wire.ANSWER_BYTES)
-        with imap.opened(self._settings.imap, self._leash):
+        self._deadline.start(deadline_secs, wire.ANSWER_BYTES)
+        with imap.opened(self._settings.imap, self._deadline):
             return
 
-    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Hand over what waits; returns how many mails the desk took."""
-        if not isinstance(desk, MailSink):
+        if not isinstance(sink, MailSink):
             raise ConfigurationError("This desk hears nothing of reports and signatures, so it takes no mail.")
         if self._settings.imap is None:
-            return self._from_folder(desk, deadline_secs)
+            return self._from_folder(sink, deadline_secs)
         taken = 0
-        self._leash.start(deadline_secs, wire.ANSWER_BYTES)
-        with imap.opened(self._settings.imap, self._leash) as box:
+        self._deadline.start(deadline_secs, wire.ANSWER_BYTES)
+        with imap.opened(self._settings.imap, self._deadline) as box:
             for mail in box.waiting():
-                if self._leash.over:
+                if self._deadline.over:
                     break
                 if mail.size > self._box.limit:
                     box.refuse(mail, "mail.too_large")
@@ -58,7 +58,7 @@ class MailboxSession(BaseSession):
                 if raw is None:
                     continue
                 try:
-                    replies.take(raw, mail.received, desk, self._box)
+                    replies.take(raw, mail.received, sink, self._box)
                 except (Unavailable, DeliveryError):
                     raise
                 except HubError as refusal:
@@ -68,7 +68,7 @@ class MailboxSession(BaseSession):
                     taken += 1
         return taken
 
-    def _from_folder(self, desk: MailSink, deadline_secs: float) -> int:
+    def _from_folder(self, sink: MailSink, deadline_secs: float) -> int:
         until = time.monotonic() + deadline_secs
         folder = pickup.Pickup(self._folder())
         taken = 0
@@ -79,7 +79,7 @@ class MailboxSession(BaseSession):
             if raw is None:
                 continue
             try:
-                replies.take(raw, found.received, desk, self._box)
+                replies.take(raw, found.received, sink, self._box)
             except (Unavailable, DeliveryError):
                 raise
             except HubError as refusal:

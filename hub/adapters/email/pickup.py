@@ -19,7 +19,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundMail:
     """One file that waits."""
 
     path: Path
@@ -35,7 +35,7 @@ class Pickup:
             raise ConfigurationError(f"The pickup folder {folder} is not there.", code="mail.pickup")
         self._folder = folder
 
-    def waiting(self) -> Iterator[Found]:
+    def waiting(self) -> Iterator[FoundMail]:
         """Files that wait, by name."""
         with os.scandir(self._folder) as entries:
             names = sorted(e.name for e in entries if e.name.endswith(".eml") and not e.name.startswith("."))
@@ -47,9 +47,9 @@ class Pickup:
                 continue  # another worker was faster
             if stat.S_ISREG(status.st_mode):
                 received = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield Found(path=path, size=status.st_size, received=received)
+                yield FoundMail(path=path, size=status.st_size, received=received)
 
-    def fetch(self, found: Found, limit: int) -> bytes | None:
+    def fetch(self, found: FoundMail, limit: int) -> bytes | None:
         """At most ``limit`` bytes and one more; None if the file is gone."""
         try:
             descriptor = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -60,16 +60,16 @@ class Pickup:
         except OSError as error:
             raise TemporaryFailure(f"A file cannot be read: {type(error).__name__}.", code="mail.pickup") from None
 
-    def done(self, found: Found) -> None:
+    def done(self, found: FoundMail) -> None:
         """It was taken in."""
         self._move(found, "done")
 
-    def refuse(self, found: Found, reason: str) -> None:
+    def refuse(self, found: FoundMail, reason: str) -> None:
         """It was not; the reason stands beside it."""
         self._move(found, "refused")
         (self._folder / "refused" / f"{found.path.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
 
-    def _move(self, found: Found, where: str) -> None:
+    def _move(self, found: FoundMail, where: str) -> None:
         target = self._folder / where
         target.mkdir(mode=0o700, exist_ok=True)
         try:

@@ -71,7 +71,7 @@ class _Case:
     party: str | None = None
 
 
-def take(raw: bytes, received: datetime, desk: MailSink, box: Letterbox) -> None:
+def take(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> None:
     """Hand one mail to the desk. ``received``: when it came to the box (for mails whose own date cannot be).
 
     Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move
@@ -80,23 +80,23 @@ def take(raw: bytes, received: datetime, desk: MailSink, box: Letterbox) -> None
     try:
         mail = parse.read(raw, limit=box.limit)
     except InvalidInput as refusal:
-        desk.noted(_kept(raw), verdict=refusal.stable_code)
+        sink.noted(_kept(raw), verdict=refusal.stable_code)
         raise
     verdict = classify.judge(mail)
     sealed = enclosed.sealed_in(mail) if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) else ()
     for envelope, sender in sealed:
-        for file in enclosed.files_of(envelope, sender, mail, desk, received):
-            _keep(file, desk, sender)
-        desk.envelope(envelope)
+        for file in enclosed.files_of(envelope, sender, mail, sink, received):
+            _keep(file, sink, sender)
+        sink.envelope(envelope)
     if sealed:
         return
-    case = _correlate(raw, mail, received, desk, box)
+    case = _correlate(raw, mail, received, sink, box)
     match verdict.voice:
         case Voice.PERSON:
-            _person(case, received, desk, box)
+            _person(case, received, sink, box)
         case Voice.DELIVERED | Voice.DISPLAYED:
             body = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
-            desk.reported(_spoken(case, body))
+            sink.reported(_spoken(case, body))
         case Voice.FAILED:
             returned = Returned(
                 raw=_kept(raw),
@@ -106,12 +106,12 @@ def take(raw: bytes, received: datetime, desk: MailSink, box: Letterbox) -> None
                 code=verdict.code,
                 detail=visible(verdict.detail)[:2_000],
             )
-            desk.undelivered(returned)
+            sink.undelivered(returned)
         case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT | Voice.AUTOMATIC:
-            desk.noted(_kept(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=case.message_id)
+            sink.noted(_kept(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=case.message_id)
 
 
-def _note(verdict: classify.Verdict) -> str | None:
+def _note(verdict: classify.MailVerdict) -> str | None:
     return _text(verdict.detail)[:2_000] or None
 
 
@@ -125,17 +125,17 @@ def _kept(raw: bytes) -> RawInbound:
 # Which delivery
 
 
-def _correlate(raw: bytes, mail: parse.Mail, received: datetime, desk: MailSink, box: Letterbox) -> _Case:
+def _correlate(raw: bytes, mail: parse.Mail, received: datetime, sink: MailSink, box: Letterbox) -> _Case:
     """The delivery that a token names. Raises ``NotFound`` (``mail.no_token``, ``mail.forged_token``), journalled."""
     found = tokens.candidates(_places(mail))
     message_id = next((known for token in found if (known := tokens.read(box.keys, token)) is not None), None)
     if message_id is None:
         code = "mail.forged_token" if found else "mail.no_token"
-        desk.noted(_kept(raw), verdict=code)
+        sink.noted(_kept(raw), verdict=code)
         raise NotFound("The mail names no message of ours.", code=code, action="An operator reads it and decides.")
-    delivery = desk.find(message_id=message_id)
+    delivery = sink.find(message_id=message_id)
     if delivery is None:
-        desk.noted(_kept(raw), verdict="mail.unknown_message")
+        sink.noted(_kept(raw), verdict="mail.unknown_message")
         raise NotFound("The mail names a message that this hub does not have.", code="mail.unknown_message")
     at = _moment(mail.first("date"), received, delivery.created_at)
     return _Case(raw=raw, mail=mail, message_id=message_id, delivery=delivery, at=at)
@@ -171,28 +171,28 @@ def _moment(date: str, received: datetime, sent: datetime) -> datetime:
 # What a person says
 
 
-def _person(case: _Case, received: datetime, desk: MailSink, box: Letterbox) -> None:
+def _person(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -> None:
     authority = case.delivery.authority
-    checked = _verified(case, received, desk, box)
+    checked = _verified(case, received, sink, box)
     party = authority if checked.kid is not None else None
     case = _Case(
         raw=case.raw, mail=checked.mail, message_id=case.message_id, delivery=case.delivery, at=case.at, party=party
     )
-    files = tuple(_files(case, desk))
+    files = tuple(_files(case, sink))
     stated = _stated(case)
     if stated is None:
         unclear = _UNCLEAR if box.plain_stage is AnswerStage.INTERIM else None
-        desk.reported(_spoken(case, _plain(case, box), files, unclear))
+        sink.reported(_spoken(case, _plain(case, box), files, unclear))
     else:
-        desk.reported(_spoken(case, stated, files))
+        sink.reported(_spoken(case, stated, files))
 
 
-def _verified(case: _Case, received: datetime, desk: MailSink, box: Letterbox) -> signed.Checked:
+def _verified(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -> signed.Checked:
     try:
-        keys = desk.keys(case.delivery.authority)
+        keys = sink.keys(case.delivery.authority)
         return signed.check(case.raw, case.mail, keys, received, limit=box.limit)
     except (InvalidInput, SealRefused) as refusal:
-        desk.noted(_kept(case.raw), verdict=refusal.stable_code, about=case.message_id)
+        sink.noted(_kept(case.raw), verdict=refusal.stable_code, about=case.message_id)
         raise
 
 
@@ -214,7 +214,7 @@ def _stated(case: _Case) -> AuthorityBody | None:
     said = forms.read(own)
     for fields in (said.fields, forms.read(f"{parts.above}\n{parts.quoted}").fields):
         try:
-            body = forms.statement(forms.Said(fields=fields, text=said.text), at=case.at, today=day)
+            body = forms.statement(forms.FilledForm(fields=fields, text=said.text), at=case.at, today=day)
         except ValueError:
             continue  # a value that no envelope can hold: people read the mail as it is
         if body is not None:
@@ -246,21 +246,21 @@ def _plain(case: _Case, box: Letterbox) -> AnswerBody:
     )
 
 
-def _files(case: _Case, desk: MailSink) -> Iterator[Attachment]:
+def _files(case: _Case, sink: MailSink) -> Iterator[Attachment]:
     """The mail itself, whole, and what was attached to it."""
     whole = parse.File(name="лист.eml", media_type=MAIL, data=case.raw)
     seen: set[str] = set()
     for file in (whole, *case.mail.files)[:MAX_ATTACHMENTS]:
-        entry = _keep(file, desk, case.delivery.authority)
+        entry = _keep(file, sink, case.delivery.authority)
         if entry.sha256 not in seen:
             seen.add(entry.sha256)
             yield entry
 
 
-def _keep(file: parse.File, desk: MailSink, party: str) -> Attachment:
+def _keep(file: parse.File, sink: MailSink, party: str) -> Attachment:
     kind = file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
     name = _line(re.split(r"[/\\]", file.name)[-1], 255) or "без назви"
-    return desk.keep(iter((file.data,)), media_type=kind, name=name, party=party)
+    return sink.keep(iter((file.data,)), media_type=kind, name=name, party=party)
 
 
 def _spoken(

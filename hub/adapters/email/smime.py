@@ -45,7 +45,7 @@ _MATCHING: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class MailSigner:
     """Our key with its certificate."""
 
     key: PrivateKey
@@ -55,7 +55,7 @@ class Signer:
         return "Signer(***)"
 
 
-def load_signer(cert: Path, key_reference: str) -> Signer:
+def load_signer(cert: Path, key_reference: str) -> MailSigner:
     """Read certificate and key. ``ConfigurationError`` (``smime.key``) if they are not a pair that can sign."""
     try:
         key = load_pem_private_key(secret_path(key_reference).read_bytes(), password=None)
@@ -66,7 +66,7 @@ def load_signer(cert: Path, key_reference: str) -> Signer:
         raise ConfigurationError("The S/MIME key must be an EC or RSA key.", code="smime.key")
     if certificate.public_key() != key.public_key():
         raise ConfigurationError("The S/MIME certificate is of another key.", code="smime.key")
-    return Signer(key, certificate)
+    return MailSigner(key, certificate)
 
 
 def load_recipient(path: Path) -> x509.Certificate:
@@ -80,7 +80,7 @@ def load_recipient(path: Path) -> x509.Certificate:
     return certificate
 
 
-def sign(content: Iterable[bytes], signer: Signer) -> bytes:
+def sign(content: Iterable[bytes], signer: MailSigner) -> bytes:
     """A detached CMS signature (DER) over the content, which is read once."""
     digest = hashlib.sha256()
     for piece in content:

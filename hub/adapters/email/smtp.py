@@ -80,14 +80,14 @@ class SmtpSession(BaseSession):
         self._server: SmtpServer = settings.smtp
         self._settings = settings
         self._attachments = attachments
-        self._leash = Deadline()
+        self._deadline = Deadline()
         self._smtp: _Smtp | None = None
         self._dotted = False
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One mail; after a failure the next one goes over a new connection."""
         self._dotted = False
-        self._leash.start(deadline_secs, wire.ANSWER_BYTES)
+        self._deadline.start(deadline_secs, wire.ANSWER_BYTES)
         try:
             return self._transact(self._open(), prepared)
         except HubError:
@@ -100,7 +100,7 @@ class SmtpSession(BaseSession):
 
     def probe(self, deadline_secs: float) -> None:
         """Connect, TLS, login; no mail."""
-        self._leash.start(deadline_secs, wire.ANSWER_BYTES)
+        self._deadline.start(deadline_secs, wire.ANSWER_BYTES)
         try:
             self._open()
         except (smtplib.SMTPException, OSError, ValueError) as failure:
@@ -112,7 +112,7 @@ class SmtpSession(BaseSession):
         """Say goodbye, if there is somebody to say it to."""
         if self._smtp is not None and self._smtp.sock is not None:
             with contextlib.suppress(OSError, smtplib.SMTPException, ValueError):
-                self._leash.start(2.0, wire.ANSWER_BYTES)
+                self._deadline.start(2.0, wire.ANSWER_BYTES)
                 self._smtp.quit()
         self._drop()
 
@@ -122,7 +122,7 @@ class SmtpSession(BaseSession):
         self._smtp = None
 
     def _broken(self, failure: Exception) -> DeliveryError:
-        late = isinstance(failure, TimeoutError) or self._leash.over
+        late = isinstance(failure, TimeoutError) or self._deadline.over
         if self._dotted:
             return OutcomeUnknown("The answer to the final dot was lost.", code="smtp.unanswered")
         if late:
@@ -134,9 +134,9 @@ class SmtpSession(BaseSession):
     def _open(self) -> _Smtp:
         if self._smtp is not None:
             return self._smtp
-        sock = wire.connect(self._server, self._leash, "smtp")
+        sock = wire.connect(self._server, self._deadline, "smtp")
         if self._server.security == "tls":
-            sock = wire.secure(sock, self._server, self._leash, "smtp")
+            sock = wire.secure(sock, self._server, self._deadline, "smtp")
         smtp = _Smtp(sock, self._server.helo or self._settings.domain)
         self._smtp = smtp
         _wanted(smtp.connect(self._server.host, self._server.port), 220, "smtp.greeting")
@@ -159,7 +159,7 @@ class SmtpSession(BaseSession):
             )
         _wanted(smtp.docmd("STARTTLS"), 220, "smtp.no_tls")
         # What the server said beyond this answer, in clear, is thrown away with the old reader.
-        smtp.secured(wire.secure(smtp.wire(), self._server, self._leash, "smtp"))
+        smtp.secured(wire.secure(smtp.wire(), self._server, self._deadline, "smtp"))
         self._hello(smtp)
 
     def _login(self, smtp: _Smtp) -> None:

@@ -28,25 +28,25 @@ def tls_context(server: Server) -> ssl.SSLContext:
     return context
 
 
-def connect(server: Server, leash: Deadline, family: str) -> socket.socket:
+def connect(server: Server, deadline: Deadline, family: str) -> socket.socket:
     """A connected socket on the leash. ``family``: prefix of the codes, ``smtp`` or ``imap``.
 
     Raises ``TemporaryFailure`` (nothing went out) or ``PermanentFailure`` (an address that is not allowed).
     """
-    guide = Dialer(leash=leash, allow_private=server.networks(), resolver=system_resolver)
+    dialer = Dialer(deadline=deadline, allow_private=server.networks(), resolver=system_resolver)
     try:
-        return guide.connect(parse_url(f"https://{server.host}:{server.port}/"))
+        return dialer.connect(parse_url(f"https://{server.host}:{server.port}/"))
     except DeliveryError as failure:
         code = failure.stable_code.replace("http.", f"{family}.", 1)
         kind = PermanentFailure if isinstance(failure, PermanentFailure) else TemporaryFailure
         raise kind(failure.message, code=code, action=failure.next_step) from None
 
 
-def secure(sock: socket.socket, server: Server, leash: Deadline, family: str) -> socket.socket:
+def secure(sock: socket.socket, server: Server, deadline: Deadline, family: str) -> socket.socket:
     """The socket under TLS. ``TemporaryFailure`` (``<family>.tls``): nothing went out but the handshake."""
     context = tls_context(server)
     try:
-        sock.settimeout(leash.remaining())
+        sock.settimeout(deadline.remaining())
         wrapped = context.wrap_socket(sock, server_hostname=server.host.strip("[]"))
     except ssl.SSLCertVerificationError as error:
         sock.close()
@@ -58,5 +58,5 @@ def secure(sock: socket.socket, server: Server, leash: Deadline, family: str) ->
     except OSError as error:
         sock.close()
         raise TemporaryFailure(f"No TLS connection: {type(error).__name__}.", code=f"{family}.tls") from None
-    wrapped.leash = leash  # type: ignore[attr-defined]
+    wrapped.deadline = deadline  # type: ignore[attr-defined]
     return wrapped

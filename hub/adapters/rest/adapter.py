@@ -9,28 +9,28 @@ from datetime import UTC, datetime
 from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.rest import multipart
-from hub.adapters.rest.dialect import Dialect, Request
-from hub.adapters.rest.envelope import EnvelopeDialect
-from hub.adapters.rest.exchange import TrembitaDialect, XRoadDialect
+from hub.adapters.rest.dialect import RestDialect, RestRequest
+from hub.adapters.rest.envelope import RestEnvelopeDialect
+from hub.adapters.rest.exchange import RestTrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.errors import ConfigurationError
 from hub.net.auth import Signer, signer
-from hub.net.http import Answer, HttpSession, Upload
+from hub.net.http import HttpAnswer, HttpSession, StreamedBody
 from hub.net.pool import SessionPool
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
 
-_DIALECTS: dict[str, Callable[[RestSettings], Dialect]] = {
-    "envelope": EnvelopeDialect,
+_DIALECTS: dict[str, Callable[[RestSettings], RestDialect]] = {
+    "envelope": RestEnvelopeDialect,
     "xroad": XRoadDialect,
-    "trembita": TrembitaDialect,
+    "trembita": RestTrembitaDialect,
     "template": TemplateDialect,
 }
 
 
-class RestAdapter(BaseAdapter[RestSettings, Dialect]):
+class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
     """HTTP calls to systems that take JSON, JWS or XML. Safe to use from many threads."""
 
     name = "rest"
@@ -41,7 +41,7 @@ class RestAdapter(BaseAdapter[RestSettings, Dialect]):
         super().__init__(tools)
         self._kept = SessionPool()
 
-    def bind(self, channel: Channel, settings: RestSettings) -> Dialect:
+    def bind(self, channel: Channel, settings: RestSettings) -> RestDialect:
         """The dialect with its settings."""
         return _DIALECTS[channel.dialect](settings)
 
@@ -70,7 +70,7 @@ class RestAdapter(BaseAdapter[RestSettings, Dialect]):
         )
 
     @contextmanager
-    def open(self, channel: Channel, bound: Dialect) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
+    def open(self, channel: Channel, bound: RestDialect) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
         """A conversation; secrets and certificates are read now, connections are made when the first call is."""
         sign = signer(bound.http.auth)
         with self._kept.session(bound.target, bound.http.policy()) as http:
@@ -80,7 +80,7 @@ class RestAdapter(BaseAdapter[RestSettings, Dialect]):
 class RestSession(BaseSession):
     """Calls over kept-alive connections, one after another."""
 
-    def __init__(self, dialect: Dialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
+    def __init__(self, dialect: RestDialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
         self._dialect = dialect
         self._http = http
         self._sign = sign
@@ -105,13 +105,13 @@ class RestSession(BaseSession):
         return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
 
     def _call(
-        self, request: Request, headers: Mapping[str, str], body: bytes | Upload | None, deadline_secs: float
-    ) -> Answer:
+        self, request: RestRequest, headers: Mapping[str, str], body: bytes | StreamedBody | None, deadline_secs: float
+    ) -> HttpAnswer:
         return self._http.call(
             request.method, request.url, headers={**request.headers, **headers}, body=body, deadline_secs=deadline_secs
         )
 
-    def _upload(self, prepared: Prepared) -> Upload:
+    def _upload(self, prepared: Prepared) -> StreamedBody:
         if self._attachments is None:
             raise ConfigurationError("This process has no attachment store, so it cannot send files.")
         return multipart.upload(prepared, self._attachments)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.net.settings import HttpSettings
 from hub.ports import Outcome, Parcel, Prepared, Rendering
 from hub.schemas.delivery import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RestRequest:
     """A call to make. ``streams``: the prepared files follow the body as multipart/form-data."""
 
     method: str
@@ -22,7 +22,7 @@ class Request:
     streams: bool = False
 
 
-class Dialect(Protocol):
+class RestDialect(Protocol):
     """One way of speaking over HTTP, bound to a channel's settings. Nothing here does input or output."""
 
     @property
@@ -47,18 +47,18 @@ class Dialect(Protocol):
         """The exact bytes; ``UnsupportedFeature`` for what cannot be expressed."""
         ...
 
-    def request(self, prepared: Prepared) -> Request:
+    def request(self, prepared: Prepared) -> RestRequest:
         """How the bytes go out."""
         ...
 
-    def judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+    def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """What an answer to ``request`` means."""
         ...
 
-    def status_request(self, delivery: Delivery) -> Request:
+    def status_request(self, delivery: Delivery) -> RestRequest:
         """How to ask what became of a delivery. ``PermanentFailure`` if it cannot be asked."""
         ...
 
-    def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
+    def judge_status(self, answer: HttpAnswer, delivery: Delivery) -> Outcome:
         """What an answer to ``status_request`` means."""
         ...

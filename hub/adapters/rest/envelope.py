@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from hub.adapters.rest.dialect import Request
+from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import (
-    Acknowledgement,
     Claimed,
-    Problem,
+    JsonAcknowledgement,
+    ProblemDocument,
     claimed,
     echoes,
     excerpt,
@@ -23,7 +23,7 @@ from hub.adapters.rest.statements import (
     read_problem,
 )
 from hub.errors import InvalidInput, PermanentFailure, TemporaryFailure, UnsupportedFeature
-from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, retry_after
+from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, retry_after
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.terms import RefusalGround
@@ -33,7 +33,7 @@ ACCEPT = "application/json, application/jose, application/xml;q=0.9, application
 _NOTHING_YET = frozenset({202, 204, 404})
 
 
-class EnvelopeDialect:
+class RestEnvelopeDialect:
     """The dialect, bound to one channel's settings."""
 
     def __init__(self, settings: RestSettings) -> None:
@@ -73,17 +73,17 @@ class EnvelopeDialect:
                 "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
             )
 
-    def request(self, prepared: Prepared) -> Request:
+    def request(self, prepared: Prepared) -> RestRequest:
         """A POST that names the message in its headers: whoever honours them takes it once."""
         name = str(prepared.message_id)
-        return Request(
+        return RestRequest(
             method="POST",
             url=self.target,
             headers={"Accept": ACCEPT, "Idempotency-Key": name, "Hub-Message-Id": name},
             streams=self._s.attachments == "multipart" and bool(prepared.files),
         )
 
-    def judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+    def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """What the answer means; the table stands in docs/adapters/rest.md."""
         outcome = self._judge(answer, prepared)
         if outcome.detail is not None and echoes(answer, prepared.body):
@@ -93,7 +93,7 @@ class EnvelopeDialect:
             )
         return outcome
 
-    def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+    def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         if (told := self._by_status(answer)) is not None:
             return told
         statement = read(answer)
@@ -106,7 +106,7 @@ class EnvelopeDialect:
         return self._acknowledgement(answer, statement)
 
     @staticmethod
-    def _by_status(answer: Answer) -> Outcome | None:
+    def _by_status(answer: HttpAnswer) -> Outcome | None:
         """The outcome where the status says it all, whatever the body claims."""
         status = answer.status
         if status in NOT_TAKEN_IN:
@@ -116,7 +116,7 @@ class EnvelopeDialect:
             return concluded(OutcomeKind.UNKNOWN, code, answer)
         return None
 
-    def _envelope(self, answer: Answer, statement: Claimed) -> Outcome:
+    def _envelope(self, answer: HttpAnswer, statement: Claimed) -> Outcome:
         if statement.refuses:
             return concluded(
                 OutcomeKind.REFUSED, "answer.refused", answer, ground=statement.ground, receipts=(statement.raw,)
@@ -126,7 +126,7 @@ class EnvelopeDialect:
             return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
         return Outcome(kind=kind, http_status=answer.status, receipts=(statement.raw,))
 
-    def _acknowledgement(self, answer: Answer, statement: Acknowledgement) -> Outcome:
+    def _acknowledgement(self, answer: HttpAnswer, statement: JsonAcknowledgement) -> Outcome:
         if statement.status == "refused":
             return concluded(
                 OutcomeKind.REFUSED, "answer.refused", answer, ground=statement.ground, external_id=statement.id
@@ -144,7 +144,7 @@ class EnvelopeDialect:
             return OutcomeKind.DELIVERED
         return OutcomeKind.DUPLICATE if status in self._s.duplicate_statuses else None
 
-    def _without_statement(self, answer: Answer, prepared: Prepared) -> Outcome:
+    def _without_statement(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """A status without a word that could be read."""
         if 200 <= answer.status < 300:
             return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
@@ -160,22 +160,22 @@ class EnvelopeDialect:
         return concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer, problem)
 
     @staticmethod
-    def _duplicate(answer: Answer) -> Outcome:
+    def _duplicate(answer: HttpAnswer) -> Outcome:
         """The channel's settings say what this status means; a page for people was not written by that system."""
         if media_type(answer.content_type) in ("text/html", "application/xhtml+xml"):
             return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         return Outcome(kind=OutcomeKind.DUPLICATE, http_status=answer.status)
 
-    def status_request(self, delivery: Delivery) -> Request:
+    def status_request(self, delivery: Delivery) -> RestRequest:
         """A GET of ``status_url`` with the ids filled in."""
         template = self._s.status_url or ""
         if "{external_id}" in template and not _usable(delivery.external_id):
             raise PermanentFailure("They gave no id that could be asked for.", code="poll.no_external_id")
         url = template.replace("{message_id}", str(delivery.message_id))
         url = url.replace("{external_id}", quote(delivery.external_id or "", safe=""))
-        return Request(method="GET", url=url, headers={"Accept": ACCEPT})
+        return RestRequest(method="GET", url=url, headers={"Accept": ACCEPT})
 
-    def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
+    def judge_status(self, answer: HttpAnswer, delivery: Delivery) -> Outcome:
         """Envelopes about our message, or nothing yet; anything else is asked again later."""
         if (told := self._nothing_new(answer)) is not None:
             return told
@@ -185,7 +185,7 @@ class EnvelopeDialect:
         return Outcome(kind=OutcomeKind.DELIVERED, http_status=200, receipts=tuple(item.raw for item in found))
 
     @staticmethod
-    def _nothing_new(answer: Answer) -> Outcome | None:
+    def _nothing_new(answer: HttpAnswer) -> Outcome | None:
         """The outcome where the status of a poll says that there is nothing to read."""
         if answer.status in _NOTHING_YET:
             return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
@@ -194,7 +194,7 @@ class EnvelopeDialect:
         return None
 
     @staticmethod
-    def _found(answer: Answer, delivery: Delivery) -> tuple[Claimed, ...]:
+    def _found(answer: HttpAnswer, delivery: Delivery) -> tuple[Claimed, ...]:
         kind = media_type(answer.content_type)
         try:
             if kind == "application/json" and b'"envelopes"' in answer.body:
@@ -210,7 +210,7 @@ class EnvelopeDialect:
             ) from None
 
 
-def _about(statement: Acknowledgement | Claimed) -> str | None:
+def _about(statement: JsonAcknowledgement | Claimed) -> str | None:
     return statement.in_reply_to if isinstance(statement, Claimed) else str(statement.message_id)
 
 
@@ -225,7 +225,7 @@ def _concerns(item: Claimed, delivery: Delivery) -> bool:
     return item.case_id == str(delivery.case_id)
 
 
-def _wait(answer: Answer) -> float | None:
+def _wait(answer: HttpAnswer) -> float | None:
     """Seconds that they ask to wait."""
     return retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
 
@@ -237,8 +237,8 @@ def _ground(value: str | None) -> str | None:
 def concluded(
     kind: OutcomeKind,
     code: str,
-    answer: Answer,
-    problem: Problem | None = None,
+    answer: HttpAnswer,
+    problem: ProblemDocument | None = None,
     *,
     ground: str | None = None,
     external_id: str | None = None,

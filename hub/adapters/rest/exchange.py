@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from hub.adapters.rest.dialect import Request
-from hub.adapters.rest.envelope import EnvelopeDialect, concluded
+from hub.adapters.rest.dialect import RestRequest
+from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Parcel, Prepared
 from hub.protocols.faults import classify, retry_of, shown
 from hub.schemas.delivery import OutcomeKind
@@ -25,7 +25,7 @@ def _encoded(identifier: str) -> str:
     return "/".join(quote(part, safe="") for part in identifier.split("/"))
 
 
-class XRoadDialect(EnvelopeDialect):
+class XRoadDialect(RestEnvelopeDialect):
     """X-Road message protocol for REST, version 1."""
 
     def __init__(self, settings: RestSettings) -> None:
@@ -52,7 +52,7 @@ class XRoadDialect(EnvelopeDialect):
             )
         return prepared
 
-    def request(self, prepared: Prepared) -> Request:
+    def request(self, prepared: Prepared) -> RestRequest:
         """The POST with X-Road's headers. The id is the message's: a repeat shows as one in the servers' logs too."""
         plain = super().request(prepared)
         named = {"X-Road-Client": _encoded(self._x.client), "X-Road-Id": str(prepared.message_id)}
@@ -60,7 +60,7 @@ class XRoadDialect(EnvelopeDialect):
             named["X-Road-UserId"] = self._x.user_id
         return replace(plain, headers={**plain.headers, **named})
 
-    def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+    def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """An error of a security server is marked as one; without the mark the authority speaks."""
         error = answer.headers.get("X-Road-Error")
         if error is not None:
@@ -71,13 +71,13 @@ class XRoadDialect(EnvelopeDialect):
             return concluded(OutcomeKind.UNKNOWN, "xroad.headers", answer)
         return super()._judge(answer, prepared)
 
-    def _is_ours(self, answer: Answer, prepared: Prepared) -> bool:
+    def _is_ours(self, answer: HttpAnswer, prepared: Prepared) -> bool:
         """Whether id and service, if they are told, are those of the request."""
         ours = {"X-Road-Id": str(prepared.message_id), "X-Road-Service": self._x.service}
         return all(unquote(answer.headers.get(name, value)) == value for name, value in ours.items())
 
 
-class TrembitaDialect(EnvelopeDialect):
+class RestTrembitaDialect(RestEnvelopeDialect):
     """REST through Trembita's secure exchange gateway (шлюз безпечного обміну, ШБО)."""
 
     def __init__(self, settings: RestSettings) -> None:
@@ -86,7 +86,7 @@ class TrembitaDialect(EnvelopeDialect):
             raise ConfigurationError("Dialect trembita needs the section trembita.")
         self._t = settings.trembita
 
-    def request(self, prepared: Prepared) -> Request:
+    def request(self, prepared: Prepared) -> RestRequest:
         """The POST with Trembita's headers."""
         plain, name = super().request(prepared), str(prepared.message_id)
         named = {"Uxp-Client": self._t.client, "Uxp-Service": self._t.service}

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 
 from hub.errors import NotFound, PermanentFailure
-from hub.net.http import Upload
+from hub.net.http import StreamedBody
 from hub.ports import Attachments, Prepared
 from hub.schemas.envelope import Attachment
 
@@ -26,7 +26,7 @@ def _boundary(prepared: Prepared) -> str:
     return f"hub-{prepared.message_id.hex}"
 
 
-def upload(prepared: Prepared, attachments: Attachments) -> Upload:
+def upload(prepared: Prepared, attachments: Attachments) -> StreamedBody:
     """The body to send. ``PermanentFailure`` (``attachment.missing``) if a file is not there or has another size."""
     files = tuple({file.sha256: file for file in prepared.files}.values())
     for file in files:
@@ -40,7 +40,7 @@ def upload(prepared: Prepared, attachments: Attachments) -> Upload:
     heads += [_head(prepared, "file", file.sha256, file.media_type) for file in files]
     end = f"--{_boundary(prepared)}--\r\n".encode()
     length = sum(map(len, heads)) + len(prepared.body) + sum(f.size for f in files) + 2 * len(heads) + len(end)
-    return Upload(length=length, chunks=_chunks(heads, prepared.body, files, attachments, end))
+    return StreamedBody(length=length, chunks=_chunks(heads, prepared.body, files, attachments, end))
 
 
 def _missing() -> PermanentFailure:

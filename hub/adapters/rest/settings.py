@@ -44,7 +44,7 @@ class XRoadSection(Frozen):
     max_body_mb: int = Field(default=10, ge=1, le=1_024)
 
 
-class TrembitaSection(Frozen):
+class RestTrembitaSection(Frozen):
     """Dialect ``trembita``. ``client`` and ``service``: who calls whom.
 
     ``purpose_id``: declaration of purpose, where the personal data monitor (ПМДПД) is used. ``headers``: ``legacy`` is
@@ -122,7 +122,7 @@ class RestSettings(HttpSettings):
         409,
     )
     xroad: XRoadSection | None = None
-    trembita: TrembitaSection | None = None
+    trembita: RestTrembitaSection | None = None
     template: TemplateSection | None = None
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ class RestSettings(HttpSettings):
         if self.trembita is not None:
             self._readable(self.trembita)
 
-    def _readable(self, section: TrembitaSection) -> None:
+    def _readable(self, section: RestTrembitaSection) -> None:
         """The personal data monitor must be able to read what goes over Trembita; files are fetched."""
         if self.format != "json" or self.attachments == "multipart":
             raise PydanticCustomError("format", "over Trembita: format: json, and attachments: link or refuse")

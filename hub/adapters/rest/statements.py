@@ -16,7 +16,7 @@ from lxml import etree
 from pydantic import ConfigDict, Field, ValidationError
 
 from hub.errors import InvalidInput
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import RawInbound
 from hub.schemas import jcs, strict_json, strict_xml
 from hub.schemas.base import Frozen, Line
@@ -32,7 +32,7 @@ _XML_TYPES = frozenset({"application/xml", "text/xml"})
 _UNREADABLE = "the answer is no acknowledgement and no envelope"
 
 
-class Acknowledgement(Frozen):
+class JsonAcknowledgement(Frozen):
     """A small JSON document: the other side has our message, had it before, or refuses it (docs/adapters/rest.md).
 
     Further members are allowed and ignored: the other system was not written for us.
@@ -46,7 +46,7 @@ class Acknowledgement(Frozen):
     ground: Annotated[RefusalGround, Field(strict=False)] | None = None
 
 
-class Problem(Frozen):
+class ProblemDocument(Frozen):
     """A problem document (RFC 9457), with our two extension members if the authority refuses the message itself."""
 
     model_config = ConfigDict(extra="ignore")
@@ -73,27 +73,29 @@ class Claimed:
         return self.kind == Kind.RECEIPT and self.status == ReceiptStatus.REFUSED
 
 
-def read(answer: Answer) -> Acknowledgement | Claimed | None:
+def read(answer: HttpAnswer) -> JsonAcknowledgement | Claimed | None:
     """The statement in an answer; none if it holds neither an acknowledgement nor an envelope."""
     kind = media_type(answer.content_type)
     try:
         if kind == "application/json":
             document = strict_json.parse(answer.body, max_bytes=len(answer.body))
             if isinstance(document, dict) and "message_id" in document:
-                return Acknowledgement.model_validate(document)
+                return JsonAcknowledgement.model_validate(document)
         return claimed(RawInbound(content_type=kind, body=answer.body))
     except (InvalidInput, ValidationError):
         return None
 
 
-def read_problem(answer: Answer) -> Problem:
+def read_problem(answer: HttpAnswer) -> ProblemDocument:
     """The problem document of a failure; an empty one if there is none that can be read."""
     if media_type(answer.content_type) != "application/problem+json":
-        return Problem()
+        return ProblemDocument()
     try:
-        return Problem.model_validate(strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True))
+        return ProblemDocument.model_validate(
+            strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True)
+        )
     except (InvalidInput, ValidationError):
-        return Problem()
+        return ProblemDocument()
 
 
 def claimed(raw: RawInbound) -> Claimed:
@@ -159,7 +161,7 @@ def _local(element: etree._Element) -> str:
     return etree.QName(element).localname
 
 
-def from_list(answer: Answer, message_id: uuid.UUID) -> tuple[Claimed, ...]:
+def from_list(answer: HttpAnswer, message_id: uuid.UUID) -> tuple[Claimed, ...]:
     """Envelopes of a status document ``{"message_id":…,"envelopes":[…]}``. ``InvalidInput`` if it is about another."""
     document = strict_json.parse(answer.body, max_bytes=len(answer.body))
     if not isinstance(document, dict) or document.get("message_id") != str(message_id):
@@ -177,7 +179,7 @@ def _entry(entry: JsonValue) -> RawInbound:
     return RawInbound(content_type="application/json", body=jcs.canonical_bytes(entry))
 
 
-def excerpt(answer: Answer) -> str:
+def excerpt(answer: HttpAnswer) -> str:
     """The beginning of an answer for an operator: bounded, controls and bidi marks escaped (attack A20)."""
     text = answer.body[:EXCERPT_BYTES].decode("utf-8", "backslashreplace")
     kind = answer.content_type[:100]
@@ -185,7 +187,7 @@ def excerpt(answer: Answer) -> str:
     return f"HTTP {answer.status}, {_shown(kind) or 'no content type'}, {len(answer.body)} bytes: {_shown(text)}{more}"
 
 
-def echoes(answer: Answer, sent: bytes) -> bool:
+def echoes(answer: HttpAnswer, sent: bytes) -> bool:
     """Whether the excerpt of an answer repeats what went out; some systems show what they cannot read."""
     head = answer.body[:EXCERPT_BYTES]
     return any(head[start : start + ECHO_BYTES] in sent for start in range(0, len(head) - ECHO_BYTES + 1, 4))

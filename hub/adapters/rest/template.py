@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any, Final
 
 from hub.adapters import mapping as maps
-from hub.adapters.mapping import AnswerMapping, Codes, Meaning, Source
-from hub.adapters.meanings import Heard, outcome_of, poll_outcome
-from hub.adapters.rest.dialect import Request
-from hub.adapters.rest.envelope import EnvelopeDialect, concluded
+from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
+from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
+from hub.adapters.rest.dialect import RestRequest
+from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, InvalidInput
-from hub.net.http import Answer
+from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Parcel, Prepared, RawInbound
 from hub.schemas import strict_json
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -40,7 +40,7 @@ _JSON: Final = "application/json"
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
 
 
-class TemplateDialect(EnvelopeDialect):
+class TemplateDialect(RestEnvelopeDialect):
     """The dialect, bound to one channel's settings."""
 
     def __init__(self, settings: RestSettings) -> None:
@@ -56,7 +56,7 @@ class TemplateDialect(EnvelopeDialect):
         sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
         values = maps.request_values(
             self._t.request,
-            Source.of(parcel, CODES, sealed=sealed.decode("ascii")),
+            MappingSource.of(parcel, CODES, sealed=sealed.decode("ascii")),
             kind=parcel.envelope.kind,
             kinds=self._t.kinds,
             leaves_out=self._t.leaves_out,
@@ -64,7 +64,7 @@ class TemplateDialect(EnvelopeDialect):
         body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body)
 
-    def request(self, prepared: Prepared) -> Request:
+    def request(self, prepared: Prepared) -> RestRequest:
         """The call, with the template's own headers beside those that name the message."""
         plain = super().request(prepared)
         url = plain.url
@@ -72,27 +72,27 @@ class TemplateDialect(EnvelopeDialect):
             url = url.rstrip("/") + self._t.path.replace("{message_id}", str(prepared.message_id))
         return replace(plain, method=self._t.method, url=url, headers={**self._t.headers, **plain.headers})
 
-    def _judge(self, answer: Answer, prepared: Prepared) -> Outcome:
+    def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """By the mapping, if there is JSON to read; a status alone proves nothing."""
         if (told := self._by_status(answer)) is not None:
             return told
         said = self._said(self._t.answer, answer)
         if said is not None:
-            outcome = outcome_of(said, self._t.answer, _heard(answer), prepared)
+            outcome = read_outcome(said, self._t.answer, _heard(answer), prepared)
             if 200 <= answer.status < 300:
                 return self._proved(outcome, answer)
             if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.DUPLICATE, OutcomeKind.TEMPORARY):
                 return outcome
         return self._without_statement(answer, prepared)
 
-    def _proved(self, outcome: Outcome, answer: Answer) -> Outcome:
+    def _proved(self, outcome: Outcome, answer: HttpAnswer) -> Outcome:
         if outcome.kind in _TAKEN and self._success(answer.status) is None:
             return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
         if outcome.kind is OutcomeKind.DELIVERED and self._s.receipt == "response" and not outcome.reported:
             return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         return outcome
 
-    def judge_status(self, answer: Answer, delivery: Delivery) -> Outcome:
+    def judge_status(self, answer: HttpAnswer, delivery: Delivery) -> Outcome:
         """What their state means by the template's ``poll``; what cannot be read is asked again later."""
         if (told := self._nothing_new(answer)) is not None:
             return told
@@ -100,10 +100,10 @@ class TemplateDialect(EnvelopeDialect):
         said = None if rules is None else self._said(rules, answer)
         if rules is None or said is None:
             return Outcome(kind=OutcomeKind.TEMPORARY, code=CODES.unreadable, http_status=answer.status)
-        return poll_outcome(said, rules, _heard(answer), delivery)
+        return read_poll_outcome(said, rules, _heard(answer), delivery)
 
     @staticmethod
-    def _said(rules: AnswerMapping, answer: Answer) -> Meaning | None:
+    def _said(rules: AnswerMapping, answer: HttpAnswer) -> Meaning | None:
         """None if the answer is no JSON."""
         kind = media_type(answer.content_type)
         if kind != _JSON and not kind.endswith("+json"):
@@ -115,7 +115,7 @@ class TemplateDialect(EnvelopeDialect):
         return maps.meaning(rules, partial(find, tree))
 
 
-def _heard(answer: Answer) -> Heard:
+def _heard(answer: HttpAnswer) -> Heard:
     return Heard(raw=RawInbound(content_type=_JSON, body=answer.body), http_status=answer.status, codes=CODES)
 
 

@@ -10,7 +10,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.sftp import layout
 from hub.adapters.sftp.collecting import collect
-from hub.adapters.sftp.connection import Connection, refused
+from hub.adapters.sftp.connection import SftpConnection, refused
 from hub.adapters.sftp.placing import place
 from hub.adapters.sftp.settings import SftpSettings
 from hub.net.deadline import Resolver, system_resolver
@@ -67,7 +67,7 @@ class SftpSession(BaseSession):
         self._settings = settings
         self._attachments = attachments
         self._resolver = resolver
-        self._connection: Connection | None = None
+        self._connection: SftpConnection | None = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -92,26 +92,26 @@ class SftpSession(BaseSession):
                 except StatusError as error:
                     raise refused(error, f"show the folder {folder}", "sftp.folder") from None
 
-    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Take what the authority has laid into its outbox. Raises ``DeliveryError``, ``ConfigurationError``."""
         until = time.monotonic() + deadline_secs
         with self._connected(deadline_secs) as connection:
             return collect(
                 connection,
                 self._settings,
-                desk,
+                sink,
                 reaches=self._channel.legal_class,
                 until=until,
                 take_over_secs=2 * deadline_secs,
             )
 
     @contextmanager
-    def _connected(self, deadline_secs: float) -> Iterator[Connection]:
+    def _connected(self, deadline_secs: float) -> Iterator[SftpConnection]:
         """The connection for one call. The deadline is total: connecting, sending, checking."""
         until = time.monotonic() + deadline_secs
         if self._connection is None or not self._connection.alive:
             self.close()
-            self._connection = Connection(self._settings, until, self._resolver)
+            self._connection = SftpConnection(self._settings, until, self._resolver)
         connection = self._connection
         connection.wire.start(until)
         try:

@@ -16,13 +16,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Final
 
-from hub.adapters.sftp.connection import Connection, refused
+from hub.adapters.sftp.connection import SftpConnection, refused
 from hub.adapters.sftp.layout import MARKER
 from hub.adapters.sftp.reading import Reader
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import DeliveryError, HubError, InvalidInput, Unavailable
 from hub.ports import InboundSink
-from hub.protocols.sftp import Entry, StatusError
+from hub.protocols.sftp import FolderEntry, StatusError
 from hub.schemas.directory import LegalClass
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _UNSAFE: Final = re.compile(rb"[^A-Za-z0-9._-]")
 _CLAIM: Final = re.compile(rb"(\d{13})-[0-9a-f]{8}-([A-Za-z0-9._-]{1,80})", re.ASCII)
 
 
-def choose(entries: list[Entry], *, stable_before: int | None) -> tuple[list[Entry], list[Entry]]:
+def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[list[FolderEntry], list[FolderEntry]]:
     """What of a listing may be taken, oldest first, and what never can be: links, pipes, devices. Pure.
 
     ``stable_before``: files not written to since then are whole; absent, a file is whole if its marker is there.
@@ -53,8 +53,8 @@ def choose(entries: list[Entry], *, stable_before: int | None) -> tuple[list[Ent
     left alone.
     """
     files = {entry.name for entry in entries if entry.is_file}
-    ready: list[Entry] = []
-    hopeless: list[Entry] = []
+    ready: list[FolderEntry] = []
+    hopeless: list[FolderEntry] = []
     for entry in entries:
         if not _is_mail(entry.name):
             continue
@@ -68,7 +68,7 @@ def choose(entries: list[Entry], *, stable_before: int | None) -> tuple[list[Ent
     return ready, hopeless
 
 
-def _is_whole(entry: Entry, files: set[bytes], stable_before: int | None) -> bool:
+def _is_whole(entry: FolderEntry, files: set[bytes], stable_before: int | None) -> bool:
     return entry.name + _MARKER in files if stable_before is None else entry.modified <= stable_before
 
 
@@ -84,16 +84,16 @@ def claim_name(name: bytes, at_millis: int | None = None) -> str:
 
 
 def collect(
-    connection: Connection,
+    connection: SftpConnection,
     settings: SftpSettings,
-    desk: InboundSink,
+    sink: InboundSink,
     *,
     reaches: LegalClass,
     until: float,
     take_over_secs: float,
 ) -> int:
     """Take what is there; returns how many things the desk was given. Raises ``DeliveryError``, ``Unavailable``."""
-    outbox = _Outbox(connection, settings, desk, reaches=reaches)
+    outbox = _Outbox(connection, settings, sink, reaches=reaches)
     handed = 0
     with connection.talking():
         for claim in outbox.claims(take_over_secs):
@@ -105,14 +105,14 @@ def collect(
 
 class _Outbox:
     def __init__(
-        self, connection: Connection, settings: SftpSettings, desk: InboundSink, *, reaches: LegalClass
+        self, connection: SftpConnection, settings: SftpSettings, sink: InboundSink, *, reaches: LegalClass
     ) -> None:
         assert settings.outbox is not None
         self._root = settings.outbox.rstrip("/")
         self._settings = settings
         self._wire = connection.wire
         self._sftp = connection.sftp
-        self._desk = desk
+        self._sink = sink
         self._reader = Reader(connection, reaches=reaches)
 
     def claims(self, take_over_secs: float) -> Iterator[str]:
@@ -153,7 +153,7 @@ class _Outbox:
             self._sftp.remove(path + _MARKER)
         yield claim
 
-    def _sweep_markers(self, entries: list[Entry]) -> None:
+    def _sweep_markers(self, entries: list[FolderEntry]) -> None:
         """Markers whose file was taken: left there they would call the next file of that name whole too early."""
         names = {entry.name for entry in entries}
         for entry in entries:
@@ -175,7 +175,7 @@ class _Outbox:
         """Read one thing, hand it over, put it away. 1 if the desk got it."""
         path = f"{self._root}/{WORK}/{claim}"
         try:
-            self._reader.hand_over(path, self._desk)
+            self._reader.hand_over(path, self._sink)
         except Unavailable:
             released = claim_name(claim[len(_RELEASED) + 10 :].encode())
             self._sftp.rename(path, f"{self._root}/{WORK}/{released}")
@@ -191,7 +191,7 @@ class _Outbox:
         self._put_away(path, DONE, claim)
         return 1
 
-    def _put_aside_unread(self, entry: Entry) -> None:
+    def _put_aside_unread(self, entry: FolderEntry) -> None:
         claim = claim_name(entry.name, int(time.time() * 1000))
         why = InvalidInput(
             "This is neither a file nor a folder.",

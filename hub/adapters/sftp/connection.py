@@ -53,7 +53,7 @@ class DeadlineError(OSError):
     """The call's deadline has passed."""
 
 
-class TooMuchError(OSError):
+class TooManyBytesError(OSError):
     """The server sent more than one call may bring."""
 
 
@@ -82,7 +82,7 @@ class Wire:
         if self._until is not None and time.monotonic() >= self._until:
             self.failure = DeadlineError(errno.ETIMEDOUT, "the deadline has passed")
         if self._budget < 0:
-            self.failure = TooMuchError(errno.EMSGSIZE, "more bytes came than one call may bring")
+            self.failure = TooManyBytesError(errno.EMSGSIZE, "more bytes came than one call may bring")
         if self.failure is not None:
             raise self.failure
 
@@ -114,7 +114,7 @@ class Wire:
         self._sock.close()
 
 
-class Connection:
+class SftpConnection:
     """An open connection. Used by one thread."""
 
     def __init__(self, settings: SftpSettings, until: float, resolver: Resolver = system_resolver) -> None:
@@ -189,7 +189,7 @@ class Connection:
         self.close()
         if isinstance(reason, DeadlineError):
             return TemporaryFailure("The call did not end by its deadline.", code="sftp.deadline")
-        if isinstance(reason, TooMuchError | ProtocolError):
+        if isinstance(reason, TooManyBytesError | ProtocolError):
             return TemporaryFailure(f"The server does not keep to SFTP: {reason.args[-1]}.", code="sftp.protocol")
         return TemporaryFailure(f"The connection broke ({type(reason).__name__}).", code="sftp.broken")
 
@@ -216,11 +216,11 @@ def _left(until: float) -> float:
 
 
 def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket.socket:
-    leash = Deadline()
-    leash.start(_left(until), 0)
-    guide = Dialer(leash=leash, allow_private=settings.networks(), resolver=resolver)
+    deadline = Deadline()
+    deadline.start(_left(until), 0)
+    dialer = Dialer(deadline=deadline, allow_private=settings.networks(), resolver=resolver)
     try:
-        sock = guide.connect(settings.target())
+        sock = dialer.connect(settings.target())
     except DeliveryError as error:
         code = error.stable_code.replace("http.", "sftp.")
         kind = PermanentFailure if isinstance(error, PermanentFailure) else TemporaryFailure

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from hub.adapters.sftp.connection import Connection, refused
+from hub.adapters.sftp.connection import SftpConnection, refused
 from hub.adapters.sftp.layout import MARKER, Layout, Piece
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import OutcomeUnknown, PermanentFailure, TemporaryFailure
@@ -24,7 +24,7 @@ TEMPORARY: Final = ".tmp-"
 """How names of what is not whole begin; authorities look past them."""
 
 
-def place(connection: Connection, settings: SftpSettings, layout: Layout) -> OutcomeKind:
+def place(connection: SftpConnection, settings: SftpSettings, layout: Layout) -> OutcomeKind:
     """Lay one message down. ``DUPLICATE`` if an earlier attempt did. Raises ``DeliveryError``."""
     final = f"{settings.inbox.rstrip('/')}/{layout.name}"
     placing = _Placing(connection, by_hash=settings.verify == "hash")
@@ -43,7 +43,7 @@ def place(connection: Connection, settings: SftpSettings, layout: Layout) -> Out
 
 
 class _Placing:
-    def __init__(self, connection: Connection, *, by_hash: bool) -> None:
+    def __init__(self, connection: SftpConnection, *, by_hash: bool) -> None:
         self._connection = connection
         self._sftp = connection.sftp
         self._by_hash = by_hash
@@ -119,7 +119,7 @@ class _Placing:
 
 
 @contextlib.contextmanager
-def _in_doubt(connection: Connection) -> Iterator[None]:
+def _in_doubt(connection: SftpConnection) -> Iterator[None]:
     """What breaks here may have happened all the same."""
     try:
         with connection.talking():

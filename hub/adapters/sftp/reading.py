@@ -21,11 +21,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from hub.adapters.sftp.connection import Connection
+from hub.adapters.sftp.connection import SftpConnection
 from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
 from hub.ports import InboundSink, RawInbound, Rendering, ReportedStatus
-from hub.protocols.sftp import Entry
+from hub.protocols.sftp import FolderEntry
 from hub.schemas import jcs, strict_json
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
@@ -85,24 +85,24 @@ class Enclosed:
 class Reader:
     """Reads things over one connection. ``reaches``: what a statement in plain words may prove over this channel."""
 
-    def __init__(self, connection: Connection, *, reaches: LegalClass) -> None:
+    def __init__(self, connection: SftpConnection, *, reaches: LegalClass) -> None:
         self._connection = connection
         self._sftp = connection.sftp
         self._reaches = reaches
 
-    def hand_over(self, path: str, desk: InboundSink) -> None:
+    def hand_over(self, path: str, sink: InboundSink) -> None:
         """Read what is at a path and give it to the desk. Raises what the desk raises, and ``InvalidInput``."""
         entry = self._sftp.look(path)
         ending = path.rpartition(".")[2].lower()
         if entry is not None and entry.is_folder:
-            self._from_folder(path, desk)
+            self._from_folder(path, sink)
         elif entry is None or not entry.is_file:
             raise InvalidInput("This is neither a file nor a folder.", code="sftp.kind")
         elif ending in _FORMS:
             content = self._small(path, entry)
-            self._tell(RawInbound(content_type=_FORMS[ending], body=content), (), desk)
+            self._tell(RawInbound(content_type=_FORMS[ending], body=content), (), sink)
         elif ending in _CONTAINERS:
-            self._from_container(path, entry, desk)
+            self._from_container(path, entry, sink)
         else:
             raise InvalidInput(
                 "The name ends in nothing that the hub reads.",
@@ -110,12 +110,12 @@ class Reader:
                 action="Lay envelopes as .json, .jws or .xml, containers as .asice, or a folder with .done in it.",
             )
 
-    def _small(self, path: str, entry: Entry) -> bytes:
+    def _small(self, path: str, entry: FolderEntry) -> bytes:
         if entry.size > MAX_ENVELOPE_BYTES:
             raise _too_large(MAX_ENVELOPE_BYTES)
         return b"".join(self._stream(path, entry))
 
-    def _stream(self, path: str | bytes, entry: Entry) -> Iterator[bytes]:
+    def _stream(self, path: str | bytes, entry: FolderEntry) -> Iterator[bytes]:
         """The content, if it is as long as the listing said: what is still growing is not whole."""
         self._connection.wire.allow(entry.size)
         got = 0
@@ -125,13 +125,13 @@ class Reader:
         if got != entry.size:
             raise InvalidInput("The file changed while it was read.", code="sftp.unstable", action="Lay it there anew.")
 
-    def _from_folder(self, path: str, desk: InboundSink) -> None:
+    def _from_folder(self, path: str, sink: InboundSink) -> None:
         for ending, content_type in _FORMS.items():
             name = f"{path}/envelope.{ending}"
             entry = self._sftp.look(name)
             if entry is not None and entry.is_file:
                 raw = RawInbound(content_type=content_type, body=self._small(name, entry))
-                self._tell(raw, self._enclosed(f"{path}/{_FOLDER}"), desk)
+                self._tell(raw, self._enclosed(f"{path}/{_FOLDER}"), sink)
                 return
         raise _no_envelope()
 
@@ -151,10 +151,10 @@ class Reader:
             found.append(Enclosed(name=_shown(each.name), chunks=self._opener(path, each)))
         return tuple(found)
 
-    def _opener(self, path: bytes, entry: Entry) -> Callable[[], Iterator[bytes]]:
+    def _opener(self, path: bytes, entry: FolderEntry) -> Callable[[], Iterator[bytes]]:
         return lambda: self._stream(path, entry)
 
-    def _from_container(self, path: str, entry: Entry, desk: InboundSink) -> None:
+    def _from_container(self, path: str, entry: FolderEntry, sink: InboundSink) -> None:
         """Containers are fetched to a nameless file on disk first: a zip is read from its end."""
         if entry.size > MAX_CONTAINER_BYTES:
             raise _too_large(MAX_CONTAINER_BYTES)
@@ -166,20 +166,20 @@ class Reader:
                 container = zipfile.ZipFile(file)
                 raw, enclosed = from_zip(container)
             with container:
-                self._tell(raw, enclosed, desk)
+                self._tell(raw, enclosed, sink)
 
-    def _tell(self, raw: RawInbound, enclosed: Iterable[Enclosed], desk: InboundSink) -> None:
+    def _tell(self, raw: RawInbound, enclosed: Iterable[Enclosed], sink: InboundSink) -> None:
         said = statement(raw)
         if said is None:
             sender = SealedDocument(raw).claimed_sender()
             for each in enclosed:
-                _keep(each, desk, sender)
-            desk.envelope(raw)
+                _keep(each, sink, sender)
+            sink.envelope(raw)
             return
         message_id, body = said
-        delivery = desk.find(message_id=message_id)
-        kept = () if delivery is None else tuple(_keep(each, desk, delivery.authority) for each in enclosed)
-        desk.reported(  # it knows what to say about a message_id that nobody knows
+        delivery = sink.find(message_id=message_id)
+        kept = () if delivery is None else tuple(_keep(each, sink, delivery.authority) for each in enclosed)
+        sink.reported(  # it knows what to say about a message_id that nobody knows
             ReportedStatus(
                 raw=raw,
                 said_id=sha256(raw.body).hexdigest(),
@@ -200,10 +200,10 @@ def _write(file: IO[bytes], chunk: bytes) -> None:
         raise Unavailable("There is no room to unpack a container.", retry_after=60) from None
 
 
-def _keep(each: Enclosed, desk: InboundSink, party: str) -> Attachment:
+def _keep(each: Enclosed, sink: InboundSink, party: str) -> Attachment:
     ending = each.name.rpartition(".")[2].lower()
     kind = MEDIA_TYPES.get(ending, "application/octet-stream")
-    return desk.keep(each.chunks(), media_type=kind, name=each.name, party=party)
+    return sink.keep(each.chunks(), media_type=kind, name=each.name, party=party)
 
 
 def statement(raw: RawInbound) -> tuple[MessageId, AuthorityBody] | None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 
 from hub.adapters.base import BaseAdapter
-from hub.adapters.soap.dialect import Dialect
+from hub.adapters.soap.dialect import SoapDialect
 from hub.adapters.soap.settings import SoapSettings
 from hub.errors import ConfigurationError
 from hub.net.auth import signer
@@ -20,9 +20,9 @@ from hub.protocols.soap.security_settings import NoSecurity
 from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, str] = {
-    "envelope": "hub.adapters.soap.envelope:EnvelopeDialect",
+    "envelope": "hub.adapters.soap.envelope:SoapEnvelopeDialect",
     "sevovv": "hub.adapters.soap.sevovv:SevOvvDialect",
-    "trembita": "hub.adapters.soap.trembita:TrembitaDialect",
+    "trembita": "hub.adapters.soap.trembita:SoapTrembitaDialect",
     "wsdl": "hub.adapters.soap.wsdl:WsdlDialect",
 }
 """Dialect to class, loaded when a channel speaks it: those that read a WSDL bring zeep along. It gets the settings."""
@@ -33,7 +33,7 @@ class Bound:
     """What a channel's settings make: the dialect, beside the settings that say how to call."""
 
     settings: SoapSettings
-    dialect: Dialect
+    dialect: SoapDialect
 
 
 class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
@@ -82,9 +82,9 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
             yield bound.dialect.session(client, http, self.attachments)
 
 
-def _load(path: str) -> Callable[[SoapSettings], Dialect]:
+def _load(path: str) -> Callable[[SoapSettings], SoapDialect]:
     module, _, name = path.partition(":")
-    made: Callable[[SoapSettings], Dialect] = getattr(import_module(module), name)
+    made: Callable[[SoapSettings], SoapDialect] = getattr(import_module(module), name)
     return made
 
 

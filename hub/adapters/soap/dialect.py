@@ -7,11 +7,11 @@ from typing import Protocol
 from hub.adapters.base import BaseSession
 from hub.net.http import HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
-from hub.protocols.soap.client import Reply, Request, SoapClient
+from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
 from hub.schemas.delivery import Delivery
 
 
-class Dialect(Protocol):
+class SoapDialect(Protocol):
     """One way of speaking over SOAP, bound to one channel's settings; made once and shared by threads."""
 
     def rendering(self) -> Rendering:
@@ -43,19 +43,19 @@ class OneCall(Protocol):
         """Where calls go."""
         ...
 
-    def request(self, prepared: Prepared, attachments: Attachments | None) -> Request:
+    def request(self, prepared: Prepared, attachments: Attachments | None) -> SoapRequest:
         """The call. ``PermanentFailure`` if a file is missing."""
         ...
 
-    def judge(self, reply: Reply, prepared: Prepared) -> Outcome:
+    def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """What an answer means. Raises ``OutcomeUnknown`` for one that cannot be read."""
         ...
 
-    def status_request(self, delivery: Delivery) -> Request:
+    def status_request(self, delivery: Delivery) -> SoapRequest:
         """How to ask what became of a delivery."""
         ...
 
-    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
+    def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """What an answer to ``status_request`` means. Raises ``TemporaryFailure`` for one that cannot be read."""
         ...
 

@@ -12,10 +12,10 @@ from typing import Final
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.settings import EnvelopeSection, SoapSettings
 from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure, UnsupportedFeature
-from hub.net.http import HttpSession, Upload
+from hub.net.http import HttpSession, StreamedBody
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.soap import mime, own
-from hub.protocols.soap.client import Reply, Request, SoapClient
+from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
 from hub.protocols.soap.wire import content_type, write_envelope
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
@@ -26,7 +26,7 @@ DELIVER: Final = f"{own.NAMESPACE}/DeliverEnvelope"
 GET_RECEIPTS: Final = f"{own.NAMESPACE}/GetReceipts"
 
 
-class EnvelopeDialect:
+class SoapEnvelopeDialect:
     """The dialect, bound to one channel's settings."""
 
     def __init__(self, settings: SoapSettings) -> None:
@@ -85,11 +85,11 @@ class EnvelopeDialect:
             boundary=f"hub-{message_id.replace('-', '')}", version=self._s.soap, mtom=mtom, action=DELIVER
         )
 
-    def request(self, prepared: Prepared, attachments: Attachments | None) -> Request:
+    def request(self, prepared: Prepared, attachments: Attachments | None) -> SoapRequest:
         """The call; with parts it is streamed."""
         files = carried(prepared.files, self._e.attachments)
         parts = self._e.content == "mtom" or bool(files)
-        return Request(
+        return SoapRequest(
             url=self._s.url,
             version=self._s.soap,
             action=DELIVER,
@@ -100,13 +100,13 @@ class EnvelopeDialect:
 
     def _stream(
         self, prepared: Prepared, files: tuple[Attachment, ...], attachments: Attachments | None, soap: bytes
-    ) -> tuple[str, Upload]:
+    ) -> tuple[str, StreamedBody]:
         whole = self._e.content == "mtom"
         related = self._related(str(prepared.message_id), mtom=whole or self._e.attachments == "mtom")
         prefix = soap if whole else related.soap_part(soap)
         return related.content_type, related.upload(prefix, files, attachments)
 
-    def judge(self, reply: Reply, prepared: Prepared) -> Outcome:
+    def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """What the answer means; the table stands in docs/adapters/soap.md."""
         try:
             said = own.acknowledgement(reply.envelope.content, reply.parts)
@@ -114,12 +114,12 @@ class EnvelopeDialect:
             raise unread(error, reply) from None
         return judged(said, prepared, reply, needs_receipt=self._e.receipt == "response")
 
-    def status_request(self, delivery: Delivery) -> Request:
+    def status_request(self, delivery: Delivery) -> SoapRequest:
         """GetReceipts with the ids."""
         body = own.element("GetReceipts", own.element("messageId", text=str(delivery.message_id)))
         if delivery.external_id:
             body.append(own.element("id", text=delivery.external_id))
-        return Request(
+        return SoapRequest(
             url=self._s.url,
             version=self._s.soap,
             action=GET_RECEIPTS,
@@ -127,7 +127,7 @@ class EnvelopeDialect:
             message_id=str(delivery.message_id),
         )
 
-    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
+    def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """Receipts, or nothing yet; anything else is asked again later."""
         try:
             node = own.expected(reply.envelope.content, "GetReceiptsResponse")
@@ -148,13 +148,13 @@ def carried(files: tuple[Attachment, ...], setting: str) -> tuple[Attachment, ..
     return files if setting in ("mtom", "swa") else ()
 
 
-def unread(error: InvalidInput, reply: Reply) -> OutcomeUnknown:
+def unread(error: InvalidInput, reply: SoapReply) -> OutcomeUnknown:
     """The error for an answer that means nothing: the same bytes again later."""
     rules = "; ".join(fault.message for fault in error.faults) or error.message
     return OutcomeUnknown(f"Not read: {rules}.", code="soap.no_receipt", http_status=reply.http_status)
 
 
-def judged(said: own.Acknowledgement, prepared: Prepared, reply: Reply, *, needs_receipt: bool) -> Outcome:
+def judged(said: own.SoapAcknowledgement, prepared: Prepared, reply: SoapReply, *, needs_receipt: bool) -> Outcome:
     """What an acknowledgement means for the message that was sent."""
     if said.message_id != str(prepared.message_id):
         return Outcome(

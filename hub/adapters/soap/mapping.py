@@ -15,7 +15,7 @@ from lxml import etree
 from pydantic import Field, ValidationError
 
 from hub.adapters import mapping as maps
-from hub.adapters.mapping import AnswerMapping, Codes, Meaning, Source
+from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
 from hub.ports import Parcel
 from hub.protocols.soap.files import wrong
 from hub.protocols.soap.mime import content_id
@@ -38,7 +38,7 @@ CODES: Final = Codes(
 _STEP: Final = re.compile(r"([^/@\[\]\s]{1,100})(?:\[([1-9][0-9]{0,3})\])?")
 
 
-class Said(Frozen):
+class MappedOperation(Frozen):
     """One operation: what goes into it and what its answer means. ``service`` and ``port`` choose among several."""
 
     operation: Annotated[str, Line(200)]
@@ -48,7 +48,7 @@ class Said(Frozen):
     answer: AnswerMapping
 
 
-class WsdlMapping(Said):
+class WsdlMapping(MappedOperation):
     """``mapping.yaml``. ``kinds``: which envelopes can be said; all others are an operator's matter.
 
     ``poll``: how to ask what became of a message, with ``$message_id``, ``$case_id`` and ``$external_id``.
@@ -56,7 +56,7 @@ class WsdlMapping(Said):
 
     kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
     leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
-    poll: Said | None = None
+    poll: MappedOperation | None = None
 
 
 def load(data: bytes) -> WsdlMapping:
@@ -72,13 +72,13 @@ def load(data: bytes) -> WsdlMapping:
 
 def request_values(mapping: WsdlMapping, parcel: Parcel) -> dict[str, Any]:
     """The values of the operation. ``UnsupportedFeature`` (``wsdl.kind``, ``wsdl.left_out``)."""
-    source = Source.of(parcel, CODES, sealed=parcel.sealed, more=lambda file: {"cid": f"cid:{content_id(file)}"})
+    source = MappingSource.of(parcel, CODES, sealed=parcel.sealed, more=lambda file: {"cid": f"cid:{content_id(file)}"})
     return maps.request_values(
         mapping.request, source, kind=parcel.envelope.kind, kinds=mapping.kinds, leaves_out=mapping.leaves_out
     )
 
 
-def poll_values(said: Said, delivery: Delivery) -> dict[str, Any]:
+def poll_values(said: MappedOperation, delivery: Delivery) -> dict[str, Any]:
     """The values of the operation that asks. ``PermanentFailure`` if it needs an id that they never gave."""
     return maps.poll_values(said.request, delivery, CODES)
 

@@ -52,7 +52,7 @@ class WsdlSection(Frozen):
     attachments: Literal["link", "swa", "refuse"] = "link"
 
 
-class TrembitaSection(Frozen):
+class SoapTrembitaSection(Frozen):
     """Dialect ``trembita``. ``client`` and ``service``: who calls whom; ``user_id``: who is named as the cause.
 
     Without ``description``, the body is ``<wrapper><element>base64 of the sealed envelope</element></wrapper>`` in
@@ -106,7 +106,7 @@ class SoapSettings(HttpSettings):
     security: Security = NoSecurity()
     envelope: EnvelopeSection | None = None
     wsdl: WsdlSection | None = None
-    trembita: TrembitaSection | None = None
+    trembita: SoapTrembitaSection | None = None
     sevovv: SevOvvSection | None = None
 
     @model_validator(mode="after")

@@ -12,11 +12,11 @@ from hub.net.secrets import resolve
 from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import Ends, prepare
-from hub.protocols.sevovv.client import Deadline, Service
+from hub.protocols.sevovv.client import Service, TimeLeft
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.fetching import Fetching
 from hub.protocols.sevovv.package import Package
-from hub.protocols.sevovv.uploading import EXTERNAL, Upload, route_of
+from hub.protocols.sevovv.uploading import EXTERNAL, SevUpload, route_of
 from hub.protocols.soap.client import SoapClient
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import LegalClass
@@ -101,10 +101,10 @@ class SevOvvSession(BaseSession):
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One attempt: a session, as many parts as it takes, and how SEV says it ended."""
-        return Upload(
+        return SevUpload(
             service=self._service,
             sessions=self._sessions,
-            deadline=Deadline(deadline_secs),
+            deadline=TimeLeft(deadline_secs),
             route=route_of(prepared.body),
             package=Package(prepared.body, self._attachments),
         ).run()
@@ -119,7 +119,7 @@ class SevOvvSession(BaseSession):
         if not number.isascii() or not number.isdigit():
             raise TemporaryFailure("No session is known.", code="sevovv.no_session")
         try:
-            info = self._service.session("GetSessionInfo", Deadline(deadline_secs), sessionId=int(number))
+            info = self._service.session("GetSessionInfo", TimeLeft(deadline_secs), sessionId=int(number))
         except SevFault as fault:
             raise TemporaryFailure("SEV does not say now.", code=f"sevovv.{fault.code}") from None
         if info.status == "Failed":
@@ -130,15 +130,15 @@ class SevOvvSession(BaseSession):
         proves = LegalClass.DELIVERED if info.status == "Delivered" else None
         return Outcome(kind=OutcomeKind.DELIVERED, proves=proves)
 
-    def collect(self, desk: InboundSink, deadline_secs: float) -> int:
+    def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Fetch what waits in the input queue."""
         if self._attachments is None:
             raise ConfigurationError("This process has no attachment store, so it cannot fetch.")
         return Fetching(
             service=self._service,
-            desk=desk,
+            sink=sink,
             attachments=self._attachments,
-            deadline=Deadline(deadline_secs),
+            deadline=TimeLeft(deadline_secs),
             org=Party(code=self._section.org_id),
             ends=_ends(self._section),
             max_bytes=self._section.max_message_mb * MIB,

@@ -19,14 +19,14 @@ from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.soap import own, xroad
-from hub.protocols.soap.client import Reply, Request, SoapClient, add_headers
+from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, add_headers
 from hub.protocols.soap.security_settings import NoSecurity
 from hub.protocols.soap.wire import content_type, read_envelope, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AppealEnvelope
 
 
-class TrembitaDialect:
+class SoapTrembitaDialect:
     """The dialect, bound to one channel's settings."""
 
     def __init__(self, settings: SoapSettings) -> None:
@@ -75,10 +75,10 @@ class TrembitaDialect:
             body=serialise(root),
         )
 
-    def _headers(self, parcel: Parcel) -> xroad.Headers:
+    def _headers(self, parcel: Parcel) -> xroad.XRoadHeaders:
         envelope = parcel.envelope
         number = envelope.body.reference if isinstance(envelope, AppealEnvelope) else None
-        return xroad.Headers(
+        return xroad.XRoadHeaders(
             client=self._client,
             service=self._service,
             id=str(parcel.message_id),
@@ -97,10 +97,10 @@ class TrembitaDialect:
         content.text = base64.b64encode(parcel.sealed).decode()
         return root
 
-    def request(self, prepared: Prepared, attachments: Attachments | None) -> Request:  # noqa: ARG002 - the protocol's
+    def request(self, prepared: Prepared, attachments: Attachments | None) -> SoapRequest:  # noqa: ARG002 - the protocol's
         """The call. SOAPAction is the described operation's, else empty."""
         action = self._described.operation.action if self._described else ""
-        return Request(
+        return SoapRequest(
             url=self._s.url,
             version=self._version,
             action=action,
@@ -108,7 +108,7 @@ class TrembitaDialect:
             message_id=str(prepared.message_id),
         )
 
-    def judge(self, reply: Reply, prepared: Prepared) -> Outcome:
+    def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """Headers first: an answer that is not to our request, or whose hash is another's, is not believed."""
         sent = xroad.read_headers(read_envelope(prepared.body))
         try:
@@ -129,16 +129,16 @@ class TrembitaDialect:
             raise unread(error, reply) from None
         return judged(said, prepared, reply, needs_receipt=False)
 
-    def status_request(self, delivery: Delivery) -> Request:  # noqa: ARG002 - the protocol's signature
+    def status_request(self, delivery: Delivery) -> SoapRequest:  # noqa: ARG002 - the protocol's signature
         """Raises ``ConfigurationError``: nobody is asked."""
         raise ConfigurationError("Receipts are not asked for in this dialect.")
 
-    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:  # noqa: ARG002 - the protocol's signature
+    def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:  # noqa: ARG002 - the protocol's signature
         """Raises ``ConfigurationError``: nobody is asked."""
         raise ConfigurationError("Receipts are not asked for in this dialect.")
 
 
-def _unknown(code: str, detail: str, reply: Reply) -> Outcome:
+def _unknown(code: str, detail: str, reply: SoapReply) -> Outcome:
     return Outcome(kind=OutcomeKind.UNKNOWN, code=code, http_status=reply.http_status, detail=detail)
 
 

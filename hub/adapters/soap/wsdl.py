@@ -12,17 +12,17 @@ from pathlib import Path
 
 from lxml import etree
 
-from hub.adapters.meanings import Heard, outcome_of, poll_outcome
+from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
 from hub.adapters.soap.settings import SoapSettings, WsdlSection
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.net.http import HttpSession, Upload
+from hub.net.http import HttpSession, StreamedBody
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap import mime
-from hub.protocols.soap.client import Reply, Request, SoapClient, request_of
-from hub.protocols.soap.description import Operation, from_folder
+from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, request_of
+from hub.protocols.soap.description import WsdlOperation, from_folder
 from hub.protocols.soap.files import pinned_file
 from hub.protocols.soap.wire import content_type, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -37,7 +37,7 @@ class Described:
         self.mapping = maps.load(pinned_file(folder, section.sha256, maps.FILE))
         description = from_folder(folder, section.sha256)
 
-        def operation(said: maps.Said) -> Operation:
+        def operation(said: maps.MappedOperation) -> WsdlOperation:
             return description.operation(said.operation, service=said.service, port=said.port)
 
         self.operation = operation(self.mapping)
@@ -51,7 +51,7 @@ class Described:
             # It may be this message only (a member that the schema demands and that this appeal does not have).
             raise UnsupportedFeature(error.message, code=error.stable_code, action=error.next_step) from None
 
-    def judge(self, reply: Reply, prepared: Prepared) -> Outcome:
+    def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """What the answer means by the mapping."""
         node = reply.envelope.content
         if node is None:
@@ -59,9 +59,9 @@ class Described:
                 kind=OutcomeKind.UNKNOWN, code="soap.no_receipt", http_status=reply.http_status, detail="Empty Body."
             )
         said = maps.meaning(self.mapping.answer, node)
-        return outcome_of(said, self.mapping.answer, _heard(reply), prepared)
+        return read_outcome(said, self.mapping.answer, _heard(reply), prepared)
 
-    def status_request(self, delivery: Delivery, url: str) -> Request:
+    def status_request(self, delivery: Delivery, url: str) -> SoapRequest:
         """The operation that asks. ``PermanentFailure`` if it needs an id of theirs that is not there."""
         asks, operation = self.mapping.poll, self.poll
         if asks is None or operation is None:
@@ -69,15 +69,15 @@ class Described:
         request = request_of(operation, maps.poll_values(asks, delivery), url=url)
         return replace(request, message_id=str(delivery.message_id))
 
-    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
+    def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """What the answer to ``status_request`` means by the mapping."""
         asks, node = self.mapping.poll, reply.envelope.content
         if asks is None or node is None:
             return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
-        return poll_outcome(maps.meaning(asks.answer, node), asks.answer, _heard(reply), delivery)
+        return read_poll_outcome(maps.meaning(asks.answer, node), asks.answer, _heard(reply), delivery)
 
 
-def _heard(reply: Reply) -> Heard:
+def _heard(reply: SoapReply) -> Heard:
     raw = RawInbound(content_type="text/xml", body=reply.soap)
     return Heard(raw=raw, http_status=reply.http_status, codes=maps.CODES)
 
@@ -123,11 +123,11 @@ class WsdlDialect:
             files=files,
         )
 
-    def request(self, prepared: Prepared, attachments: Attachments | None) -> Request:
+    def request(self, prepared: Prepared, attachments: Attachments | None) -> SoapRequest:
         """The call; files go along as SwA parts."""
         operation = self._described.operation
         files = carried(prepared.files, self._w.attachments)
-        return Request(
+        return SoapRequest(
             url=self._s.url,
             version=operation.version,
             action=operation.action,
@@ -138,21 +138,21 @@ class WsdlDialect:
 
     def _stream(
         self, prepared: Prepared, files: tuple[Attachment, ...], attachments: Attachments | None, soap: bytes
-    ) -> tuple[str, Upload]:
+    ) -> tuple[str, StreamedBody]:
         operation = self._described.operation
         related = mime.Related(
             boundary=f"hub-{prepared.message_id.hex}", version=operation.version, mtom=False, action=operation.action
         )
         return related.content_type, related.upload(related.soap_part(soap), files, attachments)
 
-    def judge(self, reply: Reply, prepared: Prepared) -> Outcome:
+    def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """What the answer means by the mapping."""
         return self._described.judge(reply, prepared)
 
-    def status_request(self, delivery: Delivery) -> Request:
+    def status_request(self, delivery: Delivery) -> SoapRequest:
         """How to ask what became of a delivery, by the mapping's ``poll``."""
         return self._described.status_request(delivery, self._s.url)
 
-    def judge_status(self, reply: Reply, delivery: Delivery) -> Outcome:
+    def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """What an answer to ``status_request`` means by the mapping."""
         return self._described.judge_status(reply, delivery)

@@ -21,7 +21,7 @@ from typing import cast
 from lxml import etree
 
 from hub.errors import InvalidInput, UnsupportedFeature
-from hub.ports import Executor, Parcel, Prepared
+from hub.ports import AssignedExecutor, Parcel, Prepared
 from hub.protocols.sevovv.package import PLACE, base64_length
 from hub.protocols.sevovv.visual import visual_form
 from hub.schemas.base import format_datetime
@@ -140,7 +140,7 @@ def build(
         ends=ends,
         acknow=2,
     )
-    given = parcel.executors or (Executor(party=head.recipient, role=head.role),)
+    given = parcel.executors or (AssignedExecutor(party=head.recipient, role=head.role),)
     if sum(executor.role is Role.MAIN for executor in given) > 1:
         raise UnsupportedFeature("SEV knows one main executor only.", code="sevovv.executors")
     writer = _Writer(root, envelope, applicant_first)
@@ -242,7 +242,7 @@ class _Writer:
         due = self._head.due
         self._deadline = due.answer if due and due.answer else self._day + timedelta(days=ANSWER_DAYS)
 
-    def appeal(self, envelope: AppealEnvelope, executors: tuple[Executor, ...]) -> None:
+    def appeal(self, envelope: AppealEnvelope, executors: tuple[AssignedExecutor, ...]) -> None:
         """An appeal: ДС1 (for execution), or ДС5 (to inform); РДС1 if it replaces an earlier one."""
         form = envelope.body
         number = form.reference or str(self._head.case_id)
@@ -269,7 +269,7 @@ class _Writer:
         if self._head.in_reply_to is not None:
             self._folder(REPLACES, str(self._head.case_id), (number, day))
 
-    def addition(self, kind: str, text: str, executors: tuple[Executor, ...], *, task: bool) -> None:
+    def addition(self, kind: str, text: str, executors: tuple[AssignedExecutor, ...], *, task: bool) -> None:
         """What follows an appeal: РДС2, a document of its own that names the first one; with a new task or without."""
         number = (str(self._head.message_id), self._day)
         document = self._document(
@@ -368,7 +368,7 @@ class _Writer:
         referred = _element(parent, "Referred", {"idnumber": idnumber, "retype": "д"})
         _element(referred, "RegNumber", {"regdate": number[1].isoformat()}, number[0])
 
-    def _task(self, text: str, number: tuple[str, date], executors: tuple[Executor, ...]) -> None:
+    def _task(self, text: str, number: tuple[str, date], executors: tuple[AssignedExecutor, ...]) -> None:
         values = {
             "idnumber": str(self._head.message_id),
             "task_reg": "1",

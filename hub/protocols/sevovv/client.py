@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure
-from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, retry_after
+from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, retry_after
 from hub.protocols.sevovv import wire
 from hub.protocols.sevovv.codes import SevFault
 
 _OVERHEAD_BYTES = 16_384
 
 
-class Deadline:
+class TimeLeft:
     """The time that is left for all calls together."""
 
     def __init__(self, secs: float) -> None:
@@ -57,7 +57,7 @@ class Service:
         self._identity = {"Password": password, "SystemId": system_id}
         self._max_bytes = max_bytes
 
-    def call(self, name: str, deadline: Deadline, **values: Any) -> Any:
+    def call(self, name: str, deadline: TimeLeft, **values: Any) -> Any:
         """Say an operation. Raises ``SevFault``; ``OutcomeUnknown`` (``sevovv.no_answer``, ``sevovv.server_error``,
         ``sevovv.redirect``), ``TemporaryFailure`` (``sevovv.try_later``, ``sevovv.unauthorized``), and what the HTTP
         client raises.
@@ -79,7 +79,7 @@ class Service:
             code = "sevovv.no_answer" if answer.status == 200 else "sevovv.server_error"
             raise OutcomeUnknown(_shown(answer), code=code, http_status=answer.status) from None
 
-    def session(self, name: str, deadline: Deadline, **values: Any) -> SessionInfo:
+    def session(self, name: str, deadline: TimeLeft, **values: Any) -> SessionInfo:
         """An operation whose result is a session. ``OutcomeUnknown`` if there is none in it."""
         return session_of(self.call(name, deadline, **values))
 
@@ -105,7 +105,7 @@ def session_of(result: Any) -> SessionInfo:
     )
 
 
-def _judged(answer: Answer) -> OutcomeUnknown | TemporaryFailure:
+def _judged(answer: HttpAnswer) -> OutcomeUnknown | TemporaryFailure:
     status = answer.status
     wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
     if status in NOT_TAKEN_IN:
@@ -116,9 +116,9 @@ def _judged(answer: Answer) -> OutcomeUnknown | TemporaryFailure:
     return OutcomeUnknown(_shown(answer), code=code, http_status=status)
 
 
-def _shown(answer: Answer) -> str:
+def _shown(answer: HttpAnswer) -> str:
     kind = "".join(letter for letter in answer.content_type[:80] if letter.isprintable())
     return f"HTTP {answer.status}, {kind or 'no type'}, {len(answer.body)} bytes: not an answer of this service."
 
 
-__all__ = ["Deadline", "Service", "SessionInfo", "SevFault", "session_of"]
+__all__ = ["Service", "SessionInfo", "SevFault", "TimeLeft", "session_of"]

@@ -30,12 +30,12 @@ from hub.errors import (
 from hub.ports import Attachments, InboundSink
 from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.building import Ends, acknowledgement
-from hub.protocols.sevovv.client import Deadline, Service, SessionInfo, session_of
+from hub.protocols.sevovv.client import Service, SessionInfo, TimeLeft, session_of
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage
-from hub.protocols.sevovv.uploading import Upload, route_of
+from hub.protocols.sevovv.uploading import SevUpload, route_of
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.envelope import Party
 
@@ -56,9 +56,9 @@ class Fetching:
     """One round of fetching. ``now``: SEV's notices are dated by it."""
 
     service: Service
-    desk: InboundSink
+    sink: InboundSink
     attachments: Attachments
-    deadline: Deadline
+    deadline: TimeLeft
     org: Party
     ends: Ends
     max_bytes: int
@@ -122,7 +122,7 @@ class Fetching:
                 return False
             arrived = Arrived(open=partial(_read_again, file.name), size=info.size)
             message = self._read(arrived, sender)
-            hand_over(message, arrived, desk=self.desk, attachments=self.attachments)
+            hand_over(message, arrived, sink=self.sink, attachments=self.attachments)
         self._acknowledge(message)
         return True
 
@@ -171,7 +171,7 @@ class Fetching:
             message = load(arrived, self.attachments)
             self._check(message, sender)
         except InvalidInput:
-            journal(arrived, self.desk, sender)
+            journal(arrived, self.sink, sender)
             raise
         if message.notes:
             log.info("a SEV message was mended", extra={"party": message.from_org_id, "notes": list(message.notes)})
@@ -198,7 +198,7 @@ class Fetching:
                 ends=self.ends,
                 text=text,
             )
-            upload = Upload(
+            upload = SevUpload(
                 service=self.service,
                 sessions={},
                 deadline=self.deadline,

@@ -78,7 +78,7 @@ def _cyrillic(file: Carried, attachments: Attachments) -> bool:
         return text_of(content.read())[1]
 
 
-def hand_over(message: SevMessage, arrived: Arrived, *, desk: InboundSink, attachments: Attachments) -> None:
+def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attachments: Attachments) -> None:
     """Give the desk what the message says, files first. When this returns, all of it is durable.
 
     Raises what the desk raises; ``NotFound`` (``inbound.unknown_case``) for what is about none of our messages.
@@ -86,17 +86,17 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: InboundSink, attac
     party = message.from_org_id
     sealed = message.sealed()
     if sealed is not None:
-        _keep(message, desk, attachments)
-        desk.envelope(RawInbound(content_type=sealed[0], body=sealed[1]), party=party)
+        _keep(message, sink, attachments)
+        sink.envelope(RawInbound(content_type=sealed[0], body=sealed[1]), party=party)
         return
-    delivery = _about(message, desk)
+    delivery = _about(message, sink)
     # About none of ours: said all the same, for the desk refuses it and journals that it came.
     said = meaning(message, _readable(message, attachments))
     assert message.time is not None  # ``meaning`` refuses a message without
     reference = next(iter(numbers(message)), None) if delivery is None else None
-    files = _keep(message, desk, attachments)
-    raw, whole = _raw(message, arrived, desk, attachments)
-    desk.reported(
+    files = _keep(message, sink, attachments)
+    raw, whole = _raw(message, arrived, sink, attachments)
+    sink.reported(
         ReportedStatus(
             raw=raw,
             said_id=f"{party}:{message.msg_id}",
@@ -112,18 +112,18 @@ def hand_over(message: SevMessage, arrived: Arrived, *, desk: InboundSink, attac
     )
 
 
-def journal(arrived: Arrived, desk: InboundSink, party: str | None) -> None:
+def journal(arrived: Arrived, sink: InboundSink, party: str | None) -> None:
     """Have it journalled that something came which cannot be read at all: the desk refuses it as what it is."""
     with contextlib.closing(arrived.open()) as content, contextlib.suppress(InvalidInput, SealRefused):
-        desk.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
+        sink.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
 
 
-def _about(message: SevMessage, desk: InboundSink) -> Delivery | None:
+def _about(message: SevMessage, sink: InboundSink) -> Delivery | None:
     """The delivery that a message is about; only one to the organisation that speaks."""
     for text in subjects(message):
         named = as_uuid(text)
         assert named is not None
-        found = desk.find(message_id=MessageId(named)) or desk.find(
+        found = sink.find(message_id=MessageId(named)) or sink.find(
             case_id=CaseId(named), authority=message.from_org_id
         )
         if found is not None and found.authority == message.from_org_id:
@@ -131,7 +131,7 @@ def _about(message: SevMessage, desk: InboundSink) -> Delivery | None:
     return None
 
 
-def _keep(message: SevMessage, desk: InboundSink, attachments: Attachments) -> tuple[Attachment, ...]:
+def _keep(message: SevMessage, sink: InboundSink, attachments: Attachments) -> tuple[Attachment, ...]:
     kept: dict[str, Attachment] = {}
     for file in message.files:
         if file.sha256 in kept:
@@ -140,7 +140,7 @@ def _keep(message: SevMessage, desk: InboundSink, attachments: Attachments) -> t
             raise refuse(f"The message brings more than {MAX_ATTACHMENTS} files.", "sevovv.files")
         with attachments.open(file.sha256) as content:
             media_type = _TYPES.get(file.kind, "application/octet-stream")
-            kept[file.sha256] = desk.keep(content, media_type=media_type, name=_name(file), party=message.from_org_id)
+            kept[file.sha256] = sink.keep(content, media_type=media_type, name=_name(file), party=message.from_org_id)
     return tuple(kept.values())
 
 
@@ -171,7 +171,7 @@ def text_of(data: bytes) -> tuple[str, bool]:
 
 
 def _raw(
-    message: SevMessage, arrived: Arrived, desk: InboundSink, attachments: Attachments
+    message: SevMessage, arrived: Arrived, sink: InboundSink, attachments: Attachments
 ) -> tuple[RawInbound, tuple[Attachment, ...]]:
     """The exact bytes for the journal. Of a large message its skeleton with the hash of the whole: put together with
     the files, it gives those very bytes. Where it does not (Base64 in lines), the whole goes along as one file more.
@@ -188,5 +188,5 @@ def _raw(
         return raw, ()
     with contextlib.closing(arrived.open()) as content:
         source = pieces(content)
-        whole = desk.keep(source, media_type="application/xml", name="sev-message.xml", party=message.from_org_id)
+        whole = sink.keep(source, media_type="application/xml", name="sev-message.xml", party=message.from_org_id)
     return raw, (whole,)

@@ -50,14 +50,14 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class SevStatement:
     """One statement. ``unclear``: what a person has to look at."""
 
     body: AuthorityBody
     unclear: str | None = None
 
 
-def meaning(message: SevMessage, text_of_file: str | None = None) -> Said:
+def meaning(message: SevMessage, text_of_file: str | None = None) -> SevStatement:
     """What a notice or reply says. ``text_of_file``: words of a readable file that came along.
 
     ``InvalidInput``: ``sevovv.time`` (no date to put on it), ``sevovv.words`` (it says what the model does not allow).
@@ -72,30 +72,30 @@ def meaning(message: SevMessage, text_of_file: str | None = None) -> Said:
         raise refuse("The message says what cannot be put into an envelope.", "sevovv.words") from None
 
 
-def _notice(notice: Notice, at: datetime) -> Said:
+def _notice(notice: Notice, at: datetime) -> SevStatement:
     text = _words(notice.text, 1_900) or None
     match notice.ack_type:
         case 1:
-            return Said(body=ReceiptBody(status=ReceiptStatus.DELIVERED, at=at, note=text))
+            return SevStatement(body=ReceiptBody(status=ReceiptStatus.DELIVERED, at=at, note=text))
         case 2:
-            return Said(body=ReceiptBody(status=ReceiptStatus.ACCEPTED, at=at, note=text))
+            return SevStatement(body=ReceiptBody(status=ReceiptStatus.ACCEPTED, at=at, note=text))
         case 3 if notice.number and notice.day:
             number = _line(notice.number, 100)
-            return Said(
+            return SevStatement(
                 body=ReceiptBody(status=ReceiptStatus.REGISTERED, at=at, number=number, date=notice.day, note=text)
             )
         case 3:
             body = ReceiptBody(status=ReceiptStatus.ACCEPTED, at=at, note=text)
-            return Said(body=body, unclear="A notice of registration came without a number or a date.")
+            return SevStatement(body=body, unclear="A notice of registration came without a number or a date.")
         case 4:
             ground = ground_of(notice.text)
             body = ReceiptBody(
                 status=ReceiptStatus.REFUSED, at=at, ground=ground, registrar=_registrar(notice.text), note=text
             )
             illegal = "The refusal names none of the ten grounds of CMU 55/2018 item 21."
-            return Said(body=body, unclear=illegal if ground is RefusalGround.OTHER else None)
+            return SevStatement(body=body, unclear=illegal if ground is RefusalGround.OTHER else None)
         case 5:
-            return Said(body=ReceiptBody(status=ReceiptStatus.ACCEPTED, at=at, note=CLOSED))
+            return SevStatement(body=ReceiptBody(status=ReceiptStatus.ACCEPTED, at=at, note=CLOSED))
         case _:
             # The regulation's tables print 0 to 2 beside the words for 1 to 3: nobody can tell what 0 means.
             raise refuse("A notice of type 0 has no meaning that is sure.", "sevovv.notice")
@@ -115,7 +115,7 @@ def _registrar(text: str) -> Registrar | None:
     return Registrar(name=_line(found[1], 300), phone=phone[0] if phone else None)
 
 
-def _reply(message: SevMessage, at: datetime, text_of_file: str | None) -> Said:
+def _reply(message: SevMessage, at: datetime, text_of_file: str | None) -> SevStatement:
     said = {name: message.expansion_text(name) for name in ("Result", "Stage", "To", "Reason", "Until", "Text")}
     kind = "" if message.ours is None else str(message.ours.tag).removeprefix(f"{{{NAMESPACE}}}")
     document = message.document
@@ -126,13 +126,13 @@ def _reply(message: SevMessage, at: datetime, text_of_file: str | None) -> Said:
     reason = _words(said["Reason"] or text, 2_000)
     match kind:
         case "Redirect":
-            return Said(body=RedirectBody(at=at, to=_redirected_to(message), reason=reason))
+            return SevStatement(body=RedirectBody(at=at, to=_redirected_to(message), reason=reason))
         case "Extension" if said["Until"]:
-            return Said(body=ExtensionBody(at=at, until=date.fromisoformat(said["Until"]), reason=reason))
+            return SevStatement(body=ExtensionBody(at=at, until=date.fromisoformat(said["Until"]), reason=reason))
         case "Clarification":
             until = date.fromisoformat(said["Until"]) if said["Until"] else None
             body = ClarificationBody(step=ClarificationStep.QUESTION, at=at, text=text[:20_000], until=until)
-            return Said(body=body)
+            return SevStatement(body=body)
     result = next((each for each in AnswerResult if each == said["Result"]), None)
     interim = result is None or said["Stage"] == AnswerStage.INTERIM
     answer = AnswerBody(
@@ -144,7 +144,7 @@ def _reply(message: SevMessage, at: datetime, text_of_file: str | None) -> Said:
         text=text,
     )
     unread = "A reply came without a result that a machine can read; a person has to say what it decides."
-    return Said(body=answer, unclear=None if result else unread)
+    return SevStatement(body=answer, unclear=None if result else unread)
 
 
 def _redirected_to(message: SevMessage) -> str | None:

@@ -57,7 +57,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingMessage:
     """A message that waits for a system. ``msg_type``: as in ``Header``."""
 
     message_id: str
@@ -74,7 +74,7 @@ class Mailbox(Protocol):
         """Organisations that this caller may send to."""
         ...
 
-    def waiting(self, caller: Caller, limit: int) -> Sequence[Waiting]:
+    def waiting(self, caller: Caller, limit: int) -> Sequence[WaitingMessage]:
         """What waits for the caller, oldest first."""
         ...
 

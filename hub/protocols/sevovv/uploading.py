@@ -16,7 +16,7 @@ from hub.errors import DeliveryError, HubError, OutcomeUnknown, PermanentFailure
 from hub.ports import Outcome
 from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import SEV_SYSTEM
-from hub.protocols.sevovv.client import Deadline, Service, SessionInfo
+from hub.protocols.sevovv.client import Service, SessionInfo, TimeLeft
 from hub.protocols.sevovv.codes import ErrorClass, SevFault
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.wire import ENUMS
@@ -69,12 +69,12 @@ def route_of(skeleton: bytes) -> Route:
 
 
 @dataclass(slots=True)
-class Upload:
+class SevUpload:
     """One attempt to bring one message. ``sessions``: open sessions by message id, shared by the process."""
 
     service: Service
     sessions: MutableMapping[str, int]
-    deadline: Deadline
+    deadline: TimeLeft
     route: Route
     package: Package
     resumes: int = RESUMES

@@ -82,7 +82,7 @@ _RANGES = {"int": 2**31, "long": 2**63}
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class SevOperation:
     """One operation: its arguments in order, and the type of its result."""
 
     name: str
@@ -92,32 +92,32 @@ class Operation:
 
 _ID = ("identity", "Identity")
 _SESSION = ("sessionId", "long")
-OPERATIONS: dict[str, Operation] = {
+OPERATIONS: dict[str, SevOperation] = {
     each.name: each
     for each in (
-        Operation(
+        SevOperation(
             "OpenUploadingSession",
             (_ID, ("messageInfo", "MessageInfo"), ("hash", "string"), ("signature", "base64Binary")),
             "SessionInfo",
         ),
-        Operation("UploadMessageChunk", (_ID, _SESSION, ("messageChunk", "base64Binary")), "SessionInfo"),
-        Operation("OpenDownloadingSession", (_ID, ("messageId", "string")), "SessionInfo"),
-        Operation(
+        SevOperation("UploadMessageChunk", (_ID, _SESSION, ("messageChunk", "base64Binary")), "SessionInfo"),
+        SevOperation("OpenDownloadingSession", (_ID, ("messageId", "string")), "SessionInfo"),
+        SevOperation(
             "DownloadMessageChunk",
             (_ID, _SESSION, ("fromPosition", "long"), ("count", "long")),
             "DownloadChunkResponse",
         ),
-        Operation("GetMessageValidationInfo", (_ID, _SESSION), "MessageValidationInfo"),
-        Operation("EndProcessingDownloadedMessage", (_ID, ("sessionInfo", "SessionInfo")), "SessionInfo"),
-        Operation("GetSessionsInfo", (_ID, ("sessionsIds", "ArrayOflong")), "ArrayOfSessionInfo"),
-        Operation("GetSessionInfo", (_ID, _SESSION), "SessionInfo"),
-        Operation("GetInputMessages", (_ID, (COUNT, "int")), "ArrayOfMessageInfo"),
-        Operation(
+        SevOperation("GetMessageValidationInfo", (_ID, _SESSION), "MessageValidationInfo"),
+        SevOperation("EndProcessingDownloadedMessage", (_ID, ("sessionInfo", "SessionInfo")), "SessionInfo"),
+        SevOperation("GetSessionsInfo", (_ID, ("sessionsIds", "ArrayOflong")), "ArrayOfSessionInfo"),
+        SevOperation("GetSessionInfo", (_ID, _SESSION), "SessionInfo"),
+        SevOperation("GetInputMessages", (_ID, (COUNT, "int")), "ArrayOfMessageInfo"),
+        SevOperation(
             "GetHistory",
             (_ID, ("fromDateTime", "dateTime"), ("toDateTime", "dateTime"), ("count", "int")),
             "ArrayOfMessageInfo",
         ),
-        Operation("GetVersion", (), "string"),
+        SevOperation("GetVersion", (), "string"),
     )
 }
 _LOOK_ALIKES = {("GetInputMessages", "count"): COUNT}
@@ -126,7 +126,7 @@ _LOOK_ALIKES = {("GetInputMessages", "count"): COUNT}
 # Writing
 
 
-def request(operation: Operation, values: Values) -> bytes:
+def request(operation: SevOperation, values: Values) -> bytes:
     """The SOAP envelope of a call."""
     body, root = _envelope()
     call = etree.SubElement(body, f"{{{SERVICE}}}{operation.name}", nsmap=_default(SERVICE))
@@ -135,7 +135,7 @@ def request(operation: Operation, values: Values) -> bytes:
     return _bytes(root)
 
 
-def response(operation: Operation, result: Any) -> bytes:
+def response(operation: SevOperation, result: Any) -> bytes:
     """The SOAP envelope of an answer."""
     body, root = _envelope()
     answer = etree.SubElement(body, f"{{{SERVICE}}}{operation.name}Response", nsmap=_default(SERVICE))
@@ -191,7 +191,7 @@ def _write(parent: etree._Element, space: str, name: str, kind: str, value: Any)
 # Reading
 
 
-def read_request(body: bytes, *, max_bytes: int) -> tuple[Operation, dict[str, Any]]:
+def read_request(body: bytes, *, max_bytes: int) -> tuple[SevOperation, dict[str, Any]]:
     """The operation that is called, and its arguments. ``InvalidInput`` if the bytes are no such call,
     ``SevFault`` if a value is not of its type.
     """
@@ -202,7 +202,7 @@ def read_request(body: bytes, *, max_bytes: int) -> tuple[Operation, dict[str, A
     return operation, _members(call, dict(operation.arguments), operation.name)
 
 
-def read_response(operation: Operation, body: bytes, *, max_bytes: int) -> Any:
+def read_response(operation: SevOperation, body: bytes, *, max_bytes: int) -> Any:
     """The result of a call. Raises ``SevFault`` if it is one, ``InvalidInput`` if it is no answer to this call."""
     answer = _content(body, max_bytes)
     name = etree.QName(answer).localname

@@ -1,6 +1,6 @@
 """Calls over SOAP: one request, one answer, read strictly; every way it can end is an error of ours or a reply.
 
-    Reply                 a well-made envelope without a fault, over HTTP 200 or 202
+    SoapReply                 a well-made envelope without a fault, over HTTP 200 or 202
     SoapFault             soap.fault_retry, soap.fault_operator, soap.fault_permanent     they answered with a fault
     TemporaryFailure      soap.try_later, soap.unauthorized                               surely not taken in
     PermanentFailure      soap.http_4xx                                                   refused without a word of SOAP
@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lxml import etree
 
 from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
-from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, Answer, HttpSession, Upload, retry_after
+from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
 from hub.protocols.soap import mime
 from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.wire import (
-    Envelope,
+    SoapEnvelope,
     SoapVersion,
     content_type,
     fault_of,
@@ -35,7 +35,7 @@ from hub.protocols.soap.wire import (
 )
 
 if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
-    from hub.protocols.soap.description import Operation
+    from hub.protocols.soap.description import WsdlOperation
 
 SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
 
@@ -53,17 +53,17 @@ class Guard(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class SoapReply:
     """An answer without a fault. ``parts``: attachments that came along; ``soap``: the bytes of the SOAP part."""
 
-    envelope: Envelope
-    parts: tuple[mime.Part, ...]
+    envelope: SoapEnvelope
+    parts: tuple[mime.MimePart, ...]
     soap: bytes
     http_status: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class SoapRequest:
     """What goes out. ``related`` makes a content type and a stream of the (secured) envelope, if files go along.
 
     ``message_id``: of our message, for credentials that are made for it.
@@ -74,7 +74,7 @@ class Request:
     action: str
     envelope: bytes
     message_id: str = ""
-    related: Callable[[bytes], tuple[str, Upload]] | None = None
+    related: Callable[[bytes], tuple[str, StreamedBody]] | None = None
 
 
 class SoapClient:
@@ -95,7 +95,7 @@ class SoapClient:
 
     def call(
         self,
-        operation: Operation,
+        operation: WsdlOperation,
         values: Mapping[str, Any],
         *,
         url: str,
@@ -111,7 +111,7 @@ class SoapClient:
         except InvalidInput as error:
             raise _no_answer(error, reply.http_status) from None
 
-    def exchange(self, request: Request, *, deadline_secs: float) -> Reply:
+    def exchange(self, request: SoapRequest, *, deadline_secs: float) -> SoapReply:
         """Send an envelope and read what comes back. Errors: see the module."""
         envelope = request.envelope if self._guard is None else self._guard.secure(request.envelope)
         kind, body = (
@@ -126,7 +126,7 @@ class SoapClient:
         answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
         return self._read(answer, request.envelope)
 
-    def _read(self, answer: Answer, sent: bytes) -> Reply:
+    def _read(self, answer: HttpAnswer, sent: bytes) -> SoapReply:
         if 300 <= answer.status < 400:
             raise OutcomeUnknown(
                 "They redirect, which is never followed.", code="soap.redirect", http_status=answer.status
@@ -145,9 +145,9 @@ class SoapClient:
             raise _without_soap(answer, None)
         if self._guard is not None:
             soap, envelope = self._verified(to_utf8(soap, charset), answer.status)
-        return Reply(envelope=envelope, parts=parts, soap=soap, http_status=answer.status)
+        return SoapReply(envelope=envelope, parts=parts, soap=soap, http_status=answer.status)
 
-    def _verified(self, soap: bytes, status: int) -> tuple[bytes, Envelope]:
+    def _verified(self, soap: bytes, status: int) -> tuple[bytes, SoapEnvelope]:
         assert self._guard is not None
         try:
             verified = self._guard.check(soap)
@@ -159,12 +159,12 @@ class SoapClient:
 
 
 def request_of(
-    operation: Operation, values: Mapping[str, Any], *, url: str, headers: Iterable[etree._Element] = ()
-) -> Request:
+    operation: WsdlOperation, values: Mapping[str, Any], *, url: str, headers: Iterable[etree._Element] = ()
+) -> SoapRequest:
     """The request of an operation with these values and header blocks."""
     root = operation.request(values)
     add_headers(root, headers)
-    return Request(url=url, version=operation.version, action=operation.action, envelope=serialise(root))
+    return SoapRequest(url=url, version=operation.version, action=operation.action, envelope=serialise(root))
 
 
 def add_headers(root: etree._Element, headers: Iterable[etree._Element]) -> None:
@@ -178,7 +178,7 @@ def add_headers(root: etree._Element, headers: Iterable[etree._Element]) -> None
         header.append(block)
 
 
-def unpack(body: bytes, kind: str) -> tuple[bytes, str | None, tuple[mime.Part, ...]]:
+def unpack(body: bytes, kind: str) -> tuple[bytes, str | None, tuple[mime.MimePart, ...]]:
     """The SOAP part, its charset, and the other parts. ``InvalidInput`` (``soap.*``) if there is no SOAP first."""
     media, options = mime.parameters(kind)
     if media != "multipart/related":
@@ -197,7 +197,9 @@ def _no_answer(error: InvalidInput, status: int) -> OutcomeUnknown:
     return OutcomeUnknown(f"Their answer cannot be read: {rules}.", code="soap.no_answer", http_status=status)
 
 
-def _without_soap(answer: Answer, error: InvalidInput | None) -> TemporaryFailure | PermanentFailure | OutcomeUnknown:
+def _without_soap(
+    answer: HttpAnswer, error: InvalidInput | None
+) -> TemporaryFailure | PermanentFailure | OutcomeUnknown:
     """An answer that is no SOAP: its status says what there is to know."""
     status = answer.status
     wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))

@@ -23,7 +23,7 @@ from zeep.wsdl import Document
 from zeep.xsd.const import Nil, NotSet, SkipValue
 
 from hub.protocols.soap.files import Documents, read_folder, resolve, wrong
-from hub.protocols.soap.wire import Envelope, SoapVersion, refuse
+from hub.protocols.soap.wire import SoapEnvelope, SoapVersion, refuse
 
 _ZEEP_ERRORS: Final = (
     zeep.exceptions.Error,
@@ -59,7 +59,7 @@ class _Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class WsdlOperation:
     """One operation of one port. ``address`` is the WSDL's own; a channel's settings name where calls really go."""
 
     name: str
@@ -75,7 +75,7 @@ class Operation:
         """An envelope with the request. ``ConfigurationError`` (``wsdl.values``) names what is missing or unknown."""
         return self._write(self._zeep.input, values)
 
-    def read_answer(self, envelope: Envelope) -> Any:
+    def read_answer(self, envelope: SoapEnvelope) -> Any:
         """Values of an answer: dicts, lists, text, numbers, dates. ``InvalidInput`` (``soap.content``)."""
         return self._read(self._zeep.output, envelope)
 
@@ -92,7 +92,7 @@ class Operation:
             ) from None
         return root
 
-    def _read(self, message: Any, envelope: Envelope) -> Any:
+    def _read(self, message: Any, envelope: SoapEnvelope) -> Any:
         if message is None:
             return None
         if envelope.version is not self.version:
@@ -131,7 +131,7 @@ class Description:
         self.notes = notes
         self.operations = tuple(_operations(document))
 
-    def operation(self, name: str, *, service: str | None = None, port: str | None = None) -> Operation:
+    def operation(self, name: str, *, service: str | None = None, port: str | None = None) -> WsdlOperation:
         """The operation with this name; of several ports the first of SOAP 1.1 unless ``service``/``port`` say.
 
         ``ConfigurationError`` (``wsdl.operation``) lists those there are.
@@ -150,12 +150,12 @@ class Description:
             raise wrong("operation", f"The soapAction of {name!r} holds characters that a header cannot carry.")
         return found
 
-    def signature(self, operation: Operation) -> str:
+    def signature(self, operation: WsdlOperation) -> str:
         """What goes in and what comes out, for a person who writes a mapping."""
         return str(operation._zeep)
 
 
-def _operations(document: Any) -> list[Operation]:
+def _operations(document: Any) -> list[WsdlOperation]:
     found = []
     for service in document.services.values():
         for port in service.ports.values():
@@ -165,7 +165,7 @@ def _operations(document: Any) -> list[Operation]:
                 if operation.input is None:
                     continue
                 found.append(
-                    Operation(
+                    WsdlOperation(
                         operation.name,
                         service.name,
                         port.name,

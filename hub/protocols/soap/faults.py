@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.errors import DeliveryError
 from hub.protocols.faults import classify, hide, retry_of, shown
-from hub.protocols.soap.wire import Fault
+from hub.protocols.soap.wire import FaultElement
 
 
 class SoapFault(DeliveryError):
@@ -16,7 +16,7 @@ class SoapFault(DeliveryError):
 
     code = "soap.fault"
 
-    def __init__(self, fault: Fault, *, sent: bytes, http_status: int | None = None) -> None:
+    def __init__(self, fault: FaultElement, *, sent: bytes, http_status: int | None = None) -> None:
         super().__init__(
             f"They answered with the fault {shown(fault.path) or '(no code)'}.",
             code=f"soap.fault_{classify(fault.path)}",

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from hub.errors import ConfigurationError, NotFound, PermanentFailure
-from hub.net.http import Upload
+from hub.net.http import StreamedBody
 from hub.ports import Attachments
 from hub.protocols.soap.wire import SoapVersion, refuse
 from hub.schemas.envelope import Attachment
@@ -27,7 +27,7 @@ _FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class MimePart:
     """A part that was received. ``content_id`` without its angle brackets."""
 
     content_type: str
@@ -43,7 +43,7 @@ def parameters(content_type: str) -> tuple[str, dict[str, str]]:
     return kind.strip().lower(), found
 
 
-def split(data: bytes, content_type: str) -> tuple[Part, ...]:
+def split(data: bytes, content_type: str) -> tuple[MimePart, ...]:
     """The parts of a body. ``InvalidInput`` (``soap.mime``) if it is not well made; at most 110 parts."""
     boundary = parameters(content_type)[1].get("boundary", "")
     if not 1 <= len(boundary) <= 70 or not boundary.isascii():
@@ -59,7 +59,7 @@ def split(data: bytes, content_type: str) -> tuple[Part, ...]:
     return tuple(_part(data[a.end() : b.start()]) for a, b in pairwise(marks))
 
 
-def _part(block: bytes) -> Part:
+def _part(block: bytes) -> MimePart:
     block = block.removeprefix(b"\r").removeprefix(b"\n")  # the end of the boundary's line
     head, found, body = _head_and_body(block)
     if not found:
@@ -67,7 +67,7 @@ def _part(block: bytes) -> Part:
     headers = _headers(head)
     if "content-type" not in headers:
         raise refuse("mime", "a part has no Content-Type")
-    return Part(
+    return MimePart(
         content_type=headers["content-type"],
         content_id=headers.get("content-id", "").strip().removeprefix("<").removesuffix(">"),
         headers=headers,
@@ -129,7 +129,7 @@ class Related:
         """A whole part in memory."""
         return self._head(kind, name, encoding) + data + b"\r\n"
 
-    def upload(self, prefix: bytes, files: tuple[Attachment, ...], attachments: Attachments | None) -> Upload:
+    def upload(self, prefix: bytes, files: tuple[Attachment, ...], attachments: Attachments | None) -> StreamedBody:
         """Parts in memory, then the files from the store, as a stream.
 
         ``PermanentFailure`` (``attachment.missing``) if a file is not as the manifest says.
@@ -150,7 +150,7 @@ class Related:
                 yield b"\r\n"
             yield end
 
-        return Upload(length=length, chunks=chunks())
+        return StreamedBody(length=length, chunks=chunks())
 
     def _head(self, kind: str, name: str, encoding: str) -> bytes:
         return (

@@ -26,7 +26,7 @@ MAX_RECEIPTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledgement:
+class SoapAcknowledgement:
     """What a system says about a message: the fields of DeliverEnvelopeResponse."""
 
     message_id: str
@@ -76,7 +76,7 @@ def text(parent: etree._Element, name: str, limit: int = 1_000) -> str | None:
     return value or None
 
 
-def document(parent: etree._Element, parts: tuple[mime.Part, ...] = ()) -> RawInbound:
+def document(parent: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> RawInbound:
     """Content type and content of an envelope: base64, or an MTOM part. ``InvalidInput`` otherwise."""
     kind = text(parent, "contentType", 200)
     contents = parent.findall(tag("content"))
@@ -85,7 +85,7 @@ def document(parent: etree._Element, parts: tuple[mime.Part, ...] = ()) -> RawIn
     return RawInbound(content_type=kind, body=binary(contents[0], parts))
 
 
-def binary(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> bytes:
+def binary(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> bytes:
     """base64 text, or the part that an ``xop:Include`` names."""
     children = list(node.iterchildren(etree.Element))
     if children:
@@ -100,7 +100,7 @@ def binary(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> bytes:
         raise refuse("base64", "the content is not base64", "/Body/*/content") from None
 
 
-def acknowledgement(node: etree._Element | None, parts: tuple[mime.Part, ...]) -> Acknowledgement:
+def acknowledgement(node: etree._Element | None, parts: tuple[mime.MimePart, ...]) -> SoapAcknowledgement:
     """DeliverEnvelopeResponse. ``InvalidInput`` if it is something else or not whole."""
     return statement(expected(node, "DeliverEnvelopeResponse"), parts)
 
@@ -112,7 +112,7 @@ def expected(node: etree._Element | None, name: str) -> etree._Element:
     return node
 
 
-def statement(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> Acknowledgement:
+def statement(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> SoapAcknowledgement:
     """The fields of an acknowledgement, whatever its wrapper is called."""
     message_id, status = text(node, "messageId", 100), text(node, "status", 20)
     if message_id is None or status not in STATUSES:
@@ -120,7 +120,7 @@ def statement(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> Acknow
     external_id = text(node, "id", 200)
     if external_id is not None and not external_id.isprintable():
         raise refuse("content", "id is one line of printable characters", "/Body/*/id")
-    return Acknowledgement(
+    return SoapAcknowledgement(
         message_id=message_id,
         status=status,
         external_id=external_id,
@@ -129,7 +129,7 @@ def statement(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> Acknow
     )
 
 
-def receipts(node: etree._Element, parts: tuple[mime.Part, ...] = ()) -> tuple[RawInbound, ...]:
+def receipts(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> tuple[RawInbound, ...]:
     """All ``receipt`` documents below an element."""
     found = node.findall(tag("receipt"))
     if len(found) > MAX_RECEIPTS:

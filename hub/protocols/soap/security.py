@@ -80,7 +80,7 @@ class UsernameTokenGuard:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Signer:
+class SoapSigner:
     """A private key in memory with its certificate; RSA or P-256."""
 
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -99,7 +99,7 @@ class Signer:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def load_signer(cert: bytes, key: bytes) -> Signer:
+def load_signer(cert: bytes, key: bytes) -> SoapSigner:
     """Certificate and key from PEM. ``ConfigurationError`` if they cannot be used together."""
     try:
         certificate = x509.load_pem_x509_certificate(cert)
@@ -113,7 +113,7 @@ def load_signer(cert: bytes, key: bytes) -> Signer:
         raise _wrong("The key for WS-Security must be RSA of 2048 bits or more, or P-256.")
     if certificate.public_key() != private.public_key():
         raise _wrong("The certificate for WS-Security is not that of the key.")
-    return Signer(private, certificate)
+    return SoapSigner(private, certificate)
 
 
 def _wrong(message: str) -> ConfigurationError:
@@ -124,7 +124,7 @@ class X509Guard:
     """Signs body, time stamp and all other header blocks; checks answers if a certificate for them is known."""
 
     def __init__(
-        self, signer: Signer, *, valid_secs: int = 300, verifier: Verifier | None = None, now: Now = _utc_now
+        self, signer: SoapSigner, *, valid_secs: int = 300, verifier: Verifier | None = None, now: Now = _utc_now
     ) -> None:
         self._signer, self._valid_secs, self._verifier, self._now = signer, valid_secs, verifier, now
 

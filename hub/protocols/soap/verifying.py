@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
 from hub.errors import ConfigurationError, SealRefused
-from hub.protocols.soap.wire import Envelope, read_envelope
+from hub.protocols.soap.wire import SoapEnvelope, read_envelope
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 _WSS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-"
@@ -125,7 +125,7 @@ def refuse(rule: str, message: str) -> NoReturn:
     raise SealRefused(f"The signed message does not have the one allowed shape: {message}.", code=f"wsse.{rule}")
 
 
-def _shape(envelope: Envelope) -> _Shape:
+def _shape(envelope: SoapEnvelope) -> _Shape:
     root = envelope.root
     securities = list(root.iter(f"{{{WSSE}}}Security"))
     if not securities:
@@ -165,7 +165,7 @@ def _signature(root: etree._Element, security: etree._Element) -> list[etree._El
     return children
 
 
-def _places(envelope: Envelope, security: etree._Element) -> dict[str, tuple[str, etree._Element]]:
+def _places(envelope: SoapEnvelope, security: etree._Element) -> dict[str, tuple[str, etree._Element]]:
     """What may be signed, by its id: only elements in their fixed places."""
     stamps = list(envelope.root.iter(f"{{{WSU}}}Timestamp"))
     if len(stamps) != 1 or stamps[0].getparent() is not security:
@@ -282,10 +282,10 @@ def _time(node: etree._Element, name: str) -> datetime | None:
     return value
 
 
-def _rebuilt(envelope: Envelope, verified: dict[str, bytes]) -> bytes:
+def _rebuilt(envelope: SoapEnvelope, verified: dict[str, bytes]) -> bytes:
     """An envelope of verified parts only, each as the bytes that were signed."""
     space = envelope.version.namespace
     blocks = b"".join(data for place, data in sorted(verified.items()) if place.startswith("block-"))
     header = b"<h:Header>" + blocks + b"</h:Header>" if blocks else b""
-    opening = f'<h:Envelope xmlns:h="{space}">'.encode()
-    return opening + header + verified["body"] + b"</h:Envelope>"
+    opening = f'<h:SoapEnvelope xmlns:h="{space}">'.encode()
+    return opening + header + verified["body"] + b"</h:SoapEnvelope>"

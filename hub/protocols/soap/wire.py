@@ -49,7 +49,7 @@ class SoapVersion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class SoapEnvelope:
     """A received envelope. ``header``: its blocks, empty if there is no Header. ``body``: the Body element."""
 
     version: SoapVersion
@@ -64,7 +64,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class FaultElement:
     """A fault as it was said. ``code``: its local name with dots; ``subcodes``: of SOAP 1.2, outermost first.
 
     ``detail``: the detail element, which a dialect may read; its text is the other side's and may hold anything.
@@ -111,14 +111,14 @@ def _undeclared(text: str) -> bytes:
     return _DECLARATION.sub("", text, count=1).encode("utf-8")
 
 
-def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = strict_xml.MAX_BYTES) -> Envelope:
+def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = strict_xml.MAX_BYTES) -> SoapEnvelope:
     """A SOAP envelope. ``InvalidInput`` with ``xml.*`` or ``soap.*`` codes, ``TooLarge`` over ``max_bytes``."""
     if not data.strip():
         raise refuse("empty", "there is no SOAP message")
     root = strict_xml.parse(to_utf8(data, charset), max_bytes=max_bytes, max_text_bytes=MAX_TEXT_BYTES, foreign=True)
     name = etree.QName(root)
     if name.localname != "Envelope" or name.namespace not in (SOAP11, SOAP12):
-        raise refuse("envelope", "the root is no Envelope of SOAP 1.1 or 1.2")
+        raise refuse("envelope", "the root is no SoapEnvelope of SOAP 1.1 or 1.2")
     version = SoapVersion.V11 if name.namespace == SOAP11 else SoapVersion.V12
     children = list(root.iterchildren(etree.Element))
     tags = [str(child.tag) for child in children]
@@ -128,10 +128,10 @@ def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = s
     if tags not in ([body_tag], [header_tag, body_tag]):
         raise refuse("structure", "an envelope holds at most one Header, then the Body, and nothing else", "/Envelope")
     blocks = tuple(children[0].iterchildren(etree.Element)) if len(children) == 2 else ()
-    return Envelope(version=version, root=root, header=blocks, body=children[-1])
+    return SoapEnvelope(version=version, root=root, header=blocks, body=children[-1])
 
 
-def fault_of(envelope: Envelope) -> Fault | None:
+def fault_of(envelope: SoapEnvelope) -> FaultElement | None:
     """The fault in the Body, whatever prefixes it uses; None if there is none."""
     node = envelope.content
     if node is None or node.tag != f"{{{envelope.version.namespace}}}Fault":
@@ -155,9 +155,9 @@ def _text(node: etree._Element | None) -> str:
     return "" if node is None else "".join(str(piece) for piece in node.itertext()).strip()
 
 
-def _fault_11(node: etree._Element) -> Fault:
+def _fault_11(node: etree._Element) -> FaultElement:
     # Some servers put faultcode into the envelope's namespace; local names are enough here.
-    return Fault(
+    return FaultElement(
         code=_local(_text(_child(node, "faultcode"))),
         reason=_text(_child(node, "faultstring")),
         actor=_text(_child(node, "faultactor")) or None,
@@ -165,14 +165,14 @@ def _fault_11(node: etree._Element) -> Fault:
     )
 
 
-def _fault_12(node: etree._Element) -> Fault:
+def _fault_12(node: etree._Element) -> FaultElement:
     code = _child(node, "Code")
     subcodes: list[str] = []
     subcode = _child(code, "Subcode") if code is not None else None
     while subcode is not None and len(subcodes) < 10:
         subcodes.append(_local(_text(_child(subcode, "Value"))))
         subcode = _child(subcode, "Subcode")
-    return Fault(
+    return FaultElement(
         code=_local(_text(_child(code, "Value")) if code is not None else ""),
         subcodes=tuple(subcodes),
         reason=_text(_child(node, "Reason")),

@@ -17,8 +17,8 @@ from lxml import etree
 from hub.errors import Fault as InputFault
 from hub.errors import InvalidInput
 from hub.protocols.soap.client import unpack
-from hub.protocols.soap.mime import Part
-from hub.protocols.soap.wire import Envelope, Fault, fault_of, read_envelope
+from hub.protocols.soap.mime import MimePart
+from hub.protocols.soap.wire import FaultElement, SoapEnvelope, fault_of, read_envelope
 
 XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"
 IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
@@ -58,7 +58,7 @@ class Identifier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Headers:
+class XRoadHeaders:
     """The headers of a message. ``request_hash``: algorithm and base64 value, in answers."""
 
     client: Identifier
@@ -71,13 +71,13 @@ class Headers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class XRoadMessage:
     """A message that was read: an answer or request with headers, or a fault, which may come without them."""
 
-    envelope: Envelope
-    headers: Headers | None
-    fault: Fault | None
-    parts: tuple[Part, ...]
+    envelope: SoapEnvelope
+    headers: XRoadHeaders | None
+    fault: FaultElement | None
+    parts: tuple[MimePart, ...]
 
 
 def _refuse(rule: str, message: str, pointer: str = "/Envelope/Header") -> InvalidInput:
@@ -120,7 +120,7 @@ def write_identifier(name: str, identifier: Identifier) -> etree._Element:
     return node
 
 
-def write_headers(headers: Headers) -> list[etree._Element]:
+def write_headers(headers: XRoadHeaders) -> list[etree._Element]:
     """The header blocks of a request, in the protocol's order."""
     blocks = [write_identifier("client", headers.client), write_identifier("service", headers.service)]
     texts = (
@@ -137,7 +137,7 @@ def write_headers(headers: Headers) -> list[etree._Element]:
     return blocks
 
 
-def read_headers(envelope: Envelope) -> Headers:
+def read_headers(envelope: SoapEnvelope) -> XRoadHeaders:
     """The headers, in whatever order they come. ``InvalidInput`` (``xroad.*``)."""
     if not envelope.header:
         raise _refuse("no_header", "there is no header")
@@ -156,7 +156,7 @@ def read_headers(envelope: Envelope) -> Headers:
     if version is None or not version.startswith("4."):
         raise _refuse("protocol_version", "the protocol version is not 4.x")
     hashed = found.get("requestHash")
-    return Headers(
+    return XRoadHeaders(
         client=read_identifier(found["client"]),
         service=read_identifier(found["service"]),
         id=message_id,
@@ -172,7 +172,7 @@ def _text(node: etree._Element | None) -> str | None:
     return value or None
 
 
-def read_message(body: bytes, content_type: str, *, wrapped: bool = True, max_bytes: int = 10_485_760) -> Message:
+def read_message(body: bytes, content_type: str, *, wrapped: bool = True, max_bytes: int = 10_485_760) -> XRoadMessage:
     """A whole message. ``wrapped``: the body's element must be named after the service (Trembita's need not be).
 
     Raises ``InvalidInput``; a fault is no error here.
@@ -181,13 +181,13 @@ def read_message(body: bytes, content_type: str, *, wrapped: bool = True, max_by
     envelope = read_envelope(soap, charset=charset, max_bytes=max_bytes)
     fault = fault_of(envelope)
     if fault is not None:
-        return Message(envelope=envelope, headers=None, fault=fault, parts=parts)
+        return XRoadMessage(envelope=envelope, headers=None, fault=fault, parts=parts)
     headers = read_headers(envelope)
     check_body(envelope, headers, wrapped=wrapped)
-    return Message(envelope=envelope, headers=headers, fault=None, parts=parts)
+    return XRoadMessage(envelope=envelope, headers=headers, fault=None, parts=parts)
 
 
-def check_body(envelope: Envelope, headers: Headers, *, wrapped: bool) -> None:
+def check_body(envelope: SoapEnvelope, headers: XRoadHeaders, *, wrapped: bool) -> None:
     """One element in the Body, named after the service. ``InvalidInput`` (``xroad.body``, ``xroad.wrapper``)."""
     content = list(envelope.body.iterchildren(etree.Element))
     if len(content) != 1:
@@ -197,7 +197,7 @@ def check_body(envelope: Envelope, headers: Headers, *, wrapped: bool) -> None:
         raise _refuse("wrapper", "the Body's element is not named after the service", "/Envelope/Body/*")
 
 
-def same_exchange(sent: Headers, received: Headers) -> bool:
+def same_exchange(sent: XRoadHeaders, received: XRoadHeaders) -> bool:
     """Whether an answer's headers are those of the request; order is not looked at, absent optional ones are fine."""
     return (
         sent.id == received.id
@@ -208,7 +208,7 @@ def same_exchange(sent: Headers, received: Headers) -> bool:
     )
 
 
-def hash_agrees(headers: Headers, request: bytes) -> bool:
+def hash_agrees(headers: XRoadHeaders, request: bytes) -> bool:
     """Whether the hash of our request is right; true if there is none, or one of an algorithm that we do not have."""
     if headers.request_hash is None or headers.request_hash[0] not in _HASHES:
         return True

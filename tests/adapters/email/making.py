@@ -82,7 +82,7 @@ def parsed(raw: bytes) -> Message:
 
 
 @dataclass
-class PaperDesk(NoDesk):
+class PaperSink(NoDesk):
     """A desk that notes everything. Knows the deliveries it is given; ``registry``: keys by party."""
 
     deliveries: dict[MessageId, Delivery] = field(default_factory=dict)

@@ -21,7 +21,7 @@ import pytest
 
 from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
-from hub.adapters.email.imap import Box, Waiting
+from hub.adapters.email.imap import Box, WaitingMail
 from hub.bootstrap import Ports, SilentDoorbell, use_cases
 from hub.cases.submission import Accepted, Submission
 from hub.errors import TemporaryFailure
@@ -372,7 +372,7 @@ def test_two_workers_make_one_answer(
     begun = threading.local()
     real = Box.done
 
-    def side_by_side(self: Box, mail: Waiting) -> None:
+    def side_by_side(self: Box, mail: WaitingMail) -> None:
         """Both have taken the first mail in before either acknowledges it."""
         if not hasattr(begun, "first"):
             begun.first = True
@@ -380,7 +380,7 @@ def test_two_workers_make_one_answer(
         real(self, mail)
 
     def work() -> None:
-        desk = ChannelSink(
+        sink = ChannelSink(
             store=hub.store,
             receiver=hub.receiver,
             attachments=hub.attachments,
@@ -389,7 +389,7 @@ def test_two_workers_make_one_answer(
             party=None,
         )
         with suppress(TemporaryFailure), hub.adapter.session(hub.mailbox) as session:
-            session.collect(desk, 15.0)
+            session.collect(sink, 15.0)
 
     monkeypatch.setattr(Box, "done", side_by_side)
     workers = [threading.Thread(target=work) for _ in range(2)]
@@ -414,7 +414,7 @@ def test_a_crash_before_the_acknowledgement(
     hub.reply("Відповідь.")
     host.wait("hub", 1)
 
-    def dies(self: Box, mail: Waiting) -> None:
+    def dies(self: Box, mail: WaitingMail) -> None:
         raise TemporaryFailure("the machine went off")
 
     monkeypatch.setattr(Box, "done", dies)

@@ -42,7 +42,7 @@ from tests.adapters.contract import store_file
 from tests.adapters.email.making import (
     HUB_ADDRESS,
     RECEIVED,
-    PaperDesk,
+    PaperSink,
     box,
     certified,
     out_channel,
@@ -61,10 +61,10 @@ def wire(mail: EmailMessage | bytes) -> bytes:
     return CRLF.sub(b"\r\n", raw)
 
 
-def taken(mail: EmailMessage | bytes, desk: PaperDesk) -> AuthorityBody:
+def taken(mail: EmailMessage | bytes, sink: PaperSink) -> AuthorityBody:
     """The one statement that a mail makes."""
-    take(wire(mail), RECEIVED, desk, box())
-    return desk.saids[-1].body
+    take(wire(mail), RECEIVED, sink, box())
+    return sink.saids[-1].body
 
 
 def form(**values: str) -> str:
@@ -84,21 +84,21 @@ def form(**values: str) -> str:
 
 def test_a_persons_reply_is_an_answer() -> None:
     """Own words become the answer, with number and date found in them; the quotation is left out, the mail kept."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     text = "Воду подано, лист № 18-05/77 від 01.03.2026.\n\n02.03.2026 12:00, Центр пише:\n> Немає води.\n> Стан: \n"
     mail = reply(about, text)
     mail.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="акт обстеження.pdf")
-    body = taken(mail, desk)
+    body = taken(mail, sink)
     assert isinstance(body, AnswerBody)
     assert body.text == "Воду подано, лист № 18-05/77 від 01.03.2026."
     assert (body.stage, body.number, body.date) == (AnswerStage.INTERIM, "18-05/77", date(2026, 3, 1))
-    (said,) = desk.saids
+    (said,) = sink.saids
     assert said.unclear
     assert said.in_reply_to == MessageId(about.header.message_id)
     assert (said.at, said.reaches) == (NOW + timedelta(hours=2), LegalClass.DELIVERED)
     assert [file.name for file in said.attachments] == ["лист.eml", "акт обстеження.pdf"]
-    with desk.attachments.open(said.attachments[0].sha256) as kept:
+    with sink.attachments.open(said.attachments[0].sha256) as kept:
         assert kept.read() == wire(mail) == said.raw.body
 
 
@@ -143,26 +143,26 @@ def test_a_persons_reply_is_an_answer() -> None:
 )
 def test_the_form_makes_statements(filled: dict[str, str], expected: AuthorityBody) -> None:
     """Each state of our form becomes its statement; none of them proves more than a mail can."""
-    desk = PaperDesk()
-    assert taken(reply(desk.sent(), form(**filled)), desk) == expected
-    assert desk.saids[0].unclear is None
-    assert desk.saids[0].reaches is LegalClass.DELIVERED
+    sink = PaperSink()
+    assert taken(reply(sink.sent(), form(**filled)), sink) == expected
+    assert sink.saids[0].unclear is None
+    assert sink.saids[0].reaches is LegalClass.DELIVERED
 
 
 def test_a_question_by_form() -> None:
     """``потрібне уточнення`` asks the applicant."""
-    desk = PaperDesk()
-    body = taken(reply(desk.sent(), "Яка адреса?\n" + form(status="потрібне уточнення")), desk)
+    sink = PaperSink()
+    body = taken(reply(sink.sent(), "Яка адреса?\n" + form(status="потрібне уточнення")), sink)
     assert isinstance(body, ClarificationBody)
     assert body.text.startswith("Яка адреса?")
 
 
 def test_the_form_in_the_quotation_counts_when_it_was_filled_there() -> None:
     """Many fill in the quoted form itself; an untouched one says nothing."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     quoted = "\n".join(f"> {line}" for line in form(status="зареєстровано", number="5").splitlines())
-    body = taken(reply(about, f"Див. картку.\n\n02.03.2026 12:00, Центр <a@b.example> пише:\n{quoted}\n"), desk)
+    body = taken(reply(about, f"Див. картку.\n\n02.03.2026 12:00, Центр <a@b.example> пише:\n{quoted}\n"), sink)
     assert isinstance(body, ReceiptBody)
     assert body.number == "5"
 
@@ -179,39 +179,39 @@ def test_the_form_in_the_quotation_counts_when_it_was_filled_there() -> None:
 )
 def test_a_form_that_is_not_whole_is_read_by_people(filled: dict[str, str]) -> None:
     """Nothing is guessed: the mail becomes an interim answer that a person reads."""
-    desk = PaperDesk()
-    body = taken(reply(desk.sent(), form(**filled)), desk)
+    sink = PaperSink()
+    body = taken(reply(sink.sent(), form(**filled)), sink)
     assert isinstance(body, AnswerBody)
     assert body.stage is AnswerStage.INTERIM
 
 
 def test_our_own_letter_comes_back_readable() -> None:
     """The form that we send is the form that we read: a reply above the whole quoted letter says only what it says."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     sent = parsed(EmailAdapter(AdapterContext()).prepare(parcel(about), out_channel()).body)
     letter = next(part for part in sent.walk() if part.get_content_type() == "text/plain")
     text = base64.b64decode(str(letter.get_payload())).decode().replace("\r\n", "\n")
     assert all(f"\n{name}: \n" in text for name in words.FIELDS)
     quoted = "\n".join(f"> {line}" for line in text.splitlines())
-    body = taken(reply(about, f"Дякуємо, отримали.\n\n02.03.2026, Центр пише:\n{quoted}\n"), desk)
+    body = taken(reply(about, f"Дякуємо, отримали.\n\n02.03.2026, Центр пише:\n{quoted}\n"), sink)
     assert isinstance(body, AnswerBody)
     assert (body.text, body.stage) == ("Дякуємо, отримали.", AnswerStage.INTERIM)
     filled = text.replace(f"{words.STATUS}: ", f"{words.STATUS}: зареєстровано").replace(
         f"\n{words.NUMBER}: ", f"\n{words.NUMBER}: 77"
     )
-    assert isinstance(taken(reply(about, filled, Message_ID="<2@x>"), desk), ReceiptBody)
+    assert isinstance(taken(reply(about, filled, Message_ID="<2@x>"), sink), ReceiptBody)
 
 
 def test_html_only_replies_are_read() -> None:
     """A program that sends HTML only is understood, scripts and styles left out."""
-    desk = PaperDesk()
-    mail = reply(desk.sent(), "x")
+    sink = PaperSink()
+    mail = reply(sink.sent(), "x")
     mail.set_content(
         "<style>p{}</style><script>x()</script><p>Відключення <b>усунуто</b>.</p><blockquote>Немає води</blockquote>",
         subtype="html",
     )
-    body = taken(mail, desk)
+    body = taken(mail, sink)
     assert isinstance(body, AnswerBody)
     assert body.text == "Відключення усунуто."
 
@@ -223,10 +223,10 @@ def test_charsets_of_ukraine_are_read(charset: str) -> None:
     for real in ("windows-1251", "koi8-u", "utf-8"):
         if charset in ("windows-1251", "koi8-u", "utf-8") and charset != real:
             continue
-        desk = PaperDesk()
-        mark = token(MessageId(desk.sent().header.message_id))
+        sink = PaperSink()
+        mark = token(MessageId(sink.sent().header.message_id))
         head = f"To: box+{mark}@x\r\nFrom: a@b\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
-        body = taken(head.encode() + words_in.encode(real), desk)
+        body = taken(head.encode() + words_in.encode(real), sink)
         assert isinstance(body, AnswerBody)
         assert body.text == words_in
 
@@ -246,14 +246,14 @@ def test_charsets_of_ukraine_are_read(charset: str) -> None:
 )
 def test_robots_do_not_answer(headers: dict[str, str]) -> None:
     """Automatic replies and our own mail sent back are journalled and say nothing."""
-    desk = PaperDesk()
-    mail = reply(desk.sent(), form(status="зареєстровано", number="1"))
+    sink = PaperSink()
+    mail = reply(sink.sent(), form(status="зареєстровано", number="1"))
     for name, value in headers.items():
         del mail[name]
         mail[name] = value
-    take(wire(mail), RECEIVED, desk, box())
-    assert not desk.saids
-    assert not desk.envelopes
+    take(wire(mail), RECEIVED, sink, box())
+    assert not sink.saids
+    assert not sink.envelopes
 
 
 def report(about: AppealEnvelope, action: str, status: str = "2.0.0", diagnostic: str = "smtp; 250 ok") -> bytes:
@@ -271,21 +271,21 @@ def report(about: AppealEnvelope, action: str, status: str = "2.0.0", diagnostic
 
 def test_reports_say_what_they_prove() -> None:
     """Delivered is a receipt; relayed and delayed are noted; failed comes back as undelivered, hard or soft."""
-    desk = PaperDesk()
-    about = desk.sent()
-    body = taken(report(about, "delivered"), desk)
+    sink = PaperSink()
+    about = sink.sent()
+    body = taken(report(about, "delivered"), sink)
     assert isinstance(body, ReceiptBody)
     assert body.status is ReceiptStatus.DELIVERED
     for action in ("relayed", "delayed", "expanded"):
-        take(report(about, action), RECEIVED, desk, box())
-    assert desk.notes == ["mail.relayed", "mail.delayed", "mail.relayed"]
-    take(report(about, "failed", "5.1.1", "smtp; 550 user unknown"), RECEIVED, desk, box())
-    take(report(about, "failed", "4.2.2", "smtp; 452 mailbox full"), RECEIVED, desk, box())
-    assert [(each.permanent, each.code) for each in desk.returns] == [
+        take(report(about, action), RECEIVED, sink, box())
+    assert sink.notes == ["mail.relayed", "mail.delayed", "mail.relayed"]
+    take(report(about, "failed", "5.1.1", "smtp; 550 user unknown"), RECEIVED, sink, box())
+    take(report(about, "failed", "4.2.2", "smtp; 452 mailbox full"), RECEIVED, sink, box())
+    assert [(each.permanent, each.code) for each in sink.returns] == [
         (True, "mail.returned_userunknown"),
         (False, "mail.returned_mailboxfull"),
     ]
-    assert len(desk.saids) == 1
+    assert len(sink.saids) == 1
 
 
 @pytest.mark.parametrize(
@@ -293,8 +293,8 @@ def test_reports_say_what_they_prove() -> None:
 )
 def test_a_reading_notice_shows_that_it_arrived(disposition: str, receipts: int) -> None:
     """MDN (RFC 8098): whatever was done with the mail, it had arrived; never more than ``delivered``."""
-    desk = PaperDesk()
-    mark = token(MessageId(desk.sent().header.message_id))
+    sink = PaperSink()
+    mark = token(MessageId(sink.sent().header.message_id))
     raw = wire(
         f"From: a@b\nTo: box+{mark}@hub\nMIME-Version: 1.0\nContent-Type: multipart/report;"
         ' report-type=disposition-notification; boundary="b"\n\n--b\nContent-Type: text/plain\n\nread\n--b\n'
@@ -302,16 +302,16 @@ def test_a_reading_notice_shows_that_it_arrived(disposition: str, receipts: int)
         f"Original-Message-ID: <{mark}@h>\n"
         f"Disposition: manual-action/MDN-sent-manually; {disposition}\n\n--b--\n".encode()
     )
-    take(raw, RECEIVED, desk, box())
-    assert [spoken.body.status for spoken in desk.saids if isinstance(spoken.body, ReceiptBody)] == [
+    take(raw, RECEIVED, sink, box())
+    assert [spoken.body.status for spoken in sink.saids if isinstance(spoken.body, ReceiptBody)] == [
         ReceiptStatus.DELIVERED
     ] * receipts
 
 
 def test_a_forged_token_is_refused() -> None:
     """One letter changed: refused and journalled; so are a mail without a token and one about an unknown message."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     mark = token(MessageId(about.header.message_id))
     forged = mark[:-1] + ("a" if mark[-1] != "a" else "b")
     stranger = appeal()
@@ -321,34 +321,34 @@ def test_a_forged_token_is_refused() -> None:
         (f"box+{token(MessageId(stranger.header.message_id))}@x", "mail.unknown_message"),
     ):
         with pytest.raises(NotFound) as caught:
-            take(wire(reply(about, "Так.", To=to)), RECEIVED, desk, box())
-        assert caught.value.stable_code == code == desk.notes[-1]
-    assert desk.statements == 0
+            take(wire(reply(about, "Так.", To=to)), RECEIVED, sink, box())
+        assert caught.value.stable_code == code == sink.notes[-1]
+    assert sink.statements == 0
 
 
 def test_the_same_mail_by_another_way_is_the_same() -> None:
     """Other Received lines or line ends: one id; other words under the same Message-ID: another."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     first = wire(reply(about, "Так."))
-    take(first, RECEIVED, desk, box())
-    take(b"Received: from x by y; today\r\n" + first, RECEIVED + timedelta(hours=1), desk, box())
-    take(first.replace(b"\r\n", b"\n"), RECEIVED, desk, box())
-    take(wire(reply(about, "Ні.")), RECEIVED, desk, box())
-    ids = [spoken.said_id for spoken in desk.saids]
+    take(first, RECEIVED, sink, box())
+    take(b"Received: from x by y; today\r\n" + first, RECEIVED + timedelta(hours=1), sink, box())
+    take(first.replace(b"\r\n", b"\n"), RECEIVED, sink, box())
+    take(wire(reply(about, "Ні.")), RECEIVED, sink, box())
+    ids = [spoken.said_id for spoken in sink.saids]
     assert ids[0] == ids[1] == ids[2] != ids[3]
-    assert desk.saids[0].at == desk.saids[1].at
+    assert sink.saids[0].at == sink.saids[1].at
 
 
 @pytest.mark.parametrize("moment", ["Mon, 02 Mar 2099 12:00:00 +0000", "Fri, 99 Foo 0000", "", "Mon, 01 Jan 1990 1:00"])
 def test_a_date_that_cannot_be_is_not_believed(moment: str) -> None:
     """A mail from the future or the past is dated by its coming."""
-    desk = PaperDesk()
-    mail = wire(reply(desk.sent(), "Так.")).replace(
+    sink = PaperSink()
+    mail = wire(reply(sink.sent(), "Так.")).replace(
         b"Date: Mon, 02 Mar 2026 12:00:00 +0000", f"Date: {moment}".encode()
     )
-    take(mail, RECEIVED, desk, box())
-    assert desk.saids[0].at == RECEIVED
+    take(mail, RECEIVED, sink, box())
+    assert sink.saids[0].at == RECEIVED
 
 
 class Sealer:
@@ -370,16 +370,16 @@ class Sealer:
 @pytest.mark.parametrize("automatic", [False, True])
 def test_a_sealed_envelope_proves_itself(rendering: Rendering, automatic: bool, tmp_path: Path, umask: None) -> None:
     """Attached and sealed: handed on as it came, whoever sent the mail, a program included."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     data = Sealer(tmp_path).sealed(about, rendering)
     mail = reply(about, "Додаток.", To="box@x")
     mail.add_attachment(data, maintype="application", subtype="octet-stream", filename="receipt.bin")
     if automatic:
         mail["Auto-Submitted"] = "auto-generated"
-    take(wire(mail), RECEIVED, desk, box())
-    assert [raw.body for raw in desk.envelopes] == [data]
-    assert not desk.saids
+    take(wire(mail), RECEIVED, sink, box())
+    assert [raw.body for raw in sink.envelopes] == [data]
+    assert not sink.saids
 
 
 def test_files_are_kept_for_a_seal_that_holds_only(tmp_path: Path, umask: None) -> None:
@@ -387,42 +387,42 @@ def test_files_are_kept_for_a_seal_that_holds_only(tmp_path: Path, umask: None) 
     sealer = Sealer(tmp_path)
     entry = store_file(MemoryAttachments(), b"scan")
     for known in (True, False):
-        desk = PaperDesk(registry={"00032106": (sealer.key,)} if known else {})
-        about = desk.sent()
+        sink = PaperSink(registry={"00032106": (sealer.key,)} if known else {})
+        about = sink.sent()
         mail = reply(about, "Додатки.")
         data = sealer.sealed(about, files=(entry,))
         mail.add_attachment(data, maintype="application", subtype="json", filename="receipt.json")
         for content in (b"scan", b"other"):
             mail.add_attachment(content, maintype="application", subtype="pdf", filename="a.pdf")
-        take(wire(mail), datetime.now(UTC), desk, box())  # the certificate was made just now
-        assert [file.sha256 for file in desk.files] == ([entry.sha256] if known else [])
-        assert len(desk.envelopes) == 1
+        take(wire(mail), datetime.now(UTC), sink, box())  # the certificate was made just now
+        assert [file.sha256 for file in sink.files] == ([entry.sha256] if known else [])
+        assert len(sink.envelopes) == 1
 
 
 @pytest.mark.parametrize("rendering", [json_rendering.to_json, xml_rendering.to_xml])
 def test_an_envelope_without_a_seal_is_only_words(rendering: object, tmp_path: Path) -> None:
     """Unsealed it must answer the very message of the token, and proves no registration."""
     assert callable(rendering)
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     mail = reply(about, "Додаток.")
     mail.add_attachment(rendering(receipt(about)), maintype="application", subtype="json", filename="r.json")
-    body = taken(mail, desk)
+    body = taken(mail, sink)
     assert isinstance(body, ReceiptBody)
-    assert (body.status, desk.saids[0].reaches) == (ReceiptStatus.REGISTERED, LegalClass.DELIVERED)
+    assert (body.status, sink.saids[0].reaches) == (ReceiptStatus.REGISTERED, LegalClass.DELIVERED)
     foreign = reply(about, "Додаток.", Message_ID="<other@x>")
     foreign.add_attachment(rendering(receipt(appeal())), maintype="application", subtype="json", filename="r.json")
-    assert isinstance(taken(foreign, desk), AnswerBody)
+    assert isinstance(taken(foreign, sink), AnswerBody)
 
 
 def test_our_own_envelope_quoted_back_says_nothing() -> None:
     """A reply that keeps our attachments is a plain reply."""
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     mail = reply(about, "Отримали.")
     mail.add_attachment(parcel(about).sealed, maintype="application", subtype="json", filename="envelope.json")
-    assert isinstance(taken(mail, desk), AnswerBody)
-    assert not desk.envelopes
+    assert isinstance(taken(mail, sink), AnswerBody)
+    assert not sink.envelopes
 
 
 def signed(folder: Path, about: AppealEnvelope, cert: Path, key: Path, *more: str, text: str = "Так.") -> bytes:
@@ -444,48 +444,48 @@ parse_names = {"content-type", "content-transfer-encoding", "mime-version"}
 def test_a_signature_by_the_registrys_key_is_known(kind: str, form_: str, tmp_path: Path, umask: None) -> None:
     """What openssl signed with the registered key verifies, and the statement is that authority's."""
     cert, key, entry = certified(tmp_path, "body", kind=kind)
-    desk = PaperDesk(registry={"00032106": (entry,)})
-    raw = signed(tmp_path, desk.sent(), cert, key, *(["-nodetach"] if form_ == "opaque" else []))
-    body = taken(raw, desk)
+    sink = PaperSink(registry={"00032106": (entry,)})
+    raw = signed(tmp_path, sink.sent(), cert, key, *(["-nodetach"] if form_ == "opaque" else []))
+    body = taken(raw, sink)
     assert isinstance(body, AnswerBody)
-    assert (body.text, desk.saids[0].party) == ("Так.", "00032106")
-    assert "smime.p7s" not in [file.name for file in desk.saids[0].attachments]
+    assert (body.text, sink.saids[0].party) == ("Так.", "00032106")
+    assert "smime.p7s" not in [file.name for file in sink.saids[0].attachments]
 
 
 def test_a_tampered_mail_is_refused(tmp_path: Path, umask: None) -> None:
     """A letter changed after signing: refused, journalled, no statement; so is a changed signature."""
     cert, key, entry = certified(tmp_path, "body")
-    desk = PaperDesk(registry={"00032106": (entry,)})
-    about = desk.sent()
+    sink = PaperSink(registry={"00032106": (entry,)})
+    about = sink.sent()
     good = signed(tmp_path, about, cert, key, text="We agree.")
     with pytest.raises(SealRefused) as caught:
-        take(good.replace(b"We agree.", b"We agree!"), RECEIVED, desk, box())
-    assert caught.value.stable_code == "smime.tampered" == desk.notes[-1]
+        take(good.replace(b"We agree.", b"We agree!"), RECEIVED, sink, box())
+    assert caught.value.stable_code == "smime.tampered" == sink.notes[-1]
     broken = bytearray(good)
     at = good.rindex(b"\r\n\r\n------") - 60
     broken[at : at + 4] = b"AAAA" if good[at : at + 4] != b"AAAA" else b"BBBB"
     with pytest.raises(SealRefused):
-        take(bytes(broken), RECEIVED, desk, box())
-    assert desk.statements == 0
+        take(bytes(broken), RECEIVED, sink, box())
+    assert sink.statements == 0
 
 
 def test_a_signer_nobody_knows_proves_nothing(tmp_path: Path, umask: None) -> None:
     """An intact signature by a key that the registry does not have: a mail like any other."""
     cert, key, _ = certified(tmp_path, "clerk")
     _, _, entry = certified(tmp_path, "body")
-    desk = PaperDesk(registry={"00032106": (entry,)})
-    taken(signed(tmp_path, desk.sent(), cert, key), desk)
-    assert desk.saids[0].party is None
+    sink = PaperSink(registry={"00032106": (entry,)})
+    taken(signed(tmp_path, sink.sent(), cert, key), sink)
+    assert sink.saids[0].party is None
 
 
 def test_words_outside_the_signature_are_not_read(tmp_path: Path, umask: None) -> None:
     """Text before and after the signed part is no part of the mail that is read."""
     cert, key, entry = certified(tmp_path, "body")
-    desk = PaperDesk(registry={"00032106": (entry,)})
-    raw = signed(tmp_path, desk.sent(), cert, key)
+    sink = PaperSink(registry={"00032106": (entry,)})
+    raw = signed(tmp_path, sink.sent(), cert, key)
     head, blank, rest = raw.partition(b"\r\n\r\n")
     evil = "Стан: зареєстровано\r\nНомер: 666\r\n\r\n".encode()
-    body = taken(head + blank + evil + rest + evil, desk)
+    body = taken(head + blank + evil + rest + evil, sink)
     assert isinstance(body, AnswerBody)
     assert body.text == "Так."
 
@@ -493,15 +493,15 @@ def test_words_outside_the_signature_are_not_read(tmp_path: Path, umask: None) -
 def test_what_is_encrypted_to_nobody_here_waits_for_a_person(tmp_path: Path, umask: None) -> None:
     """Without a key there is nothing to read: refused by name."""
     cert, _, _ = certified(tmp_path, "hub", kind="rsa", encrypting=True)
-    desk = PaperDesk()
-    about = desk.sent()
+    sink = PaperSink()
+    about = sink.sent()
     (tmp_path / "in").write_bytes(b"Content-Type: text/plain\n\nx\n")
     done = subprocess.run(
         ["openssl", "cms", "-encrypt", "-in", "in", str(cert)], cwd=tmp_path, capture_output=True, check=True
     )
     head = "".join(f"{k}: {v}\n" for k, v in reply(about, "").items() if k.lower() not in parse_names)
     with pytest.raises(InvalidInput, match="encrypted"):
-        take(wire(head.encode() + done.stdout), RECEIVED, desk, box())
+        take(wire(head.encode() + done.stdout), RECEIVED, sink, box())
 
 
 def bomb(depth: int, header: str = "") -> bytes:
@@ -526,12 +526,12 @@ def bomb(depth: int, header: str = "") -> bytes:
 )
 def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
     """A21: depth, parts and headers have limits; over them the mail is journalled and refused within a second."""
-    desk = PaperDesk()
+    sink = PaperSink()
     begun = time.process_time()
     with pytest.raises(InvalidInput) as caught:
-        take(raw, RECEIVED, desk, box())
+        take(raw, RECEIVED, sink, box())
     assert time.process_time() - begun < 1
-    assert caught.value.stable_code == code == desk.notes[-1]
+    assert caught.value.stable_code == code == sink.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -546,12 +546,12 @@ def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
 )
 def test_headers_made_to_stall_do_not(head: str) -> None:
     """A31: no header, and no text, makes reading take longer than a second."""
-    desk = PaperDesk()
-    mark = token(MessageId(desk.sent().header.message_id))
+    sink = PaperSink()
+    mark = token(MessageId(sink.sent().header.message_id))
     for body in ("x", "-" * 900_000, "> " * 400_000, "On 1" * 200_000, " " * 900_000, "From: a\n" * 100_000):
         begun = time.process_time()
         raw = wire(f"To: b+{mark}@x\nReturn-Path: <a@b>\n{head}\n\n{body}\n".encode())
-        take(raw, RECEIVED, desk, box())
+        take(raw, RECEIVED, sink, box())
         assert time.process_time() - begun < 1, body[:10]
 
 
@@ -562,7 +562,7 @@ def test_long_fields_of_parts_are_refused() -> None:
     )
     begun = time.process_time()
     with pytest.raises(InvalidInput) as caught:
-        take(raw, RECEIVED, PaperDesk(), box())
+        take(raw, RECEIVED, PaperSink(), box())
     assert (caught.value.stable_code, time.process_time() - begun < 1) == ("mail.headers", True)
 
 
@@ -576,15 +576,15 @@ def test_too_large_a_mail_is_refused_before_it_is_read() -> None:
 @given(st.binary(max_size=400), st.sampled_from(["base64", "quoted-printable", "x-uuencode", "8bit", "zip"]))
 def test_no_bytes_raise_anything_else(noise: bytes, encoding: str) -> None:
     """Whatever stands in a mail, it is taken or refused with an error of ours."""
-    desk = PaperDesk()
-    mark = token(MessageId(desk.sent().header.message_id))
+    sink = PaperSink()
+    mark = token(MessageId(sink.sent().header.message_id))
     for head in (
         f"To: b+{mark}@x\r\nContent-Transfer-Encoding: {encoding}\r\n",
         f'To: b+{mark}@x\r\nContent-Type: multipart/report; boundary="-"\r\n',
         f"To: b+{mark}@x\r\nContent-Type: application/pkcs7-mime\r\n",
     ):
         with contextlib.suppress(HubError):
-            take(head.encode() + noise + b"\r\n\r\n" + noise, RECEIVED, desk, box())
+            take(head.encode() + noise + b"\r\n\r\n" + noise, RECEIVED, sink, box())
 
 
 @settings(deadline=None)
@@ -596,17 +596,17 @@ def test_any_bytes_become_text(data: bytes, label: str) -> None:
 
 def test_what_cannot_be_kept_stays_in_the_box() -> None:
     """While the hub cannot keep it, the error says so and the caller leaves the mail where it is."""
-    desk = PaperDesk(fails=Unavailable("away"))
+    sink = PaperSink(fails=Unavailable("away"))
     with pytest.raises(Unavailable):
-        take(wire(reply(desk.sent(), "Так.")), RECEIVED, desk, box())
+        take(wire(reply(sink.sent(), "Так.")), RECEIVED, sink, box())
 
 
 def test_names_of_files_are_only_names() -> None:
     """Paths, controls and bad types of attachments are cleaned; the content is kept as it is."""
-    desk = PaperDesk()
-    mail = reply(desk.sent(), "Так.")
+    sink = PaperSink()
+    mail = reply(sink.sent(), "Так.")
     mail.add_attachment(b"1", maintype="application", subtype="pdf", filename="../../etc/passwd")
     mail.add_attachment(b"2", maintype="application", subtype="x", filename="C:\\temp\\звіт\u202e.exe")
-    taken(mail, desk)
-    names = [file.name for file in desk.saids[0].attachments]
+    taken(mail, sink)
+    names = [file.name for file in sink.saids[0].attachments]
     assert names == ["лист.eml", "passwd", "звіт\u202e.exe"]

@@ -14,7 +14,7 @@ from hub.adapters.email.classify import Voice
 from hub.adapters.email.replies import take
 from hub.errors import HubError
 from hub.schemas.ids import MessageId
-from tests.adapters.email.making import RECEIVED, PaperDesk, box, token
+from tests.adapters.email.making import RECEIVED, PaperSink, box, token
 
 LIMIT = 1 << 26
 
@@ -63,18 +63,18 @@ def test_hard_and_soft_agree(vectors: Path) -> None:
 @pytest.mark.vectors("bounces-sisimai")
 def test_no_bounce_is_an_answer(vectors: Path) -> None:
     """Of 315 bounces, complaints and auto-replies, each with our valid token in it, none says anything for a case."""
-    desk = PaperDesk()
-    mark = token(MessageId(desk.sent().header.message_id))
+    sink = PaperSink()
+    mark = token(MessageId(sink.sent().header.message_id))
     mails = bounced(vectors)
     assert len(mails) == 315
     for path in mails:
         raw = f"Delivered-To: zvernennia+{mark}@hub.example.org\r\n".encode() + path.read_bytes()
-        take(raw, RECEIVED, desk, box())
-    said = {type(spoken.body).__name__ for spoken in desk.saids}
+        take(raw, RECEIVED, sink, box())
+    said = {type(spoken.body).__name__ for spoken in sink.saids}
     assert said <= {"ReceiptBody"}
-    assert not desk.envelopes
-    assert len(desk.saids) + len(desk.returns) + len(desk.notes) == len(mails)
-    assert len(desk.returns) > 250
+    assert not sink.envelopes
+    assert len(sink.saids) + len(sink.returns) + len(sink.notes) == len(mails)
+    assert len(sink.returns) > 250
 
 
 @pytest.mark.vectors("email-flanker")
@@ -91,12 +91,12 @@ def test_every_mail_is_read_or_refused_by_name(vectors: Path) -> None:
     assert len(files) > 250
     refused = set()
     for path in files:
-        desk = PaperDesk()
-        mark = token(MessageId(desk.sent().header.message_id))
+        sink = PaperSink()
+        mark = token(MessageId(sink.sent().header.message_id))
         raw = f"Delivered-To: zvernennia+{mark}@hub.example.org\r\n".encode() + path.read_bytes()
         begun = time.process_time()
         try:
-            take(raw, RECEIVED, desk, box())
+            take(raw, RECEIVED, sink, box())
         except HubError as refusal:
             refused.add((path.name, refusal.stable_code))
         assert time.process_time() - begun < 1, path.name

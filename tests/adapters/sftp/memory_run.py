@@ -76,15 +76,15 @@ def main(channel_text: str, folder: Path) -> int:
     # Not ru_maxrss: a process inherits the peak of the one that started it, and pytest is large.
     forget_peak(os.getpid())
     before = rss_mb(os.getpid())
-    desk = CountingDesk()
+    sink = CountingDesk()
     with adapter.session(channel) as session:
         outcome = session.send(prepared, 100)
         assert outcome.kind == "delivered", outcome
         outbox = Path(channel.settings["outbox"])
         (Path(channel.settings["inbox"]) / f"{prepared.message_id}.asice").rename(outbox / "back.asice")
         (outbox / "back.asice.done").touch()
-        assert session.collect(desk, 100) == 1
-    assert (desk.digest, desk.size) == (sha256, size)
+        assert session.collect(sink, 100) == 1
+    assert (sink.digest, sink.size) == (sha256, size)
     return round(peak_mb(os.getpid()) - before)
 
 

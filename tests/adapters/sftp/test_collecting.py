@@ -18,7 +18,7 @@ import pytest
 from hub.adapters.sftp.collecting import choose, claim_name
 from hub.errors import HubError, NotFound, PeerChanged, SealRefused, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, Rendering, ReportedStatus
-from hub.protocols.sftp import Entry
+from hub.protocols.sftp import FolderEntry
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
@@ -70,10 +70,10 @@ class RecordingDesk(NoDesk):
         return Attachment(sha256="0" * 64, size=len(data), media_type=media_type, name=name)
 
 
-def collect(box: Box, desk: RecordingDesk, channel: Channel | None = None) -> int:
+def collect(box: Box, sink: RecordingDesk, channel: Channel | None = None) -> int:
     """One visit, over a connection of its own."""
     with box.adapter.session(channel or box.channel()) as session:
-        return session.collect(desk, SECS)
+        return session.collect(sink, SECS)
 
 
 def lay(box: Box, name: str | bytes, content: bytes, *, mark: bool = True) -> Path:
@@ -98,9 +98,9 @@ def test_an_envelope_is_taken_once_and_put_away(box: Box, rendering: Rendering) 
     """A sealed receipt in any of the three forms reaches the desk byte for byte, once, and lies in ``done`` then."""
     sealed, name = render(receipt(appeal()), rendering), f"r.{rendering}"
     lay(box, name, sealed)
-    desk = RecordingDesk()
-    assert [collect(box, desk), collect(box, desk)] == [1, 0]
-    assert [raw.body for raw in desk.envelopes] == [sealed]
+    sink = RecordingDesk()
+    assert [collect(box, sink), collect(box, sink)] == [1, 0]
+    assert [raw.body for raw in sink.envelopes] == [sealed]
     assert put_away(box, "done") == [name]
     assert box.names(box.outbox) == ["done", "refused", "work"]
 
@@ -111,23 +111,23 @@ def test_what_has_no_marker_is_not_whole(box: Box) -> None:
     lay(box, ".hidden.json", SEALED)
     (box.outbox / "folder").mkdir()
     (box.outbox / "folder" / "envelope.json").write_bytes(SEALED)
-    desk = RecordingDesk()
-    assert collect(box, desk) == 0
+    sink = RecordingDesk()
+    assert collect(box, sink) == 0
     (box.outbox / "r.json.done").touch()
     (box.outbox / "folder" / ".done").touch()
-    assert collect(box, desk) == 2
-    assert len(desk.envelopes) == 2
+    assert collect(box, sink) == 2
+    assert len(sink.envelopes) == 2
 
 
 def test_the_marker_of_the_last_file_does_not_speak_for_the_next(box: Box) -> None:
     """Markers go with their file, and those that were left alone are removed: the next file needs its own."""
     lay(box, "r.json", SEALED)
     (box.outbox / "next.json.done").touch()
-    desk = RecordingDesk()
-    assert collect(box, desk) == 1
+    sink = RecordingDesk()
+    assert collect(box, sink) == 1
     lay(box, "r.json", SEALED[:10], mark=False)
     lay(box, "next.json", SEALED[:10], mark=False)
-    assert collect(box, desk) == 0
+    assert collect(box, sink) == 0
 
 
 def test_stable_is_what_was_not_written_to_by_the_servers_clock(box: Box) -> None:
@@ -136,8 +136,8 @@ def test_stable_is_what_was_not_written_to_by_the_servers_clock(box: Box) -> Non
     old = lay(box, "old.json", SEALED)
     lay(box, "new.json", SEALED)
     os.utime(old, (1, old.stat().st_mtime - 3_100))
-    desk = RecordingDesk()
-    assert collect(box, desk, channel) == 1
+    sink = RecordingDesk()
+    assert collect(box, sink, channel) == 1
     assert put_away(box, "done") == ["old.json"]
 
 
@@ -154,13 +154,13 @@ def folder(box: Box, name: str, sealed: bytes, **files: bytes) -> None:
 def test_a_folder_brings_its_files(box: Box) -> None:
     """Files go to the desk before the envelope that names them, with type and name, for the party that it names."""
     folder(box, "answer", SEALED, a_pdf=b"%PDF", b_bin=b"")
-    desk = RecordingDesk()
-    assert collect(box, desk) == 1
-    assert desk.kept == [
+    sink = RecordingDesk()
+    assert collect(box, sink) == 1
+    assert sink.kept == [
         (AUTHORITY.code, "a.pdf", "application/pdf", b"%PDF"),
         (AUTHORITY.code, "b.bin", "application/octet-stream", b""),
     ]
-    assert [raw.body for raw in desk.envelopes] == [SEALED]
+    assert [raw.body for raw in sink.envelopes] == [SEALED]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -172,10 +172,10 @@ def test_a_container_brings_its_files(box: Box, method: int) -> None:
         container.writestr("attachments/a.pdf", b"%PDF" * 100_000)
         container.writestr("../../etc/passwd", b"never written anywhere")
     lay(box, "answer.asice", data.getvalue())
-    desk = RecordingDesk()
-    assert collect(box, desk) == 1
-    assert [(name, len(content)) for _, name, _, content in desk.kept] == [("a.pdf", 400_000)]
-    assert [raw.body for raw in desk.envelopes] == [SEALED]
+    sink = RecordingDesk()
+    assert collect(box, sink) == 1
+    assert [(name, len(content)) for _, name, _, content in sink.kept] == [("a.pdf", 400_000)]
+    assert [raw.body for raw in sink.envelopes] == [SEALED]
 
 
 def test_our_own_layout_can_come_back(box: Box) -> None:
@@ -188,9 +188,9 @@ def test_our_own_layout_can_come_back(box: Box) -> None:
             session.send(prepared, SECS)
         if dialect == "asice":
             (box.outbox / f"{prepared.message_id}.asice.done").touch()
-    desk = RecordingDesk()
-    assert collect(box, desk) == 2
-    assert len(desk.envelopes) == 2
+    sink = RecordingDesk()
+    assert collect(box, sink) == 2
+    assert len(sink.envelopes) == 2
 
 
 def test_plain_words_are_understood(box: Box) -> None:
@@ -204,9 +204,9 @@ def test_plain_words_are_understood(box: Box) -> None:
         f'{{"message_id":"{about.header.message_id}","receipt":'
         f'{{"status":"registered","at":"{at}","number":"К-1","date":"2026-03-02"}}}}'.encode(),
     )
-    desk = RecordingDesk(about=delivery(about, channel))
-    assert collect(box, desk, channel) == 1
-    (spoken,) = desk.spoken
+    sink = RecordingDesk(about=delivery(about, channel))
+    assert collect(box, sink, channel) == 1
+    (spoken,) = sink.spoken
     assert (spoken.in_reply_to, spoken.reaches) == (about.header.message_id, LegalClass.DELIVERED)
     assert getattr(spoken.body, "status", None) is ReceiptStatus.REGISTERED
     assert len(spoken.said_id) == 64
@@ -229,9 +229,9 @@ def test_what_is_wrong_is_refused_with_a_reason(box: Box, code: str, name: str, 
     """Moved to ``refused`` with a file that says why and what to do; the next thing is taken all the same."""
     lay(box, name, content)
     lay(box, "z-good.json", SEALED)
-    desk = RecordingDesk()
-    collect(box, desk)
-    assert len(desk.envelopes) == 1
+    sink = RecordingDesk()
+    collect(box, sink)
+    assert len(sink.envelopes) == 1
     assert put_away(box, "refused") == [name, f"{name}.reason.txt"]
     (reason,) = box.outbox.glob("refused/*.reason.txt")
     assert reason.read_text("utf-8").startswith(f"{code}: ")
@@ -250,8 +250,8 @@ def test_what_cannot_be_kept_now_stays(box: Box) -> None:
     with pytest.raises(Unavailable):
         collect(box, RecordingDesk(against=Unavailable("The disk is full.")))
     assert put_away(box, "done") == put_away(box, "refused") == []
-    desk = RecordingDesk()
-    assert collect(box, desk) == 1
+    sink = RecordingDesk()
+    assert collect(box, sink) == 1
     assert put_away(box, "done") == ["r.json"]
 
 
@@ -259,13 +259,13 @@ def test_two_workers_never_take_the_same(box: Box) -> None:
     """Four at once over one outbox: each file reaches exactly one desk."""
     for number in range(40):
         lay(box, f"{number}.json", SEALED + b" " * number)
-    desk = RecordingDesk()
-    workers = [threading.Thread(target=collect, args=(box, desk)) for _ in range(4)]
+    sink = RecordingDesk()
+    workers = [threading.Thread(target=collect, args=(box, sink)) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(SECS)
-    assert sorted(len(raw.body) - len(SEALED) for raw in desk.envelopes) == list(range(40))
+    assert sorted(len(raw.body) - len(SEALED) for raw in sink.envelopes) == list(range(40))
     assert len(put_away(box, "done")) == 40
 
 
@@ -276,15 +276,15 @@ def test_what_a_killed_worker_left_is_taken_over(box: Box) -> None:
     now = int(time.time() * 1000)
     (work / claim_name(b"old.json", now - int(2_100 * SECS))).write_bytes(SEALED)
     (work / claim_name(b"young.json", now - int(1_000 * SECS))).write_bytes(SEALED)
-    desk = RecordingDesk()
-    assert collect(box, desk) == 1
+    sink = RecordingDesk()
+    assert collect(box, sink) == 1
     assert put_away(box, "done") == ["old.json"]
 
 
 def test_a_break_while_reading_loses_nothing(far_box: Box, proxy: Proxy) -> None:
     """The connection breaks before the desk has it all: an error, and the file stays where the next worker finds it."""
     lay(far_box, "big.asice", os.urandom(4_000_000))
-    desk = RecordingDesk()
+    sink = RecordingDesk()
     with far_box.adapter.session(far_box.channel()) as session:
         session.probe(SECS)
 
@@ -296,10 +296,10 @@ def test_a_break_while_reading_loses_nothing(far_box: Box, proxy: Proxy) -> None
         watcher = threading.Thread(target=cut_when_taken, daemon=True)
         watcher.start()
         with pytest.raises(TemporaryFailure):
-            session.collect(desk, SECS)
+            session.collect(sink, SECS)
         watcher.join(SECS)
     assert put_away(far_box, "work") == ["big.asice"]
-    assert desk.envelopes == []
+    assert sink.envelopes == []
 
 
 def test_links_and_pipes_are_not_followed(box: Box, tmp_path: Path) -> None:
@@ -316,9 +316,9 @@ def test_links_and_pipes_are_not_followed(box: Box, tmp_path: Path) -> None:
     (box.outbox / "evil2").mkdir()
     (box.outbox / "evil2" / ".done").touch()
     (box.outbox / "evil2" / "envelope.json").symlink_to(secret)
-    desk = RecordingDesk()
-    collect(box, desk)
-    assert (desk.envelopes, desk.kept) == ([], [])
+    sink = RecordingDesk()
+    collect(box, sink)
+    assert (sink.envelopes, sink.kept) == ([], [])
     names = [name for name in put_away(box, "refused") if not name.endswith(".reason.txt")]
     assert names == ["evil", "evil2", "link.json", "pipe.json", "s.json"]
     assert secret.read_bytes() == SEALED
@@ -331,8 +331,8 @@ def test_links_and_pipes_are_not_followed(box: Box, tmp_path: Path) -> None:
 def test_names_are_only_names(box: Box, name: str | bytes) -> None:
     """Whatever people call a file, in whatever encoding, it is taken, and kept under a name that the hub made."""
     lay(box, name, SEALED)
-    desk = RecordingDesk()
-    assert collect(box, desk) == 1
+    sink = RecordingDesk()
+    assert collect(box, sink) == 1
     (kept,) = box.names(box.outbox / "done")
     assert kept.isascii()
     assert len(kept) <= 103
@@ -353,14 +353,16 @@ def test_a_lying_server_leads_nowhere() -> None:
         b"done",
         b"refused",
     ]
-    files = [Entry(name=name, size=1, mode=0o100644, modified=0) for name in lies]
-    folders = [Entry(name=name, size=1, mode=0o040755, modified=0) for name in lies]
+    files = [FolderEntry(name=name, size=1, mode=0o100644, modified=0) for name in lies]
+    folders = [FolderEntry(name=name, size=1, mode=0o040755, modified=0) for name in lies]
     assert choose(files + folders, stable_before=10) == ([], [])
 
 
 def test_the_oldest_comes_first() -> None:
     """Order of writing, then of name, whatever the listing's order is."""
-    entries = [Entry(name=name, size=1, mode=0o100644, modified=at) for name, at in ((b"c", 2), (b"b", 1), (b"a", 2))]
+    entries = [
+        FolderEntry(name=name, size=1, mode=0o100644, modified=at) for name, at in ((b"c", 2), (b"b", 1), (b"a", 2))
+    ]
     ready, _ = choose(entries, stable_before=5)
     assert [entry.name for entry in ready] == [b"b", b"a", b"c"]
 

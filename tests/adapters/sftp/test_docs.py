@@ -75,10 +75,11 @@ def test_statements_of_the_page_are_understood() -> None:
 
 def test_codes_of_the_page_are_those_of_the_code() -> None:
     """Every code named is raised somewhere, and every code of the adapter is named."""
-    source = "\n".join(path.read_text("utf-8") for path in sorted(FOLDER.glob("*.py")))
-    guide = Path(ROOT / "hub" / "adapters" / "leash.py").read_text("utf-8")
+    files = [*sorted(FOLDER.glob("*.py")), ROOT / "hub" / "protocols" / "sftp.py"]
+    source = "\n".join(path.read_text("utf-8") for path in files)
+    dialer = Path(ROOT / "hub" / "net" / "deadline.py").read_text("utf-8")
     raised = set(re.findall(r'"(sftp\.[a-z_]+)"', source))
-    raised |= {f"sftp.{code}" for code in re.findall(r'"http\.(\w+)"', guide)}
+    raised |= {f"sftp.{code}" for code in re.findall(r'"http\.(\w+)"', dialer)}
     assert set(re.findall(r"`(sftp\.[a-z_]+)`", PAGE)) == raised
 
 

@@ -26,7 +26,7 @@ from hub.adapters.sftp.reading import check_directory
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import InvalidInput
 from hub.ports import Rendering
-from hub.protocols.sftp import MAX_PACKET, Entry, ProtocolError, Sftp, StatusError
+from hub.protocols.sftp import MAX_PACKET, FolderEntry, ProtocolError, Sftp, StatusError
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.strict_xml import parse
@@ -235,7 +235,7 @@ def test_a_failed_write_is_heard_of(tmp_path: Path) -> None:
 )
 def test_types_are_those_that_the_server_says(mode: int, file: bool, folder: bool) -> None:
     """A link is neither file nor folder; a server that says permissions only, or nothing, shows files."""
-    entry = Entry(name=b"x", size=0, mode=mode, modified=0)
+    entry = FolderEntry(name=b"x", size=0, mode=mode, modified=0)
     assert (entry.is_file, entry.is_folder) == (file, folder)
 
 

@@ -111,7 +111,7 @@ def upgrade() -> None:
         ),
         sa.Column("txid", sa.BigInteger, nullable=False),
         sa.Column("case_id", types.Id, nullable=False),
-        sa.Column("key", types.Digest, nullable=False),
+        sa.Column("key", types.Sha256Column, nullable=False),
         sa.Column("kind", types.Token, nullable=False),
         sa.Column("at", types.Moment, nullable=False),
         sa.Column("source", types.Token, nullable=False),

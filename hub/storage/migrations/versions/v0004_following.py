@@ -106,7 +106,7 @@ def _likeness() -> None:
     )
     op.create_table(
         "applicants",
-        _column("token", types.Digest),
+        _column("token", types.Sha256Column),
         _column("case_id", types.Id),
         _column("at", types.Moment),
         _column("topic", types.Token),

@@ -24,7 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
+class Dependencies:
     """Everything that the routes need; one per application."""
 
     hub: Hub
@@ -43,23 +43,23 @@ class Doors:
         return self.hub.settings.max_attachment_mb * MIB
 
 
-def doors_of(request: Request) -> Doors:
+def dependencies_of(request: Request) -> Dependencies:
     """The application's doors."""
-    doors = request.app.state.doors
-    assert isinstance(doors, Doors)
-    return doors
+    deps = request.app.state.deps
+    assert isinstance(deps, Dependencies)
+    return deps
 
 
 def caller(*roles: CallerRole) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency: the authenticated caller, if its role is one of these. Looked at before all else."""
 
     async def authenticate(request: Request) -> Principal:
-        doors = doors_of(request)
-        credential = doors.auth.credential(request.headers.get("authorization"))
-        if doors.auth.blocks(credential):
-            principal = await run_in_threadpool(doors.auth.check, credential)
+        deps = dependencies_of(request)
+        credential = deps.auth.credential(request.headers.get("authorization"))
+        if deps.auth.blocks(credential):
+            principal = await run_in_threadpool(deps.auth.check, credential)
         else:
-            principal = doors.auth.check(credential)
+            principal = deps.auth.check(credential)
         request.scope["hub.principal"] = principal.id
         if principal.role not in roles:
             raise Forbidden("This call is for other roles.")
@@ -95,7 +95,7 @@ OperatorCaller = Annotated[Principal, Depends(caller(CallerRole.OPERATOR))]
 NccOrOperator = Annotated[Principal, Depends(caller(CallerRole.NCC, CallerRole.OPERATOR))]
 NccOrAuthority = Annotated[Principal, Depends(caller(CallerRole.NCC, CallerRole.AUTHORITY))]
 AnyCaller = Annotated[Principal, Depends(caller(*CallerRole))]
-TheDoors = Annotated[Doors, Depends(doors_of)]
+TheDependencies = Annotated[Dependencies, Depends(dependencies_of)]
 
 
 def _uuid(text: str) -> uuid.UUID | None:

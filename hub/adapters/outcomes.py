@@ -45,7 +45,7 @@ class Heard:
     codes: Codes
 
 
-def outcome_of(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prepared) -> Outcome:
+def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prepared) -> Outcome:
     """The outcome of the answer to a message that was sent."""
     note = hide(shown(said.note or ""), prepared.body)
     if said.echo is not None and said.echo != str(prepared.message_id):
@@ -70,7 +70,7 @@ def outcome_of(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prep
     )
 
 
-def poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: Delivery) -> Outcome:
+def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: Delivery) -> Outcome:
     """What asking brought: a statement, or nothing yet; what cannot be read is asked again later."""
     if said.echo is not None and said.echo != str(delivery.message_id):
         return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.foreign, http_status=heard.http_status)
