@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE_SECS = 120.0
+"""A hang's end, not a measure: the machine may be busy."""
 READY = re.compile(r"ready on (http://\S+)", re.IGNORECASE)
 
 
@@ -30,7 +32,7 @@ def hub(*words: str, home: Path, check: bool = True) -> subprocess.CompletedProc
         env=environment(HUB_HOME=str(home)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECS,
         check=False,
     )
     if check and done.returncode:
@@ -92,7 +94,7 @@ def running(*words: str, log: Path, **env: str) -> Iterator[Running]:
             started.kill()
 
 
-def until(fact: Callable[[], T | None], *, seconds: float = 30, what: str = "the fact") -> T:
+def until(fact: Callable[[], T | None], *, seconds: float = PATIENCE_SECS, what: str = "the fact") -> T:
     """Poll until ``fact`` gives something true; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while True:

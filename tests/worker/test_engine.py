@@ -164,7 +164,7 @@ def test_a_ring_that_comes_while_a_lane_rests_is_not_lost(monkeypatch: pytest.Mo
     assert world.delivery(first).state is TransportState.DELIVERED
     (second,) = world.submit()
     engine.wake([CHANNEL])
-    until(lambda: world.delivery(second).state is TransportState.DELIVERED, seconds=10)
+    until(lambda: world.delivery(second).state is TransportState.DELIVERED)
     engine.close()
 
 
