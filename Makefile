@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 # What stands on a store; the rest of these folders would say the same twice.
 ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
@@ -56,7 +56,7 @@ imports: $(DEV) ## Imports point inward
 	@$(BIN)/lint-imports --cache-dir .import_linter_cache >$(VENV)/.imports || { cat $(VENV)/.imports; exit 1; }
 
 fast: $(DEV) ## The tests that are not marked slow
-	@$(PYTEST) -m "not slow"
+	@HUB_TEST_FORM=quick $(PYTEST) -m "not slow"
 
 tests: $(DEV) ## The tests, in random order, warnings as errors; those of doors, use cases and worker on PostgreSQL too
 	@$(PYTEST)

@@ -1,7 +1,7 @@
-"""How much a run tries: ``HUB_TEST_FORM`` is ``whole`` (``make test``), or ``nightly`` for the long forms.
+"""How much a run tries: ``HUB_TEST_FORM`` is ``quick``, ``whole`` (the usual one) or ``nightly``.
 
-Every behaviour is proved in the form ``whole``. The long form tries more of the same: more examples of a law, more
-cells and phases; a test of which only the long form is worth its time is marked ``nightly``.
+Every behaviour is proved in the form ``whole``; ``quick`` tries a quarter of the examples of each law, ``nightly`` ten
+times as many, and what is marked ``nightly``: more cells and roles of what another test proves.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+SCALES = {"quick": 0.25, "whole": 1.0, "nightly": 10.0}
+"""How many examples each form tries, by those of the form ``whole``."""
 FORM = os.environ.get("HUB_TEST_FORM", "whole")
+if FORM not in SCALES:
+    raise ValueError(f"HUB_TEST_FORM is {FORM!r}; it is one of {', '.join(SCALES)}")
 NIGHTLY = FORM == "nightly"
 UNHURRIED = (HealthCheck.too_slow,)
 """Health checks that look at the wall clock: on a busy machine they would fail for no fault of ours."""
-MORE = 10
-"""So many times the examples of the form ``whole`` are tried at night."""
-
-if FORM not in ("whole", "nightly"):
-    raise ValueError(f"HUB_TEST_FORM is {FORM!r}; it is whole or nightly")
-
-for name, count in (("whole", 100), ("nightly", 100 * MORE)):
-    settings.register_profile(name, max_examples=count, deadline=None, suppress_health_check=UNHURRIED)
 
 
-def examples(whole: int, nightly: int | None = None) -> int:
-    """How many examples of a law are tried."""
-    return (nightly or whole * MORE) if NIGHTLY else whole
+def examples(whole: int) -> int:
+    """How many examples of a law are tried, when the form ``whole`` tries so many."""
+    return max(5, round(whole * SCALES[FORM]))
+
+
+settings.register_profile(FORM, max_examples=examples(100), deadline=None, suppress_health_check=UNHURRIED)

@@ -31,7 +31,7 @@ from tests.conftest import ROOT
 from tests.stores import fresh_store
 
 SCHEMAS = ROOT / "hub" / "adapters" / "soap" / "schemas"
-START_SECS = 20.0
+START_SECS = 120.0
 
 
 class SoapWorld:
@@ -113,4 +113,4 @@ def php_server(script: Path, **environment: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)

@@ -80,7 +80,7 @@ def run(document: Path, folder: Path, replace: dict[str, str], timeout: float = 
         output = _read_until(process, len(session), timeout)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()
     printed = output.split(MARK)

@@ -132,7 +132,7 @@ def test_whoever_is_chosen_is_in_force_connected_and_in_stage(
     )
 
 
-@settings(max_examples=examples(200, 2_000))
+@settings(max_examples=examples(200))
 @given(directories(), requests)
 def test_complaint_never_reaches_the_accused_or_a_body_below(
     directory: LoadedDirectory, request: RoutingRequest

@@ -41,7 +41,7 @@ from tests.adapters.samples import MemoryAttachments, appeal, delivery
 from tests.adapters.servers import Server, http, read_request, serving
 
 CODE = "00032106"
-DEADLINE_SECS = 10.0
+DEADLINE_SECS = 120.0
 
 
 class FakeHub:

@@ -296,7 +296,7 @@ def mail_host(folder: Path, *, next_hop: int) -> Iterator[MailHost]:
             )
     finally:
         dovecot.terminate()
-        dovecot.wait(10)
+        dovecot.wait(60)
         listener.close()
 
 
