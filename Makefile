@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 # What stands on a store; the rest of these folders would say the same twice.
 ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
 	$(addprefix --ignore=tests/,api/test_openapi.py api/test_memory.py api/test_soap_memory.py api/test_protocol.py \
-	api/test_cli_keys.py api/test_document.py api/test_events_doc.py delivery/test_policy.py)
+	api/test_cli_keys.py delivery/test_policy.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test nightly lint types imports fast tests bench chaos lock foreign clean
