@@ -32,6 +32,7 @@ def test_a_server_that_cannot_start_fails_its_cells(tmp_path: Path, monkeypatch:
     broken.chmod(0o755)
     monkeypatch.setattr(servers, "rabbitmq_server", lambda: broken)
     monkeypatch.setattr(chaos, "_LINES", [])
+    monkeypatch.setattr(servers, "LIVING", [])
     told = CliRunner().invoke(chaos.main, ["--cells", "production/poison", "--cells", "production/broker-*"])
     assert told.exit_code == 1, told.output
     assert told.output.count("FAILED  production/") == 3
