@@ -4,11 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
-PYTEST_WORKERS ?= 4
-ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker
+PYTEST_WORKERS ?= 3
+PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+# What stands on a store; the rest of these folders would say the same twice.
+ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
+	$(addprefix --ignore=tests/,api/test_openapi.py api/test_memory.py api/test_soap_memory.py api/test_protocol.py \
+	api/test_cli_keys.py delivery/test_policy.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests bench chaos lock foreign clean
+.PHONY: help demo quick test nightly lint types imports fast tests bench chaos lock foreign clean
 
 help: ## Show this help
 	@echo "appeal-hub: carries citizens' appeals into the systems that authorities have, and answers back"
@@ -33,7 +37,13 @@ $(DEV): requirements-dev.lock $(RUN)
 demo: $(RUN) ## Run the whole way on loopback: 300 appeals, twelve authorities, under a minute
 	@$(BIN)/hub demo
 
-test: $(DEV) foreign lint types imports tests ## Everything that must pass before a change lands
+quick: $(DEV) ## Before each commit, under two minutes: lint, types, contracts and all tests but the slow ones
+	@$(MAKE) --no-print-directory -j 4 lint types imports fast
+
+test: $(DEV) foreign lint types imports tests ## Everything that must pass before a change lands, under eight minutes
+
+nightly: export HUB_TEST_FORM = nightly
+nightly: test chaos ## The long forms: ten times the examples, all cells and phases; hours
 
 lint: $(DEV) ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -43,11 +53,14 @@ types: $(DEV) ## mypy --strict
 	@$(BIN)/mypy
 
 imports: $(DEV) ## Imports point inward
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --cache-dir .import_linter_cache >$(VENV)/.imports || { cat $(VENV)/.imports; exit 1; }
+
+fast: $(DEV) ## The tests that are not marked slow
+	@HUB_TEST_FORM=quick $(PYTEST) -m "not slow"
 
 tests: $(DEV) ## The tests, in random order, warnings as errors; those of doors, use cases and worker on PostgreSQL too
-	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
-	@HUB_TEST_STORE=postgres $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) $(ON_BOTH) --ignore tests/api/test_openapi.py
+	@$(PYTEST)
+	@HUB_TEST_STORE=postgres $(PYTEST) $(ON_BOTH)
 
 foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
 	@sh tests/foreign.sh
@@ -64,4 +77,4 @@ lock: ## Renew the lock files (needs uv)
 	printf 'hatchling\neditables\n' | uv pip compile -q --universal --generate-hashes --no-header -p 3.11 - -o requirements-build.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis

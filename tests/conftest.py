@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from tests.forms import FORM, NIGHTLY
+
+settings.load_profile(FORM)
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT: Counter[str] = Counter()
 
@@ -51,14 +55,19 @@ def umask() -> Iterator[None]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests begin early, among the others: in the random order one would often be all that still runs."""
-    long = [item for item in items if item.get_closest_marker("long")]
-    if not long:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long forms wait for the night. Slow tests begin early, among the others: in the random order one would often be
+    all that still runs.
+    """
+    if not NIGHTLY:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if not slow:
         return
-    rest = [item for item in items if not item.get_closest_marker("long")]
-    step = len(rest) // 2 // len(long)
-    for place, item in enumerate(long):
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    step = len(rest) // 2 // len(slow)
+    for place, item in enumerate(slow):
         rest.insert(place * (step + 1), item)
     items[:] = rest
 

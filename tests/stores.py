@@ -21,10 +21,10 @@ from hub.storage import SqlStore, horizon
 from hub.storage.engine import open_engine
 from hub.storage.memory import MemoryStore
 from hub.storage.migrations import upgrade
-from hub.storage.schema import facts, metadata
+from hub.storage.schema import facts
 from hub.storage.sql import utc_now
 from tests.acceptance.processes import until
-from tests.storage.conftest import drop_database, new_database, text_of
+from tests.storage.conftest import drop_database, make_empty, new_database, text_of
 
 ON_POSTGRES = os.environ.get("HUB_TEST_STORE") == "postgres"
 
@@ -63,9 +63,8 @@ def fresh_store(now: Callable[[], datetime] = utc_now) -> MemoryStore | SqlStore
     """An empty store; one on PostgreSQL empties those made before it."""
     if not ON_POSTGRES:
         return MemoryStore(now=now)
-    names = ", ".join(table.name for table in metadata.sorted_tables)
     with _engine().begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
+        make_empty(connection)
     return SettledStore(_engine(), now=now)
 
 

@@ -9,11 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
+from hub.cli import main
+
 T = TypeVar("T")
+PATIENCE_SECS = 120.0
+"""A hang's end, not a measure: the machine may be busy."""
 READY = re.compile(r"ready on (http://\S+)", re.IGNORECASE)
 
 
@@ -24,17 +31,38 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def hub(*words: str, home: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one command of the hub to its end."""
+    """Run one command of the hub to its end, in this process, by the entry point that its own would run."""
+    code: object = 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        for name in [name for name in os.environ if name.startswith("HUB_")]:
+            patch.delenv(name)
+        patch.setenv("HUB_HOME", str(home))
+        patch.setattr(sys, "argv", ["hub", *words])
+        try:
+            main()
+        except SystemExit as leave:
+            code = leave.code or 0
+    assert isinstance(code, int)
+    return _checked(subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue()), check)
+
+
+def hub_process(*words: str, home: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own, as a person at a terminal has it."""
     done = subprocess.run(
         [sys.executable, "-m", "hub", *words],
         env=environment(HUB_HOME=str(home)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECS,
         check=False,
     )
+    return _checked(done, check)
+
+
+def _checked(done: subprocess.CompletedProcess[str], check: bool) -> subprocess.CompletedProcess[str]:
     if check and done.returncode:
-        raise AssertionError(f"hub {' '.join(words)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        words = " ".join(map(str, done.args))
+        raise AssertionError(f"hub {words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done
 
 
@@ -92,7 +120,7 @@ def running(*words: str, log: Path, **env: str) -> Iterator[Running]:
             started.kill()
 
 
-def until(fact: Callable[[], T | None], *, seconds: float = 30, what: str = "the fact") -> T:
+def until(fact: Callable[[], T | None], *, seconds: float = PATIENCE_SECS, what: str = "the fact") -> T:
     """Poll until ``fact`` gives something true; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while True:

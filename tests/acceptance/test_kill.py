@@ -81,7 +81,7 @@ def _all_ended(caller: _Caller) -> dict[str, dict[str, Any]] | None:
     return found if found and all(map(_ended, found.values())) else None
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_killed_and_started_again_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     """SIGKILL twice while appeals come in and go out: all accepted ones end, no receiver saw an id with other bytes,
     and every message that a receiver took it took once."""
@@ -105,7 +105,7 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(tmp_path: Path) -> 
             for number, form in enumerate(forms):
                 if number not in caller.accepted:
                     assert caller.submit(number, form)
-            rows = until(partial(_all_ended, caller), seconds=90, what="the end of every case")
+            rows = until(partial(_all_ended, caller), what="the end of every case")
             bodies = caller.bodies(rows)
             state = requests.get(f"{simulator.url}/_sim/state", timeout=10).json()["authorities"]
         finally:

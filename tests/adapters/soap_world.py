@@ -29,7 +29,7 @@ from tests.lanes import LaneRun, run_lane
 from tests.stores import fresh_store
 
 SCHEMAS = ROOT / "hub" / "protocols" / "soap" / "schemas"
-START_SECS = 20.0
+START_SECS = 120.0
 
 
 class SoapWorld:
@@ -106,4 +106,4 @@ def php_server(script: Path, **environment: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)

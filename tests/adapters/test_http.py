@@ -25,6 +25,8 @@ from tests.adapters.servers import Server, answering, drip, http, read_request, 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 PLAIN = HttpPolicy(allow_http=True, allow_private=LOOPBACK)
 DEADLINE = 0.6
+LATE = 15.0
+"""Far from never: the servers of these tests would go on for 20 s or for ever, and the machine may be busy."""
 
 
 def to_loopback(host: str, port: int) -> Sequence[str]:
@@ -77,7 +79,7 @@ def test_a_drip_ends_at_the_total_deadline(head: bytes) -> None:
     with serving(drip(head)) as server:
         began = time.monotonic()
         fails(server.url(), OutcomeUnknown, "http.deadline", secs=DEADLINE)
-        assert DEADLINE * 0.9 <= time.monotonic() - began < DEADLINE + 3.0
+        assert DEADLINE * 0.9 <= time.monotonic() - began < DEADLINE + LATE
 
 
 def test_endless_interim_answers_end_too() -> None:
@@ -110,7 +112,7 @@ def test_a_hanging_handshake_is_temporary(tmp_path: Path) -> None:
         url = server.url().replace("http:", "https:")
         began = time.monotonic()
         fails(url, TemporaryFailure, "tls.timeout", policy, secs=DEADLINE)
-        assert time.monotonic() - began < DEADLINE + 3.0
+        assert time.monotonic() - began < DEADLINE + LATE
 
 
 def test_a_dripping_handshake_is_temporary(tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ def test_a_compressed_answer_that_swells_is_stopped() -> None:
     with serving(answering(http("200 OK", bomb, Content_Encoding="gzip"))) as server:
         began = time.monotonic()
         fails(server.url(), OutcomeUnknown, "http.too_large", policy)
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < LATE
 
 
 def test_gzip_is_read_and_other_encodings_are_not() -> None:
@@ -559,7 +561,7 @@ def test_a_server_that_does_not_read_ends_at_the_deadline() -> None:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
             call(server.url(), body=StreamedBody(length=10**9, chunks=itertools.repeat(b"a" * 65_536)), secs=DEADLINE)
-        assert time.monotonic() - began < DEADLINE + 3.0
+        assert time.monotonic() - began < DEADLINE + LATE
 
 
 def test_an_early_refusal_of_an_upload_is_read() -> None:

@@ -16,6 +16,7 @@ from hub.protocols.soap.wire import SoapVersion, fault_of, read_envelope, write_
 from hub.schemas.envelope import Attachment
 from tests.adapters.samples import MemoryAttachments
 from tests.adapters.test_soap_security import NOW, message, signed, verify
+from tests.forms import examples
 
 PIECES = [
     b"<soap:Envelope xmlns:soap='http://schemas.xmlsoap.org/soap/envelope/'>",
@@ -47,7 +48,7 @@ KINDS = [
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=20), max_size=12).map(b"".join), st.sampled_from(KINDS))
 @example(b"--b--", "multipart/related; boundary=b")
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_hostile_bytes_give_a_value_or_our_error(data: bytes, kind: str) -> None:
     """Whatever comes: an envelope with a fault or without, or ``InvalidInput``; never another exception."""
     with contextlib.suppress(InvalidInput):
@@ -79,7 +80,7 @@ SIGNED = signed()
 
 
 @given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_one_changed_byte_never_changes_what_is_read(place: int, change: int) -> None:
     """Any byte of a signed message altered: refused, or what is read is what was signed."""
     spoiled = SIGNED[:place] + bytes([SIGNED[place] ^ change]) + SIGNED[place + 1 :]

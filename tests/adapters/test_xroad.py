@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import resource
-import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from hub.protocols.soap import xroad
 from hub.protocols.soap.description import understand
 from hub.protocols.soap.files import resolve
 from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope
+from tests.adapters.alone import alone
 from tests.conftest import leave_out, vectors_root
 
 SPEC = vectors_root().parent / "spec" / "xroad"
@@ -69,21 +70,22 @@ def read(path: Path) -> xroad.XRoadMessage:
     return xroad.read_message(data, kind)
 
 
-def test_every_message_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _alone() -> Iterator[None]:
+    with alone():
+        yield
+
+
+@pytest.mark.usefixtures("_alone")
+def test_every_message_gets_its_verdict() -> None:
     """55 messages: well-formed ones are read, faults are faults, hostile ones are refused by name; none takes a second,
     50 MB or a connection.
     """
-
-    def refuse(*_: object) -> None:
-        raise AssertionError("a message made a connection")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     paths = sorted((SPEC / "soap-messages").iterdir())
     assert len(paths) == 55
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for path in paths:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         if path.name in REFUSED:
             with pytest.raises(InvalidInput) as caught:
                 read(path)
@@ -97,7 +99,7 @@ def test_every_message_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None
             message = read(path)
             assert message.headers is not None, path.name
             assert message.headers.service.service_code, path.name
-        assert time.perf_counter() - begun < 1
+        assert time.thread_time() - begun < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
 
 
@@ -144,14 +146,14 @@ def test_descriptions_load_from_the_table_of_addresses_or_fail_by_name() -> None
         for name, file in (("xroad.xsd", "xroad.xsd"), ("x-road.xsd", "xroad.xsd"), ("identifiers", "identifiers.xsd"))
     }
     ends = {}
-    begun = time.perf_counter()
+    begun = time.thread_time()
     for path in sorted((SPEC / "wsdl").iterdir()):
         try:
             understand(resolve(path.name, {path.name: path.read_bytes(), **schemas}, addresses))
             ends[path.name] = ""
         except ConfigurationError as error:
             ends[path.name] = str(error)
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun < 5
     assert all(ends[name] == "" for name in LOADED), ends
     assert "xml.doctype" in ends.pop("xxe.wsdl")
     assert all(text == "" or text.startswith("wsdl.") for text in ends.values())

@@ -75,5 +75,5 @@ def test_a_large_attachment_streams_through(tmp_path: Path) -> None:
         assert _rss_mb(server.pid, "VmHWM") - before <= GROWTH_MB
     finally:
         server.stdin.close()
-        server.wait(20)
+        server.wait(60)
         server.stdout.close()

@@ -39,7 +39,7 @@ def served() -> Iterator[int]:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 def talk(port: int, *pieces: bytes) -> bytes:

@@ -17,7 +17,7 @@ from benchmarks.hub_run import SetUp
 from benchmarks.processes import Crew
 from tests.conftest import leave_out
 
-pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(400), pytest.mark.long]
+pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(1_200), pytest.mark.slow]
 TINY = Sizes(
     authorities=20,
     rounds=1,

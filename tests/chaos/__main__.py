@@ -18,7 +18,7 @@ import click
 
 from tests.chaos import bench, clock, room, servers, units
 from tests.chaos.accounting import Line, render
-from tests.chaos.bench import Bench, Cell
+from tests.chaos.bench import Bench, Cell, Result
 from tests.chaos.cells import TIMED, messages_of, table
 from tests.chaos.world import Backing
 
@@ -58,21 +58,18 @@ class _Lane:
         self._backing: Backing | None = None
 
     def run(self, name: str, cell: Cell) -> Line:
-        production = name.startswith("production/")
-        if production and self._backing is None:
-            self._backing = self._stack.enter_context(bench.backing(self._folder))
+        """One cell; servers that do not start make a line that failed, and the next cell tries anew."""
+
+        def on_servers(made: Bench) -> Result:
+            if name.startswith("production/"):
+                self._backing = self._backing or self._stack.enter_context(bench.backing(self._folder))
+                made.backing = self._backing
+            return cell(made)
+
         form = self._form
-        return bench.run(
-            name,
-            cell,
-            Bench(
-                folder=self._folder,
-                messages=messages_of(name, form.messages),
-                stop_secs=form.stop_secs,
-                soak_secs=form.soak_secs,
-                backing=self._backing if production else None,
-            ),
-        )
+        messages = messages_of(name, form.messages)
+        made = Bench(folder=self._folder, messages=messages, stop_secs=form.stop_secs, soak_secs=form.soak_secs)
+        return bench.run(name, on_servers, made)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

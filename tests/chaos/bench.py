@@ -64,7 +64,7 @@ def run(name: str, cell: Cell, bench: Bench) -> Line:
     started = time.monotonic()
     try:
         verdict, strikes, faults = cell(bench)
-    except (AssertionError, OSError, ValueError, RuntimeError) as broken:
+    except Exception as broken:  # noqa: BLE001 - whatever breaks, the next cell runs and the table is told
         verdict, strikes, faults = None, 0, [f"{type(broken).__name__}: {str(broken)[-600:]}"]
     return Line(cell=name, strikes=strikes, secs=time.monotonic() - started, verdict=verdict, faults=tuple(faults))
 
@@ -72,11 +72,12 @@ def run(name: str, cell: Cell, bench: Bench) -> Line:
 @contextmanager
 def backing(folder: Path) -> Iterator[Backing]:
     """A PostgreSQL and a RabbitMQ of our own, for the time of a block."""
-    postgres, rabbitmq = Postgres(folder), RabbitMQ(folder)
-    try:
+    own = Path(tempfile.mkdtemp(prefix="servers-", dir=folder))
+    with ExitStack() as stack:
+        postgres = Postgres(own)
+        stack.callback(postgres.close)
+        rabbitmq = RabbitMQ(own)
+        stack.callback(rabbitmq.close)
         postgres.start()
         rabbitmq.start()
         yield Backing(postgres=postgres, rabbitmq=rabbitmq)
-    finally:
-        postgres.close()
-        rabbitmq.close()

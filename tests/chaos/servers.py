@@ -22,7 +22,8 @@ from kombu import Connection
 from hub.cli.arrangement import free_listen
 from tests.chaos.units import state_of
 
-START_SECS = 60.0
+START_SECS = 120.0
+"""A hang's end, not a measure: the machine may be busy."""
 LIVING: list[Postgres | RabbitMQ] = []
 
 
@@ -109,13 +110,17 @@ class Postgres:
         end = time.monotonic() + START_SECS
         while True:
             try:
-                self._run("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "-t", "30", "start")
-            except subprocess.CalledProcessError:
+                self._run("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "-t", "60", "start")
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as broken:
                 if time.monotonic() > end:
-                    raise
+                    raise AssertionError(f"PostgreSQL did not start:\n{self._tail()}") from broken
                 time.sleep(0.2)
             else:
                 return
+
+    def _tail(self) -> str:
+        log = self._folder / "log"
+        return log.read_text("utf-8", "replace")[-2000:] if log.exists() else "no log"
 
     def _processes(self) -> list[int]:
         """The postmaster and its children (each is a session of its own, so a group does not reach them)."""
@@ -255,11 +260,11 @@ class RabbitMQ:
         if self._process.poll() is not None:
             tail = (self._folder / "out").read_text("utf-8", "replace")[-2000:]
             raise AssertionError(f"RabbitMQ ended at its start:\n{tail}")
-        try:
-            with Connection(self.url, connect_timeout=2) as connection:
+        with Connection(self.url, connect_timeout=2) as connection:
+            try:
                 connection.connect()
-        except OSError:
-            return False
+            except connection.connection_errors:  # also those of AMQP: the port is there before the node is
+                return False
         return True
 
     def kill(self) -> None:

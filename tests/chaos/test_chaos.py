@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.conftest import leave_out
 
 EMBEDDED = {
     "chain-kill": 10,
+    "chain-stop": 10,
     "lost-answers": 10,
     "random-503": 100,
     "every-tenth-fails": 100,
@@ -28,19 +31,34 @@ EMBEDDED = {
 """Cells and how many messages each gets."""
 FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps": clock.fit}
 """Why a cell cannot run here."""
-PRODUCTION = {"chain-kill": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
+PRODUCTION = {"chain-kill": 10, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
+NIGHTLY = ("chain-stop",)
 
 
 def _marked(names: Iterable[str]) -> list[Any]:
-    return [pytest.param(name, marks=pytest.mark.long) if name == "chain-kill" else name for name in names]
+    marks = {name: [pytest.mark.slow, *([pytest.mark.nightly] if name in NIGHTLY else [])] for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 @pytest.fixture(scope="session")
-def backing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
+def ground() -> Iterator[Path]:
+    """A folder that is not below pytest's: another run of the same user closes that to others, such as `postgres`."""
+    folder = Path(tempfile.mkdtemp(prefix="hub-chaos-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def own(ground: Path) -> Path:
+    """A fresh folder for one cell."""
+    return Path(tempfile.mkdtemp(prefix="cell-", dir=ground))
+
+
+@pytest.fixture(scope="session")
+def backing(ground: Path) -> Iterator[Backing]:
     """PostgreSQL and RabbitMQ of our own, to be killed."""
     if missing := servers.missing():
         leave_out(f"not installed: {', '.join(missing)}")
-    with bench.backing(tmp_path_factory.mktemp("servers")) as made:
+    with bench.backing(ground) as made:
         yield made
 
 
@@ -49,17 +67,28 @@ def _holds(name: str, table_: Bench) -> None:
     assert line.good, "\n".join([*line.values(), *line.words()])
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("name", _marked(EMBEDDED))
-def test_embedded(name: str, tmp_path: Path) -> None:
+def test_embedded(name: str, ground: Path) -> None:
     """Nothing is lost, unexpected or doubled, and whatever else the cell promises, in one process on SQLite."""
     if why := FIT.get(name, lambda: None)():
         leave_out(why)
-    _holds(f"embedded/{name}", Bench(folder=tmp_path, messages=EMBEDDED[name], stop_secs=3))
+    _holds(
+        f"embedded/{name}",
+        Bench(folder=own(ground), messages=EMBEDDED[name], stop_secs=3),
+    )
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("name", _marked(PRODUCTION))
-def test_production(name: str, tmp_path: Path, backing: Backing) -> None:
+def test_production(name: str, ground: Path, backing: Backing) -> None:
     """The same on PostgreSQL and RabbitMQ with processes for doors, workers and sweeper."""
-    _holds(f"production/{name}", Bench(folder=tmp_path, messages=PRODUCTION[name], stop_secs=3, backing=backing))
+    _holds(
+        f"production/{name}",
+        Bench(
+            folder=own(ground),
+            messages=PRODUCTION[name],
+            stop_secs=3,
+            backing=backing,
+        ),
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.acceptance.processes import Running, hub
+from tests.acceptance.processes import Running, hub, hub_process
 
 
 def test_without_a_home_the_hub_says_what_to_do(tmp_path: Path) -> None:
     """`hub up`, `hub trace` and `hub lanes` before `hub init` end with exit code 3 and name the next step."""
     for words in (("up",), ("lanes",), ("trace", "01930000-0000-7000-8000-000000000001")):
-        done = hub(*words, home=tmp_path / "none", check=False)
+        done = hub_process(*words, home=tmp_path / "none", check=False)
         assert done.returncode == 3
         assert "hub init" in done.stderr
         assert "Traceback" not in done.stderr
@@ -37,7 +37,7 @@ def test_two_hubs_do_not_share_a_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     hub("init", home=home)
     first = Running(("up",), tmp_path / "log", HUB_HOME=str(home), HUB_LISTEN="127.0.0.1:0")
-    second = hub("up", "--listen", "127.0.0.1:0", home=home, check=False)
+    second = hub_process("up", "--listen", "127.0.0.1:0", home=home, check=False)
     assert (second.returncode, "Another hub runs" in second.stderr) == (3, True)
     assert first.stop() in (0, -15)
     assert '"level": "warning"' not in first.log.read_text("utf-8")

@@ -37,7 +37,7 @@ def test_so_many_messages_are_on_their_way_at_once_and_no_more() -> None:
             now[0] += 1
             most[0] = max(most[0], now[0])
         inside.release()
-        go.wait(30)
+        go.wait(120)
         with lock:
             now[0] -= 1
 
@@ -45,7 +45,7 @@ def test_so_many_messages_are_on_their_way_at_once_and_no_more() -> None:
     engine = Engine(world.dispatcher, world.retriever, SilentDoorbell(), world.clock, owner="test", slots=8, threads=16)
     engine.wake([CHANNEL])
     for _ in range(3):
-        assert inside.acquire(timeout=10)
+        assert inside.acquire(timeout=60)
     go.set()
     until(lambda: all(world.delivery(a).state is TransportState.DELIVERED for a in accepted))
     engine.close()
@@ -80,13 +80,13 @@ def test_a_second_session_that_does_not_open_costs_no_message_a_try(monkeypatch:
             one.release()
 
     monkeypatch.setattr(ScriptedAdapter, "session", session)
-    world.adapter.during = [lambda: refused.wait(10)]
+    world.adapter.during = [lambda: refused.wait(60)]
     load, ended = _load(world), list[Ended]()
     hands = [threading.Thread(target=world.dispatcher.send, args=(load, ended.append)) for _ in range(2)]
     for hand in hands:
         hand.start()
     for hand in hands:
-        hand.join(30)
+        hand.join(120)
     assert refused.is_set()
     assert [each.kind for each in ended] == [OutcomeKind.DELIVERED] * 4
     assert load.state.failures == 0
@@ -113,7 +113,7 @@ def test_an_opened_breaker_stops_every_hand() -> None:
     for hand in hands:
         hand.start()
     for hand in hands:
-        hand.join(30)
+        hand.join(120)
     world.dispatcher.write(ended)
     # The second hand may be at its second message when the first meets the failure that opens the breaker.
     assert 2 <= len(ended) <= 3

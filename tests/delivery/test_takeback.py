@@ -18,11 +18,12 @@ from hub.storage.memory import MemoryStore
 from hub.tracking.state import State
 from tests.delivery.making import receipt
 from tests.delivery.world import BODY, CHANNEL, START, World
+from tests.forms import examples
 
 WORDS = ("delivered", "accepted", "registered", "refused", "interim", "answer", "redirect", "extension")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(said=st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 5)), min_size=1, max_size=6), data=st.data())
 def test_any_order_and_repetition_give_the_same_state(said: list[tuple[str, int]], data: st.DataObject) -> None:
     """Statements of an authority in any permutation, with repeats, leave the same state, number and open question."""

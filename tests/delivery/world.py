@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -55,9 +57,17 @@ class HandClock:
 
 
 @cache
+def _ground() -> Path:
+    """Where this process keeps its files; gone at its end."""
+    folder = Path(mkdtemp(prefix="hub-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
 def keys() -> tuple[SigningKey, SigningKey]:
     """The hub's key and the authority's, made once."""
-    folder = Path(mkdtemp(prefix="hub-test-keys-"))
+    folder = Path(mkdtemp(dir=_ground()))
     hub, body = (
         make_key_file(folder / f"{name}.pem", common_name=name, organization="Test", now=START - timedelta(days=1))
         for name in ("hub", "body")
@@ -180,7 +190,7 @@ class World:
                 adapters={"scripted": self.adapter},
                 party=HUB,
                 law=shipped_law(),
-                attachments=FileAttachments(Path(mkdtemp(prefix="hub-test-files-"))),
+                attachments=FileAttachments(Path(mkdtemp(dir=_ground()))),
                 dice=random.Random(1),
             )
         )

@@ -56,7 +56,7 @@ def _pattern(expected: list[str]) -> str:
     return r"\s*".join(".*?".join(map(re.escape, line.split("…"))) for line in expected if line.strip())
 
 
-def run(document: Path, folder: Path, replace: dict[str, str], timeout: float = 90) -> None:
+def run(document: Path, folder: Path, replace: dict[str, str], timeout: float = 240) -> None:
     """Run all blocks of a document in ``folder``; fails with the first step that did not do what the document says."""
     text = document.read_text("utf-8")
     for old, new in replace.items():
@@ -80,7 +80,7 @@ def run(document: Path, folder: Path, replace: dict[str, str], timeout: float = 
         output = _read_until(process, len(session), timeout)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()
     printed = output.split(MARK)

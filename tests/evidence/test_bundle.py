@@ -31,6 +31,7 @@ from hub.seals.keys import verification_key
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.sftp.way import CODE, HUB, Way
+from tests.forms import examples
 
 
 @dataclass
@@ -179,7 +180,7 @@ def test_the_recipes_of_the_readme(case: Case, tmp_path: Path) -> None:
     blocks = [block.partition("\n```")[0] for block in text.split("```sh\n")[1:]]
     (recipe,) = [block for block in blocks if "signing-input" in block]
     recipe = recipe.replace("FILE.jws", seal["file"]).replace("NAME", name)
-    done = subprocess.run(["sh", "-ec", recipe], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(["sh", "-ec", recipe], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines()[-1] == "Verified OK", done.stderr
     words = ["sh", "-ec", blocks[0].replace("NAME", name)]
     assert (
@@ -300,7 +301,7 @@ def test_an_unknown_case_has_none(case: Case) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_noise_is_no_bundle(case: Case, noise: bytes, at: int) -> None:
     """Noise, or a bundle with noise in it, ends in one of our errors or in a report, never in another exception."""
     for data in (noise, case.data[:at] + noise + case.data[at + len(noise) :]):

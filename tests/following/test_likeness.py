@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.following.likeness import applicant_tokens
@@ -55,7 +55,6 @@ def test_writing_differs_and_the_text_is_the_same() -> None:
     assert jaccard(shingles(words(POTHOLE)), shingles(words(HEATING))) == 0
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(alphabet="абвгд", min_size=3, max_size=8), min_size=1, max_size=80), st.integers(0, 99))
 def test_an_estimate_is_near_the_truth(stems: list[str], seed: int) -> None:
     """The signature's estimate stays within six standard errors of the true Jaccard index."""

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.following.digest import digest, monday
@@ -74,7 +74,6 @@ def test_reports_split_and_filter(world: World) -> None:
     assert _only(world, Report.VOLUMES, day_from=TODAY.isoformat(), day_to=TODAY.isoformat())["all"]["cases"] == 3
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_digest_does_not_depend_on_order(data: st.DataObject) -> None:
     """Any order and repetition of the facts gives the same digest."""
@@ -160,7 +159,6 @@ def test_a_slow_rise_is_found_by_the_sum_over_three_days() -> None:
     assert made.rose
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 3), min_size=NEEDED + 2, max_size=NEEDED + 2))
 def test_a_handful_is_never_a_surge(counts: list[int]) -> None:
     """Fewer than five appeals in a day are no surge, whatever came before."""

@@ -41,7 +41,7 @@ def test_a_running_hub_tells_and_counts(tmp_path: Path, receiver: Receiver) -> N
             found = requests.get(f"{url}/v1/ops/webhooks", headers=operator, timeout=10).json()["webhooks"]
             return bool(found)
 
-        until(ready, what="the endpoint is known", seconds=60)
+        until(ready, what="the endpoint is known")
         cases = []
         for _ in range(2):
             answer = requests.post(
@@ -57,7 +57,7 @@ def test_a_running_hub_tells_and_counts(tmp_path: Path, receiver: Receiver) -> N
                 '"type":"case.linked"' in body.decode() and cases[1] in body.decode() for _, body in receiver.got
             )
 
-        until(told, what="the webhook about the repeated appeal", seconds=60)
+        until(told, what="the webhook about the repeated appeal")
         assert len({verify([SECRET], got, body, datetime.now(UTC)) for got, body in receiver.got}) == len(receiver.got)
 
         def counted() -> bool:
@@ -65,7 +65,7 @@ def test_a_running_hub_tells_and_counts(tmp_path: Path, receiver: Receiver) -> N
             lines = requests.get(path, headers=operator, timeout=10).json()["lines"]
             return [(line["key"], line["values"]["again"]) for line in lines] == [("UA46", 1)]
 
-        until(counted, what="the report", seconds=60)
+        until(counted, what="the report")
         shown = json.loads(hub("report", "volumes", "--by", "territory", "--json", home=home).stdout)
         assert [(row["key"], row["cases"], row["again"]) for row in shown] == [("UA46", 2, 1)]
         assert "Nothing rose" in hub("report", "surges", home=home).stdout

@@ -11,6 +11,7 @@ from hub.router import Decision, Reason, RoutingRequest, StepCode, decide
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, Stage
 from hub.schemas.terms import AppealChannel, AppealKind
 from registry import LoadedDirectory
+from tests.forms import examples
 from tests.router.world import DAY, DISTRICT, ELSEWHERE, OBLAST, TABLE, TOPICS, TOWN, VILLAGE
 
 CODES = [f"2000000{number}" for number in range(8)]
@@ -131,7 +132,7 @@ def test_whoever_is_chosen_is_in_force_connected_and_in_stage(
     )
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=examples(200))
 @given(directories(), requests)
 def test_complaint_never_reaches_the_accused_or_a_body_below(
     directory: LoadedDirectory, request: RoutingRequest

@@ -20,6 +20,7 @@ from hub.schemas.faults import code_of
 from hub.schemas.json_rendering import form_from_json, from_json, to_tree
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import DIGEST, NAMESPACE, from_xml, to_xml
+from tests.forms import examples
 from tests.schemas.documents import VALUES, every_change, trees, whole
 from tests.strategies import envelopes
 
@@ -134,7 +135,7 @@ def _codes(document: bytes) -> set[str]:
     return set()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(envelope=envelopes())
 def test_every_envelope_is_valid_against_its_schemas(envelope: AnyEnvelope) -> None:
     """Whatever the model allows and the hub writes, both schemas take."""

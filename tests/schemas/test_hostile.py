@@ -18,6 +18,7 @@ from hub.schemas.base import Code
 from hub.schemas.json_rendering import from_json, to_json
 from hub.schemas.shape import ENVELOPES, shapes
 from hub.schemas.xml_rendering import from_element, from_xml, to_xml
+from tests.forms import examples
 from tests.schemas.documents import parent_of, places, whole
 from tests.schemas.test_xml import sample
 
@@ -114,7 +115,7 @@ def test_naughty_strings_survive_both_renderings(vectors: Path) -> None:
     assert kept > 1_200
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(lambda t: t.encode("utf-8", "surrogatepass")))
 def test_bytes_are_read_or_refused(data: bytes) -> None:
     """Whatever bytes come, both readers give an envelope or one of the hub's errors."""
@@ -123,7 +124,7 @@ def test_bytes_are_read_or_refused(data: bytes) -> None:
             read(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(position=st.integers(0, len(sample()) - 1), byte=st.integers(0, 255))
 def test_one_wrong_byte_never_passes(position: int, byte: int) -> None:
     """One changed byte of an XML envelope gives a refusal, or an envelope that is the same (its digest holds)."""

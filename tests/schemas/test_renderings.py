@@ -15,6 +15,7 @@ from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, AppealForm
 from hub.schemas.json_rendering import digest, form_from_json, from_json, to_json, to_tree
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import from_xml, to_xml
+from tests.forms import examples
 from tests.strategies import envelopes
 
 MINIMAL = (
@@ -23,7 +24,7 @@ MINIMAL = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(envelope=envelopes())
 def test_json_and_xml_lose_nothing(envelope: AnyEnvelope) -> None:
     """An envelope survives JSON and XML unchanged, and both renderings carry the same digest."""
@@ -34,7 +35,7 @@ def test_json_and_xml_lose_nothing(envelope: AnyEnvelope) -> None:
     assert digest(envelope).encode() in as_xml
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(envelope=envelopes("appeal"))
 def test_cleaning_is_done_once_and_for_all(envelope: AnyEnvelope) -> None:
     """Text that was cleaned is NFC already, and cleaning it again changes nothing."""

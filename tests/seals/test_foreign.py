@@ -28,7 +28,7 @@ SIGNATURE = (b"<ds:Signature ", b"</ds:Signature>")
 
 def run(*command: str | Path, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     """Run a program; it has ten seconds."""
-    return subprocess.run([str(part) for part in command], input=data, capture_output=True, timeout=10, check=False)
+    return subprocess.run([str(part) for part in command], input=data, capture_output=True, timeout=60, check=False)
 
 
 def between(data: bytes, begin: bytes, end: bytes) -> bytes:

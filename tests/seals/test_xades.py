@@ -18,6 +18,7 @@ from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.seals.keys import FileKey
 from hub.seals.xades import seal_xml, verify_xml
 from hub.seals.xml_rules import DS, XADES
+from tests.forms import examples
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_characters="\ufffe\uffff", exclude_categories=["Cc", "Cs"])
@@ -63,7 +64,7 @@ def test_the_signature_is_what_is_documented(sealed: bytes, key: FileKey) -> Non
     assert digest.text == base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(TEXT, TEXT, TEXT)
 def test_any_text_goes_there_and_back(key: FileKey, entry: VerificationKey, text: str, value: str, tail: str) -> None:
     """Whatever text and attribute values an XML document can hold, the seal verifies and nothing changes."""
@@ -163,7 +164,7 @@ def test_every_changed_byte_of_the_content_is_refused(sealed: bytes, entry: Veri
             verify_xml(changed, entry)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_no_exception_but_ours_leaves(sealed: bytes, entry: VerificationKey, data: st.DataObject) -> None:
     """Cut, doubled and replaced pieces of a sealed document are refused by name or still say the same."""

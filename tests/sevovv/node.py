@@ -160,4 +160,4 @@ def served(sev: SevNode) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(20)
+        thread.join(60)

@@ -28,6 +28,7 @@ from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Kind, RefusalGround, Role
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.conftest import leave_out
+from tests.forms import UNHURRIED, examples
 from tests.sevovv.world import SPEC
 from tests.strategies import envelopes
 
@@ -58,7 +59,7 @@ def stored(envelope: AnyEnvelope, store: MemoryAttachments) -> AnyEnvelope:
     return envelope.model_copy(update={"attachments": tuple(files)})
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=examples(120), suppress_health_check=[*UNHURRIED, HealthCheck.filter_too_much])
 @given(envelope=envelopes(), first=st.booleans())
 def test_every_message_of_ours_is_valid(official: etree.XMLSchema, envelope: AnyEnvelope, first: bool) -> None:
     """Whatever an envelope says, its message passes the published schema, and reads back; or SEV cannot say it."""
@@ -81,7 +82,7 @@ def test_every_message_of_ours_is_valid(official: etree.XMLSchema, envelope: Any
 
 
 @given(number=st.text(max_size=50), text=st.text(max_size=300), kind=st.integers(1, 5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 def test_every_notice_of_ours_is_valid(official: etree.XMLSchema, number: str, text: str, kind: int) -> None:
     """Any words and numbers; the same notice has the same id and the same bytes."""
     at = datetime(2026, 11, 24, tzinfo=UTC)
@@ -302,7 +303,7 @@ def test_hostile_messages_are_refused(name: str) -> None:
 
 
 @given(data=st.binary(max_size=300), seed=st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_damaged_bytes_never_crash(data: bytes, seed: int) -> None:
     """A message with damage anywhere is read or refused, nothing else."""
     dice = random.Random(seed)
@@ -314,7 +315,7 @@ def test_damaged_bytes_never_crash(data: bytes, seed: int) -> None:
 
 
 @given(content=st.binary(max_size=2_000), cuts=st.lists(st.integers(1, 60), min_size=1, max_size=5), wrap=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_files_come_out_whatever_the_pieces(content: bytes, cuts: list[int], wrap: bool) -> None:
     """Base64 in one line or wrapped as .NET writes it (with &#xD;), cut anywhere by the network: the same bytes."""
     text = base64.b64encode(content).decode()
@@ -342,7 +343,7 @@ def test_files_come_out_whatever_the_pieces(content: bytes, cuts: list[int], wra
 
 
 @given(size=st.integers(0, 700), start=st.integers(0, 2_000), count=st.integers(1, 900))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_a_package_can_be_read_from_anywhere(size: int, start: int, count: int) -> None:
     """Any part equals that part of the whole: that is what makes resuming safe."""
     store = MemoryAttachments()

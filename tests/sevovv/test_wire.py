@@ -14,6 +14,7 @@ from hub.errors import InvalidInput
 from hub.protocols.sevovv import wire
 from hub.protocols.sevovv.codes import ERRORS, SevFault
 from tests.conftest import leave_out
+from tests.forms import examples
 from tests.sevovv.world import SPEC
 
 MAX_BYTES = 4_000_000
@@ -44,7 +45,7 @@ def members(listed: tuple[tuple[str, str], ...]) -> st.SearchStrategy[dict[str, 
 
 
 @given(data=st.data(), operation=st.sampled_from(list(wire.OPERATIONS.values())))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_calls_and_answers_survive(data: st.DataObject, operation: wire.SevOperation) -> None:
     """A call is read as the operation and values that were said, an answer as the result that was given."""
     given_values = data.draw(members(operation.arguments))
@@ -76,7 +77,7 @@ def test_an_answer_to_another_call_is_none() -> None:
 
 
 @given(data=st.data(), operation=st.sampled_from(list(wire.OPERATIONS.values())))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_calls_are_valid_under_the_official_schema(data: st.DataObject, operation: wire.SevOperation) -> None:
     """Names, order and namespaces are those of the official files, also of the parameter with the Cyrillic letter."""
     schema = _official()

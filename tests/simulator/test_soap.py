@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from hub.cli.arrangement import arrange
@@ -40,7 +39,6 @@ def _cases(url: str, key: str) -> list[dict[str, Any]]:
     return cases
 
 
-@pytest.mark.timeout(120)
 def test_every_character_exchanges_over_soap(tmp_path: Path) -> None:
     """Receipts in the answer, asked for and reported; faults, a lost answer, repeats, refusals, and one that pulls over
     the hub's SOAP door: every case ends as the character wants, each appeal is taken in once.
@@ -66,7 +64,7 @@ def test_every_character_exchanges_over_soap(tmp_path: Path) -> None:
             cases = _cases(hub.url, key)
             return cases if all(case["state"] in ("answered", "refused") for case in cases) else None
 
-        cases = until(ended, seconds=60, what="the end of every case")
+        cases = until(ended, what="the end of every case")
         state = requests.get(f"{simulator.url}/_sim/state", timeout=10).json()["authorities"]
     assert len(cases) == EACH * len(WHO)
     for placement in WHO.values():

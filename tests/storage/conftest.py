@@ -55,6 +55,13 @@ def text_of(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def make_empty(connection: sa.Connection) -> None:
+    """Empty all tables of a PostgreSQL database. TRUNCATE would make and sync new files, half a second each time."""
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(sa.delete(table))
+    connection.execute(sa.text("SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences"))
+
+
 @pytest.fixture(scope="session")
 def migrated_postgres() -> Iterator[str]:
     """URL of a migrated PostgreSQL database that lives as long as the tests."""
@@ -71,8 +78,7 @@ def postgres_url(migrated_postgres: str) -> str:
     """URL of a migrated PostgreSQL database with empty tables."""
     engine = open_engine(migrated_postgres)
     with engine.begin() as connection:
-        names = ", ".join(table.name for table in metadata.sorted_tables)
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
+        make_empty(connection)
     engine.dispose()
     return migrated_postgres
 

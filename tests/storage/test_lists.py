@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hub.ports import CaseFilter, CaseGrouping, Store
 from hub.schemas.delivery import CaseRow, Change, FactKind
 from hub.schemas.ids import territory_prefix
+from tests.forms import UNHURRIED, examples
 from tests.storage.making import NOW, OTHER, accepted, case, fact, joined, later
 
 KYIV, KYIV_DISTRICT = "UA80000000000093317", "UA80000000001078669"
@@ -92,7 +93,7 @@ def test_overdue_are_unfinished_cases_whose_term_is_over(store: Store) -> None:
     assert _listed(store, overdue_at=row.due_at + timedelta(days=999)) == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[*UNHURRIED, HealthCheck.function_scoped_fixture])
 @given(moments=st.lists(st.integers(0, 3), max_size=12), size=st.integers(1, 5), newest=st.booleans())
 def test_pages_bring_every_case_once(sql_store: Store, moments: list[int], size: int, newest: bool) -> None:
     """Whatever the moments, pages of any size in both directions bring each case once, in order."""

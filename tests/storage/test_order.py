@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hub.ports import Store
 from hub.schemas.delivery import CaseRow, Change, Fact, FactKind, NewCase
 from hub.storage.memory import MemoryStore
+from tests.forms import UNHURRIED, examples
 from tests.storage.making import AUTHORITY, NOW, OTHER, case, fact
 
 _KINDS = [
@@ -50,7 +51,7 @@ def _brought(store: Store, changes: list[Change], born: NewCase) -> tuple[CaseRo
     return store.case(born.id), sorted(f.key for f in store.facts(born.id)), new
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[*UNHURRIED, HealthCheck.function_scoped_fixture])
 @given(statements=_STATEMENTS, data=st.data())
 def test_any_order_partition_and_repetition_gives_the_same_case(
     store: Store, statements: list[_Statement], data: st.DataObject

@@ -16,6 +16,7 @@ from hub.tracking.duties import Act, Duty, duties, outlook
 from hub.tracking.state import FINISHED
 from hub.tracking.story import read
 from hub.tracking.terms import CaseFacts, breaches, case_facts, terms
+from tests.forms import examples
 from tests.states import derive
 from tests.tracking.test_state import CASE, T0
 
@@ -64,7 +65,7 @@ def _seen(known: list[Fact]) -> object:
     return derive(known), terms(case, RULES), todo, broken, hops(case.story), outlook(case, RULES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(known=st.lists(facts(), max_size=10), data=st.data())
 def test_order_and_repetition_do_not_matter(known: list[Fact], data: st.DataObject) -> None:
     """Any permutation with any repeats gives the same state, terms, duties, breaches and chain; none fails."""
@@ -72,7 +73,7 @@ def test_order_and_repetition_do_not_matter(known: list[Fact], data: st.DataObje
     assert _seen(data.draw(st.permutations(repeated))) == _seen(known)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=10))
 def test_terms_are_sane(known: list[Fact]) -> None:
     """No term ends before it starts; a finished case has no running term and is never due; due dates bind."""
@@ -93,7 +94,7 @@ def _done(duty: Duty) -> Fact:
     return Fact(kind=kind, case_id=CASE, at=duty.at, source=Source.HUB, data={"because": duty.name})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=8))
 def test_what_was_done_stays_done(known: list[Fact]) -> None:
     """Each duty that leaves its fact is gone, no other one goes with it, and in the end nothing is left."""
@@ -106,7 +107,7 @@ def test_what_was_done_stays_done(known: list[Fact]) -> None:
     assert [d.name for d in duties(_case(everything), RULES) if d.act is not Act.CORRECT] == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=8), extra=facts())
 def test_late_facts_give_what_early_ones_would(known: list[Fact], extra: Fact) -> None:
     """A fact that comes last gives the same terms as if it had come first: they are derived, not moved."""

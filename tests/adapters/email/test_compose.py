@@ -29,6 +29,7 @@ from hub.schemas.ids import MessageId, new_id
 from tests.adapters.contract import store_file
 from tests.adapters.email.making import BODY_ADDRESS, HUB_ADDRESS, KEY, certified, out_channel, parsed, token
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from tests.forms import examples
 from tests.strategies import envelopes
 
 BASE = "https://hub.example.org"
@@ -203,7 +204,6 @@ def test_a_short_reply_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         prepare()
 
 
-@settings(deadline=None)
 @given(st.uuids(version=4), st.integers(0, 41), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
 def test_a_token_cannot_be_changed(message: object, at: int, letter: str) -> None:
     """A token names its message in any case; with one letter changed, or under another key, it names nothing."""
@@ -266,7 +266,7 @@ def test_control_characters_are_refused_in_headers(evil: str) -> None:
             make()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(envelopes())
 def test_every_kind_of_envelope_makes_a_sound_mail(envelope: AnyEnvelope) -> None:
     """Whatever is sent, the mail parses without defects, every line is short enough, and the bytes are stable."""

@@ -368,7 +368,7 @@ def test_two_workers_make_one_answer(
     for number in range(3):
         hub.reply(f"Відповідь {number}.")
     host.wait("hub", 3)
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
     begun = threading.local()
     real = Box.done
 
@@ -396,7 +396,7 @@ def test_two_workers_make_one_answer(
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(120)
     assert not together.broken
     monkeypatch.undo()
     hub.collect()

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.adapters import AdapterContext
@@ -572,7 +572,6 @@ def test_too_large_a_mail_is_refused_before_it_is_read() -> None:
         parse.read(b"a" * 101, limit=100)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["base64", "quoted-printable", "x-uuencode", "8bit", "zip"]))
 def test_no_bytes_raise_anything_else(noise: bytes, encoding: str) -> None:
     """Whatever stands in a mail, it is taken or refused with an error of ours."""
@@ -587,7 +586,6 @@ def test_no_bytes_raise_anything_else(noise: bytes, encoding: str) -> None:
             take(head.encode() + noise + b"\r\n\r\n" + noise, RECEIVED, sink, box())
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.text(max_size=30))
 def test_any_bytes_become_text(data: bytes, label: str) -> None:
     """No charset label makes reading fail."""

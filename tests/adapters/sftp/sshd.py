@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 USER = pwd.getpwuid(os.getuid()).pw_name
-_START_SECS = 20.0
+_START_SECS = 120.0
 _PRIVSEP = Path("/run/sshd")
 
 

@@ -31,6 +31,7 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.strict_xml import parse
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from tests.forms import examples
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILTzFxm44spDjrDMBXzNcew6bbPk/MSEZQOMHQulnZTG"
 GOOD = {"host": "sftp.example.org", "user": "hub", "key": "file:/k", "host_keys": [KEY], "inbox": "/in"}
@@ -42,7 +43,7 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_./", min_size=1, max_size
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=2_000), max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_archives_are_read_by_others_and_always_the_same(parts: dict[str, bytes]) -> None:
     """Whatever is packed, Python's zipfile reads it back; packed twice it is the same; its length is known before."""
     packed = archive.pack(parts)
@@ -169,7 +170,7 @@ def test_a_server_that_does_not_keep_to_sftp(name: str) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_noise_is_no_listing(noise: bytes) -> None:
     """Random bytes as an answer end in one of three errors, never in another one and never in a listing."""
 
