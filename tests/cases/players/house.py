@@ -1,0 +1,160 @@
+"""A hub in memory for the players: one authority behind a real adapter, and a clock that stands still."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hub.bootstrap import SilentDoorbell
+from hub.delivery.ask import Asker
+from hub.delivery.carry import Carrier
+from hub.delivery.intake import Accepted, Intake, Submission
+from hub.delivery.takeback import TakeBack
+from hub.ports import Adapter
+from hub.schemas import json_rendering
+from hub.schemas.delivery import CaseRow, Delivery, Direction
+from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
+from hub.schemas.envelope import AppealForm, Party
+from hub.schemas.keys import VerificationKey
+from hub.seals import HubSeal, make_key_file
+from hub.storage.memory import MemoryStore
+from registry import FixedRegistry, LoadedDirectory
+from registry.territories import shipped
+from tests.adapters.samples import MemoryAttachments
+from tests.cases.players.text import spoken_body
+
+START = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
+BODY = "00032106"
+CENTRE = Party(code="36521731", name="Контактний центр")
+
+
+class HandClock:
+    """Time that moves when a player says so."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.time
+
+    def go(self, secs: float) -> None:
+        """Move on."""
+        self.time += timedelta(seconds=secs)
+
+
+@dataclass
+class House:
+    """Submits appeals, runs lanes, tells what became of them."""
+
+    folder: Path
+    clock: HandClock
+    store: MemoryStore
+    attachments: MemoryAttachments
+    intake: Intake
+    carrier: Carrier
+
+    def submit(self, form: AppealForm) -> Accepted:
+        """Take an appeal in."""
+        return self.intake.submit(Submission(form=form, owner=CENTRE.code))
+
+    def run(self, channel: Channel) -> int:
+        """Run a lane once: send, poll, collect; how many were asked about or handed over."""
+        return self.carrier.run(channel.id, "test").polled
+
+    def case(self, accepted: Accepted) -> CaseRow:
+        """The case of an appeal."""
+        row = self.store.case(accepted.case_id)
+        assert row is not None
+        return row
+
+    def delivery(self, accepted: Accepted) -> Delivery:
+        """The first delivery of an appeal."""
+        return self.store.deliveries(accepted.case_id)[0]
+
+    def told(self, accepted: Accepted) -> list[str]:
+        """State, facts, and what came in for a case."""
+        row = self.case(accepted)
+        facts = ", ".join(str(fact.kind) for fact in self.store.facts(accepted.case_id))
+        lines = [f"state {row.state}, needs_operator {row.needs_operator}, number {row.number}", f"  facts: {facts}"]
+        for message in self.store.messages(accepted.case_id):
+            if message.direction is Direction.IN:
+                came = json_rendering.from_json(message.body)
+                lines.append(f"  came: {spoken_body(came.body)}")
+                lines += [f"    file {file.name!r} {file.media_type} {file.size}" for file in came.attachments]
+        return lines
+
+    def items(self) -> list[str]:
+        """What waits for a person."""
+        return [
+            f"item {item.reason}: {item.detail}" for item in self.store.items(open_only=True, after=None, limit=100)
+        ]
+
+    def journal(self, channel: Channel) -> list[str]:
+        """What the journal says of what came over a channel, in order."""
+        return [f"journal {record.verdict}" for record in reversed(self.store.inbound(channel.id, limit=100))]
+
+
+@contextmanager
+def house(
+    adapter: tuple[str, Adapter],
+    channel: Channel,
+    *,
+    attachments: MemoryAttachments,
+    box: Channel | None = None,
+    keys: Sequence[VerificationKey] = (),
+    clock: HandClock | None = None,
+) -> Iterator[House]:
+    """A hub with one authority behind a channel. ``box``: the contact centre's own channel, if it has one."""
+    clock = clock or HandClock()
+    store = MemoryStore(now=clock.now)
+    body = Authority(
+        code=BODY,
+        name="Громада",
+        kind=AuthorityKind.LOCAL_SELF_GOVERNMENT,
+        territory="UA",
+        competences=(Competence(topics=("*",)),),
+        channels=(channel,),
+        keys=tuple(keys),
+    )
+    centre = Authority(
+        code=CENTRE.code,
+        name=CENTRE.name or "",
+        kind=AuthorityKind.CONTACT_CENTRE,
+        territory="UA",
+        channels=(box,) if box else (),
+    )
+    registry = FixedRegistry(LoadedDirectory(authorities=(body, centre), territories=shipped()))
+    adapters = dict([adapter])
+    with TemporaryDirectory() as name:
+        seal = HubSeal(make_key_file(Path(name) / "hub.pem", common_name="hub", organization="Test"))
+        takeback = TakeBack(store=store, registry=registry, seal=seal, clock=clock)
+        asker = Asker(
+            store=store,
+            registry=registry,
+            adapters=adapters,
+            clock=clock,
+            takeback=takeback,
+            attachments=attachments,
+        )
+        yield House(
+            folder=Path(name),
+            clock=clock,
+            store=store,
+            attachments=attachments,
+            intake=Intake(store=store, registry=registry, clock=clock, doorbell=SilentDoorbell(), party=CENTRE),
+            carrier=Carrier(
+                store=store,
+                registry=registry,
+                seal=seal,
+                adapters=adapters,
+                clock=clock,
+                asker=asker,
+                dice=random.Random(1),
+            ),
+        )

@@ -1,0 +1,71 @@
+"""Which player plays which case, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from tests.cases.players import rest_answers, rest_doors, rest_lanes, rest_reading, rest_uploads, rest_webhooks
+
+HERE = Path(__file__).parent
+AREAS = ("house", "mail", "rest", "soap")
+GAVE = "gave.txt"
+Player: TypeAlias = Callable[[Path], str]
+"""Plays the case in a folder and tells what came of it: the same text each time."""
+
+_REST: Mapping[str, Player] = {
+    "10": rest_uploads.play,
+    "15": rest_doors.form_with_file,
+    "16": rest_doors.form_with_file,
+    "17": rest_reading.likeness,
+    "18": rest_lanes.play,
+    "19": rest_doors.head_requests,
+    "20": rest_reading.tokens,
+    "21": rest_reading.keys_twice,
+    "22": rest_reading.codifier,
+    "23": rest_webhooks.play,
+    "24": rest_doors.restored,
+    "25": rest_doors.forms,
+    "26": rest_doors.references,
+    "27": rest_doors.callback,
+    "28": rest_doors.old_protocol,
+    "29": rest_doors.form_with_file,
+    "30": rest_doors.batch_keys,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One folder with an input. ``program``: what others wrote and it cannot be played without."""
+
+    folder: Path
+    player: Player
+    program: str | None = None
+    long: bool = False
+
+    @property
+    def name(self) -> str:
+        """Area and folder."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def gave(self) -> Path:
+        """Where what it gave is kept."""
+        return self.folder / GAVE
+
+    def play(self) -> str:
+        """What it gives now."""
+        return self.player(self.folder)
+
+
+def _case(folder: Path) -> Case:
+    number = folder.name.partition("-")[0]
+    return Case(folder, _REST.get(number, rest_answers.play))
+
+
+def cases() -> tuple[Case, ...]:
+    """All cases, in order of name."""
+    folders = (folder for area in AREAS for folder in sorted((HERE / area).glob("*")) if folder.is_dir())
+    return tuple(_case(folder) for folder in folders if folder.parent.name == "rest")
