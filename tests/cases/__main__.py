@@ -15,6 +15,8 @@ from collections.abc import Sequence
 
 from tests.cases.table import GAVE, Case, cases
 
+_DONE = {"play": "differs", "record": "recorded"}
+
 
 def chosen(beginnings: Sequence[str]) -> list[Case]:
     """The cases that are meant; all without a word."""
@@ -50,7 +52,7 @@ def main() -> int:
         if words.what == "record":
             case.gave.write_text(gives, "utf-8")
         changed += bool(differs) and words.what == "play"
-        print(f"{case.name}: {'differs' if differs else 'as it was'} ({time.monotonic() - began:.1f} s)")
+        print(f"{case.name}: {_DONE[words.what] if differs else 'as it was'} ({time.monotonic() - began:.1f} s)")
         print("".join(f"  {line}\n" for line in differs), end="")
     return 1 if changed else 0
 

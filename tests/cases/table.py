@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.cases.players import rest_answers, rest_doors, rest_lanes, rest_reading, rest_uploads, rest_webhooks
+from tests.cases.players import (
+    rest_answers,
+    rest_doors,
+    rest_lanes,
+    rest_reading,
+    rest_uploads,
+    rest_webhooks,
+    soap_answers,
+    soap_doors,
+    soap_sev,
+)
 
 HERE = Path(__file__).parent
-AREAS = ("house", "mail", "rest", "soap")
 GAVE = "gave.txt"
 Player: TypeAlias = Callable[[Path], str]
 """Plays the case in a folder and tells what came of it: the same text each time."""
@@ -34,6 +43,22 @@ _REST: Mapping[str, Player] = {
     "29": rest_doors.form_with_file,
     "30": rest_doors.batch_keys,
 }
+_SOAP: Mapping[str, Player] = {
+    "03": soap_sev.play,
+    "06": soap_doors.play,
+    "08": soap_doors.play,
+    "11": soap_sev.play,
+    "12": soap_doors.play,
+    "17": soap_sev.play,
+    "21": soap_doors.play,
+    "31": soap_doors.play,
+    "33": soap_doors.play,
+}
+_AREAS: Mapping[str, tuple[Mapping[str, Player], Player]] = {
+    "rest": (_REST, rest_answers.play),
+    "soap": (_SOAP, soap_answers.play),
+}
+"""For each area: the players of single cases by their number, and the one of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +86,11 @@ class Case:
 
 
 def _case(folder: Path) -> Case:
-    number = folder.name.partition("-")[0]
-    return Case(folder, _REST.get(number, rest_answers.play))
+    players, other = _AREAS[folder.parent.name]
+    return Case(folder, players.get(folder.name.partition("-")[0], other))
 
 
 def cases() -> tuple[Case, ...]:
     """All cases, in order of name."""
-    folders = (folder for area in AREAS for folder in sorted((HERE / area).glob("*")) if folder.is_dir())
-    return tuple(_case(folder) for folder in folders if folder.parent.name == "rest")
+    folders = (folder for area in _AREAS for folder in sorted((HERE / area).glob("*")) if folder.is_dir())
+    return tuple(_case(folder) for folder in folders)

@@ -80,12 +80,13 @@ class House:
     def told(self, accepted: Accepted) -> list[str]:
         """State, facts, and what came in for a case."""
         row = self.case(accepted)
-        facts = ", ".join(str(fact.kind) for fact in self.store.facts(accepted.case_id))
+        facts = ", ".join(sorted(str(fact.kind) for fact in self.store.facts(accepted.case_id)))
         lines = [f"state {row.state}, needs_operator {row.needs_operator}, number {row.number}", f"  facts: {facts}"]
         for message in self.store.messages(accepted.case_id):
             if message.direction is Direction.IN:
                 came = json_rendering.from_json(message.body)
-                lines.append(f"  came: {spoken_body(came.body)}")
+                kept = f" ({len(message.raw)} bytes of theirs kept)" if message.raw else ""
+                lines.append(f"  came: {spoken_body(came.body)}{kept}")
                 lines += [f"    file {file.name!r} {file.media_type} {file.size}" for file in came.attachments]
         return lines
 
