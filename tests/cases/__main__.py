@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.cases.table import GAVE, Case, cases
+from tests.cases.table import Case, cases
 
 _DONE = {"play": "differs", "record": "recorded"}
 
@@ -29,7 +29,7 @@ def chosen(beginnings: Sequence[str]) -> list[Case]:
 def difference(case: Case, gives: str) -> list[str]:
     """What it gives now beside what it gave; nothing if that is the same."""
     gave = case.gave.read_text("utf-8") if case.gave.exists() else ""
-    names = (f"{case.name}/{GAVE}", "now")
+    names = (f"{case.name}, {case.kept}", "now")
     return list(difflib.unified_diff(gave.splitlines(), gives.splitlines(), *names, lineterm=""))
 
 
@@ -39,11 +39,11 @@ def main() -> int:
     parser.add_argument("what", choices=("play", "record"))
     parser.add_argument("case", nargs="*")
     words = parser.parse_args()
-    logging.disable()  # what a player does not tell is nobody's to read here
+    logging.getLogger().addHandler(logging.NullHandler())  # what a player does not tell is nobody's to read here
     changed = 0
     for case in chosen(words.case):
-        if case.program and shutil.which(case.program) is None:
-            print(f"{case.name}: LEFT OUT, the program {case.program} is not installed")
+        if missing := [each for each in case.programs if shutil.which(each) is None]:
+            print(f"{case.name}: LEFT OUT, not installed: {', '.join(missing)}")
             changed += words.what == "record"
             continue
         began = time.monotonic()

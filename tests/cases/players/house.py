@@ -17,7 +17,7 @@ from hub.delivery.intake import Accepted, Intake, Submission
 from hub.delivery.takeback import TakeBack
 from hub.ports import Adapter
 from hub.schemas import json_rendering
-from hub.schemas.delivery import CaseRow, Delivery, Direction
+from hub.schemas.delivery import CaseRow, Delivery, Direction, Message
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import AppealForm, Party
 from hub.schemas.keys import VerificationKey
@@ -28,16 +28,16 @@ from registry.territories import shipped
 from tests.adapters.samples import MemoryAttachments
 from tests.cases.players.text import spoken_body
 
-START = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
 BODY = "00032106"
 CENTRE = Party(code="36521731", name="Контактний центр")
 
 
 class HandClock:
-    """Time that moves when a player says so."""
+    """Time that moves when a player says so. It begins now if not told otherwise: adapters look at the machine's."""
 
-    def __init__(self) -> None:
-        self.time = START
+    def __init__(self, start: datetime | None = None) -> None:
+        now = start or datetime.now(UTC)
+        self.time = now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def now(self) -> datetime:
         """The present moment."""
@@ -78,17 +78,17 @@ class House:
         return self.store.deliveries(accepted.case_id)[0]
 
     def told(self, accepted: Accepted) -> list[str]:
-        """State, facts, and what came in for a case."""
+        """State, facts, and what came in for a case, each in an order of its own: moments may be the same."""
         row = self.case(accepted)
         facts = ", ".join(sorted(str(fact.kind) for fact in self.store.facts(accepted.case_id)))
-        lines = [f"state {row.state}, needs_operator {row.needs_operator}, number {row.number}", f"  facts: {facts}"]
-        for message in self.store.messages(accepted.case_id):
-            if message.direction is Direction.IN:
-                came = json_rendering.from_json(message.body)
-                kept = f" ({len(message.raw)} bytes of theirs kept)" if message.raw else ""
-                lines.append(f"  came: {spoken_body(came.body)}{kept}")
-                lines += [f"    file {file.name!r} {file.media_type} {file.size}" for file in came.attachments]
-        return lines
+        came = sorted(
+            _came(message) for message in self.store.messages(accepted.case_id) if message.direction is Direction.IN
+        )
+        return [
+            f"state {row.state}, needs_operator {row.needs_operator}, number {row.number}",
+            f"  facts: {facts}",
+            *(line for lines in came for line in lines),
+        ]
 
     def items(self) -> list[str]:
         """What waits for a person."""
@@ -99,6 +99,13 @@ class House:
     def journal(self, channel: Channel) -> list[str]:
         """What the journal says of what came over a channel, in order."""
         return [f"journal {record.verdict}" for record in reversed(self.store.inbound(channel.id, limit=100))]
+
+
+def _came(message: Message) -> list[str]:
+    envelope = json_rendering.from_json(message.body)
+    kept = f" ({len(message.raw)} bytes of theirs kept)" if message.raw else ""
+    files = (f"    file {file.name!r} {file.media_type} {file.size}" for file in envelope.attachments)
+    return [f"  came: {spoken_body(envelope.body)}{kept}", *files]
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,11 +18,14 @@ _SECS = re.compile(r"\bin \d+\.\d s\b")
 _PORT = re.compile(r"\b(127\.0\.0\.1|localhost):\d+")
 
 
-def settled(lines: Iterable[str], *folders: Path) -> str:
-    """Lines as one text: folders, ports and ids get names; the same id has the same name everywhere."""
+def settled(lines: Iterable[str], *folders: Path, **known: str) -> str:
+    """Lines as one text: folders, ports and ids get names; the same id has the same name everywhere.
+
+    ``known``: what else is new each time, by the name that it gets.
+    """
     text = "\n".join(lines)
-    for folder in folders:
-        text = text.replace(str(folder), "FOLDER")
+    for name, value in (*known.items(), *(("FOLDER", str(folder)) for folder in folders)):
+        text = text.replace(value, name)
     text = _SECS.sub("in SOME s", _PORT.sub(r"\1:PORT", text))
     names: dict[str, str] = {}
     return _ID.sub(lambda found: names.setdefault(found[0].lower(), f"ID{len(names) + 1}"), text) + "\n"
@@ -34,6 +39,28 @@ def error(failure: Exception) -> str:
         faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in failure.errors(include_url=False))
         return "refused: " + "; ".join(faults)
     return f"RAISED {type(failure).__name__}: {failure}"
+
+
+class _Log(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if code := getattr(record, "code", None):
+            self._lines.append(f"log {record.levelname.lower()}: {record.getMessage()}, {code}")
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """What the hub writes into its log meanwhile about what went wrong: the lines that bear a code."""
+    lines: list[str] = []
+    handler = _Log(lines)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def spoken_body(body: object) -> str:
