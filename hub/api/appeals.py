@@ -20,7 +20,8 @@ from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
 from hub.api.views import AcceptedView
 from hub.cases.submission import Accepted, Submission
-from hub.errors import Conflict, Fault, HubError, InvalidInput, TooLarge, Unavailable
+from hub.delivery.together import together_else_each
+from hub.errors import Fault, HubError, InvalidInput, TooLarge, Unavailable
 from hub.failpoints import hit
 
 router = APIRouter(tags=["appeals"])
@@ -208,18 +209,15 @@ def _take_lines(deps: Dependencies, principal: Principal, lines: Sequence[bytes]
 
 def _take_group(deps: Dependencies, group: Sequence[_Line]) -> dict[int, bytes]:
     """One transaction; if one line stops it, each line goes alone, so that a good one never suffers for a bad one."""
-    try:
-        accepted = deps.hub.intake.submit_all([line.submission for line in group])
-    except (InvalidInput, Conflict) as error:
-        if len(group) == 1:
-            return {group[0].number: _bad_line(group[0].number, error)}
-        answers: dict[int, bytes] = {}
-        for line in group:
-            answers.update(_take_group(deps, [line]))
-        return answers
-    except Unavailable as error:
-        return {line.number: _bad_line(line.number, error) for line in group}
-    return {line.number: _good_line(line.number, one) for line, one in zip(group, accepted, strict=True)}
+
+    def taken(lines: Sequence[_Line]) -> list[bytes]:
+        accepted = deps.hub.intake.submit_all([line.submission for line in lines])
+        return [_good_line(line.number, one) for line, one in zip(lines, accepted, strict=True)]
+
+    answers = together_else_each(
+        group, taken, lambda line, error: _bad_line(line.number, error), concerns_all=(Unavailable,)
+    )
+    return {line.number: answer for line, answer in zip(group, answers, strict=True)}
 
 
 def _good_line(number: int, accepted: Accepted) -> bytes:

@@ -201,7 +201,7 @@ class HubMailbox:
         self._hub.inbox.failed(caller.party, delivery.message_id, detail)
 
     def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:
-        """A notice or a reply: taken in through the desk, then receipted with notices of our own."""
+        """A notice or a reply: taken in through the sink, then receipted with notices of our own."""
         sink = self._sink(caller)
         with _as_fault():
             try:
@@ -254,7 +254,7 @@ class HubMailbox:
 
 @contextlib.contextmanager
 def _as_fault() -> Iterator[None]:
-    """What the desk refuses, as SEV's own codes say it; what may work later goes through."""
+    """What the sink refuses, as SEV's own codes say it; what may work later goes through."""
     try:
         yield
     except Unavailable:

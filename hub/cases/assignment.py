@@ -49,7 +49,7 @@ def assign(
     """Make out the appeal for one more body: message, delivery, shadows, grants, and the fact ``routed``.
 
     ``data``: of the fact. ``duty``: the moment and name of the duty that asks for it. Ids are then taken from it, so
-    that two watchers who do one duty make one message: the second is refused as a repeat.
+    that two runners of one duty make one message: the second is refused as a repeat.
     """
     message_id = new_id() if duty is None else named_id(duty[0], f"{case_id}\n{duty[1]}".encode())
     day = kyiv_day(now)

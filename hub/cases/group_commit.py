@@ -13,7 +13,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from hub.errors import HubError, Unavailable
+from hub.delivery.together import together_else_each
+from hub.errors import Unavailable
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -75,17 +76,14 @@ class GroupCommit(Generic[A, R]):
             self._answer(calls)
 
     def _answer(self, calls: list[_Call[A, R]]) -> None:
+        def answered(some: Sequence[_Call[A, R]]) -> Sequence[None]:
+            for call, result in zip(some, self._together([call.argument for call in some]), strict=True):
+                call.result.set_result(result)
+            return ()
+
         try:
-            results = self._together([call.argument for call in calls])
-        except HubError as error:
-            if len(calls) == 1:
-                calls[0].result.set_exception(error)
-            else:
-                for call in calls:
-                    self._answer([call])
+            together_else_each(calls, answered, lambda call, error: call.result.set_exception(error))
         except BaseException as error:  # noqa: BLE001 - whoever called must hear of it, and the thread must live on
             for call in calls:
-                call.result.set_exception(error)
-        else:
-            for call, result in zip(calls, results, strict=True):
-                call.result.set_result(result)
+                if not call.result.done():
+                    call.result.set_exception(error)

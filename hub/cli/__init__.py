@@ -36,7 +36,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "verify": ("hub.cli.seal", "verify", "Verify a sealed envelope with a key of the registry."),
     "schemas": ("hub.cli.schemas", "schemas_group", "The published JSON Schema and XSD."),
     "simulate": ("hub.cli.simulate", "simulate", "Run simulated authorities over real HTTP."),
-    "demo": ("hub.cli.demo", "demo", "The whole way in under a minute, on loopback."),
+    "demo": ("hub.demo.play", "demo", "The whole way in under a minute, on loopback."),
     "doctor": ("hub.cli.doctor", "doctor", "Look whether this hub is fit to run."),
 }
 

@@ -12,16 +12,20 @@ R = TypeVar("R")
 
 
 def together_else_each(
-    items: Sequence[T], do: Callable[[Sequence[T]], Sequence[R]], refused: Callable[[T, HubError], R]
+    items: Sequence[T],
+    do: Callable[[Sequence[T]], Sequence[R]],
+    refused: Callable[[T, HubError], R],
+    *,
+    concerns_all: tuple[type[HubError], ...] = (),
 ) -> list[R]:
     """Results of ``do`` for all items, in order. If it raises a ``HubError`` for many, each goes alone; for one alone,
-    ``refused`` says what becomes of it.
+    ``refused`` says what becomes of it. ``concerns_all``: errors that no item is to blame for, so none is tried alone.
     """
     if not items:
         return []
     try:
         return list(do(items))
     except HubError as failure:
-        if len(items) == 1:
-            return [refused(items[0], failure)]
+        if len(items) == 1 or isinstance(failure, concerns_all):
+            return [refused(item, failure) for item in items]
     return [result for item in items for result in together_else_each([item], do, refused)]

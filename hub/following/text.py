@@ -94,12 +94,6 @@ def shingles(stems: Sequence[str]) -> frozenset[int]:
     return frozenset(int.from_bytes(blake2b(pair.encode(), digest_size=8).digest(), "big") for pair in pairs)
 
 
-def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
-    """Likeness of two sets, 0 to 1; two empty ones are not alike."""
-    both = len(one | other)
-    return len(one & other) / both if both else 0.0
-
-
 def signature(found: frozenset[int]) -> bytes | None:
     """64 minima of 4 bytes; None for a text without words."""
     if not found:

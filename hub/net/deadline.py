@@ -1,4 +1,4 @@
-"""Sockets on a leash: a total deadline, a byte limit, and the mark "a byte may have gone out", for every operation.
+"""Sockets under a deadline: a total end, a byte limit, and the mark "a byte may have gone out", for every operation.
 
 A socket's timeout is no deadline: one byte per half second renews it for ever. Here each operation on the socket gets
 the time that remains of the whole call (connect, handshake, send, headers, body). CPython counts the timeout of
@@ -107,7 +107,7 @@ class _TlsSocket(_OnLeash, ssl.SSLSocket):
 
 
 def bounded(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Make a TLS context produce sockets that obey a leash."""
+    """Make a TLS context produce sockets that obey a deadline."""
     context.sslsocket_class = _TlsSocket
     return context
 
@@ -168,7 +168,7 @@ class Dialer:
         return found
 
     def connect(self, target: Target) -> socket.socket:
-        """A connected socket on the leash. ``TemporaryFailure``: nothing went out."""
+        """A connected socket under the deadline. ``TemporaryFailure``: nothing went out."""
         reason: OSError | None = None
         found = self.addresses(target)
         for tried, address in enumerate(found):

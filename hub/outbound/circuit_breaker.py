@@ -25,17 +25,6 @@ SUSPECT_FAILURES = 2
 """From so many failures in a row on, a lane is worked by the suspects' workers, so that it keeps no other one busy."""
 
 
-def may_run(state: LaneState, now: datetime) -> bool:
-    """Whether the lane may send anything now: not paused, breaker not open, its rate not used up."""
-    open_again = state.open_until is None or state.open_until <= now
-    return not state.paused and open_again and (state.rest_until is None or state.rest_until <= now)
-
-
-def is_well(state: LaneState, now: datetime) -> bool:
-    """Whether the lane flows and did not fail."""
-    return may_run(state, now) and not state.failures
-
-
 def probing(state: LaneState, lane: LaneSettings) -> bool:
     """Whether only one probe may go out."""
     return state.failures >= lane.breaker_failures

@@ -78,7 +78,7 @@ class _Beginning:
             for name, (channel, _) in self._wanted.items()
         }
         self.looked = frozenset(claim.delivery.channel_id for claim in claims)
-        may = {name for name, (_, state) in self.lanes.items() if circuit_breaker.may_run(state, now)}
+        may = {name for name, (_, state) in self.lanes.items() if state.may_run(now)}
         claims = [claim for claim in claims if claim.delivery.channel_id in may]
         self.seen = Counter(claim.delivery.channel_id for claim in claims)
         chosen, over = circuit_breaker.choose(claims, self.lanes, now)
@@ -200,7 +200,7 @@ class Claimer:
         for channel_id in channel_ids:
             state = states.get(channel_id) or LaneState(channel_id=channel_id)
             entry = directory.channel(channel_id)
-            if not circuit_breaker.may_run(state, now):
+            if not state.may_run(now):
                 continue
             if entry is None or not entry[1].holds_on(today) or entry[1].adapter not in self._adapters:
                 orphaned.append(channel_id)
@@ -210,7 +210,7 @@ class Claimer:
 
     def _remember(self, beginning: _Beginning, now: datetime) -> None:
         for channel_id in beginning.looked:
-            if circuit_breaker.is_well(beginning.lanes[channel_id][1], now):
+            if beginning.lanes[channel_id][1].is_well(now):
                 self._doubtful.discard(channel_id)
             else:
                 self._doubtful.add(channel_id)

@@ -124,7 +124,7 @@ class Sender:
     def _may_go_on(self, lane: LaneBatch) -> bool:
         now = self._clock.now()
         in_slice = (now - lane.started).total_seconds() < lane.channel.lane.slice_secs
-        return in_slice and circuit_breaker.may_run(lane.state, now)
+        return in_slice and lane.state.may_run(now)
 
     def _end(
         self, lane: LaneBatch, settler: Settler, sink: OutcomeSink, message: ClaimedMessage, outcome: Outcome

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hub.outbound import circuit_breaker
 from hub.ports import Clock, Doorbell, Store
 from hub.schemas.delivery import LaneDue
 
@@ -54,7 +53,7 @@ class Sweeper:
         rung_now = 0
         for channel_id in wanted:
             state = states.get(channel_id)
-            if state is None or circuit_breaker.may_run(state, now):
+            if state is None or state.may_run(now):
                 self._doorbell.ring(channel_id, suspect=state is not None and state.suspect)
                 rung_now += 1
         return rung_now

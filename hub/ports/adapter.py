@@ -35,7 +35,7 @@ class Session(Protocol):
         ...
 
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
-        """Fetch what waits at the other side and hand each piece to the desk, acknowledging it there only after the
+        """Fetch what waits at the other side and hand each piece to the sink, acknowledging it there only after the
         desk returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
         ``DeliveryError``, ``ConfigurationError``, ``Unavailable``.
         """

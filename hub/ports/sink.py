@@ -51,7 +51,7 @@ class InboundSink(Protocol):
 
 @runtime_checkable
 class MailSink(InboundSink, Protocol):
-    """A desk for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
+    """A sink for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         """The registry's keys of a party, to verify what is signed in another way than our seals."""

@@ -21,7 +21,7 @@ WINDOW: Final = 64
 MAX_PACKET: Final = 1_048_576
 _VERSION: Final = 3
 _INIT, _VERSION_IS, _OPEN, _CLOSE, _READ, _WRITE, _LSTAT, _FSTAT = 1, 2, 3, 4, 5, 6, 7, 8
-_OPENDIR, _READDIR, _REMOVE, _MKDIR, _RMDIR, _STAT, _RENAME = 11, 12, 13, 14, 15, 17, 18
+_OPENDIR, _READDIR, _REMOVE, _MKDIR, _STAT, _RENAME = 11, 12, 13, 14, 17, 18
 _STATUS, _HANDLE, _DATA, _NAME, _ATTRS, _EXTENDED = 101, 102, 103, 104, 105, 200
 _READING, _WRITING, _CREATE, _TRUNCATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x10, 0x20
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x8000_0000
@@ -174,10 +174,6 @@ class Sftp:
     def remove(self, path: str | bytes) -> None:
         """Remove a file."""
         self._ask(_REMOVE, _path(path))
-
-    def remove_folder(self, path: str) -> None:
-        """Remove an empty folder."""
-        self._ask(_RMDIR, _path(path))
 
     def rename(self, old: str | bytes, new: str | bytes) -> None:
         """Rename at once or not at all. Without OpenSSH's extension the plain rename: it refuses to replace anything,

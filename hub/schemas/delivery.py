@@ -241,7 +241,7 @@ class DeliveryUpdate:
 
     ``owner``: applied only while that owner still holds the lease (None: whoever holds it); what is ``None`` stays as
     it is, except ``next_at`` and ``poll_at``, which are always set. ``lease_until``: the owner takes the lease until
-    then, whoever had it; otherwise the lease ends unless ``keep_lease``. States never fall back from ``delivered``: the
+    then, whoever had it; otherwise the lease ends. States never fall back from ``delivered``: the
     store refuses to lower it.
     """
 
@@ -250,7 +250,6 @@ class DeliveryUpdate:
     next_at: datetime | None = None
     poll_at: datetime | None = None
     owner: str | None = None
-    keep_lease: bool = False
     lease_until: datetime | None = None
     attempts: int | None = None
     first_attempt_at: datetime | None = None
@@ -333,6 +332,15 @@ class LaneState:
     paused: bool = False
     suspect: bool = False
     rest_until: datetime | None = None
+
+    def may_run(self, now: datetime) -> bool:
+        """True if the lane may send now: not paused, breaker not open, its rate not used up."""
+        open_again = self.open_until is None or self.open_until <= now
+        return not self.paused and open_again and (self.rest_until is None or self.rest_until <= now)
+
+    def is_well(self, now: datetime) -> bool:
+        """True if the lane may send and its last try did not fail."""
+        return self.may_run(now) and not self.failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

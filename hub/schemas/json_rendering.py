@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from hub.errors import InvalidInput
 from hub.schemas import jcs, strict_json
 from hub.schemas.envelope import ENVELOPE, AnyEnvelope, AppealForm, Attachment
 from hub.schemas.faults import faults_of
 from hub.schemas.jcs import JsonValue
-
-_FORM = TypeAdapter(AppealForm)
 
 MAX_MEMBERS = 128
 """Members of one object or entries of one list. No model has as many; the limit is for floods: the model would name
@@ -66,17 +64,3 @@ def attachments_of(canonical: bytes) -> tuple[Attachment, ...]:
     most envelopes need not be read for it.
     """
     return from_trusted(canonical).attachments if canonical.startswith(b'{"attachments":') else ()
-
-
-def form_from_json(data: bytes) -> AppealForm:
-    """Read the unified form of an appeal; like ``from_json``."""
-    strict_json.parse(data, max_members=MAX_MEMBERS)
-    return form_from_trusted(data)
-
-
-def form_from_trusted(data: bytes) -> AppealForm:
-    """Read a form from bytes that ``strict_json`` has passed."""
-    try:
-        return _FORM.validate_json(data)
-    except ValidationError as error:
-        raise InvalidInput("The appeal breaks the rules of the unified form.", faults=faults_of(error)) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,17 +60,6 @@ def split(token: bytes) -> Compact:
         signature=_decode(parts[3]),
         signing_input=token[: parts.end(2)],
     )
-
-
-def open_compact(token: bytes, *, algorithm: str, verify: Callable[[bytes, bytes], None]) -> Compact:
-    """The parts of a token whose header names exactly ``algorithm`` and which ``verify`` does not refuse.
-
-    ``verify(signing_input, signature)`` knows the key and raises ``SealRefused``. Both come from the caller's records.
-    """
-    parts = split(token)
-    require_algorithm(parts, algorithm)
-    verify(parts.signing_input, parts.signature)
-    return parts
 
 
 def require_algorithm(parts: Compact, algorithm: str) -> None:

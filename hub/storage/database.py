@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from hub.errors import Unavailable
@@ -38,6 +40,10 @@ class Database:
         ``work`` may run again after a deadlock, or when a pooled connection turns out to be dead before the commit.
         """
         return self._tried(lambda: self._write_once(work))
+
+    def insert(self, table: sa.Table) -> Any:
+        """INSERT into a table, in the spelling of this database that knows ON CONFLICT."""
+        return (postgresql.insert if self.postgres else sqlite.insert)(table)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from hub.following.ports import (
@@ -32,7 +31,6 @@ from hub.storage import reporting, rows, schema
 from hub.storage.database import Database
 
 V = TypeVar("V")
-K = TypeVar("K")
 CHUNK = 500
 """So many ids go into one statement: SQLite and planners have limits."""
 
@@ -70,7 +68,7 @@ class SqlFollowing:
         free = sa.or_(f.lease_until.is_(None), f.lease_until <= now, f.owner == owner)
 
         def work(connection: Connection) -> bool:
-            connection.execute(self.insert(t.followers).values(fresh).on_conflict_do_nothing())
+            connection.execute(self.database.insert(t.followers).values(fresh).on_conflict_do_nothing())
             held = sa.update(t.followers).where(f.name == name, free).values(owner=owner, lease_until=lease_until)
             return connection.execute(held).rowcount == 1
 
@@ -218,18 +216,14 @@ class SqlFollowing:
 
     # What the others are made of
 
-    def insert(self, table: sa.Table) -> Any:
-        """INSERT that knows ON CONFLICT."""
-        return (postgresql.insert if self.database.postgres else sqlite.insert)(table)
-
     def _add(self, connection: Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
         if values:
-            connection.execute(self.insert(table).on_conflict_do_nothing(), values)
+            connection.execute(self.database.insert(table).on_conflict_do_nothing(), values)
 
     def _replace(self, connection: Connection, table: sa.Table, values: list[dict[str, Any]], key: str) -> None:
         if not values:
             return
-        statement = self.insert(table)
+        statement = self.database.insert(table)
         changed = {name: statement.excluded[name] for name in values[0] if name != key}
         connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), values)
 

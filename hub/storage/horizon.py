@@ -26,8 +26,6 @@ def _number(of: sa.ColumnElement[object]) -> sa.ColumnElement[int]:
     return sa.cast(sa.cast(of, sa.Text), sa.BigInteger)  # xid8 has no direct cast to bigint
 
 
-CURRENT = _number(sa.func.pg_current_xact_id())
-"""Id of the running transaction."""
 XMIN = _number(sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()))
 """Every transaction below this has ended."""
 _XMAX = _number(sa.func.pg_snapshot_xmax(sa.func.pg_current_snapshot()))

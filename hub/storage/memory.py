@@ -214,9 +214,7 @@ class MemoryStore:
                     suspect=state.suspect,
                 )
                 for state in states
-                if not state.paused
-                and (state.open_until is None or state.open_until <= now)
-                and (state.rest_until is None or state.rest_until <= now)
+                if state.may_run(now)
             )[:limit]
 
     def waiting(self) -> Mapping[str, int]:

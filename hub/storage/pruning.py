@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from hub.following.ports import Orphan
@@ -88,7 +87,7 @@ class SqlPruning:
         if not over:
             return 0
         cursor = rules.cursor_text(over[-1].txid, over[-1].seq)
-        insert = (postgresql.insert if self.database.postgres else sqlite.insert)(t.followers)
+        insert = self.database.insert(t.followers)
         values = insert.values(name=FLOOR, cursor=cursor)
         raised = values.on_conflict_do_update(index_elements=["name"], set_={"cursor": cursor})
         self.database.write(lambda connection: connection.execute(raised))
@@ -108,7 +107,7 @@ class SqlPruning:
                 return 0
             granted = _parties(connection, hashes)
             connection.execute(
-                self._insert(t.orphans).on_conflict_do_nothing(),
+                self.database.insert(t.orphans).on_conflict_do_nothing(),
                 [
                     {
                         "sha256": row.sha256,
@@ -136,10 +135,10 @@ class SqlPruning:
             found = connection.execute(sa.select(t.orphans).where(used)).all()
             for row in found:
                 stored = {name: row._mapping[name] for name in ("sha256", "size", "media_type", "created_at")}
-                connection.execute(self._insert(schema.attachments).on_conflict_do_nothing(), stored)
+                connection.execute(self.database.insert(schema.attachments).on_conflict_do_nothing(), stored)
                 for party in row.parties:
                     grant = {"sha256": row.sha256, "party": party}
-                    connection.execute(self._insert(schema.grants).on_conflict_do_nothing(), grant)
+                    connection.execute(self.database.insert(schema.grants).on_conflict_do_nothing(), grant)
                 connection.execute(sa.delete(t.orphans).where(o.sha256 == row.sha256))
             return len(found)
 
@@ -170,9 +169,6 @@ class SqlPruning:
             return connection.execute(unseen).scalar_one_or_none()
 
         return self.database.read(work)
-
-    def _insert(self, table: sa.Table) -> Any:
-        return (postgresql.insert if self.database.postgres else sqlite.insert)(table)
 
 
 def _behind(place: tuple[int, int]) -> sa.ColumnElement[bool]:

@@ -54,12 +54,6 @@ def holds_lease(current: Delivery, update: DeliveryUpdate) -> bool:
     return update.owner is None or update.lease_until is not None or update.owner == current.lease_owner
 
 
-def _lease(current: Delivery, update: DeliveryUpdate) -> tuple[str | None, datetime | None]:
-    if update.lease_until is not None:
-        return update.owner, update.lease_until
-    return (current.lease_owner, current.lease_until) if update.keep_lease else (None, None)
-
-
 def _or(new: T | None, old: T) -> T:
     return old if new is None else new
 
@@ -67,14 +61,13 @@ def _or(new: T | None, old: T) -> T:
 def updated(current: Delivery, update: DeliveryUpdate) -> Delivery:
     """The delivery after an update that may be applied. ``delivered`` is never lowered, and then nothing is due."""
     kept = current.state is TransportState.DELIVERED
-    lease_owner, lease_until = _lease(current, update)
     return replace(
         current,
         state=TransportState.DELIVERED if kept else update.state,
         next_at=None if kept else update.next_at,
         poll_at=update.poll_at,
-        lease_owner=lease_owner,
-        lease_until=lease_until,
+        lease_owner=update.owner if update.lease_until is not None else None,
+        lease_until=update.lease_until,
         attempts=_or(update.attempts, current.attempts),
         first_attempt_at=_or(update.first_attempt_at, current.first_attempt_at),
         payload=_or(update.payload, current.payload),

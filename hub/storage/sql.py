@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from hub.ports import CaseFilter, CaseGrouping
@@ -123,7 +122,7 @@ class SqlStore:
 
     def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
         """Whether the caller may collect now; nobody else may before ``until``."""
-        insert: Any = (postgresql.insert if self.database.postgres else sqlite.insert)(schema.collects)
+        insert = self.database.insert(schema.collects)
         mine = insert.values(channel_id=channel_id, next_at=until).on_conflict_do_update(
             index_elements=["channel_id"], set_={"next_at": until}, where=schema.collects.c.next_at <= now
         )
@@ -171,7 +170,7 @@ class SqlStore:
         return self.lane(channel_id)
 
     def _upsert(self, table: sa.Table, key: str, values: rows.Values, changed: rows.Values) -> None:
-        insert: Any = (postgresql.insert if self.database.postgres else sqlite.insert)(table)
+        insert = self.database.insert(table)
         statement = insert.values(values).on_conflict_do_update(index_elements=[key], set_=changed)
         self.database.write(lambda connection: connection.execute(statement))
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.schemas.transfer import ENDED, QueuedNotice, Transfer, TransferKind, TransferState
 from hub.storage import schema
@@ -96,7 +95,7 @@ class SqlTransfers:
 
     def queue(self, notice: QueuedNotice) -> None:
         """Keep a notice until it is taken."""
-        insert: Any = (postgresql.insert if self._database.postgres else sqlite.insert)(schema.notices)
+        insert = self._database.insert(schema.notices)
         statement = insert.values({name: getattr(notice, name) for name in _NOTICE}).on_conflict_do_nothing()
         self._database.write(lambda c: c.execute(statement))
 

@@ -28,8 +28,8 @@ _SET = ", ".join(
         f"state = CASE WHEN {_KEPT} THEN d.state ELSE u.state END",
         f"next_at = CASE WHEN {_KEPT} THEN NULL ELSE u.next_at END",
         "poll_at = u.poll_at",
-        "lease_owner = CASE WHEN u.lease_until IS NOT NULL THEN u.lease_owner WHEN u.keep_lease THEN d.lease_owner END",
-        "lease_until = CASE WHEN u.lease_until IS NOT NULL THEN u.lease_until WHEN u.keep_lease THEN d.lease_until END",
+        "lease_owner = CASE WHEN u.lease_until IS NOT NULL THEN u.lease_owner END",
+        "lease_until = u.lease_until",
         *(f"{name} = coalesce(u.{name}, d.{name})" for name in _IF_GIVEN),
     )
 )
@@ -44,7 +44,7 @@ class _OnPostgres:
             ("id", "state", "next_at", "poll_at", "lease_until", *_IF_GIVEN),
             dialect,
         )
-        source = self._columns.unnest(lease_owner="text", keep_lease="bool")
+        source = self._columns.unnest(lease_owner="text")
         self._sql = (
             f"UPDATE deliveries d SET {_SET} FROM {source}"  # noqa: S608 - names of our own schema
             " WHERE d.id = u.id AND (u.lease_owner IS NULL OR u.lease_until IS NOT NULL"
@@ -53,8 +53,7 @@ class _OnPostgres:
 
     def run(self, connection: Connection, updates: Sequence[DeliveryUpdate]) -> set[DeliveryId]:
         owners = [update.owner for update in updates]
-        keeps = [update.keep_lease for update in updates]
-        parameters = self._columns.arrays(updates, lease_owner=owners, keep_lease=keeps)
+        parameters = self._columns.arrays(updates, lease_owner=owners)
         done = connection.exec_driver_sql(self._sql, parameters)
         return {row[0] for row in done}
 

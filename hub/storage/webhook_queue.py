@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from hub.following.ports import EndpointState, Queued
@@ -31,7 +30,7 @@ class SqlWebhookQueue:
 
     def take_endpoint(self, endpoint: str, *, owner: str, now: datetime, lease_until: datetime) -> EndpointState | None:
         """Hold an endpoint; one that is not known begins at the end of the feed. None if another holds it."""
-        insert = (postgresql.insert if self.database.postgres else sqlite.insert)(webhook_endpoints)
+        insert = self.database.insert(webhook_endpoints)
         free = sa.or_(_E.lease_until.is_(None), _E.lease_until <= now, _E.owner == owner)
         hold = sa.update(webhook_endpoints).where(_E.id == endpoint, free).values(owner=owner, lease_until=lease_until)
 
@@ -65,7 +64,7 @@ class SqlWebhookQueue:
         """Queue events and move the place; False, and nothing, if it stands elsewhere."""
         here = _E.cursor.is_(None) if before is None else _E.cursor == before
         move = sa.update(webhook_endpoints).where(_E.id == endpoint, here).values(cursor=cursor)
-        insert = (postgresql.insert if self.database.postgres else sqlite.insert)(webhook_queue)
+        insert = self.database.insert(webhook_queue)
 
         def work(connection: Connection) -> bool:
             if connection.execute(move).rowcount != 1:

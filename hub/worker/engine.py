@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from hub import metrics
+from hub.delivery.together import together_else_each
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.inbound.retriever import Retriever
@@ -107,38 +108,37 @@ class OutcomeWriter:
         return batch, afterwards, False
 
     def _written(self, batch: list[Ended]) -> bool:
-        """Write a batch, waiting for the database if it is away; False if the process stops before it came back."""
+        """Write a batch; False if the process stops before the database came back.
+
+        If the batch may not be written, one of it may not: the others are let through.
+        """
+        return all(together_else_each(batch, self._kept, self._given_up))
+
+    def _kept(self, batch: Sequence[Ended]) -> list[bool]:
+        """Write, waiting for the database if it is away."""
         while True:
             try:
                 with metrics.STAGE_SECONDS.labels("write").time():
                     self._write(batch)
-            except Unavailable as failure:
+            except Unavailable:
                 if self._alive():
-                    return self._one_by_one(batch, failure)
+                    raise
                 log.warning("outcomes wait for the database", extra={"count": len(batch)})
                 if self._stopping.wait(RETRY_SECS):
-                    return False  # their leases end, and the same bytes go again under the same ids
-            except HubError as failure:
-                return self._one_by_one(batch, failure)
+                    return [False]  # their leases end, and the same bytes go again under the same ids
             else:
-                return True
+                return [True]
 
-    def _one_by_one(self, batch: list[Ended], failure: HubError) -> bool:
-        """What a batch may not do, one of it may not do: let the others through.
-
-        What came with an outcome and cannot be kept does not take the outcome with it.
-
-        An outcome that cannot be written though the database is there is given up: its lease ends, and the same bytes
-        go again under the same id.
+    def _given_up(self, ended: Ended, failure: HubError) -> bool:
+        """Let an outcome go that cannot be written though the database is there: its lease ends, and the same bytes go
+        again under the same id. What came with it and cannot be kept does not take the outcome with it.
         """
-        if len(batch) == 1:
-            with contextlib.suppress(HubError):
-                if batch[0].held and not isinstance(failure, Unavailable):
-                    self._bare(batch[0], failure)
-                    return True
-            log.error("an outcome could not be written", extra={"delivery": str(batch[0].delivery.id)})
-            return True
-        return all(self._written([each]) for each in batch)
+        with contextlib.suppress(HubError):
+            if ended.held and not isinstance(failure, Unavailable):
+                self._bare(ended, failure)
+                return True
+        log.error("an outcome could not be written", extra={"delivery": str(ended.delivery.id)})
+        return True
 
     def _alive(self) -> bool:
         try:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from hub.cli.arrangement import PLACES, TOPICS, TWELVE, Arrangement, arrange
-from hub.cli.demo import LANE, SILENT
+from hub.demo.arrangement import PLACES, TOPICS, TWELVE, Arrangement, arrange
+from hub.demo.play import LANE, SILENT
 from hub.schemas.json_rendering import to_tree
 from hub.simulator.appeals import generate
 from tests.acceptance.processes import Running, running, until

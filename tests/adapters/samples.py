@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import io
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import BinaryIO
 
-from hub.errors import NotFound
 from hub.ports import Parcel, Rendering
 from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.delivery import Delivery, TransportState
@@ -37,37 +32,18 @@ from hub.schemas.terms import (
     Role,
 )
 from hub.sealed import wrap
+from hub.storage.attachments import MemoryAttachments as StoreInMemory
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CENTRE = Party(code="36521731")
 AUTHORITY = Party(code="00032106")
 
 
-class MemoryAttachments:
-    """Files in memory, with the rules of the port ``Attachments``."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, bytes] = {}
-
-    def put(self, source: BinaryIO | Iterator[bytes], *, limit: int) -> tuple[str, int]:
-        data = b"".join(iter(lambda: source.read(65_536), b"")) if hasattr(source, "read") else b"".join(source)
-        assert len(data) <= limit
-        digest = hashlib.sha256(data).hexdigest()
-        self._files[digest] = data
-        return digest, len(data)
-
-    def open(self, sha256: str) -> BinaryIO:
-        if sha256 not in self._files:
-            raise NotFound("no such file")
-        return io.BytesIO(self._files[sha256])
-
-    def size(self, sha256: str) -> int:
-        if sha256 not in self._files:
-            raise NotFound("no such file")
-        return len(self._files[sha256])
+class MemoryAttachments(StoreInMemory):
+    """The hub's twin in memory, on a disk that may go bad."""
 
     def damage(self, sha256: str) -> None:
-        """Flip a bit, as a bad disk does."""
+        """Flip a bit."""
         data = bytearray(self._files[sha256])
         data[0] ^= 1
         self._files[sha256] = bytes(data)

@@ -27,6 +27,7 @@ from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.adapters.soap_world import SoapWorld
 from tests.adapters.test_soap import soap_channel
+from tests.adapters.xroad_reading import read_message
 
 WSDL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/"
  xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:e="urn:edms" targetNamespace="urn:edms">
@@ -394,7 +395,7 @@ def test_trembita_carries_the_sealed_envelope_and_the_appeals_number(adapter: So
         with adapter.session(channel) as session:
             outcome = session.send(prepared, 5.0)
     assert (outcome.kind, outcome.external_id) == (OutcomeKind.DELIVERED, "ТР-5")
-    message = xroad.read_message(gateway.requests[0][1], "text/xml")
+    message = read_message(gateway.requests[0][1], "text/xml")
     assert message.headers is not None
     assert (message.headers.issue, message.headers.id) == ("НКЦ-2026-1", str(made.message_id))
     assert dict(message.headers.service.parts)["subsystemCode"] == "10_MIA_prod"
@@ -418,7 +419,7 @@ def test_trembita_with_readable_elements(adapter: SoapAdapter, tmp_path: Path) -
     """With a description the body is what its mapping says, under the same headers."""
     section = {**lay_down(tmp_path / "wsdl", MAPPING), "attachments": "link"}
     channel = trembita("http://127.0.0.1:1/", description=section)
-    message = xroad.read_message(adapter.prepare(parcel(appeal(), Rendering.XML), channel).body, "text/xml")
+    message = read_message(adapter.prepare(parcel(appeal(), Rendering.XML), channel).body, "text/xml")
     assert message.headers is not None
     assert message.envelope.body.findtext(".//{urn:edms}text") == "Немає води."
 

@@ -18,6 +18,7 @@ from hub.protocols.soap.description import understand
 from hub.protocols.soap.files import resolve
 from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope
 from tests.adapters.alone import alone
+from tests.adapters.xroad_reading import Exchanged, read_message
 from tests.conftest import leave_out, vectors_root
 
 SPEC = vectors_root().parent / "spec" / "xroad"
@@ -43,9 +44,6 @@ REFUSED = {
     "missing-body.query": "soap.body",
     "malformed-body1.query": "xroad.body",
     "malformed-body2.query": "xroad.body",
-    "malformed-body3.query": "xroad.wrapper",
-    "inconsistent-headers.query": "xroad.wrapper",
-    "attach-error-withsoap.query": "xroad.wrapper",
     "malformed-protocolVersion.query": "xroad.protocol_version",
     "missingobjecttype.query": "xroad.identifier",
     "faulty-multipart.query": "soap.mime",
@@ -64,10 +62,10 @@ def _spec() -> None:
         leave_out(f"X-Road's messages are absent ({SPEC})")
 
 
-def read(path: Path) -> xroad.XRoadMessage:
+def read(path: Path) -> Exchanged:
     data = path.read_bytes()
     kind = KINDS.get(path.name, BOUNDARY if data.startswith(b"--") else "text/xml")
-    return xroad.read_message(data, kind)
+    return read_message(data, kind)
 
 
 @pytest.fixture

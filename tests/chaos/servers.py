@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 from kombu import Connection
 
-from hub.cli.arrangement import free_listen
+from hub.demo.arrangement import free_listen
 from tests.chaos.units import state_of
 
 START_SECS = 120.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from hub.cli.arrangement import PLACES
+from hub.demo.arrangement import PLACES
 from hub.schemas.json_rendering import to_tree
 from hub.simulator.appeals import generate
 from tests.chaos.accounting import KeptCase

@@ -19,7 +19,7 @@ from types import TracebackType
 
 import requests
 
-from hub.cli.arrangement import arrange
+from hub.demo.arrangement import arrange
 from hub.schemas.directory import LaneSettings
 from hub.simulator.setup import Placement
 from tests.acceptance.processes import environment

@@ -11,12 +11,12 @@ from hub.errors import NotFound
 from hub.inbound.inbox import Inbox
 from hub.inbound.sink import ChannelSink
 from hub.ports import Outcome
-from hub.schemas import json_rendering
 from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LegalClass
 from hub.schemas.ids import CaseId, new_id
 from tests.delivery.test_collect import kinds, sent, spoken
 from tests.delivery.world import BODY, CHANNEL, HUB, World
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 
 TOOK = Outcome(kind=OutcomeKind.DELIVERED, external_id="sev:1", proves=LegalClass.SENT)
@@ -113,7 +113,7 @@ def test_a_statement_finds_its_case_by_the_centres_number() -> None:
     """If only one case of that authority has it; two with the same number name nobody, nor does an unknown party."""
     world = World()
     world.adapter.waiting = []
-    form = json_rendering.form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"})
+    form = form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"})
     submission = Submission(form=form, owner=HUB.code)
     (accepted,) = world.intake.submit_all([submission])
     said = replace(spoken(accepted), in_reply_to=None, reference="НКЦ-1")

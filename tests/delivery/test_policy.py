@@ -56,11 +56,11 @@ def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_probe_through() 
     """Five failures open it; after the wait one probe may go; success closes it."""
     state = LaneState(channel_id="c")
     for _ in range(LANE.breaker_failures):
-        assert circuit_breaker.may_run(state, NOW)
+        assert state.may_run(NOW)
         state = circuit_breaker.after(state, OutcomeKind.TEMPORARY, NOW, LANE)
-    assert not circuit_breaker.may_run(state, NOW)
+    assert not state.may_run(NOW)
     later = NOW + timedelta(seconds=LANE.breaker_open_secs)
-    assert circuit_breaker.may_run(state, later)
+    assert state.may_run(later)
     assert circuit_breaker.probing(state, LANE)
     assert circuit_breaker.after(state, OutcomeKind.DELIVERED, later, LANE) == LaneState(channel_id="c")
 
@@ -83,4 +83,4 @@ def test_a_refusal_is_an_answer() -> None:
 
 def test_a_paused_lane_does_not_run() -> None:
     """What an operator paused stays paused whatever the breaker says."""
-    assert not circuit_breaker.may_run(LaneState(channel_id="c", paused=True), NOW)
+    assert not LaneState(channel_id="c", paused=True).may_run(NOW)

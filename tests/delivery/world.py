@@ -32,6 +32,7 @@ from hub.tracking.law import shipped as shipped_law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.lanes import run_lane
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
 
@@ -204,7 +205,7 @@ class World:
 
     def submit(self, count: int = 1, priority: Priority = Priority.NORMAL) -> tuple[Accepted, ...]:
         """Take in appeals."""
-        form = json_rendering.form_from_json(MINIMAL)
+        form = form_from_json(MINIMAL)
         submission = Submission(form=form, owner=HUB.code, priority=priority)
         return self.intake.submit_all([submission] * count)
 

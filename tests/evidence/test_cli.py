@@ -14,10 +14,10 @@ from hub.cases.submission import Submission
 from hub.cli.evidence import evidence_group
 from hub.cli.init import make_home
 from hub.errors import ConfigurationError, NotFound, SealRefused
-from hub.schemas import json_rendering
 from hub.seals import make_key_file
 from hub.settings import Settings
 from tests.conftest import ROOT
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text("utf-8")
@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(home=tmp_path_factory.mktemp("home") / "h")
     make_home(settings)
     hub = build(settings)
-    form = json_rendering.form_from_json(MINIMAL)
+    form = form_from_json(MINIMAL)
     (accepted,) = hub.intake.submit_all([Submission(form=form, owner=settings.party_code)])
     hub.close()
     (settings.home / "case").write_text(f"{accepted.case_id} {accepted.message_id}")

@@ -17,11 +17,12 @@ from hub.errors import InvalidInput
 from hub.schemas import publish
 from hub.schemas.envelope import AnyEnvelope, AppealForm
 from hub.schemas.faults import code_of
-from hub.schemas.json_rendering import form_from_json, from_json, to_tree
+from hub.schemas.json_rendering import from_json, to_tree
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import DIGEST, NAMESPACE, from_xml, to_xml
 from tests.forms import examples
 from tests.schemas.documents import VALUES, every_change, trees, whole
+from tests.schemas.form_reading import form_from_json
 from tests.strategies import envelopes
 
 

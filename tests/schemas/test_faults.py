@@ -13,11 +13,12 @@ from hub.errors import Fault, InvalidInput
 from hub.schemas import faults
 from hub.schemas.envelope import AppealForm
 from hub.schemas.faults import code_of, faults_of
-from hub.schemas.json_rendering import form_from_json, from_json
+from hub.schemas.json_rendering import from_json
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import from_xml, to_xml
 from tests.conftest import ROOT
 from tests.schemas.documents import every_change, parent_of, places, whole
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 
 CANARY = "Таємниця-31337"

@@ -14,11 +14,12 @@ from hub.errors import InvalidInput, TooLarge
 from hub.schemas import publish, strict_json
 from hub.schemas.base import Line, Text
 from hub.schemas.envelope import AnyEnvelope, AppealForm
-from hub.schemas.json_rendering import MAX_MEMBERS, form_from_json, from_json, to_json
+from hub.schemas.json_rendering import MAX_MEMBERS, from_json, to_json
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.xml_rendering import from_xml, to_xml
 from tests.pace import within
 from tests.schemas.documents import whole
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 from tests.schemas.test_xml import sample
 

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hub.errors import InvalidInput
 from hub.schemas import json_rendering
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, AppealForm
-from hub.schemas.json_rendering import digest, form_from_json, from_json, to_json, to_tree
+from hub.schemas.json_rendering import digest, from_json, to_json, to_tree
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import from_xml, to_xml
 from tests.forms import examples
+from tests.schemas.form_reading import form_from_json
 from tests.strategies import envelopes
 
 MINIMAL = (

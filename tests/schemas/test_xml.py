@@ -9,8 +9,8 @@ import pytest
 
 from hub.errors import InvalidInput
 from hub.schemas.envelope import AppealEnvelope, Header, Party
-from hub.schemas.json_rendering import form_from_json
 from hub.schemas.xml_rendering import from_xml, to_xml
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 
 

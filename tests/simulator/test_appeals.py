@@ -12,6 +12,7 @@ from hub.schemas import json_rendering
 from hub.schemas.terms import AppealChannel, AppealKind, ReceiptSign
 from hub.simulator.appeals import CHANNELS, KINDS, SIGNS, generate, texts
 from hub.simulator.words import fill, vocabulary
+from tests.schemas.form_reading import form_from_json
 
 TOPICS = ("utilities.water", "transport.roads", "health", "utilities.lifts", "unheard-of")
 PLACES = ("UA80000000000093317", "UA46060250000025047")
@@ -27,7 +28,7 @@ def test_the_same_seed_gives_the_same_appeals() -> None:
 def test_every_appeal_passes_the_form_from_json() -> None:
     """What is generated is what a front end may send: strict JSON in, the same model out."""
     for form in generate(200, 1, TOPICS, PLACES):
-        assert json_rendering.form_from_json(form.model_dump_json(exclude_none=True).encode()) == form
+        assert form_from_json(form.model_dump_json(exclude_none=True).encode()) == form
 
 
 def test_weights_are_those_that_were_counted() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from hub.cli.arrangement import arrange
+from hub.demo.arrangement import arrange
 from hub.schemas.directory import LaneSettings
 from hub.simulator.setup import Placement
 from tests.acceptance.processes import running, until

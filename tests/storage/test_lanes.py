@@ -121,14 +121,14 @@ def test_an_update_of_a_lost_lease_is_not_applied(store: Store) -> None:
 
 
 def test_an_update_sets_what_it_names(store: Store) -> None:
-    """What is None stays, next_at and poll_at are always set, the lease ends unless it is kept."""
+    """What is None stays, next_at and poll_at are always set, the lease ends unless it is taken again."""
     carried = put(store)
     claim(store)
     begun = DeliveryUpdate(
         id=carried.id,
         state=TransportState.SENDING,
         owner="w1",
-        keep_lease=True,
+        lease_until=later(30),
         attempts=1,
         first_attempt_at=NOW,
         payload=b"exact",

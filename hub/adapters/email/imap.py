@@ -1,8 +1,8 @@
 """The hub's mailbox over IMAP (RFC 3501, 6851 MOVE, 4315 UIDPLUS).
 
-The folder holds what was not yet taken in; what was is moved to ``done`` or ``refused``, and only after the desk
+The folder holds what was not yet taken in; what was is moved to ``done`` or ``refused``, and only after the sink
 returned. So no UID is ever remembered from one conversation to the next: a new UIDVALIDITY, a crash or a second worker
-can bring a mail again, which the desk knows by its Message-ID and SHA-256, and can lose none.
+can bring a mail again, which the sink knows by its Message-ID and SHA-256, and can lose none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class WaitingMail:
 
 
 class _Imap(imaplib.IMAP4):
-    """imaplib over a socket that was connected, checked and leashed elsewhere."""
+    """imaplib over a socket that was connected, checked and put under a deadline elsewhere."""
 
     def __init__(self, sock: socket.socket, host: str) -> None:
         self._ready = sock

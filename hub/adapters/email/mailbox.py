@@ -40,9 +40,9 @@ class MailboxSession(BaseSession):
             return
 
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
-        """Hand over what waits; returns how many mails the desk took."""
+        """Hand over what waits; returns how many mails the sink took."""
         if not isinstance(sink, MailSink):
-            raise ConfigurationError("This desk hears nothing of reports and signatures, so it takes no mail.")
+            raise ConfigurationError("This sink hears nothing of reports and signatures, so it takes no mail.")
         if self._settings.imap is None:
             return self._from_folder(sink, deadline_secs)
         taken = 0

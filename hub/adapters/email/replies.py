@@ -1,4 +1,4 @@
-"""From a mail in our box to a statement for the desk: who speaks, about what, and what it says.
+"""From a mail in our box to a statement for the sink: who speaks, about what, and what it says.
 
 Correlation is by the signed token only; names, subjects and numbers correlate nothing. What has a token and was written
 by a person becomes a receipt (form), an envelope (attached and sealed) or an answer; what a machine wrote never does.
@@ -72,7 +72,7 @@ class _Case:
 
 
 def take(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> None:
-    """Hand one mail to the desk. ``received``: when it came to the box (for mails whose own date cannot be).
+    """Hand one mail to the sink. ``received``: when it came to the box (for mails whose own date cannot be).
 
     Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move
     it aside with the reason).

@@ -33,7 +33,7 @@ _SIZE: Final = re.compile(r"\b5\.(?:2|3)\.[34]\b")
 
 
 class _Smtp(smtplib.SMTP):
-    """smtplib over a socket that was connected, checked and leashed elsewhere."""
+    """smtplib over a socket that was connected, checked and put under a deadline elsewhere."""
 
     def __init__(self, sock: socket.socket, helo: str) -> None:
         self._ready = sock

@@ -29,7 +29,7 @@ def tls_context(server: Server) -> ssl.SSLContext:
 
 
 def connect(server: Server, deadline: Deadline, family: str) -> socket.socket:
-    """A connected socket on the leash. ``family``: prefix of the codes, ``smtp`` or ``imap``.
+    """A connected socket under the deadline. ``family``: prefix of the codes, ``smtp`` or ``imap``.
 
     Raises ``TemporaryFailure`` (nothing went out) or ``PermanentFailure`` (an address that is not allowed).
     """

@@ -1,6 +1,6 @@
 """Fetching what an authority has laid into its outbox. Everything in a listing is hostile until it was looked at.
 
-Whoever renames a thing into ``work/`` first has it: two workers never take the same. After the desk returned it goes to
+Whoever renames a thing into ``work/`` first has it: two workers never take the same. After the sink returned it goes to
 ``done/``; refused, to ``refused/`` with ``NAME.reason.txt`` beside it. What a worker left in ``work/`` when it was
 killed is taken over after twice the lane's deadline, when it has surely ended. Nothing but markers is ever deleted.
 ``reading`` says what is understood.
@@ -92,7 +92,7 @@ def collect(
     until: float,
     take_over_secs: float,
 ) -> int:
-    """Take what is there; returns how many things the desk was given. Raises ``DeliveryError``, ``Unavailable``."""
+    """Take what is there; returns how many things the sink was given. Raises ``DeliveryError``, ``Unavailable``."""
     outbox = _Outbox(connection, settings, sink, reaches=reaches)
     handed = 0
     with connection.talking():
@@ -172,7 +172,7 @@ class _Outbox:
         return (clock.modified if clock else 0) - self._settings.stable_secs
 
     def handle(self, claim: str) -> int:
-        """Read one thing, hand it over, put it away. 1 if the desk got it."""
+        """Read one thing, hand it over, put it away. 1 if the sink got it."""
         path = f"{self._root}/{WORK}/{claim}"
         try:
             self._reader.hand_over(path, self._sink)

@@ -225,7 +225,7 @@ def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket
         code = error.stable_code.replace("http.", "sftp.")
         kind = PermanentFailure if isinstance(error, PermanentFailure) else TemporaryFailure
         raise kind(error.message, code=code, action=error.next_step) from None
-    return socket.socket(fileno=sock.detach())  # off the leash of HTTP calls: Wire has its own
+    return socket.socket(fileno=sock.detach())  # off the deadline of HTTP calls: Wire has its own
 
 
 def _credential(settings: SftpSettings) -> paramiko.PKey | str:

@@ -1,9 +1,9 @@
-"""What the hub understands of a thing from an outbox, and how it hands it to the desk.
+"""What the hub understands of a thing from an outbox, and how it hands it to the sink.
 
 One file: an envelope (``.json``, ``.jws``, ``.xml``), or a container (``.asice``, ``.zip``). A folder, or a container:
 ``envelope.json``, ``.jws`` or ``.xml`` (the first of these that is there counts), and files under ``attachments/``.
 A ``.json`` without ``header`` is a statement in plain words: ``{"message_id": …, "receipt": {…}}``. Whether an envelope
-is true is not judged here: the desk opens the seal.
+is true is not judged here: the sink opens the seal.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Reader:
         self._reaches = reaches
 
     def hand_over(self, path: str, sink: InboundSink) -> None:
-        """Read what is at a path and give it to the desk. Raises what the desk raises, and ``InvalidInput``."""
+        """Read what is at a path and give it to the sink. Raises what the sink raises, and ``InvalidInput``."""
         entry = self._sftp.look(path)
         ending = path.rpartition(".")[2].lower()
         if entry is not None and entry.is_folder:

@@ -113,7 +113,7 @@ class SoapTrembitaDialect:
         sent = xroad.read_headers(read_envelope(prepared.body))
         try:
             received = xroad.read_headers(reply.envelope)
-            xroad.check_body(reply.envelope, received, wrapped=False)
+            xroad.check_body(reply.envelope)
         except InvalidInput as error:
             raise unread(error, reply) from None
         if not xroad.same_exchange(sent, received):

@@ -1,6 +1,6 @@
-"""Receiving over SEV (СС4, СС5): what waits in the input queue is fetched, handed to the desk, and only then ended.
+"""Receiving over SEV (СС4, СС5): what waits in the input queue is fetched, handed to the sink, and only then ended.
 
-Killed between the two, SEV offers the package again; the desk knows it by its id. A document is acknowledged to its
+Killed between the two, SEV offers the package again; the sink knows it by its id. A document is acknowledged to its
 sender (ДС13, ДС14) under the id by which SEV knows it; SEV turns that back into the sender's own.
 """
 

@@ -1,4 +1,4 @@
-"""From a message that came, whole and checked by its hash, to the desk: files kept, words read, nothing believed here.
+"""From a message that came, whole and checked by its hash, to the sink: files kept, words read, nothing believed here.
 
 Used by the client (messages from SEV's input queue) and by the server (uploads of systems that call us).
 """
@@ -79,9 +79,9 @@ def _cyrillic(file: Carried, attachments: Attachments) -> bool:
 
 
 def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attachments: Attachments) -> None:
-    """Give the desk what the message says, files first. When this returns, all of it is durable.
+    """Give the sink what the message says, files first. When this returns, all of it is durable.
 
-    Raises what the desk raises; ``NotFound`` (``inbound.unknown_case``) for what is about none of our messages.
+    Raises what the sink raises; ``NotFound`` (``inbound.unknown_case``) for what is about none of our messages.
     """
     party = message.from_org_id
     sealed = message.sealed()
@@ -90,7 +90,7 @@ def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attac
         sink.envelope(RawInbound(content_type=sealed[0], body=sealed[1]), party=party)
         return
     delivery = _about(message, sink)
-    # About none of ours: said all the same, for the desk refuses it and journals that it came.
+    # About none of ours: said all the same, for the sink refuses it and journals that it came.
     said = meaning(message, _readable(message, attachments))
     assert message.time is not None  # ``meaning`` refuses a message without
     reference = next(iter(numbers(message)), None) if delivery is None else None
@@ -113,7 +113,7 @@ def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attac
 
 
 def journal(arrived: Arrived, sink: InboundSink, party: str | None) -> None:
-    """Have it journalled that something came which cannot be read at all: the desk refuses it as what it is."""
+    """Have it journalled that something came which cannot be read at all: the sink refuses it as what it is."""
     with contextlib.closing(arrived.open()) as content, contextlib.suppress(InvalidInput, SealRefused):
         sink.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
 
@@ -154,7 +154,7 @@ def _name(file: Carried) -> str:
 
 
 def _readable(message: SevMessage, attachments: Attachments) -> str | None:
-    """The words of the first text file, whatever encoding its author's desk had: UTF-8, else windows-1251."""
+    """The words of the first text file, whatever encoding its author's machine had: UTF-8, else windows-1251."""
     for file in message.files:
         if file.kind == "txt" and 0 < file.size <= _TEXT_FILE_BYTES:
             with attachments.open(file.sha256) as content:

@@ -118,7 +118,7 @@ def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = s
     root = strict_xml.parse(to_utf8(data, charset), max_bytes=max_bytes, max_text_bytes=MAX_TEXT_BYTES, foreign=True)
     name = etree.QName(root)
     if name.localname != "Envelope" or name.namespace not in (SOAP11, SOAP12):
-        raise refuse("envelope", "the root is no SoapEnvelope of SOAP 1.1 or 1.2")
+        raise refuse("envelope", "the root is no Envelope of SOAP 1.1 or 1.2")
     version = SoapVersion.V11 if name.namespace == SOAP11 else SoapVersion.V12
     children = list(root.iterchildren(etree.Element))
     tags = [str(child.tag) for child in children]

@@ -2,7 +2,7 @@
 
 Facts: X-Road's protocol document pr-mess; Trembita keeps the headers, not their order, and has ``_`` in its codes.
 Codes of refusals: ``xroad.no_header``, ``xroad.missing_header``, ``xroad.duplicate_header``, ``xroad.identifier``,
-``xroad.protocol_version``, ``xroad.body``, ``xroad.wrapper``; and those of ``wire`` and ``mime``.
+``xroad.protocol_version``, ``xroad.body``; and those of ``wire`` and ``mime``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from lxml import etree
 
 from hub.errors import Fault as InputFault
 from hub.errors import InvalidInput
-from hub.protocols.soap.client import unpack
-from hub.protocols.soap.mime import MimePart
-from hub.protocols.soap.wire import FaultElement, SoapEnvelope, fault_of, read_envelope
+from hub.protocols.soap.wire import SoapEnvelope
 
 XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"
 IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
@@ -68,16 +66,6 @@ class XRoadHeaders:
     user_id: str | None = None
     issue: str | None = None
     request_hash: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class XRoadMessage:
-    """A message that was read: an answer or request with headers, or a fault, which may come without them."""
-
-    envelope: SoapEnvelope
-    headers: XRoadHeaders | None
-    fault: FaultElement | None
-    parts: tuple[MimePart, ...]
 
 
 def _refuse(rule: str, message: str, pointer: str = "/Envelope/Header") -> InvalidInput:
@@ -172,29 +160,10 @@ def _text(node: etree._Element | None) -> str | None:
     return value or None
 
 
-def read_message(body: bytes, content_type: str, *, wrapped: bool = True, max_bytes: int = 10_485_760) -> XRoadMessage:
-    """A whole message. ``wrapped``: the body's element must be named after the service (Trembita's need not be).
-
-    Raises ``InvalidInput``; a fault is no error here.
-    """
-    soap, charset, parts = unpack(body, content_type)
-    envelope = read_envelope(soap, charset=charset, max_bytes=max_bytes)
-    fault = fault_of(envelope)
-    if fault is not None:
-        return XRoadMessage(envelope=envelope, headers=None, fault=fault, parts=parts)
-    headers = read_headers(envelope)
-    check_body(envelope, headers, wrapped=wrapped)
-    return XRoadMessage(envelope=envelope, headers=headers, fault=None, parts=parts)
-
-
-def check_body(envelope: SoapEnvelope, headers: XRoadHeaders, *, wrapped: bool) -> None:
-    """One element in the Body, named after the service. ``InvalidInput`` (``xroad.body``, ``xroad.wrapper``)."""
-    content = list(envelope.body.iterchildren(etree.Element))
-    if len(content) != 1:
+def check_body(envelope: SoapEnvelope) -> None:
+    """One element in the Body; Trembita's need not be named after the service. ``InvalidInput`` (``xroad.body``)."""
+    if len(list(envelope.body.iterchildren(etree.Element))) != 1:
         raise _refuse("body", "the Body holds exactly one element", "/Envelope/Body")
-    code = headers.service.service_code
-    if wrapped and etree.QName(content[0]).localname not in (code, f"{code}Response"):
-        raise _refuse("wrapper", "the Body's element is not named after the service", "/Envelope/Body/*")
 
 
 def same_exchange(sent: XRoadHeaders, received: XRoadHeaders) -> bool:

@@ -41,6 +41,7 @@ from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
 from tests.conftest import leave_out
 from tests.lanes import run_lane
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
 
@@ -135,7 +136,7 @@ class Hub:
         self.intake, self.receiver = self.cases.intake, self.cases.receiver
 
     def submit(self) -> Accepted:
-        form = json_rendering.form_from_json(MINIMAL)
+        form = form_from_json(MINIMAL)
         (accepted,) = self.intake.submit_all([Submission(form=form, owner=HUB.code)])
         return accepted
 

@@ -14,7 +14,6 @@ from hub.adapters.sftp.adapter import SftpAdapter
 from hub.bootstrap import Ports, SilentDoorbell, use_cases
 from hub.cases.submission import Accepted, Submission
 from hub.clock import SystemClock
-from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, FactKind, Grant, StoredAttachment
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
 from hub.schemas.envelope import Attachment, Party
@@ -30,6 +29,7 @@ from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.lanes import run_lane
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
 
@@ -103,7 +103,7 @@ class Way:
 
     def submit(self, *files: Attachment) -> Accepted:
         """Take an appeal in."""
-        form = json_rendering.form_from_json(MINIMAL)
+        form = form_from_json(MINIMAL)
         submission = Submission(form=form, owner=HUB.code, priority=Priority.NORMAL, attachments=files)
         (accepted,) = self.intake.submit_all([submission])
         return accepted

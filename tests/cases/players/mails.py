@@ -20,7 +20,6 @@ from typing import TypeAlias
 from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.cases.submission import Accepted
-from hub.schemas import json_rendering
 from hub.schemas.directory import Channel, LaneSettings, LegalClass
 from tests.adapters.email.making import box_channel, out_settings, token
 from tests.adapters.email.smtp_peer import SmtpPeer
@@ -28,6 +27,7 @@ from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
 from tests.cases.players.house import BODY, CENTRE, HandClock, House, house
 from tests.cases.players.text import settled
+from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 
 Settings: TypeAlias = Mapping[str, object]
@@ -111,7 +111,7 @@ def post(
         mailbox = box_channel(**settings).model_copy(update={"lane": LANE, "id": f"{CENTRE.code}.mailbox"})
         hands = clock or HandClock(START)
         with house(("email", adapter), mail, attachments=attachments, box=mailbox, clock=hands) as at:
-            cases = [at.submit(json_rendering.form_from_json(MINIMAL)) for _ in STAND_INS]
+            cases = [at.submit(form_from_json(MINIMAL)) for _ in STAND_INS]
             at.run(mail)
             yield Post(at=at, mailbox=mailbox, pickup=pickup, adapter=adapter, cases=cases)
 

@@ -19,12 +19,13 @@ from hub.api.tokens import BearerTokens, Jwks, JwksFile
 from hub.cli import cli
 from hub.errors import HubError
 from hub.following.likeness import applicant_tokens
-from hub.following.text import jaccard, shingles, words
+from hub.following.text import shingles, words
 from hub.net.webhook import read as read_webhooks
 from hub.schemas.envelope import Applicant
 from hub.tracking.law import read as read_law
 from tests.cases.players.text import settled
 from tests.conftest import ROOT
+from tests.following.likeness import jaccard
 
 KEY = b"k" * 32
 TERMS = ROOT / "hub" / "tracking" / "data" / "terms.yaml"

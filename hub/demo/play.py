@@ -21,9 +21,9 @@ from typing import Any
 import click
 import requests
 
-from hub.cli import demo_law
-from hub.cli.arrangement import MAIL, MAIL_PLACE, PLACES, TOPICS, TWELVE, Arrangement, arrange, arrange_mail
 from hub.cli.output import table
+from hub.demo import law
+from hub.demo.arrangement import MAIL, MAIL_PLACE, PLACES, TOPICS, TWELVE, Arrangement, arrange, arrange_mail
 from hub.errors import ConfigurationError
 from hub.schemas.directory import LaneSettings
 from hub.schemas.json_rendering import to_tree
@@ -189,7 +189,7 @@ def _results(client: _Client, tally: _Tally) -> list[str]:
     groups: dict[str, Counter[str]] = defaultdict(Counter)
     for case_id in client.cases:
         groups[tally.authority.get(case_id, "")].update(tally.seen[case_id])
-    placed = (*TWELVE, *demo_law.PLAYED)
+    placed = (*TWELVE, *law.PLAYED)
     names = {p.code: f"{p.name} ({p.character})" for p in placed} | {
         MAIL.code: f"{MAIL.name} (mail)",
         "": "— nobody connected is competent",
@@ -237,8 +237,8 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as temporary:
         folder = keep or Path(temporary)
-        arrangement = arrange(folder, placements=(*TWELVE, *demo_law.PLAYED), seed=seed, lane=LANE)
-        quick = demo_law.prepare(arrangement)
+        arrangement = arrange(folder, placements=(*TWELVE, *law.PLAYED), seed=seed, lane=LANE)
+        quick = law.prepare(arrangement)
         mail = arrange_mail(arrangement, folder, lane=LANE)
         with (
             _process(
@@ -254,7 +254,7 @@ def demo(appeals: int, seed: int, seconds: int, keep: Path | None) -> None:
             up = f"{time.monotonic() - started:5.1f} s  the hub, twelve authorities and one that has only mail are up"
             click.echo(up)
             with ThreadPoolExecutor(1) as beside:
-                telling = beside.submit(demo_law.tell, arrangement)
+                telling = beside.submit(law.tell, arrangement)
                 lost = _run(_Client(arrangement), appeals, seed, started + seconds, started)
                 for line in telling.result():
                     click.echo(line)

@@ -18,7 +18,7 @@ from uuid import UUID
 import requests
 import yaml
 
-from hub.cli.arrangement import Arrangement
+from hub.demo.arrangement import Arrangement
 from hub.errors import ConfigurationError
 from hub.schemas.envelope import (
     AnswerBody,
