@@ -107,14 +107,13 @@ _OTHERS: Mapping[str, Player] = {"mail": mails.play, "rest": rest_answers.play, 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One folder with an input. ``programs``: what others wrote and it cannot be played without; ``kept``: the file
-    that holds what it gave; ``long``: takes more than some seconds.
+    that holds what it gave.
     """
 
     folder: Path
     player: Player
     programs: tuple[str, ...] = ()
     kept: str = "gave.txt"
-    long: bool = False
 
     @property
     def name(self) -> str:

@@ -15,8 +15,7 @@ from tests.conftest import leave_out
 
 
 def _marks(case: Case) -> list[pytest.MarkDecorator]:
-    marks = [pytest.mark.foreign(program) for program in case.programs]
-    return [*marks, pytest.mark.long] if case.long else marks
+    return [pytest.mark.foreign(program) for program in case.programs]
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=_marks(case)) for case in cases()])

@@ -104,7 +104,7 @@ def failure_maps(case: Path) -> str:
     """Each failure, and what each adapter makes of it."""
     lines = []
     for failure in FAILURES:
-        lines.append(f"{type(failure).__name__} (its own retry: {failure.retry})")
+        lines.append(f"{failure.stable_code} (its own retry: {failure.retry})")
         lines += [f"  {name}: {outcome(_met(session, failure))[0]}" for name, session in SESSIONS.items()]
     return settled(lines)
 

@@ -46,9 +46,12 @@ def _send(at: Post, host: MailHost, to: list[str], raw: bytes) -> None:
         smtp.sendmail(f"rada@{BODY_DOMAIN}", [f"zvernennia+{each}@hub.example.org" for each in to], at.filled(raw))
 
 
-def _told(at: Post, host: MailHost, count: int) -> str:
-    text = at.text(visits(at, lambda: f"left in INBOX {len(host.box(BOX))}", count))
-    return _AGAIN.sub(r"\1", _SIZE.sub("SOME", _DAY.sub("DAY", text)))
+def _told(at: Post, lines: list[str]) -> str:
+    return _AGAIN.sub(r"\1", _SIZE.sub("SOME", _DAY.sub("DAY", at.text(lines))))
+
+
+def _left(host: MailHost) -> str:
+    return f"left in INBOX {len(host.box(BOX))}"
 
 
 def one_for_two(case: Path) -> str:
@@ -56,7 +59,9 @@ def one_for_two(case: Path) -> str:
     with TemporaryDirectory() as name, _mailed(Path(name)) as (at, host):
         _send(at, host, at.tokens, (case / "single.eml").read_bytes())
         copies = len(host.wait(BOX, len(at.tokens)))
-        return f"copies: {copies}\n" + _told(at, host, 1)
+        lines = [f"copies {copies}, taken {at.collect()}, {_left(host)}"]
+        at.cases.sort(key=lambda each: at.at.case(each).state)  # Postfix hands over either copy first
+        return _told(at, [*lines, *at.told()])
 
 
 def blind_copy(case: Path) -> str:
@@ -64,7 +69,7 @@ def blind_copy(case: Path) -> str:
     with TemporaryDirectory() as name, _mailed(Path(name)) as (at, host):
         _send(at, host, at.tokens[:1], (case / "mail.eml").read_bytes())
         copies = len(host.wait(BOX, 1))
-        return f"copies: {copies}\n" + _told(at, host, 1)
+        return _told(at, [f"copies {copies}, taken {at.collect()}, {_left(host)}", *at.told()])
 
 
 def namespace(case: Path) -> str:
@@ -74,4 +79,4 @@ def namespace(case: Path) -> str:
         for number in (1, 2, 3):
             _send(at, host, at.tokens[:1], answer(at.tokens[0], number))
             host.wait(BOX, number)
-        return _told(at, host, 4)
+        return _told(at, visits(at, lambda: _left(host)))

@@ -6,7 +6,7 @@ import json
 import shutil
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,16 +173,15 @@ def restored(case: Path) -> str:
             with closing(sqlite3.connect(home / "hub.sqlite")) as database:
                 database.execute("VACUUM INTO ?", (str(backup),))
             _submit(at, 4, 5, 6)
-            before = call(at, "GET", "/v1/events?limit=500").json()
+            before = _events(at).json()
         for file in home.glob("hub.sqlite*"):
             file.unlink()
         shutil.copy(backup, home / "hub.sqlite")
         with hub(home) as at:
             _submit(at, 7, 8)
-            events: Callable[[str], requests.Response] = lambda more: call(at, "GET", f"/v1/events?limit=500{more}")  # noqa: E731
-            after = events(f"&after={before['cursor']}")
-            whole = events("")
-            made_up, wrong = events("&after=9999999999999999999.9999999999999999999"), events("&after=zzz")
+            after = _events(at, f"&after={before['cursor']}")
+            whole = _events(at)
+            made_up, wrong = _events(at, "&after=9999999999999999999.9999999999999999999"), _events(at, "&after=zzz")
     return settled(
         [
             f"before: {len(before['events'])} events",
@@ -192,6 +191,10 @@ def restored(case: Path) -> str:
             f"no cursor at all: {told(wrong)}",
         ]
     )
+
+
+def _events(at: World, more: str = "") -> requests.Response:
+    return call(at, "GET", f"/v1/events?limit=500{more}")
 
 
 def _submit(at: World, *numbers: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,11 +26,10 @@ from hub.net.webhook import read as read_webhooks
 from hub.schemas.envelope import Applicant
 from hub.tracking.law import read as read_law
 from tests.cases.players.text import settled
-from tests.conftest import ROOT
 from tests.following.likeness import jaccard
 
 KEY = b"k" * 32
-TERMS = ROOT / "hub" / "tracking" / "data" / "terms.yaml"
+TERMS = Path(inspect.getfile(read_law)).parent / "data" / "terms.yaml"
 
 
 def _tokens(person: Sequence[str]) -> set[bytes | str]:
@@ -72,7 +73,7 @@ def tokens(case: Path) -> str:
         lines = []
         for what, head, body in [*tried, ("no nbf", {}, without)]:
             token = jws.serialize_compact({"alg": "RS256", "kid": "k1", **head}, json.dumps(body).encode(), key)
-            lines.append(f"{what}: {_done(lambda token=token: bearer.check(token))}")  # type: ignore[misc]
+            lines.append(f"{what}: {_done(partial(bearer.check, token))}")
     return settled(lines)
 
 

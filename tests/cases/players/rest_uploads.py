@@ -28,7 +28,10 @@ class Peer:
     def script(self, server: Server, conn: socket.socket) -> None:
         data = b""
         while b"\r\n\r\n" not in data:
-            data += conn.recv(1_000)
+            piece = conn.recv(1_000)
+            if not piece:
+                return
+            data += piece
         conn.sendall(REFUSAL)
         if self._habit == "half-close":
             conn.shutdown(socket.SHUT_WR)

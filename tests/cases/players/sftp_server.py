@@ -160,6 +160,9 @@ class Sftp(paramiko.SubsystemHandler):
             while True:
                 data = self._read(int.from_bytes(self._read(4)))
                 self._answer(data[0], data[1:])
+        for opened in self._open.values():
+            if opened.file is not None:
+                opened.file.close()
 
     def _read(self, size: int) -> bytes:
         data = b""

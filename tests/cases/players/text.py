@@ -34,7 +34,7 @@ def settled(lines: Iterable[str], *folders: Path, **known: str) -> str:
 def error(failure: Exception) -> str:
     """An error of the hub by its code, of pydantic by its words, any other by its class: those are faults of ours."""
     if isinstance(failure, HubError):
-        return f"{type(failure).__name__} {failure}"
+        return f"error {failure.retry} {failure}"
     if isinstance(failure, ValidationError):
         faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in failure.errors(include_url=False))
         return "refused: " + "; ".join(faults)
@@ -67,7 +67,8 @@ def spoken_body(body: object) -> str:
     """A receipt, an answer or another statement in one line."""
     named = ("status", "stage", "result", "number", "date", "ground", "text", "note")
     facts = (f"{name}={value!r}" for name in named if (value := _plain(getattr(body, name, None))) is not None)
-    return " ".join((type(body).__name__, *facts))
+    kind = "receipt" if hasattr(body, "status") else "answer" if hasattr(body, "stage") else "statement"
+    return " ".join((kind, *facts))
 
 
 def _plain(value: object) -> object:
