@@ -74,7 +74,7 @@ class SilentDoorbell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """What follows the feed of events, put together."""
+    """Parts that follow the feed of events, put together."""
 
     insights: SqlFollowing
     queue: SqlWebhookQueue

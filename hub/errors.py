@@ -91,7 +91,7 @@ class HubError(Exception):
 
     @property
     def next_step(self) -> str:
-        """What the reader should do next."""
+        """Next step for the reader."""
         return self._action or self.action
 
     def __str__(self) -> str:

@@ -58,5 +58,5 @@ def hit(point: str) -> None:
 
 
 def named(point: str) -> bool:
-    """Whether the environment names this place and it was not struck yet: for what must be arranged before."""
+    """True if the environment names this place and it was not struck yet: for what must be arranged before."""
     return _armed is not None and _armed.names(point)

@@ -1,4 +1,4 @@
-"""Who the authorities are: reviewed files of authorities, topics, stages and territories, loaded into an index.
+"""Registry of the authorities: reviewed files of authorities, topics, stages and territories, loaded into an index.
 
 Here are the reader of those files and all its checks, the importers that bring official lists into them, and the
 project's own data: a compact table of territories, a list of bodies, a starter registry. What must not enter: decisions

@@ -1,4 +1,4 @@
-"""What entries must keep among themselves. Each check reads the whole draft and notes every fault it finds."""
+"""Rules that entries must keep among themselves. Each check reads the whole draft and notes every fault it finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed between two directories, entry by entry and field by field: for the person who reviews a change."""
+"""Changes between two directories, entry by entry and field by field: for the person who reviews a change."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class KeyEntry(Frozen):
 
 @dataclass(slots=True)
 class Draft:
-    """What was read. ``spoiled``: codes of entries that are broken themselves, so that nobody is told twice."""
+    """Content that was read. ``spoiled``: codes of entries that are broken themselves, so that nobody is told twice."""
 
     authorities: dict[str, tuple[Authority, Place]] = field(default_factory=dict)
     topics: dict[str, tuple[Topic, Place]] = field(default_factory=dict)

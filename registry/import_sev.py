@@ -59,7 +59,7 @@ class Body:
 
 
 def check_digit_holds(code: str) -> bool:
-    """Whether the eighth digit of an EDRPOU code is right: weights 1-7 mod 11, for 30000000-60000000 7,1-6; else +2."""
+    """True if the eighth digit of an EDRPOU code is right: weights 1-7 mod 11, for 30000000-60000000 7,1-6; else +2."""
     digits = [int(digit) for digit in code[:8]]
     weights = (7, 1, 2, 3, 4, 5, 6) if 30_000_000 < int(code[:8]) < 60_000_000 else (1, 2, 3, 4, 5, 6, 7)
     rest = sum(w * d for w, d in zip(weights, digits, strict=False)) % 11

@@ -19,7 +19,7 @@ _CURVES: dict[SealAlgorithm, type[ec.EllipticCurve]] = {
 
 
 def problem(key: VerificationKey) -> str | None:
-    """What is wrong with the key, as a sentence; None if nothing is. Never quotes the key."""
+    """Fault of the key, in words; None if there is none. Never quotes the key."""
     if "PRIVATE KEY" in key.pem:
         return "this is a private key: it must never stand in a registry, and counts as lost from now on"
     try:

@@ -64,7 +64,7 @@ def folded(name: str) -> str:
 
 
 def has_latin_inside(name: str) -> bool:
-    """Whether a Latin letter stands directly beside a Ukrainian one."""
+    """True if a Latin letter stands directly beside a Ukrainian one."""
     return _LATIN_INSIDE.search(name) is not None
 
 

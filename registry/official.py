@@ -1,4 +1,4 @@
-"""What the importers of official lists share: reading ``;`` files with their line numbers, and the account of rows."""
+"""Common part of importers of official lists: reading ``;`` files with their line numbers, and the account of rows."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class YamlProblem:
 
 @dataclass(slots=True)
 class Parsed:
-    """What a file holds. ``data`` is None and ``problems`` is not empty when it could not be read to its end."""
+    """Content of a file. ``data`` is None and ``problems`` is not empty when it could not be read to its end."""
 
     data: Any = None
     problems: list[YamlProblem] = field(default_factory=list)

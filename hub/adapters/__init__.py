@@ -23,7 +23,7 @@ GROUP = "hub.adapters"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterContext:
-    """What the hub lends to adapters. ``attachments``: absent where nothing is sent (checks, previews)."""
+    """Things that the hub lends to adapters. ``attachments``: absent where nothing is sent (checks, previews)."""
 
     attachments: Attachments | None = None
 

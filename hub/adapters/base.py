@@ -53,7 +53,7 @@ class BaseAdapter(Generic[SettingsT, BoundT]):
     # Its own
 
     def bind(self, channel: Channel, settings: SettingsT) -> BoundT:
-        """What the settings make, without a network. ``ConfigurationError`` if they do not fit together."""
+        """Build what the settings describe, without a network. ``ConfigurationError`` if they do not fit together."""
         raise NotImplementedError
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
@@ -89,7 +89,7 @@ class BaseAdapter(Generic[SettingsT, BoundT]):
         return self.open(channel, self.bound(channel))
 
     def bound(self, channel: Channel) -> BoundT:
-        """What the channel's settings make. ``ConfigurationError`` names the channel."""
+        """Build, once, what the channel's settings describe. ``ConfigurationError`` names the channel."""
         known = self._known.get(channel.id)
         if known is not None and known[0] is channel.settings:
             return known[1]

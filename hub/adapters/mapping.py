@@ -61,7 +61,7 @@ class AnswerField(Frozen):
 
 
 class AnswerMapping(Frozen):
-    """What the answer means. ``status`` must come out as one of the verdicts; ``echo``: where our message id stands.
+    """Meaning of the answer. ``status`` must come out as one of the verdicts; ``echo``: where our message id stands.
 
     ``text`` and ``result``: of the answer to the appeal, with status ``answered``. ``reaches``: the strongest receipt
     that this way can prove.
@@ -253,7 +253,7 @@ def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> An
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What an answer says, in our words; what is not there is None."""
+    """Meaning of an answer, in our words; what is not there is None."""
 
     status: str
     echo: str | None

@@ -1,4 +1,4 @@
-"""What an answer that a mapping has read means for a delivery: outcome, receipt, answer. Pure.
+"""Meaning for a delivery of an answer that a mapping has read: outcome, receipt, answer. Pure.
 
 A receipt in the other system's words is ``registered`` only with number and date; what lacks them is said one rank
 lower. What is asked about again and again must give the same statement each time, so it is dated by what it says and by
@@ -71,7 +71,7 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
 
 
 def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: Delivery) -> Outcome:
-    """What asking brought: a statement, or nothing yet; what cannot be read is asked again later."""
+    """Result of asking: a statement, or nothing yet; what cannot be read is asked again later."""
     if said.echo is not None and said.echo != str(delivery.message_id):
         return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.foreign, http_status=heard.http_status)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):

@@ -77,7 +77,7 @@ _BATCH_BODY: dict[str, Any] = {
 
 
 def submission_of(document: AppealSubmission, principal: Principal) -> Submission:
-    """What the hub takes in, of what a front end submits."""
+    """Build what the hub takes in from what a front end submits."""
     return Submission(
         form=document.form(),
         owner=principal.party,

@@ -1,4 +1,4 @@
-"""Who is calling: API keys and OAuth2 bearer tokens, both as ``Authorization: Bearer …`` (RFC 6750).
+"""Identity of the caller: API keys and OAuth2 bearer tokens, both as ``Authorization: Bearer …`` (RFC 6750).
 
 An API key reads ``hub_<id>_<secret>``; the file ``keys/api-keys.yaml`` in the hub's home holds ids, roles, parties and
 the SHA-256 of the secrets (32 random bytes need no slow hash). The file is read again when it changes, so a revocation
@@ -41,7 +41,7 @@ _PREFIX = "hub_"
 
 
 class CallerRole(StrEnum):
-    """What a caller is: the contact centre's front end, an authority's system, or a person who runs the hub."""
+    """Role of a caller: the contact centre's front end, an authority's system, or a person who runs the hub."""
 
     NCC = "ncc"
     AUTHORITY = "authority"
@@ -69,7 +69,7 @@ class ApiKeyEntry(Frozen):
     note: Annotated[str, Line(200)] | None = None
 
     def valid_at(self, moment: datetime) -> bool:
-        """Whether the key may be used at ``moment``."""
+        """True if the key may be used at ``moment``."""
         return self.valid_to is None or moment < self.valid_to
 
 
@@ -240,11 +240,11 @@ class Authenticator:
         return credential
 
     def blocks(self, credential: str) -> bool:
-        """Whether ``check`` may block, so that it belongs into a thread."""
+        """True if ``check`` may block, so that it belongs into a thread."""
         return not credential.startswith(_PREFIX)
 
     def check(self, credential: str) -> Principal:
-        """Who calls. ``Unauthenticated`` if nobody valid does."""
+        """Principal that calls. ``Unauthenticated`` if nobody valid does."""
         if credential.startswith(_PREFIX):
             return self.keys.check(credential)
         if self.tokens is None:

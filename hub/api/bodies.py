@@ -40,7 +40,7 @@ def content_type(request: Request, *allowed: str) -> str:
 
 
 def check_announced(request: Request, limit: int) -> None:
-    """What the headers alone tell: content encodings are refused, and a length over ``limit`` bytes."""
+    """Check the headers alone: refuse content encodings, and a length that is no number or over ``limit`` bytes."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise InvalidInput(
             "Compressed bodies are not taken.", code="input.encoding", action="Send the body without Content-Encoding."

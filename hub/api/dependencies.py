@@ -1,4 +1,4 @@
-"""What every door has at hand: the hub, who is calling, and the few checks that all calls share."""
+"""Things that every door has at hand: the hub, the caller, and the few checks that all calls share."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _CURSOR = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
 
 
 class Owners:
-    """Who submitted a case; that never changes, so it is remembered. Thread-safe."""
+    """Owners of cases (who submitted them); they never change, so they are remembered. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -74,7 +74,7 @@ class Tail:
         self._end = max(self._end, cursor or "")
 
     async def beyond(self, cursor: str | None) -> bool:
-        """Whether there is anything after a cursor; asks the store at most once in 200 ms."""
+        """True if there is anything after a cursor; asks the store at most once in 200 ms."""
         here = cursor or ""
         if here < self._end:
             return True

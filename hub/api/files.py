@@ -84,7 +84,7 @@ def keep(deps: Dependencies, principal: Principal, parts: Iterator[multipart.For
 
 
 def _promised(request: Request, sha256: str | None) -> set[str]:
-    """What the caller says the SHA-256 is: the parameter, and Content-Digest (RFC 9530 section 2)."""
+    """SHA-256 values that the caller gives: the parameter, and Content-Digest (RFC 9530 section 2)."""
     promised = {sha256} if sha256 else set()
     header = request.headers.get("content-digest")
     if header is not None:

@@ -1,4 +1,4 @@
-"""What is answered about campaigns, likeness, reports and webhooks; as ``hub.api.views``."""
+"""Answers about campaigns, likeness, reports and webhooks; as ``hub.api.views``."""
 
 from __future__ import annotations
 

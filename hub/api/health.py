@@ -1,4 +1,4 @@
-"""Whether the hub is alive and ready, its figures, and a page that shows the doors. Open to anyone who can connect."""
+"""Health of the hub (alive, ready), its figures, and a page that shows the doors. Open to anyone who can connect."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _answer(deps: Dependencies, service: Node, body: bytes) -> tuple[int, bytes,
 
 
 def authenticate(deps: Dependencies, identity: Mapping[str, Any]) -> tuple[str, Caller]:
-    """Who calls: the key of an authority that has a SEV channel with this system id. ``SevFault`` 30 otherwise."""
+    """Identify the caller by an authority's key and its SEV channel with this system id. ``SevFault`` 30 otherwise."""
     try:
         principal = deps.auth.keys.check(identity.get("Password") or "")
     except Unauthenticated:
@@ -123,7 +123,7 @@ def _system(channel: Channel) -> str:
 
 
 class HubMailbox:
-    """What the hub has for a system and takes from it: the port ``Mailbox`` of the node."""
+    """Messages that the hub has for a system and takes from it: the port ``Mailbox`` of the node."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -254,7 +254,7 @@ class HubMailbox:
 
 @contextlib.contextmanager
 def _as_fault() -> Iterator[None]:
-    """What the sink refuses, as SEV's own codes say it; what may work later goes through."""
+    """Turn what the sink refuses into SEV's own codes; what may work later goes through."""
     try:
         yield
     except Unavailable:

@@ -111,7 +111,7 @@ Filter = Annotated[CaseFilter, Depends(_filter)]
 
 
 def blind(principal: Principal, where: CaseFilter) -> bool:
-    """Whether the filter names what an authority does not see, so that it finds nothing."""
+    """True if an authority filters by what it does not see, so that it finds nothing."""
     hidden = where.reference is not None or where.group is not None
     return principal.role is CallerRole.AUTHORITY and hidden
 

@@ -1,4 +1,4 @@
-"""What the contact centre says about a case that it submitted: a withdrawal, a reply to a question, a return."""
+"""Messages of the contact centre about a case that it submitted: a withdrawal, a reply to a question, a return."""
 
 from __future__ import annotations
 

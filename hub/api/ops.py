@@ -1,4 +1,4 @@
-"""What operators see and do: their queue, dead letters, lanes, cases that need a hand."""
+"""Doors for what operators see and do: their queue, dead letters, lanes, cases that need a hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operators' doors answer; as ``hub.api.views``."""
+"""Answers of the operators' doors; as ``hub.api.views``."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _JSON_TYPE = b"application/json"
 
 
 def is_quick(scope: Scope) -> bool:
-    """Whether this call is for the quick door: any other method, type or parameter is for the documented route."""
+    """True if this call is for the quick door: any other method, type or parameter is for the documented route."""
     if scope["type"] != "http" or scope["path"] != ROUTE_PATH or scope["method"] != "POST" or scope["query_string"]:
         return False
     return [value for name, value in scope["headers"] if name == b"content-type"] == [_JSON_TYPE]
@@ -51,7 +51,7 @@ class SharedWrites:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub-intake")
 
     async def call(self, built: Built) -> Accepted:
-        """What became of it. Raises what it is refused for; ``Unavailable`` after 30 s."""
+        """Write it with others, and wait for the result. Raises what it is refused for; ``Unavailable`` after 30 s."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Accepted] = loop.create_future()
         self._waiting.append((built, result))
@@ -137,7 +137,7 @@ class QuickDoor:
 
 
 class _Route:
-    """What the log and the figures call these calls: the same as the documented route."""
+    """Name of these calls in the log and the figures: that of the documented route."""
 
     path = ROUTE_PATH
 

@@ -37,7 +37,7 @@ router = APIRouter(tags=["reports"])
 
 
 def name_of(directory: Directory, by: ReportBy, key: str) -> str | None:
-    """What people call the value of a line."""
+    """Name by which people call the value of a line; None if there is none."""
     if by is ReportBy.AUTHORITY:
         found = directory.authority(key)
         return (found.short_name or found.name) if found else None

@@ -1,4 +1,4 @@
-"""What a front end submits: the unified form, with the manifest of attachments and the priority beside its members."""
+"""Submission of a front end: the unified form, with the manifest of attachments and the priority beside its members."""
 
 from __future__ import annotations
 

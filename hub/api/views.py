@@ -1,4 +1,4 @@
-"""What the doors answer: one model per document. Every member is always there; absent values are null."""
+"""Answers of the doors: one model per document. Every member is always there; absent values are null."""
 
 from __future__ import annotations
 

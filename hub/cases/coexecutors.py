@@ -17,7 +17,7 @@ from hub.schemas.kyiv import kyiv_day
 
 
 def further(form: AppealForm, main: Decision, directory: Directory, now: datetime) -> Iterator[Decision]:
-    """Who else answers for the further topics, none twice, without the main executor."""
+    """Decisions on who else answers for the further topics, none twice, without the main executor."""
     taken = {main.authority}
     for topic in form.topics[1:] if main.authority is not None else ():
         request = RoutingRequest(
@@ -30,6 +30,6 @@ def further(form: AppealForm, main: Decision, directory: Directory, now: datetim
 
 
 def _named(decision: Decision) -> bool:
-    """Whether the body is competent for the topic itself, not for everything."""
+    """True if the body is competent for the topic itself, not for everything."""
     candidates = [step for step in decision.steps if step.code == StepCode.CANDIDATES]
     return bool(candidates) and candidates[-1].values[0] != ANY_TOPIC

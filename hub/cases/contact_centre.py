@@ -310,7 +310,7 @@ class ContactCentre:
 
 
 def _may_be_seen(delivery: Delivery, executor: Executor) -> bool:
-    """Whether the body may have this copy: it was sent or fetched, or a try had an end that nobody knows."""
+    """True if the body may have this copy: it was sent or fetched, or a try had an end that nobody knows."""
     if delivery.state in (TransportState.WAITING, TransportState.OFFERED):
         return any(str(fact.delivery_id) == str(delivery.id) for fact in executor.of(FactKind.SENT))
     return delivery.state is TransportState.DELIVERED or delivery.attempts > 0

@@ -104,7 +104,7 @@ class DutyRunner:
             self._doorbell.ring(lane, suspect=False)
 
     def _answer(self, row: CaseRow, facts: Sequence[Fact], now: datetime) -> Assignment:
-        """What all duties of a case that are due bring. One that cannot be done now is left for the next look."""
+        """Results of all duties of a case that are due. One that cannot be done now is left for the next look."""
         rules = self._law
         case = case_facts(row.case.channel, read(facts), rules)
         deed = _Deed(self, row, case, rules, now)
@@ -138,7 +138,7 @@ class DutyRunner:
 
     @property
     def party(self) -> Party:
-        """Who the hub is."""
+        """Party that the hub is towards authorities."""
         return self._party
 
 
@@ -170,7 +170,7 @@ class _Deed:
         return self._case.story
 
     def do(self, duty: Duty) -> Assignment:
-        """What one duty brings."""
+        """Result of one duty."""
         match duty.act:
             case Act.REDIRECT:
                 return self._redirect(duty)

@@ -74,7 +74,7 @@ class Forwarding:
     # What an authority's statement asks for
 
     def follow(self, row: CaseRow, story: Story, executor: Executor, fact: Fact, because: str) -> Assignment:
-        """What a redirect, or a refusal as wrongly addressed, leads to: the next body, or an operator."""
+        """Result of a redirect, or of a refusal as wrongly addressed: the next body, or an operator."""
         now = self._clock.now()
         if row.state in FINISHED:
             return self._ask(story, fact, because, "redirect.too_late", "The case was answered before.")
@@ -203,7 +203,7 @@ def holder(story: Story) -> Executor | None:
 
 
 def reachable(authority: Authority, original: AppealEnvelope, directory: Directory, now: datetime) -> bool:
-    """Whether it is in force, connected, and takes this kind of appeal at this stage of the roll-out."""
+    """True if it is in force, connected, and takes this kind of appeal at this stage of the roll-out."""
     day = kyiv_day(now)
     stages = directory.stages()
     taken = not stages or any(

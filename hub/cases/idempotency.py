@@ -48,5 +48,5 @@ def kept_answer(key: IdempotencyKey | None, body: bytes, now: datetime) -> tuple
 
 
 def is_repeat(conflict: Conflict) -> bool:
-    """Whether a conflict says that the key is taken: the answer that was given before is to be looked up."""
+    """True if a conflict says that the key is taken: the answer that was given before is to be looked up."""
     return conflict.stable_code.startswith("idempotency.")

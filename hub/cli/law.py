@@ -15,7 +15,7 @@ from hub.tracking import law
 
 
 def _law(folder: Path | None, home: str | None) -> law.Law:
-    """Of a folder, or what a hub in this home would count by."""
+    """Law of a folder, or the law that a hub in this home would count by."""
     chosen = folder or load(home=home).law
     return law.read(chosen)
 

@@ -23,7 +23,7 @@ WITHDRAWABLE = frozenset({TransportState.WAITING, TransportState.UNKNOWN, Transp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """What follows from a copy that failed: a new copy on the next channel, or an operator's item."""
+    """Result of a copy that failed: a new copy on the next channel, or an operator's item."""
 
     facts: tuple[Fact, ...] = ()
     items: tuple[OperatorItem, ...] = ()

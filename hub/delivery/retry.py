@@ -39,7 +39,7 @@ def retry_at(
 
 
 def over(*, first_attempt_at: datetime | None, now: datetime, lane: LaneSettings) -> bool:
-    """Whether the schedule of a delivery has ended, whatever became of its attempts."""
+    """True if the schedule of a delivery has ended, whatever became of its attempts."""
     return first_attempt_at is not None and now > first_attempt_at + timedelta(seconds=lane.give_up_secs)
 
 

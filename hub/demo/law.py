@@ -152,7 +152,7 @@ class _Stage:
         self.call("GET", f"/inbox/{mine['message_id']}", self.arrangement.authority_keys[code])
 
     def told(self, case: str) -> list[str]:
-        """What happened to a case, without attempts and envelopes."""
+        """Lines of a case's timeline: only facts named in ``_TOLD``, no attempts or envelopes."""
         entries = self.call("GET", f"/cases/{case}/timeline", self.ncc)["entries"]
         return [f"      {entry['text']}" for entry in entries if entry["what"] == "fact" and entry["code"] in _TOLD]
 

@@ -125,7 +125,7 @@ class _Client:
 
 
 class _Tally:
-    """What the events say about each case."""
+    """Summary of the events about each case."""
 
     def __init__(self, client: _Client) -> None:
         self.seen: dict[str, set[str]] = defaultdict(set)
@@ -146,7 +146,7 @@ class _Tally:
         return sum(kind in kinds for kinds in self.seen.values())
 
     def ended(self, case_id: str) -> bool:
-        """Whether nothing more is to be expected of a case here."""
+        """True if nothing more is to be expected of a case here."""
         kinds = self.seen[case_id]
         if kinds & {"answered", "refused", "escalated"}:
             return True

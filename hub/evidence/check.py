@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(slots=True, kw_only=True)
 class CheckReport:
-    """What was found."""
+    """Findings of the check."""
 
     case_id: str = ""
     made_by: str = ""
@@ -64,7 +64,7 @@ class CheckReport:
 
     @property
     def holds(self) -> bool:
-        """Whether everything does."""
+        """True if there are checks and all of them hold."""
         return bool(self.checks) and all(check.code is None for check in self.checks)
 
 

@@ -58,7 +58,7 @@ class SealedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written. ``left_out``: attachments that are not in the bundle."""
+    """Figures of the bundle that was written. ``left_out``: attachments that are not in the bundle."""
 
     case_id: CaseId
     files: int
@@ -237,7 +237,7 @@ class Exporter:
         seals: list[SealedFile],
         used: dict[tuple[str, str], VerificationKey],
     ) -> None:
-        """What went out, byte for byte, and the attempts that name its SHA-256."""
+        """Add what went out, byte for byte, and the attempts that name its SHA-256."""
         rows: list[dict[str, object]] = []
         for number, delivery in enumerate(deliveries, 1):
             folder = f"deliveries/{number:03d}-{delivery.authority}"

@@ -19,7 +19,7 @@ def stem(party: str, key: VerificationKey) -> str:
 
 
 def is_certificate(key: VerificationKey) -> bool:
-    """Whether the registry has a certificate, and not a bare key."""
+    """True if the registry has a certificate, and not a bare key."""
     return "BEGIN CERTIFICATE" in key.pem
 
 

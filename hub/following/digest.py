@@ -81,7 +81,7 @@ def _answered_at(facts: Iterable[Fact], case: CaseFacts, rules: Law) -> datetime
 
 
 def _kept(row: CaseRow, case: CaseFacts, rules: Law, answered_at: datetime) -> bool:
-    """Whether every term of an answer was met; by the announced day where none ran, since no receipt came."""
+    """True if every term of an answer was met; by the announced day where none ran, since no receipt came."""
     met = [term.met for term in terms(case, rules) if term.rule.code in _ANSWER_TERMS and term.met is not None]
     if met:
         return all(met)

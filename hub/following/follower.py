@@ -36,7 +36,7 @@ _ACCEPTED = f"case.{FactKind.ACCEPTED_BY_HUB}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """What one step looks at."""
+    """Data that one step looks at."""
 
     events: tuple[Event, ...]
     facts: Mapping[CaseId, tuple[Fact, ...]]

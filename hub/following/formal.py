@@ -80,7 +80,7 @@ class Score:
 
     @property
     def flagged(self) -> bool:
-        """Whether a person should look at it."""
+        """True if a person should look at it."""
         return self.points >= FLAG
 
 
@@ -109,13 +109,13 @@ def _is_template(made: bytes | None, earlier: Sequence[bytes]) -> bool:
 
 
 def _says_nothing_of(answer: Sequence[str], appeal: Sequence[str]) -> bool:
-    """Whether the answer hardly repeats a word of the question, those left out that every answer has."""
+    """True if the answer hardly repeats a word of the question, those left out that every answer has."""
     subject = {stem for stem in appeal if stem not in _COMMON and not stem.isdigit()}
     return bool(subject) and len(subject & set(answer)) < REFERENCE_SHARE * len(subject)
 
 
 def _only_forwards(answer: GivenAnswer) -> bool:
-    """Whether the answer tells that the appeal went elsewhere, and little besides."""
+    """True if the answer tells that the appeal went elsewhere, and little besides."""
     sentences = re.split(r"(?<=[.!?])\s+", answer.text)
     rest = [sentence for sentence in sentences if not _FORWARDED.search(sentence)]
     told = len(rest) < len(sentences) or answer.result is AnswerResult.FORWARDED

@@ -1,4 +1,4 @@
-"""What an appeal is like: repeated, duplicate, many times, or one of a campaign (classifier 858, list 2).
+"""Likeness of an appeal: repeated, duplicate, many times, or one of a campaign (classifier 858, list 2).
 
 An applicant is recognised by keyed hashes (HMAC-SHA-256, RFC 2104) of the name with a phone, an e-mail address or an
 address; without the key nobody can tell from them who it was, nor try names. Pure.
@@ -27,7 +27,7 @@ _PHONE_DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LikenessVerdict:
-    """What an appeal is like among the earlier ones of its applicant."""
+    """Likeness of an appeal to the earlier ones of its applicant."""
 
     sign: ReceiptSign = ReceiptSign.PRIMARY
     of_case: CaseId | None = None
@@ -35,7 +35,7 @@ class LikenessVerdict:
 
 
 def text_of(form: AppealForm) -> str:
-    """What is compared: subject and text."""
+    """Text to compare: subject and text."""
     return f"{form.subject or ''}\n{form.text}"
 
 

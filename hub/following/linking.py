@@ -53,7 +53,7 @@ class Linker:
 
     @property
     def likenesses(self) -> tuple[Likeness, ...]:
-        """What each appeal is like."""
+        """Likeness of each appeal."""
         return tuple(self._likenesses.values())
 
     @property
@@ -73,7 +73,7 @@ class Linker:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What the contact centre hears."""
+        """Facts that the contact centre hears."""
         return tuple(self._facts)
 
     def link(self, appeals: Sequence[tuple[CaseRow, AppealEnvelope]]) -> None:
@@ -109,7 +109,7 @@ class Linker:
         self._known |= self._insights.likenesses(sorted(firsts))
 
     def same(self, one: CaseId, other: CaseId) -> bool:
-        """Whether two cases ask the same: one case, one group, or one a duplicate of the other."""
+        """True if two cases ask the same: one case, one group, or one a duplicate of the other."""
         if one == other:
             return True
         known = self._insights.likenesses([case for case in (one, other) if case not in self._likenesses])

@@ -18,7 +18,7 @@ from hub.schemas.ids import CaseId, MessageId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """What an appeal is like. ``sign``: classifier 858, list 2; ``of_case``: the earlier one; ``percent``: how much.
+    """Likeness of an appeal. ``sign``: classifier 858, list 2; ``of_case``: the earlier one; ``percent``: how much.
 
     ``group_id``: the first appeal of the group of like texts that it belongs to, itself included.
     """
@@ -94,7 +94,7 @@ class AnswerScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFigures:
-    """What reports count of one case. ``day`` and ``week`` (its Monday) are of the arrival, in Kyiv, as YYYY-MM-DD.
+    """Figures of one case for reports. ``day`` and ``week`` (its Monday) are of the arrival, in Kyiv, as YYYY-MM-DD.
 
     ``kept``: whether the answer came within its terms; None while there is none. ``oblast``: first four characters of
     the place. ``redirects``: hops of the chain; ``missed``: terms that ended without what they wait for; ``again``:
@@ -214,10 +214,10 @@ class Followers(Protocol):
 
 
 class Insights(Followers, Protocol):
-    """What the follower of likeness, digests and scores reads and writes."""
+    """Data that the follower of likeness, digests and scores reads and writes."""
 
     def cases_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, CaseRow]:
-        """Those cases."""
+        """Cases with these ids."""
         ...
 
     def facts_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[Fact, ...]]:
@@ -229,11 +229,11 @@ class Insights(Followers, Protocol):
         ...
 
     def messages_of(self, ids: Sequence[MessageId]) -> Mapping[MessageId, Message]:
-        """Those messages."""
+        """Messages with these ids."""
         ...
 
     def likenesses(self, ids: Sequence[CaseId]) -> Mapping[CaseId, Likeness]:
-        """What is known of those cases."""
+        """Known likenesses of these cases."""
         ...
 
     def near(self, space: str, bands: Sequence[int]) -> Mapping[int, tuple[CaseId, ...]]:

@@ -92,7 +92,7 @@ def report(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surge:
-    """What rose on a day: a topic in a territory (empty: in all), or everything of a territory (empty topic)."""
+    """A rise on a day: a topic in a territory (empty: in all), or everything of a territory (empty topic)."""
 
     day: str
     topic: str
@@ -101,7 +101,7 @@ class Surge:
 
 
 def surges(insights: Insights, where: ReportFilter, day: date, off: Callable[[date], bool]) -> tuple[Surge, ...]:
-    """What rose on a Kyiv day, the strongest first. ``where``: its days are left aside. ``off``: which are days off."""
+    """Surges on a Kyiv day, the strongest first. ``where``: its days are left aside. ``off``: which are days off."""
     days = [day - timedelta(days=back) for back in range(SERIES_DAYS - 1, -1, -1)]
     asked = ReportFilter(
         owner=where.owner,

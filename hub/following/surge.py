@@ -43,7 +43,7 @@ class Signal:
 
     @property
     def rose(self) -> bool:
-        """Whether it is a surge."""
+        """True if it is a surge."""
         return self.count >= LEAST and self.excess > 0 and (self.c2 >= C2_LIMIT or self.c3 >= C3_LIMIT)
 
 

@@ -54,7 +54,7 @@ class WebhookReply:
 
     @property
     def arrived(self) -> bool:
-        """Whether the endpoint took it: any 2xx, nothing else."""
+        """True if the endpoint took it: any 2xx, nothing else."""
         return self.status is not None and 200 <= self.status < 300
 
 

@@ -1,4 +1,4 @@
-"""What comes back undelivered after it had been taken over, and what says nothing about a case. Pure.
+"""Bounces: messages that come back undelivered after they had been taken over. Pure.
 
 A bounce is no answer and no refusal of the authority: a machine on the way speaks. A dead address hands over to the
 authority's next channel, or to an operator; what may work later is an operator's. Once, and only as long as the
@@ -68,7 +68,7 @@ def undelivered(
 
 
 def _moot(fact: Fact, delivery: Delivery, reason: str) -> bool:
-    """Whether this fact makes a bounce old news: the addressee has it, or the same was done about it before."""
+    """True if this fact makes a bounce old news: the addressee has it, or the same was done about it before."""
     if fact.kind is FactKind.HANDED_OVER:
         return fact.data.get("of") == str(delivery.id)
     if fact.delivery_id != delivery.id:

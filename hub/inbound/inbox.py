@@ -30,7 +30,7 @@ class FetchedMessage:
 
 
 class Inbox:
-    """What waits for authorities that pull."""
+    """Messages that wait for authorities that pull."""
 
     def __init__(self, *, store: Store, clock: Clock, seal: Seal) -> None:
         self._store = store

@@ -59,8 +59,8 @@ class Poller:
         self._store.apply(self._learnt(current, outcome, now))
 
     def _learnt(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Change:
-        """What an answer to a poll changes besides its receipts: a system in between may say that the addressee has
-        it, or that it gave up. Either way there is nothing more to ask.
+        """Change that an answer to a poll brings besides its receipts: a system in between may say that the addressee
+        has it, or that it gave up. Either way there is nothing more to ask.
         """
         if outcome.kind is OutcomeKind.PERMANENT and outcome.proves is not None:
             detail = outcome.detail or "The system in between could not deliver the message."

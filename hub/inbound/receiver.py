@@ -107,7 +107,7 @@ class Receiver:
             return self._read(came, channel_id, party, delivery)
 
     def evaluate_outcome(self, delivery: Delivery, outcome: Outcome) -> tuple[tuple[Statement, ...], list[HubError]]:
-        """What came with an outcome and holds, to be written with it; and what does not, which is journalled."""
+        """Statements of an outcome that hold, to be written with it; refusals of the others, which are journalled."""
         held: list[Statement] = []
         refusals: list[HubError] = []
         pieces: tuple[RawInbound | ReportedStatus, ...] = (*outcome.receipts, *outcome.reported)
@@ -328,7 +328,7 @@ def _log_refusal(delivery: Delivery, failure: HubError) -> None:
 
 
 def _compared(delivery: Delivery, message: Message, kind: FactKind, at: datetime, record: InboundRecord) -> Statement:
-    """What a shadow channel says is kept and noted for the comparison; it states nothing about the case."""
+    """Word of a shadow channel, kept and noted for the comparison; it states nothing about the case."""
     noted = fact_of(delivery, FactKind.SHADOWED, at, Source.AUTHORITY, channel=delivery.channel_id, outcome=kind.value)
     return Statement(
         received=Received(message_id=message.id, case_id=delivery.case_id, repeat=False),

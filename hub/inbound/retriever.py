@@ -22,7 +22,7 @@ class Retriever:
         self._collector = collector
 
     def retrieves(self, channel: Channel) -> bool:
-        """Whether there may be something to fetch over this channel."""
+        """True if there may be something to fetch over this channel."""
         adapter = self._adapters[channel.adapter]
         return adapter.polls(channel) or adapter.collects(channel)
 

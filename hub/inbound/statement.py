@@ -1,4 +1,4 @@
-"""What an authority states: the fact that an envelope of its carries, and what that makes of the delivery. Pure."""
+"""Statements of an authority: the fact that its envelope carries, and what that makes of the delivery. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ UNSETTLED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """What became of an inbound message. ``repeat``: it was taken in before, nothing changed."""
+    """Result of an inbound message. ``repeat``: it was taken in before, nothing changed."""
 
     message_id: MessageId
     case_id: CaseId
@@ -47,7 +47,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What an authority stated, checked and not yet written. ``change``: all it writes but the delivery's own update.
+    """Statement of an authority, checked and not yet written. ``change``: all it writes but the delivery's own update.
 
     ``fact``: what it states about the case; None if it states nothing new (a repeat, a shadow's word).
     """
@@ -59,11 +59,11 @@ class Statement:
 
     @property
     def asks(self) -> bool:
-        """Whether the hub must act: it refused, or sends the case on."""
+        """True if the hub must act: the authority refused, or sends the case on."""
         return self.fact is not None and self.fact.kind in (FactKind.REDIRECTED, FactKind.REFUSED)
 
     def settles(self, delivery: Delivery, now: datetime) -> tuple[DeliveryUpdate, ...]:
-        """What it makes of the delivery that it is about. Whoever answers has got it: one that was still open is
+        """Updates of the delivery that it is about. Whoever answers has got it: one that was still open is
         settled. A final answer ends the asking.
         """
         fact = self.fact

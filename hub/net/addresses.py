@@ -98,7 +98,7 @@ def meant(address: IPAddress) -> IPAddress:
 
 
 def permitted(address: IPAddress, allow_private: Iterable[IPNetwork] = ()) -> bool:
-    """Whether a channel may connect to an address: globally routable, or in a network that the channel names."""
+    """True if a channel may connect to an address: globally routable, or in a network that the channel names."""
     if getattr(address, "scope_id", None):
         return False
     inner = meant(address)

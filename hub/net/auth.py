@@ -1,4 +1,4 @@
-"""Who we are, in the headers of an outgoing call. Secrets are resolved once per conversation."""
+"""Credentials of the hub, in the headers of an outgoing call. Secrets are resolved once per conversation."""
 
 from __future__ import annotations
 

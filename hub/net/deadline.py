@@ -35,7 +35,7 @@ class TooMuchError(OSError):
 
 
 class Deadline:
-    """What one call may take: until when, and how many bytes in. Renewed for each call over the same connection."""
+    """Limits of one call: until when, and how many bytes in. Renewed for each call over the same connection."""
 
     def __init__(self) -> None:
         self._until = 0.0
@@ -54,7 +54,7 @@ class Deadline:
 
     @property
     def over(self) -> bool:
-        """Whether the deadline has passed."""
+        """True if the deadline has passed."""
         return time.monotonic() >= self._until
 
     def remaining(self) -> float:

@@ -60,7 +60,7 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpPolicy:
-    """What a channel allows its calls. ``ports``: empty = any. ``max_response_bytes`` counts after decompression.
+    """Rules of a channel for its calls. ``ports``: empty = any. ``max_response_bytes`` counts after decompression.
 
     ``ca_file``: trust exactly these certificates instead of the public ones. ``crl_file``: refuse what it revokes.
     ``cert_file`` and ``key_file``: client certificate (mTLS).
@@ -86,7 +86,7 @@ class StreamedBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """What the other side said, read to its end and decompressed."""
+    """Answer of the other side, read to its end and decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -190,7 +190,7 @@ class HttpHeaders(Mapping[str, str]):
 
 @lru_cache(maxsize=4_096)
 def _path(url: str) -> str:
-    """What stands in the request line for a checked URL (RFC 9112 section 3.2.1)."""
+    """Request target of a checked URL (RFC 9112 section 3.2.1)."""
     parts = urlsplit(url)
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 

@@ -1,4 +1,4 @@
-"""What the settings of every channel over HTTP share: closed, units in names, values checked early."""
+"""Settings that every channel over HTTP shares: closed, units in names, values checked early."""
 
 from __future__ import annotations
 

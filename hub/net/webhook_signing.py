@@ -38,7 +38,7 @@ def _decoded(secret: str, prefix: str) -> bytes:
 
 
 def signing_key(secret: str) -> Key:
-    """What a secret signs with. ``ConfigurationError`` for one that the specification does not know."""
+    """Scheme and signing function of a secret. ``ConfigurationError`` for one that the specification does not know."""
     if secret.startswith("whsec_"):
         key = _decoded(secret, "whsec_")
         if not LEAST_BYTES <= len(key) <= MOST_BYTES:

@@ -27,7 +27,7 @@ class ClaimedMessage:
 
 @dataclass(slots=True, kw_only=True)
 class LaneBatch:
-    """What one lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more.
+    """Batch that a lane sends now. ``state`` follows the outcomes; ``more``: the claim was full, so there may be more.
 
     Several threads may work on it (``join``, ``next``, ``leave``). ``opened``: a session was; ``failure``: of one that
     was not. ``lock`` guards ``state``.
@@ -70,7 +70,7 @@ class LaneBatch:
             return self._waiting.popleft() if self._waiting else None
 
     def remaining(self) -> tuple[ClaimedMessage, ...]:
-        """What nobody took."""
+        """Take out the messages that nobody took."""
         with self.lock:
             left, self._waiting = tuple(self._waiting), deque()
             return left

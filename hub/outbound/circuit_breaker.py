@@ -26,7 +26,7 @@ SUSPECT_FAILURES = 2
 
 
 def probing(state: LaneState, lane: LaneSettings) -> bool:
-    """Whether only one probe may go out."""
+    """True if only one probe may go out."""
     return state.failures >= lane.breaker_failures
 
 
@@ -39,7 +39,7 @@ def throttled_until(channel: Channel, taken: int, now: datetime) -> datetime | N
 def choose(
     claims: Sequence[Claim], lanes: Mapping[str, tuple[Channel, LaneState]], now: datetime
 ) -> tuple[list[Claim], list[Claim]]:
-    """What goes out of what is due, and what is over without another try.
+    """Claims that go out, of those that are due, and claims that are over without another try.
 
     Of a lane that failed, one delivery goes as a probe: the one with the fewest attempts, for one that always fails
     proves nothing about the others. Those of it whose schedule has ended are over; the rest stays as it is.
@@ -61,7 +61,7 @@ def choose(
 
 
 def _tried(claim: Claim) -> bool:
-    """Whether the last attempt that was written was made: one that was put back unsent gets its try first."""
+    """True if the last attempt that was written was made: one that was put back unsent gets its try first."""
     return claim.delivery.last_code != NOT_BEGUN
 
 

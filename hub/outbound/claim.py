@@ -143,7 +143,7 @@ class Claimer:
 
     @property
     def registry_version(self) -> str:
-        """Of the registry in force."""
+        """Version of the registry in force."""
         return self._registry.current().version
 
     def claim(self, channel_ids: Sequence[str], owner: str) -> tuple[LaneBatch, ...]:
@@ -240,7 +240,7 @@ class Claimer:
         return adapter.prepare(parcel, channel)
 
     def _executors(self, delivery: Delivery) -> tuple[AssignedExecutor, ...]:
-        """Who works on the case besides the addressee of this delivery: whose copy was not refused or withdrawn. Of
+        """Executors of the case: the addressee of this delivery, and all whose copy was not refused or withdrawn. Of
         main executors the last counts: earlier ones have sent the appeal on.
         """
         roles: dict[str, Role] = {}

@@ -212,7 +212,7 @@ class Sender:
 def _settled_by(
     delivery: Delivery, own: DeliveryUpdate, held: Iterable[Statement], now: datetime
 ) -> tuple[DeliveryUpdate, ...]:
-    """What is written of deliveries when an answer brought statements. ``own``: what its outcome alone would write.
+    """Updates of deliveries when an answer brought statements. ``own``: what its outcome alone would write.
 
     Word from the body stands above the outcome, and above our lease: whoever answers has got it.
     """

@@ -1,4 +1,4 @@
-"""What an outcome means for a delivery: new transport state, end of the attempt, facts, operators' item. Pure."""
+"""Meaning of an outcome for a delivery: new transport state, end of the attempt, facts, operators' item. Pure."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Settler:
 
 
 def shadowed(delivery: Delivery, settled: Settlement, now: datetime) -> Settlement:
-    """What a try over a shadow channel writes: its transport state, and one fact that says how it ended."""
+    """Result of a try over a shadow channel: its transport state and, at the end, one fact that says how it ended."""
     if settled.update.next_at is not None:
         return replace(settled, facts=(), items=(), deliveries=())
     state, code = settled.update.state, settled.update.last_code or ""

@@ -65,17 +65,17 @@ class Adapter(Protocol):
         ...
 
     def polls(self, channel: Channel) -> bool:
-        """Whether receipts of this channel are asked for."""
+        """True if receipts of this channel are asked for."""
         ...
 
     def collects(self, channel: Channel) -> bool:
-        """Whether messages are fetched over this channel. A channel of the contact centre's own entry in the registry
+        """True if messages are fetched over this channel. A channel of the contact centre's own entry in the registry
         collects for all authorities (one mailbox, one SEV queue) and is never sent over.
         """
         ...
 
     def pulled(self, channel: Channel) -> bool:
-        """Whether the authority fetches by itself: nothing is sent, the delivery is offered in the inbox."""
+        """True if the authority fetches by itself: nothing is sent, the delivery is offered in the inbox."""
         ...
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:

@@ -18,7 +18,7 @@ from hub.schemas.ids import CaseId
 
 
 class Claims(Protocol):
-    """What one worker takes for itself for a time, so that no other does the same."""
+    """Work that one worker takes for itself for a time, so that no other does the same."""
 
     def claim(
         self,
@@ -42,7 +42,7 @@ class Claims(Protocol):
         ...
 
     def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
-        """Whether the caller may collect over this channel now; nobody else may before ``until``, or before a time
+        """True if the caller may collect over this channel now; nobody else may before ``until``, or before a time
         that ``plan_collect`` sets.
         """
         ...

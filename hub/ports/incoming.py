@@ -26,7 +26,7 @@ class RawInbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedStatus:
-    """What another system said in its own words, read by an adapter; not yet believed, not yet correlated.
+    """Status that another system told in its own words, read by an adapter; not yet believed, not yet correlated.
 
     ``raw``: the exact bytes, kept. ``said_id``: that system's stable id of this very message; a repeat has the same.
     ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.

@@ -25,14 +25,14 @@ class Rendering(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignedExecutor:
-    """Who has to do what an appeal asks: main executor (головний виконавець), co-executor, or for information."""
+    """Body that has to do what an appeal asks: main executor (головний виконавець), co-executor, or for information."""
 
     party: Party
     role: Role
 
 
 class Parcel:
-    """What an adapter makes bytes of: the envelope and its sealed rendering in the form the adapter asked for.
+    """Source of an adapter's bytes: the envelope and its sealed rendering in the form the adapter asked for.
 
     ``envelope`` may be given as a function that reads it: most dialects need the sealed bytes and the manifest only.
     Of ``Rendering.BOTH`` the JSON form is ``sealed`` and the XML form ``sealed_xml``; else ``sealed_xml`` is absent.

@@ -1,4 +1,4 @@
-"""What is kept beside cases and deliveries."""
+"""Records kept beside cases and deliveries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Records(Protocol):
         ...
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:
-        """What was answered to this idempotency key before."""
+        """Answer that was given to this idempotency key before."""
         ...
 
     def attachment(self, sha256: str) -> StoredAttachment | None:
@@ -39,7 +39,7 @@ class Records(Protocol):
         ...
 
     def may_read(self, sha256: str, party: str) -> bool:
-        """Whether this party was granted the attachment."""
+        """True if this party was granted the attachment."""
         ...
 
     def counts(self) -> Mapping[str, int]:

@@ -58,8 +58,9 @@ class MailSink(InboundSink, Protocol):
         ...
 
     def undelivered(self, returned: Returned) -> None:
-        """What we sent came back after it had been taken over. A dead address hands over to the authority's next
-        channel or to an operator, what may work later to an operator; unless the addressee has shown that it has it.
+        """Take in a message of ours that came back after it had been taken over. A dead address hands over to the
+        authority's next channel or to an operator, what may work later to an operator; unless the addressee has shown
+        that it has it.
         """
         ...
 

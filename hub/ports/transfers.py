@@ -10,7 +10,7 @@ from hub.schemas.transfer import QueuedNotice, Transfer, TransferKind, TransferS
 
 
 class Transfers(Protocol):
-    """What both keep. A session that ended is never changed."""
+    """Sessions and queued notices. A session that ended is never changed."""
 
     def open(self, transfer: Transfer) -> Transfer:
         """Write a new session; its ``id`` is given here."""

@@ -1,4 +1,4 @@
-"""What an error of a system in between means for the message: try again, wait for an operator, or give up.
+"""Effect of an error in a system in between: the message is tried again, waits for an operator, or is given up.
 
 An error is a dotted path, as SOAP's fault codes and X-Road's error types are; the innermost word that is known decides.
 Compared without case and without underscores, for X-Road writes them in two spellings. A dialect that knows more of its
@@ -89,7 +89,7 @@ _RETRIES: Final = {
 
 
 def retry_of(path: str) -> Retry:
-    """What is to be done after an error; one about an answer that cannot be believed leaves the message in doubt."""
+    """Step to take after an error; one about an answer that cannot be believed leaves the message in doubt."""
     return _RETRIES[classify(path)] if _UNTRUSTED.isdisjoint(_words(path)) else Retry.REPEAT
 
 

@@ -33,7 +33,7 @@ _TEXT_CHARS: Final = 200
 
 
 class Stream(Protocol):
-    """What is needed of an SSH channel."""
+    """Part of an SSH channel that is needed."""
 
     def sendall(self, data: bytes, /) -> None:
         """Send all."""
@@ -59,7 +59,7 @@ class StatusError(Exception):
 
     @property
     def absent(self) -> bool:
-        """Whether the file is not there."""
+        """True if the file is not there."""
         return self.status == _NO_SUCH_FILE
 
 
@@ -154,7 +154,7 @@ class Sftp:
     # What is asked
 
     def look(self, path: str | bytes) -> FolderEntry | None:
-        """What is at a path, links not followed; None if nothing is there."""
+        """Entry at a path, links not followed; None if nothing is there."""
         try:
             return self._ask(_LSTAT, _path(path), want=_ATTRS).entry(b"")
         except StatusError as error:

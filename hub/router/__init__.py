@@ -1,4 +1,4 @@
-"""Who must answer, and why: from topics, place, addressee and kind of an appeal to one authority and its channels.
+"""Routing: from topics, place, addressee and kind of an appeal to one authority and its channels, with reasons.
 
 Pure: a decision is a function of the request, one directory and one day; it reads nothing, sends nothing, remembers
 nothing. What must not enter: a transport, a store, a clock, and above all names: 133 names of communities stand for 350

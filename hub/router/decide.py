@@ -20,7 +20,7 @@ _REASON_OF_BLOCK = {
 
 
 def decide(request: RoutingRequest, directory: Directory, day: date, rules: Rules = _DEFAULT_RULES) -> Decision:
-    """Who answers this appeal on this Kyiv calendar day. Never raises: what has no way goes to the operators."""
+    """Decide who answers this appeal on this Kyiv calendar day. Never raises: what has no way goes to the operators."""
     return _Search(request, directory, day, rules).run()
 
 
@@ -218,7 +218,7 @@ class _Search:
     # -- what bars an authority
 
     def _blocked_by(self, authority: Authority) -> bool:
-        """Whether it cannot be sent to; says why."""
+        """True if nothing can be sent to it; notes why."""
         accused = self._barring(authority)
         if accused is not None:
             self._block(StepCode.ACCUSED, authority.code, accused)

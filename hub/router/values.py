@@ -1,4 +1,4 @@
-"""What the router is asked, and what it says."""
+"""Questions to the router, and its answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.schemas.terms import AppealChannel, AppealKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingRequest:
-    """What of an appeal decides its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
+    """Parts of an appeal that set its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
 
     ``about``: codes of the bodies that a complaint complains of. ``declined``: bodies that said they are not competent.
     """
@@ -55,7 +55,7 @@ class Reason(StrEnum):
 
 
 class StepCode(StrEnum):
-    """What the router found on its way. Stable."""
+    """Findings of the router on its way. Stable."""
 
     PLACE_ABSENT = "place_absent"
     PLACE_UNKNOWN = "place_unknown"

@@ -1,4 +1,4 @@
-"""What every model of the hub has in common: frozen, closed, exact.
+"""Features that every model of the hub has: frozen, closed, exact.
 
 Text is normalised to NFC and line ends to LF (XML 1.0 section 2.11 would do the latter anyway, so anything else would
 not survive both renderings); what XML 1.0 cannot hold is refused. Times are aware, kept in UTC with milliseconds.

@@ -1,4 +1,4 @@
-"""What happens to an envelope on its way: deliveries, attempts, outcomes, facts, and what is journalled.
+"""Events of an envelope on its way: deliveries, attempts, outcomes, facts, and what is journalled.
 
 Transport state (of a delivery), attempts and business state (of a case) are three different things. The values here are
 plain frozen dataclasses: they are made by the hub itself, by the thousand, and never from outside input.
@@ -77,7 +77,7 @@ class FactKind(StrEnum):
 
 
 class Source(StrEnum):
-    """Who states a fact."""
+    """Party that states a fact."""
 
     HUB = "hub"
     AUTHORITY = "authority"
@@ -324,7 +324,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """What is known of a lane, shared by all workers: its health, and until when its rate lets it rest."""
+    """State of a lane, shared by all workers: its health, and until when its rate lets it rest."""
 
     channel_id: str
     failures: int = 0
@@ -374,7 +374,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What the NCC hears: one per new fact, in the order of commit. ``cursor`` is opaque and sorts as text."""
+    """News that the NCC hears: one per new fact, in the order of commit. ``cursor`` is opaque and sorts as text."""
 
     cursor: str
     type: str
@@ -435,7 +435,7 @@ def joined(changes: Iterable[Change]) -> Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What a change brought: facts that were new, and the deliveries whose update was not applied (lease lost)."""
+    """Result of a change: facts that were new, and the deliveries whose update was not applied (lease lost)."""
 
     new_facts: tuple[Fact, ...] = ()
     lost: tuple[DeliveryId, ...] = ()

@@ -1,4 +1,4 @@
-"""What the registry says about the world: authorities, competences, channels, territories, stages of the roll-out.
+"""The world as the registry describes it: authorities, competences, channels, territories, stages of the roll-out.
 
 These are the models of the registry's YAML files and, at the same time, the values that the port ``Directory`` returns.
 Codes are text. Entries have validity in time: ``valid_from`` inclusive, ``valid_to`` exclusive, Kyiv days.
@@ -66,7 +66,7 @@ class Valid(Frozen):
         return self
 
     def holds_on(self, day: date) -> bool:
-        """Whether it holds on ``day``."""
+        """True if it holds on ``day``."""
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day < self.valid_to)
 
 

@@ -269,7 +269,7 @@ AuthorityBody: TypeAlias = ReceiptBody | AnswerBody | RedirectBody | ExtensionBo
 
 
 class Envelope(Frozen):
-    """What all kinds have in common; each kind is a class of its own with its own body."""
+    """Fields that all kinds have in common; each kind is a class of its own with its own body."""
 
     version: Literal["1.0"] = VERSION
     header: Header

@@ -82,7 +82,7 @@ _GROUPS = (4, 6, 9, 12, 14)
 
 
 def territory_prefix(code: str) -> str:
-    """What all codes of a unit and of everything below it begin with; codes are positional (КАТОТТГ)."""
+    """Prefix of all codes of a unit and of everything below it; codes are positional (КАТОТТГ)."""
     end = 2
     for group in _GROUPS:
         if code[end:group].strip("0") or code[group:14].strip("0"):

@@ -62,7 +62,7 @@ def _refused(pointer: str, rule: str, message: str) -> InvalidInput:
 
 
 def _is_plain(value: object, levels: int) -> bool:
-    """Whether the C encoder of the standard library writes exactly the canonical form.
+    """True if the C encoder of the standard library writes exactly the canonical form.
 
     It does for ASCII keys (order by code point = order by UTF-16 unit) without doubles: its string escapes are those
     of RFC 8785. A property test holds it against ``_write``.

@@ -32,5 +32,5 @@ class VerificationKey(Frozen):
     valid_to: Instant | None = None
 
     def valid_at(self, moment: datetime) -> bool:
-        """Whether the key may be used for something signed at ``moment``."""
+        """True if the key may be used for something signed at ``moment``."""
         return self.valid_from <= moment and (self.valid_to is None or moment < self.valid_to)

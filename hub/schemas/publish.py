@@ -46,7 +46,7 @@ _TYPES: Final = {
 
 
 def _has(name: str) -> dict[str, Any]:
-    """That a member is there and not null."""
+    """Condition that a member is there and not null."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
@@ -72,7 +72,7 @@ _RULES: Final[dict[str, list[dict[str, Any]]]] = {
 
 
 def _refine(schema: dict[str, Any], name: str) -> None:
-    """What pydantic does not say of a model: that ``kind`` chooses, and the rules between fields."""
+    """Add what pydantic does not say of a model: that ``kind`` chooses, and the rules between fields."""
     if "kind" in schema["properties"] and "const" in schema["properties"]["kind"]:
         schema["properties"]["kind"].pop("default")
         schema["required"] = ["kind", *schema["required"]]

@@ -1,4 +1,4 @@
-"""What the models look like, for those who render them: fields in order, lists, whole numbers. Pure reflection."""
+"""Structure of the models, for those who render them: fields in order, lists, whole numbers. Pure reflection."""
 
 from __future__ import annotations
 

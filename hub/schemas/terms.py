@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What an envelope is."""
+    """Kind of an envelope."""
 
     APPEAL = "appeal"
     RECEIPT = "receipt"

@@ -1,4 +1,4 @@
-"""What an XML seal may look like: one closed shape, checked by our own code before signxml is asked.
+"""Rules for the form of an XML seal: one closed shape, checked by our own code before signxml is asked.
 
 Signature wrapping lives on choice: a second Signature, a second SignedInfo, a reference that may point anywhere, two
 elements of one id. There is none here. One ``ds:Signature`` in the whole document, last child of the root; one
@@ -43,7 +43,7 @@ _MAX_CERTIFICATES: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedSeal:
-    """What the checks found. ``root_reference``: index, among ``references``, of the one that covers the document."""
+    """Result of the checks. ``root_reference``: index, among ``references``, of the one that covers the document."""
 
     references: int
     root_reference: int

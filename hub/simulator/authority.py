@@ -37,7 +37,7 @@ class SimulatedReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedVerdict:
-    """What the authority does with one arrival of a message.
+    """Reaction of the authority to one arrival of a message.
 
     ``failure``: it fails in this way instead of answering (after taking the message in, if that is ``lost``).
     ``receipt``: the sealed receipt that goes into the response. ``reports``: what it will tell later.
@@ -61,7 +61,7 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Book:
-    """What the authority remembers."""
+    """Memory of the authority."""
 
     seen: dict[uuid.UUID, _Seen] = field(default_factory=dict)
     tries: Counter[uuid.UUID] = field(default_factory=Counter)
@@ -177,7 +177,7 @@ class PlayedAuthority:
         )
 
     def knows(self, message_id: uuid.UUID) -> bool:
-        """Whether the message was taken in."""
+        """True if the message was taken in."""
         with self._lock:
             return message_id in self._book.seen
 

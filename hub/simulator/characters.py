@@ -186,7 +186,7 @@ def dice(seed: int, *about: str) -> random.Random:
 
 
 def failure(character: Character, seed: int, code: str, appeal: str, attempt: int) -> Failure | None:
-    """Whether this attempt (from 1) of this appeal fails, and how."""
+    """Failure of this attempt (from 1) of this appeal; None if it does not fail."""
     throw = dice(seed, code, appeal, "failure")
     if attempt > character.fail_tries or throw.randrange(100) >= character.fail_percent:
         return None
@@ -194,5 +194,5 @@ def failure(character: Character, seed: int, code: str, appeal: str, attempt: in
 
 
 def refuses(character: Character, seed: int, code: str, appeal: str) -> bool:
-    """Whether this appeal is refused."""
+    """True if this appeal is refused."""
     return dice(seed, code, appeal, "refusal").randrange(100) < character.refuse_percent

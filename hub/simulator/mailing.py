@@ -185,7 +185,7 @@ def _envelope(mail: Any) -> bytes:
 
 
 def _form(kind: str, body: dict[str, str]) -> str:
-    """What the clerk writes: a word of courtesy or the answer, and the form."""
+    """Text that the clerk writes: a word of courtesy or the answer, and the form."""
     match kind:
         case "registered":
             fields = {words.STATUS: words.REGISTERED, words.NUMBER: body["number"], words.DATE: body["date"]}

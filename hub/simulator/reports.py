@@ -1,4 +1,4 @@
-"""What a simulated authority writes: receipts with number and date, refusals, answers; each sealed with its own key."""
+"""Messages of a simulated authority: receipts with number and date, refusals, answers; each sealed with its own key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SIGNATORIES = ("Заступник керівника О. В. Вигадани�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
-    """Who writes."""
+    """Author of reports."""
 
     party: Party
     key: SigningKey
@@ -53,7 +53,7 @@ class Author:
 
 
 def appeal_key(appeal: AnyEnvelope) -> str:
-    """What names an appeal across runs: the contact centre's own number, else the message id."""
+    """Name of an appeal across runs: the contact centre's own number, else the message id."""
     if isinstance(appeal, AppealEnvelope) and appeal.body.reference:
         return appeal.body.reference
     return str(appeal.header.message_id)

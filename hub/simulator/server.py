@@ -206,7 +206,7 @@ class Simulator:
             authority.count(report.kind)
 
     def state(self) -> dict[str, object]:
-        """What all authorities saw and did, and how many reports wait."""
+        """State of all authorities (what they saw and did), and how many reports wait."""
         return {
             "authorities": {code: post.authority.state() for code, post in self.posts.items()},
             "reports_waiting": self._outbox.waiting() + (self.sev.waiting_reports() if self.sev else 0),

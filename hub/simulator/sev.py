@@ -152,7 +152,7 @@ class Sev:
         return frozenset(self._authorities)
 
     def waiting(self, caller: Caller, limit: int) -> Sequence[WaitingMessage]:  # noqa: ARG002 - the port's signature
-        """What is due by now."""
+        """Messages that are due by now."""
         with self._lock:
             self._make_due()
             found = list(self._queue.values())[:limit]
@@ -261,7 +261,7 @@ class Sev:
         return lambda: writer.said(self._plain(make()), copy)
 
     def _plain(self, sealed: bytes) -> AnyEnvelope:
-        """What an authority of the simulation wrote a moment ago; its own seal need not be checked here."""
+        """Envelope that an authority of the simulation wrote a moment ago; its own seal need not be checked here."""
         raw = RawInbound(content_type="application/json", body=_unsealed(sealed))
         return open_envelope(raw, seal=self._seal, keys=(), at=datetime.now(UTC), seal_required=False)[0]
 

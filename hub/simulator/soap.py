@@ -46,7 +46,7 @@ class Call:
         return content_type(self.version, "")
 
     def asks(self) -> bool:
-        """Whether it asks for receipts."""
+        """True if it asks for receipts."""
         return str(self.node.tag) == own.tag("GetReceipts")
 
     def message_id(self) -> uuid.UUID:
@@ -61,7 +61,7 @@ class Call:
         return own.document(own.expected(self.node, "DeliverEnvelope"), self.parts)
 
     def check_files(self, envelope: AnyEnvelope) -> bool:
-        """Whether files came along. ``InvalidInput`` if they are not those of the manifest."""
+        """True if files came along. ``InvalidInput`` if they are not those of the manifest."""
         entries = self.node.findall(own.tag("file"))
         if not entries:
             return False

@@ -56,7 +56,7 @@ def _unknown() -> NotFound:
 
 @contextlib.contextmanager
 def _disk() -> Iterator[None]:
-    """What a failing disk means: nothing was kept. The texts name no path."""
+    """Turn a failure of the disk into ``Unavailable``: nothing was kept. The texts name no path."""
     try:
         yield
     except OSError as error:

@@ -79,8 +79,8 @@ def quoted(name: str) -> str:
 
 
 def among(column: sa.ColumnElement[Any], kind: sa.types.TypeEngine[Any], *, postgres: bool) -> sa.ColumnElement[bool]:
-    """That a column is one of the parameter ``ids``: on PostgreSQL one array, which costs less than a parameter for
-    each. ``kind``: of the column on PostgreSQL.
+    """Condition that a column is one of the parameter ``ids``: on PostgreSQL one array, which costs less than a
+    parameter for each. ``kind``: of the column on PostgreSQL.
     """
     if postgres:
         return column == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(kind)))

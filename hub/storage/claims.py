@@ -1,4 +1,4 @@
-"""What is due, and who takes it. Every question here is answered from the partial indexes of what is still to be done.
+"""Due work, and who takes it. Every question here is answered from the partial indexes of what is still to be done.
 
 Claims walk the priorities one by one, each a range of the index (channel, priority, due), so that neither finished rows
 nor rows that wait for later cost anything. On PostgreSQL ``FOR UPDATE SKIP LOCKED`` keeps two claimers apart; on SQLite

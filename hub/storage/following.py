@@ -1,4 +1,4 @@
-"""What followers read and write, on SQLite or PostgreSQL: the ports of ``hub.following``."""
+"""Data that followers read and write, on SQLite or PostgreSQL: the ports of ``hub.following``."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SqlFollowing:
     # Reading by the hundred
 
     def cases_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, CaseRow]:
-        """Those cases."""
+        """Cases with these ids."""
         found = self._chunked(schema.cases, schema.cases.c.id, ids, rows.case)
         return {row.case.id: row for row in found}
 
@@ -110,11 +110,11 @@ class SqlFollowing:
         return first
 
     def messages_of(self, ids: Sequence[MessageId]) -> Mapping[MessageId, Message]:
-        """Those messages."""
+        """Messages with these ids."""
         return {m.id: m for m in self._chunked(schema.messages, schema.messages.c.id, ids, rows.message)}
 
     def likenesses(self, ids: Sequence[CaseId]) -> Mapping[CaseId, Likeness]:
-        """What is known of those cases."""
+        """Known likenesses of these cases."""
         make = made(Likeness, _LIKENESS)
         return {known.case_id: known for known in self._chunked(t.likenesses, t.likenesses.c.case_id, ids, make)}
 

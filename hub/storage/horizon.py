@@ -36,7 +36,7 @@ _NEWEST = sa.select(facts.c.txid).order_by(facts.c.txid.desc(), facts.c.seq.desc
 
 
 def offset(connection: Connection, now: datetime) -> int:
-    """What to add to this cluster's transaction ids; mends it if the rows are ahead of the cluster."""
+    """Number to add to this cluster's transaction ids; mends it if the rows are ahead of the cluster."""
     known: int = connection.execute(_PULSE).scalar_one_or_none() or 0
     if not _behind(connection, known):
         return known

@@ -183,7 +183,7 @@ class MemoryStore:
             return tuple(taken)
 
     def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
-        """Whether the caller may collect now; nobody else may before ``until``."""
+        """True if the caller may collect now; nobody else may before ``until``."""
         with self._lock:
             if channel_id in self._collects and self._collects[channel_id] > now:
                 return False
@@ -429,7 +429,7 @@ class MemoryStore:
         return found[::-1][:limit]
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:
-        """What was answered to this idempotency key before."""
+        """Answer that was given to this idempotency key before."""
         with self._lock:
             return self._answers.get((principal, key))
 
@@ -439,7 +439,7 @@ class MemoryStore:
             return self._attachments.get(sha256)
 
     def may_read(self, sha256: str, party: str) -> bool:
-        """Whether this party was granted the attachment."""
+        """True if this party was granted the attachment."""
         with self._lock:
             return (sha256, party) in self._grants
 

@@ -50,7 +50,7 @@ def due_at(delivery: Delivery) -> datetime | None:
 
 
 def holds_lease(current: Delivery, update: DeliveryUpdate) -> bool:
-    """Whether the update may be applied: it names no owner, or the one that holds the lease."""
+    """True if the update may be applied: it sets a lease, names no owner, or names the one that holds the lease."""
     return update.owner is None or update.lease_until is not None or update.owner == current.lease_owner
 
 
@@ -111,7 +111,7 @@ def case_row(case: NewCase, facts: Iterable[Fact], law: Law) -> CaseRow:
 
 
 def event(fact: Fact, *, state: str, recorded_at: datetime, cursor: str) -> Event:
-    """What the NCC hears of a fact. ``state``: of the case after the transaction that brought the fact."""
+    """Event of a fact, as the NCC hears it. ``state``: of the case after the transaction that brought the fact."""
     data = dict(fact.data) | {"source": str(fact.source), "state": state}
     if fact.authority is not None:
         data["authority"] = fact.authority

@@ -121,7 +121,7 @@ class SqlStore:
         return self.database.write(lambda c: claims.take_polls(c, channel_id, now, next_at, limit))
 
     def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
-        """Whether the caller may collect now; nobody else may before ``until``."""
+        """True if the caller may collect now; nobody else may before ``until``."""
         insert = self.database.insert(schema.collects)
         mine = insert.values(channel_id=channel_id, next_at=until).on_conflict_do_update(
             index_elements=["channel_id"], set_={"next_at": until}, where=schema.collects.c.next_at <= now
@@ -354,7 +354,7 @@ class SqlStore:
         return self._all(statement.order_by(i.received_at.desc(), i.id.desc()).limit(limit), rows.inbound)
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:
-        """What was answered to this idempotency key before."""
+        """Answer that was given to this idempotency key before."""
         a = schema.answers.c
         return self._one(sa.select(schema.answers).where(a.principal == principal, a.key == key), rows.answer)
 
@@ -363,7 +363,7 @@ class SqlStore:
         return self._one(sa.select(schema.attachments).where(schema.attachments.c.sha256 == sha256), rows.attachment)
 
     def may_read(self, sha256: str, party: str) -> bool:
-        """Whether this party was granted the attachment."""
+        """True if this party was granted the attachment."""
         g = schema.grants.c
         return self._one(sa.select(g.party).where(g.sha256 == sha256, g.party == party), bool) is not None
 

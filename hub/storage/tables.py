@@ -1,4 +1,4 @@
-"""What all tables are declared in, and how rows that change are stored."""
+"""Metadata in which all tables are declared, and how rows that change are stored."""
 
 from __future__ import annotations
 

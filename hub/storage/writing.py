@@ -108,7 +108,7 @@ class Move:
 
 @cache
 def statements_for(dialect: Dialect) -> Statements:
-    """Of this engine's dialect."""
+    """Statements of this engine's dialect."""
     return Statements(dialect)
 
 

@@ -33,7 +33,7 @@ class Suspension:
     to: date | None
 
     def holds_on(self, day: date) -> bool:
-        """Whether holidays are ordinary on this day."""
+        """True if holidays are ordinary on this day."""
         return self.since <= day and (self.to is None or day < self.to)
 
 
@@ -64,15 +64,15 @@ class Calendar:
         return frozenset(moved)
 
     def reviewed(self, year: int) -> bool:
-        """Whether there is data for this year."""
+        """True if there is data for this year."""
         return year in self._years
 
     def is_off(self, day: date) -> bool:
-        """Whether nobody works on this day."""
+        """True if nobody works on this day."""
         return not self.works_on(day)
 
     def works_on(self, day: date) -> bool:
-        """Whether this is a working day."""
+        """True if this is a working day."""
         if day in self._worked:
             return True
         return day.weekday() < _SATURDAY and day not in self._off

@@ -121,7 +121,7 @@ def _leads_to(before: Executor, after: Executor) -> bool:
 
 
 def fault(bodies: Sequence[str], to: str | None, *, max_hops: int) -> ChainFault | None:
-    """What is wrong with giving it on to ``to``. ``bodies``: those that had it, the one that gives it on last."""
+    """Fault in giving it on to ``to``; None if none. ``bodies``: those that had it, the one that gives it on last."""
     if to is not None and to == bodies[-1]:
         return ChainFault.SELF
     if to is not None and len(bodies) > 1 and to == bodies[-2]:

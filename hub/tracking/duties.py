@@ -1,4 +1,4 @@
-"""What the hub must do for a case by itself, and when: the alarms of its terms, and what asks for an act.
+"""Duties that the hub has for a case by itself, and when: the alarms of its terms, and what asks for an act.
 
 Pure: duties are derived from the set of facts. A duty that was done left a fact that names it (``because``), and so is
 not derived again, however often and in whatever order facts come. ``watch_at`` is the moment of the next one.
@@ -49,7 +49,7 @@ class Duty:
 
     @property
     def name(self) -> str:
-        """What the fact that it leaves behind says in ``because``; made when it is asked for, most never are."""
+        """Name that the fact it leaves behind gives in ``because``; made when it is asked for, most never are."""
         if self.term is not None and self.act is not Act.CORRECT:
             return f"warn{self.days}:{_mark(self.term)}" if self.act is Act.WARN else over_name(self.term)
         assert self.fact is not None
@@ -71,7 +71,7 @@ def _mark(term: Term) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What lies ahead of a case."""
+    """Times that lie ahead of a case."""
 
     due_at: datetime | None
     watch_at: datetime | None

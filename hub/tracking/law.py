@@ -52,7 +52,7 @@ class Length(Frozen):
 
     @cached_property
     def short(self) -> bool:
-        """Whether it is counted by the clock, not by days."""
+        """True if it is counted by the clock, not by days."""
         return self.hours is not None or self.seconds is not None
 
     @cached_property
@@ -62,7 +62,7 @@ class Length(Frozen):
 
     @cached_property
     def span(self) -> timedelta:
-        """Of a term that is counted by the clock."""
+        """Span of a term that is counted by the clock."""
         return timedelta(hours=self.hours or 0, seconds=self.seconds or 0)
 
 

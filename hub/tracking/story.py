@@ -55,12 +55,12 @@ def text(delivery_id: DeliveryId) -> str:
 
 
 def short(fact: Fact) -> str:
-    """What names a fact in the data of another."""
+    """Name of a fact in the data of another."""
     return fact.key[:ID_CHARS]
 
 
 def is_final(fact: Fact) -> bool:
-    """Whether this is an answer that closes the question (old facts without a stage count as final)."""
+    """True if this is an answer that closes the question (old facts without a stage count as final)."""
     return fact.kind is FactKind.ANSWERED and fact.data.get("stage") != AnswerStage.INTERIM
 
 
@@ -71,7 +71,7 @@ def is_refusal(fact: Fact) -> bool:
 
 @dataclass(slots=True)
 class PassedMessage:
-    """What the contact centre sent to an executor after the appeal: a return, a withdrawal, a clarification.
+    """Message that the contact centre sent to an executor after the appeal: a return, a withdrawal, a clarification.
 
     Its receipts and refusals are about this message, not about the appeal.
     """
@@ -118,12 +118,12 @@ class Executor:
 
     @property
     def relieved(self) -> bool:
-        """Whether an operator gave the case to another body: then its answer does not end the case."""
+        """True if an operator gave the case to another body: then its answer does not end the case."""
         return self.superseded_by is not None and self.superseded_by.source is Source.OPERATOR
 
     @property
     def decides(self) -> bool:
-        """Whether it must answer: a body that got the case for information need not."""
+        """True if it must answer: a body that got the case for information need not."""
         return self.role is not Role.INFORMATION
 
     def finals(self) -> list[Fact]:

@@ -39,12 +39,12 @@ class Term:
 
     @property
     def running(self) -> bool:
-        """Whether it still waits."""
+        """True if it still waits."""
         return self.ended_at is None
 
     @property
     def met(self) -> bool | None:
-        """Whether it ended in time; None while it runs."""
+        """True if it ended in time; None while it runs."""
         return None if self.ended_at is None else self.ended_at <= self.due_at
 
     @property
@@ -55,7 +55,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFacts:
-    """What of a case's birth terms depend on, and its facts read. ``channel``: how the citizen reached the centre."""
+    """Data of a case's birth that terms need, and its facts read. ``channel``: how the citizen reached the centre."""
 
     channel: str
     story: Story
@@ -63,7 +63,7 @@ class CaseFacts:
 
     @property
     def finished(self) -> bool:
-        """Whether no term runs any more."""
+        """True if no term runs any more."""
         return self.state in FINISHED
 
 
@@ -99,7 +99,7 @@ def _all(case: CaseFacts, law: Law) -> Iterator[Term]:
 
 
 def _runs_on(executor: Executor, law: Law) -> bool:
-    """Whether the term of the answer does not start anew for a body that a redirect brought the case to."""
+    """True if the term of the answer does not start anew for a body that got the case from another."""
     handed = executor.routed is not None and "instead_of" in executor.routed.data
     return handed and law.counting.redirect_restarts_answer.value == "no"
 
@@ -306,7 +306,7 @@ def _of_case(case: CaseFacts, rule: Rule, law: Law) -> Term | None:
 
 
 def _restarted(mains: list[Executor], started: datetime, law: Law) -> bool:
-    """Whether the case's own term differs from that of the executor that has it now: only after a redirect."""
+    """True if the case's own term differs from that of the executor that has it now: only after it was given on."""
     if law.counting.redirect_restarts_answer.value == "yes":
         return False
     return any(e.superseded_by is not None and e.first(*RECEIPTS) == started for e in mains)

@@ -184,7 +184,7 @@ class CeleryDoorbell:
 
 
 def _lane_names(names: object) -> list[str]:
-    """What a task may carry; anything else in the queue is not ours and is dropped with a word."""
+    """Lane names that a task may carry; anything else in the queue is not ours and is dropped with a word."""
     if isinstance(names, Sequence) and not isinstance(names, str):
         good = [name for name in names if isinstance(name, str) and 0 < len(name) <= MAX_NAME]
         if len(good) == len(names):

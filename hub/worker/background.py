@@ -1,4 +1,4 @@
-"""What runs beside the lanes in every sweeper: the follower of the feed, webhooks, pruning. Threads of this process.
+"""Work beside the lanes in every sweeper: the follower of the feed, webhooks, pruning. Threads of this process.
 
 The follower takes at most its share of one core: after each step it rests in proportion, so a peak of appeals is
 looked at when it is over. Each endpoint of webhooks has a thread of its own, so one that hangs holds up no other.
@@ -102,7 +102,7 @@ class Background:
 
     @staticmethod
     def _tried(what: str, work: Callable[[], int]) -> int:
-        """What this does may fail and is tried again: it must end neither the thread nor the process."""
+        """Do work that may fail and is tried again: it must end neither the thread nor the process."""
         try:
             return work()
         except HubError as error:

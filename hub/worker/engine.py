@@ -86,7 +86,7 @@ class OutcomeWriter:
                 return
 
     def _batch(self) -> tuple[list[Ended], list[Callable[[], None]], bool]:
-        """What comes together: many cost little more than one, so in a stream there is a while between two writes."""
+        """Entries for one write: many cost little more than one, so in a stream there is a while between two writes."""
         batch: list[Ended] = []
         afterwards: list[Callable[[], None]] = []
         end = None
@@ -283,12 +283,12 @@ class Engine:
             self._release(channel_id, more=more, suspect=suspect)
 
     def _waits(self, channel_id: str) -> bool:
-        """Whether the lane has had what its rate allows; then it goes on by itself when its throttle ends."""
+        """True if the lane has had what its rate allows; then it goes on by itself when its throttle ends."""
         with self._lock:
             return self._lanes.wait(channel_id, time.monotonic())
 
     def _is_quick(self, batch: LaneBatch) -> bool:
-        """Whether the run took less than half its time slice: what fails fast keeps no slot from others."""
+        """True if the run took less than half its time slice: what fails fast keeps no slot from others."""
         return (self._clock.now() - batch.started).total_seconds() < batch.channel.lane.slice_secs / 2
 
     def _go_on(self, channel_id: str) -> None:

@@ -43,7 +43,7 @@ class LaneTable:
         return self._lanes.setdefault(name, _Lane())
 
     def working(self, name: str) -> bool:
-        """Whether somebody works on a lane."""
+        """True if somebody works on a lane."""
         return self._of(name).working
 
     def ring(self, names: Iterable[str], now: float) -> list[str]:

@@ -122,7 +122,7 @@ _OF_STATUS: Final = {
 
 
 def words_of(mail: Mail) -> str:
-    """What the machine says: the diagnostic fields, else the beginning of its text."""
+    """Words of the machine: the diagnostic fields, else the beginning of its text."""
     words = "; ".join(filter(None, (_fields(group) for group in mail.status)))
     return (words or _own(mail.text))[:MAX_WORDS]
 

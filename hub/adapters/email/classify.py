@@ -1,4 +1,4 @@
-"""Who speaks in a mail: a mail server, a reading program, a robot, or a person. Pure.
+"""Speaker of a mail: a mail server, a reading program, a robot, or a person. Pure.
 
 Only a person's mail can become an answer. When in doubt it is a machine: a machine's mail is kept and journalled, and
 an answer that was taken for one is found again; the other way round a bounce would close a case.
@@ -16,7 +16,7 @@ from hub.adapters.email.parse import Mail
 
 
 class Voice(StrEnum):
-    """Who speaks, and what it says."""
+    """Speaker of a mail, and what it says."""
 
     PERSON = "person"
     DELIVERED = "delivered"
@@ -88,7 +88,7 @@ _QUIET_HEADERS: Final = (
 
 
 def judge(mail: Mail) -> MailVerdict:
-    """Who speaks."""
+    """Tell who speaks."""
     if mail.disposition or mail.parameters.get("report-type", "").lower() == "disposition-notification":
         return _disposition(mail)
     if mail.feedback or _complains(mail):

@@ -64,7 +64,7 @@ def _envelopes(mail: parse.Mail) -> Iterator[RawInbound]:
 
 
 def _sealed_by(raw: RawInbound) -> str | None:
-    """Who claims to have sealed it, if it is a sealed statement of an authority."""
+    """Party that claims to have sealed it, if it is a sealed statement of an authority."""
     try:
         said = _said_in_xml(raw.body) if raw.content_type == "application/xml" else _said_in_json(raw.body)
     except InvalidInput:

@@ -72,7 +72,7 @@ def _plain(value: str) -> str:
 
 
 def statement(said: FilledForm, *, at: datetime, today: date) -> AuthorityBody | None:
-    """What the form says; None if it was left empty or is not whole: then the mail is a plain one.
+    """Statement of the form; None if it was left empty or is not whole: then the mail is a plain one.
 
     ``today``: the day of the mail, for a date that was left out. Raises pydantic's ``ValidationError`` (a
     ``ValueError``) for values that no envelope can hold.

@@ -1,4 +1,4 @@
-"""What a person reads: the appeal, its terms and how to answer, in Ukrainian, as plain text and as HTML. Pure.
+"""Letter that a person reads: the appeal, its terms and how to answer, in Ukrainian, as plain text and as HTML. Pure.
 
 ``notice`` keeps personal data out (CMU 55/2018 item 33: nothing restricted by open mail): number, kind and terms only,
 and where the document is fetched.

@@ -197,7 +197,7 @@ def _verified(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -
 
 
 def _stated(case: _Case) -> AuthorityBody | None:
-    """What an envelope or the form says; None if there are only words."""
+    """Statement of an envelope or the form; None if there are only words."""
     envelope = enclosed.unsealed_in(case.mail, case.message_id)
     if isinstance(
         envelope,

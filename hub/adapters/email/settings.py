@@ -1,4 +1,4 @@
-"""What a channel of the adapter ``email`` may say: closed, units in names, checked without a network.
+"""Settings of a channel of the adapter ``email``: closed, units in names, checked without a network.
 
 One model for both dialects: ``envelope`` has ``smtp`` and ``to``, ``mailbox`` has ``imap`` or ``pickup``.
 """

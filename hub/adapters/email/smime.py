@@ -149,7 +149,7 @@ def encrypt(content: bytes, recipient: x509.Certificate) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What a CMS signature covers, taken apart; nothing is verified yet."""
+    """A CMS signature and what it covers, taken apart; nothing is verified yet."""
 
     content: bytes | None
     digest_name: str
@@ -234,7 +234,7 @@ def _take_apart(der: bytes) -> Opened:
 
 
 def _made_by(entry: VerificationKey, opened: Opened, at: datetime) -> bool:
-    """Whether this registry key, valid at ``at``, made the signature with its own algorithm."""
+    """True if this registry key, valid at ``at``, made the signature with its own algorithm."""
     if (entry.algorithm, opened.algorithm, opened.digest_name) not in _MATCHING:
         return False
     try:
@@ -255,7 +255,7 @@ def _raw(public: PublicKey, signature: bytes) -> bytes:
 
 
 def _holds(certificate: bytes, opened: Opened) -> bool:
-    """Whether an embedded certificate's key made the signature: integrity, not identity."""
+    """True if an embedded certificate's key made the signature: integrity, not identity."""
     digest = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[opened.digest_name]
     try:
         key = x509.load_der_x509_certificate(certificate).public_key()

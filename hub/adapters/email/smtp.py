@@ -59,7 +59,7 @@ class _Smtp(smtplib.SMTP):
 
 @dataclass(slots=True)
 class _Refusals:
-    """What each refused recipient was told, by place in ``to``."""
+    """Replies to the refused recipients, by place in ``to``."""
 
     replies: list[tuple[int, Reply]]
 

@@ -1,4 +1,4 @@
-"""What a person wrote, apart from what their program quoted: for reading only, the mail itself is kept whole. Pure.
+"""Words of a person, apart from what their program quoted: for reading only, the mail itself is kept whole. Pure.
 
 Three parts which joined are the text again: own words, signature, quotation. Where somebody answers between quoted
 lines, or the seam is uncertain, everything counts as own words. Line by line, in linear time.
@@ -173,7 +173,7 @@ def _header_block(lines: list[str], at: int) -> bool:
 
 
 def _answers_between(rest: list[str]) -> bool:
-    """Whether own lines stand after lines quoted with ``>``."""
+    """True if own lines stand after lines quoted with ``>``."""
     quoted = False
     for line in rest:
         bare = line.strip()

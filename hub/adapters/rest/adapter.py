@@ -50,7 +50,7 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         return self.bound(channel).rendering()
 
     def polls(self, channel: Channel) -> bool:
-        """Whether receipts are asked for."""
+        """True if receipts are asked for."""
         return self.bound(channel).polls()
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:

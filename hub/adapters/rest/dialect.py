@@ -1,4 +1,4 @@
-"""What every dialect of ``rest`` offers: pure functions bound to one channel's checked settings."""
+"""Interface of every dialect of ``rest``: pure functions bound to one channel's checked settings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RestDialect(Protocol):
         ...
 
     def polls(self) -> bool:
-        """Whether ``status_request`` is to be called."""
+        """True if ``status_request`` is to be called."""
         ...
 
     def prepare(self, parcel: Parcel) -> Prepared:
@@ -52,7 +52,7 @@ class RestDialect(Protocol):
         ...
 
     def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
-        """What an answer to ``request`` means."""
+        """Meaning of an answer to ``request``."""
         ...
 
     def status_request(self, delivery: Delivery) -> RestRequest:
@@ -60,5 +60,5 @@ class RestDialect(Protocol):
         ...
 
     def judge_status(self, answer: HttpAnswer, delivery: Delivery) -> Outcome:
-        """What an answer to ``status_request`` means."""
+        """Meaning of an answer to ``status_request``."""
         ...

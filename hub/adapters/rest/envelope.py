@@ -54,7 +54,7 @@ class RestEnvelopeDialect:
         return Rendering(self._s.format)
 
     def polls(self) -> bool:
-        """Whether the channel is asked for receipts."""
+        """True if the channel is asked for receipts."""
         return self._s.receipt == "poll"
 
     def prepare(self, parcel: Parcel) -> Prepared:
@@ -84,7 +84,7 @@ class RestEnvelopeDialect:
         )
 
     def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
-        """What the answer means; the table stands in docs/adapters/rest.md."""
+        """Meaning of the answer; the table stands in docs/adapters/rest.md."""
         outcome = self._judge(answer, prepared)
         if outcome.detail is not None and echoes(answer, prepared.body):
             # It would carry the applicant's words into the journal of attempts.
@@ -139,7 +139,7 @@ class RestEnvelopeDialect:
         return Outcome(kind=kind, http_status=answer.status, external_id=statement.id)
 
     def _success(self, status: int) -> OutcomeKind | None:
-        """What a statement in our favour is worth with this status; None: the two contradict each other."""
+        """Value of a statement in our favour with this status; None: the two contradict each other."""
         if status in self._s.accept_statuses:
             return OutcomeKind.DELIVERED
         return OutcomeKind.DUPLICATE if status in self._s.duplicate_statuses else None
@@ -215,7 +215,7 @@ def _about(statement: JsonAcknowledgement | Claimed) -> str | None:
 
 
 def _usable(external_id: str | None) -> bool:
-    """Whether an id of theirs can stand in a path: percent-encoding does not disarm ``.`` and ``..``."""
+    """True if an id of theirs can stand in a path: percent-encoding does not disarm ``.`` and ``..``."""
     return external_id is not None and external_id not in (".", "..")
 
 

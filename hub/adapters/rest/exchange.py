@@ -72,7 +72,7 @@ class XRoadDialect(RestEnvelopeDialect):
         return super()._judge(answer, prepared)
 
     def _is_ours(self, answer: HttpAnswer, prepared: Prepared) -> bool:
-        """Whether id and service, if they are told, are those of the request."""
+        """True if id and service, if they are told, are those of the request."""
         ours = {"X-Road-Id": str(prepared.message_id), "X-Road-Service": self._x.service}
         return all(unquote(answer.headers.get(name, value)) == value for name, value in ours.items())
 

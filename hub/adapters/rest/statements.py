@@ -1,4 +1,4 @@
-"""What an answer claims, read without believing it: an acknowledgement, a problem document, or a (sealed) envelope.
+"""Claims of an answer, read without believing them: an acknowledgement, a problem document, or a (sealed) envelope.
 
 Only enough is read to see whether the answer is about our message. Seals are verified, and facts made, where all
 inbound messages are taken in; nothing else of an envelope is looked at here.
@@ -58,7 +58,7 @@ class ProblemDocument(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """What an envelope claims about itself; not verified."""
+    """Claims of an envelope about itself; not verified."""
 
     raw: RawInbound
     kind: str
@@ -69,7 +69,7 @@ class Claimed:
 
     @property
     def refuses(self) -> bool:
-        """Whether it says that registration is refused."""
+        """True if it says that registration is refused."""
         return self.kind == Kind.RECEIPT and self.status == ReceiptStatus.REFUSED
 
 
@@ -99,7 +99,7 @@ def read_problem(answer: HttpAnswer) -> ProblemDocument:
 
 
 def claimed(raw: RawInbound) -> Claimed:
-    """What an envelope claims, sealed or not, in any of the three forms. ``InvalidInput`` if it is no envelope."""
+    """Claims of an envelope, sealed or not, in any of the three forms. ``InvalidInput`` if it is no envelope."""
     if raw.content_type in _XML_TYPES:
         return _from_xml(raw)
     if raw.content_type == "application/jose":
@@ -188,7 +188,7 @@ def excerpt(answer: HttpAnswer) -> str:
 
 
 def echoes(answer: HttpAnswer, sent: bytes) -> bool:
-    """Whether the excerpt of an answer repeats what went out; some systems show what they cannot read."""
+    """True if the excerpt of an answer repeats what went out; some systems show what they cannot read."""
     head = answer.body[:EXCERPT_BYTES]
     return any(head[start : start + ECHO_BYTES] in sent for start in range(0, len(head) - ECHO_BYTES + 1, 4))
 

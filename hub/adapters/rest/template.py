@@ -93,7 +93,7 @@ class TemplateDialect(RestEnvelopeDialect):
         return outcome
 
     def judge_status(self, answer: HttpAnswer, delivery: Delivery) -> Outcome:
-        """What their state means by the template's ``poll``; what cannot be read is asked again later."""
+        """Meaning of their state by the template's ``poll``; what cannot be read is asked again later."""
         if (told := self._nothing_new(answer)) is not None:
             return told
         rules = self._t.poll

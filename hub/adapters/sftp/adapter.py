@@ -40,7 +40,7 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpSettings]):
         return Rendering.BOTH
 
     def collects(self, channel: Channel) -> bool:
-        """Whether the channel has an outbox."""
+        """True if the channel has an outbox."""
         return self.bound(channel).outbox is not None
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:

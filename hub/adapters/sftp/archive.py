@@ -36,7 +36,7 @@ def member(name: str, content: bytes) -> Member:
 
 
 def _fields(each: Member, version: int) -> bytes:
-    """What local and central header share: version, flags, method, time, day, CRC, sizes, length of the name."""
+    """Fields that local and central header share: version, flags, method, time, day, CRC, sizes, length of the name."""
     name = each.name.encode("ascii")
     return struct.pack("<5H3LH", version, 0, 0, 0, _DAY_ONE, each.crc, each.size, each.size, len(name))
 

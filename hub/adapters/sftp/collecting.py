@@ -45,7 +45,7 @@ _CLAIM: Final = re.compile(rb"(\d{13})-[0-9a-f]{8}-([A-Za-z0-9._-]{1,80})", re.A
 
 
 def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[list[FolderEntry], list[FolderEntry]]:
-    """What of a listing may be taken, oldest first, and what never can be: links, pipes, devices. Pure.
+    """Entries that may be taken, oldest first, and those that never can be: links, pipes, devices. Pure.
 
     ``stable_before``: files not written to since then are whole; absent, a file is whole if its marker is there.
     Folders are looked into later. Names that begin with a dot are in the making; markers and the hub's own folders are
@@ -209,7 +209,7 @@ class _Outbox:
                 self._sftp.write(f"{self._root}/{REFUSED}/{claim}.reason.txt", ["\n".join([*lines, ""]).encode()])
 
     def _put_away(self, path: str | bytes, folder: str, claim: str) -> bool:
-        """Whether it could be moved; what cannot be stays in ``work/`` and comes again, which does no harm."""
+        """True if it could be moved; else it stays in ``work/`` and comes again, which does no harm."""
         try:
             self._sftp.rename(path, f"{self._root}/{folder}/{claim}")
         except StatusError as error:

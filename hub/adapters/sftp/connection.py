@@ -175,7 +175,7 @@ class SftpConnection:
 
     @contextlib.contextmanager
     def talking(self) -> Iterator[None]:
-        """Whatever breaks in this block becomes a ``TemporaryFailure``; the connection is of no use after it.
+        """Turn a connection error in this block into a ``TemporaryFailure``; the connection is of no use after it.
 
         ``StatusError`` passes through: the server's no to one request breaks nothing.
         """
@@ -195,7 +195,7 @@ class SftpConnection:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be used on."""
+        """True if it can still be used."""
         return self._transport.is_active() and self.wire.failure is None
 
     def close(self) -> None:

@@ -139,7 +139,7 @@ def _asice_listing(paths: Sequence[str], files: Sequence[Attachment]) -> bytes:
 
 
 def lay_out(prepared: Prepared, dialect: str, store: Attachments | None) -> Layout:
-    """What is laid down for a message that was made ready. ``PermanentFailure`` if an attachment is damaged."""
+    """Layout of a message that was made ready. ``PermanentFailure`` if an attachment is damaged."""
     parts = archive.unpack(prepared.body)
     name = str(prepared.message_id)
     if dialect == "asice":

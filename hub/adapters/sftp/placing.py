@@ -89,7 +89,7 @@ class _Placing:
             )
 
     def _holds(self, piece: Piece, path: str) -> bool:
-        """Whether a path has exactly this content (or, if so set, this size)."""
+        """True if a path has exactly this content (or, if so set, this size)."""
         there = self._sftp.look(path)
         if there is None or not there.is_file or there.size != piece.size:
             return False
@@ -120,7 +120,7 @@ class _Placing:
 
 @contextlib.contextmanager
 def _in_doubt(connection: SftpConnection) -> Iterator[None]:
-    """What breaks here may have happened all the same."""
+    """Turn a failure here into ``OutcomeUnknown``: it may have happened all the same. A refused rename passes."""
     try:
         with connection.talking():
             yield

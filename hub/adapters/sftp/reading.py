@@ -1,4 +1,4 @@
-"""What the hub understands of a thing from an outbox, and how it hands it to the sink.
+"""Reading of a thing from an outbox, and the way to hand it to the sink.
 
 One file: an envelope (``.json``, ``.jws``, ``.xml``), or a container (``.asice``, ``.zip``). A folder, or a container:
 ``envelope.json``, ``.jws`` or ``.xml`` (the first of these that is there counts), and files under ``attachments/``.
@@ -207,7 +207,7 @@ def _keep(each: Enclosed, sink: InboundSink, party: str) -> Attachment:
 
 
 def statement(raw: RawInbound) -> tuple[MessageId, AuthorityBody] | None:
-    """What a statement in plain words says about which message; None if it is an envelope. ``InvalidInput``."""
+    """Message and body of a statement in plain words; None if it is an envelope. ``InvalidInput``."""
     if raw.content_type != CONTENT_TYPES[Rendering.JSON]:
         return None
     document = strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES)

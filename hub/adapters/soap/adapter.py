@@ -30,7 +30,7 @@ _DIALECTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a channel's settings make: the dialect, beside the settings that say how to call."""
+    """Result of a channel's settings: the dialect, beside the settings that say how to call."""
 
     settings: SoapSettings
     dialect: SoapDialect
@@ -57,11 +57,11 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
         return self.bound(channel).dialect.rendering()
 
     def polls(self, channel: Channel) -> bool:
-        """Whether receipts are asked for."""
+        """True if receipts are asked for."""
         return self.bound(channel).dialect.polls()
 
     def collects(self, channel: Channel) -> bool:
-        """Whether messages are fetched."""
+        """True if messages are fetched."""
         return self.bound(channel).dialect.collects()
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:

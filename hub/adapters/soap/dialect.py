@@ -1,4 +1,4 @@
-"""What every dialect of ``soap`` offers, and the conversation of those that say all in one call."""
+"""Interface of every dialect of ``soap``, and the conversation of those that say all in one call."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class SoapDialect(Protocol):
         ...
 
     def polls(self) -> bool:
-        """Whether receipts are asked for."""
+        """True if receipts are asked for."""
         ...
 
     def collects(self) -> bool:
-        """Whether messages are fetched."""
+        """True if messages are fetched."""
         ...
 
     def prepare(self, parcel: Parcel) -> Prepared:
@@ -48,7 +48,7 @@ class OneCall(Protocol):
         ...
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
-        """What an answer means. Raises ``OutcomeUnknown`` for one that cannot be read."""
+        """Meaning of an answer. Raises ``OutcomeUnknown`` for one that cannot be read."""
         ...
 
     def status_request(self, delivery: Delivery) -> SoapRequest:
@@ -56,7 +56,7 @@ class OneCall(Protocol):
         ...
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
-        """What an answer to ``status_request`` means. Raises ``TemporaryFailure`` for one that cannot be read."""
+        """Meaning of an answer to ``status_request``. Raises ``TemporaryFailure`` for one that cannot be read."""
         ...
 
 

@@ -43,7 +43,7 @@ class SoapEnvelopeDialect:
         return Rendering(self._e.format)
 
     def polls(self) -> bool:
-        """Whether the channel is asked for receipts."""
+        """True if the channel is asked for receipts."""
         return self._e.receipt == "poll"
 
     def collects(self) -> bool:
@@ -107,7 +107,7 @@ class SoapEnvelopeDialect:
         return related.content_type, related.upload(prefix, files, attachments)
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
-        """What the answer means; the table stands in docs/adapters/soap.md."""
+        """Meaning of the answer; the table stands in docs/adapters/soap.md."""
         try:
             said = own.acknowledgement(reply.envelope.content, reply.parts)
         except InvalidInput as error:
@@ -155,7 +155,7 @@ def unread(error: InvalidInput, reply: SoapReply) -> OutcomeUnknown:
 
 
 def judged(said: own.SoapAcknowledgement, prepared: Prepared, reply: SoapReply, *, needs_receipt: bool) -> Outcome:
-    """What an acknowledgement means for the message that was sent."""
+    """Meaning of an acknowledgement for the message that was sent."""
     if said.message_id != str(prepared.message_id):
         return Outcome(
             kind=OutcomeKind.UNKNOWN,

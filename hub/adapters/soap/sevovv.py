@@ -43,11 +43,11 @@ class SevOvvDialect:
         return Rendering(self._section.format)
 
     def polls(self) -> bool:
-        """Whether SEV is asked what became of a message."""
+        """True if SEV is asked what became of a message."""
         return self._section.ask and not self._section.collect
 
     def collects(self) -> bool:
-        """Whether this channel fetches the input queue."""
+        """True if this channel fetches the input queue."""
         return self._section.collect
 
     def prepare(self, parcel: Parcel) -> Prepared:

@@ -52,7 +52,7 @@ class Described:
             raise UnsupportedFeature(error.message, code=error.stable_code, action=error.next_step) from None
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
-        """What the answer means by the mapping."""
+        """Meaning of the answer by the mapping."""
         node = reply.envelope.content
         if node is None:
             return Outcome(
@@ -70,7 +70,7 @@ class Described:
         return replace(request, message_id=str(delivery.message_id))
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
-        """What the answer to ``status_request`` means by the mapping."""
+        """Meaning of the answer to ``status_request`` by the mapping."""
         asks, node = self.mapping.poll, reply.envelope.content
         if asks is None or node is None:
             return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
@@ -101,7 +101,7 @@ class WsdlDialect:
         return Rendering(self._w.format)
 
     def polls(self) -> bool:
-        """Whether the mapping says how to ask."""
+        """True if the mapping says how to ask."""
         return self._described.poll is not None
 
     def collects(self) -> bool:
@@ -146,7 +146,7 @@ class WsdlDialect:
         return related.content_type, related.upload(related.soap_part(soap), files, attachments)
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
-        """What the answer means by the mapping."""
+        """Meaning of the answer by the mapping."""
         return self._described.judge(reply, prepared)
 
     def status_request(self, delivery: Delivery) -> SoapRequest:
@@ -154,5 +154,5 @@ class WsdlDialect:
         return self._described.status_request(delivery, self._s.url)
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
-        """What an answer to ``status_request`` means by the mapping."""
+        """Meaning of an answer to ``status_request`` by the mapping."""
         return self._described.judge_status(reply, delivery)

@@ -270,7 +270,7 @@ class _Writer:
             self._folder(REPLACES, str(self._head.case_id), (number, day))
 
     def addition(self, kind: str, text: str, executors: tuple[AssignedExecutor, ...], *, task: bool) -> None:
-        """What follows an appeal: РДС2, a document of its own that names the first one; with a new task or without."""
+        """Add to an appeal: РДС2, a document of its own that names the first one; with a new task or without."""
         number = (str(self._head.message_id), self._day)
         document = self._document(
             idnumber=str(self._head.message_id),

@@ -31,13 +31,13 @@ class TimeLeft:
         return max(self._end - time.monotonic(), 0.1)
 
     def over(self) -> bool:
-        """Whether it has come."""
+        """True if no time is left."""
         return time.monotonic() >= self._end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
-    """What SEV says about a session."""
+    """Session as SEV describes it."""
 
     id: int
     status: str

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """What a code means for a message on its way.
+    """Meaning of a code for a message on its way.
 
     ``transient``: the same id and bytes again later. ``permanent``: this message will not pass as it is. ``success``:
     an earlier try worked. ``operator``: the channel is wrong or blocked; no message is to blame.
@@ -106,7 +106,7 @@ def meaning(code: int) -> ErrorClass:
 
 
 class SevFault(Exception):
-    """What SEV raises, in both directions: ``CommunicationError{Code, Text}``."""
+    """Fault that SEV raises, in both directions: ``CommunicationError{Code, Text}``."""
 
     def __init__(self, code: int, text: str | None = None) -> None:
         known = ERRORS.get(code)

@@ -1,4 +1,4 @@
-"""What a message that came says about an appeal, in the hub's own words. Pure.
+"""Meaning of a message that came about an appeal, in the hub's own words. Pure.
 
 Notices are certain; a reply is surely a reply, but what it decides is written only where our element in ``Expansion``
 says so. Everything else is for a person, and comes to one. A notice of refusal carries ``errorcode`` 0: the code is
@@ -58,7 +58,7 @@ class SevStatement:
 
 
 def meaning(message: SevMessage, text_of_file: str | None = None) -> SevStatement:
-    """What a notice or reply says. ``text_of_file``: words of a readable file that came along.
+    """Meaning of a notice or reply. ``text_of_file``: words of a readable file that came along.
 
     ``InvalidInput``: ``sevovv.time`` (no date to put on it), ``sevovv.words`` (it says what the model does not allow).
     """

@@ -42,7 +42,7 @@ class Carried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What a reply or task refers to: a document (``д``) or a task (``з``), by the id and number that we gave it."""
+    """Reference of a reply or task: a document (``д``) or a task (``з``), by the id and number that we gave it."""
 
     retype: str
     idnumber: str | None

@@ -75,7 +75,7 @@ class Mailbox(Protocol):
         ...
 
     def waiting(self, caller: Caller, limit: int) -> Sequence[WaitingMessage]:
-        """What waits for the caller, oldest first."""
+        """Messages that wait for the caller, oldest first."""
         ...
 
     def package(self, caller: Caller, message_id: str) -> Package:

@@ -107,7 +107,7 @@ def _tag(flow: _Flow) -> bytes:
 
 
 def _has_text(flow: _Flow) -> bool:
-    """Whether Base64 follows, and not markup (an empty element, CDATA) that the parser takes as it is."""
+    """True if Base64 follows, and not markup (an empty element, CDATA) that the parser takes as it is."""
     while not flow.data and flow.fill():
         pass
     return bool(flow.data) and not flow.data.startswith(b"<")

@@ -45,7 +45,7 @@ PART_BYTES = 4_194_304
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What ``MessageInfo`` repeats of a message's header."""
+    """Fields of a message's header that ``MessageInfo`` repeats."""
 
     msg_id: str
     msg_type: int
@@ -173,7 +173,7 @@ class SevUpload:
         return after
 
     def _adapt(self, fault: SevFault) -> None:
-        """What a fault teaches for the next try; one that teaches nothing is raised."""
+        """Learn from a fault for the next try; one that teaches nothing is raised."""
         if fault.code == codes.PART_TOO_LARGE:
             self.part = max(self.part // 2, 1)
         elif fault.code == codes.SESSION_NOT_FOUND:
@@ -182,7 +182,7 @@ class SevUpload:
             raise fault
 
     def _may_go_on(self) -> bool:
-        """Whether there is time and patience left."""
+        """Count one resume. True if there is time and patience left."""
         self.resumes -= 1
         return self.resumes >= 0 and not self.deadline.over()
 

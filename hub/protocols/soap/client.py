@@ -64,7 +64,7 @@ class SoapReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoapRequest:
-    """What goes out. ``related`` makes a content type and a stream of the (secured) envelope, if files go along.
+    """Request to send. ``related`` makes a content type and a stream of the (secured) envelope, if files go along.
 
     ``message_id``: of our message, for credentials that are made for it.
     """

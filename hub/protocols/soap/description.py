@@ -111,7 +111,7 @@ def plain(value: Any) -> Any:
 
 
 def _told(error: BaseException, *, ours: bool = False) -> str:
-    """What zeep says, in bounds. Its own errors name elements and types; others may repeat a value of the message, so
+    """Words of zeep, in bounds. Its own errors name elements and types; others may repeat a value of the message, so
     with ``ours`` only their kind is told.
     """
     text = " ".join(str(error).split())
@@ -151,7 +151,7 @@ class Description:
         return found
 
     def signature(self, operation: WsdlOperation) -> str:
-        """What goes in and what comes out, for a person who writes a mapping."""
+        """Input and output of an operation, for a person who writes a mapping."""
         return str(operation._zeep)
 
 

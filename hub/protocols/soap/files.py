@@ -139,7 +139,7 @@ def shipped(name: str) -> bytes:
 
 
 def is_shipped(namespace: str | None) -> bool:
-    """Whether the hub brings a schema of this namespace along."""
+    """True if the hub brings a schema of this namespace along."""
     return namespace in _SHIPPED
 
 

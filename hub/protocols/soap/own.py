@@ -27,7 +27,7 @@ MAX_RECEIPTS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoapAcknowledgement:
-    """What a system says about a message: the fields of DeliverEnvelopeResponse."""
+    """Statement of a system about a message: the fields of DeliverEnvelopeResponse."""
 
     message_id: str
     status: str

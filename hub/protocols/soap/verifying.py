@@ -166,7 +166,7 @@ def _signature(root: etree._Element, security: etree._Element) -> list[etree._El
 
 
 def _places(envelope: SoapEnvelope, security: etree._Element) -> dict[str, tuple[str, etree._Element]]:
-    """What may be signed, by its id: only elements in their fixed places."""
+    """Elements that may be signed, by their id: only those in their fixed places."""
     stamps = list(envelope.root.iter(f"{{{WSU}}}Timestamp"))
     if len(stamps) != 1 or stamps[0].getparent() is not security:
         refuse("structure", "one Timestamp, a direct child of the Security block")

@@ -167,7 +167,7 @@ def check_body(envelope: SoapEnvelope) -> None:
 
 
 def same_exchange(sent: XRoadHeaders, received: XRoadHeaders) -> bool:
-    """Whether an answer's headers are those of the request; order is not looked at, absent optional ones are fine."""
+    """True if an answer's headers are those of the request; order is not looked at, absent optional ones are fine."""
     return (
         sent.id == received.id
         and sent.client == received.client
@@ -178,7 +178,7 @@ def same_exchange(sent: XRoadHeaders, received: XRoadHeaders) -> bool:
 
 
 def hash_agrees(headers: XRoadHeaders, request: bytes) -> bool:
-    """Whether the hash of our request is right; true if there is none, or one of an algorithm that we do not have."""
+    """True if the hash of our request is right; also if there is none, or one of an algorithm that we do not have."""
     if headers.request_hash is None or headers.request_hash[0] not in _HASHES:
         return True
     algorithm, value = headers.request_hash

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, over the connection and in the transaction that ``upgrade`` opened."""
+"""Script that Alembic runs: the migrations, over the connection and in the transaction that ``upgrade`` opened."""
 
 from __future__ import annotations
 

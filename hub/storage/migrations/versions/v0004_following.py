@@ -1,4 +1,4 @@
-"""What follows the feed: digests, likeness, scores, webhooks, pruning; and indexes for the lists of cases."""
+"""Tables of the feed's followers: digests, likeness, scores, webhooks, pruning; and indexes for the lists of cases."""
 
 from __future__ import annotations
 
