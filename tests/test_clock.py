@@ -25,8 +25,12 @@ class _Machine:
         return (self.clock.now() - datetime.fromtimestamp(START + self.secs, UTC)).total_seconds()
 
 
+_JUMPS = st.one_of(st.floats(-1, 1), st.floats(STEP_SECS + 1, 90_000), st.floats(-90_000, -STEP_SECS - 1))
+"""Jumps, and trembling. What lies between may be reached in small steps, each of which is followed (see below)."""
+
+
 @given(
-    jumps=st.lists(st.floats(min_value=-90_000, max_value=90_000), max_size=8),
+    jumps=st.lists(_JUMPS, max_size=8),
     secs=st.floats(min_value=0, max_value=HOLD_SECS / 10),
 )
 def test_jumps_that_do_not_last_are_not_seen(jumps: list[float], secs: float) -> None:
@@ -58,6 +62,18 @@ def test_small_corrections_are_followed_at_once() -> None:
     for number in range(1, 11):
         machine.ahead = number * 0.9 * STEP_SECS
         assert abs(machine.off() - machine.ahead) < 0.01
+
+
+def test_small_steps_that_add_up_come_back_as_a_jump() -> None:
+    """A clock that crept away was followed; that it returns at once is a jump, believed when it has held."""
+    machine = _Machine()
+    for ahead in (0.5 * STEP_SECS, STEP_SECS):
+        machine.ahead = ahead
+        assert abs(machine.off() - ahead) < 0.01
+    machine.ahead = 0.0
+    assert abs(machine.off() - STEP_SECS) < 0.01
+    machine.secs += HOLD_SECS + 1
+    assert abs(machine.off()) < 0.01
 
 
 def test_the_time_is_aware_and_cut_to_milliseconds() -> None:

@@ -117,24 +117,24 @@ async def submit(
     if kind in READERS:
         body = await read(request, deps.body_limit)
         hit("S1")
-        accepted = await run_in_threadpool(take, deps, principal, kind, body, key)
+        accepted = await run_in_threadpool(accept, deps, principal, kind, body, key)
     else:
         boundary = multipart.boundary(request.headers["content-type"])
         accepted = await deps.uploads.run(
             request,
             deps.body_limit + deps.attachment_limit,
-            lambda chunks: _take_multipart(deps, principal, multipart.parts(chunks, boundary), key),
+            lambda chunks: _accept_multipart(deps, principal, multipart.parts(chunks, boundary), key),
         )
     return answer_of(accepted)
 
 
-def take(deps: Dependencies, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
+def accept(deps: Dependencies, principal: Principal, kind: str, body: bytes, key: str | None) -> Accepted:
     """Take one appeal in, in this thread."""
     submission = submission_of(READERS[kind](body, deps.body_limit), principal)
     return deps.hub.intake.submit(replace(submission, repeatable=repeatable(principal.id, key, body)))
 
 
-def _take_multipart(
+def _accept_multipart(
     deps: Dependencies, principal: Principal, parts: Iterator[multipart.FormPart], key: str | None
 ) -> Accepted:
     first = next(parts, None)
@@ -203,11 +203,11 @@ def _take_lines(deps: Dependencies, principal: Principal, lines: Sequence[bytes]
         line_key = f"{key}#{number}" if key else None
         good.append(_Line(number, replace(submission, repeatable=repeatable(principal.id, line_key, body))))
     for start in range(0, len(good), LINES_PER_TRANSACTION):
-        answers.update(_take_group(deps, good[start : start + LINES_PER_TRANSACTION]))
+        answers.update(_accept_group(deps, good[start : start + LINES_PER_TRANSACTION]))
     return [answers[number] for number in sorted(answers)]
 
 
-def _take_group(deps: Dependencies, group: Sequence[_Line]) -> dict[int, bytes]:
+def _accept_group(deps: Dependencies, group: Sequence[_Line]) -> dict[int, bytes]:
     """One transaction; if one line stops it, each line goes alone, so that a good one never suffers for a bad one."""
 
     def taken(lines: Sequence[_Line]) -> list[bytes]:

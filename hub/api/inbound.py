@@ -67,24 +67,24 @@ _BODY_WITH_FILES: dict[str, Any] = {
         },
     }
 }
-Take = Callable[[RawInbound], Received]
+Receive = Callable[[RawInbound], Received]
 
 
 async def _raw(request: Request, deps: Dependencies) -> RawInbound:
     return RawInbound(content_type=request.headers["content-type"], body=await read(request, deps.body_limit))
 
 
-async def _taken(request: Request, deps: Dependencies, principal: Principal, take: Take) -> Response:
+async def _received(request: Request, deps: Dependencies, principal: Principal, receive: Receive) -> Response:
     """Read an envelope, alone or with files beside it, and take it in."""
     if content_type(request, *ENVELOPE_TYPES, MULTIPART) == MULTIPART:
         boundary = multipart.boundary(request.headers["content-type"])
         taken = await deps.uploads.run(
             request,
             deps.body_limit + deps.attachment_limit,
-            lambda chunks: take(_with_files(deps, principal, multipart.parts(chunks, boundary))),
+            lambda chunks: receive(_with_files(deps, principal, multipart.parts(chunks, boundary))),
         )
     else:
-        taken = await run_in_threadpool(take, await _raw(request, deps))
+        taken = await run_in_threadpool(receive, await _raw(request, deps))
     return show(TakenView.of(taken), 202)
 
 
@@ -123,7 +123,7 @@ async def post_envelope(request: Request, principal: NccOrAuthority, deps: TheDe
         channel = own_channel(deps, principal.party)
         taken = await run_in_threadpool(deps.hub.receiver.receive, raw, channel_id=channel, party=principal.party)
         return show(TakenView.of(taken), 202)
-    accepted = await run_in_threadpool(take_appeal, deps, principal, raw)
+    accepted = await run_in_threadpool(accept_appeal, deps, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
     if accepted.repeat:
         headers["Idempotent-Replayed"] = "true"
@@ -141,7 +141,7 @@ def _open_appeal(deps: Dependencies, principal: Principal, raw: RawInbound) -> A
     return envelope
 
 
-def take_appeal(deps: Dependencies, principal: Principal, raw: RawInbound) -> Accepted:
+def accept_appeal(deps: Dependencies, principal: Principal, raw: RawInbound) -> Accepted:
     """Take in an appeal that the contact centre sealed. The message id makes it repeatable."""
     envelope = _open_appeal(deps, principal, raw)
     header = envelope.header
@@ -231,21 +231,21 @@ async def receipt(request: Request, id: str, principal: AuthorityCaller, deps: T
     """A receipt (or an answer) whose `in_reply_to` is the id of the address."""
     unknown = NotFound(_UNKNOWN, code="inbox.unknown")
     wanted = message_id(id, unknown)
-    take = await run_in_threadpool(reply_to, deps, principal, wanted)
-    return await _taken(request, deps, principal, take)
+    receive = await run_in_threadpool(reply_to, deps, principal, wanted)
+    return await _received(request, deps, principal, receive)
 
 
-def reply_to(deps: Dependencies, principal: Principal, wanted: MessageId) -> Take:
+def reply_to(deps: Dependencies, principal: Principal, wanted: MessageId) -> Receive:
     """How to take in what answers one message of the caller's inbox. ``NotFound`` if it is not the caller's."""
     delivery = deps.hub.store.delivery_of(wanted)
     if delivery is None or delivery.authority != principal.party:
         raise NotFound(_UNKNOWN, code="inbox.unknown")
     channel = delivery.channel_id
 
-    def take(raw: RawInbound) -> Received:
+    def receive(raw: RawInbound) -> Received:
         return deps.hub.receiver.receive(raw, channel_id=channel, party=principal.party, answers=wanted)
 
-    return take
+    return receive
 
 
 @router.post(
@@ -267,7 +267,7 @@ async def callback(request: Request, channel_id: str, principal: AuthorityCaller
         raise NotFound("You have no channel with this name.", code="channel.unknown")
     own = found[1].id
 
-    def take(raw: RawInbound) -> Received:
+    def receive(raw: RawInbound) -> Received:
         return deps.hub.receiver.receive(raw, channel_id=own, party=principal.party)
 
-    return await _taken(request, deps, principal, take)
+    return await _received(request, deps, principal, receive)

@@ -189,13 +189,13 @@ class HubMailbox:
         if delivery is not None:
             self._hub.inbox.taken(caller.party, delivery.message_id)
         else:
-            self._hub.transfers.take_notice(message_id, self._hub.clock.now())
+            self._hub.transfers.mark_fetched(message_id, self._hub.clock.now())
 
     def failed(self, caller: Caller, message_id: str, code: int | None, text: str | None) -> None:
         """The system cannot process it: an operator's matter; a notice is not offered again."""
         delivery = self._delivery(caller, message_id)
         if delivery is None:
-            self._hub.transfers.take_notice(message_id, self._hub.clock.now())
+            self._hub.transfers.mark_fetched(message_id, self._hub.clock.now())
             return
         detail = f"The document system could not process the message (SEV code {code}): {text or 'no words'}"
         self._hub.inbox.failed(caller.party, delivery.message_id, detail)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from hub.api.appeals import JSON, QUICK_BYTES, READERS, ROUTE_PATH, answer_of, submission_of, take
+from hub.api.appeals import JSON, QUICK_BYTES, READERS, ROUTE_PATH, accept, answer_of, submission_of
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import read
 from hub.api.problems import ProblemResponse, internal, problem_of
@@ -115,7 +115,7 @@ class QuickDoor:
         body = await read(request, deps.body_limit)
         hit("S1")
         if len(body) > QUICK_BYTES:
-            return await run_in_threadpool(take, deps, principal, JSON, body, key)
+            return await run_in_threadpool(accept, deps, principal, JSON, body, key)
         submission = submission_of(READERS[JSON](body, deps.body_limit), principal)
         submission = replace(submission, repeatable=repeatable(principal.id, key, body))
         built = self._intake.build(submission)

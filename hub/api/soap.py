@@ -25,7 +25,7 @@ from hub.api.bodies import check_announced, read
 from hub.api.cases import case_view, look
 from hub.api.dependencies import Dependencies, TheDependencies, case_id, message_id
 from hub.api.files import checked_type, find, keep
-from hub.api.inbound import own_channel, reply_to, take_appeal
+from hub.api.inbound import accept_appeal, own_channel, reply_to
 from hub.api.problems import ProblemResponse, problem_of
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound
@@ -198,17 +198,17 @@ def _submit(one: _Call, node: etree._Element) -> etree._Element:
     raw = _bring(one, node)
     deps, principal = one.deps, one.principal
     if principal.role is CallerRole.NCC:
-        accepted = take_appeal(deps, principal, raw)
-        return _taken("SubmitEnvelope", str(accepted.message_id), str(accepted.case_id), repeat=accepted.repeat)
+        accepted = accept_appeal(deps, principal, raw)
+        return _received("SubmitEnvelope", str(accepted.message_id), str(accepted.case_id), repeat=accepted.repeat)
     taken = deps.hub.receiver.receive(raw, channel_id=own_channel(deps, principal.party), party=principal.party)
-    return _taken("SubmitEnvelope", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
+    return _received("SubmitEnvelope", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
 
 
 def _acknowledge(one: _Call, node: etree._Element) -> etree._Element:
     """Acknowledge: what POST /v1/inbox/{id}/receipt does."""
-    take = reply_to(one.deps, one.principal, _message_id(node))
-    taken = take(_bring(one, node))
-    return _taken("Acknowledge", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
+    receive = reply_to(one.deps, one.principal, _message_id(node))
+    taken = receive(_bring(one, node))
+    return _received("Acknowledge", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
 
 
 def _list(one: _Call, node: etree._Element) -> etree._Element:
@@ -299,7 +299,7 @@ def _message_id(node: etree._Element) -> MessageId:
     return message_id(own.text(node, "messageId", 36) or "", NotFound(_UNKNOWN, code="inbox.unknown"))
 
 
-def _taken(operation: str, message: str, case: str, *, repeat: bool) -> etree._Element:
+def _received(operation: str, message: str, case: str, *, repeat: bool) -> etree._Element:
     return own.element(
         f"{operation}Response",
         own.element("messageId", text=message),

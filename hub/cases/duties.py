@@ -15,7 +15,7 @@ from uuid import UUID
 
 from hub.cases.assignment import Assignment, assign
 from hub.cases.forwarding import Forwarding, name_in, original_of, reachable
-from hub.delivery.fallback import hand_over, next_channel
+from hub.delivery.fallback import fall_back, next_channel
 from hub.delivery.records import escalate, fact_of
 from hub.delivery.together import together_else_each
 from hub.errors import HubError
@@ -351,7 +351,7 @@ class _Deed:
         authority = self._runner.directory.authority(delivery.authority)
         onto = next_channel(authority, delivery.channel_id, kyiv_day(self._now))
         if onto is not None:
-            following = hand_over(delivery, onto, why=f"delivery.{term.rule.code}", now=self._now)
+            following = fall_back(delivery, onto, why=f"delivery.{term.rule.code}", now=self._now)
             return Assignment(change=joined((noted, following.change())), lanes=(onto.id,))
         if delivery.state in _STILL_TRYING:
             return Assignment(change=noted)  # its own schedule goes on, and ends with an operator

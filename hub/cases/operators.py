@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from hub.cases.rows import resolved
-from hub.delivery.fallback import hand_over
+from hub.delivery.fallback import fall_back
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas.delivery import (
@@ -108,7 +108,7 @@ class Operators:
                 code="channel.nothing_to_do",
                 action="To send over the same channel again, replay it.",
             )
-        following = hand_over(delivery, channel, why="chosen_by_operator", now=now, by=by)
+        following = fall_back(delivery, channel, why="chosen_by_operator", now=now, by=by)
         done = resolved(delivery.case_id, self._clock.now(), by=by, how=f"handed over to {channel.id}")
         self._store.apply(
             Change(facts=(*following.facts, done), deliveries=following.deliveries, updates=following.updates)

@@ -43,7 +43,7 @@ def next_channel(authority: Authority | None, channel_id: str, day: date) -> Cha
     return after[0] if after else None
 
 
-def hand_over(
+def fall_back(
     delivery: Delivery, channel: Channel, *, why: str, now: datetime, by: str | None = None, **data: str
 ) -> Fallback:
     """A copy of the delivery on another channel. Two workers at once make the same copy: its id follows from both.
@@ -77,6 +77,6 @@ def given_up(delivery: Delivery, *, reason: str, detail: str, now: datetime, fal
         return Fallback()
     if fallback is not None:
         # It is dead where it was: the caller writes that.
-        return replace(hand_over(delivery, fallback, why=reason, now=now), updates=())
+        return replace(fall_back(delivery, fallback, why=reason, now=now), updates=())
     facts, items = escalate(delivery, reason=reason, detail=detail, now=now)
     return Fallback(facts=facts, items=items)

@@ -73,7 +73,7 @@ class InsightFollower:
     def step(self, limit: int = BATCH) -> int:
         """Look at the next events; how many there were. Raises ``Unavailable``."""
         now = self._clock.now()
-        if not self._insights.take(NAME, owner=self._owner, now=now, lease_until=now + LEASE):
+        if not self._insights.acquire(NAME, owner=self._owner, now=now, lease_until=now + LEASE):
             return 0
         events = self._store.events(after=self._insights.place(NAME), limit=limit)
         if events:

@@ -200,7 +200,7 @@ class DayCount:
 class Followers(Protocol):
     """Places in the feed. One process at a time works for a follower; the others wait for its lease to end."""
 
-    def take(self, name: str, *, owner: str, now: datetime, lease_until: datetime) -> bool:
+    def acquire(self, name: str, *, owner: str, now: datetime, lease_until: datetime) -> bool:
         """Hold the follower until ``lease_until``; False if another holds it."""
         ...
 
@@ -307,7 +307,9 @@ class Queued:
 class WebhookQueue(Protocol):
     """Endpoints' places in the feed and their queues."""
 
-    def take_endpoint(self, endpoint: str, *, owner: str, now: datetime, lease_until: datetime) -> EndpointState | None:
+    def acquire_endpoint(
+        self, endpoint: str, *, owner: str, now: datetime, lease_until: datetime
+    ) -> EndpointState | None:
         """Hold an endpoint until ``lease_until``, a fresh one if it is not known; None if another holds it."""
         ...
 

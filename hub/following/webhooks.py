@@ -130,7 +130,7 @@ class WebhookSender:
         Raises ``Unavailable``; ``ConfigurationError`` if the endpoint's secrets or certificates are missing.
         """
         now = self._clock.now()
-        state = self._queue.take_endpoint(endpoint.id, owner=self._owner, now=now, lease_until=now + LEASE)
+        state = self._queue.acquire_endpoint(endpoint.id, owner=self._owner, now=now, lease_until=now + LEASE)
         if state is None or state.disabled_at is not None:
             return 0
         self._fill(endpoint, state)

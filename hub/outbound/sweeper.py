@@ -47,7 +47,7 @@ class Sweeper:
         if not channels:
             return 0
         now = self._clock.now()
-        resting = self._store.resting_collects(now)
+        resting = self._store.collects_later(now)
         wanted = [channel for channel in channels if channel not in resting and channel not in rung]
         states = self._store.lane_states(wanted) if wanted else {}
         rung_now = 0

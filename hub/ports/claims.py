@@ -51,7 +51,7 @@ class Claims(Protocol):
         """When to collect over this channel next."""
         ...
 
-    def resting_collects(self, now: datetime) -> frozenset[str]:
+    def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""
         ...
 

@@ -58,7 +58,7 @@ class Transfers(Protocol):
         """One notice, taken or not."""
         ...
 
-    def take_notice(self, notice_id: str, at: datetime) -> None:
+    def mark_fetched(self, notice_id: str, at: datetime) -> None:
         """It was taken; it waits no more."""
         ...
 

@@ -93,7 +93,7 @@ class _Reader:
         self._data = data
         self._at = 0
 
-    def take(self, count: int) -> bytes:
+    def read(self, count: int) -> bytes:
         piece = self._data[self._at : self._at + count]
         if len(piece) != count:
             raise ProtocolError("a packet is cut short")
@@ -101,10 +101,10 @@ class _Reader:
         return piece
 
     def number(self) -> int:
-        return int.from_bytes(self.take(4), "big")
+        return int.from_bytes(self.read(4), "big")
 
     def text(self) -> bytes:
-        return self.take(self.number())
+        return self.read(self.number())
 
     @property
     def left(self) -> bool:
@@ -112,10 +112,10 @@ class _Reader:
 
     def entry(self, name: bytes) -> FolderEntry:
         flags = self.number()
-        size = int.from_bytes(self.take(8), "big") if flags & _HAS_SIZE else 0
-        self.take(8 if flags & _HAS_OWNER else 0)
+        size = int.from_bytes(self.read(8), "big") if flags & _HAS_SIZE else 0
+        self.read(8 if flags & _HAS_OWNER else 0)
         mode = self.number() if flags & _HAS_MODE else 0
-        times = self.take(8) if flags & _HAS_TIMES else bytes(8)
+        times = self.read(8) if flags & _HAS_TIMES else bytes(8)
         for _ in range(self.number() if flags & _HAS_MORE else 0):
             self.text(), self.text()
         return FolderEntry(name=name, size=size, mode=mode, modified=int.from_bytes(times[4:], "big"))

@@ -98,7 +98,7 @@ class PlayedAuthority:
         )
         return envelope
 
-    def take(self, envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
+    def receive(self, envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
         """Take one arrival in. ``digest``: SHA-256 of the bytes as they came."""
         message_id = envelope.header.message_id
         with self._lock:

@@ -111,7 +111,7 @@ class Filing:
         except (HubError, OSError, zipfile.BadZipFile, KeyError):
             self._authority.count("malformed")
             return
-        verdict = self._authority.take(envelope, digest_of(raw.body))
+        verdict = self._authority.receive(envelope, digest_of(raw.body))
         path.rename(self._root / "taken" / path.name)
         self._taken(self._authority, verdict)
 

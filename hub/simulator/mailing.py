@@ -149,7 +149,7 @@ class MailOffice:
         except HubError as failure:
             self.authority.count("malformed")
             return f"554 5.6.0 {failure.stable_code}"
-        verdict = self.authority.take(found, digest_of(raw))
+        verdict = self.authority.receive(found, digest_of(raw))
         for report in verdict.reports:
             timer = threading.Timer(report.after_secs, self._say, (report, str(mail["Reply-To"]), mail["Message-ID"]))
             timer.daemon = True

@@ -88,4 +88,4 @@ class Puller:
         except HubError:
             self._authority.count("malformed")
             return
-        self._taken(self._authority, self._authority.take(envelope, digest_of(answer.body)))
+        self._taken(self._authority, self._authority.receive(envelope, digest_of(answer.body)))

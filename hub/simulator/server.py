@@ -331,7 +331,7 @@ class _Handler(BaseHTTPRequestHandler):
             post.authority.count("malformed")
             self._problem(422, f"Cannot be read: {error.stable_code}")
             return
-        self._answer(post, post.authority.take(envelope, digest))
+        self._answer(post, post.authority.receive(envelope, digest))
 
     def _take_soap(self, post: _Post, body: bytes) -> None:
         authority = post.authority
@@ -348,7 +348,7 @@ class _Handler(BaseHTTPRequestHandler):
             authority.count("malformed")
             self._send(500, "text/xml", write_fault(SoapVersion.V11, "Client", f"Cannot be read: {error.stable_code}"))
             return
-        self._answer_soap(call, authority, authority.take(envelope, digest_of(body)))
+        self._answer_soap(call, authority, authority.receive(envelope, digest_of(body)))
 
     def _answer_soap(self, call: soap.Call, authority: PlayedAuthority, verdict: SimulatedVerdict) -> None:
         self.server.simulator.report(authority, verdict)

@@ -218,7 +218,7 @@ class Sev:
         except HubError as error:
             raise SevFault(codes.PARSING, error.message) from error
         self._local.thinks_secs = authority.character.respond_ms / 1_000
-        verdict = authority.take(envelope, digest_of(message.to_xml()))
+        verdict = authority.receive(envelope, digest_of(message.to_xml()))
         if verdict.failure in ("busy", "error", "reset"):
             raise _BrokenError(verdict.failure)
         self._local.failure = verdict.failure

@@ -162,4 +162,4 @@ class SoapPuller(Puller):
         except HubError:
             self._authority.count("malformed")
             return
-        self._taken(self._authority, self._authority.take(envelope, digest_of(raw.body)))
+        self._taken(self._authority, self._authority.receive(envelope, digest_of(raw.body)))

@@ -140,7 +140,7 @@ _POLLED = (
 )
 
 
-def take_polls(
+def claim_polls(
     connection: Connection, channel_id: str, now: datetime, next_at: datetime, limit: int
 ) -> tuple[Delivery, ...]:
     """Deliveries to be asked about; the next asking is moved on, so that no one else asks meanwhile."""

@@ -61,7 +61,7 @@ class SqlFollowing:
 
     # Places in the feed
 
-    def take(self, name: str, *, owner: str, now: datetime, lease_until: datetime) -> bool:
+    def acquire(self, name: str, *, owner: str, now: datetime, lease_until: datetime) -> bool:
         """Hold the follower; False if another holds it."""
         f = t.followers.c
         fresh = {"name": name, "cursor": None, "owner": owner, "lease_until": lease_until}

@@ -195,7 +195,7 @@ class MemoryStore:
         with self._lock:
             self._collects[channel_id] = at
 
-    def resting_collects(self, now: datetime) -> frozenset[str]:
+    def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""
         with self._lock:
             return frozenset(channel_id for channel_id, at in self._collects.items() if at > now)

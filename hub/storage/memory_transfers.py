@@ -93,7 +93,7 @@ class MemoryTransfers:
             found = self._notices.get(notice_id)
         return found if found is not None and found.party == party else None
 
-    def take_notice(self, notice_id: str, at: datetime) -> None:  # noqa: ARG002 - the protocol's signature
+    def mark_fetched(self, notice_id: str, at: datetime) -> None:  # noqa: ARG002 - the protocol's signature
         """It was taken."""
         with self._lock:
             self._taken.add(notice_id)

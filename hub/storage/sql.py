@@ -118,7 +118,7 @@ class SqlStore:
         """Deliveries to be asked about now; moved on to ``next_at``."""
         if limit <= 0:
             return ()
-        return self.database.write(lambda c: claims.take_polls(c, channel_id, now, next_at, limit))
+        return self.database.write(lambda c: claims.claim_polls(c, channel_id, now, next_at, limit))
 
     def claim_collect(self, channel_id: str, *, now: datetime, until: datetime) -> bool:
         """True if the caller may collect now; nobody else may before ``until``."""
@@ -132,7 +132,7 @@ class SqlStore:
         """When to collect over this channel next."""
         self._upsert(schema.collects, "channel_id", {"channel_id": channel_id, "next_at": at}, {"next_at": at})
 
-    def resting_collects(self, now: datetime) -> frozenset[str]:
+    def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""
         c = schema.collects.c
         return frozenset(self._all(sa.select(c.channel_id).where(c.next_at > now), lambda row: str(row[0])))

@@ -113,7 +113,7 @@ class SqlTransfers:
         row = self._database.read(lambda c: c.execute(statement).one_or_none())
         return None if row is None else _notice(row)
 
-    def take_notice(self, notice_id: str, at: datetime) -> None:
+    def mark_fetched(self, notice_id: str, at: datetime) -> None:
         """It was taken."""
         statement = sa.update(schema.notices).where(schema.notices.c.id == notice_id, schema.IS_WAITING)
         self._database.write(lambda c: c.execute(statement.values(taken_at=at)))

@@ -28,7 +28,9 @@ class SqlWebhookQueue:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def take_endpoint(self, endpoint: str, *, owner: str, now: datetime, lease_until: datetime) -> EndpointState | None:
+    def acquire_endpoint(
+        self, endpoint: str, *, owner: str, now: datetime, lease_until: datetime
+    ) -> EndpointState | None:
         """Hold an endpoint; one that is not known begins at the end of the feed. None if another holds it."""
         insert = self.database.insert(webhook_endpoints)
         free = sa.or_(_E.lease_until.is_(None), _E.lease_until <= now, _E.owner == owner)

@@ -1,1 +1,1 @@
-"""Tests of the room ``hub.adapters``: the guarded client, and the contract suite that every adapter must pass."""
+"""Tests of the room ``hub.adapters``: every adapter, and the contract suite that every adapter must pass."""

@@ -27,7 +27,7 @@ from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.adapters.soap_world import SoapWorld
 from tests.adapters.test_soap import soap_channel
-from tests.adapters.xroad_reading import read_message
+from tests.protocols.xroad_reading import read_message
 
 WSDL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/"
  xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:e="urn:edms" targetNamespace="urn:edms">

@@ -260,7 +260,7 @@ def test_operators_see_and_steer_webhooks(world: World) -> None:
         assert (hook["id"], hook["state"], hook["waiting"]) == ("front", "on", 0)
         now = datetime.now(UTC)
         queue = world.hub.following.queue
-        taken = queue.take_endpoint("front", owner="test", now=now, lease_until=now)
+        taken = queue.acquire_endpoint("front", owner="test", now=now, lease_until=now)
         assert taken is not None
         queue.save_endpoint(type(taken)(id="front", disabled_at=now, reason="answer.http_410"))
         assert world.call("GET", "/v1/ops/webhooks", "operator").json()["webhooks"][0]["state"] == "off"

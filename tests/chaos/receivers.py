@@ -35,9 +35,9 @@ class Receivers:
             self._watch(post.authority)
 
     def _watch(self, authority: PlayedAuthority) -> None:
-        inner = authority.take
+        inner = authority.receive
 
-        def take(envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
+        def receive(envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
             reference = (envelope.body.reference or "") if isinstance(envelope, AppealEnvelope) else ""
             message_id = str(envelope.header.message_id)
             number = self._tries[message_id] = self._tries.get(message_id, 0) + 1
@@ -51,7 +51,7 @@ class Receivers:
             self._note(authority, message_id, reference, digest, taken=taken and verdict.status == "accepted")
             return verdict
 
-        authority.take = take  # type: ignore[method-assign]
+        authority.receive = receive  # type: ignore[method-assign]
 
     def _note(self, authority: PlayedAuthority, message_id: str, reference: str, digest: str, *, taken: bool) -> None:
         self.arrivals.append(

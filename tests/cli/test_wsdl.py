@@ -13,7 +13,7 @@ from hub.cli import cli
 from hub.errors import ConfigurationError
 from hub.protocols.soap.description import from_folder
 from tests.adapters.servers import Server, http, read_request, serving
-from tests.adapters.test_soap_client import SCHEMA, WSDL
+from tests.protocols.test_soap_client import SCHEMA, WSDL
 
 ALLOW = ("--allow-http", "--allow-private", "127.0.0.0/8")
 

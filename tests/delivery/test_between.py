@@ -14,7 +14,7 @@ from hub.ports import Outcome
 from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LegalClass
 from hub.schemas.ids import CaseId, new_id
-from tests.delivery.test_collect import kinds, sent, spoken
+from tests.delivery.test_collector import kinds, sent, spoken
 from tests.delivery.world import BODY, CHANNEL, HUB, World
 from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL

@@ -226,7 +226,7 @@ class World:
         assert row is not None
         return row.state
 
-    def take(self, envelope: AnyEnvelope) -> None:
+    def calls(self, envelope: AnyEnvelope) -> None:
         """The authority calls."""
         body = json_rendering.to_json(envelope)
         self.receiver.receive(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)

@@ -95,7 +95,7 @@ def test_sessions_and_fetched_notices_go_by_their_days(world: World, pruner: Pru
     fetched, waiting = (QueuedNotice(id=name, party=NCC, created_at=NOW, body=b"<Header/>") for name in ("1", "2"))
     transfers.queue(fetched)
     transfers.queue(waiting)
-    transfers.take_notice("1", NOW)
+    transfers.mark_fetched("1", NOW)
     world.clock.at = NOW + timedelta(days=89)
     assert pruner.run()["transfers"] == 0
     world.clock.at = NOW + timedelta(days=91)

@@ -192,7 +192,7 @@ def _put(world: World, counts: Sequence[DayCount]) -> None:
         for c in counts
         for _ in range(c.cases)
     )
-    world.following.take("insight", owner="t", now=NOW, lease_until=NOW + timedelta(1))
+    world.following.acquire("insight", owner="t", now=NOW, lease_until=NOW + timedelta(1))
     assert world.following.write("insight", owner="t", cursor="0" * 19 + "." + "0" * 19, insight=Insight(digests=made))
 
 

@@ -245,11 +245,11 @@ def test_release_frees_the_leases_of_the_dead(store: Store) -> None:
 
 def test_one_collects_at_a_time(store: Store) -> None:
     """A channel is collected by one worker until its time comes again, or until the time that was planned."""
-    assert store.resting_collects(NOW) == frozenset()
+    assert store.collects_later(NOW) == frozenset()
     assert store.claim_collect("box", now=NOW, until=later(60))
     assert not store.claim_collect("box", now=later(59), until=later(200))
     assert store.claim_collect("queue", now=NOW, until=later(5))
-    assert store.resting_collects(later(10)) == {"box"}
+    assert store.collects_later(later(10)) == {"box"}
     assert store.claim_collect("box", now=later(60), until=later(120))
     store.plan_collect("box", later(70))
     assert not store.claim_collect("box", now=later(69), until=later(200))

@@ -115,8 +115,8 @@ def test_notices_wait_until_taken(transfers: Transfers) -> None:
     assert transfers.queued("00032684", 10) == (two, one)
     assert transfers.queued("00032684", 1) == (two,)
     assert transfers.queued("00032106", 10) == ()
-    transfers.take_notice("n-2", NOW)
-    transfers.take_notice("n-2", NOW)
+    transfers.mark_fetched("n-2", NOW)
+    transfers.mark_fetched("n-2", NOW)
     assert transfers.queued("00032684", 10) == (one,)
     assert transfers.notice("00032684", "n-2") == two
     assert transfers.notice("00032106", "n-2") is None

@@ -58,7 +58,7 @@ class MailboxSession(BaseSession):
                 if raw is None:
                     continue
                 try:
-                    replies.take(raw, mail.received, sink, self._box)
+                    replies.receive(raw, mail.received, sink, self._box)
                 except (Unavailable, DeliveryError):
                     raise
                 except HubError as refusal:
@@ -79,7 +79,7 @@ class MailboxSession(BaseSession):
             if raw is None:
                 continue
             try:
-                replies.take(raw, found.received, sink, self._box)
+                replies.receive(raw, found.received, sink, self._box)
             except (Unavailable, DeliveryError):
                 raise
             except HubError as refusal:

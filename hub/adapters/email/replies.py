@@ -71,7 +71,7 @@ class _Case:
     party: str | None = None
 
 
-def take(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> None:
+def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> None:
     """Hand one mail to the sink. ``received``: when it came to the box (for mails whose own date cannot be).
 
     Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move

@@ -56,7 +56,7 @@ class _Flow:
         self.data += piece or b""
         return not self.ended
 
-    def take(self, count: int) -> bytes:
+    def read(self, count: int) -> bytes:
         """The next bytes."""
         taken, self.data = self.data[:count], self.data[count:]
         return taken
@@ -71,14 +71,14 @@ def split(pieces: Iterable[bytes], keep: Keep) -> Skeleton:
     while True:
         found = flow.data.find(_OPEN)
         if found < 0:
-            body += flow.take(max(len(flow.data) - len(_OPEN), 0))
+            body += flow.read(max(len(flow.data) - len(_OPEN), 0))
             _check(body)
             if not flow.fill():
                 body += flow.data
                 _check(body)
                 return Skeleton(body=bytes(body), files=kept)
             continue
-        body += flow.take(found)
+        body += flow.read(found)
         tag = _tag(flow)
         body += tag
         _check(body)
@@ -101,9 +101,9 @@ def _tag(flow: _Flow) -> bytes:
     while True:
         match = _TAG.match(flow.data)
         if match:
-            return flow.take(match.end())
+            return flow.read(match.end())
         if len(flow.data) > _TAG_BYTES or not flow.fill():
-            return flow.take(len(_OPEN))
+            return flow.read(len(_OPEN))
 
 
 def _has_text(flow: _Flow) -> bool:
@@ -123,7 +123,7 @@ def _decoded(flow: _Flow) -> Iterator[bytes]:
         if not ended:
             cut = flow.data.rfind(b"&", max(len(flow.data) - 16, 0))
             end = len(flow.data) if cut < 0 else cut  # a character reference may go on in the next piece
-        rest += _SPACE.sub(b"", flow.take(end))
+        rest += _SPACE.sub(b"", flow.read(end))
         usable = len(rest) if ended else len(rest) // 4 * 4
         group, rest = rest[:usable], rest[usable:]
         if len(group) % 4 or (padded and group) or not _BASE64.fullmatch(group):

@@ -287,5 +287,5 @@ def _rebuilt(envelope: SoapEnvelope, verified: dict[str, bytes]) -> bytes:
     space = envelope.version.namespace
     blocks = b"".join(data for place, data in sorted(verified.items()) if place.startswith("block-"))
     header = b"<h:Header>" + blocks + b"</h:Header>" if blocks else b""
-    opening = f'<h:SoapEnvelope xmlns:h="{space}">'.encode()
-    return opening + header + verified["body"] + b"</h:SoapEnvelope>"
+    opening = f'<h:Envelope xmlns:h="{space}">'.encode()
+    return opening + header + verified["body"] + b"</h:Envelope>"

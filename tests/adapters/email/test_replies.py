@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hub.adapters import AdapterContext
 from hub.adapters.email import charsets, parse, words
 from hub.adapters.email.adapter import EmailAdapter
-from hub.adapters.email.replies import take
+from hub.adapters.email.replies import receive
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, TooLarge, Unavailable
 from hub.ports import Rendering
 from hub.schemas import json_rendering, xml_rendering
@@ -63,7 +63,7 @@ def wire(mail: EmailMessage | bytes) -> bytes:
 
 def taken(mail: EmailMessage | bytes, sink: PaperSink) -> AuthorityBody:
     """The one statement that a mail makes."""
-    take(wire(mail), RECEIVED, sink, box())
+    receive(wire(mail), RECEIVED, sink, box())
     return sink.saids[-1].body
 
 
@@ -251,7 +251,7 @@ def test_robots_do_not_answer(headers: dict[str, str]) -> None:
     for name, value in headers.items():
         del mail[name]
         mail[name] = value
-    take(wire(mail), RECEIVED, sink, box())
+    receive(wire(mail), RECEIVED, sink, box())
     assert not sink.saids
     assert not sink.envelopes
 
@@ -277,10 +277,10 @@ def test_reports_say_what_they_prove() -> None:
     assert isinstance(body, ReceiptBody)
     assert body.status is ReceiptStatus.DELIVERED
     for action in ("relayed", "delayed", "expanded"):
-        take(report(about, action), RECEIVED, sink, box())
+        receive(report(about, action), RECEIVED, sink, box())
     assert sink.notes == ["mail.relayed", "mail.delayed", "mail.relayed"]
-    take(report(about, "failed", "5.1.1", "smtp; 550 user unknown"), RECEIVED, sink, box())
-    take(report(about, "failed", "4.2.2", "smtp; 452 mailbox full"), RECEIVED, sink, box())
+    receive(report(about, "failed", "5.1.1", "smtp; 550 user unknown"), RECEIVED, sink, box())
+    receive(report(about, "failed", "4.2.2", "smtp; 452 mailbox full"), RECEIVED, sink, box())
     assert [(each.permanent, each.code) for each in sink.returns] == [
         (True, "mail.returned_userunknown"),
         (False, "mail.returned_mailboxfull"),
@@ -302,7 +302,7 @@ def test_a_reading_notice_shows_that_it_arrived(disposition: str, receipts: int)
         f"Original-Message-ID: <{mark}@h>\n"
         f"Disposition: manual-action/MDN-sent-manually; {disposition}\n\n--b--\n".encode()
     )
-    take(raw, RECEIVED, sink, box())
+    receive(raw, RECEIVED, sink, box())
     assert [spoken.body.status for spoken in sink.saids if isinstance(spoken.body, ReceiptBody)] == [
         ReceiptStatus.DELIVERED
     ] * receipts
@@ -321,7 +321,7 @@ def test_a_forged_token_is_refused() -> None:
         (f"box+{token(MessageId(stranger.header.message_id))}@x", "mail.unknown_message"),
     ):
         with pytest.raises(NotFound) as caught:
-            take(wire(reply(about, "Так.", To=to)), RECEIVED, sink, box())
+            receive(wire(reply(about, "Так.", To=to)), RECEIVED, sink, box())
         assert caught.value.stable_code == code == sink.notes[-1]
     assert sink.statements == 0
 
@@ -331,10 +331,10 @@ def test_the_same_mail_by_another_way_is_the_same() -> None:
     sink = PaperSink()
     about = sink.sent()
     first = wire(reply(about, "Так."))
-    take(first, RECEIVED, sink, box())
-    take(b"Received: from x by y; today\r\n" + first, RECEIVED + timedelta(hours=1), sink, box())
-    take(first.replace(b"\r\n", b"\n"), RECEIVED, sink, box())
-    take(wire(reply(about, "Ні.")), RECEIVED, sink, box())
+    receive(first, RECEIVED, sink, box())
+    receive(b"Received: from x by y; today\r\n" + first, RECEIVED + timedelta(hours=1), sink, box())
+    receive(first.replace(b"\r\n", b"\n"), RECEIVED, sink, box())
+    receive(wire(reply(about, "Ні.")), RECEIVED, sink, box())
     ids = [spoken.said_id for spoken in sink.saids]
     assert ids[0] == ids[1] == ids[2] != ids[3]
     assert sink.saids[0].at == sink.saids[1].at
@@ -347,7 +347,7 @@ def test_a_date_that_cannot_be_is_not_believed(moment: str) -> None:
     mail = wire(reply(sink.sent(), "Так.")).replace(
         b"Date: Mon, 02 Mar 2026 12:00:00 +0000", f"Date: {moment}".encode()
     )
-    take(mail, RECEIVED, sink, box())
+    receive(mail, RECEIVED, sink, box())
     assert sink.saids[0].at == RECEIVED
 
 
@@ -377,7 +377,7 @@ def test_a_sealed_envelope_proves_itself(rendering: Rendering, automatic: bool, 
     mail.add_attachment(data, maintype="application", subtype="octet-stream", filename="receipt.bin")
     if automatic:
         mail["Auto-Submitted"] = "auto-generated"
-    take(wire(mail), RECEIVED, sink, box())
+    receive(wire(mail), RECEIVED, sink, box())
     assert [raw.body for raw in sink.envelopes] == [data]
     assert not sink.saids
 
@@ -394,7 +394,7 @@ def test_files_are_kept_for_a_seal_that_holds_only(tmp_path: Path, umask: None) 
         mail.add_attachment(data, maintype="application", subtype="json", filename="receipt.json")
         for content in (b"scan", b"other"):
             mail.add_attachment(content, maintype="application", subtype="pdf", filename="a.pdf")
-        take(wire(mail), datetime.now(UTC), sink, box())  # the certificate was made just now
+        receive(wire(mail), datetime.now(UTC), sink, box())  # the certificate was made just now
         assert [file.sha256 for file in sink.files] == ([entry.sha256] if known else [])
         assert len(sink.envelopes) == 1
 
@@ -459,13 +459,13 @@ def test_a_tampered_mail_is_refused(tmp_path: Path, umask: None) -> None:
     about = sink.sent()
     good = signed(tmp_path, about, cert, key, text="We agree.")
     with pytest.raises(SealRefused) as caught:
-        take(good.replace(b"We agree.", b"We agree!"), RECEIVED, sink, box())
+        receive(good.replace(b"We agree.", b"We agree!"), RECEIVED, sink, box())
     assert caught.value.stable_code == "smime.tampered" == sink.notes[-1]
     broken = bytearray(good)
     at = good.rindex(b"\r\n\r\n------") - 60
     broken[at : at + 4] = b"AAAA" if good[at : at + 4] != b"AAAA" else b"BBBB"
     with pytest.raises(SealRefused):
-        take(bytes(broken), RECEIVED, sink, box())
+        receive(bytes(broken), RECEIVED, sink, box())
     assert sink.statements == 0
 
 
@@ -501,7 +501,7 @@ def test_what_is_encrypted_to_nobody_here_waits_for_a_person(tmp_path: Path, uma
     )
     head = "".join(f"{k}: {v}\n" for k, v in reply(about, "").items() if k.lower() not in parse_names)
     with pytest.raises(InvalidInput, match="encrypted"):
-        take(wire(head.encode() + done.stdout), RECEIVED, sink, box())
+        receive(wire(head.encode() + done.stdout), RECEIVED, sink, box())
 
 
 def bomb(depth: int, header: str = "") -> bytes:
@@ -529,7 +529,7 @@ def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
     sink = PaperSink()
     begun = time.process_time()
     with pytest.raises(InvalidInput) as caught:
-        take(raw, RECEIVED, sink, box())
+        receive(raw, RECEIVED, sink, box())
     assert time.process_time() - begun < 1
     assert caught.value.stable_code == code == sink.notes[-1]
 
@@ -551,7 +551,7 @@ def test_headers_made_to_stall_do_not(head: str) -> None:
     for body in ("x", "-" * 900_000, "> " * 400_000, "On 1" * 200_000, " " * 900_000, "From: a\n" * 100_000):
         begun = time.process_time()
         raw = wire(f"To: b+{mark}@x\nReturn-Path: <a@b>\n{head}\n\n{body}\n".encode())
-        take(raw, RECEIVED, sink, box())
+        receive(raw, RECEIVED, sink, box())
         assert time.process_time() - begun < 1, body[:10]
 
 
@@ -562,7 +562,7 @@ def test_long_fields_of_parts_are_refused() -> None:
     )
     begun = time.process_time()
     with pytest.raises(InvalidInput) as caught:
-        take(raw, RECEIVED, PaperSink(), box())
+        receive(raw, RECEIVED, PaperSink(), box())
     assert (caught.value.stable_code, time.process_time() - begun < 1) == ("mail.headers", True)
 
 
@@ -583,7 +583,7 @@ def test_no_bytes_raise_anything_else(noise: bytes, encoding: str) -> None:
         f"To: b+{mark}@x\r\nContent-Type: application/pkcs7-mime\r\n",
     ):
         with contextlib.suppress(HubError):
-            take(head.encode() + noise + b"\r\n\r\n" + noise, RECEIVED, sink, box())
+            receive(head.encode() + noise + b"\r\n\r\n" + noise, RECEIVED, sink, box())
 
 
 @given(st.binary(max_size=200), st.text(max_size=30))
@@ -596,7 +596,7 @@ def test_what_cannot_be_kept_stays_in_the_box() -> None:
     """While the hub cannot keep it, the error says so and the caller leaves the mail where it is."""
     sink = PaperSink(fails=Unavailable("away"))
     with pytest.raises(Unavailable):
-        take(wire(reply(sink.sent(), "Так.")), RECEIVED, sink, box())
+        receive(wire(reply(sink.sent(), "Так.")), RECEIVED, sink, box())
 
 
 def test_names_of_files_are_only_names() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from hub.adapters.email import bounces, classify, parse, trim
 from hub.adapters.email.classify import Voice
-from hub.adapters.email.replies import take
+from hub.adapters.email.replies import receive
 from hub.errors import HubError
 from hub.schemas.ids import MessageId
 from tests.adapters.email.making import RECEIVED, PaperSink, box, token
@@ -69,7 +69,7 @@ def test_no_bounce_is_an_answer(vectors: Path) -> None:
     assert len(mails) == 315
     for path in mails:
         raw = f"Delivered-To: zvernennia+{mark}@hub.example.org\r\n".encode() + path.read_bytes()
-        take(raw, RECEIVED, sink, box())
+        receive(raw, RECEIVED, sink, box())
     said = {type(spoken.body).__name__ for spoken in sink.saids}
     assert said <= {"ReceiptBody"}
     assert not sink.envelopes
@@ -96,7 +96,7 @@ def test_every_mail_is_read_or_refused_by_name(vectors: Path) -> None:
         raw = f"Delivered-To: zvernennia+{mark}@hub.example.org\r\n".encode() + path.read_bytes()
         begun = time.process_time()
         try:
-            take(raw, RECEIVED, sink, box())
+            receive(raw, RECEIVED, sink, box())
         except HubError as refusal:
             refused.add((path.name, refusal.stable_code))
         assert time.process_time() - begun < 1, path.name

@@ -107,7 +107,7 @@ def test_a_redirect_that_the_call_could_not_follow_is_followed_by_the_sweep(monk
     monkeypatch.setattr(
         type(world.store), "claim_watched", lambda *_, **__: (_ for _ in ()).throw(Unavailable("not now"))
     )
-    world.take(receipt(accepted, "redirect"))
+    world.calls(receipt(accepted, "redirect"))
     assert _kinds(world)[FactKind.ESCALATED] == 0
     monkeypatch.undo()
     world.duty_runner.sweep()

@@ -36,7 +36,7 @@ def test_any_order_and_repetition_give_the_same_state(said: list[tuple[str, int]
     for order in orders:
         world = _copy(base)
         for statement in order:
-            world.take(statement)
+            world.calls(statement)
         row = world.store.case(accepted.case_id)
         assert row is not None
         outcomes.append((row.state, row.number, row.authority, row.needs_operator))
@@ -57,9 +57,9 @@ def test_a_repeat_changes_nothing() -> None:
     world = World()
     (accepted,) = world.submit()
     statement = receipt(accepted, "registered")
-    world.take(statement)
+    world.calls(statement)
     facts = world.store.facts(accepted.case_id)
-    world.take(statement)
+    world.calls(statement)
     assert world.store.facts(accepted.case_id) == facts
 
 
@@ -68,13 +68,13 @@ def test_an_id_used_for_something_else_is_refused() -> None:
     world = World()
     (accepted,) = world.submit()
     first = receipt(accepted, "registered")
-    world.take(first)
+    world.calls(first)
     other = receipt(accepted, "registered", number="18")
     forged = other.model_copy(
         update={"header": other.header.model_copy(update={"message_id": first.header.message_id})}
     )
     with pytest.raises(Conflict):
-        world.take(forged)
+        world.calls(forged)
     row = world.store.case(accepted.case_id)
     assert row is not None
     assert row.number == "17"
@@ -88,7 +88,7 @@ def test_unknown_cases_are_refused_and_journalled(field: str) -> None:
     tree = to_tree(receipt(accepted, "answer"))
     tree["header"][field] = str(new_id())  # type: ignore[index, call-overload]
     with pytest.raises(NotFound):
-        world.take(from_json(json.dumps(tree).encode()))
+        world.calls(from_json(json.dumps(tree).encode()))
     (entry,) = world.store.inbound(CHANNEL, limit=10)
     assert (entry.verdict, entry.authority) == ("inbound.unknown_case", BODY)
     assert world.state(accepted) == State.ROUTED

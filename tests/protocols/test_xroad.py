@@ -18,8 +18,8 @@ from hub.protocols.soap.description import understand
 from hub.protocols.soap.files import resolve
 from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope
 from tests.adapters.alone import alone
-from tests.adapters.xroad_reading import Exchanged, read_message
 from tests.conftest import leave_out, vectors_root
+from tests.protocols.xroad_reading import Exchanged, read_message
 
 SPEC = vectors_root().parent / "spec" / "xroad"
 BOUNDARY = "multipart/related; charset=UTF-8; boundary=jetty771207119h3h10dty"

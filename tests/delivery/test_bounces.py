@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hub.cases.submission import Accepted
-from hub.delivery.fallback import hand_over
+from hub.delivery.fallback import fall_back
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
 from hub.inbound.sink import ChannelSink
@@ -72,7 +72,7 @@ def test_a_bounce_calls_an_operator_once(permanent: bool, reason: str) -> None:
 def test_what_is_there_is_there() -> None:
     """After the addressee registered it, a late bounce is journalled and moves nobody."""
     world, accepted = sent()
-    world.take(receipt(accepted, ReceiptStatus.REGISTERED))
+    world.calls(receipt(accepted, ReceiptStatus.REGISTERED))
     sink(world).undelivered(bounce(world, accepted))
     assert not world.store.items(open_only=True, after=None, limit=9)
     assert world.store.inbound(CHANNEL, limit=1)[0].verdict == "mail.returned_userunknown"
@@ -113,7 +113,7 @@ def test_the_copy_that_took_over_carries_the_message() -> None:
     for number in range(12):
         at = world.clock.now() - timedelta(seconds=number // 6)
         onto = Channel(id=f"00032106.next{number}", adapter="scripted")
-        onward = hand_over(world.delivery(accepted), onto, why="test", now=at)
+        onward = fall_back(world.delivery(accepted), onto, why="test", now=at)
         world.store.apply(Change(facts=onward.facts, deliveries=onward.deliveries, updates=onward.updates))
         assert world.delivery(accepted).channel_id == onto.id
     tried = [delivery.channel_id for delivery in world.store.deliveries(accepted.case_id)]

@@ -21,7 +21,7 @@ from hub.tracking.state import State
 from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
-from tests.delivery.test_collect import spoken
+from tests.delivery.test_collector import spoken
 from tests.delivery.world import CHANNEL, DELIVERED, World, keys, sha256
 from tests.lanes import run_lane
 
@@ -175,7 +175,7 @@ def test_a_receipt_that_overtakes_the_answer_is_not_undone_by_it() -> None:
     world = World()
     (accepted,) = world.submit()
     world.adapter.script = [UNKNOWN]
-    world.adapter.during = [lambda: world.take(receipt(accepted, "registered"))]
+    world.adapter.during = [lambda: world.calls(receipt(accepted, "registered"))]
     world.run()
     assert (world.state(accepted), world.delivery(accepted).state) == (State.REGISTERED, TransportState.DELIVERED)
     world.clock.go(1000)
@@ -361,7 +361,7 @@ def test_receipts_are_asked_for_ever_more_rarely_and_no_more_after_the_answer() 
         world.run()
         world.clock.go(10)
     assert 20 < len(world.adapter.polled) < 60
-    world.take(receipt(accepted, "answer"))
+    world.calls(receipt(accepted, "answer"))
     before = len(world.adapter.polled)
     for _ in range(50):
         world.clock.go(3600)

@@ -15,8 +15,8 @@ from hub.protocols.soap.client import unpack
 from hub.protocols.soap.wire import SoapVersion, fault_of, read_envelope, write_envelope
 from hub.schemas.envelope import Attachment
 from tests.adapters.samples import MemoryAttachments
-from tests.adapters.test_soap_security import NOW, message, signed, verify
 from tests.forms import examples
+from tests.protocols.test_soap_security import NOW, message, signed, verify
 
 PIECES = [
     b"<soap:Envelope xmlns:soap='http://schemas.xmlsoap.org/soap/envelope/'>",

@@ -1,0 +1,1 @@
+"""Tests of the room ``hub.protocols``: SOAP and X-Road; SEV OVV has a folder of its own."""
