@@ -34,7 +34,7 @@ from hub.net.secrets import resolve
 from hub.net.webhook import WebhookFile
 from hub.outbound.dispatcher import Dispatcher
 from hub.outbound.sweeper import Sweeper
-from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers
+from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers, Uploads
 from hub.schemas.delivery import LaneDue, OutcomeKind
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, load_signing_key
@@ -45,6 +45,7 @@ from hub.storage.database import Database
 from hub.storage.following import SqlFollowing
 from hub.storage.memory_transfers import MemoryTransfers
 from hub.storage.pruning import SqlPruning
+from hub.storage.spool import Spool
 from hub.storage.transfers import SqlTransfers
 from hub.storage.webhook_queue import SqlWebhookQueue
 from hub.tracking.law import Law, shipped
@@ -54,6 +55,8 @@ log = logging.getLogger(__name__)
 
 KEY_FILE = "keys/hub.pem"
 APPLICANT_KEY_FILE = "keys/applicants.key"
+UPLOADS = "sev-uploads"
+"""Folder of parts of SEV messages that are not whole yet."""
 
 
 def settle_heap() -> None:
@@ -246,6 +249,7 @@ class Hub(UseCases):
     law: Law
     following: Following
     close: Callable[[], None]
+    uploads: Uploads
     transfers: Transfers = field(default_factory=MemoryTransfers)
 
 
@@ -307,4 +311,5 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         ),
         close=store.close,
         transfers=SqlTransfers(store.database),
+        uploads=Spool(home / UPLOADS),
     )

@@ -21,8 +21,8 @@ from hub.storage import SqlStore, horizon
 from hub.storage.engine import open_engine
 from hub.storage.memory import MemoryStore
 from hub.storage.migrations import upgrade
+from hub.storage.rules import utc_now
 from hub.storage.schema import facts
-from hub.storage.sql import utc_now
 from tests.acceptance.processes import until
 from tests.storage.conftest import drop_database, make_empty, new_database, text_of
 

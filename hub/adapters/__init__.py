@@ -1,9 +1,9 @@
-"""How to talk to systems that exist: a folder or file per transport, a file per dialect, a line in the table here.
+"""Adapters to systems that exist: a folder or file per transport, a file per dialect, a line in the table here.
 
 Adapters turn a parcel into bytes, carry them, and say how that ended. They know nothing of each other, of the store or
-of the registry; what they share is the guarded HTTP client (``http``), addresses, secrets by reference and settings
-models. A decision about a case must not enter this room, and nothing here may sleep, follow a redirect, or read a
-proxy, a password or a certificate from the environment unasked.
+of the registry; what they share is their base (``base``), mappings, and the guarded clients of ``hub.net``. A decision
+about a case must not enter this room, and nothing here may sleep, follow a redirect, or read a proxy, a password or a
+certificate from the environment unasked.
 """
 
 from __future__ import annotations

@@ -19,13 +19,13 @@ from hub.api import (
     health,
     hooks,
     inbound,
-    integration,
     listing,
     messages,
     openapi,
     ops,
     problems,
     reports,
+    sevovv,
     soap,
 )
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
@@ -56,7 +56,7 @@ _ROUTERS = (
     hooks.router,
     health.router,
 )
-_UNDESCRIBED = (integration.router, soap.router)  # the latter serves whatever else is below /soap
+_UNDESCRIBED = (sevovv.router, soap.router)  # the latter serves whatever else is below /soap
 """Doors that OpenAPI cannot describe: their WSDL does."""
 
 
@@ -115,7 +115,7 @@ def create_app(hub: Hub) -> HubApp:
     app.state.owners = Owners(hub.store)
     app.state.tail = Tail(hub.store)
     app.state.streams = Streams()
-    app.state.sev_node = integration.node(hub)
+    app.state.sev_node = sevovv.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)
     app.add_exception_handler(HTTPException, problems.of_framework)

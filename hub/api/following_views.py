@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from hub.api.views import View
-from hub.following.ports import AnswerScore, Campaign, EndpointState, Queued
+from hub.following.values import AnswerScore, Campaign, EndpointState, Queued
 from hub.following.webhooks import Endpoint
 from hub.schemas.base import format_datetime
 

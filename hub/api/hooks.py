@@ -13,7 +13,7 @@ from hub.api.dependencies import Dependencies, OperatorCaller, TheDependencies, 
 from hub.api.following_views import WebhooksView, WebhookView
 from hub.api.ops import body_of, read_body
 from hub.errors import NotFound
-from hub.following.ports import EndpointState
+from hub.following.values import EndpointState
 from hub.schemas.base import Code, Frozen
 
 router = APIRouter(tags=["ops"])

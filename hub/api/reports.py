@@ -27,8 +27,8 @@ from hub.api.listing import (
     line,
 )
 from hub.following.follower import NAME
-from hub.following.ports import ReportBy, ReportFilter
 from hub.following.reports import COLUMNS, Report, ReportLine, report, surges
+from hub.following.values import ReportBy, ReportFilter
 from hub.ports import Directory
 from hub.schemas.base import format_datetime
 from hub.schemas.kyiv import kyiv_day

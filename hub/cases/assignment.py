@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.cases.rows import PRIORITIES, case_fact, grants, outgoing_message, waiting_delivery
-from hub.delivery.shadows import with_shadows
+from hub.cases.shadows import with_shadows
 from hub.ports import Directory
 from hub.schemas.delivery import (
     Change,

@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from hub.cases.assignment import Assignment, assign
+from hub.cases.building import route
 from hub.cases.rows import resolved
-from hub.cases.submission import Accepted, route
+from hub.cases.submission import Accepted
 from hub.delivery.fallback import WITHDRAWABLE
 from hub.delivery.records import escalate
 from hub.errors import Fault, InvalidInput, NotFound

@@ -10,9 +10,10 @@ import json
 import uuid
 from collections.abc import Sequence
 
+from hub.cases.building import SubmissionBuilder
 from hub.cases.group_commit import GroupCommit
 from hub.cases.idempotency import earlier_answer, is_repeat
-from hub.cases.submission import Accepted, Built, Submission, SubmissionBuilder
+from hub.cases.submission import Accepted, Built, Submission
 from hub.delivery.files import unknown_files
 from hub.delivery.together import together_else_each
 from hub.errors import Conflict, Fault, HubError, InvalidInput

@@ -10,8 +10,8 @@ from hub.api.reports import name_of, oblast_name
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option, table
 from hub.following.follower import NAME
-from hub.following.ports import ReportBy, ReportFilter
 from hub.following.reports import Report, report, surges
+from hub.following.values import ReportBy, ReportFilter
 from hub.schemas.kyiv import KYIV, kyiv_day
 from hub.settings import load
 

@@ -6,11 +6,10 @@ import hashlib
 import uuid
 from datetime import datetime
 
-from hub.ports import RawInbound
+from hub.ports import Outcome, RawInbound
 from hub.schemas.delivery import Delivery, Fact, FactKind, InboundRecord, OperatorItem, Source
 from hub.schemas.ids import CaseId, MessageId, new_id
 
-DETAIL_MAX_CHARS = 2_000
 UNKNOWN_PARTY = "-"
 """Stands in the journal where nobody could be told."""
 
@@ -40,7 +39,7 @@ def escalate(
         authority=delivery.authority,
         channel_id=delivery.channel_id,
         reason=reason,
-        detail=detail[:DETAIL_MAX_CHARS],
+        detail=detail[: Outcome.DETAIL_MAX_CHARS],
         opened_at=now,
     )
     return (fact,), (item,)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from hub.following.ports import CaseFigures
+from hub.following.values import CaseFigures
 from hub.schemas.delivery import CaseRow, Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import ReceiptSign

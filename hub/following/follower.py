@@ -16,8 +16,9 @@ from hub.errors import Unavailable
 from hub.following import formal
 from hub.following.digest import digest
 from hub.following.linking import Linker
-from hub.following.ports import AnswerScore, Band, Insight, Insights
+from hub.following.ports import Insights
 from hub.following.text import bands, shingles, signature, words
+from hub.following.values import AnswerScore, Band, Insight
 from hub.ports import Clock, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Change, Direction, Event, Fact, FactKind, Message, Source

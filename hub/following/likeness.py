@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hub.following.ports import Earlier
 from hub.following.text import likeness, words
+from hub.following.values import Earlier
 from hub.schemas.envelope import AppealForm, Applicant
 from hub.schemas.ids import CaseId
 from hub.schemas.terms import ReceiptSign

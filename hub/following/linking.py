@@ -8,8 +8,9 @@ from datetime import datetime
 
 from hub.following.digest import OBLAST_CHARS
 from hub.following.likeness import LOOK_BACK, LikenessVerdict, applicant_tokens, judge, nearest, text_of
-from hub.following.ports import Band, Campaign, Earlier, Insights, KnownApplicant, Likeness
+from hub.following.ports import Insights
 from hub.following.text import bands, shingles, signature, words
+from hub.following.values import Band, Campaign, Earlier, KnownApplicant, Likeness
 from hub.schemas.delivery import CaseRow, Fact, FactKind, Source
 from hub.schemas.envelope import AppealEnvelope, AppealForm
 from hub.schemas.ids import CaseId

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from hub.following.ports import DayCount, Insights, Measures, ReportBy, ReportFilter
+from hub.following.ports import Insights
 from hub.following.surge import NEEDED, Signal, signal
+from hub.following.values import DayCount, Measures, ReportBy, ReportFilter
 
 SERIES_DAYS = NEEDED + 2
 """Days that are read: the baseline, the guard days, the day itself, and two more for the sum over three days."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
-from hub.following.ports import EndpointState, Queued, WebhookQueue
+from hub.following.ports import WebhookQueue
+from hub.following.values import EndpointState, Queued
 from hub.ports import Clock, Store
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import CaseRow, Change, Event, OperatorItem

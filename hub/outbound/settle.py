@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hub.delivery import retry
 from hub.delivery.fallback import given_up
-from hub.delivery.records import DETAIL_MAX_CHARS, escalate, fact_of
+from hub.delivery.records import escalate, fact_of
 from hub.errors import PeerChanged
 from hub.ports import Outcome
 from hub.schemas.delivery import (
@@ -110,7 +110,7 @@ class Settler:
             outcome=outcome.kind,
             code=outcome.code,
             http_status=outcome.http_status,
-            detail=outcome.detail[:DETAIL_MAX_CHARS] if outcome.detail else None,
+            detail=outcome.detail[: Outcome.DETAIL_MAX_CHARS] if outcome.detail else None,
         )
 
     def _taken(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:

@@ -1,4 +1,10 @@
-"""How one kind of existing system is spoken to."""
+"""How one kind of existing system is spoken to.
+
+An adapter is made once a process and used by many threads. For each message: ``rendering`` says in which form it wants
+the envelope, ``prepare`` makes the exact bytes (pure, the same at each attempt). For each batch of a lane: ``session``
+opens a conversation, which one thread uses; ``send`` is called once a message and never raises for what the other side
+does. Between batches, where ``polls`` or ``collects`` is true, a session is opened to ``poll`` or ``collect``.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +16,7 @@ from pydantic import BaseModel
 from hub.ports.incoming import Outcome
 from hub.ports.outgoing import Parcel, Prepared, Rendering
 from hub.ports.sink import InboundSink
-from hub.schemas.delivery import (
-    Delivery,
-)
+from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 
 
@@ -36,7 +40,7 @@ class Session(Protocol):
 
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Fetch what waits at the other side and hand each piece to the sink, acknowledging it there only after the
-        desk returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
+        sink returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
         ``DeliveryError``, ``ConfigurationError``, ``Unavailable``.
         """
         ...

@@ -8,12 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from hub.schemas.delivery import (
-    CaseRow,
-    Event,
-    Fact,
-    Message,
-)
+from hub.schemas.delivery import CaseRow, Event, Fact, Message
 from hub.schemas.ids import CaseId, MessageId
 
 

@@ -6,14 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from hub.schemas.delivery import (
-    Applied,
-    CaseRow,
-    Change,
-    Claim,
-    Delivery,
-    LaneState,
-)
+from hub.schemas.delivery import Applied, CaseRow, Change, Claim, Delivery, LaneState
 from hub.schemas.ids import CaseId
 
 

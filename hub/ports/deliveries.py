@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from hub.schemas.delivery import (
-    Attempt,
-    Comparison,
-    Delivery,
-    LaneDue,
-    LaneState,
-)
+from hub.schemas.delivery import Attempt, Comparison, Delivery, LaneDue, LaneState
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 
 

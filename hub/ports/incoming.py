@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from hub.errors import HubError, Retry
-from hub.schemas.delivery import (
-    OutcomeKind,
-)
+from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Attachment, AuthorityBody
 from hub.schemas.ids import MessageId

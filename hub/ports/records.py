@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from hub.schemas.delivery import (
-    InboundRecord,
-    OperatorItem,
-    StoredAnswer,
-    StoredAttachment,
-)
+from hub.schemas.delivery import InboundRecord, OperatorItem, StoredAnswer, StoredAttachment
 from hub.schemas.ids import CaseId, DeliveryId
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from hub.ports.incoming import RawInbound, ReportedStatus, Returned
-from hub.schemas.delivery import (
-    Delivery,
-)
+from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import VerificationKey

@@ -8,10 +8,7 @@ from hub.ports.cases import CaseReads
 from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.records import Records
-from hub.schemas.delivery import (
-    Applied,
-    Change,
-)
+from hub.schemas.delivery import Applied, Change
 
 
 class Store(CaseReads, DeliveryReads, LaneStates, Claims, Records, Protocol):

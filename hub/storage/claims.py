@@ -7,7 +7,6 @@ the one writer does.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,7 @@ from sqlalchemy.engine import Connection
 from hub.schemas.delivery import Claim, Delivery, LaneDue, LaneState
 from hub.storage import rows
 from hub.storage.bulk import among
-from hub.storage.rules import PRIORITIES
+from hub.storage.rules import PRIORITIES, urgency
 from hub.storage.schema import deliveries, lanes, messages, payloads
 
 COUNT_LIMIT = 1_000
@@ -115,11 +114,6 @@ def due_alone(connection: Connection, limits: Mapping[str, int], now: datetime) 
 
 def _in_order(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     return tuple(sorted(claims, key=lambda claim: urgency(claim.delivery)))
-
-
-def urgency(delivery: Delivery) -> tuple[int, datetime, uuid.UUID]:
-    """Order within a claim: highest priority, then longest due, then oldest id."""
-    return (-delivery.priority, delivery.next_at or delivery.created_at, delivery.id)
 
 
 _POLL_DUE = (

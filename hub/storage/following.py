@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from hub.following.ports import (
+from hub.following.values import (
     AnswerScore,
     Campaign,
     CaseFigures,

@@ -35,8 +35,7 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, territory_prefix
 from hub.storage import rules
-from hub.storage.claims import urgency
-from hub.storage.sql import utc_now
+from hub.storage.rules import urgency, utc_now
 from hub.tracking.law import Law, shipped
 
 V = TypeVar("V")

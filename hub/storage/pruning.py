@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from hub.following.ports import Orphan
+from hub.following.values import Orphan
 from hub.schemas.delivery import StoredAttachment
 from hub.storage import following_tables as t
 from hub.storage import rules, schema

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.following.ports import ReportBy, ReportFilter
+from hub.following.values import ReportBy, ReportFilter
 from hub.schemas.ids import territory_prefix
 from hub.storage.following_tables import digests
 

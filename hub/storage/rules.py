@@ -40,6 +40,23 @@ _CASE_CURSOR = re.compile(r"(0\d{14})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def cut(value: datetime) -> datetime:
+    """The moment without its microseconds below a millisecond."""
+    if value.microsecond % 1000 == 0:
+        return value
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def utc_now() -> datetime:
+    """The machine's clock, in UTC, cut to milliseconds."""
+    return cut(datetime.now(UTC))
+
+
+def urgency(delivery: Delivery) -> tuple[int, datetime, uuid.UUID]:
+    """Order within a claim: highest priority, then longest due, then oldest id."""
+    return (-delivery.priority, delivery.next_at or delivery.created_at, delivery.id)
+
+
 def due_at(delivery: Delivery) -> datetime | None:
     """When a lane may take it: ``next_at``, or the end of a lease that ran out; None = nothing is to be sent."""
     if delivery.state in _DUE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -34,7 +34,7 @@ from hub.schemas.delivery import (
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
-from hub.storage.types import cut
+from hub.storage.rules import utc_now
 from hub.storage.writing import Writer, counting
 from hub.tracking.law import Law, shipped
 
@@ -46,11 +46,6 @@ COUNTING_SECS = 0.25
 _DELIVERIES = sa.select(*rows.DELIVERY_COLUMNS, *rows.PAYLOAD_COLUMNS).select_from(
     schema.deliveries.outerjoin(schema.payloads, schema.payloads.c.delivery_id == schema.deliveries.c.id)
 )
-
-
-def utc_now() -> datetime:
-    """The machine's clock, in UTC, cut to milliseconds."""
-    return cut(datetime.now(UTC))
 
 
 class SqlStore:

@@ -18,6 +18,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from hub.storage.rules import cut
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 # PostgreSQL's text cannot hold NUL, UTF-8 cannot hold a lone surrogate.
@@ -130,10 +132,3 @@ class Sha256Column(TypeDecorator[str]):
 def plain(value: str | None) -> str | None:
     """The text itself, where a member of an enumeration stands for it."""
     return value if value is None or type(value) is str else str(value)
-
-
-def cut(value: datetime) -> datetime:
-    """The moment without its microseconds below a millisecond."""
-    if value.microsecond % 1000 == 0:
-        return value
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)

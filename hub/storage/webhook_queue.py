@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from hub.following.ports import EndpointState, Queued
+from hub.following.values import EndpointState, Queued
 from hub.storage import rules
 from hub.storage.database import Database
 from hub.storage.following import made, plain

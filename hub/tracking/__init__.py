@@ -1,4 +1,4 @@
-"""Truth about a case, derived from its facts; terms of the law; retry and breaker rules stand in ``delivery``.
+"""State and terms of a case, computed from its facts by the law that is passed in.
 
 Everything here is a function of its arguments: no clock, no store, no network.
 """

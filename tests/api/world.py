@@ -38,6 +38,7 @@ from hub.settings import Settings
 from hub.storage import SqlStore, open_store
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
+from hub.storage.spool import Spool
 from hub.tracking import law as laws
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
@@ -259,6 +260,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
             law=law,
         ),
         close=lambda: None,
+        uploads=Spool(home / "uploads"),
     )
     world = World(url="", hub=hub, store=memory, home=home, sealer_key=sealer, ncc_key=ncc)
     for name, role, code in (

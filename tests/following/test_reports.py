@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.following.digest import digest, monday
-from hub.following.ports import CaseFigures, DayCount, Insight, ReportBy, ReportFilter
 from hub.following.reports import Report, report, surges
 from hub.following.surge import LEAST, NEEDED, signal
+from hub.following.values import CaseFigures, DayCount, Insight, ReportBy, ReportFilter
 from hub.schemas.delivery import FactKind
 from hub.schemas.kyiv import kyiv_day
 from hub.tracking.law import shipped

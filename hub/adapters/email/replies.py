@@ -17,7 +17,7 @@ from typing import Final
 from hub.adapters.email import classify, enclosed, forms, parse, signed, tokens, trim
 from hub.adapters.email.classify import Voice
 from hub.errors import InvalidInput, NotFound, SealRefused
-from hub.ports import MailSink, RawInbound, ReportedStatus, Returned
+from hub.ports import MailSink, Outcome, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
@@ -104,7 +104,7 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
                 at=case.at,
                 permanent=verdict.permanent,
                 code=verdict.code,
-                detail=visible(verdict.detail)[:2_000],
+                detail=visible(verdict.detail)[: Outcome.DETAIL_MAX_CHARS],
             )
             sink.undelivered(returned)
         case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT | Voice.AUTOMATIC:
@@ -112,7 +112,7 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
 
 
 def _note(verdict: classify.MailVerdict) -> str | None:
-    return _text(verdict.detail)[:2_000] or None
+    return _text(verdict.detail)[: Outcome.DETAIL_MAX_CHARS] or None
 
 
 def _kept(raw: bytes) -> RawInbound:

@@ -1,4 +1,4 @@
-"""Plays cases and shows what changed, or records what they give: ``python -m tests.cases play|record [CASE…]``.
+"""Plays cases and shows what changed, or records what they give: ``python -m tests.reported play|record [CASE…]``.
 
 CASE: area and folder, or how they begin: ``mail``, ``soap/07``.
 """
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.cases.table import Case, cases
+from tests.reported.table import Case, cases
 
 _DONE = {"play": "differs", "record": "recorded"}
 
@@ -35,7 +35,7 @@ def difference(case: Case, gives: str) -> list[str]:
 
 def main() -> int:
     """Exit code 1 if something differs, or could not be recorded."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cases", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.reported", description=__doc__)
     parser.add_argument("what", choices=("play", "record"))
     parser.add_argument("case", nargs="*")
     words = parser.parse_args()

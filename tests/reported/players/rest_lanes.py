@@ -17,8 +17,8 @@ from hub.schemas.delivery import CaseRow
 from hub.schemas.directory import Channel
 from tests.adapters.samples import MemoryAttachments, appeal
 from tests.adapters.servers import Server, http, read_request, serving
-from tests.cases.players.house import HandClock, house
-from tests.cases.players.text import error, settled
+from tests.reported.players.house import HandClock, house
+from tests.reported.players.text import error, settled
 
 POISON = "ОТРУТА: документ без дати."
 PLAIN = 30

@@ -24,8 +24,8 @@ from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.samples import MemoryAttachments
-from tests.cases.players.text import spoken_body
 from tests.lanes import run_lane
+from tests.reported.players.text import spoken_body
 
 BODY = "00032106"
 CENTRE = Party(code="36521731", name="Контактний центр")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hub.net.http import HttpPolicy, HttpSession, StreamedBody
 from tests.adapters.servers import Server, serving
-from tests.cases.players.text import error, settled
+from tests.reported.players.text import error, settled
 
 REFUSAL = (
     b"HTTP/1.1 413 Too Large\r\nContent-Type: application/problem+json\r\n"

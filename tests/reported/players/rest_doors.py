@@ -19,7 +19,7 @@ import requests
 from hub.schemas import json_rendering
 from hub.schemas.ids import CaseId
 from tests.api.world import envelope, form
-from tests.cases.players.text import settled
+from tests.reported.players.text import settled
 from tests.sevovv.world import World, as_id, authority, world
 
 BODY = "00032106"

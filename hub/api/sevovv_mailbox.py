@@ -1,110 +1,35 @@
-"""``/soap/IntegrationService``: SEV OVV 2.0 as server. An EDMS made for SEV exchanges with the hub by changing its URL.
-
-The operations are those of the official WSDL (``hub.protocols.sevovv.wire``), the sessions those of
-``hub.protocols.sevovv.server``. ``Identity/SystemId`` is the system's id in the registry, ``Identity/Password`` an
-API key of the authority. Bodies carry that password: they are never logged, and no error repeats them.
-"""
+"""The hub's mailbox as SEV's service sees it: what waits for an authority's document system, and what it brings."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
-
-from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
 
 from hub.adapters import pull
 from hub.adapters.base import read_settings
-from hub.api.auth import CallerRole
-from hub.api.bodies import MIB, read
-from hub.api.dependencies import Dependencies, TheDependencies
 from hub.bootstrap import Hub
-from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unauthenticated, Unavailable
+from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unavailable
 from hub.inbound.sink import ChannelSink
-from hub.protocols.sevovv import codes, wire
+from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
 from hub.protocols.sevovv.codes import SevFault
-from hub.protocols.sevovv.describing import wsdl
 from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage, as_uuid
-from hub.protocols.sevovv.server import PART_BYTES, VERSION, Caller, Node, WaitingMessage
+from hub.protocols.sevovv.server import Caller, WaitingMessage
 from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Party
 from hub.schemas.ids import MessageId
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.transfer import QueuedNotice, Transfer, TransferState
-from hub.storage.spool import Spool
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(include_in_schema=False)
-
-PATH = "/soap/IntegrationService"
-MAX_CALL_BYTES = PART_BYTES * 4 // 3 + 65_536
-"""A part in Base64 and what stands around it."""
-SPOOL = "sev-uploads"
 PAGE = 50
 _NOTICES = ((1, "Повідомлення доставлено без помилок"), (2, "Повідомлення було прийнято без помилок"))
-
-
-def node(hub: Hub) -> Node:
-    """The service of a hub."""
-    return Node(
-        mailbox=HubMailbox(hub),
-        transfers=hub.transfers,
-        spool=Spool(hub.settings.home / SPOOL),
-        clock=hub.clock,
-        max_message_bytes=hub.settings.max_attachment_mb * MIB,
-    )
-
-
-@router.get(PATH)
-async def describe(deps: TheDependencies) -> Response:
-    """The WSDL, whatever the query says: there is nothing else to read here."""
-    return Response(wsdl(deps.hub.settings.base_url + PATH), media_type="text/xml; charset=utf-8")
-
-
-@router.post(PATH)
-async def call(request: Request, deps: TheDependencies) -> Response:
-    """One SOAP call. Faults go with status 500, as SOAP 1.1 demands over HTTP."""
-    body = await read(request, MAX_CALL_BYTES)
-    status, answer, principal = await run_in_threadpool(_answer, deps, request.app.state.sev_node, body)
-    if principal is not None:
-        request.scope["hub.principal"] = principal
-    return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)
-
-
-def _answer(deps: Dependencies, service: Node, body: bytes) -> tuple[int, bytes, str | None]:
-    principal = None
-    try:
-        operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES)
-        if operation.name == "GetVersion":
-            return 200, wire.response(operation, VERSION), None
-        principal, caller = authenticate(deps, values.get("identity") or {})
-        return 200, wire.response(operation, service.call(operation.name, caller, values)), principal
-    except SevFault as fault:
-        return 500, wire.fault(fault), principal
-    except InvalidInput as error:
-        return 500, wire.fault(SevFault(codes.CLIENT, error.message)), principal
-
-
-def authenticate(deps: Dependencies, identity: Mapping[str, Any]) -> tuple[str, Caller]:
-    """Identify the caller by an authority's key and its SEV channel with this system id. ``SevFault`` 30 otherwise."""
-    try:
-        principal = deps.auth.keys.check(identity.get("Password") or "")
-    except Unauthenticated:
-        raise SevFault(codes.AUTHORITY_FAILED) from None
-    entry = sev_channel(deps.hub, principal.party)
-    given = (identity.get("SystemId") or "").strip().strip("{}").lower()
-    if principal.role is not CallerRole.AUTHORITY or entry is None or given != _system(entry):
-        raise SevFault(codes.AUTHORITY_FAILED)
-    return principal.id, Caller(party=principal.party, system_id=given)
 
 
 def sev_channel(hub: Hub, party: str) -> Channel | None:
@@ -116,7 +41,8 @@ def sev_channel(hub: Hub, party: str) -> Channel | None:
     return next(mine, None)
 
 
-def _system(channel: Channel) -> str:
+def system_of(channel: Channel) -> str:
+    """Id of the document system that a channel serves, as SEV writes it."""
     section = read_settings(pull.PullSettings, channel).sevovv
     assert section is not None  # the settings' own rule
     return section.system_id.strip("{}").lower()

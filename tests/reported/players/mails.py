@@ -25,8 +25,8 @@ from tests.adapters.email.making import box_channel, out_settings, token
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
-from tests.cases.players.house import BODY, CENTRE, HandClock, House, house
-from tests.cases.players.text import settled
+from tests.reported.players.house import BODY, CENTRE, HandClock, House, house
+from tests.reported.players.text import settled
 from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 

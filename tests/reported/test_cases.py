@@ -1,7 +1,7 @@
 """Every case gives what it gave.
 
 ``gave.txt`` is what the hub does today, often wrong; the README of each case has the right value. An issue that mends a
-kind renews ``gave.txt`` in the same commit (``python -m tests.cases record CASE``), so that its change can be read.
+kind renews ``gave.txt`` in the same commit (``python -m tests.reported record CASE``), so that its change can be read.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 
 import pytest
 
-from tests.cases.table import Case, cases
 from tests.conftest import leave_out
+from tests.reported.table import Case, cases
 
 
 def _marks(case: Case) -> list[pytest.MarkDecorator]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hub.errors import InvalidInput, TooLarge
 from hub.schemas import strict_xml
-from tests.strict.hostile import DOCUMENTS
+from tests.schemas.strict.hostile import DOCUMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 XSI = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance"'
@@ -171,7 +171,7 @@ def test_any_bytes_end_in_a_tree_or_a_named_refusal(text: str) -> None:
 def cost(name: str) -> dict[str, object]:
     """What reading a document costs, measured in a process of its own."""
     run = subprocess.run(
-        [sys.executable, "-m", "tests.strict.hostile", name],
+        [sys.executable, "-m", "tests.schemas.strict.hostile", name],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "1"},
         capture_output=True,

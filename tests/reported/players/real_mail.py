@@ -15,9 +15,9 @@ from tests.adapters.email.making import LOOPBACK
 from tests.adapters.email.real import BODY_DOMAIN, PASSWORD, USER, MailHost, mail_host
 from tests.adapters.email.smtp_peer import swallow
 from tests.adapters.servers import serving
-from tests.cases.players.house import HandClock
-from tests.cases.players.imap_boxes import visits
-from tests.cases.players.mails import Post, answer, post
+from tests.reported.players.house import HandClock
+from tests.reported.players.imap_boxes import visits
+from tests.reported.players.mails import Post, answer, post
 
 BOX = "hub"
 PREFIXED = "\nnamespace inbox {{\n  inbox = yes\n  prefix = INBOX.\n  separator = .\n}}\n"

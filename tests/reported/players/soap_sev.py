@@ -16,8 +16,8 @@ from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.schemas.directory import Channel
 from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel
-from tests.cases.players.soap_peers import filled
-from tests.cases.players.text import error, outcome, settled, spoken
+from tests.reported.players.soap_peers import filled
+from tests.reported.players.text import error, outcome, settled, spoken
 from tests.sevovv.node import SevNode, served
 from tests.sevovv.test_fetching import Desk
 

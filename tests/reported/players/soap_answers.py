@@ -24,9 +24,9 @@ from hub.errors import HubError
 from hub.schemas.directory import Channel
 from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import serving
-from tests.cases.players.house import house
-from tests.cases.players.soap_peers import ROOT_FILE, Peer, channel, described
-from tests.cases.players.text import error, outcome, settled
+from tests.reported.players.house import house
+from tests.reported.players.soap_peers import ROOT_FILE, Peer, channel, described
+from tests.reported.players.text import error, outcome, settled
 
 _SEALED = re.compile(r"(<(?:\w+:)?original[^>]*>.{20}).*?(</(?:\w+:)?original>)", re.DOTALL)
 NOWHERE = "http://127.0.0.1:1/"

@@ -12,9 +12,9 @@ from hub.net.webhook import WebhookFile
 from hub.storage import open_store
 from hub.storage.webhook_queue import SqlWebhookQueue
 from tests.adapters.servers import Server, http, read_request, serving
-from tests.cases.players.text import settled
 from tests.following.test_webhooks import SECRET
 from tests.following.world import World
+from tests.reported.players.text import settled
 
 DEADLINE_SECS = 2
 ANSWERS = {

@@ -25,8 +25,8 @@ from hub.following.text import shingles, words
 from hub.net.webhook import read as read_webhooks
 from hub.schemas.envelope import Applicant
 from hub.tracking.law import read as read_law
-from tests.cases.players.text import settled
 from tests.following.likeness import jaccard
+from tests.reported.players.text import settled
 
 KEY = b"k" * 32
 TERMS = Path(inspect.getfile(read_law)).parent / "data" / "terms.yaml"

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from tests.api.world import PULLER, as_bytes, build, registered, serve
-from tests.cases.players.soap_peers import filled
-from tests.cases.players.text import settled
+from tests.reported.players.soap_peers import filled
+from tests.reported.players.text import settled
 from tests.sevovv.world import BODY, SYSTEM, world
 
 WAITING = 2

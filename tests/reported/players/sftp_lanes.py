@@ -26,9 +26,9 @@ from hub.schemas.envelope import Attachment
 from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel
 from tests.adapters.sftp.sshd import make_key
 from tests.adapters.sftp.test_collecting import RecordingDesk
-from tests.cases.players import sftp_server
-from tests.cases.players.sftp_server import Habits, serving_sftp
-from tests.cases.players.text import error, logged, outcome, settled
+from tests.reported.players import sftp_server
+from tests.reported.players.sftp_server import Habits, serving_sftp
+from tests.reported.players.text import error, logged, outcome, settled
 
 OLD = 1_000_000_000
 """A moment long ago, for files that have not changed since."""

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from tests.adapters.certificates import TestAuthority
 from tests.adapters.email.making import LOOPBACK
 from tests.adapters.servers import serving
-from tests.cases.players import imap_server
-from tests.cases.players.imap_server import ImapServer
-from tests.cases.players.mails import Post, answer, post
-from tests.cases.players.text import error, logged
+from tests.reported.players import imap_server
+from tests.reported.players.imap_server import ImapServer
+from tests.reported.players.mails import Post, answer, post
+from tests.reported.players.text import error, logged
 
 MAILS, VISITS = 3, 4
 PASSWORD = "correct-horse"

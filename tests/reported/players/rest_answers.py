@@ -19,7 +19,7 @@ from hub.adapters.rest.adapter import RestAdapter
 from hub.schemas.directory import Channel
 from tests.adapters.samples import appeal, delivery, parcel, rest_channel
 from tests.adapters.servers import Server, read_request, serving
-from tests.cases.players.text import error, outcome, settled
+from tests.reported.players.text import error, outcome, settled
 
 THEIR_ID = "90017"
 LATER_SECS = 1.5

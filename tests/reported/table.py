@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.cases.players import (
+from tests.reported.players import (
     house_rules,
     imap_boxes,
     mails,

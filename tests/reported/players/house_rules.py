@@ -42,7 +42,7 @@ from tests.adapters.email.making import out_channel
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.samples import appeal, parcel
 from tests.adapters.servers import serving
-from tests.cases.players.text import error, outcome, settled
+from tests.reported.players.text import error, outcome, settled
 
 FILE = b"scan" * 100
 SESSIONS: dict[str, type[BaseSession]] = {

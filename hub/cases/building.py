@@ -1,0 +1,199 @@
+"""Building: a submission becomes a case with an envelope, a route and a delivery. Pure but for ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from hub.cases.assignment import assign
+from hub.cases.coexecutors import further
+from hub.cases.idempotency import kept_answer
+from hub.cases.rows import PRIORITIES, case_fact, grants, outgoing_message, waiting_delivery
+from hub.cases.shadows import with_shadows
+from hub.cases.submission import Accepted, Built, Submission
+from hub.ports import Directory, Outcome
+from hub.router import Decision, RoutingRequest, decide
+from hub.schemas.delivery import Change, Delivery, Fact, FactKind, Message, NewCase, OperatorItem, Source, joined
+from hub.schemas.envelope import AppealEnvelope, AppealForm, DueDates, Header, Party
+from hub.schemas.ids import CaseId, new_id
+from hub.schemas.kyiv import kyiv_day
+from hub.schemas.terms import Role
+from hub.tracking.law import Law
+
+
+def route(
+    form: AppealForm,
+    directory: Directory,
+    now: datetime,
+    *,
+    declined: tuple[str, ...] = (),
+    addressee: str | None = None,
+) -> Decision:
+    """Ask the router who answers this form. ``declined``: bodies that said they are not competent; ``addressee``: the
+    body that one of them named.
+    """
+    return decide(
+        RoutingRequest(
+            topics=form.topics,
+            place=form.place,
+            addressee=addressee or (form.addressee.code if form.addressee else None),
+            addressee_kind=form.addressee.kind if form.addressee and addressee is None else None,
+            kind=form.kind,
+            channel=form.channel,
+            about=form.about,
+            declined=declined,
+        ),
+        directory,
+        kyiv_day(now),
+    )
+
+
+class SubmissionBuilder:
+    """Builds what a submission writes. ``party``: who the hub is towards authorities; ``law``: what terms count by."""
+
+    def __init__(self, party: Party, law: Law) -> None:
+        self._party = party
+        self._law = law
+
+    def build(self, submission: Submission, directory: Directory, now: datetime) -> Built:
+        """Everything that the appeal writes, with its route."""
+        form = submission.form
+        decision = route(form, directory, now)
+        case_id = submission.case_id or CaseId(new_id())
+        envelope = self._envelope(submission, case_id, decision, directory, now)
+        message = outgoing_message(envelope)
+        accepted = _accepted(message, decision)
+        delivery = _delivery(submission, message, decision, now)
+        facts, items = _facts(case_id, decision, delivery, now)
+        change = Change(
+            cases=(_case(submission, case_id, envelope, now),),
+            messages=(message,) if submission.inbound is None else (submission.inbound, message),
+            deliveries=with_shadows(delivery, directory) if delivery else (),
+            facts=facts,
+            items=items,
+            grants=grants(submission.attachments, decision.authority) if decision.authority else (),
+            answers=kept_answer(submission.repeatable, accepted.answer, now),
+        )
+        if len(form.topics) > 1:
+            change = joined((change, *self._further(envelope, case_id, decision, directory, now)))
+        return Built(
+            submission=submission,
+            accepted=accepted,
+            change=change,
+            channel_id=delivery.channel_id if delivery else None,
+        )
+
+    def _further(
+        self, envelope: AppealEnvelope, case_id: CaseId, main: Decision, directory: Directory, now: datetime
+    ) -> Iterator[Change]:
+        """Co-executors for further topics; the sweeper rings for their lanes."""
+        for decision in further(envelope.body, main, directory, now):
+            authority = directory.authority(decision.authority or "")
+            if authority is not None:
+                yield assign(
+                    envelope,
+                    case_id,
+                    authority,
+                    directory,
+                    party=self._party,
+                    law=self._law,
+                    role=Role.CO_EXECUTOR,
+                    source=Source.HUB,
+                    now=now,
+                    data={"reason": decision.reason, "registry_version": decision.registry_version},
+                ).change
+
+    def _envelope(
+        self, submission: Submission, case_id: CaseId, decision: Decision, directory: Directory, now: datetime
+    ) -> AppealEnvelope:
+        authority = directory.authority(decision.authority) if decision.authority else None
+        recipient = Party(code=authority.code, name=authority.name) if authority else self._party
+        return AppealEnvelope(
+            header=Header(
+                message_id=new_id(),
+                case_id=case_id,
+                created_at=now,
+                sender=self._party,
+                recipient=recipient,
+                role=Role.MAIN,
+                priority=submission.priority,
+                due=DueDates(answer=self._law.answer_day(kyiv_day(now))),
+            ),
+            body=submission.form,
+            attachments=submission.attachments,
+        )
+
+
+def _accepted(message: Message, decision: Decision) -> Accepted:
+    document = {
+        "case_id": str(message.case_id),
+        "message_id": str(message.id),
+        "authority": decision.authority,
+        "state": "routed" if decision.authority else "operators",
+        "reason": decision.reason,
+        "registry_version": decision.registry_version,
+    }
+    return Accepted(
+        case_id=message.case_id,
+        message_id=message.id,
+        authority=decision.authority,
+        reason=decision.reason,
+        answer=json.dumps({k: v for k, v in document.items() if v is not None}).encode(),
+    )
+
+
+def _delivery(submission: Submission, message: Message, decision: Decision, now: datetime) -> Delivery | None:
+    if decision.authority is None:
+        return None
+    return waiting_delivery(
+        message,
+        authority=decision.authority,
+        channel_id=decision.channel_ids[0],
+        role=Role.MAIN,
+        priority=PRIORITIES[submission.priority],
+        now=now,
+    )
+
+
+def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now: datetime) -> NewCase:
+    form = submission.form
+    due = envelope.header.due
+    return NewCase(
+        id=case_id,
+        created_at=now,
+        owner=submission.owner,
+        reference=form.reference,
+        channel=form.channel,
+        kind=form.kind,
+        topics=form.topics,
+        place=form.place,
+        priority=PRIORITIES[submission.priority],
+        answer_due=due.answer.isoformat() if due and due.answer else None,
+    )
+
+
+def _facts(
+    case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime
+) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
+    accepted = case_fact(FactKind.ACCEPTED_BY_HUB, case_id, now, Source.HUB)
+    data = {"reason": decision.reason, "registry_version": decision.registry_version}
+    if delivery is not None:
+        routed = case_fact(
+            FactKind.ROUTED,
+            case_id,
+            now,
+            Source.HUB,
+            authority=delivery.authority,
+            delivery_id=delivery.id,
+            data=data,
+        )
+        return (accepted, routed), ()
+    item = OperatorItem(
+        id=str(new_id()),
+        case_id=case_id,
+        reason=decision.reason,
+        detail=" ".join(step.text for step in decision.steps)[: Outcome.DETAIL_MAX_CHARS],
+        opened_at=now,
+    )
+    return (accepted, case_fact(FactKind.ESCALATED, case_id, now, Source.HUB, data=data)), (item,)

@@ -1,0 +1,234 @@
+"""Evaluation: what came is checked (seal, party, case), correlated, and becomes a statement that can be written.
+
+What names an unknown or a foreign case is refused with one and the same error. Nothing is believed because it is newer
+by its own clock: facts have ranks. Reads only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from functools import partial
+
+from hub.delivery.fallback import WITHDRAWABLE
+from hub.delivery.files import unknown_files
+from hub.delivery.records import escalate, fact_of, inbound_record
+from hub.errors import Conflict, Fault, InvalidInput, SealRefused
+from hub.inbound.correlate import Correlator, unknown_case
+from hub.inbound.statement import UNSETTLED, Received, Statement, stated
+from hub.inbound.wording import envelope_of
+from hub.ports import Clock, RawInbound, Registry, ReportedStatus, Seal, Store
+from hub.schemas import json_rendering
+from hub.schemas.delivery import (
+    Change,
+    Delivery,
+    DeliveryUpdate,
+    Direction,
+    Fact,
+    FactKind,
+    Grant,
+    InboundRecord,
+    Message,
+    OperatorItem,
+    Source,
+    TransportState,
+)
+from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.terms import Kind
+from hub.sealed import SealedDocument
+
+CLOCK_SKEW = timedelta(hours=24)
+"""How far in the future a statement may date itself; beyond it the sender's clock is broken."""
+
+
+class Evaluator:
+    """Evaluates what authorities send. Safe to call from many threads."""
+
+    def __init__(self, *, store: Store, registry: Registry, seal: Seal, clock: Clock) -> None:
+        self._store = store
+        self._registry = registry
+        self._seal = seal
+        self._clock = clock
+        self._correlate = Correlator(store)
+
+    def envelope(
+        self,
+        raw: RawInbound,
+        channel_id: str,
+        party: str | None,
+        at_hand: Delivery | None = None,
+        answers: MessageId | None = None,
+    ) -> Statement:
+        """A statement of an envelope. ``at_hand``: a delivery that is known already; ``answers``: the message that it
+        must reply to. Raises as ``Receiver.receive``.
+        """
+        envelope, sealed = self._open(raw, party, self._clock.now())
+        if answers is not None and envelope.header.in_reply_to != answers:
+            fault = Fault(pointer="/header/in_reply_to", code="inbox.reply", message="must be the id of the address")
+            raise InvalidInput("The envelope replies to another message.", code=fault.code, faults=[fault])
+        sender = envelope.header.sender.code
+        return self._statement(envelope, raw, channel_id=channel_id, party=sender, sealed=sealed, at_hand=at_hand)
+
+    def reported(
+        self, reported: ReportedStatus, channel_id: str, speaks_for: str | None, at_hand: Delivery | None = None
+    ) -> Statement:
+        """A statement of another system's words; the parameters are those of ``Receiver.receive_reported``."""
+        if speaks_for is not None and reported.party not in (None, speaks_for):
+            raise SealRefused("Another authority speaks over this channel than its own.", code="seal.party")
+        if at_hand is not None and reported.in_reply_to == at_hand.message_id:
+            delivery = at_hand
+        else:
+            delivery = self._correlate.of_reported(reported, speaks_for or reported.party)
+        original = self._store.message(delivery.message_id)
+        if original is None:
+            raise unknown_case()
+        return self._statement(
+            envelope_of(reported, delivery, original, channel_id),
+            reported.raw,
+            channel_id=channel_id,
+            party=delivery.authority,
+            sealed=False,
+            unclear=reported.unclear,
+            at_hand=at_hand,
+        )
+
+    def _open(self, raw: RawInbound, party: str | None, now: datetime) -> tuple[AnyEnvelope, bool]:
+        document = SealedDocument(raw)
+        sender = party or document.claimed_sender()
+        keys = self._registry.current().keys(sender)
+        required = bool(keys) or party is None
+        envelope, sealed = document.open(seal=self._seal, keys=keys, at=now, seal_required=required)
+        if envelope.header.sender.code != sender:
+            raise SealRefused(
+                "The envelope names another sender than the one whose credential and key were used.",
+                code="seal.party",
+            )
+        return envelope, sealed
+
+    def _statement(
+        self,
+        envelope: AnyEnvelope,
+        raw: RawInbound,
+        *,
+        channel_id: str,
+        party: str,
+        sealed: bool,
+        unclear: str | None = None,
+        at_hand: Delivery | None = None,
+    ) -> Statement:
+        now = self._clock.now()
+        kind, at, data = stated(envelope)
+        if at > now + CLOCK_SKEW:
+            raise InvalidInput(
+                "The statement dates itself more than 24 hours into the future.",
+                code="inbound.future",
+                faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
+            )
+        delivery = self._correlate.copy_over(self._correlate.of_envelope(envelope, party, at_hand), channel_id)
+        message = _message(envelope, raw, party)
+        known = self._store.message(message.id)
+        if known is not None:
+            return Statement(received=_repeat(known, message), change=Change())
+        self._check_attachments(envelope.attachments, party)
+        record = partial(
+            inbound_record,
+            raw,
+            channel_id=channel_id,
+            party=party,
+            now=now,
+            case_id=message.case_id,
+            message_id=message.id,
+        )
+        if delivery.shadow:
+            return _compared(delivery, message, kind, at, record(verdict="shadow"))
+        fact = Fact(
+            kind=kind,
+            case_id=delivery.case_id,
+            at=at,
+            source=Source.AUTHORITY,
+            authority=party,
+            delivery_id=delivery.id,
+            message_id=message.id,
+            data=data if sealed else {**data, "sealed": "no"},
+        )
+        facts: tuple[Fact, ...] = ()
+        items: tuple[OperatorItem, ...] = ()
+        if unclear is not None:
+            facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
+        if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
+            # Whoever speaks about it has it, although no answer to our sending said so.
+            facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
+        return Statement(
+            received=Received(message_id=message.id, case_id=delivery.case_id, repeat=False),
+            change=Change(
+                messages=(message,),
+                facts=(fact, *facts),
+                updates=self._other_copies(delivery),
+                inbound=(record(verdict="accepted"),),
+                items=items,
+                grants=self._grants(envelope.attachments, delivery.case_id),
+            ),
+            delivery=delivery,
+            fact=fact,
+        )
+
+    def _other_copies(self, delivery: Delivery) -> tuple[DeliveryUpdate, ...]:
+        """Word came over a channel that had been given up: copies that have not gone out yet are stopped."""
+        if delivery.state not in (TransportState.CANCELLED, TransportState.DEAD):
+            return ()
+        return tuple(
+            DeliveryUpdate(id=d.id, state=TransportState.CANCELLED, last_code="received_elsewhere")
+            for d in self._store.deliveries(delivery.case_id)
+            if d.message_id == delivery.message_id and d.id != delivery.id and d.state in WITHDRAWABLE and not d.shadow
+        )
+
+    def _check_attachments(self, attachments: tuple[Attachment, ...], party: str) -> None:
+        faults = unknown_files(self._store, attachments, party)
+        if faults:
+            raise InvalidInput(
+                "The manifest names attachments that the hub does not have.",
+                faults=faults,
+                action="Upload them with POST /v1/attachments first, or send them in the same multipart body.",
+            )
+
+    def _grants(self, attachments: tuple[Attachment, ...], case_id: CaseId) -> tuple[Grant, ...]:
+        row = self._store.case(case_id) if attachments else None
+        if row is None:
+            return ()
+        return tuple(Grant(sha256=entry.sha256, party=row.case.owner) for entry in attachments)
+
+
+def _compared(delivery: Delivery, message: Message, kind: FactKind, at: datetime, record: InboundRecord) -> Statement:
+    """Word of a shadow channel, kept and noted for the comparison; it states nothing about the case."""
+    noted = fact_of(delivery, FactKind.SHADOWED, at, Source.AUTHORITY, channel=delivery.channel_id, outcome=kind.value)
+    return Statement(
+        received=Received(message_id=message.id, case_id=delivery.case_id, repeat=False),
+        change=Change(messages=(message,), facts=(noted,), inbound=(record,)),
+    )
+
+
+def _message(envelope: AnyEnvelope, raw: RawInbound, party: str) -> Message:
+    canonical = json_rendering.to_json(envelope)
+    header = envelope.header
+    return Message(
+        id=MessageId(header.message_id),
+        case_id=CaseId(header.case_id),
+        kind=Kind(envelope.kind),
+        direction=Direction.IN,
+        sender=party,
+        recipient=header.recipient.code,
+        in_reply_to=MessageId(header.in_reply_to) if header.in_reply_to else None,
+        created_at=header.created_at,
+        body=canonical,
+        sha256=hashlib.sha256(canonical).hexdigest(),
+        raw=raw.body,
+        raw_type=raw.content_type[:200],
+    )
+
+
+def _repeat(known: Message, message: Message) -> Received:
+    same = (known.sender, known.sha256, known.direction) == (message.sender, message.sha256, message.direction)
+    if not same:
+        raise Conflict("This message_id was used before for another message.", code="inbound.id_reused")
+    return Received(message_id=known.id, case_id=known.case_id, repeat=True)
