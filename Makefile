@@ -37,7 +37,7 @@ $(DEV): requirements-dev.lock $(RUN)
 demo: $(RUN) ## Run the whole way on loopback: 300 appeals, twelve authorities, under a minute
 	@$(BIN)/hub demo
 
-quick: $(DEV) ## Before each commit, under two minutes: lint, types, contracts and all tests but the slow ones
+quick: $(DEV) foreign ## Before each commit, under two minutes: lint, types, contracts and all tests but the slow ones
 	@$(MAKE) --no-print-directory -j 4 lint types imports fast
 
 test: $(DEV) foreign lint types imports tests ## Everything that must pass before a change lands, under eight minutes

@@ -11,14 +11,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub import __version__
 from hub.api import (
     appeals,
+    callbacks,
     cases,
+    envelopes,
     events,
     evidence,
     files,
     groups,
     health,
     hooks,
-    inbound,
+    inbox,
     listing,
     messages,
     openapi,
@@ -43,7 +45,9 @@ from hub.settings import Settings
 
 _ROUTERS = (
     appeals.router,
-    inbound.router,
+    envelopes.router,
+    inbox.router,
+    callbacks.router,
     files.router,
     listing.router,  # before cases: /v1/cases/counts is no case
     cases.router,

@@ -24,8 +24,9 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
 from hub.api.cases import case_view, look
 from hub.api.dependencies import Dependencies, TheDependencies, case_id, message_id
+from hub.api.envelopes import accept_appeal, own_channel
 from hub.api.files import checked_type, find, keep
-from hub.api.inbound import accept_appeal, own_channel, reply_to
+from hub.api.inbox import reply_to
 from hub.api.problems import ProblemResponse, problem_of
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound

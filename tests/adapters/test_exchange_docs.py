@@ -9,14 +9,15 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from hub.adapters.rest.exchange import RestTrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings, RestTrembitaSection, XRoadSection
+from hub.adapters.rest.trembita import RestTrembitaDialect
+from hub.adapters.rest.xroad import XRoadDialect
 from hub.schemas.directory import Channel
 from tests.adapters.samples import appeal, parcel
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "exchange.md").read_text("utf-8")
-SOURCE = (ROOT / "hub" / "adapters" / "rest" / "exchange.py").read_text("utf-8")
+SOURCE = "".join((ROOT / "hub" / "adapters" / "rest" / name).read_text("utf-8") for name in ("xroad.py", "trembita.py"))
 DIALECTS = {"xroad": XRoadDialect, "trembita": RestTrembitaDialect}
 
 

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
-from hub.adapters.rest.exchange import RestTrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.rest.trembita import RestTrembitaDialect
+from hub.adapters.rest.xroad import XRoadDialect
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome

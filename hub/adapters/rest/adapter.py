@@ -11,9 +11,10 @@ from hub.adapters.base import BaseAdapter, BaseSession
 from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import RestDialect, RestRequest
 from hub.adapters.rest.envelope import RestEnvelopeDialect
-from hub.adapters.rest.exchange import RestTrembitaDialect, XRoadDialect
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
+from hub.adapters.rest.trembita import RestTrembitaDialect
+from hub.adapters.rest.xroad import XRoadDialect
 from hub.errors import ConfigurationError
 from hub.net.auth import Signer, signer
 from hub.net.http import HttpAnswer, HttpSession, StreamedBody

@@ -1,8 +1,7 @@
-"""Dialects ``xroad`` and ``trembita``: the sealed envelope through a system in between (docs/adapters/exchange.md).
+"""Dialect ``xroad``: the sealed envelope over X-Road's message protocol for REST, r1 (docs/adapters/exchange.md).
 
-X-Road's REST protocol r1 names the service in the URL and the parties in ``X-Road-*`` headers, and marks its own
-errors. Trembita's REST is another one: one address, the service in ``Uxp-Service``, and no mark on a gateway's errors,
-so nothing is believed but what names our message. What the authority behind says is read as in ``envelope``.
+The service is named in the URL, the parties in ``X-Road-*`` headers, and a security server marks its own errors. What
+the authority behind it says is read as in ``envelope``.
 """
 
 from __future__ import annotations
@@ -75,25 +74,3 @@ class XRoadDialect(RestEnvelopeDialect):
         """True if id and service, if they are told, are those of the request."""
         ours = {"X-Road-Id": str(prepared.message_id), "X-Road-Service": self._x.service}
         return all(unquote(answer.headers.get(name, value)) == value for name, value in ours.items())
-
-
-class RestTrembitaDialect(RestEnvelopeDialect):
-    """REST through Trembita's secure exchange gateway (шлюз безпечного обміну, ШБО)."""
-
-    def __init__(self, settings: RestSettings) -> None:
-        super().__init__(settings)
-        if settings.trembita is None:
-            raise ConfigurationError("Dialect trembita needs the section trembita.")
-        self._t = settings.trembita
-
-    def request(self, prepared: Prepared) -> RestRequest:
-        """The POST with Trembita's headers."""
-        plain, name = super().request(prepared), str(prepared.message_id)
-        named = {"Uxp-Client": self._t.client, "Uxp-Service": self._t.service}
-        legacy = self._t.headers == "legacy"
-        if self._t.purpose_id is not None:
-            named["Purpose-Id" if legacy else "Uxp-Purpose-Ids"] = self._t.purpose_id
-        if legacy:
-            url = f"{plain.url}?queryId={name}&userId={self._t.user_id}"
-            return replace(plain, url=url, headers={**plain.headers, **named})
-        return replace(plain, headers={**plain.headers, **named, "Uxp-QueryID": name})

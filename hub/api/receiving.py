@@ -1,0 +1,80 @@
+"""Envelopes in the body of a request, alone or with files beside them: read, and handed to who takes them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hub.api import multipart
+from hub.api.auth import Principal
+from hub.api.bodies import content_type, read
+from hub.api.dependencies import (
+    Dependencies,
+    show,
+)
+from hub.api.files import keep
+from hub.api.views import TakenView
+from hub.errors import Fault, InvalidInput
+from hub.inbound.statement import Received
+from hub.ports import RawInbound
+
+ENVELOPE_TYPES = ("application/json", "application/jose", "application/xml", "text/xml")
+MULTIPART = "multipart/form-data"
+_SEALED = {"$ref": "#/components/schemas/SealedEnvelope"}
+_CONTENT: dict[str, Any] = {
+    "application/json": {"schema": {"anyOf": [_SEALED, {"$ref": "#/components/schemas/Envelope"}]}},
+    "application/jose": {"schema": {"type": "string", "description": "Compact JWS over the RFC 8785 bytes."}},
+    "application/xml": {"schema": {"type": "string", "description": "The XML rendering, signed (XAdES-B)."}},
+}
+BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}}
+BODY_WITH_FILES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **_CONTENT,
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "required": ["envelope"],
+                    "properties": {
+                        "envelope": {"type": "string"},
+                        "files": {"type": "array", "items": {"type": "string", "contentMediaType": "*/*"}},
+                    },
+                },
+            },
+        },
+    }
+}
+Receive = Callable[[RawInbound], Received]
+
+
+async def raw_inbound(request: Request, deps: Dependencies) -> RawInbound:
+    return RawInbound(content_type=request.headers["content-type"], body=await read(request, deps.body_limit))
+
+
+async def received(request: Request, deps: Dependencies, principal: Principal, receive: Receive) -> Response:
+    """Read an envelope, alone or with files beside it, and take it in."""
+    if content_type(request, *ENVELOPE_TYPES, MULTIPART) == MULTIPART:
+        boundary = multipart.boundary(request.headers["content-type"])
+        taken = await deps.uploads.run(
+            request,
+            deps.body_limit + deps.attachment_limit,
+            lambda chunks: receive(_with_files(deps, principal, multipart.parts(chunks, boundary))),
+        )
+    else:
+        taken = await run_in_threadpool(receive, await raw_inbound(request, deps))
+    return show(TakenView.of(taken), 202)
+
+
+def _with_files(deps: Dependencies, principal: Principal, parts: Any) -> RawInbound:
+    first = next(parts, None)
+    if first is None or first.name != "envelope":
+        fault = Fault(pointer="", code="multipart.envelope", message="the first part must be named «envelope»")
+        raise InvalidInput("The multipart body does not begin with the envelope.", code=fault.code, faults=[fault])
+    raw = RawInbound(content_type=first.media_type, body=multipart.small(first, deps.body_limit))
+    keep(deps, principal, parts)
+    return raw
