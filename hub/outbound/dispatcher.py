@@ -15,7 +15,7 @@ from hub.failpoints import hit
 from hub.inbound.receiver import Receiver
 from hub.outbound.batch import LaneBatch
 from hub.outbound.claim import Claimer
-from hub.outbound.sender import Ended, OutcomeSink, Sender
+from hub.outbound.sender import Ended, OnEnded, Sender
 from hub.ports import Adapter, Clock, Registry, Seal, Store
 from hub.schemas.delivery import OutcomeKind, joined
 
@@ -48,9 +48,9 @@ class Dispatcher:
         """Claim for lanes (``hub.outbound.claim``)."""
         return self._claimer.claim(channel_ids, owner)
 
-    def send(self, lane: LaneBatch, sink: OutcomeSink) -> bool:
+    def send(self, lane: LaneBatch, ended: OnEnded) -> bool:
         """Send over one session of a lane (``hub.outbound.sender``); True if the lane is through with its batch."""
-        return self._sender.send(lane, sink)
+        return self._sender.send(lane, ended)
 
     # Writing
 

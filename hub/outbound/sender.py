@@ -25,6 +25,7 @@ from hub.schemas.delivery import (
     Change,
     Delivery,
     DeliveryUpdate,
+    FactKind,
     LaneState,
     OutcomeKind,
     TransportState,
@@ -61,7 +62,8 @@ class Ended:
         return (own, *(statement.change for statement in self.held))
 
 
-OutcomeSink = Callable[[Ended], None]
+OnEnded = Callable[[Ended], None]
+"""Called with each outcome as soon as it is settled."""
 
 
 class Sender:
@@ -82,8 +84,8 @@ class Sender:
         self._dice = dice
         self._sent = sent
 
-    def send(self, lane: LaneBatch, sink: OutcomeSink) -> bool:
-        """Send one after another over one session; each outcome goes to ``sink`` at once. Never raises for the peer.
+    def send(self, lane: LaneBatch, ended: OnEnded) -> bool:
+        """Send one after another over one session; each outcome goes to ``ended`` at once. Never raises for the peer.
 
         May be called by several threads at once for one lane. True for the one that leaves last: the run is over, and
         what was not sent is put back. False: others are still at work on it, or were through before this one came.
@@ -93,9 +95,9 @@ class Sender:
         settler = lane.settler()
         try:
             if lane.adapter.pulled(lane.channel):
-                self._offer(lane, settler, sink)
+                self._offer(lane, settler, ended)
             else:
-                self._send_all(lane, settler, sink)
+                self._send_all(lane, settler, ended)
         except HubError as failure:
             lane.failure = failure
         except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop its lane
@@ -104,22 +106,22 @@ class Sender:
             log.error("an adapter broke off", extra={"channel": lane.channel.id, "code": type(fault).__name__})  # noqa: TRY400
         last = lane.leave()
         if last:
-            self._round_off(lane, settler, sink)
+            self._round_off(lane, settler, ended)
         return last
 
-    def _offer(self, lane: LaneBatch, settler: Settler, sink: OutcomeSink) -> None:
+    def _offer(self, lane: LaneBatch, settler: Settler, ended: OnEnded) -> None:
         """It is fetched from us: being there is all."""
         while (message := lane.next()) is not None:
-            self._end(lane, settler, sink, message, Outcome(kind=OutcomeKind.OFFERED))
+            self._end(lane, settler, ended, message, Outcome(kind=OutcomeKind.OFFERED))
 
-    def _send_all(self, lane: LaneBatch, settler: Settler, sink: OutcomeSink) -> None:
+    def _send_all(self, lane: LaneBatch, settler: Settler, ended: OnEnded) -> None:
         with lane.adapter.session(lane.channel) as session:
             lane.opened = True
             while self._may_go_on(lane) and (message := lane.next()) is not None:
                 begun = time.perf_counter()
                 outcome = session.send(message.prepared, float(lane.channel.lane.deadline_secs))
                 self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
-                self._end(lane, settler, sink, message, outcome)
+                self._end(lane, settler, ended, message, outcome)
 
     def _may_go_on(self, lane: LaneBatch) -> bool:
         now = self._clock.now()
@@ -127,7 +129,7 @@ class Sender:
         return in_slice and lane.state.may_run(now)
 
     def _end(
-        self, lane: LaneBatch, settler: Settler, sink: OutcomeSink, message: ClaimedMessage, outcome: Outcome
+        self, lane: LaneBatch, settler: Settler, ended: OnEnded, message: ClaimedMessage, outcome: Outcome
     ) -> None:
         believed, held = self._believed(message.delivery, outcome)
         now = self._clock.now()
@@ -136,8 +138,9 @@ class Sender:
             lane.state = circuit_breaker.after(lane.state, believed.kind, now, lane.channel.lane)
             if believed.stops_lane:
                 lane.state = self._stop_lane(lane.channel.id, believed.code)
+        settled = _without_refusal_stated(settled, held)
         updates = _settled_by(message.delivery, settled.update, held, now) if held else ()
-        sink(Ended(delivery=message.delivery, kind=believed.kind, settlement=settled, held=held, updates=updates))
+        ended(Ended(delivery=message.delivery, kind=believed.kind, settlement=settled, held=held, updates=updates))
 
     def _stop_lane(self, channel_id: str, code: str | None) -> LaneState:
         """Pause a lane whose other side is not who it should be: what waits there waits for an operator."""
@@ -146,14 +149,14 @@ class Sender:
 
     # The end of a run
 
-    def _round_off(self, lane: LaneBatch, settler: Settler, sink: OutcomeSink) -> None:
+    def _round_off(self, lane: LaneBatch, settler: Settler, ended: OnEnded) -> None:
         """The last one out: what is left failed with a session that did not open, or was never begun."""
         failure = lane.failure
         if failure is not None and not lane.opened:
             # Of what is left nothing went out, and no message is to blame: they wait, and the lane shows as failing.
             closed = replace(Outcome.of(failure), kind=OutcomeKind.TEMPORARY)
             while not (closed.stops_lane and lane.state.paused) and (message := lane.next()) is not None:
-                self._end(lane, settler, sink, message, closed)
+                self._end(lane, settler, ended, message, closed)
         elif failure is not None:
             log.warning("a session broke off", extra={"channel": lane.channel.id, "code": failure.stable_code})
         self._put_back(lane.remaining(), lane.owner)
@@ -207,6 +210,14 @@ class Sender:
             detail="The receipt in the response does not hold: " + refusals[-1].message,
         )
         return failed, ()
+
+
+def _without_refusal_stated(settled: Settlement, held: Iterable[Statement]) -> Settlement:
+    """The settlement, without the refusal of its own if the answer states one: one refusal is one fact and one duty."""
+    stated = (fact for statement in held for fact in statement.change.facts)
+    if not any(fact.kind is FactKind.REFUSED and fact.delivery_id == settled.update.id for fact in stated):
+        return settled
+    return replace(settled, facts=tuple(fact for fact in settled.facts if fact.kind is not FactKind.REFUSED))
 
 
 def _settled_by(

@@ -19,9 +19,12 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from hub.errors import NotFound, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CHUNK_BYTES = 262_144
 STALE_SECS = 86_400
@@ -74,6 +77,27 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    name = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return Unavailable(f"Attachments cannot be read now ({name}).", retry_after=30)
+
+
+class _File(io.FileIO):
+    """A file whose disk may fail while it is read: ``Unavailable``, never an ``OSError`` that reads as the peer's."""
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    def readall(self) -> bytes:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _unreadable(error) from None
 
 
 class FileAttachments:
@@ -145,18 +169,21 @@ class FileAttachments:
         return self._root / sha256[:2] / sha256[2:4] / sha256
 
     def open(self, sha256: str) -> BinaryIO:
-        """The file for reading. ``NotFound`` for what is not there, not a SHA-256, or not a plain file."""
+        """The file for reading. ``NotFound`` for what is not there, not a SHA-256, or not a plain file;
+        ``Unavailable``, at reading too, if the disk fails or the whole folder is away.
+        """
         path = self._path(_checked(sha256))
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            # Without the folder that every start makes the disk is away, and nothing is known about the file.
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and self._temporary.is_dir():
                 raise _unknown() from None
-            raise Unavailable("Attachments cannot be read now.", retry_after=30) from None
+            raise _unreadable(error) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise _unknown()
-        return os.fdopen(descriptor, "rb")
+        return io.BufferedReader(_File(descriptor))
 
     def size(self, sha256: str) -> int:
         """Size in bytes. ``NotFound`` as for ``open``."""

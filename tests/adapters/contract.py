@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from io import BufferedReader, RawIOBase
 from typing import ClassVar, Protocol, TypeVar
 
 import pytest
@@ -99,6 +100,23 @@ def fresh(harness: Harness, channel: Channel, files: tuple[Attachment, ...] = ()
     """A new appeal, made ready for a channel."""
     envelope = appeal(files)
     return harness.adapter.prepare(parcel(envelope, harness.adapter.rendering(channel)), channel)
+
+
+class _BreaksOff(RawIOBase):
+    """A file whose disk goes away after two bytes."""
+
+    def __init__(self) -> None:
+        self._given = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        if self._given:
+            raise Unavailable("Attachments cannot be read now.")
+        self._given = True
+        buffer[:2] = b"sc"
+        return 2
 
 
 def store_file(attachments: MemoryAttachments, data: bytes) -> Attachment:
@@ -251,6 +269,16 @@ class AdapterContract:
         outcome = attempt(harness, peer.channel(), prepared)
         assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, failure.stable_code)
         assert outcome.retry_after == failure.retry_after
+
+    @shows(Feature.CARRIES_FILES)
+    def test_a_disk_that_fails_on_the_way_is_ours(self, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that breaks off while it is read is no fault of the peer's, and no peer takes half a message."""
+        assert harness.carries_files is not None
+        peer = harness.carries_files()
+        prepared = fresh(harness, peer.channel(), (store_file(harness.attachments, b"scan"),))
+        monkeypatch.setattr(harness.attachments, "open", lambda _: BufferedReader(_BreaksOff()))  # type: ignore[type-var]
+        outcome = attempt(harness, peer.channel(), prepared)
+        assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, Unavailable.code)
 
     @shows(Feature.SENDS)
     def test_outcomes_hold_nothing_of_ours(self, harness: Harness) -> None:

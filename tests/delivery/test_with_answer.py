@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hub.cases.submission import Accepted
@@ -145,6 +147,19 @@ def test_a_refusal_in_the_answer_asks_for_an_act_at_once() -> None:
     run_lane(world.cases, CHANNEL)
     assert world.delivery(accepted).state is TransportState.REFUSED
     assert world.store.items(open_only=True, after=None, limit=10)
+
+
+@pytest.mark.parametrize("ground", ["form", "wrong_addressee"])
+def test_one_refusal_told_twice_is_one_fact(ground: str) -> None:
+    """A status that refuses and a receipt that says the same are one refusal: one duty, not two bodies asked."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [replace(_with(accepted, "refused", kind=OutcomeKind.REFUSED), ground=ground)]
+    run_lane(world.cases, CHANNEL)
+    refused = [fact for fact in world.store.facts(accepted.case_id) if fact.kind is FactKind.REFUSED]
+    assert [fact.data["ground"] for fact in refused] == ["form"]
+    assert world.delivery(accepted).state is TransportState.REFUSED
+    assert len(world.store.items(open_only=True, after=None, limit=10)) == 1
 
 
 def test_a_receipt_that_cannot_be_kept_does_not_take_the_outcome_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

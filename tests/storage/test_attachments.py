@@ -131,6 +131,31 @@ def test_a_disk_without_room_stops_the_stream(tmp_path: Path) -> None:
     assert files_under(tmp_path) == []
 
 
+def test_a_disk_that_fails_while_it_is_read_is_unavailable(tmp_path: Path) -> None:
+    """Whoever streams a file hears that the disk of the hub failed, not an error that could be the peer's."""
+    files = FileAttachments(tmp_path)
+    files.put(io.BytesIO(CONTENT), limit=10_000)
+    for count in (10, -1):
+        with files.open(NAME) as file:
+            folder = os.open(tmp_path, os.O_RDONLY)
+            os.dup2(folder, file.fileno())  # the system refuses to read a folder
+            os.close(folder)
+            with pytest.raises(Unavailable, match="EISDIR"):
+                file.read(count)
+
+
+def test_a_disk_that_is_away_is_unavailable(tmp_path: Path) -> None:
+    """A folder that was unmounted says nothing about a file: what needs it waits, and is not given up."""
+    files = FileAttachments(tmp_path / "files")
+    files.put(io.BytesIO(CONTENT), limit=10_000)
+    (tmp_path / "files").rename(tmp_path / "away")
+    for empty in (False, True):
+        if empty:
+            (tmp_path / "files").mkdir()
+        with pytest.raises(Unavailable):
+            files.open(NAME)
+
+
 def test_links_and_folders_are_not_followed(tmp_path: Path) -> None:
     """What somebody put in a file's place is not read."""
     files = FileAttachments(tmp_path / "files")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hub.adapters.email import letter, mime, smime, tokens
 from hub.adapters.email.settings import EmailSettings
-from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.errors import ConfigurationError, NotFound, PermanentFailure, UnsupportedFeature
 from hub.net.secrets import resolve
 from hub.ports import Attachments, Parcel, Prepared, Rendering
 from hub.schemas.envelope import AnyEnvelope, Attachment
@@ -117,8 +117,9 @@ def _envelope_part(sealed: bytes, rendering: Rendering) -> bytes:
 def filled(body: bytes, files: Sequence[Attachment], attachments: Attachments | None) -> Iterator[bytes]:
     """The bytes with the files in their places, in pieces of some 300 kB.
 
-    Raises ``ConfigurationError`` without a store, ``UnsupportedFeature`` (``attachment.missing``) at the end of a file
-    that is not what the manifest says: then the mail must not be ended.
+    Raises ``ConfigurationError`` without a store, ``Unavailable`` if the disk fails, ``PermanentFailure``
+    (``attachment.missing``) for a file that is not there, and at the end of one that is not what the manifest says:
+    then the mail must not be ended.
     """
     for piece in mime.pieces(body, files):
         if isinstance(piece, bytes):
@@ -130,15 +131,24 @@ def filled(body: bytes, files: Sequence[Attachment], attachments: Attachments | 
 def _encoded(file: Attachment, attachments: Attachments | None) -> Iterator[bytes]:
     if attachments is None:
         raise ConfigurationError("This process has no attachment store, so it cannot send files.")
+    damaged = PermanentFailure(
+        "An attachment is not in the store as the manifest says.",
+        code="attachment.missing",
+        action="Restore the attachment from a backup, then replay the delivery.",
+    )
+    try:
+        source = attachments.open(file.sha256)
+    except NotFound:
+        raise damaged from None
     digest, size, first = hashlib.sha256(), 0, True
-    with attachments.open(file.sha256) as source:
+    with source:
         while data := source.read(READ_BYTES):
             digest.update(data)
             size += len(data)
             yield (b"" if first else mime.CRLF) + mime.encode(data)
             first = False
     if size != file.size or digest.hexdigest() != file.sha256:
-        raise UnsupportedFeature("A file is not in the store as the manifest says.", code="attachment.missing")
+        raise damaged
 
 
 def _protect(
