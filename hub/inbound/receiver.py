@@ -157,6 +157,6 @@ class Receiver:
 
 def _log_refusal(delivery: Delivery, failure: HubError) -> None:
     log.warning(
-        "receipt refused",
+        "a statement was not taken in",
         extra={"channel": delivery.channel_id, "case": str(delivery.case_id), "code": failure.stable_code},
     )

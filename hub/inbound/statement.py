@@ -1,4 +1,7 @@
-"""Statements of an authority: the fact that its envelope carries, and what that makes of the delivery. Pure."""
+"""Statements of an authority: the fact that its envelope carries, and what that makes of the delivery. Pure.
+
+What a statement asks for the case is a duty (``hub.tracking.duties``), done in ``hub.cases.deeds``.
+"""
 
 from __future__ import annotations
 

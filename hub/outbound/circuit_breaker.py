@@ -1,4 +1,4 @@
-"""The breaker of a lane. Pure.
+"""The breaker of a lane, and the throttle that its rate sets. Pure.
 
 Closed: everything flows. After ``breaker_failures`` attempts in a row that failed or stayed without an answer it opens
 for ``breaker_open_secs`` (doubling up to 8 times that, so that a dead system is not hammered); then one probe goes
@@ -20,7 +20,7 @@ MAX_DOUBLINGS = 3
 NOT_BEGUN = "attempt.not_begun"
 """Code of an attempt that was written and then not made: the time slice ended, or the breaker opened before it."""
 THROTTLE_LEAST_SECS = 0.2
-"""A shorter wait is not worth a write: a lane is not rung for more often than that (``hub.worker.app``)."""
+"""A shorter wait is not worth a write: a lane is not rung for more often than that."""
 SUSPECT_FAILURES = 2
 """From so many failures in a row on, a lane is worked by the suspects' workers, so that it keeps no other one busy."""
 

@@ -1,4 +1,7 @@
-"""Sweeping: find lanes that have work and ring for them. What the broker loses, this finds again."""
+"""Sweeping: find lanes that have work and ring for them; look at cases whose moment has come.
+
+What the broker loses, this finds again.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,8 @@ class Sweeper:
         if not channels:
             return 0
         now = self._clock.now()
-        resting = self._store.collects_later(now)
-        wanted = [channel for channel in channels if channel not in resting and channel not in rung]
+        later = self._store.collects_later(now)
+        wanted = [channel for channel in channels if channel not in later and channel not in rung]
         states = self._store.lane_states(wanted) if wanted else {}
         rung_now = 0
         for channel_id in wanted:

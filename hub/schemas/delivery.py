@@ -324,7 +324,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """State of a lane, shared by all workers: its health, and until when its rate lets it rest."""
+    """State of a lane, shared by all workers: its health, and until when its rate throttles it (``rest_until``)."""
 
     channel_id: str
     failures: int = 0

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-THROTTLE_LEAST_SECS = 0.2
+WAKE_LEAST_SECS = 0.2
 """A lane that is throttled for less needs no waking: its next ring finds it idle."""
 MARGIN_SECS = 0.05
 """The store's throttle begins a little after ours."""
@@ -67,7 +67,7 @@ class LaneTable:
     def wait(self, name: str, now: float) -> bool:
         """Let a lane that has more go on by itself when its throttle ends; False if that is very soon."""
         lane = self._of(name)
-        if lane.throttled_until - now < THROTTLE_LEAST_SECS:
+        if lane.throttled_until - now < WAKE_LEAST_SECS:
             return False
         self._wake(name, lane.throttled_until + MARGIN_SECS)
         return True
