@@ -8,6 +8,7 @@ go again under the same id.
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from hub.delivery.fallback import given_up, next_channel
-from hub.errors import HubError
+from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.outbound import circuit_breaker
 from hub.outbound.batch import ClaimedMessage, LaneBatch
@@ -40,6 +41,8 @@ from hub.schemas.envelope import Party
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Role
 from hub.sealed import seal_parcel
+
+log = logging.getLogger(__name__)
 
 LEASE_MARGIN_SECS = 30
 PROBE_CLAIM = 50
@@ -216,7 +219,8 @@ class Claimer:
                 self._doubtful.add(channel_id)
 
     def prepare(self, claim: Claim, channel: Channel) -> Prepared:
-        """The exact bytes: those of the first attempt, or new ones. Raises what the adapter raises."""
+        """The exact bytes: those of the first attempt, or new ones. Raises what the adapter raises; ``Unavailable``
+        (``adapter.failed``) for what is no error of the hub's."""
         delivery = claim.delivery
         files = json_rendering.attachments_of(claim.body)
         if delivery.payload is not None and delivery.payload_type is not None:
@@ -237,7 +241,17 @@ class Claimer:
             attachments=files,
             executors=partial(self._executors, delivery),
         )
-        return adapter.prepare(parcel, channel)
+        try:
+            return adapter.prepare(parcel, channel)
+        except HubError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop the other lanes
+            # Its words may hold what it was making, so only its kind is told.
+            log.error("an adapter broke off", extra={"channel": channel.id, "code": type(fault).__name__})  # noqa: TRY400
+            raise Unavailable(
+                f"The adapter {channel.adapter} failed while it made the message ready ({type(fault).__name__}).",
+                code="adapter.failed",
+            ) from None
 
     def _executors(self, delivery: Delivery) -> tuple[AssignedExecutor, ...]:
         """Executors of the case: the addressee of this delivery, and all whose copy was not refused or withdrawn. Of

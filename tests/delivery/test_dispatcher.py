@@ -286,6 +286,20 @@ def test_bytes_that_cannot_be_made_now_cost_no_message(failure: HubError) -> Non
     assert world.delivery(other).state is TransportState.DELIVERED
 
 
+def test_an_adapter_that_breaks_while_bytes_are_made_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault of an adapter's own waits as its message's; the claim goes on, and its words are not told."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.unready = KeyError("Канаркенко")
+    world.run()
+    delivery = world.delivery(accepted)
+    assert (delivery.state, delivery.last_code, delivery.attempts) == (TransportState.WAITING, "adapter.failed", 0)
+    assert world.store.lane(CHANNEL).failures == 1
+    (record,) = [record for record in caplog.records if record.message == "an adapter broke off"]
+    assert record.__dict__["code"] == "KeyError"
+    assert "Канаркенко" not in str(record.__dict__)
+
+
 def test_bytes_that_can_never_be_made_now_end_with_the_schedule() -> None:
     """What stays wrong for the channel's whole time comes to a person, as any other failure that lasts."""
     world = World()

@@ -90,7 +90,7 @@ class ScriptedAdapter:
         self.is_pulled = False
         self.is_polled = False
         self.locked: HubError | None = None
-        self.unready: HubError | None = None
+        self.unready: Exception | None = None
         self.wanted = Rendering.JSON
         self.parcels: list[Parcel] = []
         self.waiting: list[ReportedStatus | RawInbound] | None = None
