@@ -19,6 +19,7 @@ from hub.cases.duties import DutyRunner
 from hub.cases.forwarding import Forwarding
 from hub.cases.intake import Intake
 from hub.cases.operators import Operators
+from hub.cases.patrol import Patrol
 from hub.clock import SystemClock
 from hub.errors import ConfigurationError
 from hub.evidence import Exporter
@@ -153,7 +154,7 @@ def follow(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The world that use cases are wired to. ``party``: who the hub is; ``sent`` and ``swept``: for metrics."""
+    """The world that use cases are wired to. ``party``: who the hub is; the last three: for metrics."""
 
     store: Store
     registry: Registry
@@ -168,6 +169,7 @@ class Ports:
     dice: random.Random | None = None
     sent: Callable[[str, OutcomeKind, float], None] = lambda _channel, _outcome, _seconds: None
     swept: Callable[[Sequence[LaneDue]], None] = lambda _due: None
+    patrolled: Callable[[int], None] = lambda _found: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,7 @@ class UseCases:
     intake: Intake
     forwarding: Forwarding
     duty_runner: DutyRunner
+    patrol: Patrol
     contact_centre: ContactCentre
     operators: Operators
     dispatcher: Dispatcher
@@ -199,6 +202,7 @@ def use_cases(ports: Ports) -> UseCases:
     acts: _Acts = {"store": it.store, "registry": it.registry, "clock": it.clock, "doorbell": it.doorbell}
     forwarding = Forwarding(**acts, party=it.party, law=it.law)
     duty_runner = DutyRunner(**acts, forwarding=forwarding, party=it.party, law=it.law)
+    patrol = Patrol(store=it.store, clock=it.clock, law=it.law, found=it.patrolled)
     receiver = Receiver(store=it.store, registry=it.registry, seal=it.seal, clock=it.clock, asked=duty_runner.look)
     poller = Poller(store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver)
     collector = Collector(
@@ -208,6 +212,7 @@ def use_cases(ports: Ports) -> UseCases:
         intake=Intake(**acts, party=it.party, law=it.law),
         forwarding=forwarding,
         duty_runner=duty_runner,
+        patrol=patrol,
         contact_centre=ContactCentre(**acts, party=it.party),
         operators=Operators(**acts),
         dispatcher=Dispatcher(
@@ -227,7 +232,7 @@ def use_cases(ports: Ports) -> UseCases:
             clock=it.clock,
             found=it.swept,
             collecting=CollectingChannels(it.registry, it.adapters, it.clock),
-            watch=duty_runner.sweep,
+            watch=lambda: duty_runner.sweep() + patrol.step(),
         ),
         receiver=receiver,
         retriever=Retriever(registry=it.registry, adapters=it.adapters, poller=poller, collector=collector),
@@ -294,6 +299,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         reply_url=settings.base_url,
         sent=metrics.sent,
         swept=metrics.swept,
+        patrolled=metrics.patrolled,
     )
     wired = use_cases(ports)
     return Hub(

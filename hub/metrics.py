@@ -35,12 +35,21 @@ WEBHOOKS: Final = Counter(
     "hub_webhook_attempts", "Attempts at webhook endpoints, by how they ended.", ["endpoint", "code"], registry=REGISTRY
 )
 
+NOBODY_HAD: Final = Counter(
+    "hub_cases_nobody_had", "Unfinished cases that no body and no operator had, found and mended.", registry=REGISTRY
+)
+
 
 def swept(due: Sequence[LaneDue]) -> None:
     """Note what a sweep found."""
     DUE_LANES.set(len(due))
     DUE_DELIVERIES.set(sum(lane.sends for lane in due))
     SUSPECT_LANES.set(sum(lane.suspect for lane in due))
+
+
+def patrolled(found: int) -> None:
+    """Count cases that nobody had."""
+    NOBODY_HAD.inc(found)
 
 
 def sent(channel_id: str, outcome: OutcomeKind, seconds: float) -> None:

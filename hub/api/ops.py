@@ -28,7 +28,7 @@ from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
 from hub.schemas.base import Frozen, Line
 from hub.schemas.ids import AuthorityCode, ChannelId, DeliveryId
-from hub.schemas.terms import Role
+from hub.schemas.terms import Conclusion, Role
 
 router = APIRouter(tags=["ops"])
 
@@ -56,6 +56,15 @@ class Close(Frozen):
     """Close the open items of a case with a word on what was done; no personal data belongs here."""
 
     resolution: Annotated[str, Line(500)]
+
+
+class Conclude(Frozen):
+    """End a case that no body has: it is no appeal, or the centre itself answered. The reason is kept with the case and
+    told in its events; no personal data belongs into it.
+    """
+
+    decision: Conclusion
+    reason: Annotated[str, Line(500)]
 
 
 def body_of(model: str) -> dict[str, Any]:
@@ -91,7 +100,7 @@ async def list_items(
     """What waits for a person, oldest first."""
     items = await run_in_threadpool(deps.hub.store.items, open_only=open_only, after=after, limit=limit)
     cursor = items[-1].id if len(items) == limit else None
-    return show(ItemsView(items=tuple(ItemView.of(item) for item in items), cursor=cursor))
+    return show(ItemsView(items=tuple(ItemView.of(item, deps.hub.law) for item in items), cursor=cursor))
 
 
 @router.get(
@@ -176,15 +185,34 @@ async def list_shadows(_: OperatorCaller, deps: TheDependencies) -> Response:
 @router.post(
     "/v1/ops/cases/{id}/close",
     response_model=ClosedView,
-    responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 500, 503),
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
     openapi_extra=body_of("Close"),
     summary="Close the open items of a case",
 )
 async def close(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
-    """Says what was done; the case itself keeps its state, which follows from facts only."""
+    """Says what was done; the case itself keeps its state, which follows from facts only. Refused while no body has the
+    case (`case.nobody_has_it`): then nobody would answer the applicant.
+    """
     order = await read_body(request, Close)
     work = deps.hub.operators.close
     closed = await run_in_threadpool(work, case_id(id), by=principal.id, resolution=order.resolution)
+    return show(ClosedView(closed=closed))
+
+
+@router.post(
+    "/v1/ops/cases/{id}/conclude",
+    response_model=ClosedView,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    openapi_extra=body_of("Conclude"),
+    summary="End a case that no body has",
+)
+async def conclude(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+    """A person's reasoned decision: it is no appeal, or the centre itself answered. The open items of the case are
+    closed. A case that a body has, or that is on its way to one, is not ended so: that body answers.
+    """
+    order = await read_body(request, Conclude)
+    work = deps.hub.operators.conclude
+    closed = await run_in_threadpool(work, case_id(id), order.decision, by=principal.id, why=order.reason)
     return show(ClosedView(closed=closed))
 
 

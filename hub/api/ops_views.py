@@ -8,6 +8,7 @@ from hub.api.views import DeliveryView, View
 from hub.cases.operators import LaneSeen, Standing
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Comparison, OperatorItem
+from hub.tracking.law import Law
 
 
 class ShadowView(View):
@@ -45,13 +46,14 @@ def compare(compared: Sequence[Comparison]) -> tuple[ShadowView, ...]:
 
 
 class ItemView(View):
-    """Something that waits for an operator."""
+    """Something that waits for an operator. `due_at`: by when it is to be done, in the past = overdue."""
 
     id: str
     case_id: str
     reason: str
     detail: str
     opened_at: str
+    due_at: str | None
     delivery_id: str | None
     authority: str | None
     channel_id: str | None
@@ -59,14 +61,16 @@ class ItemView(View):
     resolution: str | None
 
     @classmethod
-    def of(cls, item: OperatorItem) -> ItemView:
+    def of(cls, item: OperatorItem, law: Law) -> ItemView:
         """The view of an item."""
+        due = law.item_due(item.opened_at)
         return cls(
             id=item.id,
             case_id=str(item.case_id),
             reason=item.reason,
             detail=item.detail,
             opened_at=format_datetime(item.opened_at),
+            due_at=format_datetime(due) if due else None,
             delivery_id=str(item.delivery_id) if item.delivery_id else None,
             authority=item.authority,
             channel_id=item.channel_id,

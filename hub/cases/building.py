@@ -14,6 +14,7 @@ from hub.cases.shadows import with_shadows
 from hub.cases.submission import Accepted, Built, Submission
 from hub.ports import Directory, Outcome
 from hub.router import Decision, RoutingRequest, decide
+from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Change, Delivery, Fact, FactKind, Message, NewCase, OperatorItem, Source, joined
 from hub.schemas.envelope import AppealEnvelope, AppealForm, DueDates, Header, Party
 from hub.schemas.ids import CaseId, new_id
@@ -65,7 +66,7 @@ class SubmissionBuilder:
         message = outgoing_message(envelope)
         accepted = _accepted(message, decision)
         delivery = _delivery(submission, message, decision, now)
-        facts, items = _facts(case_id, decision, delivery, now)
+        facts, items = _facts(case_id, decision, delivery, now, form.received_at)
         change = Change(
             cases=(_case(submission, case_id, envelope, now),),
             messages=(message,) if submission.inbound is None else (submission.inbound, message),
@@ -174,9 +175,10 @@ def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now
 
 
 def _facts(
-    case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime
+    case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime, received_at: datetime
 ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
-    accepted = case_fact(FactKind.ACCEPTED_BY_HUB, case_id, now, Source.HUB)
+    since = {"received_at": format_datetime(received_at)}
+    accepted = case_fact(FactKind.ACCEPTED_BY_HUB, case_id, now, Source.HUB, data=since)
     data = {"reason": decision.reason, "registry_version": decision.registry_version}
     if delivery is not None:
         routed = case_fact(

@@ -13,6 +13,7 @@ from hub.delivery.fallback import fall_back, next_channel
 from hub.delivery.records import escalate, fact_of
 from hub.errors import HubError
 from hub.ports import Directory, Store
+from hub.schemas.base import format_datetime
 from hub.schemas.delivery import (
     CaseRow,
     Change,
@@ -32,7 +33,7 @@ from hub.schemas.terms import RefusalGround, Role
 from hub.tracking.duties import Act, Duty
 from hub.tracking.law import Law
 from hub.tracking.story import Executor, Story
-from hub.tracking.terms import CaseFacts
+from hub.tracking.terms import CaseFacts, terms
 
 _STILL_TRYING = frozenset({TransportState.WAITING, TransportState.SENDING, TransportState.UNKNOWN})
 
@@ -133,6 +134,10 @@ class Deed:
         }
         if term.provisional:
             data["provisional"] = "yes"
+        if term.rule.again is not None and duty.act is Act.OVERDUE:
+            data["alarmed_at"] = format_datetime(self._now)  # the next alarm is counted from here
+        if duty.times:
+            data["times"] = str(duty.times)
         root = self._executor(term.executor)
         return Fact(
             kind=kind,
@@ -149,7 +154,7 @@ class Deed:
 
     def _overdue(self, duty: Duty) -> Assignment:
         """A binding term that is over is a fact for the contact centre, and for the superior body or an operator; one
-        that does not bind is a warning.
+        that does not bind is a warning. The superior body is told once, repeated alarms are an operator's.
         """
         term = duty.term
         assert term is not None
@@ -157,7 +162,9 @@ class Deed:
         noted = Assignment(change=Change(facts=(fact,)))
         if term.rule.overdue == "nothing" or not term.rule.binding:
             return noted
-        told = self._tell_superior(duty) if term.rule.overdue == "superior" else None
+        if any(other.running and other.rule.code in term.rule.unless for other in terms(self._case, self._law)):
+            return noted
+        told = self._tell_superior(duty) if term.rule.overdue == "superior" and not duty.times else None
         if told is None:
             told = self._item(duty, f"overdue.{term.rule.code}")
         return Assignment(change=joined((noted.change, told.change)), lanes=told.lanes)

@@ -186,12 +186,14 @@ class Forwarding:
             now=now,
             data={**data, **({"instead_of": before.key} if before is not None else {})},
         )
-        done = resolved(case_id, now, by=by, how=f"given to {authority} as {role.value}")
-        assignment = replace(assignment, change=replace(assignment.change, facts=(done, *assignment.change.facts)))
+        if role is Role.MAIN:  # another copy settles nothing that is open about the one that must answer
+            done = resolved(case_id, now, by=by, how=f"given to {authority} as {role.value}")
+            assignment = replace(assignment, change=replace(assignment.change, facts=(done, *assignment.change.facts)))
         if before is not None:
             assignment = self._stop(assignment, row, before)
         self._store.apply(assignment.change)
-        self._store.close_items(None, case_id, now, f"given to {authority} as {role.value} by {by}")
+        if role is Role.MAIN:
+            self._store.close_items(None, case_id, now, f"given to {authority} as {role.value} by {by}")
         for lane in assignment.lanes:
             self._doorbell.ring(lane, suspect=False)
         return _accepted(assignment, case_id, authority, directory)

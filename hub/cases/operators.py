@@ -6,20 +6,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from hub.cases.rows import resolved
+from hub.cases.rows import case_fact, lost_copies, resolved
 from hub.delivery.fallback import fall_back
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas.delivery import (
+    CaseRow,
     Change,
     Delivery,
     DeliveryUpdate,
+    FactKind,
     LaneDue,
     LaneState,
+    Source,
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
 from hub.schemas.kyiv import kyiv_day
+from hub.schemas.terms import Conclusion
+from hub.tracking.holding import holders, is_held
+from hub.tracking.state import FINISHED, State
+from hub.tracking.story import Story, read
 
 Standing = Literal["well", "suspect", "resting", "open", "paused"]
 """How a lane stands: ``suspect`` failed and is worked apart; ``resting`` has had what its rate allows; ``open``: its
@@ -50,7 +57,7 @@ def standing(state: LaneState, now: datetime) -> Standing:
 
 
 class Operators:
-    """Replay, pause, resume, close. Every deed leaves a fact that names who did it."""
+    """Replay, pause, resume, close, conclude. Every deed leaves a fact that names who did it."""
 
     def __init__(self, *, store: Store, registry: Registry, clock: Clock, doorbell: Doorbell) -> None:
         self._store = store
@@ -61,7 +68,8 @@ class Operators:
     def replay(self, delivery_id: DeliveryId, *, by: str) -> Delivery:
         """Send a dead or refused delivery again: the same bytes, the same id, a fresh schedule.
 
-        Raises ``NotFound``, or ``Conflict`` if the delivery is not dead or refused.
+        Raises ``NotFound``, or ``Conflict`` if the delivery is not dead or refused, or if its case was withdrawn or
+        concluded.
         """
         delivery = self._store.delivery(delivery_id)
         if delivery is None:
@@ -72,13 +80,13 @@ class Operators:
                 code="replay.not_dead",
                 action="Nothing to do: the hub is still at it, or it has arrived.",
             )
+        self._require_open(delivery.case_id)
         now = self._clock.now()
         update = DeliveryUpdate(
             id=delivery.id, state=TransportState.WAITING, next_at=now, first_attempt_at=now, last_code="replayed"
         )
-        self._store.apply(
-            Change(updates=(update,), facts=(resolved(delivery.case_id, self._clock.now(), by=by, how="replayed"),))
-        )
+        done = resolved(delivery.case_id, now, by=by, how="replayed", delivery_id=delivery.id)
+        self._store.apply(Change(updates=(update,), facts=(done,)))
         self._store.close_items(delivery.id, delivery.case_id, now, f"replayed by {by}")
         self._doorbell.ring(delivery.channel_id, suspect=False)
         return replace(delivery, state=TransportState.WAITING, next_at=now)
@@ -109,7 +117,8 @@ class Operators:
                 action="To send over the same channel again, replay it.",
             )
         following = fall_back(delivery, channel, why="chosen_by_operator", now=now, by=by)
-        done = resolved(delivery.case_id, self._clock.now(), by=by, how=f"handed over to {channel.id}")
+        how = f"handed over to {channel.id}"
+        done = resolved(delivery.case_id, now, by=by, how=how, delivery_id=delivery.id)
         self._store.apply(
             Change(facts=(*following.facts, done), deliveries=following.deliveries, updates=following.updates)
         )
@@ -118,12 +127,61 @@ class Operators:
         return self._store.delivery(following.deliveries[0].id) or following.deliveries[0]
 
     def close(self, case_id: CaseId, *, by: str, resolution: str) -> int:
-        """Close the open items of a case with a word on what was done; returns how many."""
-        if self._store.case(case_id) is None:
-            raise NotFound("There is no case with this id.", code="case.unknown")
+        """Close the open items of a case with a word on what was done; returns how many.
+
+        Raises ``NotFound``; ``Conflict`` (``case.nobody_has_it``) if nobody would be left who answers the applicant.
+        """
+        row, story = self._read(case_id)
+        if row.state not in FINISHED and not is_held(story, self._lost(case_id)):
+            raise Conflict(
+                "No body has this case: with its items closed nobody would answer the applicant.",
+                code="case.nobody_has_it",
+                action="Assign it to a body, replay its dead delivery, or conclude it with a reason.",
+            )
         now = self._clock.now()
-        self._store.apply(Change(facts=(resolved(case_id, self._clock.now(), by=by, how=resolution),)))
+        self._store.apply(Change(facts=(resolved(case_id, now, by=by, how=resolution),)))
         return self._store.close_items(None, case_id, now, f"{by}: {resolution}")
+
+    def conclude(self, case_id: CaseId, decision: Conclusion, *, by: str, why: str) -> int:
+        """End a case that no body has by a person's reasoned decision; its open items are closed, returns how many.
+
+        Raises ``NotFound``; ``Conflict`` if the case is finished (``case.finished``), or if a body has it or it is on
+        its way to one (``case.held``): then that body answers, or the applicant withdraws.
+        """
+        row, story = self._read(case_id)
+        if row.state in FINISHED:
+            raise Conflict("The case is finished already.", code="case.finished", action="Nothing to do.")
+        held = holders(story, self._lost(case_id))
+        if held:
+            raise Conflict(
+                f"The case is with {', '.join(each.authority for each in held)}: it ends by that body's answer.",
+                code="case.held",
+                action="Wait for the answer, or pass on the applicant's withdrawal.",
+            )
+        now = self._clock.now()
+        data = {"decision": decision.value, "why": why[:500], "by": by}
+        ended = case_fact(FactKind.CONCLUDED, case_id, now, Source.OPERATOR, data=data)
+        done = resolved(case_id, now, by=by, how=f"concluded: {decision.value}")
+        self._store.apply(Change(facts=(ended, done)))
+        return self._store.close_items(None, case_id, now, f"concluded ({decision.value}) by {by}")
+
+    def _read(self, case_id: CaseId) -> tuple[CaseRow, Story]:
+        row = self._store.case(case_id)
+        if row is None:
+            raise NotFound("There is no case with this id.", code="case.unknown")
+        return row, read(self._store.facts(case_id))
+
+    def _lost(self, case_id: CaseId) -> frozenset[str]:
+        return lost_copies(self._store.deliveries(case_id))
+
+    def _require_open(self, case_id: CaseId) -> None:
+        row = self._store.case(case_id)
+        if row is not None and row.state in (State.WITHDRAWN, State.CONCLUDED):
+            raise Conflict(
+                "The case was withdrawn or concluded: nothing of it is sent any more.",
+                code="case.finished",
+                action="To take it up again, assign it to a body.",
+            )
 
     def lanes(self, only: str | None = None) -> tuple[LaneSeen, ...]:
         """Every lane that has work, ever had trouble or was paused, by name. ``only``: this one, whatever it has."""

@@ -74,9 +74,20 @@ def case_fact(
     )
 
 
-def resolved(case_id: CaseId, at: datetime, *, by: str, how: str) -> Fact:
-    """The fact that a person did something about a case; ``how`` is cut to 500 characters."""
-    return case_fact(FactKind.RESOLVED, case_id, at, Source.OPERATOR, data={"by": by, "how": how[:500]})
+def resolved(case_id: CaseId, at: datetime, *, by: str, how: str, delivery_id: DeliveryId | None = None) -> Fact:
+    """The fact that a person did something about a case; ``how`` is cut to 500 characters. ``delivery_id``: the only
+    delivery that it settles.
+    """
+    data = {"by": by, "how": how[:500]}
+    return case_fact(FactKind.RESOLVED, case_id, at, Source.OPERATOR, data=data, delivery_id=delivery_id)
+
+
+_LOST = frozenset({TransportState.DEAD, TransportState.REFUSED, TransportState.CANCELLED})
+
+
+def lost_copies(deliveries: Iterable[Delivery]) -> frozenset[str]:
+    """Ids of deliveries that nothing more comes of by itself."""
+    return frozenset(str(delivery.id) for delivery in deliveries if delivery.state in _LOST)
 
 
 def grants(attachments: Iterable[Attachment], party: str) -> tuple[Grant, ...]:

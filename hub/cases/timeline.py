@@ -28,6 +28,7 @@ _TOLD = {
     FactKind.CLARIFICATION_ASKED: "{who} asks the applicant to clarify.",
     FactKind.CLARIFIED: "The applicant clarified.",
     FactKind.WITHDRAWN: "The applicant withdrew the appeal.",
+    FactKind.CONCLUDED: "A person ended the case ({decision}): {why}",
     FactKind.RETURNED_FOR_WORK: "The answer was returned for more work.",
     FactKind.PUBLISHED: "The answer was made public.",
     FactKind.LINKED: "Looks like an earlier appeal ({sign}).",

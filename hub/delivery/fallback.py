@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from hub.delivery.records import escalate, fact_of
+from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, OperatorItem, Source, TransportState
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.ids import DeliveryId
@@ -46,12 +47,15 @@ def next_channel(authority: Authority | None, channel_id: str, day: date) -> Cha
 def fall_back(
     delivery: Delivery, channel: Channel, *, why: str, now: datetime, by: str | None = None, **data: str
 ) -> Fallback:
-    """A copy of the delivery on another channel. Two workers at once make the same copy: its id follows from both.
+    """A copy of the delivery on another channel. Two workers at once make the same copy: its id follows from both, and
+    from when its schedule began, so that one that was replayed and failed again is followed by a copy of its own.
 
     It is younger than the one before it whatever the clock says: the youngest of a message's deliveries carries it.
     """
+    begun = now if by is not None else delivery.first_attempt_at
+    name = f"{channel.id}:{format_datetime(begun) if begun is not None else ''}"
     copy = Delivery(
-        id=DeliveryId(uuid.uuid5(delivery.id, channel.id)),
+        id=DeliveryId(uuid.uuid5(delivery.id, name)),
         case_id=delivery.case_id,
         message_id=delivery.message_id,
         authority=delivery.authority,

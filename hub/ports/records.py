@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,10 @@ class Records(Protocol):
 
     def items(self, *, open_only: bool, after: str | None, limit: int) -> tuple[OperatorItem, ...]:
         """The operators' queue, by id."""
+        ...
+
+    def open_items(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[OperatorItem, ...]]:
+        """Open items of these cases, by id; a case without one is left out."""
         ...
 
     def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:

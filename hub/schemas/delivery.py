@@ -61,6 +61,7 @@ class FactKind(StrEnum):
     CLARIFICATION_ASKED = "clarification_asked"
     CLARIFIED = "clarified"
     WITHDRAWN = "withdrawn"
+    CONCLUDED = "concluded"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
     LINKED = "linked"

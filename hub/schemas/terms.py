@@ -130,6 +130,15 @@ class AnswerResult(StrEnum):
     NOT_CONSIDERED = "not_considered"
 
 
+class Conclusion(StrEnum):
+    """How a person of the centre ends a case that no body has: the appeal is none in the law's sense (articles 1 and 8
+    of the Law on citizens' appeals), or the centre itself answered the applicant (a consultation given at once).
+    """
+
+    NO_APPEAL = "no_appeal"
+    ANSWERED_BY_CENTRE = "answered_by_centre"
+
+
 class ClarificationStep(StrEnum):
     """A question to the applicant, or the applicant's reply to it."""
 

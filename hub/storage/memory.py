@@ -405,6 +405,11 @@ class MemoryStore:
         )
         return wanted[:limit]
 
+    def open_items(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[OperatorItem, ...]]:
+        """Open items of these cases."""
+        wanted = self._sorted(self._items, lambda i: i.closed_at is None and i.case_id in case_ids, "id")
+        return {case_id: tuple(i for i in wanted if i.case_id == case_id) for case_id in {i.case_id for i in wanted}}
+
     def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
         """Close the open items of a case, or of one delivery of it."""
         with self._lock:

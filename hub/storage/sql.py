@@ -318,6 +318,18 @@ class SqlStore:
             statement = statement.where(schema.IS_OPEN)
         return self._all(statement.order_by(schema.items.c.id).limit(limit), rows.item)
 
+    def open_items(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, tuple[OperatorItem, ...]]:
+        """Open items of these cases; each half of the condition has an index of its own."""
+        i = schema.items.c
+        of_them = i.case_id.in_(list(case_ids))
+        wanted = sa.or_(
+            *(sa.and_(schema.IS_OPEN, half, of_them) for half in (i.delivery_id.is_(None), i.delivery_id.is_not(None)))
+        )
+        found: dict[CaseId, tuple[OperatorItem, ...]] = {}
+        for item in self._all(sa.select(schema.items).where(wanted).order_by(i.id), rows.item):
+            found[item.case_id] = (*found.get(item.case_id, ()), item)
+        return found
+
     def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
         """Close the open items of a case, or of one delivery of it."""
         i = schema.items.c

@@ -14,7 +14,7 @@ from enum import StrEnum
 from hub.schemas.delivery import Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
 from hub.tracking.law import Law
-from hub.tracking.story import Executor, is_refusal, short
+from hub.tracking.story import Executor, Story, is_refusal, short
 from hub.tracking.terms import Breach, CaseFacts, Term, breaches, nearest_due, terms
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -34,8 +34,8 @@ class Act(StrEnum):
 
 @dataclass(slots=True)
 class Duty:
-    """One thing to do. ``days``: how long before the end a warning comes. ``aside``: it is about a message that
-    followed the appeal.
+    """One thing to do. ``days``: how long before the end a warning comes. ``times``: how often the alarm came before.
+    ``aside``: it is about a message that followed the appeal.
     """
 
     act: Act
@@ -45,22 +45,23 @@ class Duty:
     term: Term | None = None
     breach: Breach | None = None
     days: int = 0
+    times: int = 0
     aside: bool = False
 
     @property
     def name(self) -> str:
         """Name that the fact it leaves behind gives in ``because``; made when it is asked for, most never are."""
         if self.term is not None and self.act is not Act.CORRECT:
-            return f"warn{self.days}:{_mark(self.term)}" if self.act is Act.WARN else over_name(self.term)
+            return f"warn{self.days}:{_mark(self.term)}" if self.act is Act.WARN else over_name(self.term, self.times)
         assert self.fact is not None
         if self.breach is not None:
             return f"{self.breach.code}:{short(self.fact)}"
         return f"correct:{short(self.fact)}" if self.act is Act.CORRECT else short(self.fact)
 
 
-def over_name(term: Term) -> str:
-    """Names the alarm after the end of a term."""
-    return f"over:{_mark(term)}"
+def over_name(term: Term, times: int = 0) -> str:
+    """Names the alarm after the end of a term, and each that repeats it."""
+    return f"over:{_mark(term)}:{times}" if times else f"over:{_mark(term)}"
 
 
 def _mark(term: Term) -> str:
@@ -105,9 +106,11 @@ def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
             fact=breach.fact,
             breach=breach,
         )
+    running = {term.rule.code for term in found if term.running}
     for term in found:
         if term.running:
-            yield from _alarms(term, case.story.because)
+            warns = term.rule.warn_days if running.isdisjoint(term.rule.unless) else ()
+            yield from _alarms(term, warns, case.story, law)
     yield from _corrections(case, found)
 
 
@@ -128,11 +131,18 @@ def _asked(executor: Executor, case: CaseFacts) -> Iterator[Duty]:
                 yield Duty(Act.REFUSAL, fact.at, executor=executor, fact=fact, aside=True)
 
 
-def _alarms(term: Term, done: frozenset[str]) -> Iterator[Duty]:
-    """Warnings before a term ends, and the alarm after it; once that was given, warnings are void."""
-    if done and over_name(term) in done:
+def _alarms(term: Term, warns: Iterable[int], story: Story, law: Law) -> Iterator[Duty]:
+    """Warnings before a term ends, and the alarm after it; once that was given, warnings are void, and it is repeated
+    for as long as the term runs, where the rule says how often.
+    """
+    name = over_name(term)
+    if story.because and name in story.because:
+        if term.rule.again is not None:
+            given = [_alarmed_at(fact) for fact in story.facts if fact.data.get("because", "").startswith(name)]
+            end = law.end(term.rule.again, max(given))
+            yield Duty(Act.OVERDUE, end.at, term=term, times=len(given))
         return
-    for days in term.rule.warn_days:
+    for days in warns:
         at = term.due_at - timedelta(days)
         if at > term.started_at:
             yield Duty(Act.WARN, at, term=term, days=days)
@@ -140,12 +150,18 @@ def _alarms(term: Term, done: frozenset[str]) -> Iterator[Duty]:
     yield Duty(act, term.due_at + _MILLISECOND, term=term)
 
 
+def _alarmed_at(fact: Fact) -> datetime:
+    """When an alarm was given; the moment of its fact is that of the end of the term."""
+    text = fact.data.get("alarmed_at")
+    return datetime.fromisoformat(text) if text else fact.at
+
+
 def _corrections(case: CaseFacts, found: Iterable[Term]) -> Iterator[Duty]:
     """A term that was called overdue, and was not: a fact that came late says so."""
     by_subject = {term.subject: term for term in found}
     for fact in case.story.of(FactKind.TERM_OVERDUE):
         term = by_subject.get(fact.data.get("subject", ""))
-        if term is None:
+        if term is None or "times" in fact.data:
             continue
         was_due = fact.data.get("due", "")
         in_time = term.met is True or kyiv_day(term.due_at).isoformat() > was_due

@@ -26,6 +26,8 @@ from hub.schemas.kyiv import KYIV
 from hub.schemas.terms import AppealChannel, RefusalGround
 from hub.tracking.calendar import Calendar, Suspension, Year, at, day_end, plus_months
 
+OPERATOR = "operator"
+"""Code of the term that runs while something of a case waits for an operator."""
 TERMS_FILE, CALENDAR_FILE = "terms.yaml", "calendar.yaml"
 Knowledge = Literal["text", "retold", "unknown", "setting"]
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -86,6 +88,8 @@ class Rule(Frozen):
     binding: bool = False
     overdue: Literal["nothing", "operator", "superior", "next_channel"] = "nothing"
     checked_on: Literal["redirected", "answered_returned"] | None = None
+    unless: tuple[TermCode, ...] = ()
+    again: Length | None = None
 
     @cached_property
     def ends(self) -> frozenset[FactKind]:
@@ -160,6 +164,9 @@ class TermsFile(Frozen):
         codes = [rule.code for rule in self.terms]
         if len(set(codes)) < len(codes):
             raise PydanticCustomError("terms", "a code of a term stands twice")
+        unknown = {code for rule in self.terms for code in rule.unless} - set(codes)
+        if unknown:
+            raise PydanticCustomError("terms", "unless names no term: {names}", {"names": ", ".join(sorted(unknown))})
         if {ground.code for ground in self.grounds} != set(RefusalGround) - {RefusalGround.OTHER}:
             raise PydanticCustomError("grounds", "must name each of the ten grounds once")
         return self
@@ -257,6 +264,11 @@ class Law:
     def end_of(self, rule: Rule, start: datetime) -> Due:
         """Where this term ends that started then."""
         return self.end(rule.length, start, rule.code)
+
+    def item_due(self, opened_at: datetime) -> datetime | None:
+        """By when an operator is to have done what was opened then; none if the law's file sets no such term."""
+        rule = self.rules.get(OPERATOR)
+        return self.end_of(rule, opened_at).at if rule is not None else None
 
     def limit_of(self, rule: Rule, start: datetime) -> datetime | None:
         """Where it ends at the latest, whatever extends it."""

@@ -7,7 +7,6 @@ here and nowhere else: ``_of_case``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,11 +29,12 @@ class State(StrEnum):
     REDIRECTED = "redirected"
     ANSWERED_INTERIM = "answered_interim"
     RETURNED = "returned"
+    CONCLUDED = "concluded"
     ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
 
 
-FINISHED = frozenset({State.ANSWERED, State.WITHDRAWN})
+FINISHED = frozenset({State.CONCLUDED, State.ANSWERED, State.WITHDRAWN})
 """States in which no term runs any more."""
 
 STATES = tuple(State)
@@ -161,24 +161,21 @@ def _of_case(executors: list[ExecutorState], *, all_must_answer: bool) -> Execut
     return furthest
 
 
-def _open_escalation(facts: Iterable[Fact], resolved: datetime | None) -> bool:
-    escalated = [fact.at for fact in facts if fact.kind is FactKind.ESCALATED]
-    return bool(escalated) and (resolved is None or max(escalated) > resolved)
-
-
 def derive_story(story: Story, *, all_must_answer: bool = False) -> CaseState:
     """The state of a case whose facts were read."""
-    resolved = max((fact.at for fact in story.facts if fact.kind is FactKind.RESOLVED), default=None)
+    resolved = max((fact.at for fact in story.of(FactKind.RESOLVED) if fact.delivery_id is None), default=None)
     executors = [_executor(executor, resolved) for executor in story.executors]
     deciding = _of_case(executors, all_must_answer=all_must_answer)
     own = max((_RANK[s] for f in story.facts if f.authority is None and (s := _state_of(f)) is not None), default=0)
     state = max(State.ACCEPTED, deciding.state if deciding else State.ACCEPTED, STATES[own], key=_RANK.__getitem__)
+    if story.concluded is not None:
+        state = max(state, State.CONCLUDED, key=_RANK.__getitem__)
     if story.withdrawn_at is not None:
         state = State.WITHDRAWN
     return CaseState(
         state=state,
         authority=deciding.authority if deciding else None,
         number=deciding.number if deciding else None,
-        needs_operator=_open_escalation(story.facts, resolved) or any(e.contradiction for e in executors),
+        needs_operator=story.escalated_at is not None or any(e.contradiction for e in executors),
         executors=tuple(sorted(executors, key=lambda e: (e.authority, e.delivery_id or ""))),
     )

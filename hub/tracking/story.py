@@ -35,6 +35,7 @@ _OF_HUB = frozenset(
         FactKind.PASSED_ON,
         FactKind.LINKED,
         FactKind.FORMAL_FLAGGED,
+        FactKind.CONCLUDED,
     }
 )
 """What the hub notes for itself; it says nothing about what a body did."""
@@ -83,7 +84,9 @@ class PassedMessage:
 
 @dataclass(slots=True)
 class Executor:
-    """One body that was given the case, once. ``root``: the delivery it was given with; absent if no fact names it."""
+    """One body that was given the case, once. ``root``: the delivery it was given with; absent if no fact names it.
+    ``sent_again``: when a copy was sent after another: by a person, or over the next channel.
+    """
 
     authority: str
     root: str | None
@@ -92,6 +95,7 @@ class Executor:
     facts: list[Fact] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     parcels: dict[str, PassedMessage] = field(default_factory=dict)
+    sent_again: list[datetime] = field(default_factory=list)
     superseded_by: Fact | None = None
     _firsts: dict[FactKind, datetime] | None = None
 
@@ -144,6 +148,16 @@ class Executor:
             None,
         )
 
+    @property
+    def gave_back(self) -> bool:
+        """True if it sent the appeal on or refused it, and did not answer (or, after a refusal, register) it since."""
+        kept = {FactKind.ANSWERED, FactKind.RETURNED_FOR_WORK}
+        if FactKind.REDIRECTED not in self.firsts:
+            if not any(is_refusal(fact) for fact in self.facts):
+                return False
+            kept.add(FactKind.REGISTERED)
+        return kept.isdisjoint(self.firsts)
+
     def counting_copy(self) -> Fact | None:
         """The receipt that proves which copy counts: the strongest class first, then the earliest, then by key."""
         return strongest(self.facts)
@@ -160,6 +174,49 @@ class Story:
     def withdrawn_at(self) -> datetime | None:
         """When the applicant took the appeal back."""
         return next((fact.at for fact in self.facts if fact.kind is FactKind.WITHDRAWN), None)
+
+    @cached_property
+    def concluded(self) -> Fact | None:
+        """The decision of a person that ended the case without a body's answer; void once a main executor was given
+        the case after it, or says that it has it after all.
+        """
+        ended = self.of(FactKind.CONCLUDED)
+        if not ended:
+            return None
+        having = [executor for executor in self.mains() if executor.superseded_by is None and not executor.gave_back]
+        heard = [fact.at for executor in having for fact in executor.of(*RECEIPTS)]
+        given = [executor.routed.at for executor in self.mains() if executor.routed is not None]
+        later = max((*heard, *given), default=None)
+        return next((fact for fact in ended if later is None or fact.at >= later), None)
+
+    @cached_property
+    def escalations(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        """When the case came to the operators, and when nothing of it was left to do, if that is over; in order.
+
+        A deed about one delivery (``resolved`` that names it) does not settle what is open about the others.
+        """
+        spans: list[tuple[datetime, datetime | None]] = []
+        open_since: dict[DeliveryId | None, datetime] = {}
+        since: datetime | None = None
+        told = self.of(FactKind.ESCALATED, FactKind.RESOLVED)
+        for fact in sorted(told, key=lambda f: (f.at, f.kind is FactKind.RESOLVED)):
+            if fact.kind is FactKind.ESCALATED:
+                since = since or fact.at
+                open_since.setdefault(fact.delivery_id, fact.at)
+            elif since is not None:
+                if fact.delivery_id is None:
+                    open_since.clear()
+                else:
+                    open_since.pop(fact.delivery_id, None)
+                if not open_since:
+                    spans.append((since, fact.at))
+                    since = None
+        return (*spans, *(((since, None),) if since is not None else ()))
+
+    @property
+    def escalated_at(self) -> datetime | None:
+        """Since when something of the case waits for an operator."""
+        return next((since for since, until in self.escalations if until is None), None)
 
     @cached_property
     def because(self) -> frozenset[str]:
@@ -196,9 +253,13 @@ def read(facts: Iterable[Fact]) -> Story:
     if links:
         _tie(links, executors)
     for fact in unique:
-        if fact.authority is not None and fact.kind not in _OF_HUB:
+        if fact.kind is FactKind.RESOLVED and fact.delivery_id is not None:
+            _note_sent_again(fact, executors, links)
+        elif fact.authority is not None and fact.kind not in _OF_HUB:
             _give(fact, executors, links, latest)
     _supersede(unique, executors)
+    for executor in executors.values():
+        _overcome(executor)
     return Story(tuple(unique), tuple(executors.values()))
 
 
@@ -231,6 +292,13 @@ def _tie(links: dict[str, Fact], executors: dict[str, Executor]) -> None:
             kept.copies.append(copy)
 
 
+def _note_sent_again(fact: Fact, executors: dict[str, Executor], links: dict[str, Fact]) -> None:
+    """A person sent a copy again (``resolved`` names its delivery); not one of a message that followed the appeal."""
+    root, parcel = _resolve(text(fact.delivery_id), links) if fact.delivery_id is not None else ("", None)
+    if root in executors and parcel is None:
+        executors[root].sent_again.append(fact.at)
+
+
 _ABOUT_A_MESSAGE = frozenset(
     {FactKind.SENT, FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED, FactKind.REFUSED}
 )
@@ -259,6 +327,13 @@ def _supersede(facts: list[Fact], executors: dict[str, Executor]) -> None:
         before = executors.get(fact.data.get("instead_of", ""))
         if before is not None and before.superseded_by is None and before.root != str(fact.delivery_id):
             before.superseded_by = fact
+
+
+def _overcome(executor: Executor) -> None:
+    """A refusal that a person mended, and the appeal was sent again after it, says no more where the case stands."""
+    again = max(executor.sent_again, default=None)
+    if again is not None:
+        executor.facts = [fact for fact in executor.facts if not (is_refusal(fact) and fact.at < again)]
 
 
 def returned_as_defective(fact: Fact) -> bool:

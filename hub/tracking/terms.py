@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Fact, FactKind
 from hub.tracking.calendar import day_end
-from hub.tracking.law import Law, Rule
+from hub.tracking.law import OPERATOR, Law, Rule
 from hub.tracking.state import FINISHED, State, derive_story
 from hub.tracking.story import RECEIPTS, Executor, Story, is_final, is_refusal, returned_as_defective, text
 
@@ -24,7 +25,8 @@ class Term:
     """One term of one executor, copy or case.
 
     ``due_at``: its last millisecond. ``ended_at``: when what it waits for happened, whether in time or not.
-    ``executor``: key of the executor; ``copy``: the delivery, for terms of a copy.
+    ``executor``: key of the executor; ``copy``: the delivery, for terms of a copy; ``span``: the beginning, for terms
+    that a case may have several of.
     """
 
     rule: Rule
@@ -35,6 +37,7 @@ class Term:
     authority: str | None = None
     executor: str | None = None
     copy: str | None = None
+    span: str | None = None
     extended: bool = False
 
     @property
@@ -50,7 +53,7 @@ class Term:
     @property
     def subject(self) -> str:
         """Names the term within its case."""
-        return f"{self.rule.code}:{self.copy or self.executor or ''}"
+        return f"{self.rule.code}:{self.copy or self.executor or self.span or ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,9 @@ def _all(case: CaseFacts, law: Law) -> Iterator[Term]:
         if executor.routed is not None:
             yield from _of_copies(case, executor, law)
     for rule in law.by_scope["case"]:
-        if not rule.channels or case.channel in rule.channels:
+        if rule.code == OPERATOR:
+            yield from _of_operators(case, rule, law)
+        elif not rule.channels or case.channel in rule.channels:
             term = _of_case(case, rule, law)
             if term is not None:
                 yield term
@@ -110,6 +115,8 @@ def _case_ended_at(case: CaseFacts, law: Law) -> datetime | None:
         return None
     if case.story.withdrawn_at is not None:
         return case.story.withdrawn_at
+    if case.state is State.CONCLUDED and case.story.concluded is not None:
+        return case.story.concluded.at
     asked = [e for e in case.story.executors if e.decides] if law.all_must_answer else case.story.mains()
     held = [e for e in asked or case.story.executors if not e.relieved]
     answers = [fact.at for e in held if (fact := e.standing()) is not None]
@@ -290,7 +297,7 @@ _SPOKEN = (
 
 def _of_case(case: CaseFacts, rule: Rule, law: Law) -> Term | None:
     """A term from the first receipt by any main executor, or from what the hub itself did."""
-    own = [fact.at for fact in case.story.facts if fact.authority is None and fact.kind in rule.starts]
+    own = [_begun_at(fact) for fact in case.story.facts if fact.authority is None and fact.kind in rule.starts]
     mains = case.story.mains()
     starts = [*own, *(at for e in mains if (at := e.first(*rule.starts)) is not None)]
     if not starts:
@@ -302,7 +309,40 @@ def _of_case(case: CaseFacts, rule: Rule, law: Law) -> Term | None:
     due, extended = end.at, False
     if rule.extended_by:
         due, extended = _extended((f for e in mains for f in e.facts), rule, law, started, due)
-    return Term(rule=rule, started_at=started, due_at=due, provisional=end.provisional, extended=extended)
+    return Term(
+        rule=rule,
+        started_at=started,
+        due_at=due,
+        ended_at=None if law.all_must_answer else _first_answer(mains, rule),
+        provisional=end.provisional,
+        extended=extended,
+    )
+
+
+def _first_answer(mains: list[Executor], rule: Rule) -> datetime | None:
+    """When the applicant got the first final answer; if it was returned, the term of the rework runs instead."""
+    finals = [fact.at for executor in mains if not executor.relieved for fact in executor.finals()]
+    return min(finals, default=None) if FactKind.ANSWERED in rule.ends else None
+
+
+def _begun_at(fact: Fact) -> datetime:
+    """When a term begins with a fact of the hub's: an appeal counts from when the centre received it."""
+    text = fact.data.get("received_at") if fact.kind is FactKind.ACCEPTED_BY_HUB else None
+    return min(datetime.fromisoformat(text), fact.at) if text else fact.at
+
+
+def _of_operators(case: CaseFacts, rule: Rule, law: Law) -> Iterator[Term]:
+    """One for each span of time in which something of the case waited for an operator."""
+    for since, until in case.story.escalations:
+        end = law.end_of(rule, since)
+        yield Term(
+            rule=rule,
+            started_at=since,
+            due_at=end.at,
+            ended_at=until,
+            provisional=end.provisional,
+            span=format_datetime(since),
+        )
 
 
 def _restarted(mains: list[Executor], started: datetime, law: Law) -> bool:

@@ -51,9 +51,34 @@ def test_an_assignment_is_checked(world: World) -> None:
     problem(world.call("POST", unknown, "operator", json={"authority": PLAIN}), 404, "case.unknown")
 
 
+def test_a_case_that_nobody_has_is_concluded_not_closed(world: World) -> None:
+    """Closing it would leave the applicant without an answer; a reasoned decision ends it, with who made it and why."""
+    case = world.submit(topics=["unheard-of"])["case_id"]
+    (item,) = _items(world, case)
+    assert item["due_at"] > item["opened_at"]
+    problem(
+        world.call("POST", f"/v1/ops/cases/{case}/close", "operator", json={"resolution": "answered by phone"}),
+        409,
+        "case.nobody_has_it",
+    )
+    path = f"/v1/ops/cases/{case}/conclude"
+    problem(world.call("POST", path, "operator", json={"decision": "done", "reason": "x"}), 422, "input.invalid")
+    problem(world.call("POST", path, "operator", json={"decision": "no_appeal"}), 422, "input.invalid")
+    order = {"decision": "answered_by_centre", "reason": "The hours of the office were told at once."}
+    assert world.call("POST", path, "operator", json=order).json() == {"closed": 1}
+    seen = world.call("GET", f"/v1/cases/{case}").json()
+    assert (seen["case"]["state"], seen["case"]["due_at"]) == ("concluded", None)
+    told = [entry["text"] for entry in world.call("GET", f"/v1/cases/{case}/timeline").json()["entries"]]
+    assert "A person ended the case (answered_by_centre): The hours of the office were told at once." in told
+    problem(world.call("POST", path, "operator", json=order), 409, "case.finished")
+    held = world.submit()["case_id"]
+    problem(world.call("POST", f"/v1/ops/cases/{held}/conclude", "operator", json=order), 409, "case.held")
+
+
 def test_an_operator_closes_items(world: World) -> None:
     """Closing says what was done and leaves a fact that names who did it."""
-    case = world.submit(topics=["unheard-of"])["case_id"]
+    case = world.submit()["case_id"]
+    world.escalate(case)
     response = world.call("POST", f"/v1/ops/cases/{case}/close", "operator", json={"resolution": "answered by phone"})
     assert response.json() == {"closed": 1}
     assert _items(world, case) == []

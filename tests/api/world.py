@@ -24,6 +24,7 @@ from hub.api.dependencies import Dependencies
 from hub.api.protocol import server_config
 from hub.bootstrap import Hub, Ports, SilentDoorbell, follow, use_cases
 from hub.clock import SystemClock
+from hub.delivery.records import escalate
 from hub.ports import Rendering, Store
 from hub.schemas import json_rendering
 from hub.schemas.base import format_datetime
@@ -80,12 +81,15 @@ def _directory(sealer: FileKey, ncc: FileKey) -> LoadedDirectory:
     )
 
 
+RECEIVED_AT = format_datetime(datetime.now(UTC))
+
+
 def form(**changes: Any) -> dict[str, Any]:
     """A small valid appeal as a front end writes it; ``None`` takes a member out."""
     document: dict[str, Any] = {
         "channel": "web",
         "kind": "complaint",
-        "received_at": "2026-03-02T10:15:00+02:00",
+        "received_at": RECEIVED_AT,
         "applicant": {
             "type": "individual",
             "name": {"surname": "Шевченко", "given": "Оксана"},
@@ -162,6 +166,11 @@ class World:
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code="delivery.permanent")
         self.store.apply(Change(updates=(update,)))
         return delivery
+
+    def escalate(self, case: str) -> None:
+        """Bring a delivery to the operators, as if its channel were in trouble."""
+        facts, items = escalate(self.delivery(case), reason="test", detail="Look at it.", now=datetime.now(UTC))
+        self.store.apply(Change(facts=facts, items=items))
 
     def sealed(self, document: dict[str, Any], key: FileKey, rendering: Rendering = Rendering.JSON) -> bytes:
         """An envelope sealed with a key."""

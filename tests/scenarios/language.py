@@ -30,7 +30,15 @@ from hub.schemas.envelope import (
     WithdrawalBody,
 )
 from hub.schemas.kyiv import KYIV, kyiv_day
-from hub.schemas.terms import AnswerResult, AnswerStage, ClarificationStep, ReceiptStatus, RefusalGround, Role
+from hub.schemas.terms import (
+    AnswerResult,
+    AnswerStage,
+    ClarificationStep,
+    Conclusion,
+    ReceiptStatus,
+    RefusalGround,
+    Role,
+)
 from hub.tracking import chain, law
 from hub.tracking.state import state_of
 from hub.tracking.story import Executor
@@ -52,6 +60,7 @@ STATES = {
     "надіслано за належністю": "redirected",
     "проміжна відповідь": "answered_interim",
     "на доопрацюванні": "returned",
+    "розгляд завершено": "concluded",
     "відповідь надано": "answered",
     "відкликано": "withdrawn",
 }
@@ -332,6 +341,12 @@ def _channel(world: World, _: datetime, found: re.Match[str]) -> None:
 @doing(r"оператор: питання закрито")
 def _close(world: World, _: datetime, __: re.Match[str]) -> None:
     world.operators.close(world.case, by="оператор", resolution="Зроблено.")
+
+
+@doing(r"оператор: розгляд завершено, (не є зверненням|відповів центр)")
+def _conclude(world: World, _: datetime, found: re.Match[str]) -> None:
+    decision = Conclusion.NO_APPEAL if found[1] == "не є зверненням" else Conclusion.ANSWERED_BY_CENTRE
+    world.operators.conclude(world.case, decision, by="оператор", why="Рішення оператора.")
 
 
 _FAILING = {

@@ -18,13 +18,14 @@ SIX_HOURS = 6 * 3600
 
 
 def test_a_case_is_looked_at_when_its_moment_has_come(store: Store) -> None:
-    """A case that was routed is due when six hours are over; then it is leased, and with a receipt it waits anew."""
+    """A case is due from its first day; it is looked at after six hours, then leased, and with a receipt waits anew."""
     given = put(store)
     row = store.case(given.case_id)
     assert row is not None
     assert row.watch_at is not None
     assert abs((row.watch_at - later(SIX_HOURS)).total_seconds()) < 1
-    assert row.due_at is None
+    assert row.due_at is not None
+    assert row.due_at > later(28 * 86_400)
     assert store.claim_watched(now=later(60), until=later(90), limit=9) == ()
     (taken,) = store.claim_watched(now=later(SIX_HOURS + 1), until=later(SIX_HOURS + 60), limit=9)
     assert taken.case.id == given.case_id

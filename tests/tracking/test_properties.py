@@ -97,14 +97,49 @@ def _done(duty: Duty) -> Fact:
 @settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=8))
 def test_what_was_done_stays_done(known: list[Fact]) -> None:
-    """Each duty that leaves its fact is gone, no other one goes with it, and in the end nothing is left."""
+    """Each duty that leaves its fact is gone, no other one goes with it, and in the end nothing is left but the alarms
+    that are repeated while their term runs.
+    """
     todo = duties(_case(known), RULES)
     for duty in todo[:3]:
-        left = [d.name for d in duties(_case([*known, _done(duty)]), RULES)]
+        left = [d.name for d in duties(_case([*known, _done(duty)]), RULES) if not d.times]
         void = {d.name for d in todo if d.act is Act.WARN and d.term == duty.term and duty.act is Act.OVERDUE}
         assert left == [d.name for d in todo if d.name != duty.name and d.name not in void]
     everything = [*known, *(_done(duty) for duty in todo)]
-    assert [d.name for d in duties(_case(everything), RULES) if d.act is not Act.CORRECT] == []
+    assert [d.name for d in duties(_case(everything), RULES) if d.act is not Act.CORRECT and not d.times] == []
+
+
+@settings(max_examples=examples(200))
+@given(known=st.lists(facts(), max_size=8))
+def test_whatever_was_done_an_unfinished_case_comes_due_again(known: list[Fact]) -> None:
+    """From its first day a case has a due date, and a moment at which the hub looks at it, until it is finished."""
+    received = Fact(kind=FactKind.ACCEPTED_BY_HUB, case_id=CASE, at=T0, source=Source.HUB)
+    facts = [received, *known]
+    for _ in range(3):
+        case = _case(facts)
+        ahead = outlook(case, RULES)
+        if case.state in FINISHED:
+            assert ahead.due_at is None
+            return
+        assert ahead.due_at is not None
+        assert ahead.watch_at is not None
+        facts += [_done(duty) for duty in duties(case, RULES)]
+
+
+def test_an_alarm_is_repeated_while_its_term_runs() -> None:
+    """Five working days after the end of the term, again five later, each once; an answer ends it."""
+    received = Fact(kind=FactKind.ACCEPTED_BY_HUB, case_id=CASE, at=T0, source=Source.HUB)
+    facts = [received]
+    names = list[str]()
+    for _ in range(3):
+        (alarm,) = [d for d in duties(_case(facts, "web"), RULES) if d.act is Act.OVERDUE]
+        assert alarm.term is not None
+        assert alarm.term.rule.code == "centre_answer"
+        names.append(alarm.name)
+        facts.append(_done(alarm))
+    assert [name.removeprefix(names[0]) for name in names] == ["", ":1", ":2"]
+    answered = Fact(kind=FactKind.WITHDRAWN, case_id=CASE, at=facts[-1].at, source=Source.NCC)
+    assert duties(_case([*facts, answered], "web"), RULES) == ()
 
 
 @settings(max_examples=examples(100))
