@@ -118,7 +118,15 @@ def measure(bodies: int = 100_000, decisions: int = 20_000) -> dict[str, object]
     directory = LoadedDirectory(
         authorities=authorities(units, bodies, seed),
         topics=[Topic(code=code, name=code, parent="t0" if code != "t0" else None) for code in TOPICS],
-        stages=[Stage(stage=1, from_day=date(2016, 1, 1), kinds=tuple(AuthorityKind), channels=tuple(AppealChannel))],
+        stages=[
+            Stage(
+                stage=1,
+                from_day=date(2016, 1, 1),
+                channels=tuple(AppealChannel),
+                addressed=tuple(AuthorityKind),
+                routed=tuple(AuthorityKind),
+            )
+        ],
         territories=TerritoryTable(units),
     )
     asked = requests(units, decisions, list(directory.authorities()), seed)

@@ -9,7 +9,7 @@ from itertools import combinations
 from pydantic import ValidationError
 
 from hub.ports import Adapter, Bounded
-from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Channel, Competence, LegalClass
+from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Channel, Competence, LegalClass, routed_to
 from registry import keycheck
 from registry.draft import Draft
 from registry.faults import found
@@ -23,6 +23,7 @@ def check(draft: Draft, territories: TerritoryTable, adapters: Mapping[str, Adap
     """Run all checks; faults are noted in the draft."""
     _references(draft)
     _circles(draft)
+    _stages(draft)
     for authority, place in draft.authorities.values():
         _territory(draft, authority.territory, place.inner("territory"), territories)
         for index, competence in enumerate(authority.competences):
@@ -56,6 +57,17 @@ def _circles(draft: Draft) -> None:
         _circle(draft, draft.authorities[code][1].inner("successor"), "successor")
     for code in _on_circles(parents):
         _circle(draft, draft.topics[code][1].inner("parent"), "parent")
+
+
+def _stages(draft: Draft) -> None:
+    """Whom appeals are addressed to, they are routed to as well: by the same channel, no later."""
+    stages = [stage for stage, _ in draft.stages]
+    for stage, place in draft.stages:
+        for index, kind in enumerate(stage.addressed):
+            missing = [c.value for c in stage.channels if not routed_to(stages, kind, c, stage.from_day)]
+            if missing:
+                message = f"appeals by {', '.join(missing)} are not routed to this kind by then: name it under routed"
+                draft.note(place.inner("addressed", index), "registry.stage.addressed", message)
 
 
 def _circle(draft: Draft, place: Place, name: str) -> None:

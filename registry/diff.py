@@ -52,10 +52,10 @@ def _fields(old: Frozen, new: Frozen) -> tuple[str, ...]:
 def _stages(old: LoadedDirectory, new: LoadedDirectory) -> Iterable[Difference]:
     for gone in old.stages():
         if gone not in new.stages():
-            yield Difference(section="stages", code=f"{gone.stage}", change="removed")
+            yield Difference(section="stages", code=f"{gone.stage}/{gone.channels[0]}", change="removed")
     for fresh in new.stages():
         if fresh not in old.stages():
-            yield Difference(section="stages", code=f"{fresh.stage}", change="added")
+            yield Difference(section="stages", code=f"{fresh.stage}/{fresh.channels[0]}", change="added")
 
 
 def _units(old: Mapping[str, Unit], new: Mapping[str, Unit]) -> Iterable[Difference]:

@@ -32,7 +32,7 @@ class LoadedDirectory:
     ) -> None:
         self._authorities = {a.code: a for a in sorted(authorities, key=lambda a: a.code)}
         self._topics = {t.code: t for t in sorted(topics, key=lambda t: t.code)}
-        self._stages = tuple(sorted(stages, key=lambda s: (s.from_day, s.stage, s.kinds, s.channels)))
+        self._stages = tuple(sorted(stages, key=lambda s: (s.from_day, s.stage, s.channels, s.addressed, s.routed)))
         self._territories = territories
         self._channels = {c.id: (a, c) for a in self._authorities.values() for c in a.channels}
         self._claims: dict[str, dict[str, list[tuple[Authority, Competence]]]] = {}

@@ -37,7 +37,7 @@ class Draft:
 
     authorities: dict[str, tuple[Authority, Place]] = field(default_factory=dict)
     topics: dict[str, tuple[Topic, Place]] = field(default_factory=dict)
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[tuple[Stage, Place]] = field(default_factory=list)
     channels: list[tuple[str, Channel, Place]] = field(default_factory=list)
     keys: list[tuple[str, VerificationKey, Place]] = field(default_factory=list)
     overlays: list[tuple[str, Place]] = field(default_factory=list)
@@ -95,8 +95,8 @@ class Draft:
             return
         self.topics[value.code] = (value, place)
 
-    def _stage(self, value: Stage, place: Place) -> None:  # noqa: ARG002  # one shape for all sections
-        self.stages.append(value)
+    def _stage(self, value: Stage, place: Place) -> None:
+        self.stages.append((value, place))
 
     def _channel(self, value: ChannelEntry, place: Place) -> None:
         self.overlays.append((value.authority, place.inner("authority")))

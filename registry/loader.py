@@ -36,7 +36,7 @@ def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
     return LoadedDirectory(
         authorities=_merged(draft),
         topics=[topic for topic, _ in draft.topics.values()],
-        stages=draft.stages,
+        stages=[stage for stage, _ in draft.stages],
         territories=table,
     )
 

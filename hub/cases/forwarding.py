@@ -30,7 +30,7 @@ from hub.schemas.delivery import (
     Source,
     TransportState,
 )
-from hub.schemas.directory import Authority
+from hub.schemas.directory import Authority, routed_to
 from hub.schemas.envelope import AppealEnvelope, Party
 from hub.schemas.ids import CaseId, DeliveryId
 from hub.schemas.kyiv import kyiv_day
@@ -208,10 +208,7 @@ def holder(story: Story) -> Executor | None:
 def reachable(authority: Authority, original: AppealEnvelope, directory: Directory, now: datetime) -> bool:
     """True if it is in force, connected, and takes this kind of appeal at this stage of the roll-out."""
     day = kyiv_day(now)
-    stages = directory.stages()
-    taken = not stages or any(
-        s.from_day <= day and authority.kind in s.kinds and original.body.channel in s.channels for s in stages
-    )
+    taken = routed_to(directory.stages(), authority.kind, original.body.channel, day)
     return authority.holds_on(day) and bool(authority.ways(day)) and taken
 
 

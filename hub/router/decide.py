@@ -7,7 +7,15 @@ from datetime import date
 
 from hub.ports import Directory
 from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
-from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Competence
+from hub.schemas.directory import (
+    ANY_TOPIC,
+    WHOLE_COUNTRY,
+    Authority,
+    AuthorityKind,
+    Competence,
+    addressed_to,
+    routed_to,
+)
 from hub.schemas.terms import AppealKind
 
 _DEFAULT_RULES = Rules()
@@ -32,6 +40,7 @@ class _Search:
         "_blocked",
         "_day",
         "_directory",
+        "_kind",
         "_levels",
         "_of_other_kind",
         "_request",
@@ -49,6 +58,7 @@ class _Search:
         self._unmet: Authority | None = None  # the addressee asked for, competent but not to be reached
         complaint = rules.not_to_the_accused and request.kind is AppealKind.COMPLAINT
         self._accused = self._with_successors(request.about) if complaint and request.about else frozenset[str]()
+        self._kind = request.addressee_kind  # the kind of body asked for, as long as the stages let it count
         self._levels = directory.ancestry(request.place) if request.place is not None else ()
 
     def run(self) -> Decision:
@@ -56,6 +66,9 @@ class _Search:
             self._say(StepCode.PLACE_ABSENT)
         elif not self._levels:
             self._say(StepCode.PLACE_UNKNOWN, self._request.place)
+        if self._kind is not None and not self._addressable(self._kind):
+            self._say(StepCode.KIND_NOT_ADDRESSED, self._kind.value, self._request.channel.value)
+            self._kind = None
         decision = self._by_request() if self._request.addressee is not None else None
         return decision or self._by_competence() or self._by_superior_of_unmet() or self._give_up()
 
@@ -68,6 +81,9 @@ class _Search:
         if self._barring(asked) is not None:
             self._blocked_by(asked)
             return self._stand_in(asked)  # whom the complaint is about, the superior body judges
+        if not self._addressable(asked.kind):
+            self._say(StepCode.REQUESTED_NOT_ADDRESSED, asked.code, asked.kind.value, self._request.channel.value)
+            return None
         if not asked.competences:
             self._say(StepCode.REQUESTED_UNLISTED, asked.code)
         elif self._covers(asked):
@@ -133,7 +149,7 @@ class _Search:
         return None
 
     def _of_kind(self, found: tuple[Authority, ...], topic: str, territory: str) -> tuple[Authority, ...]:
-        kind = self._request.addressee_kind
+        kind = self._kind
         if kind is None:
             return found
         fitting = tuple(authority for authority in found if authority.kind is kind)
@@ -240,12 +256,11 @@ class _Search:
             return None
         return next((above.code for above in self._upward(authority) if above.code in self._accused), None)
 
+    def _addressable(self, kind: AuthorityKind) -> bool:
+        return addressed_to(self._directory.stages(), kind, self._request.channel, self._day)
+
     def _taken(self, authority: Authority) -> bool:
-        stages = self._directory.stages()
-        if not stages:
-            return True
-        channel, kind, day = self._request.channel, authority.kind, self._day
-        return any(s.from_day <= day and kind in s.kinds and channel in s.channels for s in stages)
+        return routed_to(self._directory.stages(), authority.kind, self._request.channel, self._day)
 
     # -- the registry's threads
 

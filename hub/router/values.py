@@ -66,6 +66,8 @@ class StepCode(StrEnum):
     REQUESTED_COMPETENT = "requested_competent"
     REQUESTED_UNLISTED = "requested_unlisted"
     REQUESTED_NOT_COMPETENT = "requested_not_competent"
+    REQUESTED_NOT_ADDRESSED = "requested_not_addressed"
+    KIND_NOT_ADDRESSED = "kind_not_addressed"
     ACCUSED = "accused"
     DECLINED = "declined"
     NOT_IN_FORCE = "not_in_force"
@@ -109,6 +111,16 @@ _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
         ("authority",),
         "The addressee asked for, {authority}, is not competent for these topics at this place.",
     ),
+    StepCode.REQUESTED_NOT_ADDRESSED: (
+        ("authority", "kind", "channel"),
+        "The addressee asked for, {authority}: appeals by {channel} are not addressed to bodies of kind {kind} at this"
+        " stage of the roll-out; the competent body is looked for.",
+    ),
+    StepCode.KIND_NOT_ADDRESSED: (
+        ("kind", "channel"),
+        "Appeals by {channel} are not addressed to bodies of kind {kind}, the kind asked for, at this stage of the"
+        " roll-out; the competent body is looked for.",
+    ),
     StepCode.ACCUSED: (
         ("authority", "accused"),
         "The complaint is about {accused}: it must not go to {authority} (article 7).",
@@ -118,7 +130,7 @@ _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
     StepCode.NOT_CONNECTED: (("authority",), "{authority} has no channel on this day."),
     StepCode.NOT_IN_STAGE: (
         ("authority", "kind", "channel"),
-        "{authority}: bodies of kind {kind} do not take appeals by {channel} at this stage of the roll-out.",
+        "{authority}: appeals by {channel} are not routed to bodies of kind {kind} at this stage of the roll-out.",
     ),
     StepCode.NONE_FOR_TOPIC: (("topic", "territory"), "Nobody is competent for {topic} from {territory} upward."),
     StepCode.NONE_OF_KIND: (

@@ -6,6 +6,7 @@ Codes are text. Entries have validity in time: ``valid_from`` inclusive, ``valid
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
@@ -182,9 +183,44 @@ class Topic(Frozen):
 
 
 class Stage(Frozen):
-    """One stage of the Concept's roll-out: from a day on, these kinds of bodies take these channels of appeal."""
+    """Part of a stage of the Concept's roll-out: what one group of channels of appeal gains from a day on.
+
+    ``addressed``: kinds of bodies to which appeals may be addressed; ``routed``: kinds to which they are routed by
+    competence. What an earlier part opened stays open; a stage may have a part for each group of channels.
+    """
 
     stage: int = Field(ge=1, le=9)
     from_day: Day
-    kinds: Annotated[tuple[AuthorityKind, ...], Field(min_length=1)]
     channels: Annotated[tuple[AppealChannel, ...], Field(min_length=1)]
+    addressed: tuple[AuthorityKind, ...] = ()
+    routed: tuple[AuthorityKind, ...] = ()
+
+    @model_validator(mode="after")
+    def _opens(self) -> Stage:
+        if not self.addressed and not self.routed:
+            raise PydanticCustomError("opens_nothing", "must name kinds of bodies under addressed, routed or both")
+        return self
+
+    def open_for(self, channel: AppealChannel, day: date) -> bool:
+        """True if this part has begun on ``day`` for appeals that came by ``channel``."""
+        return self.from_day <= day and channel in self.channels
+
+
+def routed_to(stages: Iterable[Stage], kind: AuthorityKind, channel: AppealChannel, day: date) -> bool:
+    """True if bodies of this kind get appeals that came by ``channel``: no stages, or a part that is open says so."""
+    named = True
+    for stage in stages:
+        named = False
+        if kind in stage.routed and stage.open_for(channel, day):
+            return True
+    return named
+
+
+def addressed_to(stages: Iterable[Stage], kind: AuthorityKind, channel: AppealChannel, day: date) -> bool:
+    """True if appeals that came by ``channel`` may be addressed to bodies of this kind; as ``routed_to``."""
+    named = True
+    for stage in stages:
+        named = False
+        if kind in stage.addressed and stage.open_for(channel, day):
+            return True
+    return named

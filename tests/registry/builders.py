@@ -79,7 +79,7 @@ authorities:
     channels:
       - {{id: 04055896.rest, adapter: rest, settings: {{url: "https://lviv.example/"}}}}
 stages:
-  - {{stage: 1, from_day: 2016-01-01, kinds: [cabinet, local_self_government], channels: [phone, web]}}
+  - {{stage: 1, from_day: 2016-01-01, channels: [phone, web], routed: [cabinet, local_self_government]}}
 """
 
 

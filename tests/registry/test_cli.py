@@ -106,8 +106,8 @@ def test_diff_names_entries_and_fields(tmp_path: Path) -> None:
         ("authorities", "00000001", "added", ()),
         ("authorities", "04055896", "changed", ("superior",)),
         ("topics", "utilities.heating", "changed", ("name",)),
-        ("stages", "1", "removed", ()),
-        ("stages", "2", "added", ()),
+        ("stages", "1/phone", "removed", ()),
+        ("stages", "2/phone", "added", ()),
         ("territories", LVIV, "changed", ("name", "parent")),
         ("territories", "UA99000000000000001", "added", ()),
     } <= found

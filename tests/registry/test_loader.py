@@ -275,7 +275,7 @@ _CHANNEL = 'id: x, adapter: rest, settings: {url: "https://x.example/"}'
             "/topics/0/parent",
             "registry.parent.cycle",
         ),
-        ("stages: [{stage: 1, from_day: 1.1.2016, kinds: [cabinet], channels: [phone]}]", "/stages/0/from_day", ""),
+        ("stages: [{stage: 1, from_day: 1.1.2016, channels: [phone], routed: [cabinet]}]", "/stages/0/from_day", ""),
         ("topics: {a: b}", "/topics", "registry.list_type"),
         ("topics: [a]", "/topics/0", "registry.model_type"),
         ("[a]", "", "registry.file.shape"),
@@ -444,3 +444,21 @@ def test_directory_made_from_values_needs_no_files(tmp_path: Path) -> None:
     )
     assert made.version == loaded.version
     assert not dataclasses.is_dataclass(made)
+
+
+def test_stage_that_lets_be_addressed_whom_it_does_not_route_to_is_refused(tmp_path: Path) -> None:
+    """Each kind under ``addressed`` must be under ``routed`` for the same channels, in this part or an earlier one."""
+    write(
+        tmp_path,
+        a="""
+        stages:
+          - {stage: 1, from_day: 2016-01-01, channels: [phone], routed: [cabinet, central]}
+          - {stage: 2, from_day: 2017-01-01, channels: [phone, web], addressed: [cabinet], routed: [territorial]}
+          - {stage: 3, from_day: 2018-01-01, channels: [phone], addressed: [central]}
+          - {stage: 4, from_day: 2019-01-01, channels: [phone]}
+        """,
+    )
+    assert faults(tmp_path) == [
+        ("a.yaml:4#/stages/1/addressed/0", "registry.stage.addressed"),
+        ("a.yaml:6#/stages/3", "registry.opens_nothing"),
+    ]

@@ -43,14 +43,13 @@ def test_starter_loads_and_names_real_bodies(tmp_path: Path) -> None:
     assert directory.authority(starter.FIRST_AUTHORITY) is not None
 
 
-def test_starter_has_the_19_topics_and_three_stages(tmp_path: Path) -> None:
-    """The first level of topics are the 19 groups of classifier 858; from the third stage on every kind takes all."""
+def test_starter_has_the_19_topics_and_the_stages(tmp_path: Path) -> None:
+    """The first level of topics are the 19 groups of classifier 858; the Concept's stages, and one after them."""
     starter.write(tmp_path)
     directory = load(tmp_path, ADAPTERS)
     assert len([topic for topic in directory.topics() if topic.parent is None]) == 19
-    assert [stage.stage for stage in directory.stages()] == [1, 2, 3]
-    assert set(directory.stages()[2].kinds) == set(AuthorityKind)
-    assert set(directory.stages()[2].channels) == set(AppealChannel)
+    assert [stage.stage for stage in directory.stages()] == [1, 1, 2, 2, 3, 3, 4]
+    assert set(directory.stages()[-1].routed) == set(AuthorityKind)
 
 
 def test_shipped_list_of_bodies_is_whole() -> None:

@@ -218,12 +218,12 @@ def test_tie_without_rule_goes_to_the_operators() -> None:
 def test_stage_of_the_roll_out_limits_who_takes_what() -> None:
     """A body whose kind does not take this channel of appeal yet is passed over like one without a channel."""
     stages = [
-        Stage(stage=1, from_day=date(2016, 1, 1), kinds=(AuthorityKind.CENTRAL,), channels=(AppealChannel.PHONE,)),
+        Stage(stage=1, from_day=date(2016, 1, 1), channels=(AppealChannel.PHONE,), routed=(AuthorityKind.CENTRAL,)),
         Stage(
             stage=2,
             from_day=date(2017, 1, 1),
-            kinds=(AuthorityKind.CENTRAL, AuthorityKind.TERRITORIAL),
             channels=(AppealChannel.PHONE, AppealChannel.WEB),
+            routed=(AuthorityKind.CENTRAL, AuthorityKind.TERRITORIAL),
         ),
     ]
     local = body(2, "heating", at=TOWN, superior=1, kind=AuthorityKind.TERRITORIAL)

@@ -67,8 +67,9 @@ def directories(draw: st.DrawFn) -> LoadedDirectory:
                 Stage,
                 stage=st.just(1),
                 from_day=st.sampled_from([DAY, DAY.replace(year=2030)]),
-                kinds=st.sampled_from(KINDS).map(lambda kind: (kind,)),
                 channels=st.just((AppealChannel.PHONE,)),
+                addressed=st.sampled_from([(), *((kind,) for kind in KINDS)]),
+                routed=st.sampled_from(KINDS).map(lambda kind: (kind,)),
             ),
             max_size=1,
         )
@@ -128,7 +129,7 @@ def test_whoever_is_chosen_is_in_force_connected_and_in_stage(
     assert decision.channel_ids == tuple(channel.id for channel in chosen.channels if channel.holds_on(DAY)) != ()
     open_stages = [s for s in directory.stages() if s.from_day <= DAY]
     assert not directory.stages() or any(
-        chosen.kind in stage.kinds and request.channel in stage.channels for stage in open_stages
+        chosen.kind in stage.routed and request.channel in stage.channels for stage in open_stages
     )
 
 

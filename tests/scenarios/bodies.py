@@ -122,7 +122,7 @@ def registry() -> FixedRegistry:
     every = tuple(AppealChannel)
     others = tuple(kind for kind in AuthorityKind if kind is not AuthorityKind.COURT)
     stages = (
-        Stage(stage=1, from_day=date(2016, 1, 1), kinds=others, channels=every),
-        Stage(stage=2, from_day=date(2027, 1, 1), kinds=tuple(AuthorityKind), channels=every),
+        Stage(stage=1, from_day=date(2016, 1, 1), channels=every, addressed=others, routed=others),
+        Stage(stage=2, from_day=date(2027, 1, 1), channels=every, addressed=tuple(AuthorityKind), routed=tuple(AuthorityKind)),
     )
     return FixedRegistry(LoadedDirectory(authorities=bodies, stages=stages, territories=shipped()))
