@@ -13,9 +13,10 @@ from hub.cases.rows import PRIORITIES, case_fact, grants, outgoing_message, wait
 from hub.cases.shadows import with_shadows
 from hub.cases.submission import Accepted, Built, Submission
 from hub.ports import Directory, Outcome
-from hub.router import Decision, RoutingRequest, decide
+from hub.router import Decision, RoutingRequest, accused_above, decide
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Change, Delivery, Fact, FactKind, Message, NewCase, OperatorItem, Source, joined
+from hub.schemas.directory import Authority
 from hub.schemas.envelope import AppealEnvelope, AppealForm, DueDates, Header, Party
 from hub.schemas.ids import CaseId, new_id
 from hub.schemas.kyiv import kyiv_day
@@ -34,19 +35,24 @@ def route(
     """Ask the router who answers this form. ``declined``: bodies that said they are not competent; ``addressee``: the
     body that one of them named.
     """
-    return decide(
-        RoutingRequest(
-            topics=form.topics,
-            place=form.place,
-            addressee=addressee or (form.addressee.code if form.addressee else None),
-            addressee_kind=form.addressee.kind if form.addressee and addressee is None else None,
-            kind=form.kind,
-            channel=form.channel,
-            about=form.about,
-            declined=declined,
-        ),
-        directory,
-        kyiv_day(now),
+    return decide(_request(form, declined=declined, addressee=addressee), directory, kyiv_day(now))
+
+
+def accused_by(form: AppealForm, authority: Authority, directory: Directory, now: datetime) -> str | None:
+    """The body that this complaint is about, if it is the authority or stands above it (article 7)."""
+    return accused_above(_request(form), authority, directory, kyiv_day(now))
+
+
+def _request(form: AppealForm, *, declined: tuple[str, ...] = (), addressee: str | None = None) -> RoutingRequest:
+    return RoutingRequest(
+        topics=form.topics,
+        place=form.place,
+        addressee=addressee or (form.addressee.code if form.addressee else None),
+        addressee_kind=form.addressee.kind if form.addressee and addressee is None else None,
+        kind=form.kind,
+        channel=form.channel,
+        about=form.about,
+        declined=declined,
     )
 
 
@@ -102,7 +108,7 @@ class SubmissionBuilder:
                     role=Role.CO_EXECUTOR,
                     source=Source.HUB,
                     now=now,
-                    data={"reason": decision.reason, "registry_version": decision.registry_version},
+                    data=decision.data(),
                 ).change
 
     def _envelope(
@@ -179,7 +185,7 @@ def _facts(
 ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
     since = {"received_at": format_datetime(received_at)}
     accepted = case_fact(FactKind.ACCEPTED_BY_HUB, case_id, now, Source.HUB, data=since)
-    data = {"reason": decision.reason, "registry_version": decision.registry_version}
+    data = decision.data()
     if delivery is not None:
         routed = case_fact(
             FactKind.ROUTED,

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.cases.assignment import Assignment, assign
+from hub.cases.building import accused_by
 from hub.cases.forwarding import Forwarding, name_in, original_of, reachable
 from hub.delivery.fallback import fall_back, next_channel
 from hub.delivery.records import escalate, fact_of
@@ -179,7 +180,8 @@ class Deed:
             (
                 body
                 for body in _superiors(directory, term.authority)
-                if body.code not in original.body.about and reachable(body, original, directory, self._now)
+                if accused_by(original.body, body, directory, self._now) is None
+                and reachable(body, original, directory, self._now)
             ),
             None,
         )

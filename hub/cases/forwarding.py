@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hub.cases.assignment import Assignment, assign
-from hub.cases.building import route
+from hub.cases.building import accused_by, route
 from hub.cases.rows import resolved
 from hub.cases.submission import Accepted
 from hub.delivery.fallback import WITHDRAWABLE
@@ -102,12 +102,7 @@ class Forwarding:
             source=Source.HUB,
             now=now,
             duty=(fact.at, because),
-            data={
-                "reason": decision.reason,
-                "registry_version": decision.registry_version,
-                "instead_of": executor.key,
-                "because": because,
-            },
+            data={**decision.data(), "instead_of": executor.key, "because": because},
         )
         return self._stop(assignment, row, executor)
 
@@ -158,8 +153,8 @@ class Forwarding:
         """An operator gives a case to an authority: as its main executor (instead of the one that has it), as a
         co-executor, or for information. As main executor the open items of the case are closed.
 
-        Raises ``NotFound`` for a case that does not exist, ``InvalidInput`` for an authority without a valid channel
-        or for a case that is finished.
+        Raises ``NotFound`` for a case that does not exist, ``InvalidInput`` for an authority without a valid channel,
+        for one that the complaint is about or that stands below it, or for a case that was withdrawn.
         """
         now = self._clock.now()
         row = self._store.case(case_id)
@@ -168,14 +163,15 @@ class Forwarding:
         if row.state == State.WITHDRAWN:
             raise InvalidInput("The applicant withdrew the appeal.", code="assign.withdrawn")
         directory = self._registry.current()
-        body = _assignable(directory, authority, now)
+        original = original_of(self._store, case_id)
+        body = _assignable(directory, authority, original, now)
         story = read(self._store.facts(case_id))
         before = holder(story) if role is Role.MAIN else None
         data = {"reason": BY_HAND, "by": by, "registry_version": directory.version}
         if reason:
             data["why"] = reason[:500]
         assignment = assign(
-            original_of(self._store, case_id),
+            original,
             case_id,
             body,
             directory,
@@ -212,7 +208,7 @@ def reachable(authority: Authority, original: AppealEnvelope, directory: Directo
     return authority.holds_on(day) and bool(authority.ways(day)) and taken
 
 
-def _assignable(directory: Directory, code: str, now: datetime) -> Authority:
+def _assignable(directory: Directory, code: str, original: AppealEnvelope, now: datetime) -> Authority:
     authority = directory.authority(code)
     day = kyiv_day(now)
     if authority is None or not authority.holds_on(day) or not authority.ways(day):
@@ -221,6 +217,14 @@ def _assignable(directory: Directory, code: str, now: datetime) -> Authority:
             code="assign.not_connected",
             faults=[Fault(pointer="/authority", code="assign.not_connected", message="has no valid channel")],
             action="Choose an authority with a channel; `hub registry show CODE` tells.",
+        )
+    accused = accused_by(original.body, authority, directory, now)
+    if accused is not None:
+        raise InvalidInput(
+            f"The complaint is about {accused}: neither it nor a body below it may get it (article 7).",
+            code="assign.accused",
+            faults=[Fault(pointer="/authority", code="assign.accused", message="is complained of, or stands below")],
+            action="Choose the body above the one that is complained of.",
         )
     return authority
 

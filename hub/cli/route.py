@@ -68,6 +68,7 @@ def _document(decision: Decision) -> dict[str, object]:
         "channels": list(decision.channel_ids),
         "reason": decision.reason,
         "registry_version": decision.registry_version,
+        "passed_over": [{"authority": code, "why": why} for code, why in decision.passed_over],
         "steps": [{"code": step.code, "text": step.text, "data": step.data} for step in decision.steps],
     }
 

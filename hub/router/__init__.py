@@ -5,7 +5,7 @@ nothing. What must not enter: a transport, a store, a clock, and above all names
 of them, so routing goes by codes only. docs/routing.md tells the rules in words.
 """
 
-from hub.router.decide import decide
+from hub.router.decide import accused_above, decide
 from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
 
-__all__ = ["Decision", "Reason", "RoutingRequest", "Rules", "Step", "StepCode", "decide"]
+__all__ = ["Decision", "Reason", "RoutingRequest", "Rules", "Step", "StepCode", "accused_above", "decide"]

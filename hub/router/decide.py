@@ -32,6 +32,11 @@ def decide(request: RoutingRequest, directory: Directory, day: date, rules: Rule
     return _Search(request, directory, day, rules).run()
 
 
+def accused_above(request: RoutingRequest, authority: Authority, directory: Directory, day: date) -> str | None:
+    """The body that a complaint is about, if it is this one or stands above it: it must not get it (article 7)."""
+    return _Search(request, directory, day, _DEFAULT_RULES).barring(authority)
+
+
 class _Search:
     """The working state of one decision."""
 
@@ -45,7 +50,7 @@ class _Search:
         "_of_other_kind",
         "_request",
         "_steps",
-        "_unmet",
+        "_unreached",
     )
 
     def __init__(self, request: RoutingRequest, directory: Directory, day: date, rules: Rules) -> None:
@@ -55,7 +60,7 @@ class _Search:
         self._steps: list[Step] = []
         self._blocked: list[StepCode] = []
         self._of_other_kind = False
-        self._unmet: Authority | None = None  # the addressee asked for, competent but not to be reached
+        self._unreached = False  # somebody is competent, and neither that body nor one above it can be sent to
         complaint = rules.not_to_the_accused and request.kind is AppealKind.COMPLAINT
         self._accused = self._with_successors(request.about) if complaint and request.about else frozenset[str]()
         self._kind = request.addressee_kind  # the kind of body asked for, as long as the stages let it count
@@ -70,7 +75,7 @@ class _Search:
             self._say(StepCode.KIND_NOT_ADDRESSED, self._kind.value, self._request.channel.value)
             self._kind = None
         decision = self._by_request() if self._request.addressee is not None else None
-        return decision or self._by_competence() or self._by_superior_of_unmet() or self._give_up()
+        return decision or self._by_competence() or self._give_up()
 
     # -- the addressee asked for
 
@@ -78,7 +83,7 @@ class _Search:
         asked = self._asked_for()
         if asked is None:
             return None
-        if self._barring(asked) is not None:
+        if self.barring(asked) is not None:
             self._blocked_by(asked)
             return self._stand_in(asked)  # whom the complaint is about, the superior body judges
         if not self._addressable(asked.kind):
@@ -92,9 +97,7 @@ class _Search:
             self._say(StepCode.REQUESTED_NOT_COMPETENT, asked.code)
             return None
         if self._blocked_by(asked):
-            # The superior of a body that is not competent is no nearer to the question.
-            self._unmet = asked if asked.code not in self._request.declined else None
-            return None
+            return self._stand_in(asked) if asked.code not in self._request.declined else None
         followed = asked.code != self._request.addressee
         return self._send(asked, Reason.REQUESTED_SUCCESSOR if followed else Reason.REQUESTED)
 
@@ -124,28 +127,41 @@ class _Search:
     def _holds(self, competence: Competence) -> bool:
         return (not competence.kinds or self._request.kind in competence.kinds) and competence.holds_on(self._day)
 
-    # -- competence: topic by topic, from the place upward
+    # -- competence: from the place upward, at each level the narrowest topic first
 
     def _by_competence(self) -> Decision | None:
-        levels = self._levels or (WHOLE_COUNTRY,)
-        for topic in self._topics():
-            decision = self._at_levels(topic, levels)
-            if decision is not None:
-                return decision
-        return self._at_levels(ANY_TOPIC, levels)
+        """By the first topic that anybody is named for; by ``*``, which takes what nobody is named for, last.
 
-    def _at_levels(self, topic: str, levels: tuple[str, ...]) -> Decision | None:
+        Whoever is competent and cannot be reached is not passed by for a wider topic or another question: that body
+        has no right to what the applicant told.
+        """
+        levels = self._levels or (WHOLE_COUNTRY,)
+        for topic in self._request.topics:
+            decision = self._for_topic(self._chain(topic), levels)
+            if decision is not None or self._unreached:
+                return decision
+        return self._for_topic((ANY_TOPIC,), levels)
+
+    def _for_topic(self, chain: Sequence[str], levels: tuple[str, ...]) -> Decision | None:
         competent, kind, day = self._directory.competent, self._request.kind, self._day
-        nobody = True
+        nobody, widest = set(chain), len(chain)
         for territory in levels:
-            found = competent(topic, territory, kind, day)
-            if found:
-                nobody = False
-                decision = self._among(self._of_kind(found, topic, territory), topic, territory)
+            for width, topic in enumerate(chain[:widest]):
+                found = competent(topic, territory, kind, day)
+                if not found:
+                    continue
+                nobody.discard(topic)
+                fitting = self._of_kind(found, topic, territory)
+                decision = self._among(fitting, topic, territory)
                 if decision is not None:
                     return decision
-        if nobody:
-            self._say(StepCode.NONE_FOR_TOPIC, topic, levels[0])
+                if any(body.code not in self._request.declined for body in fitting):
+                    self._unreached = True
+                    widest = width + 1  # a farther body of this topic is competent too, one of a wider topic is not
+                    break
+        for topic in chain:
+            if topic in nobody:
+                self._say(StepCode.NONE_FOR_TOPIC, topic, levels[0])
         return None
 
     def _of_kind(self, found: tuple[Authority, ...], topic: str, territory: str) -> tuple[Authority, ...]:
@@ -222,20 +238,17 @@ class _Search:
 
     def _send_superior(self, above: Authority, below: Sequence[Authority]) -> Decision:
         self._say(StepCode.STANDS_IN, above.code, ", ".join(authority.code for authority in below))
-        accused = any(self._barring(authority) is not None for authority in below)
+        accused = any(self.barring(authority) is not None for authority in below)
         return self._send(above, Reason.SUPERIOR_OF_ACCUSED if accused else Reason.SUPERIOR)
 
     def _first_open_above(self, authority: Authority) -> Authority | None:
         return next((above for above in self._upward(authority)[1:] if not self._blocked_by(above)), None)
 
-    def _by_superior_of_unmet(self) -> Decision | None:
-        return self._stand_in(self._unmet) if self._unmet is not None else None
-
     # -- what bars an authority
 
     def _blocked_by(self, authority: Authority) -> bool:
         """True if nothing can be sent to it; notes why."""
-        accused = self._barring(authority)
+        accused = self.barring(authority)
         if accused is not None:
             self._block(StepCode.ACCUSED, authority.code, accused)
         elif authority.code in self._request.declined:
@@ -250,7 +263,7 @@ class _Search:
             return False
         return True
 
-    def _barring(self, authority: Authority) -> str | None:
+    def barring(self, authority: Authority) -> str | None:
         """The accused body that this one is, or is subordinate to."""
         if not self._accused:
             return None
@@ -265,17 +278,21 @@ class _Search:
     # -- the registry's threads
 
     def _topics(self) -> Iterator[str]:
-        """The topics in order, each followed by its parents; none twice."""
-        seen: set[str] = set()
+        """The topics in order, each followed by its parents."""
         for code in self._request.topics:
-            at: str | None = code
-            while at is not None and at not in seen:
-                seen.add(at)
-                yield at
-                topic = self._directory.topic(at)
-                if topic is None:
-                    self._say_once(StepCode.TOPIC_UNKNOWN, at)
-                at = topic.parent if topic is not None else None
+            yield from self._chain(code)
+
+    def _chain(self, topic: str) -> tuple[str, ...]:
+        """A topic and its parents, the narrowest first; none twice."""
+        chain: list[str] = []
+        at: str | None = topic
+        while at is not None and at not in chain:
+            chain.append(at)
+            known = self._directory.topic(at)
+            if known is None:
+                self._say_once(StepCode.TOPIC_UNKNOWN, at)
+            at = known.parent if known is not None else None
+        return tuple(chain)
 
     def _in_force(self, authority: Authority) -> Authority | None:
         """It, or the first successor that is in force on the day."""

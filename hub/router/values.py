@@ -85,6 +85,21 @@ class StepCode(StrEnum):
     TO_OPERATORS = "to_operators"
 
 
+_PASSED_OVER = frozenset(
+    {
+        StepCode.REQUESTED_UNKNOWN,
+        StepCode.REQUESTED_NOT_IN_FORCE,
+        StepCode.REQUESTED_NOT_COMPETENT,
+        StepCode.REQUESTED_NOT_ADDRESSED,
+        StepCode.ACCUSED,
+        StepCode.DECLINED,
+        StepCode.NOT_IN_FORCE,
+        StepCode.NOT_CONNECTED,
+        StepCode.NOT_IN_STAGE,
+    }
+)
+
+
 # Names of a step's values, and its sentence with them.
 _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
     StepCode.PLACE_ABSENT: ((), "No place is given: only competence for the whole country is looked at."),
@@ -182,3 +197,16 @@ class Decision:
     reason: str
     steps: tuple[Step, ...]
     registry_version: str
+
+    @property
+    def passed_over(self) -> tuple[tuple[str, StepCode], ...]:
+        """Bodies that were looked at and did not get it, each with why; in the order in which they were met."""
+        found = ((step.data["authority"], step.code) for step in self.steps if step.code in _PASSED_OVER)
+        return tuple(dict.fromkeys(found))
+
+    def data(self) -> dict[str, str]:
+        """The decision as the fact that it leaves tells it."""
+        told = {"reason": str(self.reason), "registry_version": self.registry_version}
+        if self.passed_over:
+            told["passed_over"] = ", ".join(f"{code} {why}" for code, why in self.passed_over)[:1_000]
+        return told

@@ -9,7 +9,7 @@ import pytest
 from hub.cases.contact_centre import CaseMessage
 from hub.cases.patrol import NOBODY
 from hub.cases.submission import Accepted, Submission
-from hub.errors import Conflict, HubError, NotFound
+from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.ports import CaseFilter, Outcome
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
@@ -49,18 +49,18 @@ def _body(code: str, *topics: str, channels: int = 1, superior: str | None = Non
 
 
 class Country(World):
-    """Three bodies: one that takes everything over two channels, one that nobody is sent to, and one above both."""
+    """Three bodies: one that takes everything over two channels, the one above it, and one that nobody is sent to."""
 
     def __init__(self, store: MemoryStore | None = None) -> None:
         super().__init__(store=store or MemoryStore())
-        bodies = (_body(BODY, "*", channels=2, superior=ABOVE), _body(OTHER, superior=ABOVE), _body(ABOVE))
+        bodies = (_body(BODY, "*", channels=2, superior=ABOVE), _body(OTHER), _body(ABOVE))
         self.registry._directory = LoadedDirectory(authorities=bodies, territories=shipped())
 
     def appeal(self, *, unrouted: bool = False) -> Accepted:
-        """An appeal to the first body, or a complaint about all of them, which nobody may get."""
+        """An appeal to the first body, or a complaint that neither it nor the one above may get."""
         form = form_from_json(MINIMAL).model_copy(update={"received_at": self.clock.now()})
         if unrouted:
-            form = form.model_copy(update={"about": (BODY, OTHER, ABOVE)})
+            form = form.model_copy(update={"about": (BODY, ABOVE)})
         return self.intake.submit(Submission(form=form, owner=HUB.code))
 
     def work(self) -> None:
@@ -161,6 +161,18 @@ def test_a_deed_about_one_delivery_leaves_the_others_open() -> None:
     assert row is not None
     assert row.needs_operator
     assert {item.authority for item in world.store.open_items([accepted.case_id])[accepted.case_id]} == {BODY}
+
+
+def test_a_person_cannot_give_a_complaint_to_whom_it_is_about() -> None:
+    """Article 7 holds for hands too: neither the body complained of nor one below it gets the case, in no role."""
+    world = Country()
+    accepted = world.appeal(unrouted=True)
+    for code, role in ((BODY, Role.MAIN), (ABOVE, Role.INFORMATION)):
+        with pytest.raises(InvalidInput) as refused:
+            world.forwarding.assign(accepted.case_id, code, by="op", role=role)
+        assert refused.value.stable_code == "assign.accused"
+    (fact,) = [fact for fact in world.store.facts(accepted.case_id) if fact.kind is FactKind.ESCALATED]
+    assert fact.data["passed_over"] == f"{BODY} accused, {ABOVE} accused"
 
 
 # -- the patrol

@@ -149,7 +149,7 @@ def test_explain_tells_each_step_and_the_end(tmp_path: Path) -> None:
     where = ("--registry", tmp_path, "--place", "UA46060250010015970", "--day", "2025-06-02")
     result = run("explain", "--topic", "utilities.heating", *where)
     assert result.exit_code == 0
-    assert "2. Competent for utilities at UA46060250000025047: 04055896." in result.stdout
+    assert "1. Competent for utilities at UA46060250000025047: 04055896." in result.stdout
     assert "→ 04055896 Львівська міська рада (reason: competence" in result.stdout
     document = as_json("explain", "--topic", "utilities", "--kind", "complaint", "--about", "04055896", *where)
     assert document["authority"] is None

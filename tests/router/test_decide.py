@@ -29,12 +29,45 @@ def test_most_specific_territory_comes_first() -> None:
     assert outcome(ask(world, place=ELSEWHERE)) == (1, "competence")
 
 
-def test_exact_topic_comes_before_its_parent_and_any_topic_last() -> None:
-    """A body named for the topic beats one named for the parent topic, and both beat ``*``, even when farther away."""
+def test_the_nearest_body_that_is_named_goes_first_and_any_topic_last() -> None:
+    """A nearer body that is competent by the wider topic goes before a farther one named for the topic itself; at one
+    level the narrower topic goes first; ``*`` takes what nobody is named for.
+    """
     exact, parent, anything = body(1, "heating"), body(2, "utilities", at=OBLAST), body(3, "*", at=TOWN)
-    assert outcome(ask(country(exact, parent, anything))) == (1, "competence")
+    assert outcome(ask(country(exact, parent, anything))) == (2, "competence")
+    assert outcome(ask(country(exact, body(2, "utilities"), anything))) == (1, "competence")
+    assert outcome(ask(country(exact, anything))) == (1, "competence")
     assert outcome(ask(country(parent, anything))) == (2, "competence")
     assert outcome(ask(country(anything))) == (3, "competence")
+
+
+def test_what_cannot_reach_its_body_goes_to_no_body_of_a_wider_topic() -> None:
+    """Not connected, not in stage or accused, with nobody above: a person decides; a farther body of the same topic is
+    competent too, one of the parent topic, of ``*`` or of another question has no right to what the applicant told.
+    """
+    council = body(1, "heating", at=TOWN, connected=False)
+    others = (body(2, "utilities", at=OBLAST), body(3, "*"), body(4, "police"))
+    decision = ask(country(council, *others), "heating", "police")
+    assert outcome(decision) == (None, "not_connected")
+    assert decision.passed_over == (("20000001", StepCode.NOT_CONNECTED),)
+    assert outcome(ask(country(council, *others, body(5, "heating")))) == (5, "competence")
+    above = body(6)
+    assert outcome(ask(country(council.model_copy(update={"superior": above.code}), *others, above))) == (6, "superior")
+    accused = country(body(1, "heating", at=TOWN), *others)
+    assert outcome(ask(accused, kind=COMPLAINT, about=[1])) == (None, "only_accused")
+    stages = [Stage(stage=1, from_day=DAY, channels=(AppealChannel.PHONE,), routed=(AuthorityKind.CENTRAL,))]
+    late = country(body(1, "heating", at=TOWN, kind=AuthorityKind.LOCAL_SELF_GOVERNMENT), *others, stages=stages)
+    assert outcome(ask(late)) == (None, "not_in_stage")
+    wider = country(body(1, "utilities", at=TOWN, connected=False), body(2, "heating", at=OBLAST))
+    assert outcome(ask(wider)) == (2, "competence")
+
+
+def test_after_a_body_declined_a_wider_topic_counts() -> None:
+    """Who says that it is not competent is as one that is not: the parent topic and ``*`` are looked at."""
+    world = country(body(1, "heating", at=TOWN), body(2, "utilities"), body(3, "*"))
+    assert outcome(ask(world, declined=[1])) == (2, "competence")
+    assert outcome(ask(world, declined=[1, 2])) == (3, "competence")
+    assert ask(world, declined=[1]).passed_over == (("20000001", StepCode.DECLINED),)
 
 
 def test_topics_are_tried_in_the_order_given() -> None:
@@ -105,10 +138,11 @@ def test_next_level_is_tried_if_no_superior_can_stand_in() -> None:
     assert outcome(ask(world)) == (2, "competence")
 
 
-def test_requested_addressee_without_channel_leaves_it_to_competence_then_to_its_superior() -> None:
-    """First whoever is competent and connected; if nobody is, the superior of the body asked for; never nowhere."""
+def test_requested_addressee_without_channel_is_reached_through_its_superior() -> None:
+    """The superior of the body asked for; if there is none, whoever is competent; never nowhere."""
     asked = body(1, superior=2, connected=False)
-    assert outcome(ask(country(asked, body(2), body(3, "heating")), to=1)) == (3, "competence")
+    assert outcome(ask(country(asked, body(2), body(3, "heating")), to=1)) == (2, "superior")
+    assert outcome(ask(country(asked, body(2, connected=False), body(3, "heating")), to=1)) == (3, "competence")
     assert outcome(ask(country(asked, body(2)), to=1)) == (2, "superior")
     assert outcome(ask(country(asked, body(2, connected=False)), to=1)) == (None, "not_connected")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,6 +173,58 @@ def test_whoever_is_chosen_is_asked_for_competent_or_superior(
         assert decision.authority in _competent(directory, request)
     elif decision.authority is not None and decision.reason != Reason.REQUESTED_SUCCESSOR:
         assert any(step.code is StepCode.STANDS_IN for step in decision.steps)
+
+
+@settings(max_examples=examples(300))
+@given(directories(), requests, st.lists(st.sampled_from(CODES), max_size=2))
+def test_nothing_reaches_a_stranger(directory: LoadedDirectory, request: RoutingRequest, declined: list[str]) -> None:
+    """Who gets it was asked for, stands above a body asked for or competent, or is competent itself; and where a body
+    is competent and cannot be reached, nobody gets it who is competent by a wider topic or another question only.
+    """
+    request = replace(request, declined=tuple(declined))
+    decision = decide(request, directory, DAY)
+    if decision.authority is None:
+        return
+    if decision.reason in (Reason.REQUESTED, Reason.REQUESTED_SUCCESSOR):
+        return
+    below = [step for step in decision.steps if step.code is StepCode.STANDS_IN]
+    if below:
+        codes = set(below[-1].data["for"].split(", "))
+        asked = {request.addressee} | {
+            step.data["successor"] for step in decision.steps if step.code is StepCode.SUCCESSOR_FOLLOWED
+        }
+        assert codes <= _competent(directory, request) | asked
+        return
+    assert decision.authority in _competent(directory, request)
+    unreached = {code for code, why in decision.passed_over if why not in (StepCode.DECLINED, *_ASKED)}
+    levels = directory.ancestry(request.place) if request.place else ()
+    levels = levels or ("UA",)
+
+    def width(code: str) -> int:
+        """How wide the topic is by which a body is competent: its place in the order of topics."""
+        chain = [*_chain(request.topics[0]), *(topic for more in request.topics[1:] for topic in _chain(more)), "*"]
+        found = [
+            number
+            for number, topic in enumerate(chain)
+            for level in levels
+            if code in {body.code for body in directory.competent(topic, level, request.kind, DAY)}
+        ]
+        return min(found, default=99)
+
+    missed = [width(code) for code in unreached if width(code) < 99 and _fits(directory, request, code)]
+    assert all(width(decision.authority) <= each for each in missed)
+
+
+_ASKED = (StepCode.REQUESTED_UNKNOWN, StepCode.REQUESTED_NOT_IN_FORCE, StepCode.REQUESTED_NOT_COMPETENT)
+
+
+def _chain(topic: str) -> list[str]:
+    return [topic, "utilities"] if topic == "heating" else [topic]
+
+
+def _fits(directory: LoadedDirectory, request: RoutingRequest, code: str) -> bool:
+    body = directory.authority(code)
+    return body is not None and request.addressee_kind in (None, body.kind) and code != request.addressee
 
 
 def _competent(directory: LoadedDirectory, request: RoutingRequest) -> set[str]:

@@ -72,6 +72,7 @@ def ask(
     kind: AppealKind = AppealKind.APPLICATION,
     channel: AppealChannel = AppealChannel.PHONE,
     about: Sequence[int] = (),
+    declined: Sequence[int] = (),
     day: date = DAY,
     rules: Rules | None = None,
 ) -> Decision:
@@ -84,6 +85,7 @@ def ask(
         kind=kind,
         channel=channel,
         about=tuple(f"2000000{code}" for code in about),
+        declined=tuple(f"2000000{code}" for code in declined),
     )
     return decide(request, directory, day, rules or Rules())
 
