@@ -93,6 +93,7 @@ def _counts(directory: LoadedDirectory) -> dict[str, int]:
         "authorities": len(authorities),
         "with_channels": sum(bool(a.channels) for a in authorities),
         "with_competences": sum(bool(a.competences) for a in authorities),
+        "awaited": len(list(directory.awaited())),
         "topics": len(list(directory.topics())),
         "stages": len(directory.stages()),
         "territories": len(directory.territories),
@@ -123,6 +124,9 @@ def _entry(directory: LoadedDirectory, code: str) -> dict[str, Any]:
     authority = directory.authority(code)
     if authority is not None:
         return {"what": "authority", **authority.model_dump(mode="json", exclude_defaults=True)}
+    awaited = next((body for body in directory.awaited() if body.code == code), None)
+    if awaited is not None:
+        return {"what": "awaited", **awaited.model_dump(mode="json", exclude_defaults=True)}
     channel = directory.channel(code)
     if channel is not None:
         return {"what": "channel", "authority": channel[0].code, **channel[1].model_dump(mode="json")}

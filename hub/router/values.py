@@ -72,6 +72,7 @@ class StepCode(StrEnum):
     DECLINED = "declined"
     NOT_IN_FORCE = "not_in_force"
     NOT_CONNECTED = "not_connected"
+    AWAITED = "awaited"
     NOT_IN_STAGE = "not_in_stage"
     NONE_FOR_TOPIC = "none_for_topic"
     NONE_OF_KIND = "none_of_kind"
@@ -128,6 +129,10 @@ _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
     StepCode.DECLINED: (("authority",), "{authority} said that it is not competent."),
     StepCode.NOT_IN_FORCE: (("authority",), "{authority} is not in force on this day."),
     StepCode.NOT_CONNECTED: (("authority",), "{authority} has no channel on this day."),
+    StepCode.AWAITED: (
+        ("authority", "name"),
+        "{name} ({authority}) waits for its code in the registry: nothing can be sent to it.",
+    ),
     StepCode.NOT_IN_STAGE: (
         ("authority", "kind", "channel"),
         "{authority}: appeals by {channel} are not routed to bodies of kind {kind} at this stage of the roll-out.",

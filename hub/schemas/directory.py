@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -150,6 +150,31 @@ class Authority(Valid):
     def shadows(self, day: date) -> tuple[Channel, ...]:
         """Channels that are only tried on this day."""
         return tuple(channel for channel in self.channels if channel.holds_on(day) and channel.shadow)
+
+
+class AwaitedBody(Valid):
+    """A body that must exist and whose code is not known yet: the council of a community that no list names.
+
+    It is found as competent like an ``Authority``, but nothing is ever sent to it: it has no code, no channel and no
+    key, and stands in no envelope. Of each kind there is one for a territory. Once the code comes, an ``Authority`` of
+    the same kind and territory takes its place.
+    """
+
+    kind: AuthorityKind
+    territory: TerritoryCode
+    name: Annotated[str, Line(1_000)]
+    superior: AuthorityCode | None = None
+    competences: tuple[Competence, ...] = ()
+    note: Annotated[str, Text(2_000)] | None = None
+
+    @property
+    def code(self) -> str:
+        """What it is called until its code comes: ``local_self_government@UA46…``. Never a code of a body."""
+        return f"{self.kind.value}@{self.territory}"
+
+
+Competent: TypeAlias = Authority | AwaitedBody
+"""A body that a competence may name."""
 
 
 class TerritoryLevel(StrEnum):

@@ -123,6 +123,12 @@ def registry() -> FixedRegistry:
     others = tuple(kind for kind in AuthorityKind if kind is not AuthorityKind.COURT)
     stages = (
         Stage(stage=1, from_day=date(2016, 1, 1), channels=every, addressed=others, routed=others),
-        Stage(stage=2, from_day=date(2027, 1, 1), channels=every, addressed=tuple(AuthorityKind), routed=tuple(AuthorityKind)),
+        Stage(
+            stage=2,
+            from_day=date(2027, 1, 1),
+            channels=every,
+            addressed=tuple(AuthorityKind),
+            routed=tuple(AuthorityKind),
+        ),
     )
     return FixedRegistry(LoadedDirectory(authorities=bodies, stages=stages, territories=shipped()))
