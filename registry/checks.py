@@ -41,7 +41,7 @@ def _awaited(draft: Draft, territories: TerritoryTable) -> None:
             draft.note(
                 place.inner("superior"), "registry.superior.unknown", "no authority of the registry has this code"
             )
-        if (body.kind, body.territory) in come:
+        if body.branch is None and (body.kind, body.territory) in come:
             message = "an authority of this kind has this territory: give it the competences and take this entry out"
             draft.note(place, "registry.awaited.come", message)
         _territory(draft, body.territory, place.inner("territory"), territories)

@@ -45,6 +45,8 @@ class LoadedDirectory:
     def _claim(self, body: Competent) -> None:
         own = (body.territory,) if body.territory is not None else ()
         for competence in body.competences:
+            if competence.on_request:
+                continue
             for topic in competence.topics:
                 by_territory = self._claims.setdefault(topic, {})
                 for territory in competence.territories or own:

@@ -88,7 +88,7 @@ class _Search:
         if not self._addressable(asked.kind):
             self._say(StepCode.REQUESTED_NOT_ADDRESSED, asked.code, asked.kind.value, self._request.channel.value)
             return None
-        if not asked.competences:
+        if all(competence.on_request for competence in asked.competences):
             self._say(StepCode.REQUESTED_UNLISTED, asked.code)
         elif self._covers(asked):
             self._say(StepCode.REQUESTED_COMPETENT, asked.code)
@@ -185,6 +185,7 @@ class _Search:
     def _names_kind(self, authority: Authority, topic: str, territory: str) -> bool:
         return any(
             competence.kinds
+            and not competence.on_request
             and topic in competence.topics
             and territory in (competence.territories or (authority.territory,))
             and self._holds(competence)

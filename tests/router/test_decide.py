@@ -287,3 +287,12 @@ def test_complaint_about_the_superior_of_a_body_that_waits_goes_to_nobody_below(
     """Article 7 holds for whoever would stand in for it too."""
     world = country(body(2, at=DISTRICT), awaited=[waiting(superior=2)])
     assert outcome(ask(world, kind=AppealKind.COMPLAINT, about=[2])) == (None, "only_accused")
+
+
+def test_body_is_competent_for_its_own_work_only_where_it_is_asked_for() -> None:
+    """A competence on request makes the addressee's wish count, and leads nobody to it otherwise."""
+    own = Competence(topics=("heating",), on_request=True)
+    district = body(1, at=DISTRICT).model_copy(update={"competences": (own,)})
+    world = country(district, body(2, "heating", at=OBLAST))
+    assert outcome(ask(world, to=1)) == (1, "requested")
+    assert outcome(ask(world)) == (2, "competence")
