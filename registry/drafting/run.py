@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from hub.schemas.directory import ANY_TOPIC
+from hub.schemas.directory import ANY_TOPIC, AuthorityKind
 from registry import import_sev, official, starter, territories
 from registry.drafting import country as country_module
 from registry.drafting import plan as plan_module
@@ -70,21 +70,40 @@ class Made:
     report: DraftReport
 
 
-@dataclass(slots=True)
-class _Sorted:
-    """Bodies of a draft that the folder does not have yet. ``kept``: codes that it has."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What files of the folder say that a draft does not write: codes, and which kind of body has which territory."""
 
-    have: frozenset[str]
+    codes: frozenset[str] = frozenset()
+    places: frozenset[tuple[str, str]] = frozenset()
+
+    def has_place(self, body: Drafted) -> bool:
+        """True if they have the council or administration of this body's territory."""
+        own = body.kind in (AuthorityKind.LOCAL_ADMINISTRATION, AuthorityKind.LOCAL_SELF_GOVERNMENT)
+        return own and any((body.kind.value, territory) in self.places for territory in body.territories)
+
+
+@dataclass(slots=True)
+class _Sorting:
+    """Leaves bodies that were reviewed to their files. ``kept``: their codes."""
+
+    reviewed: Reviewed
     kept: list[str] = field(default_factory=list)
 
     def new(self, bodies: Iterable[Drafted]) -> list[Drafted]:
+        """Bodies that the folder does not have; without competences where it has the one that decides there."""
         fresh = []
         for body in bodies:
-            if body.code in self.have:
-                self.kept.append(body.code or "")
-            else:
+            if body.code is not None and body.code in self.reviewed.codes:
+                self.kept.append(body.code)
+            elif not self.reviewed.has_place(body):
                 fresh.append(body)
+            elif body.code is not None:
+                fresh.append(replace(body, rules=False))
         return fresh
+
+
+_NOTHING: Final = Reviewed()
 
 
 def draft(out: Path, *, sev: Path | None = None, overwrite: bool = False) -> DraftReport:
@@ -95,8 +114,11 @@ def draft(out: Path, *, sev: Path | None = None, overwrite: bool = False) -> Dra
     plan, country = plan_module.shipped(), country_module.shipped()
     rules, absent = _within(plan.rules, _topics_in(out))
     plan = replace(plan, rules=rules)
-    made = make(plan, country, _bodies(sev), have=_codes_in(out, plan), topics_absent=absent)
-    for name, text in made.files.items():
+    made = make(plan, country, _bodies(sev), reviewed=_reviewed(out, plan), topics_absent=absent)
+    standing = [name for name in made.files if name != import_sev.OUT_FILE and (out / name).exists()]
+    for name, text in sorted(
+        made.files.items(), key=lambda item: item[0] not in standing
+    ):  # what is refused comes first
         target = out / name
         if name == import_sev.OUT_FILE and target.exists() and not overwrite:
             continue  # an import of the whole list: it gives way by itself
@@ -112,11 +134,11 @@ def make(
     country: Country,
     bodies: Sequence[Listed],
     *,
-    have: frozenset[str] = frozenset(),
+    reviewed: Reviewed = _NOTHING,
     topics_absent: Sequence[str] = (),
 ) -> Made:
-    """The files and the report. ``have``: codes that stand in reviewed files already."""
-    finder, sorting = Finder(bodies, country, _cities(plan, country)), _Sorted(have)
+    """The files and the report. ``reviewed``: what stands in other files of the folder already."""
+    finder, sorting = Finder(bodies, country, _cities(plan, country)), _Sorting(reviewed)
     central, absent = finder.central(plan.central)
     found = [finder.network(network) for network in plan.networks]
     texts = {f"{FOLDER}/central.yaml": central_file(sorting.new(central), plan.rules)}
@@ -125,7 +147,7 @@ def make(
         every.extend(one.bodies)
         one.bodies = sorting.new(one.bodies)
         texts[f"{FOLDER}/{one.network.code}.yaml"] = network_file(one, plan.rules, country)
-    rest = [body for body in bodies if body.code not in finder.taken and body.code not in have]
+    rest = [body for body in bodies if body.code not in finder.taken | reviewed.codes]
     texts[import_sev.OUT_FILE] = listed_file(rest)
     report = DraftReport(
         networks={one.network.code: _counts(one, country) for one in found},
@@ -220,28 +242,29 @@ def _bodies(sev: Path | None) -> list[Listed]:
     ]
 
 
-def _entries(folder: Path, section: str, leave_out: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Codes under a section in the folder's files; the loader tells what is wrong with them."""
+def _entries(folder: Path, section: str, leave_out: frozenset[str] = frozenset()) -> Iterator[Mapping[str, Any]]:
+    """Entries of a section in the folder's files that have a code; the loader tells what is wrong with the others."""
     for path in yaml_files(folder) if folder.is_dir() else ():
         if path.relative_to(folder).as_posix() in leave_out:
             continue
-        data = parse(path.read_text(encoding="utf-8-sig")).data
+        data = parse(path.read_text(encoding="utf-8-sig", errors="replace")).data
         entries = data.get(section) if isinstance(data, dict) else None
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("code"), str):
-                yield entry["code"]
+                yield entry
 
 
-def _codes_in(folder: Path, plan: Plan) -> frozenset[str]:
-    """Codes under ``authorities`` in files of the folder that a draft does not write."""
-    own = {f"{FOLDER}/{name}.yaml" for name in ("central", *(network.code for network in plan.networks))}
-    return frozenset(_entries(folder, "authorities", frozenset(own)))
+def _reviewed(folder: Path, plan: Plan) -> Reviewed:
+    own = frozenset(f"{FOLDER}/{name}.yaml" for name in ("central", *(network.code for network in plan.networks)))
+    entries = list(_entries(folder, "authorities", own))
+    places = ((str(e.get("kind")), str(e.get("territory"))) for e in entries if e.get("competences"))
+    return Reviewed(codes=frozenset(entry["code"] for entry in entries), places=frozenset(places))
 
 
 def _topics_in(folder: Path) -> frozenset[str]:
     """Topics of the folder, or of the starter, which comes with the draft."""
     beside = parse(starter.documents()["topics.yaml"]).data["topics"]
-    return frozenset(_entries(folder, "topics")) or frozenset(entry["code"] for entry in beside)
+    return frozenset(entry["code"] for entry in (list(_entries(folder, "topics")) or beside))
 
 
 def _within(rules: Iterable[Rule], topics: frozenset[str]) -> tuple[tuple[Rule, ...], list[str]]:

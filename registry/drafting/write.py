@@ -51,7 +51,7 @@ def listed_file(bodies: Iterable[Listed]) -> str:
     parts = [head, "listed:\n"]
     for body in sorted(bodies, key=lambda body: body.code):
         parts.append(f'  - code: "{body.code}"\n    name: {_quoted(body.name)}\n')
-        if body.short_name:
+        if body.short_name and body.short_name != body.name:
             parts.append(f"    short_name: {_quoted(body.short_name)}\n")
         parts.append(f"    kind: {body.kind}\n")
         if body.part_of is not None:

@@ -27,6 +27,7 @@ from registry.drafting.run import DraftReport, make
 from registry.yamlfile import parse
 from tests.pace import within
 from tests.registry.builders import ADAPTERS, LVIV, write
+from tests.registry.test_importers import official_file
 
 DAY = date(2025, 12, 1)
 TOWNS_OWN = ("utilities.water", "utilities.heating", "utilities.streets", "education.schools")
@@ -234,6 +235,29 @@ def test_draft_leaves_reviewed_bodies_and_lists_to_their_files(tmp_path: Path) -
     )
     import_sev.run(sev / "sev.csv", tmp_path, overwrite=True)
     assert load(tmp_path, ADAPTERS).authority("04055896") == reviewed
+
+
+def test_body_whose_code_has_come_takes_the_place_of_the_one_that_waited(tmp_path: Path) -> None:
+    """A council in a file of your own is its community's: the next draft has none there that would decide too."""
+    council = {"code": "30000001", "kind": "local_self_government", "territory": AHRONOMICHNA, "name": "Рада"}
+    other = {**council, "code": "30000002", "territory": "UA05020070000010139"}  # the list has one there: 04326075
+    for body in (council, other):
+        body["competences"] = [{"topics": ["utilities"]}]
+    write(tmp_path, own=json.dumps({"authorities": [council, other]}, ensure_ascii=False))
+    drafting.draft(tmp_path)
+    directory = load(tmp_path, ADAPTERS)
+    assert AHRONOMICHNA not in {body.territory for body in directory.awaited()}
+    for body in (council, other):
+        found = directory.competent("utilities", body["territory"], AppealKind.APPLICATION, DAY)
+        assert [one.code for one in found] == [body["code"]]
+
+
+def test_newer_list_of_participants_is_taken_instead_of_the_shipped_one(
+    made: tuple[Path, DraftReport], tmp_path: Path
+) -> None:
+    """The official list itself gives the same draft as the shipped table that was derived from it."""
+    drafting.draft(tmp_path, sev=official_file("sev-participants.csv"))
+    assert files(tmp_path) == files(made[0])
 
 
 def test_draft_is_made_again_only_when_told_to_and_is_the_same(made: tuple[Path, DraftReport]) -> None:
