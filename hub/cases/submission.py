@@ -78,6 +78,7 @@ def route(
             channel=form.channel,
             about=form.about,
             declined=declined,
+            forwarded=addressee is not None,
         ),
         directory,
         kyiv_day(now),

@@ -85,7 +85,7 @@ class _Search:
         if self._barring(asked) is not None:
             self._blocked_by(asked)
             return self._stand_in(asked)  # whom the complaint is about, the superior body judges
-        if not self._addressable(asked.kind):
+        if not self._request.forwarded and not self._addressable(asked.kind):
             self._say(StepCode.REQUESTED_NOT_ADDRESSED, asked.code, asked.kind.value, self._request.channel.value)
             return None
         if all(competence.on_request for competence in asked.competences):

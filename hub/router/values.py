@@ -15,6 +15,7 @@ class RoutingRequest:
     """Parts of an appeal that set its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
 
     ``about``: codes of the bodies that a complaint complains of. ``declined``: bodies that said they are not competent.
+    ``forwarded``: the addressee was named by a body that sends the appeal on, not by the applicant.
     """
 
     topics: tuple[str, ...]
@@ -25,6 +26,7 @@ class RoutingRequest:
     channel: AppealChannel
     about: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
