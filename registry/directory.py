@@ -38,7 +38,8 @@ class LoadedDirectory:
         self._channels = {c.id: (a, c) for a in self._authorities.values() for c in a.channels}
         self._awaited = {a.code: a for a in sorted(awaited, key=lambda a: a.code)}
         self._claims: dict[str, dict[str, list[tuple[Competent, Competence]]]] = {}
-        for body in (*self._authorities.values(), *self._awaited.values()):
+        bodies: list[Competent] = [*self._authorities.values(), *self._awaited.values()]
+        for body in bodies:
             self._claim(body)
         self._version = self._hash()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -20,7 +20,6 @@ from registry.territories import TerritoryTable, Unit
 OCCUPIED: Final = ("UA01", "UA85")
 """Crimea and Sevastopol: their communities wait for nobody here."""
 KYIV: Final = "UA80000000000093317"
-_SEVASTOPOL: Final = "UA85000000000065278"
 _COUNCIL_OF = {"M": "міська рада", "X": "селищна рада", "C": "сільська рада"}
 _GENDER = re.compile(r"(?:ий|ого|ому|ій|ою|ої|оі|а|е|і|у)$")
 
@@ -121,11 +120,3 @@ def shipped_seats() -> dict[str, tuple[str, str]]:
 def shipped() -> Country:
     """The country of the project's own tables."""
     return Country(territories.shipped(), shipped_seats())
-
-
-def by_oblast(codes: Iterable[str]) -> dict[str, list[str]]:
-    """Codes of units by the first four characters, which name the oblast."""
-    found: dict[str, list[str]] = {}
-    for code in codes:
-        found.setdefault(code[:4], []).append(code)
-    return found

@@ -230,14 +230,3 @@ def hints(bodies: Sequence[Listed], country: Country) -> dict[str, Listed]:
         if len(fitting) == 1:
             found.setdefault(fitting[0].code, []).append(body)
     return {code: several[0] for code, several in found.items() if len(several) == 1}
-
-
-def of_oblast(bodies: Sequence[Listed], country: Country, pattern: re.Pattern[str]) -> dict[str, tuple[Listed, ...]]:
-    """Bodies whose name is an oblast's adjective and nothing more."""
-    found = {}
-    for body in bodies:
-        name = pattern.match(body.plain)
-        code = country.oblast(name["adjective"]) if name else None
-        if code is not None:
-            found[code] = (body,)
-    return found

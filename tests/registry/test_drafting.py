@@ -87,7 +87,7 @@ def test_draft_is_a_sound_registry_of_all_bodies_of_the_list(
 
 def test_administrations_and_councils_are_there_for_every_unit(directory: LoadedDirectory, country: Country) -> None:
     """24 oblasts, Kyiv, all districts and communities outside Crimea: one body each, with its code or waiting."""
-    bodies = [*directory.authorities(), *directory.awaited()]
+    bodies: list[Competent] = [*directory.authorities(), *directory.awaited()]
     held: dict[AuthorityKind, list[str]] = {}
     for body in bodies:
         if body.holds_on(DAY) and body.territory is not None and body.competences:
@@ -190,7 +190,8 @@ def test_council_is_matched_by_adjective_rank_and_oblast(
 def test_body_that_is_no_councils_own_is_matched_with_none(name: str, country: Country) -> None:
     """Another rank, another oblast, a department, a district's council: none of them is a community's council."""
     matched = names.councils(listed(f"30000000 {name}"), country)
-    assert matched.found == matched.ambiguous == {}
+    assert not matched.found
+    assert not matched.ambiguous
 
 
 def test_name_that_fits_several_places_is_matched_with_none_and_told(country: Country) -> None:
@@ -239,7 +240,12 @@ def test_draft_leaves_reviewed_bodies_and_lists_to_their_files(tmp_path: Path) -
 
 def test_body_whose_code_has_come_takes_the_place_of_the_one_that_waited(tmp_path: Path) -> None:
     """A council in a file of your own is its community's: the next draft has none there that would decide too."""
-    council = {"code": "30000001", "kind": "local_self_government", "territory": AHRONOMICHNA, "name": "Рада"}
+    council: dict[str, Any] = {
+        "code": "30000001",
+        "kind": "local_self_government",
+        "territory": AHRONOMICHNA,
+        "name": "Рада",
+    }
     other = {**council, "code": "30000002", "territory": "UA05020070000010139"}  # the list has one there: 04326075
     for body in (council, other):
         body["competences"] = [{"topics": ["utilities"]}]
@@ -288,6 +294,12 @@ def test_rules_name_topics_that_exist_networks_that_exist_and_a_source() -> None
     assert {topic for rule in told.rules for topic in rule.topics} <= known
     assert {rule.network for rule in told.rules if rule.network is not None} <= networks
     assert all("№" in r.source or "Конституція" in r.source or plan.EXAMPLE in r.source for r in told.rules)
+
+
+def test_every_city_of_the_plan_is_the_seat_of_a_community(country: Country) -> None:
+    """A city that is spelled otherwise than in the codifier would lose its competences in silence."""
+    seats = {(country.units[community.oblast].name, community.seat) for community in country.communities}
+    assert [(e.oblast, seat) for e in plan.shipped().cities for seat in e.seats if (e.oblast, seat) not in seats] == []
 
 
 def test_every_finer_topic_has_a_body_but_those_that_nobody_decides(directory: LoadedDirectory) -> None:
