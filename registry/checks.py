@@ -9,7 +9,7 @@ from itertools import combinations
 from pydantic import ValidationError
 
 from hub.ports import Adapter, Bounded
-from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Authority, Channel, Competence, LegalClass, routed_to
+from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Channel, Competence, Competent, LegalClass, routed_to
 from registry import keycheck
 from registry.draft import Draft
 from registry.faults import found
@@ -28,8 +28,25 @@ def check(draft: Draft, territories: TerritoryTable, adapters: Mapping[str, Adap
         _territory(draft, authority.territory, place.inner("territory"), territories)
         for index, competence in enumerate(authority.competences):
             _competence(draft, authority, competence, place.inner("competences", index), territories)
+    _awaited(draft, territories)
     _channels(draft, adapters)
     _keys(draft)
+
+
+def _awaited(draft: Draft, territories: TerritoryTable) -> None:
+    known = draft.authorities.keys() | draft.spoiled
+    come = {(a.kind, a.territory) for a, _ in draft.authorities.values() if a.valid_to is None}
+    for body, place in draft.awaited.values():
+        if body.superior is not None and body.superior not in known:
+            draft.note(
+                place.inner("superior"), "registry.superior.unknown", "no authority of the registry has this code"
+            )
+        if body.branch is None and (body.kind, body.territory) in come:
+            message = "an authority of this kind has this territory: give it the competences and take this entry out"
+            draft.note(place, "registry.awaited.come", message)
+        _territory(draft, body.territory, place.inner("territory"), territories)
+        for index, competence in enumerate(body.competences):
+            _competence(draft, body, competence, place.inner("competences", index), territories)
 
 
 def _references(draft: Draft) -> None:
@@ -97,7 +114,7 @@ def _territory(draft: Draft, code: str | None, place: Place, territories: Territ
 
 
 def _competence(
-    draft: Draft, authority: Authority, competence: Competence, place: Place, territories: TerritoryTable
+    draft: Draft, authority: Competent, competence: Competence, place: Place, territories: TerritoryTable
 ) -> None:
     for index, topic in enumerate(competence.topics):
         if topic != ANY_TOPIC and topic not in draft.topics and topic not in draft.spoiled:

@@ -1,8 +1,8 @@
 """Makes the project's own data from the two official lists: ``python -m registry.derive SEV.csv KATOTTG.csv``.
 
 ``data/territories.csv.gz``: units down to communities, and the city districts of Kyiv and Sevastopol, which stand in no
-community. ``data/bodies.csv.gz``: code, name, short name, kind, body it is a part of. Facts only: the source
-files stay out.
+community. ``data/seats.csv.gz``: for each community, level and name of the settlement that it is governed from.
+``data/bodies.csv.gz``: code, name, short name, kind, body it is a part of. Facts only: the source files stay out.
 """
 
 from __future__ import annotations
@@ -28,6 +28,17 @@ def compact(units: Iterable[Unit]) -> bytes:
     return import_katottg.as_table(u for u in units if u.level in "OKPH" or u.parent in special)
 
 
+def seats_table(units: Iterable[Unit]) -> bytes:
+    """The shipped list of seats, in order of community. A community's first settlement in the codifier is its seat."""
+    first = {unit.code[:9]: unit for unit in units if unit.level in "MXC" and unit.code[9:12] == "001"}
+    lines = (
+        f"{unit.code};{seat.level};{seat.name}\n"
+        for unit in sorted(units, key=lambda unit: unit.code)
+        if unit.level == "H" and (seat := first.get(unit.code[:9])) is not None
+    )
+    return ("community;level;name\n" + "".join(lines)).encode()
+
+
 def bodies_table(bodies: Iterable[Body]) -> bytes:
     """The shipped list of bodies, in order of code."""
     out = io.StringIO()
@@ -40,10 +51,11 @@ def bodies_table(bodies: Iterable[Body]) -> bytes:
 
 
 def main(sev: Path, katottg: Path, out: Path = DATA) -> None:
-    """Write both tables."""
+    """Write the three tables."""
     bodies, _ = import_sev.read(sev)
     units, _ = import_katottg.read(katottg)
     official.write(out / "bodies.csv.gz", official.gzipped(bodies_table(bodies)), overwrite=True)
+    official.write(out / "seats.csv.gz", official.gzipped(seats_table(units)), overwrite=True)
     official.write(out / "territories.csv.gz", official.gzipped(compact(units)), overwrite=True)
 
 

@@ -29,6 +29,7 @@ def compare(old: LoadedDirectory, new: LoadedDirectory) -> tuple[Difference, ...
     """All differences, by section and code; empty exactly if the two versions are equal."""
     return (
         *_entries("authorities", {a.code: a for a in old.authorities()}, {a.code: a for a in new.authorities()}),
+        *_entries("awaited", {a.code: a for a in old.awaited()}, {a.code: a for a in new.awaited()}),
         *_entries("topics", {t.code: t for t in old.topics()}, {t.code: t for t in new.topics()}),
         *_stages(old, new),
         *_units({u.code: u for u in old.territories.units()}, {u.code: u for u in new.territories.units()}),

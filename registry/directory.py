@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from hub.schemas.base import Frozen
-from hub.schemas.directory import Authority, Channel, Competence, Stage, Territory, Topic
+from hub.schemas.directory import Authority, AwaitedBody, Channel, Competence, Competent, Stage, Territory, Topic
 from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import AppealKind
 from registry.territories import TerritoryTable
 
-_FORMAT = b"appeal-hub registry 1\n"
+_FORMAT = b"appeal-hub registry 2\n"
 
 
 class LoadedDirectory:
@@ -26,6 +26,7 @@ class LoadedDirectory:
         self,
         *,
         authorities: Iterable[Authority],
+        awaited: Iterable[AwaitedBody] = (),
         topics: Iterable[Topic] = (),
         stages: Iterable[Stage] = (),
         territories: TerritoryTable,
@@ -35,23 +36,27 @@ class LoadedDirectory:
         self._stages = tuple(sorted(stages, key=lambda s: (s.from_day, s.stage, s.channels, s.addressed, s.routed)))
         self._territories = territories
         self._channels = {c.id: (a, c) for a in self._authorities.values() for c in a.channels}
-        self._claims: dict[str, dict[str, list[tuple[Authority, Competence]]]] = {}
-        for authority in self._authorities.values():
-            self._claim(authority)
+        self._awaited = {a.code: a for a in sorted(awaited, key=lambda a: a.code)}
+        self._claims: dict[str, dict[str, list[tuple[Competent, Competence]]]] = {}
+        bodies: list[Competent] = [*self._authorities.values(), *self._awaited.values()]
+        for body in bodies:
+            self._claim(body)
         self._version = self._hash()
 
-    def _claim(self, authority: Authority) -> None:
-        own = (authority.territory,) if authority.territory is not None else ()
-        for competence in authority.competences:
+    def _claim(self, body: Competent) -> None:
+        own = (body.territory,) if body.territory is not None else ()
+        for competence in body.competences:
+            if competence.on_request:
+                continue
             for topic in competence.topics:
                 by_territory = self._claims.setdefault(topic, {})
                 for territory in competence.territories or own:
-                    by_territory.setdefault(territory, []).append((authority, competence))
+                    by_territory.setdefault(territory, []).append((body, competence))
 
     def _hash(self) -> str:
         """Over the content only: order of files and entries, comments and spelled-out defaults change nothing."""
         hashed = hashlib.sha256(_FORMAT)
-        for values in (self._authorities.values(), self._topics.values(), self._stages):
+        for values in (self._authorities.values(), self._topics.values(), self._stages, self._awaited.values()):
             for value in values:
                 hashed.update(_canonical(value))
             hashed.update(b"\n")
@@ -70,6 +75,10 @@ class LoadedDirectory:
     def authorities(self) -> Iterator[Authority]:
         """All authorities, in order of code."""
         return iter(self._authorities.values())
+
+    def awaited(self) -> Iterator[AwaitedBody]:
+        """All bodies that wait for their codes, by kind and territory."""
+        return iter(self._awaited.values())
 
     def channel(self, channel_id: str) -> tuple[Authority, Channel] | None:
         """The channel with this id and whose it is."""
@@ -96,8 +105,8 @@ class LoadedDirectory:
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         return self._territories.ancestry(code)
 
-    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Authority, ...]:
-        """Authorities that name exactly this topic (or ``*``) and territory (or ``UA``), in order of code.
+    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Competent, ...]:
+        """Bodies that name exactly this topic (or ``*``) and territory (or ``UA``), in order of code, awaited last.
 
         Only those that are valid on ``day`` themselves, by a competence that is valid then and covers ``kind``.
         """
@@ -106,13 +115,11 @@ class LoadedDirectory:
         if claims is None:
             return ()
         held = [
-            authority
-            for authority, competence in claims
-            if (not competence.kinds or kind in competence.kinds)
-            and competence.holds_on(day)
-            and authority.holds_on(day)
+            body
+            for body, competence in claims
+            if (not competence.kinds or kind in competence.kinds) and competence.holds_on(day) and body.holds_on(day)
         ]
-        return tuple({authority.code: authority for authority in held}.values()) if len(held) > 1 else tuple(held)
+        return tuple({body.code: body for body in held}.values()) if len(held) > 1 else tuple(held)
 
     def topic(self, code: str) -> Topic | None:
         """The topic with this code."""

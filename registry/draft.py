@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from hub.schemas.base import Frozen
-from hub.schemas.directory import Authority, Channel, Stage, Topic
+from hub.schemas.directory import Authority, AwaitedBody, Channel, Stage, Topic
 from hub.schemas.ids import AuthorityCode
 from hub.schemas.keys import VerificationKey
 from registry.faults import found
@@ -33,9 +33,14 @@ class KeyEntry(Frozen):
 
 @dataclass(slots=True)
 class Draft:
-    """Content that was read. ``spoiled``: codes of entries that are broken themselves, so that nobody is told twice."""
+    """Content that was read. ``spoiled``: codes of entries that are broken themselves, so that nobody is told twice.
+
+    ``listed``: bodies as an official list has them; an entry under ``authorities`` with the same code goes before.
+    """
 
     authorities: dict[str, tuple[Authority, Place]] = field(default_factory=dict)
+    listed: dict[str, tuple[Authority, Place]] = field(default_factory=dict)
+    awaited: dict[str, tuple[AwaitedBody, Place]] = field(default_factory=dict)
     topics: dict[str, tuple[Topic, Place]] = field(default_factory=dict)
     stages: list[tuple[Stage, Place]] = field(default_factory=list)
     channels: list[tuple[str, Channel, Place]] = field(default_factory=list)
@@ -89,6 +94,24 @@ class Draft:
         for index, key in enumerate(value.keys):
             self.keys.append((value.code, key, place.inner("keys", index)))
 
+    def _listed(self, value: Authority, place: Place) -> None:
+        if value.code in self.listed:
+            self._twice(place.inner("code"), "authority", self.listed[value.code][1])
+            return
+        self.listed[value.code] = (value, place)
+
+    def take_listed(self) -> None:
+        """Bring in the listed bodies that no reviewed entry describes. Call it once all files are read."""
+        for value, place in self.listed.values():
+            if value.code not in self.authorities and value.code not in self.spoiled:
+                self._authority(value, place)
+
+    def _await(self, value: AwaitedBody, place: Place) -> None:
+        if value.code in self.awaited:
+            self._twice(place.inner("territory"), "awaited", self.awaited[value.code][1])
+            return
+        self.awaited[value.code] = (value, place)
+
     def _topic(self, value: Topic, place: Place) -> None:
         if value.code in self.topics:
             self._twice(place.inner("code"), "topic", self.topics[value.code][1])
@@ -114,8 +137,10 @@ class Draft:
 _Take = Callable[[Draft, Any, Place], None]
 _SECTIONS: Final[dict[str, tuple[TypeAdapter[Any], _Take]]] = {
     "authorities": (TypeAdapter(Authority), Draft._authority),
+    "awaited": (TypeAdapter(AwaitedBody), Draft._await),
     "channels": (TypeAdapter(ChannelEntry), Draft._channel),
     "keys": (TypeAdapter(KeyEntry), Draft._key),
+    "listed": (TypeAdapter(Authority), Draft._listed),
     "stages": (TypeAdapter(Stage), Draft._stage),
     "topics": (TypeAdapter(Topic), Draft._topic),
 }

@@ -155,8 +155,8 @@ def as_yaml(bodies: Iterable[Body]) -> str:
     """The bodies as a registry file, in order of code."""
     head = (
         "# Made by `hub registry import-sev` from the list of SEV participants. Kinds are guessed from names:\n"
-        "# review them before use. Territories and competences are for people to add.\n"
-        "authorities:\n"
+        "# to correct or complete an entry, write it under `authorities` in a file of your own: that goes first.\n"
+        "listed:\n"
     )
     return head + "".join(_entry(body) for body in sorted(bodies, key=lambda body: body.code))
 

@@ -29,12 +29,14 @@ def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
     draft = Draft()
     table, table_faults = _table(folder)
     _read(folder, draft)
+    draft.take_listed()
     check(draft, table, adapters)
     if draft.faults or table_faults:
         told = tuple(_tell(item) for item in sorted(draft.faults, key=_order))
         raise RegistryRefused("the registry's files are broken and were refused as a whole", faults=table_faults + told)
     return LoadedDirectory(
         authorities=_merged(draft),
+        awaited=[body for body, _ in draft.awaited.values()],
         topics=[topic for topic, _ in draft.topics.values()],
         stages=[stage for stage, _ in draft.stages],
         territories=table,

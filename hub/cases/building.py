@@ -53,6 +53,7 @@ def _request(form: AppealForm, *, declined: tuple[str, ...] = (), addressee: str
         channel=form.channel,
         about=form.about,
         declined=declined,
+        forwarded=addressee is not None,
     )
 
 

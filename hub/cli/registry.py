@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,9 @@ import click
 from hub import adapters, settings
 from hub.cli.output import emit, json_option, table
 from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
-from registry import LoadedDirectory, import_katottg, import_sev, load
+from hub.schemas.kyiv import kyiv_day
+from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
+from registry.coverage import cover
 from registry.diff import compare
 from registry.official import ImportReport
 
@@ -93,6 +96,7 @@ def _counts(directory: LoadedDirectory) -> dict[str, int]:
         "authorities": len(authorities),
         "with_channels": sum(bool(a.channels) for a in authorities),
         "with_competences": sum(bool(a.competences) for a in authorities),
+        "awaited": len(list(directory.awaited())),
         "topics": len(list(directory.topics())),
         "stages": len(directory.stages()),
         "territories": len(directory.territories),
@@ -123,6 +127,9 @@ def _entry(directory: LoadedDirectory, code: str) -> dict[str, Any]:
     authority = directory.authority(code)
     if authority is not None:
         return {"what": "authority", **authority.model_dump(mode="json", exclude_defaults=True)}
+    awaited = next((body for body in directory.awaited() if body.code == code), None)
+    if awaited is not None:
+        return {"what": "awaited", **awaited.model_dump(mode="json", exclude_defaults=True)}
     channel = directory.channel(code)
     if channel is not None:
         return {"what": "channel", "authority": channel[0].code, **channel[1].model_dump(mode="json")}
@@ -171,6 +178,49 @@ def import_katottg_command(file: Path, out: Path, overwrite: bool, as_json: bool
     begun = time.monotonic()
     report = import_katottg.run(file, out, overwrite=overwrite)
     _account(report, out / import_katottg.OUT_FILE, time.monotonic() - begun, as_json=as_json)
+
+
+@registry_group.command("draft")
+@click.option("--out", type=_FOLDER, required=True, help="Registry folder to write into.")
+@click.option("--sev", type=_FILE, help="A newer list of SEV participants than the shipped one.")
+@click.option("--overwrite", is_flag=True, help="Replace files that an earlier draft made.")
+@json_option
+def draft_command(out: Path, sev: Path | None, overwrite: bool, as_json: bool) -> None:
+    """Make routing data out of the official lists: administrations, councils, networks, with their competences.
+
+    Bodies that other files of the folder describe are left to them. The report of gaps is draft-report.md.
+    """
+    begun = time.monotonic()
+    report = drafting.draft(out, sev=sev, overwrite=overwrite)
+    secs = time.monotonic() - begun
+    found = sum(counts["found"] for counts in report.networks.values())
+    awaited = sum(counts["awaited"] for counts in report.networks.values())
+    gaps = sum(len(counts["gaps"]) for counts in report.networks.values())
+    lines = [
+        f"{report.central} bodies for the whole country, {found} in {len(report.networks)} networks, {awaited} wait for"
+        f" their codes, {report.listed} others of the list; written to {out} in {secs:.1f} s.",
+        f"{gaps} gaps, {len(report.ambiguous)} ambiguous names, {len(report.kept)} left to files that were there:"
+        f" see {out / drafting.REPORT_FILE}.",
+    ]
+    emit({**report.as_json(), "written": str(out), "secs": round(secs, 3)}, as_json=as_json, lines=lines)
+
+
+@registry_group.command("coverage")
+@registry_option
+@json_option
+def coverage_command(folder: Path | None, as_json: bool) -> None:
+    """Tell for each topic which kind of body the communities find first, connected or not; Crimea left out."""
+    found = cover(load_folder(folder), kyiv_day(datetime.now(UTC)))
+    rows = [
+        (one.topic, f"{found.own(one):.1f}", one.awaited, ", ".join(f"{kind} {n}" for kind, n in one.kinds.items()))
+        for one in found.topics
+    ]
+    told = ", ".join(f"{kind} {share} %" for kind, share in found.kinds.items())
+    lines = [
+        *table(("topic", "own council %", "of them awaited", "communities by kind of body"), rows),
+        f"{len(rows)} topics in {found.communities} communities: {told}.",
+    ]
+    emit(found.as_json(), as_json=as_json, lines=lines)
 
 
 def _account(report: ImportReport, written: Path, secs: float, *, as_json: bool) -> None:

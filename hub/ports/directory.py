@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Protocol
 
-from hub.schemas.directory import Authority, Channel, Stage, Territory, Topic
+from hub.schemas.directory import Authority, Channel, Competent, Stage, Territory, Topic
 from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import AppealKind
 
@@ -43,8 +43,8 @@ class Directory(Protocol):
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         ...
 
-    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Authority, ...]:
-        """Authorities that name exactly this topic (or ``*``) and this territory (or ``UA``), in order of code."""
+    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Competent, ...]:
+        """Bodies that name exactly this topic (or ``*``) and this territory (or ``UA``), in order of code."""
         ...
 
     def topic(self, code: str) -> Topic | None:

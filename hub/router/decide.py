@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import TypeGuard
 
 from hub.ports import Directory
 from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
@@ -12,7 +13,9 @@ from hub.schemas.directory import (
     WHOLE_COUNTRY,
     Authority,
     AuthorityKind,
+    AwaitedBody,
     Competence,
+    Competent,
     addressed_to,
     routed_to,
 )
@@ -23,6 +26,7 @@ _REASON_OF_BLOCK = {
     StepCode.ACCUSED: Reason.ONLY_ACCUSED,
     StepCode.DECLINED: Reason.ALL_DECLINED,
     StepCode.NOT_CONNECTED: Reason.NOT_CONNECTED,
+    StepCode.AWAITED: Reason.NOT_CONNECTED,
     StepCode.NOT_IN_STAGE: Reason.NOT_IN_STAGE,
 }
 
@@ -86,10 +90,10 @@ class _Search:
         if self.barring(asked) is not None:
             self._blocked_by(asked)
             return self._stand_in(asked)  # whom the complaint is about, the superior body judges
-        if not self._addressable(asked.kind):
+        if not self._request.forwarded and not self._addressable(asked.kind):
             self._say(StepCode.REQUESTED_NOT_ADDRESSED, asked.code, asked.kind.value, self._request.channel.value)
             return None
-        if not asked.competences:
+        if all(competence.on_request for competence in asked.competences):
             self._say(StepCode.REQUESTED_UNLISTED, asked.code)
         elif self._covers(asked):
             self._say(StepCode.REQUESTED_COMPETENT, asked.code)
@@ -164,7 +168,7 @@ class _Search:
                 self._say(StepCode.NONE_FOR_TOPIC, topic, levels[0])
         return None
 
-    def _of_kind(self, found: tuple[Authority, ...], topic: str, territory: str) -> tuple[Authority, ...]:
+    def _of_kind(self, found: tuple[Competent, ...], topic: str, territory: str) -> tuple[Competent, ...]:
         kind = self._kind
         if kind is None:
             return found
@@ -174,11 +178,11 @@ class _Search:
             self._say(StepCode.NONE_OF_KIND, topic, territory, kind.value)
         return fitting
 
-    def _among(self, candidates: tuple[Authority, ...], topic: str, territory: str) -> Decision | None:
+    def _among(self, candidates: tuple[Competent, ...], topic: str, territory: str) -> Decision | None:
         if not candidates:
             return None
         self._say(StepCode.CANDIDATES, topic, territory, ", ".join(a.code for a in candidates))
-        open_ones = [authority for authority in candidates if not self._blocked_by(authority)]
+        open_ones = [body for body in candidates if self._is_open(body)]
         if open_ones:
             chosen = self._one_of(open_ones, topic, territory)
             return self._send(chosen, Reason.COMPETENCE) if chosen else self._to_operators(Reason.AMBIGUOUS)
@@ -197,6 +201,7 @@ class _Search:
     def _names_kind(self, authority: Authority, topic: str, territory: str) -> bool:
         return any(
             competence.kinds
+            and not competence.on_request
             and topic in competence.topics
             and territory in (competence.territories or (authority.territory,))
             and self._holds(competence)
@@ -215,7 +220,7 @@ class _Search:
 
     # -- superior bodies
 
-    def _stand_in_for_one_of(self, candidates: Sequence[Authority]) -> Decision | None:
+    def _stand_in_for_one_of(self, candidates: Sequence[Competent]) -> Decision | None:
         found = [(candidate, self._first_open_above(candidate)) for candidate in candidates]
         stand_ins = {above.code: above for _, above in found if above is not None}
         if not stand_ins:
@@ -236,21 +241,26 @@ class _Search:
             return None
         return self._send_superior(above, [authority])
 
-    def _send_superior(self, above: Authority, below: Sequence[Authority]) -> Decision:
+    def _send_superior(self, above: Authority, below: Sequence[Competent]) -> Decision:
         self._say(StepCode.STANDS_IN, above.code, ", ".join(authority.code for authority in below))
         accused = any(self.barring(authority) is not None for authority in below)
         return self._send(above, Reason.SUPERIOR_OF_ACCUSED if accused else Reason.SUPERIOR)
 
-    def _first_open_above(self, authority: Authority) -> Authority | None:
-        return next((above for above in self._upward(authority)[1:] if not self._blocked_by(above)), None)
+    def _first_open_above(self, body: Competent) -> Authority | None:
+        return next((above for above in self._upward(body)[1:] if self._is_open(above)), None)
 
     # -- what bars an authority
 
-    def _blocked_by(self, authority: Authority) -> bool:
+    def _is_open(self, body: Competent) -> TypeGuard[Authority]:
+        return not self._blocked_by(body)
+
+    def _blocked_by(self, authority: Competent) -> bool:
         """True if nothing can be sent to it; notes why."""
         accused = self.barring(authority)
         if accused is not None:
             self._block(StepCode.ACCUSED, authority.code, accused)
+        elif isinstance(authority, AwaitedBody):
+            self._block(StepCode.AWAITED, authority.code, authority.name)
         elif authority.code in self._request.declined:
             self._block(StepCode.DECLINED, authority.code)
         elif not authority.holds_on(self._day):
@@ -263,7 +273,7 @@ class _Search:
             return False
         return True
 
-    def barring(self, authority: Authority) -> str | None:
+    def barring(self, authority: Competent) -> str | None:
         """The accused body that this one is, or is subordinate to."""
         if not self._accused:
             return None
@@ -316,12 +326,12 @@ class _Search:
                 at = authority.successor if authority is not None else None
         return frozenset(reached)
 
-    def _upward(self, authority: Authority) -> list[Authority]:
+    def _upward(self, authority: Competent) -> list[Competent]:
         """It and all bodies above it, nearest first. One that has ended is followed by its successor in force."""
-        chain = [authority]
+        chain: list[Competent] = [authority]
         seen = {authority.code}
         for body in chain:  # grows while it is walked; a circle ends because nothing is taken twice
-            ended = None if body.holds_on(self._day) else self._in_force(body)
+            ended = self._in_force(body) if isinstance(body, Authority) and not body.holds_on(self._day) else None
             superior = self._directory.authority(body.superior) if body.superior is not None else None
             for above in (ended, superior):
                 if above is not None and above.code not in seen:

@@ -15,6 +15,7 @@ class RoutingRequest:
     """Parts of an appeal that set its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
 
     ``about``: codes of the bodies that a complaint complains of. ``declined``: bodies that said they are not competent.
+    ``forwarded``: the addressee was named by a body that sends the appeal on, not by the applicant.
     """
 
     topics: tuple[str, ...]
@@ -25,6 +26,7 @@ class RoutingRequest:
     channel: AppealChannel
     about: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class StepCode(StrEnum):
     DECLINED = "declined"
     NOT_IN_FORCE = "not_in_force"
     NOT_CONNECTED = "not_connected"
+    AWAITED = "awaited"
     NOT_IN_STAGE = "not_in_stage"
     NONE_FOR_TOPIC = "none_for_topic"
     NONE_OF_KIND = "none_of_kind"
@@ -96,6 +99,7 @@ _PASSED_OVER = frozenset(
         StepCode.NOT_IN_FORCE,
         StepCode.NOT_CONNECTED,
         StepCode.NOT_IN_STAGE,
+        StepCode.AWAITED,
     }
 )
 
@@ -143,6 +147,10 @@ _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
     StepCode.DECLINED: (("authority",), "{authority} said that it is not competent."),
     StepCode.NOT_IN_FORCE: (("authority",), "{authority} is not in force on this day."),
     StepCode.NOT_CONNECTED: (("authority",), "{authority} has no channel on this day."),
+    StepCode.AWAITED: (
+        ("authority", "name"),
+        "{name} ({authority}) waits for its code in the registry: nothing can be sent to it.",
+    ),
     StepCode.NOT_IN_STAGE: (
         ("authority", "kind", "channel"),
         "{authority}: appeals by {channel} are not routed to bodies of kind {kind} at this stage of the roll-out.",

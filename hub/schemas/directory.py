@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -75,12 +75,14 @@ class Competence(Valid):
     """Topic x territory x kind of addressee for which an authority decides (компетенція).
 
     ``topics``: codes, or ``["*"]``. ``territories``: KATOTTG codes, or ``["UA"]`` for the whole country; empty = the
-    authority's own territory. ``kinds``: only appeals of these kinds; empty = all.
+    authority's own territory. ``kinds``: only appeals of these kinds; empty = all. ``on_request``: counts only
+    where the applicant asks for this body (matters of its own work); nobody is led to it otherwise.
     """
 
     topics: Annotated[tuple[TopicCode | Annotated[str, Code(r"\*")], ...], Field(min_length=1)]
     territories: tuple[TerritoryCode | Annotated[str, Code("UA")], ...] = ()
     kinds: tuple[AppealKind, ...] = ()
+    on_request: bool = False
 
 
 class LaneSettings(Frozen):
@@ -150,6 +152,33 @@ class Authority(Valid):
     def shadows(self, day: date) -> tuple[Channel, ...]:
         """Channels that are only tried on this day."""
         return tuple(channel for channel in self.channels if channel.holds_on(day) and channel.shadow)
+
+
+class AwaitedBody(Valid):
+    """A body that must exist and whose code is not known yet: the council of a community that no list names.
+
+    It is found as competent like an ``Authority``, but nothing is ever sent to it: it has no code, no channel and no
+    key, and stands in no envelope. Of each kind there is one for a territory, or one of each ``branch``. Once the code
+    comes, an ``Authority`` of the same kind and territory takes its place.
+    """
+
+    kind: AuthorityKind
+    branch: Annotated[str, Code(r"[a-z][a-z-]{0,31}")] | None = None
+    territory: TerritoryCode
+    name: Annotated[str, Line(1_000)]
+    superior: AuthorityCode | None = None
+    competences: tuple[Competence, ...] = ()
+    note: Annotated[str, Text(2_000)] | None = None
+
+    @property
+    def code(self) -> str:
+        """Its name until its code comes: ``local_self_government@UA46…``, ``territorial.land@UA46…``. Never a code."""
+        branch = f".{self.branch}" if self.branch is not None else ""
+        return f"{self.kind.value}{branch}@{self.territory}"
+
+
+Competent: TypeAlias = Authority | AwaitedBody
+"""A body that a competence may name."""
 
 
 class TerritoryLevel(StrEnum):

@@ -79,6 +79,19 @@ def test_show_finds_anything_by_its_code(code: str, what: str, word: str, tmp_pa
     assert word in run("show", code, "--registry", tmp_path).stdout
 
 
+def test_show_finds_a_body_that_waits_for_its_code(tmp_path: Path) -> None:
+    """It is shown by kind and territory, counted by ``check``, and told by ``diff`` when it comes or goes."""
+    other = "UA46060230000093092"
+    old = write(tmp_path / "old", a=SOUND)
+    new = write(
+        tmp_path / "new", a=SOUND, b=f"awaited: [{{kind: other, branch: land, territory: {other}, name: Рада}}]"
+    )
+    assert as_json("show", f"other.land@{other}", "--registry", new)["what"] == "awaited"
+    assert as_json("check", "--registry", new)["awaited"] == 1
+    found = as_json("diff", old, new)["differences"]
+    assert [(d["section"], d["code"], d["change"]) for d in found] == [("awaited", f"other.land@{other}", "added")]
+
+
 def test_show_lists_authorities_and_says_what_is_absent(tmp_path: Path) -> None:
     """Without a code all authorities are listed; an unknown code is ``NotFound``."""
     write(tmp_path, a=SOUND)

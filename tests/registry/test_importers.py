@@ -10,7 +10,7 @@ import pytest
 
 from hub.errors import InvalidInput, TooLarge
 from hub.schemas.directory import AuthorityKind
-from registry import derive, import_katottg, import_sev, kinds, load, official, territories
+from registry import derive, import_katottg, import_sev, kinds, load, official, starter, territories
 from registry.import_sev import check_digit_holds
 from tests.conftest import leave_out, vectors_root
 from tests.pace import within
@@ -76,7 +76,11 @@ def test_shipped_data_is_what_the_lists_give() -> None:
     """The project's own tables are derived, not edited: deriving them again gives the same bytes."""
     bodies, _ = import_sev.read(official_file("sev-participants.csv"))
     units, _ = import_katottg.read(official_file("katottg.csv"))
-    made = {"bodies.csv.gz": derive.bodies_table(bodies), "territories.csv.gz": derive.compact(units)}
+    made = {
+        "bodies.csv.gz": derive.bodies_table(bodies),
+        "seats.csv.gz": derive.seats_table(units),
+        "territories.csv.gz": derive.compact(units),
+    }
     for name, content in made.items():
         assert gzip.decompress((derive.DATA / name).read_bytes()) == content
 
@@ -181,6 +185,19 @@ def test_earlier_import_is_replaced_only_when_told_to(tmp_path: Path) -> None:
     assert refused.value.faults[0].code == "import.exists"
     import_sev.run(path, tmp_path, overwrite=True)
     assert [p.name for p in (tmp_path / "authorities").iterdir()] == ["sev-participants.yaml"]
+
+
+def test_list_of_participants_stands_beside_the_starter(tmp_path: Path) -> None:
+    """The starter's bodies keep what was reviewed; the rest of the list is there too, whichever came first."""
+    import_sev.run(official_file("sev-participants.csv"), tmp_path)
+    starter.write(tmp_path)
+    directory = load(tmp_path, ADAPTERS)
+    assert len(list(directory.authorities())) == 3_823
+    city, other = directory.authority("04055896"), directory.authority("04372448")
+    assert city is not None
+    assert city.competences
+    assert other is not None
+    assert not other.competences
 
 
 @pytest.mark.parametrize(

@@ -462,3 +462,45 @@ def test_stage_that_lets_be_addressed_whom_it_does_not_route_to_is_refused(tmp_p
         ("a.yaml:4#/stages/1/addressed/0", "registry.stage.addressed"),
         ("a.yaml:6#/stages/3", "registry.opens_nothing"),
     ]
+
+
+def test_listed_body_gives_way_to_a_reviewed_entry(tmp_path: Path) -> None:
+    """An official list may stand beside reviewed files in any order: the reviewed entry of the same code counts."""
+    write(
+        tmp_path,
+        a="""
+        listed:
+          - {code: "00000003", name: Зі списку, kind: other}
+          - {code: "20000001", name: Лише у списку, kind: other}
+        """,
+        b=SOUND,
+    )
+    directory = load(tmp_path, ADAPTERS)
+    assert [a.name for a in directory.authorities()][:2] == ["Кабінет Міністрів України", "Львівська міська рада"]
+    assert directory.authority("20000001") is not None
+    twice = 'listed: [{code: "20000001", name: Б, kind: other}]'
+    assert faults(write(tmp_path, c=twice)) == [("c.yaml:1#/listed/0/code", "registry.authority.duplicate")]
+
+
+AWAITED = "awaited: [{kind: local_self_government, territory: %s, name: Рада, competences: [{topics: [utilities]}]}]"
+
+
+def test_body_that_waits_for_its_code_is_competent_and_has_none(tmp_path: Path) -> None:
+    """It is found by competence and known by kind and territory; no code finds it, and it changes the version."""
+    other = "UA46060230000093092"
+    before = load(write(tmp_path, a=SOUND), ADAPTERS).version
+    directory = load(write(tmp_path, b=AWAITED % other), ADAPTERS)
+    (body,) = directory.competent("utilities", other, APPLICATION, DAY)
+    assert body.code == f"local_self_government@{other}"
+    assert directory.authority(body.code) is None
+    assert list(directory.awaited()) == [body]
+    assert directory.version != before
+
+
+def test_body_that_has_come_or_stands_twice_is_refused(tmp_path: Path) -> None:
+    """An awaited body beside an authority of its kind and territory, a repeat, and unknown references are faults."""
+    write(tmp_path, a=SOUND, b=AWAITED % LVIV, c=AWAITED % LVIV)
+    assert [code for _, code in faults(tmp_path)] == ["registry.awaited.come", "registry.awaited.duplicate"]
+    broken = 'awaited: [{kind: other, territory: UA99000000000000000, name: Б, superior: "29999999"}]'
+    write(tmp_path, b=broken, c="topics: []")
+    assert {code for _, code in faults(tmp_path)} == {"registry.superior.unknown", "registry.territory.unknown"}

@@ -8,7 +8,7 @@ import pytest
 
 from hub.router import Rules, Step, StepCode
 from hub.router.values import _SENTENCES
-from hub.schemas.directory import AuthorityKind, Channel, Stage
+from hub.schemas.directory import AuthorityKind, AwaitedBody, Channel, Competence, Stage
 from hub.schemas.terms import AppealChannel, AppealKind
 from tests.router.world import DAY, DISTRICT, ELSEWHERE, OBLAST, TOWN, VILLAGE, ask, body, country, outcome
 
@@ -291,3 +291,42 @@ def test_every_step_has_a_sentence_that_uses_all_its_values(code: StepCode) -> N
     assert step.text.endswith((".", ")."))
     assert all(f"<{name}>" in step.text for name in names)
     assert list(step.data) == list(names)
+
+
+def waiting(*, superior: int | None = None) -> AwaitedBody:
+    """The council of the town, whose code is not known; it decides on heating."""
+    return AwaitedBody(
+        kind=AuthorityKind.LOCAL_SELF_GOVERNMENT,
+        territory=TOWN,
+        name="Міська рада",
+        superior=None if superior is None else f"2000000{superior}",
+        competences=(Competence(topics=("heating",)),),
+    )
+
+
+def test_body_that_waits_for_its_code_is_named_and_gets_nothing() -> None:
+    """Its superior stands in, or the operators decide; either way a step says whose appeal it is."""
+    stranger = body(1, "police", at=OBLAST)
+    alone = ask(country(stranger, awaited=[waiting()]))
+    assert outcome(alone) == (None, "not_connected")
+    assert f"Міська рада (local_self_government@{TOWN}) waits" in " ".join(step.text for step in alone.steps)
+    above = ask(country(stranger, body(2, at=DISTRICT), awaited=[waiting(superior=2)]))
+    assert outcome(above) == (2, "superior")
+    assert "awaited" in [step.code for step in above.steps]
+    connected = body(3, "heating", at=TOWN)
+    assert outcome(ask(country(connected, awaited=[waiting()]))) == (3, "competence")
+
+
+def test_complaint_about_the_superior_of_a_body_that_waits_goes_to_nobody_below() -> None:
+    """Article 7 holds for whoever would stand in for it too."""
+    world = country(body(2, at=DISTRICT), awaited=[waiting(superior=2)])
+    assert outcome(ask(world, kind=AppealKind.COMPLAINT, about=[2])) == (None, "only_accused")
+
+
+def test_body_is_competent_for_its_own_work_only_where_it_is_asked_for() -> None:
+    """A competence on request makes the addressee's wish count, and leads nobody to it otherwise."""
+    own = Competence(topics=("heating",), on_request=True)
+    district = body(1, at=DISTRICT).model_copy(update={"competences": (own,)})
+    world = country(district, body(2, "heating", at=OBLAST))
+    assert outcome(ask(world, to=1)) == (1, "requested")
+    assert outcome(ask(world)) == (2, "competence")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -115,6 +116,16 @@ def test_kind_of_body_asked_for_counts_only_where_appeals_are_addressed_to_it(di
     early = decide(asked, directory, date(2016, 6, 1))
     assert (early.authority, early.steps[1].code) == (code_of(K.CENTRAL, listed=True), "kind_not_addressed")
     assert decide(asked, directory, date(2018, 6, 1)).authority is None
+
+
+def test_body_that_another_one_names_need_only_be_routed_to(directory: LoadedDirectory) -> None:
+    """Article 7: who may be addressed limits applicants, not the body that sends an appeal on."""
+    police = code_of(K.LAW_ENFORCEMENT, listed=False)
+    asked = RoutingRequest(
+        topics=("none",), addressee=police, kind=AppealKind.APPLICATION, channel=AppealChannel.WEB, forwarded=True
+    )
+    assert decide(asked, directory, date(2016, 6, 1)).reason == "requested"
+    assert decide(replace(asked, forwarded=False), directory, date(2016, 6, 1)).authority is None
 
 
 def test_after_the_concept_every_kind_takes_every_channel(directory: LoadedDirectory) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from hub.router import Decision, RoutingRequest, Rules, decide
-from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, Stage, Topic
+from hub.schemas.directory import Authority, AuthorityKind, AwaitedBody, Channel, Competence, Stage, Topic
 from hub.schemas.terms import AppealChannel, AppealKind
 from registry import LoadedDirectory
 from registry.territories import TerritoryTable, Unit
@@ -58,9 +58,11 @@ def body(
     )
 
 
-def country(*authorities: Authority, stages: Iterable[Stage] = ()) -> LoadedDirectory:
+def country(
+    *authorities: Authority, stages: Iterable[Stage] = (), awaited: Iterable[AwaitedBody] = ()
+) -> LoadedDirectory:
     """A directory of them."""
-    return LoadedDirectory(authorities=authorities, topics=TOPICS, stages=stages, territories=TABLE)
+    return LoadedDirectory(authorities=authorities, awaited=awaited, topics=TOPICS, stages=stages, territories=TABLE)
 
 
 def ask(
