@@ -105,10 +105,13 @@ class LoadedDirectory:
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         return self._territories.ancestry(code)
 
-    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Competent, ...]:
+    def competent(
+        self, topic: str, territory: str, kind: AppealKind, day: date, *, below: bool = False
+    ) -> tuple[Competent, ...]:
         """Bodies that name exactly this topic (or ``*``) and territory (or ``UA``), in order of code, awaited last.
 
         Only those that are valid on ``day`` themselves, by a competence that is valid then and covers ``kind``.
+        ``below``: asked for a topic below this one, so only by a competence that covers those too.
         """
         by_territory = self._claims.get(topic)
         claims = by_territory.get(territory) if by_territory is not None else None
@@ -117,7 +120,10 @@ class LoadedDirectory:
         held = [
             body
             for body, competence in claims
-            if (not competence.kinds or kind in competence.kinds) and competence.holds_on(day) and body.holds_on(day)
+            if (not competence.kinds or kind in competence.kinds)
+            and (competence.subtopics or not below)
+            and competence.holds_on(day)
+            and body.holds_on(day)
         ]
         return tuple({body.code: body for body in held}.values()) if len(held) > 1 else tuple(held)
 

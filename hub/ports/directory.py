@@ -43,8 +43,12 @@ class Directory(Protocol):
         """Codes from the unit itself upward, ending with ``UA``; empty if the code is not known."""
         ...
 
-    def competent(self, topic: str, territory: str, kind: AppealKind, day: date) -> tuple[Competent, ...]:
-        """Bodies that name exactly this topic (or ``*``) and this territory (or ``UA``), in order of code."""
+    def competent(
+        self, topic: str, territory: str, kind: AppealKind, day: date, *, below: bool = False
+    ) -> tuple[Competent, ...]:
+        """Bodies that name exactly this topic (or ``*``) and this territory (or ``UA``), in order of code. ``below``:
+        asked for a topic below this one, so only those whose competence covers subtopics.
+        """
         ...
 
     def topic(self, code: str) -> Topic | None:

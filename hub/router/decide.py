@@ -120,9 +120,10 @@ class _Search:
 
     def _covers(self, authority: Authority) -> bool:
         topics = {*self._topics(), ANY_TOPIC}
+        named = {*self._request.topics, ANY_TOPIC}
         places = set(self._levels)
         return any(
-            not topics.isdisjoint(competence.topics)
+            not (topics if competence.subtopics else named).isdisjoint(competence.topics)
             and (not places or not places.isdisjoint(competence.territories or (authority.territory,)))
             for competence in authority.competences
             if self._holds(competence)
@@ -151,7 +152,7 @@ class _Search:
         nobody, widest = set(chain), len(chain)
         for territory in levels:
             for width, topic in enumerate(chain[:widest]):
-                found = competent(topic, territory, kind, day)
+                found = competent(topic, territory, kind, day, below=width > 0)
                 if not found:
                     continue
                 nobody.discard(topic)

@@ -76,13 +76,15 @@ class Competence(Valid):
 
     ``topics``: codes, or ``["*"]``. ``territories``: KATOTTG codes, or ``["UA"]`` for the whole country; empty = the
     authority's own territory. ``kinds``: only appeals of these kinds; empty = all. ``on_request``: counts only
-    where the applicant asks for this body (matters of its own work); nobody is led to it otherwise.
+    where the applicant asks for this body (matters of its own work); nobody is led to it otherwise. ``subtopics``:
+    whether topics below those named are covered too.
     """
 
     topics: Annotated[tuple[TopicCode | Annotated[str, Code(r"\*")], ...], Field(min_length=1)]
     territories: tuple[TerritoryCode | Annotated[str, Code("UA")], ...] = ()
     kinds: tuple[AppealKind, ...] = ()
     on_request: bool = False
+    subtopics: bool = True
 
 
 class LaneSettings(Frozen):

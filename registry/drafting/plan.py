@@ -95,7 +95,10 @@ class Central(Frozen):
 
 
 class Rule(Frozen):
-    """A competence: topics x kind of body x level. ``network`` and ``bodies`` narrow it; ``source``: act or example."""
+    """A competence: topics x kind of body x level. ``network`` and ``bodies`` narrow it; ``source``: act or example.
+
+    ``subtopics``: False once its groups were shared out (``registry.drafting.sharing``).
+    """
 
     topics: Annotated[tuple[TopicCode | Annotated[str, Code(r"\*")], ...], Field(min_length=1)]
     kind: AuthorityKind
@@ -104,6 +107,7 @@ class Rule(Frozen):
     bodies: tuple[AuthorityCode, ...] = ()
     appeals: tuple[AppealKind, ...] = ()
     on_request: bool = False
+    subtopics: bool = True
     source: Annotated[str, Line(500)]
 
     def covers(self, code: str | None, kind: AuthorityKind, levels: Collection[Level], network: str | None) -> bool:

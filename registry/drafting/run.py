@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ from registry.drafting.bodies import Drafted, Finder, Found
 from registry.drafting.country import Country
 from registry.drafting.names import Listed
 from registry.drafting.plan import Level, Plan, Rule
+from registry.drafting.sharing import Sharing
 from registry.drafting.write import central_file, listed_file, network_file
 from registry.source import yaml_files
 from registry.yamlfile import parse
@@ -112,9 +113,10 @@ def draft(out: Path, *, sev: Path | None = None, overwrite: bool = False) -> Dra
     Raises ``InvalidInput`` if a drafted file stands there and may not be replaced.
     """
     plan, country = plan_module.shipped(), country_module.shipped()
-    rules, absent = _within(plan.rules, _topics_in(out))
+    topics = _topics_in(out)
+    rules, absent = _within(plan.rules, topics)
     plan = replace(plan, rules=rules)
-    made = make(plan, country, _bodies(sev), reviewed=_reviewed(out, plan), topics_absent=absent)
+    made = make(plan, country, _bodies(sev), topics=topics, reviewed=_reviewed(out, plan), topics_absent=absent)
     standing = [name for name in made.files if name != import_sev.OUT_FILE and (out / name).exists()]
     for name, text in sorted(
         made.files.items(), key=lambda item: item[0] not in standing
@@ -134,19 +136,22 @@ def make(
     country: Country,
     bodies: Sequence[Listed],
     *,
+    topics: Mapping[str, str | None],
     reviewed: Reviewed = _NOTHING,
     topics_absent: Sequence[str] = (),
 ) -> Made:
-    """The files and the report. ``reviewed``: what stands in other files of the folder already."""
+    """The files and the report. ``topics``: each with its parent; ``reviewed``: what stands in other files of the
+    folder already.
+    """
     finder, sorting = Finder(bodies, country, _cities(plan, country)), _Sorting(reviewed)
     central, absent = finder.central(plan.central)
     found = [finder.network(network) for network in plan.networks]
-    texts = {f"{FOLDER}/central.yaml": central_file(sorting.new(central), plan.rules)}
-    every = list(central)
+    every = [*central, *(body for one in found for body in one.bodies)]
+    sharing = Sharing(plan.rules, every, topics, country)
+    texts = {f"{FOLDER}/central.yaml": central_file(sorting.new(central), sharing)}
     for one in found:
-        every.extend(one.bodies)
         one.bodies = sorting.new(one.bodies)
-        texts[f"{FOLDER}/{one.network.code}.yaml"] = network_file(one, plan.rules, country)
+        texts[f"{FOLDER}/{one.network.code}.yaml"] = network_file(one, plan.rules, country, sharing)
     rest = [body for body in bodies if body.code not in finder.taken | reviewed.codes]
     texts[import_sev.OUT_FILE] = listed_file(rest)
     report = DraftReport(
@@ -261,13 +266,21 @@ def _reviewed(folder: Path, plan: Plan) -> Reviewed:
     return Reviewed(codes=frozenset(entry["code"] for entry in entries), places=frozenset(places))
 
 
-def _topics_in(folder: Path) -> frozenset[str]:
-    """Topics of the folder, or of the starter, which comes with the draft."""
-    beside = parse(starter.documents()["topics.yaml"]).data["topics"]
-    return frozenset(entry["code"] for entry in (list(_entries(folder, "topics")) or beside))
+def _topics_in(folder: Path) -> dict[str, str | None]:
+    """Topics of the folder, or of the starter, which comes with the draft, each with its parent."""
+    return _parents(list(_entries(folder, "topics"))) or starter_topics()
 
 
-def _within(rules: Iterable[Rule], topics: frozenset[str]) -> tuple[tuple[Rule, ...], list[str]]:
+def starter_topics() -> dict[str, str | None]:
+    """Topics of the starter, each with its parent."""
+    return _parents(parse(starter.documents()["topics.yaml"]).data["topics"])
+
+
+def _parents(entries: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
+    return {entry["code"]: entry.get("parent") for entry in entries}
+
+
+def _within(rules: Iterable[Rule], topics: Collection[str]) -> tuple[tuple[Rule, ...], list[str]]:
     """The rules as far as there are their topics, and topics that are not there."""
     kept, absent = [], set()
     for rule in rules:

@@ -11,11 +11,12 @@ from registry.drafting.bodies import Drafted, Found
 from registry.drafting.country import Country
 from registry.drafting.names import Listed
 from registry.drafting.plan import Level, Rule
+from registry.drafting.sharing import Sharing
 
 _WIDTH = 120
 
 
-def network_file(found: Found, rules: Sequence[Rule], country: Country) -> str:
+def network_file(found: Found, rules: Sequence[Rule], country: Country, sharing: Sharing) -> str:
     """The file of one network, its bodies oblast by oblast: those with a code, then those that wait for it."""
     network = found.network
     own = [r for r in rules if any(r.covers(b.code, b.kind, b.levels, b.network) for b in found.bodies)]
@@ -30,16 +31,16 @@ def network_file(found: Found, rules: Sequence[Rule], country: Country) -> str:
     for section, bodies in (("authorities", coded), ("awaited", awaited)):
         if bodies:
             parts.append(f"{section}:\n")
-            parts.extend(_by_oblast(bodies, rules, country))
+            parts.extend(_by_oblast(bodies, country, sharing))
     return "".join(parts)
 
 
-def central_file(bodies: Sequence[Drafted], rules: Sequence[Rule]) -> str:
+def central_file(bodies: Sequence[Drafted], sharing: Sharing) -> str:
     """The file of the bodies for the whole country; the act stands beside each competence."""
     head = (
         "# Bodies for the whole country. Made by `hub registry draft` from the official lists: review it before use.\n"
     )
-    return head + "authorities:\n" + "".join(_entry(body, rules, sources=True) for body in bodies)
+    return head + "authorities:\n" + "".join(_entry(body, sharing, sources=True) for body in bodies)
 
 
 def listed_file(bodies: Iterable[Listed]) -> str:
@@ -59,7 +60,7 @@ def listed_file(bodies: Iterable[Listed]) -> str:
     return "".join(parts)
 
 
-def _by_oblast(bodies: Sequence[Drafted], rules: Sequence[Rule], country: Country) -> Iterator[str]:
+def _by_oblast(bodies: Sequence[Drafted], country: Country, sharing: Sharing) -> Iterator[str]:
     last = ""
     for body in bodies:
         place = country.oblast_of(body.territories[0]) if body.territories else ""
@@ -68,10 +69,10 @@ def _by_oblast(bodies: Sequence[Drafted], rules: Sequence[Rule], country: Countr
         if place != last and not place:
             yield "  # No more\n"
         last = place
-        yield _entry(body, rules)
+        yield _entry(body, sharing)
 
 
-def _entry(body: Drafted, rules: Sequence[Rule], *, sources: bool = False) -> str:
+def _entry(body: Drafted, sharing: Sharing, *, sources: bool = False) -> str:
     whole = body.territories == (WHOLE_COUNTRY,)
     lines = []
     if body.code is not None:
@@ -90,24 +91,25 @@ def _entry(body: Drafted, rules: Sequence[Rule], *, sources: bool = False) -> st
         lines.append(f'successor: "{body.successor}"')
     if body.valid_to is not None:
         lines.append(f"valid_to: {body.valid_to.isoformat()}")
-    lines.extend(_competences(body, rules, sources=sources))
+    lines.extend(_competences(body, sharing, sources=sources))
     if body.note:
         lines.append(f"note: {_quoted(body.note)}")
     return "  - " + "\n    ".join(lines) + "\n"
 
 
-def _competences(body: Drafted, rules: Sequence[Rule], *, sources: bool) -> Iterator[str]:
-    own = [r for r in rules if body.rules and r.covers(body.code, body.kind, body.levels, body.network)]
+def _competences(body: Drafted, sharing: Sharing, *, sources: bool) -> Iterator[str]:
+    own = sharing.of(body)
     if not own or not body.territories:
         return
     yield "competences:"
-    by_kinds: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
+    by_kinds: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
     for rule in own:
-        topics = by_kinds.setdefault((rule.on_request, tuple(kind.value for kind in rule.appeals)), [])
+        kinds = tuple(kind.value for kind in rule.appeals)
+        topics = by_kinds.setdefault((rule.on_request, rule.subtopics, kinds), [])
         topics.extend(topic for topic in rule.topics if topic not in topics)
         if sources:
             yield f"  # {rule.source}"
-    for (on_request, kinds), topics in by_kinds.items():
+    for (on_request, subtopics, kinds), topics in by_kinds.items():
         yield _wrapped("  - topics: ", [_quoted(t) if t == "*" else t for t in topics])
         if len(body.territories) > 1:
             yield _wrapped("    territories: ", body.territories)
@@ -115,6 +117,8 @@ def _competences(body: Drafted, rules: Sequence[Rule], *, sources: bool) -> Iter
             yield f"    kinds: [{', '.join(kinds)}]"
         if on_request:
             yield "    on_request: true"
+        if not subtopics:
+            yield "    subtopics: false"
 
 
 def _wrapped(begin: str, values: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ from registry.drafting import country as country_module
 from registry.drafting import names, plan
 from registry.drafting.country import Country
 from registry.drafting.names import Listed
-from registry.drafting.run import DraftReport, make
+from registry.drafting.run import DraftReport, make, starter_topics
 from registry.yamlfile import parse
 from tests.pace import within
 from tests.registry.builders import ADAPTERS, LVIV, write
@@ -216,7 +216,7 @@ def test_old_village_council_at_the_other_end_of_the_country_is_a_stranger(count
 def test_council_comes_before_its_executive_committee(country: Country) -> None:
     """Of two bodies for one community the council decides; the other stands below it, without competences."""
     bodies = listed("04000002 Моршинська міська рада", "04000001 Виконавчий комітет Моршинської міської ради")
-    text = make(plan.shipped(), country, bodies).files["authorities/councils.yaml"]
+    text = make(plan.shipped(), country, bodies, topics=starter_topics()).files["authorities/councils.yaml"]
     office, council = parse(text).data["authorities"]
     assert (council["code"], office["code"], office["superior"]) == ("04000002", "04000001", "04000002")
     assert "competences" in council
