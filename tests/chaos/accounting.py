@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 DELIVERED_STATES = frozenset({"sent", "delivered", "received", "registered", "answered", "answered_interim"})
 ENDED_STATES = frozenset({"answered", "refused"})
+FINISHED_STATES = frozenset({"answered", "withdrawn", "concluded"})
 FINAL_EVENTS = frozenset({"answered", "refused", "escalated"})
 
 
@@ -33,17 +34,23 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCase:
-    """A case as the hub's doors tell it."""
+    """A case as the hub's doors tell it. ``due``: a term of it runs, or has run out."""
 
     case_id: str
     reference: str
     state: str
     needs_operator: bool
+    due: bool = True
 
     @property
     def ended(self) -> bool:
         """Whether nothing more is to be expected."""
         return self.state in ENDED_STATES or self.needs_operator
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether it is not finished and nothing of it will ever come due."""
+        return self.state not in FINISHED_STATES and not self.due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,8 @@ def _lost(books: Books, taken: frozenset[str]) -> dict[str, str]:
             found[reference] = "the hub has no such case"
         elif not case.ended:
             found[reference] = f"never ended: {case.state}"
+        elif case.forgotten:
+            found[reference] = f"{case.state}, and without a due date"
         elif case.state in DELIVERED_STATES and reference not in taken:
             found[reference] = f"{case.state} in the hub, and nobody took it in"
     return found

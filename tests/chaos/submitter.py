@@ -187,6 +187,7 @@ def kept_cases(caller: Caller) -> list[KeptCase]:
                 reference=case["reference"] or "",
                 state=case["state"],
                 needs_operator=case["needs_operator"],
+                due=case["due_at"] is not None,
             )
             for case in page["cases"]
         ]

@@ -33,6 +33,7 @@ def test_a_good_run_is_good() -> None:
         ({"arrivals": ()}, "lost"),
         ({"kept": ()}, "lost"),
         ({"kept": (replace(CASE, state="routed"),)}, "lost"),
+        ({"kept": (replace(CASE, state="refused", needs_operator=True, due=False),)}, "lost"),
         ({"submitted": frozenset()}, "unexpected"),
         ({"arrivals": (ARRIVAL, replace(ARRIVAL, message_id="m2"))}, "duplicated"),
         ({"arrivals": (ARRIVAL, ARRIVAL)}, "duplicated"),
