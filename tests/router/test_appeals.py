@@ -5,41 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hub.router import Decision, decide
-from hub.schemas.directory import Authority, AwaitedBody, Channel
-from registry import LoadedDirectory, drafting, load
-from tests.registry.builders import ADAPTERS
+from registry import LoadedDirectory
 from tests.router.appeals import DAY, ROWS, Row, expected_body
-
-
-def connected(body: Authority) -> Authority:
-    """It, with a channel."""
-    return body.model_copy(update={"channels": (Channel(id=f"{body.code}.rest", adapter="rest"),)})
-
-
-def come(body: AwaitedBody, code: str) -> Authority:
-    """It, with the code that it waited for."""
-    values = {name: getattr(body, name) for name in ("name", "kind", "superior", "territory", "competences")}
-    return Authority(code=code, **values)
-
-
-@pytest.fixture(scope="module")
-def drafted(tmp_path_factory: pytest.TempPathFactory) -> LoadedDirectory:
-    """What ``hub registry draft`` makes of the official lists."""
-    folder = tmp_path_factory.mktemp("registry")
-    drafting.draft(folder)
-    return load(folder, ADAPTERS)
-
-
-@pytest.fixture(scope="module")
-def everybody(drafted: LoadedDirectory) -> LoadedDirectory:
-    """The same with every body connected; those that wait for their codes have got some."""
-    awaited = [come(body, f"{9_000_000_000 + number}") for number, body in enumerate(drafted.awaited())]
-    return LoadedDirectory(
-        authorities=[connected(body) for body in (*drafted.authorities(), *awaited)],
-        topics=drafted.topics(),
-        stages=drafted.stages(),
-        territories=drafted.territories,
-    )
+from tests.router.conftest import connected
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
