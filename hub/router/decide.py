@@ -164,7 +164,7 @@ class _Search:
                     self._unreached = True
                     widest = width + 1  # a farther body of this topic is competent too, one of a wider topic is not
                     break
-        for topic in chain:
+        for topic in chain[:widest]:
             if topic in nobody:
                 self._say(StepCode.NONE_FOR_TOPIC, topic, levels[0])
         return None
