@@ -8,7 +8,17 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from hub.schemas.base import Frozen
-from hub.schemas.directory import Authority, AwaitedBody, Channel, Competence, Competent, Stage, Territory, Topic
+from hub.schemas.directory import (
+    Authority,
+    AwaitedBody,
+    Channel,
+    Competence,
+    Competent,
+    Stage,
+    Territory,
+    TerritoryLevel,
+    Topic,
+)
 from hub.schemas.keys import VerificationKey
 from hub.schemas.terms import AppealKind
 from registry.territories import TerritoryTable
@@ -96,6 +106,11 @@ class LoadedDirectory:
     def territories(self) -> TerritoryTable:
         """The table of territories."""
         return self._territories
+
+    def units(self) -> Iterator[Territory]:
+        """All units that the table holds, in order of code."""
+        for unit in self._territories.units():
+            yield Territory(code=unit.code, level=TerritoryLevel(unit.level), name=unit.name, parent=unit.parent)
 
     def oblast(self, prefix: str) -> Territory | None:
         """The oblast or city with special status whose codes begin with these four characters."""

@@ -13,6 +13,7 @@ from hub.api import (
     appeals,
     callbacks,
     cases,
+    classifiers,
     envelopes,
     events,
     evidence,
@@ -49,6 +50,7 @@ _ROUTERS = (
     inbox.router,
     callbacks.router,
     files.router,
+    classifiers.router,
     listing.router,  # before cases: /v1/cases/counts is no case
     cases.router,
     evidence.router,

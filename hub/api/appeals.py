@@ -83,6 +83,7 @@ def submission_of(document: AppealSubmission, principal: Principal) -> Submissio
         owner=principal.party,
         attachments=document.attachments,
         priority=document.priority,
+        on_unknown=document.on_unknown,
     )
 
 

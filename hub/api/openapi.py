@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hub import __version__
+from hub.api.classifiers import RouteQuestion
 from hub.api.hooks import Replay
 from hub.api.messages import Said
 from hub.api.ops import Assign, ChooseChannel, Close, Conclude
@@ -68,7 +69,16 @@ PROBLEM: dict[str, Any] = {
 
 def _models() -> dict[str, Any]:
     """Schemas of the bodies that the doors read by themselves."""
-    inputs: list[type[BaseModel]] = [AppealSubmission, Assign, ChooseChannel, Close, Conclude, Replay, Said]
+    inputs: list[type[BaseModel]] = [
+        AppealSubmission,
+        Assign,
+        ChooseChannel,
+        Close,
+        Conclude,
+        Replay,
+        RouteQuestion,
+        Said,
+    ]
     _, schema = models_json_schema([(model, "validation") for model in inputs], ref_template=REF)
     found: dict[str, Any] = schema["$defs"]
     envelope = ENVELOPE.json_schema(ref_template=REF)

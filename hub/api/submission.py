@@ -11,6 +11,7 @@ from lxml import etree
 from pydantic import Field, ValidationError
 
 from hub.cases.idempotency import IdempotencyKey
+from hub.cases.submission import OnUnknown
 from hub.errors import Fault, InvalidInput
 from hub.schemas import faults, strict_json, strict_xml, xml_rendering
 from hub.schemas.envelope import MAX_ATTACHMENTS, VERSION, AppealEnvelope, AppealForm, Attachment
@@ -21,14 +22,18 @@ from hub.schemas.xml_rendering import NAMESPACE
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 IDEMPOTENCY_PATTERN = r"^[\x21-\x7e]{1,128}$"
-_EXTRA = frozenset({"attachments", "priority"})
+_EXTRA = frozenset({"attachments", "priority", "on_unknown"})
 
 
 class AppealSubmission(AppealForm):
-    """The unified form as submitted; ``attachments`` were uploaded before (files may also travel beside it)."""
+    """The unified form as submitted; ``attachments`` were uploaded before (files may also travel beside it).
+    ``on_unknown``: whether a topic, place or body that the registry does not know is refused, with the nearest that are
+    known, or goes to the operators.
+    """
 
     attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
     priority: Priority = Priority.NORMAL
+    on_unknown: OnUnknown = OnUnknown.REFUSE
 
     def form(self) -> AppealForm:
         """The form alone. Its members were validated with this object."""
@@ -48,13 +53,15 @@ def from_json(body: bytes, limit: int) -> AppealSubmission:
 def from_xml(body: bytes, limit: int) -> AppealSubmission:
     """A submission as XML; ``InvalidInput`` names every fault by XPath.
 
-    The root ``submission`` holds ``priority`` (optional), ``appeal`` and ``attachments`` (optional), the latter two as
-    in the envelope's XML rendering. So it is read as an envelope, with a header that is thrown away.
+    The root ``submission`` holds ``on_unknown`` and ``priority`` (both optional), ``appeal`` and ``attachments``
+    (optional), the latter two as in the envelope's XML rendering. So it is read as an envelope, with a header that is
+    thrown away.
     """
     root = strict_xml.parse(body, max_bytes=limit)
     if root.tag != f"{{{NAMESPACE}}}submission" or root.attrib:
         fault = Fault(pointer="/*", code="xml.root", message=f"must be submission of {NAMESPACE}, without attributes")
         raise InvalidInput("This is not a submission.", faults=[fault])
+    on_unknown = _on_unknown(root)
     try:
         envelope = xml_rendering.from_xml(_as_envelope(root))
     except InvalidInput as refusal:
@@ -65,8 +72,24 @@ def from_xml(body: bytes, limit: int) -> AppealSubmission:
         raise InvalidInput("This is not a submission.", faults=[fault])
     members = {name: getattr(envelope.body, name) for name in envelope.body.model_fields_set}
     return AppealSubmission.model_construct(
-        **members, attachments=envelope.attachments, priority=envelope.header.priority
+        **members, attachments=envelope.attachments, priority=envelope.header.priority, on_unknown=on_unknown
     )
+
+
+def _on_unknown(root: etree._Element) -> OnUnknown:
+    """What stands in ``on_unknown``, which is taken out."""
+    first = root[0] if len(root) else None
+    if first is None or first.tag != f"{{{NAMESPACE}}}on_unknown":
+        return OnUnknown.REFUSE
+    try:
+        chosen = OnUnknown(first.text or "")
+    except ValueError:
+        chosen = None
+    if chosen is None or len(first) or first.attrib:
+        fault = Fault(pointer="/submission/on_unknown", code="enum", message="must be refuse or operators")
+        raise InvalidInput("The appeal breaks the rules of the form.", faults=[fault])
+    root.remove(first)
+    return chosen
 
 
 def _as_envelope(root: etree._Element) -> bytes:

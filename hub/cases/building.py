@@ -11,7 +11,9 @@ from hub.cases.coexecutors import further
 from hub.cases.idempotency import kept_answer
 from hub.cases.rows import PRIORITIES, case_fact, grants, outgoing_message, waiting_delivery
 from hub.cases.shadows import with_shadows
-from hub.cases.submission import Accepted, Built, Submission
+from hub.cases.submission import Accepted, Built, OnUnknown, Submission
+from hub.cases.unknown import future_days, unknown_values
+from hub.errors import InvalidInput
 from hub.ports import Directory, Outcome
 from hub.router import Decision, RoutingRequest, accused_above, decide
 from hub.schemas.base import format_datetime
@@ -65,8 +67,9 @@ class SubmissionBuilder:
         self._law = law
 
     def build(self, submission: Submission, directory: Directory, now: datetime) -> Built:
-        """Everything that the appeal writes, with its route."""
+        """Everything that the appeal writes, with its route. ``InvalidInput`` for what the registry does not know."""
         form = submission.form
+        _refuse_unknown(submission, directory, now)
         decision = route(form, directory, now)
         case_id = submission.case_id or CaseId(new_id())
         envelope = self._envelope(submission, case_id, decision, directory, now)
@@ -130,6 +133,19 @@ class SubmissionBuilder:
             ),
             body=submission.form,
             attachments=submission.attachments,
+        )
+
+
+def _refuse_unknown(submission: Submission, directory: Directory, now: datetime) -> None:
+    faults = [*future_days(submission.form, now)]
+    if submission.on_unknown is OnUnknown.REFUSE:
+        faults += unknown_values(submission.form, directory)
+    if faults:
+        raise InvalidInput(
+            "The appeal names what the registry does not know, or a day that has not come.",
+            code=faults[0].code if len(faults) == 1 else "appeal.unknown",
+            faults=faults,
+            action="Choose a value that is known (GET /v1/classifiers), or say on_unknown: operators.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hub.cases.idempotency import IdempotencyKey
 from hub.schemas.delivery import Change, Message
@@ -11,9 +12,20 @@ from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import Priority
 
 
+class OnUnknown(StrEnum):
+    """What becomes of an appeal that names what the registry does not know: it is refused with the nearest that is
+    known, or taken in all the same, for the operators to mend.
+    """
+
+    REFUSE = "refuse"
+    OPERATORS = "operators"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One appeal to take in. ``owner``: the party that submits; ``inbound``: the sealed envelope that it came in."""
+    """One appeal to take in. ``owner``: the party that submits; ``inbound``: the sealed envelope that it came in;
+    ``on_unknown``: what becomes of it if it names what the registry does not know.
+    """
 
     form: AppealForm
     owner: str
@@ -22,6 +34,7 @@ class Submission:
     repeatable: IdempotencyKey | None = None
     case_id: CaseId | None = None
     inbound: Message | None = None
+    on_unknown: OnUnknown = OnUnknown.REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

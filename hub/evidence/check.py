@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,16 @@ from hub.schemas.keys import VerificationKey
 MAX_FILES: Final = 20_000
 MAX_SMALL_BYTES: Final = 16 * 1024 * 1024
 _CHUNK_BYTES: Final = 262_144
-_BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# A name that claims to be UTF-8 and is not is a UnicodeDecodeError, a field that lies a struct.error.
+_BROKEN: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+    struct.error,
+)
 
 
 class _Listed(Frozen):

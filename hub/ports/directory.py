@@ -51,6 +51,18 @@ class Directory(Protocol):
         """
         ...
 
+    def authorities(self) -> Iterable[Authority]:
+        """All authorities, valid or not, in order of code."""
+        ...
+
+    def topics(self) -> Iterable[Topic]:
+        """All topics, in order of code."""
+        ...
+
+    def units(self) -> Iterable[Territory]:
+        """All units of the codifier that the table holds, in order of code."""
+        ...
+
     def topic(self, code: str) -> Topic | None:
         """The topic with this code."""
         ...

@@ -311,6 +311,18 @@ def test_noise_is_no_bundle(case: Case, noise: bytes, at: int) -> None:
             continue
 
 
+def test_a_name_that_is_no_text_is_no_bundle(case: Case) -> None:
+    """A file name that claims to be UTF-8 and is not ends in our error, wherever in the container it stands."""
+    named = case.data.replace(b"manifest.json", b"man\xbafest.json")
+    flagged = bytearray(named)
+    for mark, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        at = -1
+        while (at := flagged.find(mark, at + 1)) >= 0:
+            flagged[at + offset + 1] |= 0x08
+    with pytest.raises(InvalidInput):
+        case.check(bytes(flagged))
+
+
 def test_large_bundles_are_not_unpacked(case: Case) -> None:
     """A manifest that swells to more than it may is refused at its limit."""
     data = repacked(case, lambda parts: parts.update({"manifest.json": b" " * 20_000_000}))

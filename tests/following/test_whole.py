@@ -47,7 +47,11 @@ def test_a_running_hub_tells_and_counts(tmp_path: Path, receiver: Receiver) -> N
             answer = requests.post(
                 f"{url}/v1/appeals",
                 headers={"Authorization": f"Bearer {key}"},
-                json=form(place=LVIV, text="На вулиці навпроти школи глибока яма, діти бояться переходити дорогу."),
+                json=form(
+                    place=LVIV,
+                    topics=["transport.roads"],
+                    text="На вулиці навпроти школи глибока яма, діти бояться переходити дорогу.",
+                ),
                 timeout=10,
             )
             cases.append(answer.json()["case_id"])
