@@ -65,7 +65,7 @@ def measure(database_url: str, count: int, overdue: int, pages: int) -> dict[str
         hub = build(settings, clock=clock)
         try:
             came = _come_overdue(hub, clock, overdue)
-            topics = [topic.code for topic in hub.registry.current().topics()]  # type: ignore[attr-defined]
+            topics = [topic.code for topic in hub.registry.current().topics()]
             took = fill(database_url, count, topics, settings.party_code)
             figures = {"overdue_sweep_s": _sweep(hub, came), "cases_page_ms": {}, "report_s": {}}
             token = home.keys["ncc"].read_text("ascii").strip()
