@@ -6,15 +6,17 @@ import hashlib
 import json
 import socket
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from hub.api.appeals import QUICK_BYTES
 from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.ids import CaseId
 from hub.schemas.json_rendering import from_json
-from tests.api.world import NCC, PLAIN, World, form, problem
+from tests.api.world import NCC, OTHER_NCC, PLAIN, World, form, problem
 
 PDF = b"%PDF-1.4 small"
 
@@ -288,6 +290,67 @@ SUBMISSION = """<submission xmlns="urn:ua:appeal-hub:envelope:1">
     <text>На вулиці яма.</text>
   </appeal>
 </submission>"""
+
+
+def _by_quick_json(world: World, who: str, key: str, text: str) -> Any:
+    return world.call("POST", "/v1/appeals", who, json=form(text=text), headers={"Idempotency-Key": key})
+
+
+def _by_large_json(world: World, who: str, key: str, text: str) -> Any:
+    body = json.dumps(form(text=text)).encode() + b" " * QUICK_BYTES
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    return world.call("POST", "/v1/appeals", who, data=body, headers=headers)
+
+
+def _by_documented_json(world: World, who: str, key: str, text: str) -> Any:
+    headers = {"Content-Type": "application/json; charset=utf-8", "Idempotency-Key": key}
+    return world.call("POST", "/v1/appeals", who, data=json.dumps(form(text=text)).encode(), headers=headers)
+
+
+def _by_xml(world: World, who: str, key: str, text: str) -> Any:
+    body = SUBMISSION.replace("На вулиці яма.", text).encode()
+    headers = {"Content-Type": "application/xml", "Idempotency-Key": key}
+    return world.call("POST", "/v1/appeals", who, data=body, headers=headers)
+
+
+def _by_multipart(world: World, who: str, key: str, text: str) -> Any:
+    files = [("appeal", ("", json.dumps(form(text=text)), "application/json")), ("f", ("a.txt", b"x", "text/plain"))]
+    return world.call("POST", "/v1/appeals", who, files=files, headers={"Idempotency-Key": key})
+
+
+def _by_batch(world: World, who: str, key: str, text: str) -> Any:
+    headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": key}
+    return world.call("POST", "/v1/appeals/batch", who, data=json.dumps(form(text=text)).encode(), headers=headers)
+
+
+WAYS_IN = [_by_quick_json, _by_large_json, _by_documented_json, _by_xml, _by_multipart, _by_batch]
+
+
+@pytest.mark.parametrize("send", WAYS_IN, ids=lambda way: way.__name__.removeprefix("_by_"))
+@pytest.mark.parametrize("same_words", [False, True])
+def test_keys_of_two_callers_do_not_meet_on_any_way_in(
+    world: World, send: Callable[[World, str, str, str], Any], same_words: bool
+) -> None:
+    """One key of two contact centres, with other bodies or equal ones: two appeals, and each hears of its own only."""
+    key = str(uuid.uuid4())
+    said = {"ncc": "Яма перша.", "other_ncc": "Яма перша." if same_words else "Яма друга."}
+    first = {who: send(world, who, key, text) for who, text in said.items()}
+    again = {who: send(world, who, key, text) for who, text in said.items()}
+    cases = {}
+    for who, text in said.items():
+        assert first[who].status_code in (200, 202), first[who].text
+        document, repeated = first[who].json(), again[who].json()
+        assert document.get("status", 202) == 202, document
+        assert "Idempotent-Replayed" not in first[who].headers
+        assert not document.get("repeat", False)
+        assert repeated["case_id"] == document["case_id"]
+        assert repeated.get("repeat") or again[who].headers.get("Idempotent-Replayed") == "true"
+        cases[who] = document["case_id"]
+        row = world.store.case(CaseId(uuid.UUID(cases[who])))
+        assert row is not None
+        assert row.case.owner == (NCC if who == "ncc" else OTHER_NCC)
+        assert _envelope(world, cases[who]).body.text == text
+    assert cases["ncc"] != cases["other_ncc"]
 
 
 def test_the_form_comes_as_xml_too(world: World) -> None:

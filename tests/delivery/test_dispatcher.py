@@ -22,7 +22,7 @@ from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.test_collector import spoken
-from tests.delivery.world import CHANNEL, DELIVERED, World, keys, sha256
+from tests.delivery.world import CHANNEL, DELIVERED, START, World, keys, sha256
 from tests.lanes import run_lane
 
 UNKNOWN = Outcome(kind=OutcomeKind.UNKNOWN, code="http.broken")
@@ -298,6 +298,19 @@ def test_an_adapter_that_breaks_while_bytes_are_made_stops_nobody(caplog: pytest
     (record,) = [record for record in caplog.records if record.message == "an adapter broke off"]
     assert record.__dict__["code"] == "KeyError"
     assert "Канаркенко" not in str(record.__dict__)
+
+
+@pytest.mark.parametrize("unready", [None, Unavailable("The disk is full.")])
+def test_what_failed_together_is_not_tried_again_together(unready: HubError | None) -> None:
+    """Of five that failed in one run, at sending or before it, each waits for a moment of its own."""
+    world = World()
+    accepted = world.submit(5)
+    world.adapter.script, world.adapter.unready = [TEMPORARY], unready
+    world.run()
+    moments = [world.delivery(each).next_at for each in accepted]
+    waits = [(moment - START).total_seconds() for moment in moments if moment is not None]
+    assert len(set(waits)) == 5
+    assert 8 <= min(waits) < max(waits) <= 12
 
 
 def test_bytes_that_can_never_be_made_now_end_with_the_schedule() -> None:

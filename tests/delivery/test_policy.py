@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,17 @@ def test_waits_stay_within_a_fifth_of_the_schedule(attempts: int, dice: float) -
     base = LANE.retry_secs[min(attempts, len(LANE.retry_secs)) - 1]
     assert at is not None
     assert 0.8 * base <= (at - NOW).total_seconds() <= 1.2 * base
+
+
+@pytest.mark.parametrize(
+    ("dice", "share"), [(0.0, 0.8), (0.25, 0.9), (0.5, 1.0), (0.75, 1.1), (math.nextafter(1, 0), 1.2)]
+)
+def test_the_dice_move_a_wait_between_both_ends(dice: float, share: float) -> None:
+    """The lowest throw takes a fifth off the schedule's wait, the highest adds a fifth, the middle leaves it."""
+    for attempts, base in enumerate(LANE.retry_secs, start=1):
+        at = retry.retry_at(attempts=attempts, first_attempt_at=NOW, now=NOW, lane=LANE, dice=dice)
+        assert at is not None
+        assert (at - NOW).total_seconds() == pytest.approx(share * base, abs=1e-5)
 
 
 def test_the_default_schedule_reaches_72_hours_and_then_ends() -> None:
@@ -63,6 +76,28 @@ def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_probe_through() 
     assert state.may_run(later)
     assert circuit_breaker.probing(state, LANE)
     assert circuit_breaker.after(state, OutcomeKind.DELIVERED, later, LANE) == LaneState(channel_id="c")
+
+
+@pytest.mark.parametrize("outcome", [OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN])
+def test_a_lane_is_suspect_from_its_second_failure_in_a_row(outcome: OutcomeKind) -> None:
+    """One failure may be chance; from the second on the lane is worked apart, open or not, until it is well again."""
+    state = LaneState(channel_id="c")
+    told = []
+    for _ in range(LANE.breaker_failures + 1):
+        state = circuit_breaker.after(state, outcome, NOW, LANE)
+        told.append(state.suspect)
+    assert told == [False, *[True] * LANE.breaker_failures]
+    well = circuit_breaker.after(state, OutcomeKind.DELIVERED, NOW, LANE)
+    assert not well.suspect
+    assert not circuit_breaker.after(well, outcome, NOW, LANE).suspect
+
+
+def test_a_lane_that_opens_at_once_is_suspect_at_once() -> None:
+    """Where one failure opens the breaker, one failure is enough to be worked apart."""
+    touchy = LANE.model_copy(update={"breaker_failures": 1})
+    state = circuit_breaker.after(LaneState(channel_id="c"), OutcomeKind.TEMPORARY, NOW, touchy)
+    assert state.suspect
+    assert state.open_until is not None
 
 
 @given(outcomes=st.lists(st.sampled_from(list(OutcomeKind)), max_size=60))

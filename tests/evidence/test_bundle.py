@@ -265,6 +265,65 @@ def test_the_manifest_cannot_be_made_anew(case: Case, tmp_path: Path) -> None:
         case.check(repacked(case, flip("manifest.jws")))
 
 
+def sealed_anew(case: Case, change: Callable[[dict[str, bytes]], None]) -> bytes:
+    """The bundle with something changed, listed and sealed as if the hub itself had made it so."""
+
+    def whole(parts: dict[str, bytes]) -> None:
+        change(parts)
+        manifest = json.loads(parts["manifest.json"])
+        for entry in manifest["files"]:
+            content = parts[entry["path"]]
+            entry.update(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        parts["manifest.json"] = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+        parts["manifest.jws"] = case.way.seal.seal_json(parts["manifest.json"])
+
+    return repacked(case, whole)
+
+
+def wrong(report: CheckReport) -> list[tuple[str, str]]:
+    """What does not hold, and why."""
+    return [(each.what, each.code) for each in report.checks if each.code is not None]
+
+
+@pytest.mark.parametrize("side", ["attempt", "sent"])
+def test_an_attempt_is_held_against_what_is_kept_as_sent(case: Case, side: str) -> None:
+    """An attempt of other bytes than those kept as sent is named, though every sum and every seal is right."""
+
+    def change(parts: dict[str, bytes]) -> None:
+        if side == "sent":
+            parts[case.one("/sent.zip")] += b"\0"
+            return
+        rows = json.loads(parts["deliveries.json"])
+        rows[0]["tries"][0]["sha256"] = hashlib.sha256(b"other bytes").hexdigest()
+        parts["deliveries.json"] = json.dumps(rows).encode()
+
+    (delivery,) = case.way.store.deliveries(case.accepted.case_id)
+    numbers = [attempt.number for attempt in case.way.store.attempts(delivery.id)]
+    other = numbers[:1] if side == "attempt" else numbers
+    assert wrong(case.check(sealed_anew(case, change))) == [
+        (f"attempt {number} of {delivery.id}", "evidence.sent_differs") for number in other
+    ]
+    assert case.check(sealed_anew(case, lambda _: None)).holds
+
+
+@pytest.mark.parametrize("form", ["jws", "xml"])
+def test_a_seal_is_held_against_the_envelope_beside_it(case: Case, form: str) -> None:
+    """A good seal over other content than the envelope beside it is named, though the manifest is right."""
+    seals = json.loads(case.read("seals.json"))
+    envelope = next(seal["envelope"] for seal in seals if seal["form"] == form and seal["party"] == CODE)
+
+    def change(parts: dict[str, bytes]) -> None:
+        document = json.loads(parts[envelope])
+        document["header"]["created_at"] = "2020-01-01T00:00:00Z"
+        parts[envelope] = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    assert wrong(case.check(sealed_anew(case, change))) == [
+        (f"seal of {seal['party']}: {seal['file']}", "evidence.other_envelope")
+        for seal in seals
+        if seal["envelope"] == envelope
+    ]
+
+
 def test_a_seal_that_no_key_fits_is_said(case: Case) -> None:
     """When the registry lost the authority's key, the export says so and the check does not hold."""
     entry = case.way.registry.current().authority(CODE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.following.formal import FLAG, FormalReason, GivenAnswer, score
+from hub.following.formal import FLAG, FormalReason, GivenAnswer, Score, score
 from hub.following.text import shingles, signature, words
 from hub.schemas.delivery import FactKind
 from hub.schemas.terms import AnswerResult
@@ -71,6 +71,30 @@ def test_two_words_are_flagged(text: str) -> None:
     reasons, flagged = _score(text)
     assert {FormalReason.SHORT, FormalReason.NO_REFERENCE} <= reasons
     assert flagged
+
+
+@pytest.mark.parametrize(("points", "flagged"), [(0, False), (49, False), (50, True), (51, True), (100, True)])
+def test_fifty_points_flag_and_forty_nine_do_not(points: int, flagged: bool) -> None:
+    """An answer is flagged from 50 points on, and not by one point less."""
+    assert Score(points=points, reasons=(), signature=None).flagged is flagged
+
+
+UNRELATED = (
+    "Комісія перевірила котельню та теплові мережі, насоси замінено, тиск у системі відновлено, батареї в усіх "
+    "під'їздах теплі, мешканців попереджено оголошенням, перерахунок нарахувань буде зроблено наступного місяця."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "earlier", "reasons", "flagged"),
+    [
+        (UNRELATED, 0, {FormalReason.NO_REFERENCE}, False),
+        (GOOD, 3, {FormalReason.TEMPLATE}, True),
+    ],
+)
+def test_the_weight_of_one_reason(text: str, earlier: int, reasons: set[FormalReason], flagged: bool) -> None:
+    """A template is flagged for that alone; an answer without a word of the question, but with much to say, is not."""
+    assert _score(text, earlier=earlier) == (reasons, flagged)
 
 
 def test_a_flag_is_a_fact_and_not_a_verdict(world: World) -> None:

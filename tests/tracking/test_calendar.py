@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +88,68 @@ def test_the_preliminary_review(delivered: str, due: str) -> None:
     law = shipped()
     end = law.end_of(law.rules["review"], datetime.fromisoformat(delivered).replace(tzinfo=UTC))
     assert end.at.replace(second=0, microsecond=0, tzinfo=None).isoformat(timespec="minutes") == due
+
+
+ARTICLE_73: dict[tuple[int, int], tuple[int, int]] = {
+    (1, 1): (1991, 9999),
+    (1, 7): (1991, 2023),  # taken out by Law 3107-IX, in force from 1 September 2023
+    (3, 8): (1991, 9999),
+    (5, 1): (1991, 9999),
+    (5, 2): (1991, 2017),  # taken out by Law 2211-VIII of 16.11.2017
+    (5, 8): (2024, 9999),  # Law 2862-IX of 29.05.2023, instead of 9 May
+    (5, 9): (1991, 2023),
+    (6, 28): (1997, 9999),
+    (7, 15): (2024, 9999),  # Law 3107-IX, instead of 28 July
+    (7, 28): (2022, 2023),  # Law 2295-IX of 31.05.2022
+    (8, 24): (1992, 9999),
+    (10, 1): (2023, 9999),  # Law 3107-IX, instead of 14 October
+    (10, 14): (2015, 2022),  # Law 238-VIII of 05.03.2015
+    (12, 25): (2017, 9999),  # Law 2211-VIII
+}
+"""Days of Labour Code article 73 that have a date, with the first and the last year in which they were holidays."""
+SHIFTS = {2016: {("2016-01-08", "2016-01-16"), ("2016-03-07", "2016-03-12"), ("2016-06-27", "2016-07-02")}}
+"""Days off, and days worked instead, by orders of the Cabinet; a year that is not here has none."""
+
+
+def orthodox_easter(year: int) -> date:
+    """Easter by the Julian reckoning (Meeus), as a day of today's calendar; right from 1900 to 2099."""
+    moon = (19 * (year % 19) + 15) % 30
+    weekday = (2 * (year % 4) + 4 * (year % 7) - moon + 34) % 7
+    month, day = divmod(moon + weekday + 114, 31)
+    return date(year, month, day + 1) + timedelta(13)
+
+
+def _calendar_file() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((resources.files("hub.tracking") / "data" / "calendar.yaml").read_bytes())
+    return read
+
+
+REVIEWED = sorted(_calendar_file()["years"])
+
+
+@pytest.mark.parametrize("year", REVIEWED)
+def test_the_holidays_of_a_year_are_those_of_the_labour_code(year: int) -> None:
+    """Every reviewed year has the days of article 73 as it stood then, with Easter and Trinity, and no other day."""
+    easter = orthodox_easter(year)
+    fixed = [date(year, *day) for day, (first, last) in ARTICLE_73.items() if first <= year <= last]
+    assert _calendar_file()["years"][year]["holidays"] == sorted({*fixed, easter, easter + timedelta(49)})
+
+
+@pytest.mark.parametrize("year", REVIEWED)
+def test_the_shifts_of_a_year_are_those_of_the_cabinet(year: int) -> None:
+    """Every shift of a reviewed year makes the working day free and the day off worked that the order names."""
+    shifts = _calendar_file()["years"][year].get("shifts", ())
+    assert {(str(shift["day_off"]), str(shift["worked"])) for shift in shifts} == SHIFTS.get(year, set())
+    for shift in shifts:
+        assert shift["day_off"].weekday() < 5 <= shift["worked"].weekday()
+        assert shipped().calendar.is_off(shift["day_off"])
+        assert shipped().calendar.works_on(shift["worked"])
+
+
+def test_easter_is_counted_right() -> None:
+    """The reckoning that holidays are held against gives the Easters that everybody knows."""
+    known = [date(2016, 5, 1), date(2021, 5, 2), date(2022, 4, 24), date(2023, 4, 16), date(2024, 5, 5)]
+    assert [orthodox_easter(day.year) for day in known] == known
 
 
 def test_a_year_without_data_is_marked() -> None:
