@@ -320,8 +320,10 @@ def _of_case(case: CaseFacts, rule: Rule, law: Law) -> Term | None:
 
 
 def _first_answer(mains: list[Executor], rule: Rule) -> datetime | None:
-    """When the applicant got the first final answer; if it was returned, the term of the rework runs instead."""
-    finals = [fact.at for executor in mains if not executor.relieved for fact in executor.finals()]
+    """When the applicant got the first final answer of whoever has the case; if it was returned, the term of the rework
+    runs instead. Once the case went on to another body, that answer was none.
+    """
+    finals = [fact.at for executor in mains if executor.superseded_by is None for fact in executor.finals()]
     return min(finals, default=None) if FactKind.ANSWERED in rule.ends else None
 
 
