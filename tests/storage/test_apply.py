@@ -230,6 +230,21 @@ def test_an_attempt_ends_once(store: Store) -> None:
     assert second == tried[0]
 
 
+def test_open_items_are_found_by_case(store: Store) -> None:
+    """Those of the cases that are asked for, of a delivery or of the case as such, and only while they are open."""
+    first, second, other = put(store), put(store), put(store)
+    mine = [item(first), item(first, "other"), item(first, delivery_id=None)]
+    store.apply(Change(items=(*mine, item(second), item(other))))
+    found = store.open_items([first.case_id, second.case_id, CaseId(new_id())])
+    assert set(found) == {first.case_id, second.case_id}
+    assert list(found[first.case_id]) == sorted(mine, key=lambda i: i.id)
+    store.close_items(first.id, first.case_id, later(5), "replayed")
+    assert [each.delivery_id for each in store.open_items([first.case_id])[first.case_id]] == [None]
+    store.close_items(None, first.case_id, later(6), "done")
+    assert store.open_items([first.case_id]) == {}
+    assert store.open_items([]) == {}
+
+
 def test_one_item_is_open_per_case_delivery_and_reason(store: Store) -> None:
     """The same matter is not brought to the operators twice while it is open; once closed it may come again."""
     carried = put(store)
