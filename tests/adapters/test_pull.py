@@ -9,8 +9,8 @@ from hub.adapters.pull import PullAdapter
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
-from tests.adapters.contract import AdapterContract, Harness, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.testing.contract import AdapterContract, Harness, store_file
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
 
 
 class _Waiting:

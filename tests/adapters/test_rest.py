@@ -30,8 +30,9 @@ from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.terms import ReceiptStatus
-from tests.adapters.contract import CALLS, AdapterContract, Harness, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render, rest_channel
+from hub.testing.contract import CALLS, AdapterContract, Harness, store_file
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render
+from tests.adapters.channels import rest_channel
 from tests.adapters.servers import Server, answering, http, read_request, serving
 
 JSON = "application/json"

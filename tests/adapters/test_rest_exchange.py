@@ -25,8 +25,8 @@ from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
+from hub.testing.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, http, read_request, serving
 
 JSON = "application/json"

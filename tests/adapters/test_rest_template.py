@@ -27,8 +27,9 @@ from hub.ports import Outcome
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, rest_channel
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
+from tests.adapters.channels import rest_channel
 from tests.adapters.servers import Server, http, read_request, serving
 
 JSON = "application/json"

@@ -21,8 +21,8 @@ from hub.protocols.soap.client import unpack
 from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope, write_fault
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
-from tests.adapters.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render
+from hub.testing.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render
 from tests.adapters.servers import Server, http, read_request, serving
 
 XML = "text/xml; charset=utf-8"

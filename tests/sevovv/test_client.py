@@ -16,8 +16,8 @@ from hub.protocols.sevovv.codes import ERRORS, ErrorClass, meaning
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.transfer import TransferState
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness, Peer, attempt, fresh, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, Peer, attempt, fresh, store_file
+from hub.testing.samples import MemoryAttachments, appeal, delivery
 from tests.sevovv.node import Fail, SevNode, served
 
 SYSTEM = "019aa000-0000-7000-8000-00000000aaaa"

@@ -28,7 +28,7 @@ from hub.schemas.envelope import AppealEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.schemas.terms import AnswerStage
-from tests.adapters.samples import NOW, MemoryAttachments, appeal, delivery
+from hub.testing.samples import NOW, MemoryAttachments, appeal, delivery
 from tests.adapters.sinks import NoDesk
 
 KEY = "0123456789abcdef" * 4

@@ -17,11 +17,11 @@ from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, store_file
+from hub.testing.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.certificates import TestAuthority, server_context
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness, store_file
 from tests.adapters.email.making import out_channel, out_settings
 from tests.adapters.email.smtp_peer import SmtpPeer
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, serving
 from tests.conftest import ROOT
 

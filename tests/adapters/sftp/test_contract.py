@@ -15,7 +15,7 @@ from hub.adapters.sftp.adapter import SftpAdapter
 from hub.ports import Outcome, Prepared, Rendering, Session
 from hub.protocols.sftp import Sftp
 from hub.schemas.directory import Channel
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import Sshd, free_port

@@ -1,4 +1,4 @@
-"""Envelopes and channels for the tests of adapters."""
+"""Appeals, receipts, parcels and files for the tests of adapters."""
 
 from __future__ import annotations
 
@@ -134,9 +134,3 @@ def delivery(envelope: AppealEnvelope, channel: Channel, external_id: str | None
         next_at=None,
         external_id=external_id,
     )
-
-
-def rest_channel(url: str, **settings: object) -> Channel:
-    """A channel of the adapter ``rest`` to a server on loopback."""
-    loopback = {"allow_http": True, "allow_private": ["127.0.0.0/8"]}
-    return Channel(id="00032106.rest", adapter="rest", settings={"url": url, **loopback, **settings})

@@ -22,7 +22,7 @@ from hub.ports import Adapter, Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from hub.testing.samples import MemoryAttachments, appeal, parcel
 
 
 class Peer(Protocol):
