@@ -1,28 +1,50 @@
 """Contract of every adapter, whatever it talks to, steered by the features that it declares.
 
-A test module of an adapter subclasses ``AdapterContract``, pins its ``features`` and gives it a ``harness`` fixture.
-The tests of a feature exist for those that declare it, and a harness has a peer for each declared feature and no other:
-what is left out is left out on the class line, where it is seen.
+A test module of an adapter subclasses ``AdapterContract``, pins its ``features`` and what its way ``proves``, and gives
+it a ``harness`` fixture. The tests of a feature exist for those that declare it, and a harness has a peer for each
+declared feature and no other: what is left out is left out on the class line, where it is seen.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import BufferedReader, RawIOBase
-from typing import ClassVar, Protocol, TypeVar
+from typing import Annotated, Any, BinaryIO, ClassVar, Protocol, TypeVar, get_args
 
 import pytest
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hub.errors import ConfigurationError, HubError, Unavailable, UnsupportedFeature
-from hub.ports import Adapter, Outcome, Prepared, Rendering
-from hub.schemas.delivery import OutcomeKind
-from hub.schemas.directory import Channel
+from hub.ports import Adapter, Bounded, Outcome, Prepared, RawInbound, Rendering, ReportedStatus
+from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import Attachment
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.schemas.ids import CaseId, MessageId
+from hub.testing.clock import another_time
+from hub.testing.desk import NoDesk
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
+
+DEADLINE_SECS = 5.0
+SHORT_DEADLINE_SECS = 0.5
+"""Deadline of an attempt that is expected to use it up."""
+PATIENCE_SECS = 20.0
+"""How long after its deadline an attempt is waited for, on a machine that is busy, before it counts as hanging."""
+FLOOD_BYTES = 64 << 20
+"""What a peer that ``floods`` says at most: no answer is that long, and a machine survives it."""
+TRICKLE_SECS = 0.05
+_TAKEN = (OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE)
+_NOT_TAKEN_FOR_SURE = (OutcomeKind.UNKNOWN, OutcomeKind.TEMPORARY)
+_RANK = {LegalClass.SENT: 0, LegalClass.DELIVERED: 1, LegalClass.REGISTERED: 2}
+_SECRET_NAME = re.compile(r"(?:.*_)?(?:password|passwd|passphrase|secret|token|credential|pin|key)s?")
+_PLAIN = "Kanarkenko-0-plain-text"
 
 
 class Peer(Protocol):
@@ -32,6 +54,32 @@ class Peer(Protocol):
 
     def channel(self) -> Channel:
         """A channel to it."""
+        ...
+
+
+class Flood(Peer, Protocol):
+    """A peer whose answer does not end."""
+
+    poured: int
+    """How many bytes of it the adapter's side took, ``FLOOD_BYTES`` if it never hung up."""
+
+
+class Confidant(Peer, Protocol):
+    """A peer over whose channel the hub shows a secret, which the channel's settings name by reference."""
+
+    secret: str
+    """The secret itself."""
+
+
+class Outbox(Protocol):
+    """The other system, where one message waits to be collected."""
+
+    def channel(self) -> Channel:
+        """A channel over which it is collected."""
+        ...
+
+    def waiting(self) -> int:
+        """How many messages wait that nobody has acknowledged."""
         ...
 
 
@@ -49,10 +97,15 @@ class Feature(StrEnum):
     LOSES_ANSWER = "loses_answer"
     CARRIES_FILES = "carries_files"
     REFUSES_FILES = "refuses_files"
+    ANSWERS_ANOTHER = "answers_another"
+    TRICKLES = "trickles"
+    FLOODS = "floods"
+    CONFIDES = "confides"
+    COLLECTS = "collects"
 
 
-CALLS: frozenset[Feature] = frozenset(Feature)
-"""All features: those of an adapter that calls, hears refusals and carries files."""
+CALLS: frozenset[Feature] = frozenset(Feature) - {Feature.COLLECTS}
+"""Features of an adapter that calls, hears what is said about its message, shows a secret and carries files."""
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -74,6 +127,9 @@ class Harness:
     ``accepts``: takes everything in and says so. ``garbles``: says something that means nothing. ``refuses``: refuses
     with a ground. ``busy``: asks to come later. ``absent``: nobody is there. ``loses_answer``: takes the first in,
     loses the answer, and says "duplicate" to the second. ``wrong``: a channel whose settings are wrong.
+    ``answers_another``: says that it has it, about another message. ``trickles``: sends a byte of its answer now and
+    then, for ever (``trickle``). ``floods``: answers without an end (``pour``). ``confides``: is shown a secret.
+    ``collects``: one message waits there.
     """
 
     adapter: Adapter
@@ -87,13 +143,131 @@ class Harness:
     loses_answer: Peer | None = None
     carries_files: Callable[[], Peer] | None = None
     refuses_files: Channel | None = None
+    answers_another: Peer | None = None
+    trickles: Peer | None = None
+    floods: Flood | None = None
+    confides: Confidant | None = None
+    collects: Outbox | None = None
     renderings: frozenset[Rendering] = field(default_factory=frozenset)
 
 
-def attempt(harness: Harness, channel: Channel, prepared: Prepared) -> Outcome:
+def trickle(conn: socket.socket, stopped: threading.Event) -> None:
+    """Send a byte now and then, until the other side hangs up or the test is over."""
+    try:
+        while not stopped.wait(TRICKLE_SECS):
+            conn.sendall(b"x")
+    except OSError:
+        return
+
+
+def pour(conn: socket.socket) -> int:
+    """Send without an end that anybody should wait for; returns how many bytes were taken."""
+    piece, poured = b"x" * 65_536, 0
+    try:
+        while poured < FLOOD_BYTES:
+            conn.sendall(piece)
+            poured += len(piece)
+    except OSError:
+        pass
+    return poured
+
+
+def attempt(harness: Harness, channel: Channel, prepared: Prepared, deadline_secs: float = DEADLINE_SECS) -> Outcome:
     """One session with one send."""
     with harness.adapter.session(channel) as session:
-        return session.send(prepared, 5.0)
+        return session.send(prepared, deadline_secs)
+
+
+def attempt_in_time(
+    harness: Harness, channel: Channel, prepared: Prepared, deadline_secs: float, patience_secs: float
+) -> Outcome:
+    """One session with one send, which fails the test if it goes on long after its deadline."""
+    ended: list[Outcome | BaseException] = []
+
+    def work() -> None:
+        try:
+            ended.append(attempt(harness, channel, prepared, deadline_secs))
+        except BaseException as error:  # noqa: BLE001 - raised again below, where the test sees it
+            ended.append(error)
+
+    thread = threading.Thread(target=work, name="attempt", daemon=True)
+    thread.start()
+    thread.join(deadline_secs + patience_secs)
+    assert ended, f"the attempt goes on {patience_secs:.0f} s after its deadline of {deadline_secs} s"
+    if isinstance(ended[0], BaseException):
+        raise ended[0]
+    return ended[0]
+
+
+def models_of(model: type[BaseModel]) -> dict[type[BaseModel], None]:
+    """A model of settings, and all models inside it."""
+    found: dict[type[BaseModel], None] = {}
+    left: list[Any] = [model]
+    while left:
+        each = left.pop()
+        left += get_args(each)
+        if isinstance(each, type) and issubclass(each, BaseModel) and each not in found:
+            found[each] = None
+            left += [field.annotation for field in each.model_fields.values()]
+    return found
+
+
+def plain_secrets(model: type[BaseModel]) -> set[str]:
+    """Settings that are called like a secret and take one as it is, where a reference must stand."""
+    return {
+        name
+        for each in models_of(model)
+        for name, field in each.model_fields.items()
+        if _SECRET_NAME.fullmatch(name) and _takes_plain_text(field.annotation, field.metadata)
+    }
+
+
+def _takes_plain_text(annotation: Any, metadata: list[Any]) -> bool:
+    check = TypeAdapter[Any](Annotated[(annotation, *metadata)] if metadata else annotation)
+    for value in (_PLAIN, [_PLAIN], {"name": _PLAIN}):
+        try:
+            check.validate_python(value)
+        except ValidationError:
+            continue
+        return True
+    return False
+
+
+class _Desk(NoDesk):
+    """A desk that takes what it is given, or not, and looks meanwhile whether it still waits over there."""
+
+    def __init__(self, harness: Harness, outbox: Outbox, against: HubError | None = None) -> None:
+        self._attachments = harness.attachments
+        self._outbox = outbox
+        self._against = against
+        self.still_waiting: list[int] = []
+        self.reaches: list[LegalClass] = []
+
+    def _take(self) -> None:
+        self.still_waiting.append(self._outbox.waiting())
+        if self._against is not None:
+            raise self._against
+
+    def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
+        self._take()
+
+    def reported(self, spoken: ReportedStatus) -> None:
+        self.reaches.append(spoken.reaches)
+        self._take()
+
+    def find(
+        self,
+        *,
+        message_id: MessageId | None = None,
+        external_id: str | None = None,
+        case_id: CaseId | None = None,
+        authority: str | None = None,
+    ) -> Delivery | None:
+        return delivery(appeal(), self._outbox.channel(), external_id, message_id)
+
+    def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
+        sha256, size = self._attachments.put(source, limit=FLOOD_BYTES)
+        return Attachment(sha256=sha256, size=size, media_type=media_type, name=name)
 
 
 def fresh(harness: Harness, channel: Channel, files: tuple[Attachment, ...] = ()) -> Prepared:
@@ -126,9 +300,16 @@ def store_file(attachments: MemoryAttachments, data: bytes) -> Attachment:
 
 
 class AdapterContract:
-    """The suite. A subclass pins ``features`` and provides the fixture ``harness``."""
+    """The suite. A subclass pins ``features`` and ``proves`` and provides the fixture ``harness``.
+
+    ``proves``: the strongest receipt that this way can bring. ``public``: settings that are called like a secret and
+    are none. ``patience_secs``: how long after its deadline an attempt is waited for.
+    """
 
     features: ClassVar[frozenset[Feature]]
+    proves: ClassVar[LegalClass]
+    public: ClassVar[frozenset[str]] = frozenset()
+    patience_secs: ClassVar[float] = PATIENCE_SECS
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -138,10 +319,40 @@ class AdapterContract:
                 setattr(cls, name, None)  # no test of this adapter
 
     def test_each_declared_feature_has_its_peer(self, harness: Harness) -> None:
-        """The harness can show exactly what the adapter declares, and an adapter that is pulled sends nothing."""
+        """The harness can show exactly what the adapter declares; one that is pulled sends nothing, and one that
+        collects says so.
+        """
         shown = {each for each in Feature if getattr(harness, each, None) is not None}
         assert shown == self.features - {Feature.SENDS}
-        assert harness.adapter.pulled(harness.accepts.channel()) == (Feature.SENDS not in self.features)
+        channel = harness.accepts.channel()
+        assert harness.adapter.pulled(channel) == (Feature.SENDS not in self.features)
+        assert Feature.COLLECTS in self.features or not harness.adapter.collects(channel)
+
+    def test_it_claims_no_more_than_its_way_proves(self, harness: Harness) -> None:
+        """An adapter over a way that proves less than registration implements ``Bounded`` and says so."""
+        assert hasattr(self, "proves"), "pin on the class line what this way proves at most: proves = LegalClass.…"
+        adapter = harness.adapter
+        claimed = adapter.strongest(harness.accepts.channel()) if isinstance(adapter, Bounded) else None
+        assert (claimed or LegalClass.REGISTERED) is self.proves
+
+    def test_secrets_are_references(self, harness: Harness) -> None:
+        """A setting that is called like a secret takes a reference to it, never the secret itself."""
+        assert plain_secrets(harness.adapter.settings_model) - self.public == set()
+
+    @shows(Feature.CONFIDES)
+    def test_a_secret_shows_nowhere(self, harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
+        """The secret stands in no setting, log line, outcome or repr, and is forgotten when the conversation ends."""
+        assert harness.confides is not None
+        channel, secret = harness.confides.channel(), harness.confides.secret
+        adapter, seen = harness.adapter, [repr(harness.confides.channel().settings)]
+        prepared = fresh(harness, channel)
+        caplog.set_level(logging.DEBUG)
+        with adapter.session(channel) as session:
+            outcome = session.send(prepared, DEADLINE_SECS)
+            seen += [repr(session), repr(outcome)]
+        assert outcome.kind is OutcomeKind.DELIVERED
+        seen += [repr(adapter), repr(vars(adapter)), caplog.text, *(repr(vars(record)) for record in caplog.records)]
+        assert [text for text in seen if secret in text] == []
 
     def test_name_and_dialects_say_what_it_is(self, harness: Harness) -> None:
         """The channel's adapter and dialect are those that the adapter declares."""
@@ -165,7 +376,7 @@ class AdapterContract:
         assert harness.wrong.id in str(caught.value)
 
     def test_prepare_is_pure(self, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The same parcel gives the same bytes, and no socket is made for it."""
+        """The same parcel gives the same bytes, at another time too, and no socket is made for it."""
         channel = harness.accepts.channel()
         made = parcel(appeal(), harness.adapter.rendering(channel))
 
@@ -176,6 +387,9 @@ class AdapterContract:
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
         first, second = harness.adapter.prepare(made, channel), harness.adapter.prepare(made, channel)
         assert first == second
+        with another_time():
+            later = harness.adapter.prepare(made, channel)
+        assert later == first, "another time gave other bytes"
         assert first.message_id == made.message_id
         assert first.body
 
@@ -197,6 +411,61 @@ class AdapterContract:
         assert outcome.kind is OutcomeKind.UNKNOWN
         assert outcome.code
         assert outcome.detail
+
+    @shows(Feature.ANSWERS_ANOTHER)
+    def test_an_answer_about_another_message_is_unknown(self, harness: Harness) -> None:
+        """Whatever a peer says about another message says nothing about this one."""
+        assert harness.answers_another is not None
+        channel = harness.answers_another.channel()
+        outcome = attempt(harness, channel, fresh(harness, channel))
+        assert outcome.kind is OutcomeKind.UNKNOWN
+        assert (outcome.receipts, outcome.reported) == ((), ())
+
+    @shows(Feature.TRICKLES)
+    def test_the_deadline_is_a_total(self, harness: Harness) -> None:
+        """A byte now and then holds nobody: the attempt ends at its deadline, and nothing counts as taken in."""
+        assert harness.trickles is not None
+        channel = harness.trickles.channel()
+        prepared = fresh(harness, channel)
+        outcome = attempt_in_time(harness, channel, prepared, SHORT_DEADLINE_SECS, self.patience_secs)
+        assert outcome.kind in _NOT_TAKEN_FOR_SURE
+
+    @shows(Feature.FLOODS)
+    def test_an_answer_without_an_end_is_not_read_whole(self, harness: Harness) -> None:
+        """What comes back has a limit in size: the adapter hangs up on a peer that goes beyond it."""
+        assert harness.floods is not None
+        channel = harness.floods.channel()
+        prepared = fresh(harness, channel)
+        outcome = attempt_in_time(harness, channel, prepared, PATIENCE_SECS, self.patience_secs)
+        assert outcome.kind not in _TAKEN
+        assert harness.floods.poured < FLOOD_BYTES, "the answer was read whole"
+
+    @shows(Feature.COLLECTS)
+    def test_collecting_acknowledges_after_the_sink_returned(self, harness: Harness) -> None:
+        """What waits there is acknowledged only when it is durable here; what it says claims no more than the way."""
+        assert harness.collects is not None
+        outbox, channel = harness.collects, harness.collects.channel()
+        assert harness.adapter.collects(channel)
+        assert outbox.waiting() == 1
+        desk = _Desk(harness, outbox)
+        with harness.adapter.session(channel) as session:
+            assert session.collect(desk, PATIENCE_SECS) == 1
+        assert desk.still_waiting == [1], "it was acknowledged before the sink returned"
+        assert outbox.waiting() == 0
+        strongest = harness.adapter.strongest(channel) if isinstance(harness.adapter, Bounded) else self.proves
+        assert all(_RANK[each] <= _RANK[strongest] for each in desk.reaches)
+
+    @shows(Feature.COLLECTS)
+    def test_what_cannot_be_kept_stays_there(self, harness: Harness) -> None:
+        """A message that the hub cannot keep now waits on over there, and comes again."""
+        assert harness.collects is not None
+        outbox, channel = harness.collects, harness.collects.channel()
+        full = _Desk(harness, outbox, Unavailable("The disk is full."))
+        with suppress(Unavailable), harness.adapter.session(channel) as session:
+            session.collect(full, PATIENCE_SECS)
+        assert (len(full.still_waiting), outbox.waiting()) == (1, 1)
+        with harness.adapter.session(channel) as session:
+            assert session.collect(_Desk(harness, outbox), PATIENCE_SECS) == 1
 
     @shows(Feature.REFUSES)
     def test_a_refusal_brings_its_ground(self, harness: Harness) -> None:

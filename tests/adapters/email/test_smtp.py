@@ -29,15 +29,16 @@ from tests.conftest import ROOT
 class TestContract(AdapterContract):
     """The suite over SMTP on loopback."""
 
-    features = CALLS - {Feature.REFUSES, Feature.LOSES_ANSWER}
+    features = CALLS - {Feature.REFUSES, Feature.LOSES_ANSWER, Feature.ANSWERS_ANOTHER, Feature.CONFIDES}
+    proves = LegalClass.DELIVERED
 
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
-            def peer(**says: bytes | None) -> SmtpPeer:
-                made = SmtpPeer(dict(says))
+            def peer(kind: str = "", **says: bytes | None) -> SmtpPeer:
+                made = SmtpPeer(dict(says), kind=kind)
                 made.server = stack.enter_context(serving(made.script))
                 return made
 
@@ -53,6 +54,8 @@ class TestContract(AdapterContract):
                 absent=out_channel(port),
                 carries_files=peer,
                 refuses_files=out_channel(port, attachments="refuse"),
+                trickles=peer(kind="trickles"),
+                floods=peer(kind="floods"),
             )
 
 

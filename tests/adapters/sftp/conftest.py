@@ -56,6 +56,10 @@ class Box:
         }
         return Channel(id=CHANNEL_ID, adapter="sftp", dialect=dialect, settings={**base, **settings})
 
+    def key_text(self) -> str:
+        """A line out of the middle of the key that opens it."""
+        return self._server.key_file.read_text("ascii").splitlines()[1]
+
     def names(self, folder: Path | None = None) -> list[str]:
         """What is in the inbox, temporary things included."""
         return sorted(path.name for path in (folder or self.inbox).iterdir())
