@@ -56,6 +56,12 @@ class Table(dict[str, Adapter]):
         super().__init__(adapters)
         self.absent = dict(absent)
 
+    def __missing__(self, name: str) -> Adapter:
+        """``ConfigurationError`` (``adapter.absent``) for one that cannot be loaded; else there is no such key."""
+        if name in self.absent:
+            raise ConfigurationError(f"{self.absent[name]}.", code=ABSENT, action=ABSENT_ACTION)
+        raise KeyError(name)
+
 
 AdapterFactory: TypeAlias = Callable[[AdapterContext], Adapter]
 """Makes an adapter; called once per process. It must not touch the world: no file, no connection."""

@@ -23,11 +23,12 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hub.errors import ConfigurationError, HubError, Unavailable, UnsupportedFeature
-from hub.ports import Adapter, Bounded, Outcome, Prepared, RawInbound, Rendering, ReportedStatus
+from hub.ports import Adapter, Bounded, Outcome, Prepared, RawInbound, Rendering, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.keys import VerificationKey
 from hub.testing.clock import another_time
 from hub.testing.desk import NoDesk
 from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
@@ -268,6 +269,15 @@ class _Desk(NoDesk):
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         sha256, size = self._attachments.put(source, limit=FLOOD_BYTES)
         return Attachment(sha256=sha256, size=size, media_type=media_type, name=name)
+
+    def keys(self, party: str) -> tuple[VerificationKey, ...]:
+        return ()
+
+    def undelivered(self, returned: Returned) -> None:
+        self._take()
+
+    def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
+        self._take()
 
 
 def fresh(harness: Harness, channel: Channel, files: tuple[Attachment, ...] = ()) -> Prepared:

@@ -81,6 +81,10 @@ def test_a_hub_runs_without_a_package_that_cannot_be_loaded(
     assert (doctor.exit_code, finding["ok"]) == (1, False)
     assert "telegraph" in finding["finding"]
     assert "ModuleNotFoundError" in finding["finding"]
+    checked = asked.invoke(cli, ["registry", "check", "--registry", str(settings.registry_folder)])
+    assert checked.exit_code == 1
+    assert "00032106.wire" in checked.output
+    assert "adapter.absent" in checked.output
     monkeypatch.setattr(hub.adapters, "entry_points", lambda group: [])
     with pytest.raises(RegistryRefused, match="no such adapter"):
         build(settings)

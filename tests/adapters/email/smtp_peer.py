@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from hub.schemas.directory import Channel
 from hub.testing.contract import pour, trickle
+from hub.testing.samples import SECRET
 from tests.adapters.email.making import out_channel
 from tests.adapters.servers import Server
 
@@ -37,6 +38,7 @@ class SmtpPeer:
     server: Server | None = None
     kind: str = ""
     poured: int = 0
+    secret: str = SECRET
 
     def channel(self) -> Channel:
         assert self.server is not None
