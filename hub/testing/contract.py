@@ -213,14 +213,14 @@ def models_of(model: type[BaseModel]) -> dict[type[BaseModel], None]:
     return found
 
 
-def plain_secrets(model: type[BaseModel]) -> set[str]:
-    """Settings that are called like a secret and take one as it is, where a reference must stand."""
-    return {
-        name
-        for each in models_of(model)
-        for name, field in each.model_fields.items()
-        if _SECRET_NAME.fullmatch(name) and _takes_plain_text(field.annotation, field.metadata)
-    }
+def secrets_of(model: type[BaseModel]) -> dict[str, bool]:
+    """Settings that are called like a secret; true for one that takes it as it is, where a reference must stand."""
+    plain: dict[str, bool] = {}
+    for each in models_of(model):
+        for name, setting in each.model_fields.items():
+            if _SECRET_NAME.fullmatch(name):
+                plain[name] = plain.get(name, False) or _takes_plain_text(setting.annotation, setting.metadata)
+    return plain
 
 
 def _takes_plain_text(annotation: Any, metadata: list[Any]) -> bool:
@@ -346,8 +346,14 @@ class AdapterContract:
         assert (claimed or LegalClass.REGISTERED) is self.proves
 
     def test_secrets_are_references(self, harness: Harness) -> None:
-        """A setting that is called like a secret takes a reference to it, never the secret itself."""
-        assert plain_secrets(harness.adapter.settings_model) - self.public == set()
+        """A setting that is called like a secret takes a reference to it, never the secret itself; and who has such a
+        setting shows that the secret shows nowhere.
+        """
+        secrets = {
+            name: plain for name, plain in secrets_of(harness.adapter.settings_model).items() if name not in self.public
+        }
+        assert [name for name, plain in secrets.items() if plain] == []
+        assert not secrets or Feature.CONFIDES in self.features, f"{sorted(secrets)}: declare confides, or public"
 
     @shows(Feature.CONFIDES)
     def test_a_secret_shows_nowhere(self, harness: Harness, caplog: pytest.LogCaptureFixture) -> None:

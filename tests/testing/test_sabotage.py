@@ -59,9 +59,13 @@ def test_a_broken_law_is_caught_where_it_is_named(pytester: pytest.Pytester, ada
 
 
 def test_what_is_left_out_stands_on_the_class_line(pytester: pytest.Pytester) -> None:
-    """A feature without a peer, a peer without a feature and a way without its proof fail; none is left out unseen."""
+    """A feature without a peer, a peer without a feature, a secret that is not shown and a way that claims more than it
+    proves fail; none is left out unseen.
+    """
     pytester.makepyfile(
         """
+        from dataclasses import replace
+
         from hub.testing.contract import Feature
         from tests.testing.telegraph import Telegraph, TelegraphContract
 
@@ -73,14 +77,24 @@ def test_what_is_left_out_stands_on_the_class_line(pytester: pytest.Pytester) ->
             adapter_type = Telegraph
             features = TelegraphContract.features - {Feature.FLOODS}
 
+        class TestSilent(TelegraphContract):
+            adapter_type = Telegraph
+            features = TelegraphContract.features - {Feature.CONFIDES}
+
+            def test_secrets_are_references(self, harness):
+                super().test_secrets_are_references(replace(harness, confides=None))
+
         class TestStronger(TelegraphContract):
             adapter_type = Telegraph
             proves = "registered"
         """
     )
-    run = pytester.inline_run("-pno:randomly", "-pno:cacheprovider", "-pno:schemathesis", "-k", "peer or proves")
+    run = pytester.inline_run(
+        "-pno:randomly", "-pno:cacheprovider", "-pno:schemathesis", "-k", "peer or proves or references"
+    )
     _, _, failed = run.listoutcomes()
     names = {each.nodeid.partition("::")[2] for each in failed}
     pinned = "test_each_declared_feature_has_its_peer"
     assert {f"TestMore::{pinned}", f"TestLess::{pinned}"} <= names
+    assert "TestSilent::test_secrets_are_references" in names
     assert "TestStronger::test_it_claims_no_more_than_its_way_proves" in names
