@@ -284,6 +284,8 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
     law = read_law(settings.law) if settings.law is not None else shipped()
     attachments = FileAttachments(home / "attachments")
     table = adapters.table(adapters.AdapterContext(attachments=attachments))
+    for absent in table.absent.values():
+        log.error(str(absent), extra={"code": adapters.ABSENT, "error": absent.error})
     directory = registry.ReloadingRegistry(settings.registry_folder, table, check_secs=settings.registry_check_secs)
     store = open_store(settings.sqlalchemy_url, migrate=True, law=law)
     ports = Ports(

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from pydantic import ValidationError
 
+from hub.adapters import Table
 from hub.ports import Adapter, Bounded
 from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY, Channel, Competence, Competent, LegalClass, routed_to
 from registry import keycheck
@@ -143,6 +144,8 @@ def _channels(draft: Draft, adapters: Mapping[str, Adapter]) -> None:
 
 def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str, Adapter]) -> None:
     adapter = adapters.get(channel.adapter)
+    if adapter is None and isinstance(adapters, Table) and channel.adapter in adapters.absent:
+        return  # nobody can check it now; its messages wait (adapter.absent)
     if adapter is None:
         message = f"there is no such adapter; there are: {', '.join(sorted(adapters)) or 'none'}"
         draft.note(place.inner("adapter"), "registry.channel.adapter", message)

@@ -8,7 +8,7 @@ certificate from the environment unasked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -21,11 +21,46 @@ GROUP = "hub.adapters"
 """Entry point group in which outside packages name their adapter factories."""
 
 
+ABSENT = "adapter.absent"
+"""Code of what cannot be done because a package cannot be loaded."""
+ABSENT_ACTION = "Mend or install that package, then start the hub again; `hub doctor` shows whether it can be loaded."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterContext:
     """Things that the hub lends to adapters. ``attachments``: absent where nothing is sent (checks, previews)."""
 
     attachments: Attachments | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """An adapter of an outside package that cannot be loaded now. ``error``: the kind of what its import raised; its
+    words may hold anything and are not kept.
+    """
+
+    name: str
+    package: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"the adapter {self.name} of the package {self.package} cannot be loaded ({self.error})"
+
+
+class Table(dict[str, Adapter]):
+    """Adapters by name. ``absent``: those that a package names and that cannot be loaded; their channels wait."""
+
+    absent: dict[str, Absent]
+
+    def __init__(self, adapters: Mapping[str, Adapter], absent: Mapping[str, Absent]) -> None:
+        super().__init__(adapters)
+        self.absent = dict(absent)
+
+    def __missing__(self, name: str) -> Adapter:
+        """``ConfigurationError`` (``adapter.absent``) for one that cannot be loaded; else there is no such key."""
+        if name in self.absent:
+            raise ConfigurationError(f"{self.absent[name]}.", code=ABSENT, action=ABSENT_ACTION)
+        raise KeyError(name)
 
 
 AdapterFactory: TypeAlias = Callable[[AdapterContext], Adapter]
@@ -57,8 +92,18 @@ def _load(path: str) -> AdapterFactory:
     return factory
 
 
+def _made(point: EntryPoint, tools: AdapterContext) -> Adapter | Absent:
+    """What a package brings, or that it cannot be had. Its fault is not the other channels'."""
+    try:
+        factory: AdapterFactory = point.load()
+        return factory(tools)
+    except Exception as fault:  # noqa: BLE001 - a package that others wrote may raise anything
+        package = point.dist.name if point.dist is not None else point.value
+        return Absent(name=point.name, package=package, error=type(fault).__name__)
+
+
 def adapter(name: str, tools: AdapterContext | None = None) -> Adapter:
-    """The adapter with this name. ``ConfigurationError`` if there is none."""
+    """The adapter with this name. ``ConfigurationError`` if there is none, or if its package cannot be loaded."""
     if name in _TABLE:
         return _load(_TABLE[name])(tools or AdapterContext())
     outside = _outside()
@@ -66,13 +111,24 @@ def adapter(name: str, tools: AdapterContext | None = None) -> Adapter:
         raise ConfigurationError(
             f"There is no adapter named {name!r}; there are: {', '.join(sorted({*_TABLE, *outside}))}."
         )
-    factory: AdapterFactory = outside[name].load()
-    return factory(tools or AdapterContext())
+    made = _made(outside[name], tools or AdapterContext())
+    if isinstance(made, Absent):
+        raise ConfigurationError(f"{made}.", code=ABSENT, action=ABSENT_ACTION)
+    return made
 
 
-def table(tools: AdapterContext | None = None) -> dict[str, Adapter]:
-    """All adapters by name: ours, and those of outside packages (entry point group ``hub.adapters``)."""
+def table(tools: AdapterContext | None = None) -> Table:
+    """All adapters by name: ours, and those of outside packages (entry point group ``hub.adapters``).
+
+    A package that cannot be loaded stops nothing: its adapters stand under ``absent``.
+    """
     lent = tools or AdapterContext()
-    ours = {name: _load(path)(lent) for name, path in _TABLE.items()}
-    theirs: dict[str, Adapter] = {name: point.load()(lent) for name, point in _outside().items()}
-    return ours | theirs
+    made: dict[str, Adapter] = {name: _load(path)(lent) for name, path in _TABLE.items()}
+    absent: dict[str, Absent] = {}
+    for name, point in _outside().items():
+        theirs = _made(point, lent)
+        if isinstance(theirs, Absent):
+            absent[name] = theirs
+        else:
+            made[name] = theirs
+    return Table(made, absent)

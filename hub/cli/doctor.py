@@ -14,7 +14,7 @@ import registry
 from hub import adapters
 from hub.bootstrap import KEY_FILE
 from hub.cli.output import emit, home_option, json_option
-from hub.errors import HubError, Unavailable
+from hub.errors import ConfigurationError, HubError, Unavailable
 from hub.schemas.kyiv import KYIV
 from hub.seals import load_signing_key
 from hub.settings import Settings, load
@@ -27,6 +27,17 @@ MIN_FREE_BYTES = 1_073_741_824
 def _key(settings: Settings) -> str:
     key = load_signing_key(settings.home / KEY_FILE)
     return f"key {key.kid} can sign"
+
+
+def _adapters(_: Settings) -> str:
+    table = adapters.table()
+    if table.absent:
+        raise ConfigurationError(
+            f"{'; '.join(map(str, table.absent.values()))}. Messages for their channels wait.",
+            code=adapters.ABSENT,
+            action=adapters.ABSENT_ACTION,
+        )
+    return ", ".join(sorted(table))
 
 
 def _registry(settings: Settings) -> str:
@@ -68,6 +79,7 @@ def _law(settings: Settings) -> str:
 
 CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("seal key", _key),
+    ("adapters", _adapters),
     ("registry", _registry),
     ("law", _law),
     ("store", _store),

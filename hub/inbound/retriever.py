@@ -23,8 +23,8 @@ class Retriever:
 
     def retrieves(self, channel: Channel) -> bool:
         """True if there may be something to fetch over this channel."""
-        adapter = self._adapters[channel.adapter]
-        return adapter.polls(channel) or adapter.collects(channel)
+        adapter = self._adapters.get(channel.adapter)
+        return adapter is not None and (adapter.polls(channel) or adapter.collects(channel))
 
     def retrieve(self, channel_id: str) -> int:
         """Poll and collect what is due; returns how many deliveries were asked about and messages handed over."""

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from hub.delivery.fallback import given_up, next_channel
-from hub.errors import HubError, Unavailable
+from hub.errors import ConfigurationError, HubError, Unavailable
 from hub.failpoints import hit
 from hub.outbound import circuit_breaker
 from hub.outbound.batch import ClaimedMessage, LaneBatch
@@ -205,7 +205,7 @@ class Claimer:
             entry = directory.channel(channel_id)
             if not state.may_run(now):
                 continue
-            if entry is None or not entry[1].holds_on(today) or entry[1].adapter not in self._adapters:
+            if entry is None or not entry[1].holds_on(today):
                 orphaned.append(channel_id)
             else:
                 wanted[channel_id] = (entry[1], state)
@@ -220,8 +220,17 @@ class Claimer:
 
     def prepare(self, claim: Claim, channel: Channel) -> Prepared:
         """The exact bytes: those of the first attempt, or new ones. Raises what the adapter raises; ``Unavailable``
-        (``adapter.failed``) for what is no error of the hub's."""
+        (``adapter.failed``) for what is no error of the hub's; ``ConfigurationError`` (``adapter.absent``) if there is
+        no such adapter now: before anything is begun, so that waiting for it costs no attempt.
+        """
         delivery = claim.delivery
+        adapter = self._adapters.get(channel.adapter)
+        if adapter is None:
+            raise ConfigurationError(
+                f"The adapter {channel.adapter} of the channel {channel.id} cannot be loaded now.",
+                code="adapter.absent",
+                action="Mend or install its package, then start the hub again; `hub doctor` names it.",
+            )
         files = json_rendering.attachments_of(claim.body)
         if delivery.payload is not None and delivery.payload_type is not None:
             return Prepared(
@@ -230,7 +239,6 @@ class Claimer:
                 body=delivery.payload,
                 files=files,
             )
-        adapter = self._adapters[channel.adapter]
         parcel = seal_parcel(
             partial(json_rendering.from_trusted, claim.body),
             claim.body,

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from hub.testing.contract import pour, trickle
+
 Script: TypeAlias = Callable[[socket.socket], None]
 """Talks to one connection; when it returns, the connection is closed."""
 
@@ -35,6 +37,19 @@ def read_request(conn: socket.socket) -> tuple[bytes, bytes]:
             break
         body += piece
     return head, body
+
+
+SICK = frozenset({"trickles", "floods"})
+_NO_END = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+
+
+def sick(kind: str, conn: socket.socket, stopped: threading.Event) -> int:
+    """Answer without an end, slowly or fast (``SICK``); returns how many bytes were taken if fast."""
+    conn.sendall(_NO_END)
+    if kind == "floods":
+        return pour(conn)
+    trickle(conn, stopped)
+    return 0
 
 
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:

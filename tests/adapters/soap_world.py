@@ -20,10 +20,10 @@ from hub.schemas.delivery import CaseRow, Delivery
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
+from hub.testing.samples import AUTHORITY, CENTRE, MemoryAttachments, appeal
 from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
-from tests.adapters.samples import AUTHORITY, CENTRE, MemoryAttachments, appeal
 from tests.conftest import ROOT
 from tests.lanes import LaneRun, run_lane
 from tests.stores import fresh_store

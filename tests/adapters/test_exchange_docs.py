@@ -13,7 +13,7 @@ from hub.adapters.rest.settings import RestSettings, RestTrembitaSection, XRoadS
 from hub.adapters.rest.trembita import RestTrembitaDialect
 from hub.adapters.rest.xroad import XRoadDialect
 from hub.schemas.directory import Channel
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "exchange.md").read_text("utf-8")

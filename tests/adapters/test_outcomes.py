@@ -24,7 +24,8 @@ from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.ids import MessageId, new_id
-from tests.adapters.samples import appeal, delivery, rest_channel
+from hub.testing.samples import appeal, delivery
+from tests.adapters.channels import rest_channel
 
 SESSIONS: tuple[type[BaseSession], ...] = (
     RestSession,

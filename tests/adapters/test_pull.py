@@ -8,9 +8,9 @@ from hub.adapters import AdapterContext, adapter
 from hub.adapters.pull import PullAdapter
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
-from hub.schemas.directory import Channel
-from tests.adapters.contract import AdapterContract, Harness, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.schemas.directory import Channel, LegalClass
+from hub.testing.contract import AdapterContract, Harness, store_file
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
 
 
 class _Waiting:
@@ -27,6 +27,7 @@ class TestContract(AdapterContract):
     """The suite, as far as it concerns an adapter that sends nothing."""
 
     features = frozenset()
+    proves = LegalClass.REGISTERED
 
     @pytest.fixture
     def harness(self) -> Harness:

@@ -27,12 +27,14 @@ from hub.errors import ConfigurationError, HubError, TemporaryFailure
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Prepared, Rendering
 from hub.schemas.delivery import OutcomeKind
-from hub.schemas.directory import Channel
+from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope
+from hub.schemas.ids import new_id
 from hub.schemas.terms import ReceiptStatus
-from tests.adapters.contract import CALLS, AdapterContract, Harness, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render, rest_channel
-from tests.adapters.servers import Server, answering, http, read_request, serving
+from hub.testing.contract import CALLS, AdapterContract, Harness, store_file
+from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery, parcel, receipt, render, secret_file
+from tests.adapters.channels import rest_channel
+from tests.adapters.servers import SICK, Server, answering, http, read_request, serving, sick
 
 JSON = "application/json"
 
@@ -57,6 +59,8 @@ class HttpPeer:
     settings: dict[str, object] = field(default_factory=dict)
     received: list[bytes] = field(default_factory=list)
     server: Server | None = None
+    poured: int = 0
+    secret: str = SECRET
 
     def script(self, server: Server, conn: socket.socket) -> None:
         while True:
@@ -65,6 +69,9 @@ class HttpPeer:
                 return
             self.received.append(body)
             if self.kind == "loses_answer" and len(self.received) == 1:
+                return
+            if self.kind in SICK:
+                self.poured = sick(self.kind, conn, server.stopped)
                 return
             conn.sendall(self.say(head))
 
@@ -79,6 +86,8 @@ class HttpPeer:
                 return http("503 Busy", b"", Retry_After="7")
             case "loses_answer":
                 return http("409 Conflict", ack(head, "duplicate"), Content_Type=JSON)
+            case "answers_another":
+                return http("202 Accepted", ack(b"Hub-Message-Id: " + str(new_id()).encode()), Content_Type=JSON)
             case _:
                 return http("202 Accepted", ack(head, id="их-1/26"), Content_Type=JSON)
 
@@ -91,9 +100,10 @@ class TestContract(AdapterContract):
     """The suite over real HTTP on loopback."""
 
     features = CALLS
+    proves = LegalClass.REGISTERED
 
     @pytest.fixture
-    def harness(self) -> Iterator[Harness]:
+    def harness(self, tmp_path: Path) -> Iterator[Harness]:
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
@@ -116,6 +126,10 @@ class TestContract(AdapterContract):
                 loses_answer=peer("loses_answer"),
                 carries_files=lambda: peer("accepts", attachments="multipart"),
                 refuses_files=rest_channel(nobody, attachments="refuse"),
+                answers_another=peer("answers_another"),
+                trickles=peer("trickles"),
+                floods=peer("floods"),
+                confides=peer("accepts", auth={"type": "bearer", "token": secret_file(tmp_path)}),
             )
 
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -23,11 +24,12 @@ from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome
 from hub.schemas.delivery import OutcomeKind
-from hub.schemas.directory import Channel
+from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import Attachment
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
-from tests.adapters.servers import Server, http, read_request, serving
+from hub.schemas.ids import new_id
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
+from hub.testing.samples import SECRET, MemoryAttachments, appeal, parcel, secret_file
+from tests.adapters.servers import SICK, Server, http, read_request, serving, sick
 
 JSON = "application/json"
 CLIENT = "SEVDEIR-TEST/GOV/36521731/NCC_prod"
@@ -76,6 +78,8 @@ class Between:
     settings: dict[str, object] = field(default_factory=dict)
     received: list[bytes] = field(default_factory=list)
     server: Server | None = None
+    poured: int = 0
+    secret: str = SECRET
 
     def script(self, server: Server, conn: socket.socket) -> None:
         while True:
@@ -87,6 +91,9 @@ class Between:
                 continue
             self.received.append(body)
             if self.kind == "loses_answer" and len(self.received) == 1:
+                return
+            if self.kind in SICK:
+                self.poured = sick(self.kind, conn, server.stopped)
                 return
             conn.sendall(self.say(raw))
 
@@ -105,6 +112,9 @@ class Between:
                 return http("503 Busy", b"", Retry_After="7")
             case "loses_answer":
                 return http("409 Conflict", json.dumps({**said, "status": "duplicate"}).encode(), Content_Type=JSON)
+            case "answers_another":
+                foreign = {**said, "message_id": str(new_id())}
+                return http("200 OK", json.dumps(foreign).encode(), Content_Type=JSON, **told)
             case _:
                 return http("200 OK", json.dumps(said).encode(), Content_Type=JSON, **told)
 
@@ -137,7 +147,7 @@ class ExchangeContract(AdapterContract):
     dialect = ""
 
     @pytest.fixture
-    def harness(self) -> Iterator[Harness]:
+    def harness(self, tmp_path: Path) -> Iterator[Harness]:
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
@@ -160,6 +170,10 @@ class ExchangeContract(AdapterContract):
                 loses_answer=peer("loses_answer"),
                 carries_files=(lambda: peer("accepts", attachments="multipart")) if self.dialect == "xroad" else None,
                 refuses_files=channel(self.dialect, nobody, attachments="refuse"),
+                answers_another=peer("answers_another"),
+                trickles=peer("trickles"),
+                floods=peer("floods"),
+                confides=peer("accepts", auth={"type": "bearer", "token": secret_file(tmp_path)}),
             )
 
 
@@ -167,6 +181,7 @@ class TestXRoad(ExchangeContract):
     """Through a security server."""
 
     features = CALLS
+    proves = LegalClass.REGISTERED
 
     dialect = "xroad"
 
@@ -175,6 +190,7 @@ class TestTrembita(ExchangeContract):
     """Through a gateway."""
 
     features = CALLS - {Feature.CARRIES_FILES}
+    proves = LegalClass.REGISTERED
 
     dialect = "trembita"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,11 +26,13 @@ from hub.errors import PermanentFailure, UnsupportedFeature
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome
 from hub.schemas.delivery import Delivery, OutcomeKind
-from hub.schemas.directory import Channel
+from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, rest_channel
-from tests.adapters.servers import Server, http, read_request, serving
+from hub.schemas.ids import new_id
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
+from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery, parcel, secret_file
+from tests.adapters.channels import rest_channel
+from tests.adapters.servers import SICK, Server, http, read_request, serving, sick
 
 JSON = "application/json"
 TEMPLATE: dict[str, Any] = {
@@ -64,6 +67,8 @@ class Edms:
     settings: dict[str, object] = field(default_factory=dict)
     received: list[bytes] = field(default_factory=list)
     server: Server | None = None
+    poured: int = 0
+    secret: str = SECRET
 
     def script(self, server: Server, conn: socket.socket) -> None:
         while True:
@@ -72,6 +77,9 @@ class Edms:
                 return
             self.received.append(body)
             if self.kind == "loses_answer" and len(self.received) == 1:
+                return
+            if self.kind in SICK:
+                self.poured = sick(self.kind, conn, server.stopped)
                 return
             conn.sendall(self.say(json.loads(body)["reqId"]))
 
@@ -88,6 +96,9 @@ class Edms:
                 return http("503 Busy", b"", Retry_After="7")
             case "loses_answer":
                 return said("409 Conflict", code=1, doc=7)
+            case "answers_another":
+                name = str(new_id())
+                return said("200 OK", code=0, doc=7)
             case _:
                 return said("200 OK", code=0, doc=7)
 
@@ -105,9 +116,10 @@ class TestContract(AdapterContract):
     """The suite over real HTTP on loopback."""
 
     features = CALLS - {Feature.CARRIES_FILES}
+    proves = LegalClass.REGISTERED
 
     @pytest.fixture
-    def harness(self) -> Iterator[Harness]:
+    def harness(self, tmp_path: Path) -> Iterator[Harness]:
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
@@ -129,6 +141,10 @@ class TestContract(AdapterContract):
                 absent=channel(nobody),
                 loses_answer=peer("loses_answer"),
                 refuses_files=channel(nobody, attachments="refuse"),
+                answers_another=peer("answers_another"),
+                trickles=peer("trickles"),
+                floods=peer("floods"),
+                confides=peer("accepts", auth={"type": "bearer", "token": secret_file(tmp_path)}),
             )
 
 

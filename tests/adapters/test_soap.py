@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -20,10 +21,11 @@ from hub.protocols.soap import own
 from hub.protocols.soap.client import unpack
 from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope, write_fault
 from hub.schemas.delivery import OutcomeKind
-from hub.schemas.directory import Channel
-from tests.adapters.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel, receipt, render
-from tests.adapters.servers import Server, http, read_request, serving
+from hub.schemas.directory import Channel, LegalClass
+from hub.schemas.ids import new_id
+from hub.testing.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file
+from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery, parcel, receipt, render, secret_file
+from tests.adapters.servers import SICK, Server, http, read_request, serving, sick
 
 XML = "text/xml; charset=utf-8"
 
@@ -71,6 +73,8 @@ class SoapPeer:
     settings: dict[str, object] = field(default_factory=dict)
     received: list[bytes] = field(default_factory=list)
     server: Server | None = None
+    poured: int = 0
+    secret: str = SECRET
     answer: Callable[[bytes, bytes], bytes] | None = None
 
     def script(self, server: Server, conn: socket.socket) -> None:
@@ -81,6 +85,9 @@ class SoapPeer:
             self.received.append(body)
             server.requests.append((head, body))
             if self.kind == "loses_answer" and len(self.received) == 1:
+                return
+            if self.kind in SICK:
+                self.poured = sick(self.kind, conn, server.stopped)
                 return
             conn.sendall(self.say(head, body))
 
@@ -97,6 +104,8 @@ class SoapPeer:
                 return http("503 Busy", b"", Retry_After="7")
             case "loses_answer":
                 return http("200 OK", said(head, body, "duplicate"), Content_Type=XML)
+            case "answers_another":
+                return http("200 OK", said(head, body, "accepted", about=str(new_id())), Content_Type=XML)
             case _:
                 return http("200 OK", said(head, body, "accepted", own.element("id", text="їх-1")), Content_Type=XML)
 
@@ -109,9 +118,10 @@ class TestContract(AdapterContract):
     """The suite over real HTTP on loopback."""
 
     features = CALLS
+    proves = LegalClass.REGISTERED
 
     @pytest.fixture(params=["1.1", "1.2"])
-    def harness(self, request: pytest.FixtureRequest) -> Iterator[Harness]:
+    def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
@@ -134,6 +144,10 @@ class TestContract(AdapterContract):
                 loses_answer=peer("loses_answer"),
                 carries_files=lambda: peer("accepts", envelope={"attachments": "swa"}),
                 refuses_files=soap_channel(nobody, envelope={"attachments": "refuse"}),
+                answers_another=peer("answers_another"),
+                trickles=peer("trickles"),
+                floods=peer("floods"),
+                confides=peer("accepts", auth={"type": "bearer", "token": secret_file(tmp_path)}),
             )
 
 

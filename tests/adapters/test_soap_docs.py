@@ -26,7 +26,7 @@ from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import AppealEnvelope
 from hub.simulator.characters import SimulatedAuthority
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.conftest import ROOT
 
 SOAP = (ROOT / "docs" / "adapters" / "soap.md").read_text("utf-8")

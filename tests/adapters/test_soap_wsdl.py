@@ -22,8 +22,8 @@ from hub.protocols.soap.fetching import pin
 from hub.protocols.soap.wire import SoapVersion, read_envelope, serialise, write_envelope
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
-from tests.adapters.contract import store_file
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from hub.testing.contract import store_file
+from hub.testing.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.adapters.soap_world import SoapWorld
 from tests.adapters.test_soap import soap_channel

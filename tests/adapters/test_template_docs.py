@@ -17,7 +17,7 @@ from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import ReceiptBody
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "template.md").read_text("utf-8")

@@ -30,7 +30,7 @@ import hashlib, pathlib, resource, socket, sys, tempfile, threading
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.schemas.envelope import Attachment
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.adapters.test_soap import soap_channel
 folder = pathlib.Path(tempfile.mkdtemp())
 size, digest = 100 * 1024 * 1024, hashlib.sha256()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
 from hub.cases.submission import Accepted
 from hub.errors import ConfigurationError, HubError, PeerChanged, Unavailable, UnsupportedFeature
-from hub.ports import Outcome, RawInbound, Rendering
+from hub.ports import Adapter, Outcome, RawInbound, Rendering
 from hub.schemas.delivery import Attempt, Direction, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LaneSettings
 from hub.schemas.ids import MessageId, new_id
@@ -325,6 +326,33 @@ def test_bytes_that_can_never_be_made_now_end_with_the_schedule() -> None:
     assert (delivery.state, delivery.last_code) == (TransportState.DEAD, "configuration.wrong")
     (item,) = world.store.items(open_only=True, after=None, limit=10)
     assert item.reason == "delivery.exhausted"
+
+
+@pytest.mark.parametrize("sent_before", [False, True])
+def test_messages_of_an_adapter_that_cannot_be_loaded_wait(sent_before: bool) -> None:
+    """A package that is broken for now costs no message and no attempt, before the first try and after it: the lane
+    shows as failing, nothing goes to another channel or to a person, and it goes out when the package is back.
+    """
+    world = World()
+    (accepted,) = world.submit()
+    if sent_before:
+        world.adapter.script = [Outcome(kind=OutcomeKind.UNKNOWN), DELIVERED]
+        world.run()
+        world.clock.go(15)
+    before = world.delivery(accepted).attempts
+    loaded = cast("dict[str, Adapter]", world.cases.dispatcher._claimer._adapters)
+    package = loaded.pop("scripted")
+    world.run()
+    delivery = world.delivery(accepted)
+    assert (delivery.state, delivery.last_code, delivery.attempts) == (TransportState.WAITING, "adapter.absent", before)
+    assert world.store.lane(CHANNEL).failures == before + 1
+    assert world.store.items(open_only=True, after=None, limit=10) == ()
+    _, channel = world.registry.current().channel(CHANNEL) or pytest.fail("no such channel")
+    assert not world.cases.retriever.retrieves(channel)
+    loaded["scripted"] = package
+    world.clock.go(25)
+    world.run()
+    assert world.delivery(accepted).state is TransportState.DELIVERED
 
 
 def test_what_the_channel_cannot_carry_comes_to_a_person_at_once() -> None:

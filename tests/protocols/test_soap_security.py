@@ -27,7 +27,7 @@ from hub.protocols.soap.security import SoapSigner, UsernameTokenGuard, X509Guar
 from hub.protocols.soap.verifying import DS, WSSE, WSU, Verifier, canonical
 from hub.protocols.soap.wire import SOAP11, SoapVersion, read_envelope, write_envelope
 from hub.schemas.delivery import OutcomeKind
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.adapters.servers import http, serving
 from tests.adapters.test_soap import SoapPeer, said
 

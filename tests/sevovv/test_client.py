@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -15,9 +16,11 @@ from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.codes import ERRORS, ErrorClass, meaning
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from hub.schemas.ids import new_id
 from hub.schemas.transfer import TransferState
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness, Peer, attempt, fresh, store_file
-from tests.adapters.samples import MemoryAttachments, appeal, delivery
+from hub.testing.contract import CALLS, AdapterContract, Confidant, Feature, Harness, Peer, attempt, fresh, store_file
+from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery
+from tests.adapters.servers import Server, read_request, serving, sick
 from tests.sevovv.node import Fail, SevNode, served
 
 SYSTEM = "019aa000-0000-7000-8000-00000000aaaa"
@@ -64,6 +67,7 @@ class _Peer:
     def __init__(self, url: str, sev: SevNode) -> None:
         self._channel = channel(url)
         self._sev = sev
+        self.secret = SECRET
 
     @property
     def received(self) -> list[bytes]:
@@ -74,15 +78,54 @@ class _Peer:
         return self._channel
 
 
+class _Endless:
+    """A node whose answer has no end, slowly or fast."""
+
+    server: Server
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self.received: list[bytes] = []
+        self.poured = 0
+
+    def script(self, server: Server, conn: socket.socket) -> None:
+        self.received.append(read_request(conn)[1])
+        self.poured = sick(self._kind, conn, server.stopped)
+
+    def channel(self) -> Channel:
+        return channel(self.server.url())
+
+
+class _Queue:
+    """SEV's input queue with a notice in it."""
+
+    def __init__(self, url: str, sev: SevNode) -> None:
+        self._channel = channel(url, collect=True)
+        self._sev = sev
+
+    def channel(self) -> Channel:
+        return self._channel
+
+    def waiting(self) -> int:
+        return len(self._sev.queue)
+
+
 class TestContract(AdapterContract):
     """The suite of all adapters."""
 
-    features = CALLS - {Feature.REFUSES, Feature.REFUSES_FILES}
+    features = (CALLS | {Feature.COLLECTS}) - {Feature.REFUSES, Feature.REFUSES_FILES, Feature.ANSWERS_ANOTHER}
+    proves = LegalClass.REGISTERED
 
     @pytest.fixture
-    def harness(self, tmp_path: Path) -> Iterator[Harness]:
+    def harness(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
         from contextlib import ExitStack
 
+        from tests.sevovv.test_fetching import notice, put
+
+        monkeypatch.setenv("SEV_TEST_PASSWORD", SECRET)
+        slow, fast = _Endless("trickles"), _Endless("floods")
+        queue = SevNode(tmp_path / "queue")
+        put(queue, notice(str(new_id())))
         attachments = MemoryAttachments()
         with ExitStack() as stack:
 
@@ -103,6 +146,8 @@ class TestContract(AdapterContract):
                 carrying.append(cast(Peer, _WithFiles(cast(_Peer, peer("files")))))
                 return carrying[0]
 
+            slow.server = stack.enter_context(serving(slow.script))
+            fast.server = stack.enter_context(serving(fast.script))
             yield Harness(
                 adapter=SoapAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
@@ -113,6 +158,12 @@ class TestContract(AdapterContract):
                 absent=channel("http://127.0.0.1:9/"),
                 loses_answer=peer("loses", lost_at_the_end),
                 carries_files=carries,
+                trickles=slow,
+                floods=fast,
+                confides=cast(
+                    Confidant, _Peer(stack.enter_context(served(node := SevNode(tmp_path / "confides"))), node)
+                ),
+                collects=_Queue(stack.enter_context(served(queue)), queue),
             )
 
 

@@ -21,8 +21,8 @@ from hub.sealed import seal_parcel
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
 from hub.simulator.mailing import MailOffice, MailPlace, set_up_mail
+from hub.testing.samples import appeal
 from tests.adapters.email.making import PaperSink
-from tests.adapters.samples import appeal
 
 PARTY = Party(code="00032106", name="Громада")
 

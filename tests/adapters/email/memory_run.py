@@ -12,9 +12,9 @@ from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.envelope import Attachment
 from hub.storage.attachments import FileAttachments
+from hub.testing.samples import appeal, parcel
 from tests.adapters.email.making import certified, out_channel
 from tests.adapters.email.smtp_peer import swallow
-from tests.adapters.samples import appeal, parcel
 from tests.adapters.servers import serving
 
 MIB = 1 << 20

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hub.schemas.directory import Channel
+from hub.testing.contract import pour, trickle
+from hub.testing.samples import SECRET
 from tests.adapters.email.making import out_channel
 from tests.adapters.servers import Server
 
@@ -34,6 +36,9 @@ class SmtpPeer:
     commands: list[str] = field(default_factory=list)
     wire: bytes = b""
     server: Server | None = None
+    kind: str = ""
+    poured: int = 0
+    secret: str = SECRET
 
     def channel(self) -> Channel:
         assert self.server is not None
@@ -41,6 +46,13 @@ class SmtpPeer:
 
     def script(self, server: Server, conn: socket.socket) -> None:
         file = conn.makefile("rb")
+        if self.kind:
+            conn.sendall(b"220-")
+            if self.kind == "floods":
+                self.poured = pour(conn)
+            else:
+                trickle(conn, server.stopped)
+            return
         try:
             self._tell(conn, "GREETING", GREETING)
             while line := file.readline():

@@ -16,7 +16,7 @@ from hub.adapters.email.classify import Voice
 from hub.adapters.email.settings import EmailSettings, ImapServer, SmtpServer
 from hub.ports import Rendering
 from hub.schemas.directory import Channel
-from tests.adapters.samples import NOW
+from hub.testing.samples import NOW
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "email.md").read_text("utf-8")

@@ -31,13 +31,13 @@ from hub.schemas.delivery import Attempt, Delivery, Fact, FactKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings, LegalClass
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
+from hub.testing.samples import MemoryAttachments
 from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.email.making import LOOPBACK, box_channel, out_settings, parsed, token
 from tests.adapters.email.real import BODY_DOMAIN, PASSWORD, USER, MailHost, mail_host
 from tests.adapters.email.smtp_peer import SmtpPeer
-from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
 from tests.conftest import leave_out
 from tests.lanes import run_lane

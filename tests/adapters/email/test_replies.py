@@ -38,7 +38,8 @@ from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalG
 from hub.sealed import seal_envelope
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
-from tests.adapters.contract import store_file
+from hub.testing.contract import store_file
+from hub.testing.samples import NOW, MemoryAttachments, appeal, parcel, receipt
 from tests.adapters.email.making import (
     HUB_ADDRESS,
     RECEIVED,
@@ -50,7 +51,6 @@ from tests.adapters.email.making import (
     reply,
     token,
 )
-from tests.adapters.samples import NOW, MemoryAttachments, appeal, parcel, receipt
 
 CRLF = re.compile(rb"\r?\n")
 

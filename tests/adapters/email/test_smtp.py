@@ -17,30 +17,56 @@ from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, store_file
+from hub.testing.samples import MemoryAttachments, appeal, parcel, secret_file
 from tests.adapters.certificates import TestAuthority, server_context
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness, store_file
-from tests.adapters.email.making import out_channel, out_settings
+from tests.adapters.email.making import box_channel, out_channel, out_settings, reply
 from tests.adapters.email.smtp_peer import SmtpPeer
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from tests.adapters.email.test_replies import wire
 from tests.adapters.servers import Server, serving
 from tests.conftest import ROOT
+
+
+class _Pickup:
+    """A folder in which a reply lies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._channel = box_channel(pickup=str(folder))
+        folder.mkdir()
+        (folder / "1.eml").write_bytes(wire(reply(appeal(), "Так.")))
+
+    def channel(self) -> Channel:
+        return self._channel
+
+    def waiting(self) -> int:
+        return len(list(self._folder.glob("*.eml")))
 
 
 class TestContract(AdapterContract):
     """The suite over SMTP on loopback."""
 
-    features = CALLS - {Feature.REFUSES, Feature.LOSES_ANSWER}
+    features = (CALLS | {Feature.COLLECTS}) - {Feature.REFUSES, Feature.LOSES_ANSWER, Feature.ANSWERS_ANOTHER}
+    proves = LegalClass.DELIVERED
 
     @pytest.fixture
-    def harness(self) -> Iterator[Harness]:
+    def harness(self, tmp_path: Path) -> Iterator[Harness]:
+        ca = TestAuthority(tmp_path)
+        pem, _ = ca.issue("mx", dns="localhost")
+        login = {"user": "hub", "password": secret_file(tmp_path), "ca_file": str(ca.file)}
+        safe = SmtpPeer(
+            {"EHLO": b"250-mx.example.org\r\n250 AUTH PLAIN\r\n", "AUTH": b"235 2.7.0 ok\r\n"},
+            {"smtp": {"host": "localhost", "security": "tls", **login}},
+        )
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
-            def peer(**says: bytes | None) -> SmtpPeer:
-                made = SmtpPeer(dict(says))
+            def peer(kind: str = "", **says: bytes | None) -> SmtpPeer:
+                made = SmtpPeer(dict(says), kind=kind)
                 made.server = stack.enter_context(serving(made.script))
                 return made
 
+            safe.server = stack.enter_context(serving(safe.script, tls=server_context(pem)))
             port = closed.getsockname()[1]
             closed.close()
             yield Harness(
@@ -53,6 +79,10 @@ class TestContract(AdapterContract):
                 absent=out_channel(port),
                 carries_files=peer,
                 refuses_files=out_channel(port, attachments="refuse"),
+                trickles=peer(kind="trickles"),
+                floods=peer(kind="floods"),
+                confides=safe,
+                collects=_Pickup(tmp_path / "pickup"),
             )
 
 

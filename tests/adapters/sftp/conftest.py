@@ -10,7 +10,7 @@ import pytest
 from hub.adapters import AdapterContext
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.schemas.directory import Channel
-from tests.adapters.samples import MemoryAttachments
+from hub.testing.samples import MemoryAttachments
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import USER, Sshd, program
 from tests.conftest import leave_out
@@ -55,6 +55,10 @@ class Box:
             "allow_private": ["127.0.0.0/8"],
         }
         return Channel(id=CHANNEL_ID, adapter="sftp", dialect=dialect, settings={**base, **settings})
+
+    def key_text(self) -> str:
+        """A line out of the middle of the key that opens it."""
+        return self._server.key_file.read_text("ascii").splitlines()[1]
 
     def names(self, folder: Path | None = None) -> list[str]:
         """What is in the inbox, temporary things included."""

@@ -21,8 +21,8 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.storage.attachments import FileAttachments
-from tests.adapters.samples import appeal, parcel
-from tests.adapters.sinks import NoDesk
+from hub.testing.desk import NoDesk
+from hub.testing.samples import appeal, parcel
 
 MEGABYTES = 100
 

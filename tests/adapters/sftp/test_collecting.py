@@ -24,11 +24,11 @@ from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import ReceiptStatus
-from tests.adapters.samples import AUTHORITY, NOW, appeal, delivery, parcel, receipt, render
+from hub.testing.desk import NoDesk
+from hub.testing.samples import AUTHORITY, NOW, appeal, delivery, parcel, receipt, render
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import make_key
-from tests.adapters.sinks import NoDesk
 
 SECS = 20.0
 

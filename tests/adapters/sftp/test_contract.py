@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from hub.adapters.sftp import archive
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.ports import Outcome, Prepared, Rendering, Session
 from hub.protocols.sftp import Sftp
-from hub.schemas.directory import Channel
-from tests.adapters.contract import CALLS, AdapterContract, Feature, Harness
+from hub.schemas.directory import Channel, LegalClass
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, pour, trickle
+from hub.testing.samples import appeal, receipt, render
+from tests.adapters.servers import Server, serving
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import Sshd, free_port
@@ -28,6 +32,7 @@ class Inbox:
         self._box = box
         self._channel = box.channel(dialect, **settings)
         self.received: list[bytes] = []
+        self.secret = box.key_text()
 
     def channel(self) -> Channel:
         return self._channel
@@ -41,6 +46,47 @@ class Inbox:
             small = {name: (path / name).read_bytes() for name in archive.unpack(prepared.body)}
             files = sorted(path.glob("attachments/*"))
             self.received.append(archive.pack(small) + b"".join(file.read_bytes() for file in files))
+
+
+class Endless:
+    """A server that greets without an end, slowly or fast."""
+
+    server: Server
+
+    def __init__(self, kind: str, box: Box, dialect: str) -> None:
+        self._kind = kind
+        self._make = partial(box.channel, dialect)
+        self.received: list[bytes] = []
+        self.poured = 0
+
+    def script(self, server: Server, conn: socket.socket) -> None:
+        if self._kind == "floods":
+            self.poured = pour(conn)
+        else:
+            trickle(conn, server.stopped)
+
+    def channel(self) -> Channel:
+        return self._make(port=self.server.port)
+
+
+class Outbox:
+    """An authority's outbox with one receipt in it."""
+
+    def __init__(self, box: Box, dialect: str) -> None:
+        self._box = box
+        self._channel = box.channel(dialect)
+        path = box.outbox / "receipt.json"
+        path.write_bytes(render(receipt(appeal()), Rendering.JSON))
+        path.with_name("receipt.json.done").touch()
+
+    def channel(self) -> Channel:
+        return self._channel
+
+    def waiting(self) -> int:
+        """What lies there, or is being worked on, and was not put away."""
+        places = (self._box.outbox, self._box.outbox / "work")
+        found = [path for place in places if place.is_dir() for path in place.iterdir()]
+        return sum(path.is_file() and path.suffix != ".done" for path in found)
 
 
 class Watched(SftpAdapter):
@@ -91,8 +137,10 @@ def lose_one_answer(proxy: Proxy, inbox: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(params=["drop", "asice"])
 def harness(
     request: pytest.FixtureRequest, sshd: Sshd, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Harness:
-    """Both dialects; nobody garbles, refuses or is busy over SFTP: a file server has no words for that."""
+) -> Iterator[Harness]:
+    """Both dialects; nobody garbles, refuses, is busy or answers another over SFTP: a file server has no words for
+    that.
+    """
     dialect: str = request.param
     box = Box(tmp_path, sshd)
     adapter = Watched(AdapterContext(attachments=box.attachments))
@@ -103,20 +151,32 @@ def harness(
     losing = Inbox(far, dialect)
     adapter.inboxes = [near, files, losing]
     lose_one_answer(proxy, far.inbox, monkeypatch)
-    return Harness(
-        adapter=adapter,
-        attachments=box.attachments,
-        accepts=near,
-        wrong=box.channel(dialect, host_keys=["ssh-ed25519 AAAA"]),
-        absent=box.channel(dialect, port=free_port()),
-        loses_answer=losing,
-        carries_files=lambda: files,
-        refuses_files=box.channel(dialect, attachments="refuse"),
-        renderings=frozenset({Rendering.BOTH}),
-    )
+    slow, fast = Endless("trickles", box, dialect), Endless("floods", box, dialect)
+    with serving(slow.script) as slow.server, serving(fast.script) as fast.server:
+        yield Harness(
+            adapter=adapter,
+            attachments=box.attachments,
+            accepts=near,
+            wrong=box.channel(dialect, host_keys=["ssh-ed25519 AAAA"]),
+            absent=box.channel(dialect, port=free_port()),
+            loses_answer=losing,
+            carries_files=lambda: files,
+            refuses_files=box.channel(dialect, attachments="refuse"),
+            trickles=slow,
+            floods=fast,
+            confides=near,
+            collects=Outbox(box, dialect),
+            renderings=frozenset({Rendering.BOTH}),
+        )
 
 
 class TestSftp(AdapterContract):
     """The suite."""
 
-    features = CALLS - {Feature.GARBLES, Feature.REFUSES, Feature.BUSY}
+    features = (CALLS | {Feature.COLLECTS}) - {
+        Feature.GARBLES,
+        Feature.REFUSES,
+        Feature.BUSY,
+        Feature.ANSWERS_ANOTHER,
+    }
+    proves = LegalClass.REGISTERED

@@ -19,7 +19,7 @@ from hub.ports import RawInbound, Rendering
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment
 from hub.simulator.characters import Simulation
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "sftp.md").read_text("utf-8")

@@ -21,7 +21,7 @@ from hub.protocols.sftp import Sftp
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
-from tests.adapters.samples import appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import Sshd, make_key

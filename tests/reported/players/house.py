@@ -20,10 +20,10 @@ from hub.schemas.envelope import AppealForm, Party
 from hub.schemas.keys import VerificationKey
 from hub.seals import HubSeal, make_key_file
 from hub.storage.memory import MemoryStore
+from hub.testing.samples import MemoryAttachments
 from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
-from tests.adapters.samples import MemoryAttachments
 from tests.lanes import run_lane
 from tests.reported.players.text import spoken_body
 

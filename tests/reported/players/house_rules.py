@@ -38,9 +38,9 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import MessageId, new_id
 from hub.storage.attachments import FileAttachments
+from hub.testing.samples import appeal, parcel
 from tests.adapters.email.making import out_channel
 from tests.adapters.email.smtp_peer import SmtpPeer
-from tests.adapters.samples import appeal, parcel
 from tests.adapters.servers import serving
 from tests.reported.players.text import error, outcome, settled
 

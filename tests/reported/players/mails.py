@@ -21,9 +21,9 @@ from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.cases.submission import Accepted
 from hub.schemas.directory import Channel, LaneSettings, LegalClass
+from hub.testing.samples import MemoryAttachments
 from tests.adapters.email.making import box_channel, out_settings, token
 from tests.adapters.email.smtp_peer import SmtpPeer
-from tests.adapters.samples import MemoryAttachments
 from tests.adapters.servers import serving
 from tests.reported.players.house import BODY, CENTRE, HandClock, House, house
 from tests.reported.players.text import settled

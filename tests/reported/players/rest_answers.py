@@ -17,7 +17,8 @@ from typing import Any
 from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.schemas.directory import Channel
-from tests.adapters.samples import appeal, delivery, parcel, rest_channel
+from hub.testing.samples import appeal, delivery, parcel
+from tests.adapters.channels import rest_channel
 from tests.adapters.servers import Server, read_request, serving
 from tests.reported.players.text import error, outcome, settled
 

@@ -15,7 +15,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.schemas.delivery import CaseRow
 from hub.schemas.directory import Channel
-from tests.adapters.samples import MemoryAttachments, appeal
+from hub.testing.samples import MemoryAttachments, appeal
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.reported.players.house import HandClock, house
 from tests.reported.players.text import error, settled

@@ -22,7 +22,7 @@ from hub.adapters.soap.adapter import SoapAdapter
 from hub.cli import cli
 from hub.errors import HubError
 from hub.schemas.directory import Channel
-from tests.adapters.samples import MemoryAttachments, appeal, parcel
+from hub.testing.samples import MemoryAttachments, appeal, parcel
 from tests.adapters.servers import serving
 from tests.reported.players.house import house
 from tests.reported.players.soap_peers import ROOT_FILE, Peer, channel, described

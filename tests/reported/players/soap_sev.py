@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.schemas.directory import Channel
-from tests.adapters.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
 from tests.reported.players.soap_peers import filled
 from tests.reported.players.text import error, outcome, settled, spoken
 from tests.sevovv.node import SevNode, served

@@ -1,10 +1,11 @@
-"""Envelopes and channels for the tests of adapters."""
+"""Appeals, receipts, parcels and files for the tests of adapters."""
 
 from __future__ import annotations
 
 import base64
 import uuid
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from hub.ports import Parcel, Rendering
 from hub.schemas import json_rendering, xml_rendering
@@ -37,6 +38,18 @@ from hub.storage.attachments import MemoryAttachments as StoreInMemory
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CENTRE = Party(code="36521731")
 AUTHORITY = Party(code="00032106")
+
+
+SECRET = "Kanarkenko-7-secret"  # noqa: S105 - a canary
+"""A secret that must show up nowhere but in what the other side is shown."""
+
+
+def secret_file(folder: Path) -> str:
+    """The reference to a file that holds ``SECRET``."""
+    path = folder / "secret"
+    path.touch(mode=0o600)
+    path.write_text(SECRET + "\n", "utf-8")
+    return f"file:{path}"
 
 
 class MemoryAttachments(StoreInMemory):
@@ -119,12 +132,17 @@ def receipt(about: AppealEnvelope, status: ReceiptStatus = ReceiptStatus.REGISTE
     )
 
 
-def delivery(envelope: AppealEnvelope, channel: Channel, external_id: str | None = None) -> Delivery:
+def delivery(
+    envelope: AppealEnvelope,
+    channel: Channel,
+    external_id: str | None = None,
+    message_id: MessageId | None = None,
+) -> Delivery:
     """A delivery that was made and may be asked for."""
     return Delivery(
         id=DeliveryId(uuid.uuid4()),
         case_id=CaseId(envelope.header.case_id),
-        message_id=MessageId(envelope.header.message_id),
+        message_id=message_id or MessageId(envelope.header.message_id),
         authority=AUTHORITY.code,
         channel_id=channel.id,
         role=Role.MAIN,
@@ -134,9 +152,3 @@ def delivery(envelope: AppealEnvelope, channel: Channel, external_id: str | None
         next_at=None,
         external_id=external_id,
     )
-
-
-def rest_channel(url: str, **settings: object) -> Channel:
-    """A channel of the adapter ``rest`` to a server on loopback."""
-    loopback = {"allow_http": True, "allow_private": ["127.0.0.0/8"]}
-    return Channel(id="00032106.rest", adapter="rest", settings={"url": url, **loopback, **settings})
