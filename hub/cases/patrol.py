@@ -104,7 +104,7 @@ class Patrol:
 
     def _bring(self, lost: Sequence[CaseId]) -> int:
         if lost:
-            log.error("cases that nobody had were found", extra={"cases": len(lost), "first": str(lost[0])})
+            log.error("cases that nobody had were found", extra={"count": len(lost), "case": str(lost[0])})
             self._store.apply(joined(_brought(case_id, self._clock.now()) for case_id in lost))
             self._found(len(lost))
         return len(lost)

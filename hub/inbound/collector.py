@@ -42,7 +42,10 @@ def _collects(adapter: Adapter, channel: Channel) -> bool:
         return adapter.collects(channel)
     except HubError as failure:
         log.warning("a channel cannot be collected", extra={"channel": channel.id, "code": failure.stable_code})
-        return False
+    except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop the sweeper
+        # Its words may hold anything, so only its kind is told.
+        log.error("an adapter broke off", extra={"channel": channel.id, "code": type(fault).__name__})  # noqa: TRY400
+    return False
 
 
 class Collector:

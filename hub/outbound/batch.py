@@ -82,12 +82,12 @@ class LaneBatch:
             self._over = not self._at_work
             return self._over
 
-    def settler(self) -> Settler:
-        """Settles this lane's outcomes."""
+    def settler(self, *, polls: bool) -> Settler:
+        """Settles this lane's outcomes. ``polls``: what was sent is asked about later."""
         return Settler(
             owner=self.owner,
             lane=self.channel.lane,
             legal_class=self.channel.legal_class,
-            polls=self.adapter.polls(self.channel),
+            polls=polls,
             fallback=self.fallback,
         )

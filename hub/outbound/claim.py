@@ -239,10 +239,16 @@ class Claimer:
                 body=delivery.payload,
                 files=files,
             )
+        try:
+            rendering = adapter.rendering(channel)
+        except HubError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - as below
+            raise _broke_off(channel, fault) from None
         parcel = seal_parcel(
             partial(json_rendering.from_trusted, claim.body),
             claim.body,
-            adapter.rendering(channel),
+            rendering,
             self._seal,
             message_id=delivery.message_id,
             reply_url=self._reply_url,
@@ -254,12 +260,7 @@ class Claimer:
         except HubError:
             raise
         except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop the other lanes
-            # Its words may hold what it was making, so only its kind is told.
-            log.error("an adapter broke off", extra={"channel": channel.id, "code": type(fault).__name__})  # noqa: TRY400
-            raise Unavailable(
-                f"The adapter {channel.adapter} failed while it made the message ready ({type(fault).__name__}).",
-                code="adapter.failed",
-            ) from None
+            raise _broke_off(channel, fault) from None
 
     def _executors(self, delivery: Delivery) -> tuple[AssignedExecutor, ...]:
         """Executors of the case: the addressee of this delivery, and all whose copy was not refused or withdrawn. Of
@@ -332,6 +333,15 @@ class Claimer:
         self._store.claim({channel_id: ORPHANS_CLAIM}, now=now, begin=begin)
         for delivery in found:
             self._give_up(delivery, HubError("The registry has no such channel now.", code="channel.gone"), owner)
+
+
+def _broke_off(channel: Channel, fault: Exception) -> Unavailable:
+    """An adapter's own fault as an error of ours. Its words may hold what it was making, so only its kind is told."""
+    log.error("an adapter broke off", extra={"channel": channel.id, "code": type(fault).__name__})
+    return Unavailable(
+        f"The adapter {channel.adapter} failed while it made the message ready ({type(fault).__name__}).",
+        code="adapter.failed",
+    )
 
 
 def _limit(channel: Channel, state: LaneState) -> int:

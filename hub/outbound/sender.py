@@ -92,8 +92,9 @@ class Sender:
         """
         if not lane.join():
             return False
-        settler = lane.settler()
+        settler = lane.settler(polls=False)
         try:
+            settler = lane.settler(polls=lane.adapter.polls(lane.channel))
             if lane.adapter.pulled(lane.channel):
                 self._offer(lane, settler, ended)
             else:

@@ -26,6 +26,7 @@ from hub.outbound.batch import LaneBatch
 from hub.outbound.dispatcher import Dispatcher
 from hub.outbound.sender import Ended
 from hub.ports import Clock, Doorbell
+from hub.schemas.directory import Channel
 from hub.worker.lanes import LaneTable
 
 log = logging.getLogger(__name__)
@@ -235,6 +236,9 @@ class Engine:
             self._retriever.retrieve(channel_id)
         except HubError as failure:
             log.warning("asking failed", extra={"channel": channel_id, "code": failure.stable_code})
+        except Exception as fault:  # noqa: BLE001 - nobody looks at what this call raises
+            # Its words may hold what it was reading, so only its kind is told.
+            log.error("an adapter broke off", extra={"channel": channel_id, "code": type(fault).__name__})  # noqa: TRY400
         finally:
             self._release(channel_id, more=False, suspect=False)
 
@@ -271,7 +275,7 @@ class Engine:
     def _go_on_or_release(self, batch: LaneBatch) -> None:
         channel_id, suspect = batch.channel.id, batch.state.suspect
         more = batch.more and (suspect or not self._waits(channel_id))
-        if self._retriever.retrieves(batch.channel) and not self._stopping.is_set():
+        if self._retrieves(batch.channel) and not self._stopping.is_set():
             self._pool.submit(self._retrieve, channel_id)
             if more:
                 with self._lock:
@@ -281,6 +285,15 @@ class Engine:
             self._submit(self._go_on, channel_id)
         else:
             self._release(channel_id, more=more, suspect=suspect)
+
+    def _retrieves(self, channel: Channel) -> bool:
+        """True if there may be something to fetch. Called by the writer, which a channel that cannot say must not end:
+        such a one is asked, and what it raises is told there.
+        """
+        try:
+            return self._retriever.retrieves(channel)
+        except Exception:  # noqa: BLE001 - see above
+            return True
 
     def _waits(self, channel_id: str) -> bool:
         """True if the lane has had what its rate allows; then it goes on by itself when its throttle ends."""

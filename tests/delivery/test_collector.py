@@ -185,6 +185,22 @@ def test_only_collected_channels_are_rung_for() -> None:
     assert collecting(world.registry.current(), {"scripted": world.adapter}, START.date()) == ()
 
 
+def test_a_channel_that_breaks_when_it_is_looked_at_hides_no_other(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter that breaks at the question whether it collects is told by the kind of its error, and passed over."""
+    world, _ = sent()
+
+    def broken(*_: object) -> bool:
+        raise KeyError("Канаркенко")
+
+    monkeypatch.setattr(world.adapter, "collects", broken)
+    assert collecting(world.registry.current(), {"scripted": world.adapter}, START.date()) == ()
+    (record,) = caplog.records
+    assert (record.message, record.__dict__["code"]) == ("an adapter broke off", "KeyError")
+    assert "Канаркенко" not in f"{caplog.text} {record.__dict__!r}"
+
+
 def test_a_named_id_is_a_uuid7_of_its_moment() -> None:
     """The id made of another system's name is stable, is a UUIDv7, and differs by name and by moment."""
     one = named_id(START, b"a")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
 from hub.bootstrap import SilentDoorbell
 from hub.cases import group_commit as groups
 from hub.cases.group_commit import GroupCommit
-from hub.errors import Conflict, InvalidInput, Unavailable
+from hub.cases.submission import Accepted
+from hub.errors import ConfigurationError, Conflict, InvalidInput, Unavailable
+from hub.logs import JsonFormatter
 from hub.outbound.sender import Ended
 from hub.schemas.delivery import Change, TransportState
 from hub.worker import app as broker
@@ -130,6 +134,83 @@ def test_a_lane_at_work_is_not_claimed_twice_but_looked_at_again() -> None:
     assert (len(world.adapter.got), rung) == (1, [])
     go.set()
     until(lambda: rung == [CHANNEL], what="the ring afterwards")
+    engine.close()
+
+
+SAID = "Канаркенко"
+"""A word of an applicant's that a broken adapter takes into its own error."""
+PLACES = ["rendering", "prepare", "pulled", "session", "send", "polls", "poll", "collects", "collect"]
+
+
+def _shown(caplog: pytest.LogCaptureFixture) -> str:
+    """All that a log could show: the lines as the hub writes them, as others format them, and every field."""
+    lines = [JsonFormatter().format(record) for record in caplog.records]
+    return "\n".join([caplog.text, *lines, *(repr(record.__dict__) for record in caplog.records)])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_adapter_that_breaks_tells_nothing_and_stops_nobody(
+    place: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever an adapter breaks with an applicant's words in its error, no log record has them, the break is told by
+    its kind, and the lane goes on when the adapter is whole again.
+    """
+    caplog.set_level("DEBUG")
+    world = World(give_up_secs=86_400)
+    world.adapter.is_polled, world.adapter.waiting = True, []
+    accepted = world.submit()
+    engine = _engine(world)
+
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise KeyError(SAID)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.adapter, place, broken)
+        until(lambda: _later(world, engine) and _broke_off(caplog), what="the word of it")
+    assert SAID not in _shown(caplog)
+    told = [record.__dict__ for record in _broke_off(caplog)]
+    assert {(each["channel"], each["code"]) for each in told} == {(CHANNEL, "KeyError")}
+    accepted += world.submit()
+    world.clock.go(600)
+    until(lambda: _sent(world, engine, accepted), what="the messages, sent after all")
+    engine.close()
+
+
+def _later(world: World, engine: Engine) -> bool:
+    """A second passes, and somebody rings."""
+    world.clock.go(1)
+    engine.wake([CHANNEL])
+    return True
+
+
+def _broke_off(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.getMessage() == "an adapter broke off"]
+
+
+def _sent(world: World, engine: Engine, accepted: Sequence[Accepted]) -> bool:
+    engine.wake([CHANNEL])
+    return all(world.delivery(each).state is TransportState.DELIVERED for each in accepted)
+
+
+@pytest.mark.parametrize("place", ["polls", "collects"])
+def test_a_channel_of_wrong_settings_does_not_end_the_writer(
+    place: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel that cannot say whether it is asked or collected from fails alone; outcomes are written as before."""
+    world = World(give_up_secs=86_400)
+    accepted = world.submit()
+    engine = _engine(world)
+
+    def wrong(*_: object) -> NoReturn:
+        raise ConfigurationError("A setting is wrong.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.adapter, place, wrong)
+        engine.wake([CHANNEL])
+        until(lambda: any(record.message == "asking failed" for record in caplog.records), what="the word of it")
+    accepted += world.submit()
+    world.clock.go(600)
+    until(lambda: _sent(world, engine, accepted), what="the messages, sent after all")
     engine.close()
 
 
