@@ -27,8 +27,16 @@ def is_held(story: Story, lost: Container[str]) -> bool:
     return any(executor.role is Role.MAIN for executor in held) or bool(held and not story.mains())
 
 
+def _reworks(executor: Executor) -> bool:
+    """True if an answer that it gave though it had the case no longer was sent back, and it gave none since."""
+    returned = max((fact.at for fact in executor.returns()), default=None)
+    return returned is not None and all(fact.at <= returned for fact in executor.finals())
+
+
 def _holds(executor: Executor, lost: Container[str]) -> bool:
-    if executor.superseded_by is not None or executor.gave_back:
+    if executor.superseded_by is not None:
+        return _reworks(executor)
+    if executor.gave_back:
         return False
     heard = executor.first(*_HEARD) is not None
     return heard or any(copy not in lost for copy in executor.copies)
