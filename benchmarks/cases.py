@@ -137,7 +137,8 @@ def _sweep(hub: Hub, came: Sequence[CaseId]) -> dict[str, Any]:
         looked += found
         rounds += 1
     secs = time.perf_counter() - began
-    told = sum(f.kind is FactKind.TERM_OVERDUE for case in came for f in hub.store.facts(case))
+    facts = [fact for case in came for fact in hub.store.facts(case) if fact.kind is FactKind.TERM_OVERDUE]
+    told = sum(fact.data["term"] == "answer" and "times" not in fact.data for fact in facts)
     return {
         "value": round(secs, 2),
         "unit": "s",

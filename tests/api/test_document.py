@@ -19,6 +19,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def test_the_examples_run_as_written(world: World, tmp_path: Path) -> None:
     """One shell session of all examples, with keys of a contact centre and an authority, ends without an error."""
     script = "set -euo pipefail\n" + "\n".join(BLOCK.findall(DOCUMENT.read_text(encoding="utf-8")))
+    script = script.replace("transport.roads", "roads")  # the page's topic is the starter's, this world's is another
     environment = os.environ | {
         "HUB": world.url,
         "NCC_KEY": world.tokens["ncc"],
