@@ -298,6 +298,7 @@ class History:
         assert world.cases.patrol.round() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_no_history_of_acts_leaves_a_case_to_nobody(part: int) -> None:
     """Whatever is submitted, answered, refused, assigned, replayed, closed and however time passes: after each act and

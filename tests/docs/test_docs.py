@@ -16,6 +16,7 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s{?]+)[)#]")
 
 
+@pytest.mark.slow
 def test_the_quickstart_works_as_written(tmp_path: Path) -> None:
     """A new user who types the quickstart's commands connects an authority and gets an answer."""
     run(

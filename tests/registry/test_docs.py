@@ -17,6 +17,8 @@ from tests.conftest import ROOT
 from tests.docs.session import FENCE
 from tests.registry.builders import ADAPTERS
 
+pytestmark = pytest.mark.slow  # together they would cost the quick loop a quarter of its time
+
 DOCS = ROOT / "docs"
 
 

@@ -29,6 +29,8 @@ from tests.pace import within
 from tests.registry.builders import ADAPTERS, LVIV, write
 from tests.registry.test_importers import official_file
 
+pytestmark = pytest.mark.slow  # together they would cost the quick loop a quarter of its time
+
 DAY = date(2025, 12, 1)
 TOWNS_OWN = ("utilities.water", "utilities.heating", "utilities.streets", "education.schools")
 """Water, heating, roads in town, schools."""

@@ -9,6 +9,8 @@ from registry import LoadedDirectory
 from tests.router.appeals import DAY, ROWS, Row, expected_body
 from tests.router.conftest import connected
 
+pytestmark = pytest.mark.slow  # together they would cost the quick loop a quarter of its time
+
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_appeal_goes_to_the_body_that_is_competent(row: Row, everybody: LoadedDirectory) -> None:

@@ -17,6 +17,8 @@ from hub.schemas.terms import AppealChannel, AppealKind
 from registry import LoadedDirectory, load, starter
 from tests.registry.builders import ADAPTERS
 
+pytestmark = pytest.mark.slow  # together they would cost the quick loop a quarter of its time
+
 K = AuthorityKind
 BY_PHONE = (AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE)
 ELECTRONIC = (AppealChannel.WEB, AppealChannel.MOBILE, AppealChannel.EMAIL)

@@ -17,6 +17,8 @@ from registry import LoadedDirectory
 from tests.forms import examples
 from tests.router.appeals import DAY, ROWS, Row
 
+pytestmark = pytest.mark.slow  # together they would cost the quick loop a quarter of its time
+
 
 class Without:
     """A directory in which some bodies have no channels."""

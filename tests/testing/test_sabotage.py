@@ -6,6 +6,8 @@ import pytest
 
 from tests.testing.telegraph import TelegraphContract
 
+pytestmark = pytest.mark.slow  # together they would cost the quick loop a quarter of its time
+
 pytest_plugins = ["pytester"]
 
 SECRET_SHOWS = "test_a_secret_shows_nowhere"
