@@ -78,7 +78,7 @@ def _circles(draft: Draft) -> None:
 
 
 def _stages(draft: Draft) -> None:
-    """Whom appeals are addressed to, they are routed to as well: by the same channel, no later."""
+    """Check that appeals are routed to whom they may be addressed to: by the same channel, no later."""
     stages = [stage for stage, _ in draft.stages]
     for stage, place in draft.stages:
         for index, kind in enumerate(stage.addressed):

@@ -1,17 +1,17 @@
-"""Who a registry finds for each topic in each community, whether or not it is connected: the kinds of bodies, counted.
+"""Coverage: which kind of body a registry finds for each topic in each community, connected or not.
 
-The same order as the router's: the topic, its parents, any topic; each from the community upward. Crimea and Sevastopol
-(UA01, UA85) are left out.
+By the router's own order (``hub.router.order``). Crimea and Sevastopol (UA01, UA85) are left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from hub.router import in_order, topic_chain
 from hub.schemas.directory import ANY_TOPIC, AuthorityKind, Competent
 from hub.schemas.terms import AppealKind
 from registry.directory import LoadedDirectory
@@ -75,7 +75,7 @@ def cover(directory: LoadedDirectory, day: date) -> Coverage:
 
 
 def _topic(directory: LoadedDirectory, code: str, ways: Mapping[str, tuple[str, ...]], day: date) -> TopicCoverage:
-    chain = [*_upward(directory, code), ANY_TOPIC]
+    chain = topic_chain(directory, code)
     kinds: Counter[str] = Counter()
     own = awaited = 0
     for place, way in ways.items():
@@ -87,17 +87,9 @@ def _topic(directory: LoadedDirectory, code: str, ways: Mapping[str, tuple[str, 
     return TopicCoverage(topic=code, kinds=dict(kinds.most_common()), own=own, awaited=awaited)
 
 
-def _upward(directory: LoadedDirectory, code: str) -> Iterator[str]:
-    at = directory.topic(code)
-    while at is not None:
-        yield at.code
-        at = directory.topic(at.parent) if at.parent is not None else None
-
-
-def _first(directory: LoadedDirectory, topics: Iterable[str], way: Sequence[str], day: date) -> Competent | None:
-    for topic in topics:
-        for territory in way:
-            found = directory.competent(topic, territory, AppealKind.APPLICATION, day)
-            if found:
-                return found[0]
+def _first(directory: LoadedDirectory, chain: Sequence[str], way: Sequence[str], day: date) -> Competent | None:
+    """The body found first, as the router finds it; any topic counts where nobody is named for this one."""
+    for topics in (chain, (ANY_TOPIC,)):
+        for _, _, found in in_order(directory, topics, way, AppealKind.APPLICATION, day):
+            return found[0]
     return None

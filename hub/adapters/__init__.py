@@ -93,7 +93,7 @@ def _load(path: str) -> AdapterFactory:
 
 
 def _made(point: EntryPoint, tools: AdapterContext) -> Adapter | Absent:
-    """What a package brings, or that it cannot be had. Its fault is not the other channels'."""
+    """Make the adapter that a package brings, or say that it cannot be had. Its fault is not the other channels'."""
     try:
         factory: AdapterFactory = point.load()
         return factory(tools)

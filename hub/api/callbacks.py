@@ -29,7 +29,7 @@ router = APIRouter()
     tags=["callbacks"],
 )
 async def callback(request: Request, channel_id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:
-    """What an authority's system sends by itself. As multipart: the part `envelope` first, then its files.
+    """Take what an authority's system sends by itself. As multipart: the part `envelope` first, then its files.
 
     A repeat with the same message id changes nothing and gets the same answer with `repeat` true.
     """

@@ -119,7 +119,7 @@ def _chain(deps: Dependencies, principal: Principal, case: CaseId) -> ChainView:
     summary="The chain of redirects of a case",
 )
 async def get_chain(id: str, principal: NccOrOperator, deps: TheDependencies) -> Response:  # noqa: A002
-    """Who had the appeal, who sent it on to whom, when and why; in steps and in words."""
+    """Tell who had the appeal, who sent it on to whom, when and why; in steps and in words."""
     return show(await run_in_threadpool(_chain, deps, principal, case_id(id)))
 
 

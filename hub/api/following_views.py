@@ -63,7 +63,7 @@ class ScoreView(View):
 
 
 class LikenessView(View):
-    """What a case is like. ``sign``: classifier 858, list 2; ``of_case``: the earlier case that it repeats."""
+    """Likeness of a case. ``sign``: classifier 858, list 2; ``of_case``: the earlier case that it repeats."""
 
     case_id: str
     looked: bool
@@ -95,7 +95,7 @@ class ReportView(View):
 
 
 class SurgeView(View):
-    """What rose. Numbers with a fraction are text. ``topic`` or ``territory`` null: of all."""
+    """A topic or place that rose. Numbers with a fraction are text. ``topic`` or ``territory`` null: of all."""
 
     topic: str | None
     topic_name: str | None
@@ -109,7 +109,7 @@ class SurgeView(View):
 
 
 class SurgesView(View):
-    """What rose on a Kyiv day, the strongest first."""
+    """Surges of a Kyiv day, the strongest first."""
 
     day: str
     behind_since: str | None

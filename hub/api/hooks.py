@@ -20,7 +20,7 @@ router = APIRouter(tags=["ops"])
 
 
 class Replay(Frozen):
-    """What goes again: what was given up, or everything after a cursor (``from_start``: from the first event on)."""
+    """Events that go again: those given up, or all after a cursor (``from_start``: from the first event on)."""
 
     given_up: bool = False
     after: Annotated[str, Code(r"[0-9]{19}\.[0-9]{19}")] | None = None

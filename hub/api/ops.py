@@ -97,7 +97,7 @@ async def list_items(
     after: AfterId = None,
     limit: Limit = 50,
 ) -> Response:
-    """What waits for a person, oldest first."""
+    """List what waits for a person, oldest first."""
     items = await run_in_threadpool(deps.hub.store.items, open_only=open_only, after=after, limit=limit)
     cursor = items[-1].id if len(items) == limit else None
     return show(ItemsView(items=tuple(ItemView.of(item, deps.hub.law) for item in items), cursor=cursor))

@@ -77,7 +77,7 @@ def from_xml(body: bytes, limit: int) -> AppealSubmission:
 
 
 def _on_unknown(root: etree._Element) -> OnUnknown:
-    """What stands in ``on_unknown``, which is taken out."""
+    """Take out ``on_unknown`` and read it."""
     first = root[0] if len(root) else None
     if first is None or first.tag != f"{{{NAMESPACE}}}on_unknown":
         return OnUnknown.REFUSE

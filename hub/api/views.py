@@ -20,7 +20,7 @@ class View(BaseModel):
 
 
 class AcceptedView(BaseModel):
-    """What became of an appeal. ``authority``: absent if it went to the operators' queue; ``reason`` says why."""
+    """Fate of an appeal. ``authority``: absent if it went to the operators' queue; ``reason`` says why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -222,7 +222,7 @@ class ChainView(View):
 
 
 class SaidView(View):
-    """What became of a message of the contact centre: the ids of the envelopes that it became."""
+    """Fate of a message of the contact centre: the ids of the envelopes that it became."""
 
     case_id: str
     messages: tuple[str, ...]
@@ -314,7 +314,7 @@ class EventsView(View):
 
 
 class InboxView(View):
-    """What waits for the authority, oldest first. ``cursor``: pass it as ``after``; null = there is no more."""
+    """Messages that wait for the authority, oldest first. ``cursor``: pass it as ``after``; null = there is no more."""
 
     messages: tuple[DeliveryView, ...]
     cursor: str | None

@@ -13,7 +13,7 @@ from hub.schemas.terms import Priority
 
 
 class OnUnknown(StrEnum):
-    """What becomes of an appeal that names what the registry does not know: it is refused with the nearest that is
+    """Fate of an appeal that names what the registry does not know: it is refused with the nearest that is
     known, or taken in all the same, for the operators to mend.
     """
 

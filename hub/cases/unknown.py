@@ -20,7 +20,7 @@ SKEW = timedelta(minutes=5)
 
 
 def unknown_values(form: AppealForm, directory: Directory) -> Iterator[Fault]:
-    """What the registry does not know. A registry without topics knows none to choose from, and asks for none."""
+    """Find what the registry does not know. One without topics knows none to choose from, and asks for none."""
     if any(True for _ in directory.topics()):
         for index, topic in enumerate(form.topics):
             if directory.topic(topic) is None:

@@ -21,7 +21,7 @@ SERIES_DAYS = NEEDED + 2
 
 
 class Report(StrEnum):
-    """What a report shows."""
+    """Contents of a report."""
 
     VOLUMES = "volumes"
     TERMS = "terms"

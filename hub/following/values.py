@@ -135,7 +135,7 @@ class Insight:
 
 
 class ReportBy(StrEnum):
-    """What reports are split by. ``territory``: oblast or city with special status; ``week``: its Monday."""
+    """Columns that reports are split by. ``territory``: oblast or city with special status; ``week``: its Monday."""
 
     AUTHORITY = "authority"
     TOPIC = "topic"

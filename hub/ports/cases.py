@@ -39,7 +39,7 @@ class CaseFilter:
 
 
 class CaseGrouping(StrEnum):
-    """What cases may be counted by. ``territory``: oblasts and cities with special status (first four characters)."""
+    """Columns that cases are counted by. ``territory``: oblasts, cities with special status (first four characters)."""
 
     STATE = "state"
     AUTHORITY = "authority"

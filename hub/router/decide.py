@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeGuard
 
 from hub.ports import Directory
+from hub.router.order import in_order, topic_chain
 from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
 from hub.schemas.directory import (
     ANY_TOPIC,
@@ -148,22 +149,19 @@ class _Search:
         return self._for_topic((ANY_TOPIC,), levels)
 
     def _for_topic(self, chain: Sequence[str], levels: tuple[str, ...]) -> Decision | None:
-        competent, kind, day = self._directory.competent, self._request.kind, self._day
         nobody, widest = set(chain), len(chain)
-        for territory in levels:
-            for width, topic in enumerate(chain[:widest]):
-                found = competent(topic, territory, kind, day, below=width > 0)
-                if not found:
-                    continue
-                nobody.discard(topic)
-                fitting = self._of_kind(found, topic, territory)
-                decision = self._among(fitting, topic, territory)
-                if decision is not None:
-                    return decision
-                if any(body.code not in self._request.declined for body in fitting):
-                    self._unreached = True
-                    widest = width + 1  # a farther body of this topic is competent too, one of a wider topic is not
-                    break
+        for width, territory, found in in_order(self._directory, chain, levels, self._request.kind, self._day):
+            if width >= widest:
+                continue
+            topic = chain[width]
+            nobody.discard(topic)
+            fitting = self._of_kind(found, topic, territory)
+            decision = self._among(fitting, topic, territory)
+            if decision is not None:
+                return decision
+            if any(body.code not in self._request.declined for body in fitting):
+                self._unreached = True
+                widest = width + 1  # a farther body of this topic is competent too, one of a wider topic is not
         for topic in chain[:widest]:
             if topic in nobody:
                 self._say(StepCode.NONE_FOR_TOPIC, topic, levels[0])
@@ -294,16 +292,11 @@ class _Search:
             yield from self._chain(code)
 
     def _chain(self, topic: str) -> tuple[str, ...]:
-        """A topic and its parents, the narrowest first; none twice."""
-        chain: list[str] = []
-        at: str | None = topic
-        while at is not None and at not in chain:
-            chain.append(at)
-            known = self._directory.topic(at)
-            if known is None:
-                self._say_once(StepCode.TOPIC_UNKNOWN, at)
-            at = known.parent if known is not None else None
-        return tuple(chain)
+        """A topic and its parents; notes those that the registry does not know."""
+        chain = topic_chain(self._directory, topic)
+        if self._directory.topic(chain[-1]) is None:
+            self._say_once(StepCode.TOPIC_UNKNOWN, chain[-1])
+        return chain
 
     def _in_force(self, authority: Authority) -> Authority | None:
         """It, or the first successor that is in force on the day."""

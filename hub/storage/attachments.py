@@ -243,6 +243,13 @@ class MemoryAttachments:
         with self.open(sha256) as file:
             return len(file.read())
 
+    def damage(self, sha256: str) -> None:
+        """Flip a bit, as a disk that goes bad does."""
+        with self._lock:
+            content = bytearray(self._files[sha256])
+            content[0] ^= 1
+            self._files[sha256] = bytes(content)
+
     def delete(self, sha256: str, *, older_than: datetime) -> bool:
         """Delete a file; the twin does not know when it was put."""
         del older_than

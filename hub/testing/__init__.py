@@ -1,4 +1,4 @@
-"""What a package that brings an adapter needs for its tests: the contract of all adapters, samples, a desk.
+"""Tools for the tests of a package that brings an adapter: the contract of all adapters, samples, a desk.
 
 Comes with ``pip install appeal-hub[testing]``, which brings pytest. Nothing that runs in a hub imports this room.
 """

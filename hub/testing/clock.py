@@ -61,7 +61,7 @@ def _answers() -> list[tuple[Any, Any]]:
 
 @contextmanager
 def another_time() -> Iterator[None]:
-    """Whoever asks for date or time inside, by whatever name it was imported, is told a later one."""
+    """Tell a later date and time to whoever asks inside, by whatever name it was imported."""
     told = _answers()
     answers = {id(real): answer for real, answer in told}
     with pytest.MonkeyPatch.context() as patch:

@@ -29,9 +29,10 @@ from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import VerificationKey
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.clock import another_time
 from hub.testing.desk import NoDesk
-from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.testing.samples import appeal, delivery, parcel
 
 DEADLINE_SECS = 5.0
 SHORT_DEADLINE_SECS = 0.5
@@ -72,7 +73,7 @@ class Confidant(Peer, Protocol):
     """The secret itself."""
 
 
-class Outbox(Protocol):
+class WaitingPeer(Protocol):
     """The other system, where one message waits to be collected."""
 
     def channel(self) -> Channel:
@@ -148,7 +149,7 @@ class Harness:
     trickles: Peer | None = None
     floods: Flood | None = None
     confides: Confidant | None = None
-    collects: Outbox | None = None
+    collects: WaitingPeer | None = None
     renderings: frozenset[Rendering] = field(default_factory=frozenset)
 
 
@@ -237,7 +238,7 @@ def _takes_plain_text(annotation: Any, metadata: list[Any]) -> bool:
 class _Desk(NoDesk):
     """A desk that takes what it is given, or not, and looks meanwhile whether it still waits over there."""
 
-    def __init__(self, harness: Harness, outbox: Outbox, against: HubError | None = None) -> None:
+    def __init__(self, harness: Harness, outbox: WaitingPeer, against: HubError | None = None) -> None:
         self._attachments = harness.attachments
         self._outbox = outbox
         self._against = against

@@ -33,7 +33,6 @@ from hub.schemas.terms import (
     Role,
 )
 from hub.sealed import wrap
-from hub.storage.attachments import MemoryAttachments as StoreInMemory
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CENTRE = Party(code="36521731")
@@ -50,16 +49,6 @@ def secret_file(folder: Path) -> str:
     path.touch(mode=0o600)
     path.write_text(SECRET + "\n", "utf-8")
     return f"file:{path}"
-
-
-class MemoryAttachments(StoreInMemory):
-    """The hub's twin in memory, on a disk that may go bad."""
-
-    def damage(self, sha256: str) -> None:
-        """Flip a bit."""
-        data = bytearray(self._files[sha256])
-        data[0] ^= 1
-        self._files[sha256] = bytes(data)
 
 
 def appeal(files: tuple[Attachment, ...] = ()) -> AppealEnvelope:
@@ -99,7 +88,7 @@ def render(envelope: AppealEnvelope | ReceiptEnvelope, rendering: Rendering) -> 
 
 
 def parcel(envelope: AppealEnvelope, rendering: Rendering = Rendering.JSON) -> Parcel:
-    """What the carrier hands to an adapter."""
+    """The parcel that an adapter is given."""
     both = rendering is Rendering.BOTH
     return Parcel(
         message_id=MessageId(envelope.header.message_id),

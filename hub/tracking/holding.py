@@ -1,4 +1,4 @@
-"""Who has a case: executors of whom something can still be heard, so that nothing is closed into nothing. Pure."""
+"""Holders of a case: executors of whom something can still be heard, so that nothing is closed into nothing. Pure."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Drafted:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What was found for one network. ``gaps``: units that should have a body and have none in the list."""
+    """Bodies found for one network. ``gaps``: units that should have a body and have none in the list."""
 
     network: Network
     bodies: list[Drafted] = field(default_factory=list)

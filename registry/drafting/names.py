@@ -128,7 +128,7 @@ def _evident(body: Listed, country: Country) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
-    """What became of the names of one kind: bodies by unit, and bodies that fit several units or none."""
+    """Fate of the names of one kind: bodies by unit, and bodies that fit several units or none."""
 
     found: Mapping[str, tuple[Listed, ...]]
     ambiguous: Mapping[str, tuple[str, ...]]
@@ -175,7 +175,7 @@ def _is_stranger(body: Listed, community: Community, country: Country, blocks: B
 
 
 def _in_district(fitting: list[Community], tail: str, country: Country) -> list[Community]:
-    """Those in the district that the name speaks of, if it is a district of today that one of them lies in."""
+    """Communities in the district that the name speaks of, if it is a district of today that one of them lies in."""
     words = _DISTRICT_WORD.search(tail)
     district = country.district(words[1]) if words else None
     inside = [c for c in fitting if district is not None and c.district == district.code]

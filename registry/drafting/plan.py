@@ -1,4 +1,4 @@
-"""What `hub registry draft` is told: networks of bodies, central bodies, and the rules of competence. Reviewed data."""
+"""The plan of `hub registry draft`: networks of bodies, central bodies, and the rules of competence. Reviewed data."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Central(Frozen):
     source: Annotated[str, Line(500)] | None = None
 
 
-class Rule(Frozen):
+class CompetenceRule(Frozen):
     """A competence: topics x kind of body x level. ``network`` and ``bodies`` narrow it; ``source``: act or example.
 
     ``subtopics``: False once its groups were shared out (``registry.drafting.sharing``).
@@ -129,7 +129,7 @@ class Plan:
 
     networks: tuple[Network, ...]
     central: tuple[Central, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[CompetenceRule, ...]
     cities: tuple[Cities, ...]
 
 
@@ -138,7 +138,7 @@ def shipped() -> Plan:
     return Plan(
         networks=_read("networks.yaml", "networks", TypeAdapter(tuple[Network, ...])),
         central=_read("central.yaml", "central", TypeAdapter(tuple[Central, ...])),
-        rules=_read("competences.yaml", "rules", TypeAdapter(tuple[Rule, ...])),
+        rules=_read("competences.yaml", "rules", TypeAdapter(tuple[CompetenceRule, ...])),
         cities=_read("cities.yaml", "cities", TypeAdapter(tuple[Cities, ...])),
     )
 

@@ -18,7 +18,7 @@ from registry.drafting import plan as plan_module
 from registry.drafting.bodies import Drafted, Finder, Found
 from registry.drafting.country import Country
 from registry.drafting.names import Listed
-from registry.drafting.plan import Level, Plan, Rule
+from registry.drafting.plan import CompetenceRule, Level, Plan
 from registry.drafting.sharing import Sharing
 from registry.drafting.write import central_file, listed_file, network_file
 from registry.source import yaml_files
@@ -73,7 +73,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """What files of the folder say that a draft does not write: codes, and which kind of body has which territory."""
+    """Contents of the folder's files that a draft does not write: codes, and which kind of body has which territory."""
 
     codes: frozenset[str] = frozenset()
     places: frozenset[tuple[str, str]] = frozenset()
@@ -175,7 +175,7 @@ def _cities(plan: Plan, country: Country) -> frozenset[str]:
     return frozenset(by_seat[key] for key in named if key in by_seat)
 
 
-def _answered(rule: Rule, bodies: Iterable[Drafted]) -> bool:
+def _answered(rule: CompetenceRule, bodies: Iterable[Drafted]) -> bool:
     return any(rule.covers(body.code, body.kind, body.levels, body.network) for body in bodies)
 
 
@@ -280,7 +280,7 @@ def _parents(entries: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
     return {entry["code"]: entry.get("parent") for entry in entries}
 
 
-def _within(rules: Iterable[Rule], topics: Collection[str]) -> tuple[tuple[Rule, ...], list[str]]:
+def _within(rules: Iterable[CompetenceRule], topics: Collection[str]) -> tuple[tuple[CompetenceRule, ...], list[str]]:
     """The rules as far as there are their topics, and topics that are not there."""
     kept, absent = [], set()
     for rule in rules:

@@ -11,14 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hub.schemas.directory import ANY_TOPIC, WHOLE_COUNTRY
 from registry.drafting.bodies import Drafted
 from registry.drafting.country import Country
-from registry.drafting.plan import Level, Rule
+from registry.drafting.plan import CompetenceRule, Level
 
 
 class Sharing:
     """Rules of each body, groups shared out. ``parents``: the topics, each with its parent or none."""
 
     def __init__(
-        self, rules: Sequence[Rule], bodies: Iterable[Drafted], parents: Mapping[str, str | None], country: Country
+        self,
+        rules: Sequence[CompetenceRule],
+        bodies: Iterable[Drafted],
+        parents: Mapping[str, str | None],
+        country: Country,
     ) -> None:
         self._rules = rules
         self._below: dict[str, list[str]] = {}
@@ -40,18 +44,18 @@ class Sharing:
                 for place in body.territories:
                     by_place.setdefault(place, set()).add(number)
 
-    def _own(self, body: Drafted) -> list[tuple[int, Rule]]:
+    def _own(self, body: Drafted) -> list[tuple[int, CompetenceRule]]:
         covered = (body.code, body.kind, body.levels, body.network)
         return [(number, rule) for number, rule in enumerate(self._rules) if body.rules and rule.covers(*covered)]
 
-    def of(self, body: Drafted) -> list[Rule]:
+    def of(self, body: Drafted) -> list[CompetenceRule]:
         """The rules that apply to a body; for the whole country groups stay what they are, for nobody is farther."""
         own = self._own(body)
         if body.level is Level.COUNTRY:
             return [rule for _, rule in own]
         return [self._shared(rule, {number for number, _ in own}, body) for _, rule in own]
 
-    def _shared(self, rule: Rule, own: set[int], body: Drafted) -> Rule:
+    def _shared(self, rule: CompetenceRule, own: set[int], body: Drafted) -> CompetenceRule:
         groups = [topic for topic in rule.topics if topic in self._below]
         if not groups or rule.on_request:
             return rule

@@ -10,13 +10,13 @@ from hub.schemas.directory import WHOLE_COUNTRY, AuthorityKind
 from registry.drafting.bodies import Drafted, Found
 from registry.drafting.country import Country
 from registry.drafting.names import Listed
-from registry.drafting.plan import Level, Rule
+from registry.drafting.plan import CompetenceRule, Level
 from registry.drafting.sharing import Sharing
 
 _WIDTH = 120
 
 
-def network_file(found: Found, rules: Sequence[Rule], country: Country, sharing: Sharing) -> str:
+def network_file(found: Found, rules: Sequence[CompetenceRule], country: Country, sharing: Sharing) -> str:
     """The file of one network, its bodies oblast by oblast: those with a code, then those that wait for it."""
     network = found.network
     own = [r for r in rules if any(r.covers(b.code, b.kind, b.levels, b.network) for b in found.bodies)]

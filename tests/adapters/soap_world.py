@@ -20,7 +20,8 @@ from hub.schemas.delivery import CaseRow, Delivery
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
-from hub.testing.samples import AUTHORITY, CENTRE, MemoryAttachments, appeal
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import AUTHORITY, CENTRE, appeal
 from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped

@@ -9,8 +9,9 @@ from hub.adapters.pull import PullAdapter
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import AdapterContract, Harness, store_file
-from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.testing.samples import appeal, delivery, parcel
 
 
 class _Waiting:

@@ -31,8 +31,9 @@ from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.ids import new_id
 from hub.schemas.terms import ReceiptStatus
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Harness, store_file
-from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery, parcel, receipt, render, secret_file
+from hub.testing.samples import SECRET, appeal, delivery, parcel, receipt, render, secret_file
 from tests.adapters.channels import rest_channel
 from tests.adapters.servers import SICK, Server, answering, http, read_request, serving, sick
 

@@ -27,8 +27,9 @@ from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import new_id
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
-from hub.testing.samples import SECRET, MemoryAttachments, appeal, parcel, secret_file
+from hub.testing.samples import SECRET, appeal, parcel, secret_file
 from tests.adapters.servers import SICK, Server, http, read_request, serving, sick
 
 JSON = "application/json"

@@ -29,8 +29,9 @@ from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
 from hub.schemas.ids import new_id
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
-from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery, parcel, secret_file
+from hub.testing.samples import SECRET, appeal, delivery, parcel, secret_file
 from tests.adapters.channels import rest_channel
 from tests.adapters.servers import SICK, Server, http, read_request, serving, sick
 

@@ -23,8 +23,9 @@ from hub.protocols.soap.wire import SoapVersion, read_envelope, write_envelope, 
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.ids import new_id
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Harness, attempt, fresh, store_file
-from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery, parcel, receipt, render, secret_file
+from hub.testing.samples import SECRET, appeal, delivery, parcel, receipt, render, secret_file
 from tests.adapters.servers import SICK, Server, http, read_request, serving, sick
 
 XML = "text/xml; charset=utf-8"

@@ -22,8 +22,9 @@ from hub.protocols.soap.fetching import pin
 from hub.protocols.soap.wire import SoapVersion, read_envelope, serialise, write_envelope
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import store_file
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.adapters.soap_world import SoapWorld
 from tests.adapters.test_soap import soap_channel

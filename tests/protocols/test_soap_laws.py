@@ -14,7 +14,7 @@ from hub.protocols.soap import mime, own
 from hub.protocols.soap.client import unpack
 from hub.protocols.soap.wire import SoapVersion, fault_of, read_envelope, write_envelope
 from hub.schemas.envelope import Attachment
-from hub.testing.samples import MemoryAttachments
+from hub.storage.attachments import MemoryAttachments
 from tests.forms import examples
 from tests.protocols.test_soap_security import NOW, message, signed, verify
 

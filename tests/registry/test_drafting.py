@@ -326,7 +326,7 @@ def test_broken_plan_is_refused_by_file_and_line() -> None:
     rules = ("{topics: [x], kind: king, level: country, source: y}", "{topics: [x], kind: court, level: oblast}")
     text = "rules:\n" + "".join(f"  - {rule}\n" for rule in rules)
     with pytest.raises(RegistryRefused) as refused:
-        plan.read(text, "competences.yaml", "rules", TypeAdapter(tuple[plan.Rule, ...]))
+        plan.read(text, "competences.yaml", "rules", TypeAdapter(tuple[plan.CompetenceRule, ...]))
     assert [f.pointer for f in refused.value.faults] == [
         "competences.yaml:2#/rules/0/kind",
         "competences.yaml:3#/rules/1/source",

@@ -22,7 +22,7 @@ from hub.protocols.sevovv.uploading import Route, SevUpload
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Party
-from hub.testing.samples import MemoryAttachments
+from hub.storage.attachments import MemoryAttachments
 from tests.sevovv.test_fetching import Desk, header
 from tests.sevovv.world import BODY, NCC, SYSTEM, World, world
 

@@ -18,8 +18,9 @@ from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.ids import new_id
 from hub.schemas.transfer import TransferState
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Confidant, Feature, Harness, Peer, attempt, fresh, store_file
-from hub.testing.samples import SECRET, MemoryAttachments, appeal, delivery
+from hub.testing.samples import SECRET, appeal, delivery
 from tests.adapters.servers import Server, read_request, serving, sick
 from tests.sevovv.node import Fail, SevNode, served
 

@@ -20,8 +20,9 @@ from hub.protocols.sevovv.package import Package
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
 from hub.schemas.ids import CaseId, MessageId
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.desk import NoDesk
-from hub.testing.samples import MemoryAttachments, appeal, delivery
+from hub.testing.samples import appeal, delivery
 from tests.sevovv.node import SevNode, served
 from tests.sevovv.test_client import SYSTEM, channel
 

@@ -26,7 +26,8 @@ from hub.schemas import json_rendering
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Attachment, Party
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.terms import Kind, RefusalGround, Role
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, parcel
 from tests.conftest import leave_out
 from tests.forms import UNHURRIED, examples
 from tests.sevovv.world import SPEC

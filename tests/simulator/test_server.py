@@ -37,7 +37,8 @@ from hub.seals.keys import verification_key
 from hub.simulator.characters import load
 from hub.simulator.server import Simulator
 from hub.simulator.setup import Placement, set_up
-from hub.testing.samples import MemoryAttachments, appeal, delivery
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, delivery
 from tests.adapters.servers import Server, http, read_request, serving
 
 CODE = "00032106"

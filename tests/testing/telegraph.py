@@ -22,8 +22,9 @@ from hub.ports import InboundSink, Outcome, Parcel, Prepared, RawInbound, Render
 from hub.schemas.base import Frozen
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, pour, trickle
-from hub.testing.samples import SECRET, MemoryAttachments, appeal, receipt, render, secret_file
+from hub.testing.samples import SECRET, appeal, receipt, render, secret_file
 from tests.adapters.servers import Server, serving
 
 LINE_LIMIT = 4_096

@@ -68,7 +68,7 @@ class WaitingMessage:
 
 
 class Mailbox(Protocol):
-    """Whom the node serves. May raise ``SevFault`` and ``HubError`` (``Unavailable``: come back)."""
+    """The hub behind the node. May raise ``SevFault`` and ``HubError`` (``Unavailable``: come back)."""
 
     def receivers(self, caller: Caller) -> frozenset[str]:
         """Organisations that this caller may send to."""

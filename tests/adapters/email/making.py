@@ -28,8 +28,9 @@ from hub.schemas.envelope import AppealEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.schemas.terms import AnswerStage
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.desk import NoDesk
-from hub.testing.samples import NOW, MemoryAttachments, appeal, delivery
+from hub.testing.samples import NOW, appeal, delivery
 
 KEY = "0123456789abcdef" * 4
 HUB_ADDRESS = "zvernennia@hub.example.org"

@@ -26,8 +26,9 @@ from hub.ports import Parcel, Prepared, Rendering
 from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Attachment
 from hub.schemas.ids import MessageId, new_id
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import store_file
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.testing.samples import appeal, parcel
 from tests.adapters.email.making import BODY_ADDRESS, HUB_ADDRESS, KEY, certified, out_channel, parsed, token
 from tests.forms import examples
 from tests.strategies import envelopes

@@ -31,7 +31,7 @@ from hub.schemas.delivery import Attempt, Delivery, Fact, FactKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings, LegalClass
 from hub.schemas.envelope import Party
 from hub.seals import HubSeal, make_key_file
-from hub.testing.samples import MemoryAttachments
+from hub.storage.attachments import MemoryAttachments
 from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped

@@ -38,8 +38,9 @@ from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalG
 from hub.sealed import seal_envelope
 from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import verification_key
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import store_file
-from hub.testing.samples import NOW, MemoryAttachments, appeal, parcel, receipt
+from hub.testing.samples import NOW, appeal, parcel, receipt
 from tests.adapters.email.making import (
     HUB_ADDRESS,
     RECEIVED,

@@ -17,8 +17,9 @@ from hub.errors import ConfigurationError, TemporaryFailure
 from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
+from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, store_file
-from hub.testing.samples import MemoryAttachments, appeal, parcel, secret_file
+from hub.testing.samples import appeal, parcel, secret_file
 from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.email.making import box_channel, out_channel, out_settings, reply
 from tests.adapters.email.smtp_peer import SmtpPeer

@@ -10,7 +10,7 @@ import pytest
 from hub.adapters import AdapterContext
 from hub.adapters.sftp.adapter import SftpAdapter
 from hub.schemas.directory import Channel
-from hub.testing.samples import MemoryAttachments
+from hub.storage.attachments import MemoryAttachments
 from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import USER, Sshd, program
 from tests.conftest import leave_out

@@ -69,7 +69,7 @@ class Endless:
         return self._make(port=self.server.port)
 
 
-class Outbox:
+class OutFolder:
     """An authority's outbox with one receipt in it."""
 
     def __init__(self, box: Box, dialect: str) -> None:
@@ -165,7 +165,7 @@ def harness(
             trickles=slow,
             floods=fast,
             confides=near,
-            collects=Outbox(box, dialect),
+            collects=OutFolder(box, dialect),
             renderings=frozenset({Rendering.BOTH}),
         )
 

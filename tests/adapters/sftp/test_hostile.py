@@ -19,7 +19,8 @@ from hub.ports import Outcome, Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.simulator.filing import _Files
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, parcel
 from tests.adapters.servers import Server, drip, serving
 from tests.adapters.sftp.sshd import make_key
 

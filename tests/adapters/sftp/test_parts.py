@@ -30,7 +30,8 @@ from hub.protocols.sftp import MAX_PACKET, FolderEntry, ProtocolError, Sftp, Sta
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.strict_xml import parse
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, parcel
 from tests.forms import examples
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILTzFxm44spDjrDMBXzNcew6bbPk/MSEZQOMHQulnZTG"

@@ -19,8 +19,8 @@ from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import AppealForm, Party
 from hub.schemas.keys import VerificationKey
 from hub.seals import HubSeal, make_key_file
+from hub.storage.attachments import MemoryAttachments
 from hub.storage.memory import MemoryStore
-from hub.testing.samples import MemoryAttachments
 from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped

@@ -21,7 +21,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.email.adapter import EmailAdapter
 from hub.cases.submission import Accepted
 from hub.schemas.directory import Channel, LaneSettings, LegalClass
-from hub.testing.samples import MemoryAttachments
+from hub.storage.attachments import MemoryAttachments
 from tests.adapters.email.making import box_channel, out_settings, token
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.servers import serving

@@ -15,7 +15,8 @@ from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.schemas.delivery import CaseRow
 from hub.schemas.directory import Channel
-from hub.testing.samples import MemoryAttachments, appeal
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.reported.players.house import HandClock, house
 from tests.reported.players.text import error, settled

@@ -23,7 +23,8 @@ from hub.adapters.sftp.settings import SftpSettings
 from hub.ports import Rendering
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
-from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, delivery, parcel
 from tests.adapters.sftp.sshd import make_key
 from tests.adapters.sftp.test_collecting import RecordingDesk
 from tests.reported.players import sftp_server

@@ -22,7 +22,8 @@ from hub.adapters.soap.adapter import SoapAdapter
 from hub.cli import cli
 from hub.errors import HubError
 from hub.schemas.directory import Channel
-from hub.testing.samples import MemoryAttachments, appeal, parcel
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, parcel
 from tests.adapters.servers import serving
 from tests.reported.players.house import house
 from tests.reported.players.soap_peers import ROOT_FILE, Peer, channel, described

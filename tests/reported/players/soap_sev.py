@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.schemas.directory import Channel
-from hub.testing.samples import MemoryAttachments, appeal, delivery, parcel
+from hub.storage.attachments import MemoryAttachments
+from hub.testing.samples import appeal, delivery, parcel
 from tests.reported.players.soap_peers import filled
 from tests.reported.players.text import error, outcome, settled, spoken
 from tests.sevovv.node import SevNode, served
