@@ -305,19 +305,7 @@ async def route(request: Request, _: NccOrOperator, deps: TheDependencies) -> Re
 
 def _decided(deps: Dependencies, question: RouteQuestion) -> tuple[Decision, str | None]:
     directory = deps.hub.registry.current()
-    asked = question.addressee
-    decision = decide(
-        RoutingRequest(
-            topics=question.topics,
-            place=question.place,
-            addressee=asked.code if asked else None,
-            addressee_kind=asked.kind if asked else None,
-            kind=question.kind,
-            channel=question.channel,
-            about=question.about,
-        ),
-        directory,
-        question.day or kyiv_day(deps.hub.clock.now()),
-    )
+    day = question.day or kyiv_day(deps.hub.clock.now())
+    decision = decide(RoutingRequest.of(question), directory, day)
     body = directory.authority(decision.authority) if decision.authority else None
     return decision, body.name if body else None

@@ -37,26 +37,12 @@ def route(
     """Ask the router who answers this form. ``declined``: bodies that said they are not competent; ``addressee``: the
     body that one of them named.
     """
-    return decide(_request(form, declined=declined, addressee=addressee), directory, kyiv_day(now))
+    return decide(RoutingRequest.of(form, declined=declined, named=addressee), directory, kyiv_day(now))
 
 
 def accused_by(form: AppealForm, authority: Authority, directory: Directory, now: datetime) -> str | None:
     """The body that this complaint is about, if it is the authority or stands above it (article 7)."""
-    return accused_above(_request(form), authority, directory, kyiv_day(now))
-
-
-def _request(form: AppealForm, *, declined: tuple[str, ...] = (), addressee: str | None = None) -> RoutingRequest:
-    return RoutingRequest(
-        topics=form.topics,
-        place=form.place,
-        addressee=addressee or (form.addressee.code if form.addressee else None),
-        addressee_kind=form.addressee.kind if form.addressee and addressee is None else None,
-        kind=form.kind,
-        channel=form.channel,
-        about=form.about,
-        declined=declined,
-        forwarded=addressee is not None,
-    )
+    return accused_above(RoutingRequest.of(form), authority, directory, kyiv_day(now))
 
 
 class SubmissionBuilder:

@@ -5,9 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from hub.schemas.directory import AuthorityKind
+from hub.schemas.envelope import RequestedAddressee
 from hub.schemas.terms import AppealChannel, AppealKind
+
+
+class Routable(Protocol):
+    """Parts of a form, or of a question about one, that set the way of an appeal."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics, the main one first."""
+        ...
+
+    @property
+    def place(self) -> str | None:
+        """Code of the place in the codifier."""
+        ...
+
+    @property
+    def addressee(self) -> RequestedAddressee | None:
+        """The body, or kind of body, that the applicant asks for."""
+        ...
+
+    @property
+    def kind(self) -> AppealKind:
+        """Kind of appeal."""
+        ...
+
+    @property
+    def channel(self) -> AppealChannel:
+        """How the citizen reached the contact centre."""
+        ...
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """Bodies complained of."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +63,22 @@ class RoutingRequest:
     about: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
     forwarded: bool = False
+
+    @classmethod
+    def of(cls, asked: Routable, *, declined: tuple[str, ...] = (), named: str | None = None) -> RoutingRequest:
+        """The question that a form puts. ``named``: the body that one that declined names instead."""
+        wish = asked.addressee
+        return cls(
+            topics=asked.topics,
+            place=asked.place,
+            addressee=named or (wish.code if wish else None),
+            addressee_kind=wish.kind if wish and named is None else None,
+            kind=asked.kind,
+            channel=asked.channel,
+            about=asked.about,
+            declined=declined,
+            forwarded=named is not None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ The structure, outermost first: encrypted (if asked) ⊃ multipart/signed (if as
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from hub.adapters.email import letter, mime, smime, tokens
 from hub.adapters.email.settings import EmailSettings
-from hub.errors import ConfigurationError, NotFound, PermanentFailure, UnsupportedFeature
+from hub.errors import UnsupportedFeature
+from hub.net.files import content, store_of
 from hub.net.secrets import resolve
 from hub.ports import Attachments, Parcel, Prepared, Rendering
 from hub.schemas.envelope import AnyEnvelope, Attachment
@@ -129,26 +129,8 @@ def filled(body: bytes, files: Sequence[Attachment], attachments: Attachments | 
 
 
 def _encoded(file: Attachment, attachments: Attachments | None) -> Iterator[bytes]:
-    if attachments is None:
-        raise ConfigurationError("This process has no attachment store, so it cannot send files.")
-    damaged = PermanentFailure(
-        "An attachment is not in the store as the manifest says.",
-        code="attachment.missing",
-        action="Restore the attachment from a backup, then replay the delivery.",
-    )
-    try:
-        source = attachments.open(file.sha256)
-    except NotFound:
-        raise damaged from None
-    digest, size, first = hashlib.sha256(), 0, True
-    with source:
-        while data := source.read(READ_BYTES):
-            digest.update(data)
-            size += len(data)
-            yield (b"" if first else mime.CRLF) + mime.encode(data)
-            first = False
-    if size != file.size or digest.hexdigest() != file.sha256:
-        raise damaged
+    for number, piece in enumerate(content(file, store_of(attachments), READ_BYTES)):
+        yield (mime.CRLF if number else b"") + mime.encode(piece)
 
 
 def _protect(

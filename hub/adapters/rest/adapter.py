@@ -15,8 +15,8 @@ from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.rest.trembita import RestTrembitaDialect
 from hub.adapters.rest.xroad import XRoadDialect
-from hub.errors import ConfigurationError
 from hub.net.auth import Signer, signer
+from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession, StreamedBody
 from hub.net.pool import SessionPool
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
@@ -113,6 +113,4 @@ class RestSession(BaseSession):
         )
 
     def _upload(self, prepared: Prepared) -> StreamedBody:
-        if self._attachments is None:
-            raise ConfigurationError("This process has no attachment store, so it cannot send files.")
-        return multipart.upload(prepared, self._attachments)
+        return multipart.upload(prepared, store_of(self._attachments))

@@ -6,15 +6,12 @@ at every attempt. File names are SHA-256 values: names that people gave stand in
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
-from hub.errors import NotFound, PermanentFailure
+from hub.net.files import check_file, content
 from hub.net.http import StreamedBody
 from hub.ports import Attachments, Prepared
 from hub.schemas.envelope import Attachment
-
-CHUNK_BYTES = 65_536
 
 
 def content_type(prepared: Prepared) -> str:
@@ -30,25 +27,12 @@ def upload(prepared: Prepared, attachments: Attachments) -> StreamedBody:
     """The body to send. ``PermanentFailure`` (``attachment.missing``) if a file is not there or has another size."""
     files = tuple({file.sha256: file for file in prepared.files}.values())
     for file in files:
-        try:
-            size = attachments.size(file.sha256)
-        except NotFound:
-            raise _missing() from None
-        if size != file.size:
-            raise _missing()
+        check_file(file, attachments)
     heads = [_head(prepared, "envelope", "envelope", prepared.content_type)]
     heads += [_head(prepared, "file", file.sha256, file.media_type) for file in files]
     end = f"--{_boundary(prepared)}--\r\n".encode()
     length = sum(map(len, heads)) + len(prepared.body) + sum(f.size for f in files) + 2 * len(heads) + len(end)
     return StreamedBody(length=length, chunks=_chunks(heads, prepared.body, files, attachments, end))
-
-
-def _missing() -> PermanentFailure:
-    return PermanentFailure(
-        "An attachment of the message is not in the hub's store as the manifest says.",
-        code="attachment.missing",
-        action="Restore the file from a backup, then replay the delivery.",
-    )
 
 
 def _head(prepared: Prepared, name: str, file_name: str, media_type: str) -> bytes:
@@ -65,24 +49,6 @@ def _chunks(
     yield heads[0] + body + b"\r\n"
     for head, file in zip(heads[1:], files, strict=True):
         yield head
-        yield from _content(file, attachments)
+        yield from content(file, attachments)
         yield b"\r\n"
     yield end
-
-
-def _content(file: Attachment, attachments: Attachments) -> Iterator[bytes]:
-    """The file's bytes; the last piece only after the whole was seen to have the SHA-256 of the manifest.
-
-    A damaged file thus ends in a cut request, which nobody can take in, never in a wrong attachment.
-    """
-    digest, left = hashlib.sha256(), file.size
-    with attachments.open(file.sha256) as source:
-        while left > 0:
-            piece = source.read(min(CHUNK_BYTES, left))
-            if not piece:
-                raise _missing()
-            digest.update(piece)
-            left -= len(piece)
-            if left == 0 and digest.hexdigest() != file.sha256:
-                raise _missing()
-            yield piece

@@ -16,7 +16,8 @@ from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from hub.adapters.sftp import archive
-from hub.errors import ConfigurationError, NotFound, PermanentFailure, UnsupportedFeature
+from hub.errors import UnsupportedFeature
+from hub.net.files import content, store_of
 from hub.ports import Attachments, Parcel, Prepared
 from hub.schemas import jcs
 from hub.schemas.envelope import Attachment
@@ -30,7 +31,6 @@ ENVELOPE_XML: Final = "envelope.xml"
 ASICE_TYPE: Final = "application/vnd.etsi.asic-e+zip"
 BODY_TYPE: Final = "application/zip"
 _ASICE_LISTING: Final = "META-INF/manifest.xml"
-_CHUNK_BYTES: Final = 65_536
 _ENDINGS: Final = {
     "application/pdf": "pdf",
     "image/jpeg": "jpg",
@@ -184,31 +184,5 @@ def _container(parts: dict[str, bytes], files: Sequence[Attachment], store: Atta
 
 
 def _opener(file: Attachment, store: Attachments | None) -> Callable[[], Iterator[bytes]]:
-    if store is None:
-        raise ConfigurationError("This process has no attachment store, so it cannot send files.")
-    return lambda: _checked(file, store)
-
-
-def _checked(file: Attachment, store: Attachments) -> Iterator[bytes]:
-    """An attachment in pieces. What is not what the manifest says ends before its last byte is given out."""
-    damaged = PermanentFailure(
-        "An attachment is not in the store as the manifest says.",
-        code="attachment.missing",
-        action="Restore the attachment from a backup, then replay the delivery.",
-    )
-    try:
-        source = store.open(file.sha256)
-    except NotFound:
-        raise damaged from None
-    digest, size, kept = hashlib.sha256(), 0, b""
-    with source:
-        while chunk := source.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-            if kept:
-                yield kept
-            kept = chunk
-    if size != file.size or digest.hexdigest() != file.sha256:
-        raise damaged
-    if kept:
-        yield kept
+    lent = store_of(store)
+    return lambda: content(file, lent)

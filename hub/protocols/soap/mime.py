@@ -6,20 +6,18 @@ same bytes at every attempt. Reading takes bare LF line ends too: X-Road's own m
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from hub.errors import ConfigurationError, NotFound, PermanentFailure
+from hub.net.files import check_file, content, store_of
 from hub.net.http import StreamedBody
 from hub.ports import Attachments
 from hub.protocols.soap.wire import SoapVersion, refuse
 from hub.schemas.envelope import Attachment
 
-CHUNK_BYTES: Final = 65_536
 MAX_PARTS: Final = 110
 MAX_HEAD_BYTES: Final = 8_192
 _PARAMETER: Final = re.compile(r';\s*([A-Za-z0-9-]+)\s*=\s*(?:"([^"\\]*)"|([^\s;"]+))')
@@ -135,18 +133,17 @@ class Related:
         ``PermanentFailure`` (``attachment.missing``) if a file is not as the manifest says.
         """
         distinct = tuple({file.sha256: file for file in files}.values())
-        if distinct and attachments is None:
-            raise ConfigurationError("This process has no attachment store, so it cannot send files.")
-        opened = [(file, check_file(file, attachments)) for file in distinct if attachments is not None]
+        for file in distinct:
+            check_file(file, store_of(attachments))
         heads = [self._head(file.media_type, content_id(file), "binary") for file in distinct]
         end = f"--{self.boundary}--\r\n".encode()
         length = len(prefix) + sum(map(len, heads)) + sum(file.size + 2 for file in distinct) + len(end)
 
         def chunks() -> Iterator[bytes]:
             yield prefix
-            for head, (file, store) in zip(heads, opened, strict=True):
+            for head, file in zip(heads, distinct, strict=True):
                 yield head
-                yield from content(file, store)
+                yield from content(file, store_of(attachments))
                 yield b"\r\n"
             yield end
 
@@ -162,38 +159,3 @@ class Related:
 def content_id(file: Attachment) -> str:
     """The Content-ID of a file, without brackets: its SHA-256."""
     return f"{file.sha256}@hub"
-
-
-def missing() -> PermanentFailure:
-    """A file of the message is not there, or not as its manifest says."""
-    return PermanentFailure(
-        "An attachment of the message is not in the hub's store as the manifest says.",
-        code="attachment.missing",
-        action="Restore the file from a backup, then replay the delivery.",
-    )
-
-
-def check_file(file: Attachment, attachments: Attachments) -> Attachments:
-    """The store, if it has the file with this size. ``PermanentFailure`` otherwise."""
-    try:
-        size = attachments.size(file.sha256)
-    except NotFound:
-        raise missing() from None
-    if size != file.size:
-        raise missing()
-    return attachments
-
-
-def content(file: Attachment, attachments: Attachments) -> Iterator[bytes]:
-    """The file's bytes; the last piece only after the whole was seen to have the SHA-256 of the manifest."""
-    digest, left = hashlib.sha256(), file.size
-    with attachments.open(file.sha256) as source:
-        while left > 0:
-            piece = source.read(min(CHUNK_BYTES, left))
-            if not piece:
-                raise missing()
-            digest.update(piece)
-            left -= len(piece)
-            if left == 0 and digest.hexdigest() != file.sha256:
-                raise missing()
-            yield piece
