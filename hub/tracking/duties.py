@@ -115,16 +115,19 @@ def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
 
 
 def _asked(executor: Executor, case: CaseFacts) -> Iterator[Duty]:
-    """Statements that ask for an act, unless the case went on: to another body, or to its end by another's answer."""
+    """Statements that ask for an act, unless the case went on: to another body, or to its end by another's answer.
+
+    One at a time: what the first leads to may leave nothing to do for the next, which would give the case away twice.
+    """
     if not executor.decides or executor.superseded_by is not None or case.story.withdrawn_at is not None:
         return
     if case.finished and executor.standing() is None:
         return
-    for fact in executor.facts:
-        if fact.kind is FactKind.REDIRECTED:
-            yield Duty(Act.REDIRECT, fact.at, executor=executor, fact=fact)
-        elif is_refusal(fact):
-            yield Duty(Act.REFUSAL, fact.at, executor=executor, fact=fact)
+    asking = (fact for fact in executor.facts if fact.kind is FactKind.REDIRECTED or is_refusal(fact))
+    first = next((fact for fact in asking if short(fact) not in case.story.because), None)
+    if first is not None:
+        act = Act.REDIRECT if first.kind is FactKind.REDIRECTED else Act.REFUSAL
+        yield Duty(act, first.at, executor=executor, fact=first)
     for parcel in executor.parcels.values():
         for fact in parcel.facts:
             if is_refusal(fact):

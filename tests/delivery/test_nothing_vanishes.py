@@ -13,9 +13,9 @@ from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.ports import CaseFilter, Outcome
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings
-from hub.schemas.envelope import ReturnBody, WithdrawalBody
+from hub.schemas.envelope import ReceiptEnvelope, ReturnBody, WithdrawalBody
 from hub.schemas.ids import CaseId, new_id
-from hub.schemas.terms import Conclusion, Role
+from hub.schemas.terms import Conclusion, RefusalGround, Role
 from hub.storage.memory import MemoryStore
 from hub.tracking.state import FINISHED
 from hub.tracking.story import read
@@ -173,6 +173,31 @@ def test_a_person_cannot_give_a_complaint_to_whom_it_is_about() -> None:
         assert refused.value.stable_code == "assign.accused"
     (fact,) = [fact for fact in world.store.facts(accepted.case_id) if fact.kind is FactKind.ESCALATED]
     assert fact.data["passed_over"] == f"{BODY} accused, {ABOVE} accused"
+
+
+@pytest.mark.parametrize("what", ["refused", "redirect"])
+def test_two_statements_that_ask_for_one_act_give_the_case_away_once(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body says twice that it is not competent before the hub looks: one next body gets the case, not two copies."""
+    world = Country()
+    topic = form_from_json(MINIMAL).topics[0]
+    bodies = (_body(BODY, topic), _body(OTHER, "*"))
+    world.registry._directory = LoadedDirectory(authorities=bodies, territories=shipped())
+    accepted = world.appeal()
+    run_lane(world.cases, CHANNEL)
+    monkeypatch.setattr(world.receiver, "_asked", lambda _: None)  # as if it were killed before it looks
+    for _ in range(2):
+        world.clock.go(60)
+        said = receipt(accepted, what, world.clock.now())
+        if isinstance(said, ReceiptEnvelope):
+            body = said.body.model_copy(update={"ground": RefusalGround.WRONG_ADDRESSEE})
+            said = said.model_copy(update={"body": body})
+        world.calls(said)
+    for _ in range(3):
+        world.clock.go(600)
+        world.duty_runner.sweep()
+    assert [delivery.authority for delivery in world.deliveries(accepted.case_id)] == [BODY, OTHER]
 
 
 # -- the patrol
