@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+from hub.delivery.adapter_fault import broke_off
 from hub.errors import HubError, PeerChanged
 from hub.inbound.receiver import Receiver
 from hub.inbound.sink import ChannelSink
@@ -43,8 +44,7 @@ def _collects(adapter: Adapter, channel: Channel) -> bool:
     except HubError as failure:
         log.warning("a channel cannot be collected", extra={"channel": channel.id, "code": failure.stable_code})
     except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop the sweeper
-        # Its words may hold anything, so only its kind is told.
-        log.error("an adapter broke off", extra={"channel": channel.id, "code": type(fault).__name__})  # noqa: TRY400
+        broke_off(channel.id, fault)
     return False
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from hub.delivery.adapter_fault import broke_off
 from hub.delivery.fallback import given_up, next_channel
-from hub.errors import ConfigurationError, HubError, Unavailable
+from hub.errors import ConfigurationError, HubError
 from hub.failpoints import hit
 from hub.outbound import circuit_breaker
 from hub.outbound.batch import ClaimedMessage, LaneBatch
@@ -244,7 +245,7 @@ class Claimer:
         except HubError:
             raise
         except Exception as fault:  # noqa: BLE001 - as below
-            raise _broke_off(channel, fault) from None
+            raise broke_off(channel.id, fault) from None
         parcel = seal_parcel(
             partial(json_rendering.from_trusted, claim.body),
             claim.body,
@@ -260,7 +261,7 @@ class Claimer:
         except HubError:
             raise
         except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop the other lanes
-            raise _broke_off(channel, fault) from None
+            raise broke_off(channel.id, fault) from None
 
     def _executors(self, delivery: Delivery) -> tuple[AssignedExecutor, ...]:
         """Executors of the case: the addressee of this delivery, and all whose copy was not refused or withdrawn. Of
@@ -333,15 +334,6 @@ class Claimer:
         self._store.claim({channel_id: ORPHANS_CLAIM}, now=now, begin=begin)
         for delivery in found:
             self._give_up(delivery, HubError("The registry has no such channel now.", code="channel.gone"), owner)
-
-
-def _broke_off(channel: Channel, fault: Exception) -> Unavailable:
-    """An adapter's own fault as an error of ours. Its words may hold what it was making, so only its kind is told."""
-    log.error("an adapter broke off", extra={"channel": channel.id, "code": type(fault).__name__})
-    return Unavailable(
-        f"The adapter {channel.adapter} failed while it made the message ready ({type(fault).__name__}).",
-        code="adapter.failed",
-    )
 
 
 def _limit(channel: Channel, state: LaneState) -> int:

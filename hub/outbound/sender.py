@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hub.delivery.adapter_fault import broke_off
 from hub.errors import HubError
 from hub.inbound.receiver import Receiver
 from hub.inbound.statement import Statement
@@ -102,9 +103,8 @@ class Sender:
         except HubError as failure:
             lane.failure = failure
         except Exception as fault:  # noqa: BLE001 - one adapter's fault must not stop its lane
-            # An adapter's own fault. The attempt it was at stays open: unknown when its lease ends. Its words may hold
-            # what it was sending, so only its kind is told.
-            log.error("an adapter broke off", extra={"channel": lane.channel.id, "code": type(fault).__name__})  # noqa: TRY400
+            # The attempt it was at stays open: unknown when its lease ends.
+            lane.failure = broke_off(lane.channel.id, fault)
         last = lane.leave()
         if last:
             self._round_off(lane, settler, ended)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from hub import metrics
+from hub.delivery.adapter_fault import broke_off
 from hub.delivery.together import together_else_each
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
@@ -237,8 +238,7 @@ class Engine:
         except HubError as failure:
             log.warning("asking failed", extra={"channel": channel_id, "code": failure.stable_code})
         except Exception as fault:  # noqa: BLE001 - nobody looks at what this call raises
-            # Its words may hold what it was reading, so only its kind is told.
-            log.error("an adapter broke off", extra={"channel": channel_id, "code": type(fault).__name__})  # noqa: TRY400
+            broke_off(channel_id, fault)
         finally:
             self._release(channel_id, more=False, suspect=False)
 

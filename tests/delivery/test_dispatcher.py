@@ -267,6 +267,21 @@ def test_a_locked_channel_costs_no_message() -> None:
     assert world.delivery(accepted).state is TransportState.DELIVERED
 
 
+def test_an_adapter_whose_sessions_break_comes_to_a_person() -> None:
+    """An adapter's own fault that lasts: the lane shows as failing, and in the end a person has the message."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.locked = KeyError("Канаркенко")
+    world.run()
+    assert (world.delivery(accepted).last_code, world.store.lane(CHANNEL).failures) == ("adapter.failed", 1)
+    for _ in range(40):
+        world.clock.go(14_400)
+        world.run()
+    (item,) = [i for i in world.store.items(open_only=True, after=None, limit=9) if i.reason == "delivery.exhausted"]
+    assert "Канаркенко" not in item.detail
+    assert world.delivery(accepted).state is TransportState.DEAD
+
+
 @pytest.mark.parametrize("failure", [ConfigurationError("A key is missing."), Unavailable("The disk is full.")])
 def test_bytes_that_cannot_be_made_now_cost_no_message(failure: HubError) -> None:
     """A wrong setting or a store that cannot be read, met while bytes are made, is as one met at the session: the

@@ -89,7 +89,7 @@ class ScriptedAdapter:
         self.got: list[tuple[Prepared, tuple[Attempt, ...]]] = []
         self.is_pulled = False
         self.is_polled = False
-        self.locked: HubError | None = None
+        self.locked: Exception | None = None
         self.unready: Exception | None = None
         self.wanted = Rendering.JSON
         self.parcels: list[Parcel] = []
