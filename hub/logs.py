@@ -34,6 +34,14 @@ FIELDS = (
     "version",
     "count",
     "state",
+    "duty",
+    "secs",
+    "what",
+    "party",
+    "notes",
+    "gone",
+    "type",
+    "operation",
 )
 
 
