@@ -22,6 +22,7 @@ def _signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_signals")
 def test_a_server_that_cannot_start_fails_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that ends at its start: each of its cells is a line that failed and says why, and the run ends."""

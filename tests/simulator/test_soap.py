@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from hub.demo.arrangement import arrange
@@ -39,6 +40,7 @@ def _cases(url: str, key: str) -> list[dict[str, Any]]:
     return cases
 
 
+@pytest.mark.slow
 def test_every_character_exchanges_over_soap(tmp_path: Path) -> None:
     """Receipts in the answer, asked for and reported; faults, a lost answer, repeats, refusals, and one that pulls over
     the hub's SOAP door: every case ends as the character wants, each appeal is taken in once.

@@ -17,7 +17,7 @@ from hub.adapters.sftp.adapter import SftpAdapter
 from hub.ports import Outcome, Prepared, Rendering, Session
 from hub.protocols.sftp import Sftp
 from hub.schemas.directory import Channel, LegalClass
-from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, pour, trickle
+from hub.testing.contract import CALLS, AdapterContract, Feature, Harness, pour, shows, trickle
 from hub.testing.samples import appeal, receipt, render
 from tests.adapters.servers import Server, serving
 from tests.adapters.sftp.conftest import Box
@@ -180,3 +180,9 @@ class TestSftp(AdapterContract):
         Feature.ANSWERS_ANOTHER,
     }
     proves = LegalClass.REGISTERED
+
+    @pytest.mark.slow
+    @shows(Feature.FLOODS)
+    def test_an_answer_without_an_end_is_not_read_whole(self, harness: Harness) -> None:
+        """As for all; SSH's own library hears a banner without an end for ten seconds."""
+        super().test_an_answer_without_an_end_is_not_read_whole(harness)
