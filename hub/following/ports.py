@@ -117,6 +117,10 @@ class WebhookQueue(Protocol):
         """Hold an endpoint until ``lease_until``, a fresh one if it is not known; None if another holds it."""
         ...
 
+    def release_endpoint(self, endpoint: str, *, owner: str) -> None:
+        """Let another process hold an endpoint at once; nothing if ``owner`` does not hold it."""
+        ...
+
     def endpoint(self, endpoint: str) -> EndpointState | None:
         """One endpoint."""
         ...

@@ -140,6 +140,11 @@ class WebhookSender:
         heads = self._queue.heads(endpoint.id, now, 1 if state.failures >= BREAKER else ROUND)
         return self._send(endpoint, state, heads) if heads else 0
 
+    def release(self, endpoint_id: str) -> int:
+        """Let another process go on with this endpoint at once. Call it when no round runs. Raises ``Unavailable``."""
+        self._queue.release_endpoint(endpoint_id, owner=self._owner)
+        return 0
+
     def _fill(self, endpoint: Endpoint, state: EndpointState) -> None:
         cursor = state.cursor
         while self._queue.waiting(endpoint.id) < MOST_WAITING:

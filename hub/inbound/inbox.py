@@ -7,12 +7,13 @@ authority's system (CMU 55/2018 item 18).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from hub.delivery.records import escalate, fact_of
 from hub.errors import NotFound
 from hub.ports import Clock, Rendering, Seal, Store
 from hub.schemas import json_rendering
-from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, Source, TransportState
+from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, OutcomeKind, Source, TransportState
 from hub.schemas.ids import MessageId
 from hub.sealed import CONTENT_TYPES, seal_envelope
 
@@ -52,11 +53,9 @@ class Inbox:
             or delivery.state not in (TransportState.OFFERED, TransportState.DELIVERED)
         ):
             raise NotFound("No message with this id waits for you.", code="inbox.unknown")
-        if not any(
-            f.kind is FactKind.SENT and f.delivery_id == delivery.id for f in self._store.facts(delivery.case_id)
-        ):
-            sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
-            self._store.apply(Change(facts=(sent,)))
+        handed_over = self._handed_over(delivery, self._clock.now())
+        if handed_over:
+            self._store.apply(Change(facts=handed_over))
         if delivery.payload_type == MAIL:
             return self._document(message_id)
         return FetchedMessage(message_id=message_id, content_type=delivery.payload_type, body=delivery.payload)
@@ -67,10 +66,9 @@ class Inbox:
         if delivery.state is TransportState.DELIVERED:
             return
         now = self._clock.now()
-        sent = fact_of(delivery, FactKind.SENT, delivery.created_at, Source.HUB, channel=delivery.channel_id)
         has = fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id)
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DELIVERED, delivered_at=now)
-        self._store.apply(Change(updates=(update,), facts=(sent, has)))
+        self._store.apply(Change(updates=(update,), facts=(*self._handed_over(delivery, now), has)))
 
     def failed(self, authority: str, message_id: MessageId, detail: str) -> None:
         """The authority's system cannot process the message: it would fail again, so a person decides."""
@@ -80,6 +78,19 @@ class Inbox:
         facts, items = escalate(delivery, reason="inbox.failed", detail=detail, now=self._clock.now())
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code="inbox.failed")
         self._store.apply(Change(updates=(update,), facts=facts, items=items))
+
+    def _handed_over(self, delivery: Delivery, now: datetime) -> tuple[Fact, ...]:
+        """The fact that the bytes went out; empty if it stands already.
+
+        Dated when they were offered, so that the six hours for a notice (CMU 55/2018 item 24) do not begin anew when a
+        body is late to fetch; where that is not known, when they are fetched first.
+        """
+        facts = self._store.facts(delivery.case_id)
+        if any(fact.kind is FactKind.SENT and fact.delivery_id == delivery.id for fact in facts):
+            return ()
+        offers = (a for a in self._store.attempts(delivery.id) if a.outcome is OutcomeKind.OFFERED)
+        at = next((attempt.finished_at for attempt in offers if attempt.finished_at is not None), now)
+        return (fact_of(delivery, FactKind.SENT, at, Source.HUB, channel=delivery.channel_id),)
 
     def _of(self, authority: str, message_id: MessageId) -> Delivery:
         delivery = self._store.delivery_of(message_id)

@@ -45,6 +45,11 @@ class SqlWebhookQueue:
 
         return self.endpoint(endpoint) if self.database.write(work) else None
 
+    def release_endpoint(self, endpoint: str, *, owner: str) -> None:
+        """Let another process hold an endpoint at once."""
+        free = sa.update(webhook_endpoints).where(_E.id == endpoint, _E.owner == owner)
+        self._write(free.values(owner=None, lease_until=None))
+
     def endpoint(self, endpoint: str) -> EndpointState | None:
         """One endpoint."""
         row = self.database.read(

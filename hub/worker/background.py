@@ -95,6 +95,7 @@ class Background:
                 break
             if not self._tried("webhook", self._round(endpoint)):
                 self._stop.wait(WEBHOOK_SECS)
+        self._tried("webhook", lambda: sender.release(endpoint_id))
         self._busy.discard(endpoint_id)
 
     def _round(self, endpoint: Endpoint) -> Callable[[], int]:

@@ -6,13 +6,23 @@ import hashlib
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from hub.ports import Rendering
-from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
-from hub.schemas.ids import CaseId, new_id
+from hub.schemas.delivery import (
+    Attempt,
+    AttemptEnd,
+    Change,
+    Delivery,
+    DeliveryUpdate,
+    FactKind,
+    OutcomeKind,
+    TransportState,
+)
+from hub.schemas.ids import AttemptId, CaseId, new_id
 from tests.api.world import (
     NCC,
     PLAIN,
@@ -243,6 +253,42 @@ def test_the_inbox_offers_exact_bytes(world: World) -> None:
     assert receipt.status_code == 202, receipt.text
     listed = world.call("GET", "/v1/inbox?limit=200", "puller").json()["messages"]
     assert message not in {entry["message_id"] for entry in listed}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_fetched_was_sent_when_it_was_offered(world: World, known: bool) -> None:
+    """Sent is dated by the offer, by the first fetch where the offer's time is not known; before it nothing is sent."""
+    case, message = _case(world, "water")
+    delivery = world.offer(case, b"{}")
+    offered = datetime.now(UTC).replace(microsecond=0)
+    if known:
+        _note_offer(world, delivery, offered)
+
+    def sent() -> list[datetime]:
+        return [f.at for f in world.store.facts(CaseId(uuid.UUID(case))) if f.kind is FactKind.SENT]
+
+    assert sent() == []
+    world.call("GET", f"/v1/inbox/{message}", "puller")
+    (first,) = sent()
+    assert first == offered if known else offered <= first <= datetime.now(UTC)
+    world.call("GET", f"/v1/inbox/{message}", "puller")
+    assert sent() == [first]
+
+
+def _note_offer(world: World, delivery: Delivery, at: datetime) -> None:
+    attempt = Attempt(
+        id=AttemptId(new_id()),
+        delivery_id=delivery.id,
+        number=1,
+        channel_id=delivery.channel_id,
+        message_id=delivery.message_id,
+        sha256="0" * 64,
+        size=2,
+        started_at=at,
+        registry_version="1",
+    )
+    end = AttemptEnd(id=attempt.id, finished_at=at, outcome=OutcomeKind.OFFERED)
+    world.store.apply(Change(attempts=(attempt,), attempt_ends=(end,)))
 
 
 def test_what_went_out_as_a_notice_is_fetched_sealed(world: World) -> None:

@@ -286,6 +286,18 @@ def test_one_process_works_for_an_endpoint(hooks: Hooks, receiver: Receiver, tmp
     assert receiver.told() == ["case.accepted_by_hub", "case.routed"]
 
 
+def test_a_process_that_stops_lets_go(hooks: Hooks, receiver: Receiver, tmp_path: Path) -> None:
+    """After a clean stop another process goes on at once; nobody lets go of what another holds."""
+    hooks.world.submit()
+    hooks.run()
+    other = _hooks(hooks.world, _write(tmp_path, receiver), "two")
+    other.sender.release("front")
+    assert other.run() == 0
+    hooks.sender.release("front")
+    assert other.run() == 1
+    assert receiver.told() == ["case.accepted_by_hub", "case.routed"]
+
+
 def test_a_crash_after_the_answer_sends_the_same_id_again(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
