@@ -264,6 +264,21 @@ def test_problem_documents_are_read_for_title_and_ground() -> None:
     assert judge(422, refusal, "application/problem+json").code == "answer.foreign"
 
 
+@pytest.mark.parametrize("status", [200, 409, 422])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"type": "about:blank", "title": "Not ours", "status": 422}, {"title": "x" * 400}, {"title": "two\nlines"}],
+)
+def test_a_refusal_as_plain_json_is_a_refusal(status: int, more: dict[str, object]) -> None:
+    """The label and an odd title do not cost the ground; about another message, or without a ground, it is none."""
+    mine = appeal()
+    about = {"message_id": str(mine.header.message_id), **more}
+    refused = judge(status, {**about, "ground": "wrong_addressee"}, "application/json", envelope=mine)
+    assert (refused.kind, refused.ground) == (OutcomeKind.REFUSED, "wrong_addressee")
+    assert judge(status, {**about, "ground": "form"}, "application/json").code == "answer.foreign"
+    assert judge(status, about, "application/json", envelope=mine).kind is not OutcomeKind.REFUSED
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

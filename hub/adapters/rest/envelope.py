@@ -145,12 +145,12 @@ class RestEnvelopeDialect:
         return OutcomeKind.DUPLICATE if status in self._s.duplicate_statuses else None
 
     def _without_statement(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
-        """A status without a word that could be read."""
-        if 200 <= answer.status < 300:
-            return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
+        """A status without a word that could be read, or with a problem document."""
         problem = read_problem(answer)
         if problem.message_id is not None and problem.message_id != prepared.message_id:
             return concluded(OutcomeKind.UNKNOWN, "answer.foreign", answer)
+        if 200 <= answer.status < 300 and (problem.ground is None or problem.message_id is None):
+            return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         if problem.ground is not None:
             return concluded(OutcomeKind.REFUSED, "answer.refused", answer, problem, ground=problem.ground)
         if answer.status in self._s.duplicate_statuses:

@@ -29,6 +29,7 @@ EXCERPT_BYTES = 300
 ECHO_BYTES = 64
 """Longer than a message id with its name, which a good answer repeats."""
 _XML_TYPES = frozenset({"application/xml", "text/xml"})
+_JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 _UNREADABLE = "the answer is no acknowledgement and no envelope"
 
 
@@ -47,7 +48,10 @@ class JsonAcknowledgement(Frozen):
 
 
 class ProblemDocument(Frozen):
-    """A problem document (RFC 9457), with our two extension members if the authority refuses the message itself."""
+    """A problem document (RFC 9457), with our two extension members if the authority refuses the message itself.
+
+    Many systems write it as ``application/json``: what it says counts, not its label.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,14 +92,22 @@ def read(answer: HttpAnswer) -> JsonAcknowledgement | Claimed | None:
 
 def read_problem(answer: HttpAnswer) -> ProblemDocument:
     """The problem document of a failure; an empty one if there is none that can be read."""
-    if media_type(answer.content_type) != "application/problem+json":
+    if media_type(answer.content_type) not in _JSON_TYPES:
         return ProblemDocument()
     try:
-        return ProblemDocument.model_validate(
-            strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True)
-        )
+        document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True)
+        return ProblemDocument.model_validate(_with_short_title(document))
     except (InvalidInput, ValidationError):
         return ProblemDocument()
+
+
+def _with_short_title(document: JsonValue) -> JsonValue:
+    """The document without a title that is no line of text: it is for people only, and must not cost the ground."""
+    if not isinstance(document, dict) or "title" not in document:
+        return document
+    title = document["title"]
+    kept = {name: value for name, value in document.items() if name != "title"}
+    return kept | {"title": _shown(title.strip())[:300]} if isinstance(title, str) and title.strip() else kept
 
 
 def claimed(raw: RawInbound) -> Claimed:
