@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TypedDict
 
@@ -21,6 +21,7 @@ from hub.cases.intake import Intake
 from hub.cases.operators import Operators
 from hub.cases.patrol import Patrol
 from hub.clock import SystemClock
+from hub.delivery.journal import Journal
 from hub.errors import ConfigurationError
 from hub.evidence import Exporter
 from hub.following.follower import InsightFollower
@@ -170,6 +171,7 @@ class Ports:
     sent: Callable[[str, OutcomeKind, float], None] = lambda _channel, _outcome, _seconds: None
     swept: Callable[[Sequence[LaneDue]], None] = lambda _due: None
     patrolled: Callable[[int], None] = lambda _found: None
+    secrets: Callable[[], Iterable[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +205,14 @@ def use_cases(ports: Ports) -> UseCases:
     forwarding = Forwarding(**acts, party=it.party, law=it.law)
     duty_runner = DutyRunner(**acts, forwarding=forwarding, party=it.party, law=it.law)
     patrol = Patrol(store=it.store, clock=it.clock, law=it.law, found=it.patrolled)
-    receiver = Receiver(store=it.store, registry=it.registry, seal=it.seal, clock=it.clock, asked=duty_runner.look)
+    receiver = Receiver(
+        store=it.store,
+        registry=it.registry,
+        seal=it.seal,
+        clock=it.clock,
+        journal=Journal(it.clock, secrets=it.secrets),
+        asked=duty_runner.look,
+    )
     poller = Poller(store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver)
     collector = Collector(
         store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver, attachments=it.attachments

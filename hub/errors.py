@@ -66,7 +66,8 @@ class HubError(Exception):
     ``code`` is stable and part of the interface; ``message`` is for a person; ``action`` is the next step; ``retry`` is
     what the machine does next. ``http_status``: as another system answered. ``retry_after``: seconds until it is worth
     trying again. ``stops_lane``: nothing more may go that way until a person has looked. ``detail``: another system's
-    words for operators, kept with the attempt and never logged; absent = ``message`` says all.
+    words for operators, kept with the attempt and never logged; absent = ``message`` says all. ``journalled``: the
+    input that this refuses stands in the journal already.
     """
 
     code: ClassVar[str] = "hub.error"
@@ -77,6 +78,7 @@ class HubError(Exception):
     retry_after: float | None = None
     detail: str | None = None
     stops_lane: ClassVar[bool] = False
+    journalled: bool = False
 
     def __init__(self, message: str, *, code: str | None = None, action: str | None = None) -> None:
         super().__init__(message)

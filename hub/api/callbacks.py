@@ -10,11 +10,12 @@ from hub.api.dependencies import (
     TheDependencies,
     problems,
 )
-from hub.api.receiving import BODY_WITH_FILES, received
+from hub.api.receiving import BODY_WITH_FILES, origin, received
 from hub.api.views import TakenView
 from hub.errors import NotFound
 from hub.inbound.statement import Received
 from hub.ports import RawInbound
+from hub.schemas.journal import Door
 
 router = APIRouter()
 
@@ -39,6 +40,6 @@ async def callback(request: Request, channel_id: str, principal: AuthorityCaller
     own = found[1].id
 
     def receive(raw: RawInbound) -> Received:
-        return deps.hub.receiver.receive(raw, channel_id=own, party=principal.party)
+        return deps.hub.receiver.receive(raw, origin(principal, Door.CALLBACK, own))
 
     return await received(request, deps, principal, receive)

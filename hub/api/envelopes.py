@@ -18,7 +18,7 @@ from hub.api.dependencies import (
     raw_json,
     show,
 )
-from hub.api.receiving import BODY, ENVELOPE_TYPES, raw_inbound
+from hub.api.receiving import BODY, ENVELOPE_TYPES, origin, raw_inbound
 from hub.api.views import AcceptedView, TakenView
 from hub.cases.idempotency import IdempotencyKey
 from hub.cases.submission import Accepted, Submission
@@ -28,6 +28,7 @@ from hub.schemas import json_rendering
 from hub.schemas.delivery import Direction, Message
 from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.journal import Door
 from hub.schemas.terms import Kind
 from hub.sealed import open_envelope
 
@@ -57,7 +58,7 @@ async def post_envelope(request: Request, principal: NccOrAuthority, deps: TheDe
     raw = await raw_inbound(request, deps)
     if principal.role is CallerRole.AUTHORITY:
         channel = own_channel(deps, principal.party)
-        taken = await run_in_threadpool(deps.hub.receiver.receive, raw, channel_id=channel, party=principal.party)
+        taken = await run_in_threadpool(deps.hub.receiver.receive, raw, origin(principal, Door.ENVELOPES, channel))
         return show(TakenView.of(taken), 202)
     accepted = await run_in_threadpool(accept_appeal, deps, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}

@@ -18,12 +18,13 @@ from hub.api.dependencies import (
     show,
 )
 from hub.api.listing import UUID_PATTERN
-from hub.api.receiving import BODY_WITH_FILES, ENVELOPE_TYPES, Receive, received
+from hub.api.receiving import BODY_WITH_FILES, ENVELOPE_TYPES, Receive, origin, received
 from hub.api.views import DeliveryView, InboxView, TakenView
 from hub.errors import NotFound
 from hub.inbound.statement import Received
 from hub.ports import RawInbound
 from hub.schemas.ids import MessageId
+from hub.schemas.journal import Door
 
 router = APIRouter()
 
@@ -92,6 +93,6 @@ def reply_to(deps: Dependencies, principal: Principal, wanted: MessageId) -> Rec
     channel = delivery.channel_id
 
     def receive(raw: RawInbound) -> Received:
-        return deps.hub.receiver.receive(raw, channel_id=channel, party=principal.party, answers=wanted)
+        return deps.hub.receiver.receive(raw, origin(principal, Door.INBOX, channel), answers=wanted)
 
     return receive

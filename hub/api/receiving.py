@@ -18,9 +18,11 @@ from hub.api.dependencies import (
 )
 from hub.api.files import keep
 from hub.api.views import TakenView
+from hub.delivery.journal import Origin
 from hub.errors import Fault, InvalidInput
 from hub.inbound.statement import Received
 from hub.ports import RawInbound
+from hub.schemas.journal import Door
 
 ENVELOPE_TYPES = ("application/json", "application/jose", "application/xml", "text/xml")
 MULTIPART = "multipart/form-data"
@@ -50,6 +52,11 @@ BODY_WITH_FILES: dict[str, Any] = {
     }
 }
 Receive = Callable[[RawInbound], Received]
+
+
+def origin(principal: Principal, door: Door, channel_id: str) -> Origin:
+    """Origin of what a caller brings by itself: its own word, proved by its key or token."""
+    return Origin(door=door, channel_id=channel_id, party=principal.party, proof=principal.id)
 
 
 async def raw_inbound(request: Request, deps: Dependencies) -> RawInbound:

@@ -10,12 +10,13 @@ from itertools import islice
 from hub.adapters import pull
 from hub.adapters.base import read_settings
 from hub.bootstrap import Hub
+from hub.delivery.journal import Origin
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unavailable
 from hub.inbound.sink import ChannelSink
 from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
 from hub.protocols.sevovv.codes import SevFault
-from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
+from hub.protocols.sevovv.handing import Arrived, hand_over, hold, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage, as_uuid
 from hub.protocols.sevovv.server import Caller, WaitingMessage
@@ -23,6 +24,7 @@ from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Party
 from hub.schemas.ids import MessageId
+from hub.schemas.journal import Door
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.transfer import QueuedNotice, Transfer, TransferState
 
@@ -131,22 +133,32 @@ class HubMailbox:
         sink = self._sink(caller)
         with _as_fault():
             try:
-                message = load(arrived, self._hub.attachments)
-            except InvalidInput:
-                journal(arrived, sink, caller.party)
+                message = self._checked(arrived, transfer, caller)
+                hand_over(message, arrived, sink=sink, attachments=self._hub.attachments)
+            except Unavailable:
                 raise
-            if message.msg_id != transfer.message_id:
-                raise SevFault(codes.PARSING, "Header/@msg_id differs from MessageInfo/MessageId")
-            if message.from_org_id != caller.party:
-                raise SevFault(codes.FROM_ORG)
-            if message.to_org_id != self._hub.settings.party_code:
-                raise SevFault(codes.TO_ORG)
-            if message.notes:
-                log.info("a SEV message was mended", extra={"party": caller.party, "notes": list(message.notes)})
-            hand_over(message, arrived, sink=sink, attachments=self._hub.attachments)
+            except HubError as refusal:
+                hold(arrived, sink, refusal, caller.party)
+                raise
+            except SevFault as fault:
+                hold(arrived, sink, InvalidInput(fault.text, code=f"sevovv.{fault.code}"), caller.party)
+                raise
         if message.notice is None:
             self._acknowledge(caller, message)
         return TransferState.DELIVERED
+
+    def _checked(self, arrived: Arrived, transfer: Transfer, caller: Caller) -> SevMessage:
+        """The message, if it is the one that was announced, from the caller and for us."""
+        message = load(arrived, self._hub.attachments)
+        if message.msg_id != transfer.message_id:
+            raise SevFault(codes.PARSING, "Header/@msg_id differs from MessageInfo/MessageId")
+        if message.from_org_id != caller.party:
+            raise SevFault(codes.FROM_ORG)
+        if message.to_org_id != self._hub.settings.party_code:
+            raise SevFault(codes.TO_ORG)
+        if message.notes:
+            log.info("a SEV message was mended", extra={"party": caller.party, "notes": list(message.notes)})
+        return message
 
     def _sink(self, caller: Caller) -> ChannelSink:
         channel = sev_channel(self._hub, caller.party)
@@ -157,8 +169,7 @@ class HubMailbox:
             receiver=self._hub.receiver,
             attachments=self._hub.attachments,
             clock=self._hub.clock,
-            channel_id=channel.id,
-            party=caller.party,
+            origin=Origin(door=Door.SEV, channel_id=channel.id, party=caller.party),
         )
 
     def _acknowledge(self, caller: Caller, message: SevMessage) -> None:

@@ -28,6 +28,7 @@ from hub.api.envelopes import accept_appeal, own_channel
 from hub.api.files import checked_type, find, keep
 from hub.api.inbox import reply_to
 from hub.api.problems import ProblemResponse, problem_of
+from hub.api.receiving import origin
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound
 from hub.protocols.soap import mime, own
@@ -35,6 +36,7 @@ from hub.protocols.soap.files import shipped
 from hub.protocols.soap.wire import SoapVersion, read_envelope, refuse, write_envelope, write_fault
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import MessageId
+from hub.schemas.journal import Door
 from hub.sealed import media_type
 
 router = APIRouter(tags=["soap"])
@@ -201,7 +203,7 @@ def _submit(one: _Call, node: etree._Element) -> etree._Element:
     if principal.role is CallerRole.NCC:
         accepted = accept_appeal(deps, principal, raw)
         return _received("SubmitEnvelope", str(accepted.message_id), str(accepted.case_id), repeat=accepted.repeat)
-    taken = deps.hub.receiver.receive(raw, channel_id=own_channel(deps, principal.party), party=principal.party)
+    taken = deps.hub.receiver.receive(raw, origin(principal, Door.SOAP, own_channel(deps, principal.party)))
     return _received("SubmitEnvelope", str(taken.message_id), str(taken.case_id), repeat=taken.repeat)
 
 

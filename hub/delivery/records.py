@@ -1,14 +1,12 @@
-"""Rows that each direction writes: facts about a delivery, operators' items, lines of the inbound journal. Pure."""
+"""Rows that each direction writes: facts about a delivery, operators' items. Pure."""
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from datetime import datetime
 
-from hub.ports import Outcome, RawInbound
-from hub.schemas.delivery import Delivery, Fact, FactKind, InboundRecord, OperatorItem, Source
-from hub.schemas.ids import CaseId, MessageId, new_id
+from hub.ports import Outcome
+from hub.schemas.delivery import Delivery, Fact, FactKind, OperatorItem, Source
 
 UNKNOWN_PARTY = "-"
 """Stands in the journal where nobody could be told."""
@@ -43,27 +41,3 @@ def escalate(
         opened_at=now,
     )
     return (fact,), (item,)
-
-
-def inbound_record(
-    raw: RawInbound,
-    *,
-    channel_id: str,
-    party: str | None,
-    verdict: str,
-    now: datetime,
-    case_id: CaseId | None = None,
-    message_id: MessageId | None = None,
-) -> InboundRecord:
-    """A line of the inbound journal. ``party``: whose word it is, none = unknown. ``verdict``: a stable code."""
-    return InboundRecord(
-        id=str(new_id()),
-        received_at=now,
-        channel_id=channel_id,
-        authority=party or UNKNOWN_PARTY,
-        sha256=hashlib.sha256(raw.body).hexdigest(),
-        size=len(raw.body),
-        verdict=verdict,
-        message_id=message_id,
-        case_id=case_id,
-    )

@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from hub.delivery.fallback import given_up
-from hub.delivery.records import escalate, inbound_record
+from hub.delivery.records import escalate
 from hub.inbound.statement import UNSETTLED
 from hub.ports import Returned
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, TransportState
 from hub.schemas.directory import Channel
+from hub.schemas.journal import InboundRecord
 
 PERMANENT, TEMPORARY = "returned.permanent", "returned.temporary"
 _SHOWN = frozenset(
@@ -37,22 +38,15 @@ def undelivered(
     delivery: Delivery,
     facts: Iterable[Fact],
     *,
-    channel_id: str,
+    record: InboundRecord,
     fallback: Channel | None,
     now: datetime,
 ) -> Change:
-    """Everything that a bounce writes. ``facts``: those of the case; ``fallback``: the authority's next channel.
+    """Everything that a bounce writes. ``facts``: those of the case; ``record``: its entry in the journal;
+    ``fallback``: the authority's next channel.
 
     A repeat is journalled and changes nothing.
     """
-    record = inbound_record(
-        returned.raw,
-        channel_id=channel_id,
-        party=delivery.authority,
-        verdict=returned.code,
-        now=now,
-        case_id=delivery.case_id,
-    )
     reason = PERMANENT if returned.permanent else TEMPORARY
     if delivery.shadow or any(_moot(fact, delivery, reason) for fact in facts):
         return Change(inbound=(record,))

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from hub.delivery.adapter_fault import broke_off
+from hub.delivery.journal import Origin
 from hub.errors import HubError, PeerChanged
 from hub.inbound.receiver import Receiver
 from hub.inbound.sink import ChannelSink
 from hub.ports import Adapter, Attachments, Clock, Directory, Registry, Store
 from hub.schemas.directory import Authority, AuthorityKind, Channel
+from hub.schemas.journal import Door
 from hub.schemas.kyiv import kyiv_day
 
 log = logging.getLogger(__name__)
@@ -83,8 +85,7 @@ class Collector:
             receiver=self._receiver,
             attachments=self._attachments,
             clock=self._clock,
-            channel_id=channel.id,
-            party=None if for_all else authority.code,
+            origin=Origin(door=Door.COLLECT, channel_id=channel.id, party=None if for_all else authority.code),
         )
         taken, wait_secs = 0, lane.collect_secs
         try:

@@ -7,12 +7,14 @@ by its own clock: facts have ranks. Reads only.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from hub.delivery.fallback import WITHDRAWABLE
 from hub.delivery.files import unknown_files
-from hub.delivery.records import escalate, fact_of, inbound_record
+from hub.delivery.journal import Journal, Origin
+from hub.delivery.records import escalate, fact_of
 from hub.errors import Conflict, Fault, InvalidInput, SealRefused
 from hub.inbound.correlate import Correlator, unknown_case
 from hub.inbound.statement import UNSETTLED, Received, Statement, stated
@@ -27,7 +29,6 @@ from hub.schemas.delivery import (
     Fact,
     FactKind,
     Grant,
-    InboundRecord,
     Message,
     OperatorItem,
     Source,
@@ -35,6 +36,7 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.journal import InboundRecord
 from hub.schemas.terms import Kind
 from hub.sealed import SealedDocument
 
@@ -45,35 +47,34 @@ CLOCK_SKEW = timedelta(hours=24)
 class Evaluator:
     """Evaluates what authorities send. Safe to call from many threads."""
 
-    def __init__(self, *, store: Store, registry: Registry, seal: Seal, clock: Clock) -> None:
+    def __init__(self, *, store: Store, registry: Registry, seal: Seal, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._registry = registry
         self._seal = seal
         self._clock = clock
+        self._journal = journal
         self._correlate = Correlator(store)
 
     def envelope(
         self,
         raw: RawInbound,
-        channel_id: str,
-        party: str | None,
+        origin: Origin,
         at_hand: Delivery | None = None,
         answers: MessageId | None = None,
     ) -> Statement:
         """A statement of an envelope. ``at_hand``: a delivery that is known already; ``answers``: the message that it
         must reply to. Raises as ``Receiver.receive``.
         """
-        envelope, sealed = self._open(raw, party, self._clock.now())
+        envelope, sealed = self._open(raw, origin.party, self._clock.now())
         if answers is not None and envelope.header.in_reply_to != answers:
             fault = Fault(pointer="/header/in_reply_to", code="inbox.reply", message="must be the id of the address")
             raise InvalidInput("The envelope replies to another message.", code=fault.code, faults=[fault])
         sender = envelope.header.sender.code
-        return self._statement(envelope, raw, channel_id=channel_id, party=sender, sealed=sealed, at_hand=at_hand)
+        return self._statement(envelope, raw, replace(origin, party=sender), sealed=sealed, at_hand=at_hand)
 
-    def reported(
-        self, reported: ReportedStatus, channel_id: str, speaks_for: str | None, at_hand: Delivery | None = None
-    ) -> Statement:
+    def reported(self, reported: ReportedStatus, origin: Origin, at_hand: Delivery | None = None) -> Statement:
         """A statement of another system's words; the parameters are those of ``Receiver.receive_reported``."""
+        speaks_for = origin.party
         if speaks_for is not None and reported.party not in (None, speaks_for):
             raise SealRefused("Another authority speaks over this channel than its own.", code="seal.party")
         if at_hand is not None and reported.in_reply_to == at_hand.message_id:
@@ -84,10 +85,9 @@ class Evaluator:
         if original is None:
             raise unknown_case()
         return self._statement(
-            envelope_of(reported, delivery, original, channel_id),
+            envelope_of(reported, delivery, original, origin.channel_id),
             reported.raw,
-            channel_id=channel_id,
-            party=delivery.authority,
+            replace(origin, party=delivery.authority),
             sealed=False,
             unclear=reported.unclear,
             at_hand=at_hand,
@@ -110,14 +110,14 @@ class Evaluator:
         self,
         envelope: AnyEnvelope,
         raw: RawInbound,
+        origin: Origin,
         *,
-        channel_id: str,
-        party: str,
         sealed: bool,
         unclear: str | None = None,
         at_hand: Delivery | None = None,
     ) -> Statement:
-        now = self._clock.now()
+        now, party = self._clock.now(), origin.party
+        assert party is not None  # both callers know whose word it is
         kind, at, data = stated(envelope)
         if at > now + CLOCK_SKEW:
             raise InvalidInput(
@@ -125,21 +125,13 @@ class Evaluator:
                 code="inbound.future",
                 faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
             )
-        delivery = self._correlate.copy_over(self._correlate.of_envelope(envelope, party, at_hand), channel_id)
+        delivery = self._correlate.copy_over(self._correlate.of_envelope(envelope, party, at_hand), origin.channel_id)
         message = _message(envelope, raw, party)
         known = self._store.message(message.id)
         if known is not None:
             return Statement(received=_repeat(known, message), change=Change())
         self._check_attachments(envelope.attachments, party)
-        record = partial(
-            inbound_record,
-            raw,
-            channel_id=channel_id,
-            party=party,
-            now=now,
-            case_id=message.case_id,
-            message_id=message.id,
-        )
+        record = partial(self._journal.attached, raw, origin, case_id=message.case_id, message_id=message.id)
         if delivery.shadow:
             return _compared(delivery, message, kind, at, record(verdict="shadow"))
         fact = Fact(
@@ -165,7 +157,7 @@ class Evaluator:
                 messages=(message,),
                 facts=(fact, *facts),
                 updates=self._other_copies(delivery),
-                inbound=(record(verdict="accepted"),),
+                inbound=(record(),),
                 items=items,
                 grants=self._grants(envelope.attachments, delivery.case_id),
             ),

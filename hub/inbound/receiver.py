@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from hub.delivery.records import inbound_record
-from hub.errors import HubError
+from hub.delivery.journal import REPEATING, Journal, Origin
+from hub.delivery.records import escalate
+from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.inbound.evaluation import Evaluator
 from hub.inbound.statement import UNSETTLED, Received, Statement
@@ -21,9 +22,12 @@ from hub.ports import Clock, Outcome, RawInbound, Registry, ReportedStatus, Seal
 from hub.schemas.delivery import (
     Change,
     Delivery,
+    Fact,
+    OperatorItem,
     TransportState,
 )
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.journal import Custody, Door
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class Receiver:
         registry: Registry,
         seal: Seal,
         clock: Clock,
+        journal: Journal,
         asked: Callable[[CaseId], None] = lambda _case: None,
     ) -> None:
         """``asked``: called with a case whose authority asks for an act of the hub: it refused, or sends it on."""
@@ -45,43 +50,42 @@ class Receiver:
         self._store = store
         self._registry = registry
         self._clock = clock
-        self._evaluator = Evaluator(store=store, registry=registry, seal=seal, clock=clock)
+        self.journal = journal
+        self._evaluator = Evaluator(store=store, registry=registry, seal=seal, clock=clock, journal=journal)
 
     @property
     def registry(self) -> Registry:
         """The registry that it believes."""
         return self._registry
 
-    def receive(
-        self, raw: RawInbound, *, channel_id: str, party: str | None, answers: MessageId | None = None
-    ) -> Received:
-        """Receive one envelope. ``party``: the authority, as authenticated by the door; ``None``: whoever the seal
-        proves, which then must be there. ``answers``: the message that it must reply to.
+    def receive(self, raw: RawInbound, origin: Origin, *, answers: MessageId | None = None) -> Received:
+        """Receive one envelope. ``origin.party``: the authority, as authenticated by the door; ``None``: whoever the
+        seal proves, which then must be there. ``answers``: the message that it must reply to.
 
         Raises ``InvalidInput``, ``SealRefused``, ``NotFound`` (unknown or foreign case), ``Conflict`` (id used for
-        other content), ``Unavailable``. Each refusal is journalled before it is raised.
+        other content), ``Unavailable``. Each refusal is journalled before it is raised, and held for a person.
         """
-        with self._journalled(raw, channel_id, party):
-            return self._keep(self._evaluator.envelope(raw, channel_id, party, answers=answers))
+        with self._journalled(raw, origin):
+            return self._keep(self._evaluator.envelope(raw, origin, answers=answers), raw, origin)
 
-    def receive_reported(self, reported: ReportedStatus, *, channel_id: str, speaks_for: str | None) -> Received:
-        """Receive what another system said in its own words. ``speaks_for``: the authority of the channel that it came
-        over; ``None``: a channel that collects for all.
+    def receive_reported(self, reported: ReportedStatus, origin: Origin) -> Received:
+        """Receive what another system said in its own words. ``origin.party``: the authority of the channel that it
+        came over; ``None``: a channel that collects for all.
 
         It becomes an envelope of the hub's own making under an id derived from theirs, so that a repeat is known; the
         bytes that came are kept beside it. Raises like ``receive``.
         """
-        with self._journalled(reported.raw, channel_id, speaks_for or reported.party):
-            return self._keep(self._evaluator.reported(reported, channel_id, speaks_for))
+        with self._journalled(reported.raw, replace(origin, party=origin.party or reported.party)):
+            return self._keep(self._evaluator.reported(reported, origin), reported.raw, origin)
 
     def evaluate(self, came: RawInbound | ReportedStatus, delivery: Delivery) -> Statement:
         """Check what came with the answer to a sending; it is written with the sending's outcome. Raises as above."""
-        channel_id, party = delivery.channel_id, delivery.authority
+        origin = Origin(door=Door.RESPONSE, channel_id=delivery.channel_id, party=delivery.authority)
         raw = came.raw if isinstance(came, ReportedStatus) else came
-        with self._journalled(raw, channel_id, party):
+        with self._journalled(raw, origin):
             if isinstance(came, ReportedStatus):
-                return self._evaluator.reported(came, channel_id, party, delivery)
-            return self._evaluator.envelope(came, channel_id, party, delivery)
+                return self._evaluator.reported(came, origin, delivery)
+            return self._evaluator.envelope(came, origin, delivery)
 
     def evaluate_outcome(self, delivery: Delivery, outcome: Outcome) -> tuple[tuple[Statement, ...], list[HubError]]:
         """Statements of an outcome that hold, to be written with it; refusals of the others, which are journalled."""
@@ -102,9 +106,9 @@ class Receiver:
 
     def receive_outcome(self, delivery: Delivery, outcome: Outcome) -> list[HubError]:
         """Receive what came with the answer to a question as if it had called us. What is refused is journalled."""
-        channel, party = delivery.channel_id, delivery.authority
-        pieces = [partial(self.receive, raw, channel_id=channel, party=party) for raw in outcome.receipts]
-        pieces += [partial(self.receive_reported, r, channel_id=channel, speaks_for=party) for r in outcome.reported]
+        origin = Origin(door=Door.POLL, channel_id=delivery.channel_id, party=delivery.authority)
+        pieces = [partial(self.receive, raw, origin) for raw in outcome.receipts]
+        pieces += [partial(self.receive_reported, reported, origin) for reported in outcome.reported]
         refusals = []
         for receive in pieces:
             try:
@@ -113,6 +117,27 @@ class Receiver:
                 refusals.append(failure)
                 _log_refusal(delivery, failure)
         return refusals
+
+    def hold(
+        self, raw: RawInbound, origin: Origin, *, verdict: str, about: Delivery | None = None, detail: str = ""
+    ) -> None:
+        """Keep what could not be taken in, for a person to decide; one that is about a delivery shows at its case.
+
+        Raises ``Unavailable``.
+        """
+        record = self.journal.held(
+            raw, origin, verdict=verdict, case_id=about.case_id if about is not None else None, detail=detail or None
+        )
+        facts: tuple[Fact, ...] = ()
+        items: tuple[OperatorItem, ...] = ()
+        if about is not None:
+            facts, items = escalate(
+                about,
+                reason="inbound.held",
+                detail=f"{verdict}: {detail or 'it could not be taken in'} (journal {record.id})",
+                now=record.received_at,
+            )
+        self._store.apply(Change(inbound=(record,), facts=facts, items=items))
 
     def written(self, statements: Iterable[Statement]) -> None:
         """Note that what ``evaluate`` gave is written: duties that it asks for are done."""
@@ -127,24 +152,28 @@ class Receiver:
     def give_up(self, statement: Statement, refusal: HubError) -> None:
         """Journal that a statement that held could not be kept."""
         for record in statement.change.inbound:
-            kept = replace(record, verdict=refusal.stable_code, message_id=None, case_id=None)
+            kept = replace(record, verdict=refusal.stable_code, custody=Custody.HELD)
             self._store.apply(Change(inbound=(kept,)))
 
     @contextmanager
-    def _journalled(self, raw: RawInbound, channel_id: str, party: str | None) -> Iterator[None]:
+    def _journalled(self, raw: RawInbound, origin: Origin) -> Iterator[None]:
         """Each refusal is journalled before it is raised."""
-        now = self._clock.now()
         hit("S14")
         try:
             yield
+        except Unavailable:
+            raise  # nothing was decided: it stays where it is and comes again
         except HubError as refusal:
-            record = inbound_record(raw, channel_id=channel_id, party=party, verdict=refusal.stable_code, now=now)
-            self._store.apply(Change(inbound=(record,)))
+            self._store.apply(Change(inbound=(self.journal.held(raw, origin, verdict=refusal.stable_code),)))
+            refusal.journalled = True
             raise
 
-    def _keep(self, statement: Statement) -> Received:
-        """Write it."""
+    def _keep(self, statement: Statement, raw: RawInbound, origin: Origin) -> Received:
+        """Write it; a repeat is noted, unless it came by a way that shows the same again and again."""
         if statement.received.repeat:
+            if origin.door not in REPEATING:
+                again = self.journal.noted(raw, origin, verdict="repeat", case_id=statement.received.case_id)
+                self._store.apply(Change(inbound=(again,)))
             return statement.received
         delivery = statement.delivery
         updates = statement.settles(delivery, self._clock.now()) if delivery is not None else ()

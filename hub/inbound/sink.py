@@ -8,10 +8,11 @@ credential) and by the delivery that is answered.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from hub.delivery.fallback import next_channel
-from hub.delivery.records import inbound_record
+from hub.delivery.journal import Origin
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
 from hub.inbound.receiver import Receiver
@@ -24,7 +25,9 @@ from hub.schemas.kyiv import kyiv_day
 
 
 class ChannelSink:
-    """Sink of one channel (ports ``InboundSink``, ``MailSink``). ``party``: whom it speaks for; ``None``: for all."""
+    """Sink of one channel (ports ``InboundSink``, ``MailSink``). ``origin.party``: whom it speaks for; ``None``: for
+    all.
+    """
 
     def __init__(
         self,
@@ -33,24 +36,23 @@ class ChannelSink:
         receiver: Receiver,
         attachments: Attachments | None,
         clock: Clock,
-        channel_id: str,
-        party: str | None,
+        origin: Origin,
     ) -> None:
         self._store = store
         self._registry = receiver.registry
         self._receiver = receiver
         self._attachments = attachments
         self._clock = clock
-        self._channel_id = channel_id
-        self._party = party
+        self._origin = origin
+        self._party = origin.party
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
         """An envelope of our own kind; its seal is checked against the keys of whom it names as its sender."""
-        self._receiver.receive(raw, channel_id=self._channel_id, party=self._party or party)
+        self._receiver.receive(raw, replace(self._origin, party=self._party or party))
 
     def reported(self, reported: ReportedStatus) -> None:
         """A statement in the other system's words."""
-        self._receiver.receive_reported(reported, channel_id=self._channel_id, speaks_for=self._party)
+        self._receiver.receive_reported(reported, self._origin)
 
     def find(
         self,
@@ -96,12 +98,16 @@ class ChannelSink:
         delivery = self._copy(returned.about)
         if delivery is None or self._party not in (None, delivery.authority):
             unknown = NotFound("Nothing of this name was sent over this channel.", code="inbound.unknown_case")
-            self.noted(returned.raw, verdict=unknown.stable_code)
+            self.held(returned.raw, verdict=unknown.stable_code, detail=returned.detail)
             raise unknown
         facts = self._store.facts(delivery.case_id)
         authority = self._registry.current().authority(delivery.authority)
         fallback = next_channel(authority, delivery.channel_id, kyiv_day(now))
-        change = undelivered(returned, delivery, facts, channel_id=self._channel_id, fallback=fallback, now=now)
+        origin = replace(self._origin, party=delivery.authority)
+        record = self._receiver.journal.noted(
+            returned.raw, origin, verdict=returned.code, case_id=delivery.case_id, detail=returned.detail
+        )
+        change = undelivered(returned, delivery, facts, record=record, fallback=fallback, now=now)
         self._store.apply(change)
 
     def _copy(self, message_id: MessageId) -> Delivery | None:
@@ -110,7 +116,7 @@ class ChannelSink:
         """
         newest = self._store.delivery_of(message_id)
         directory = self._registry.current()
-        here = directory.channel(self._channel_id)
+        here = directory.channel(self._origin.channel_id)
         if newest is None or here is None:
             return newest
         for copy in reversed(self._store.deliveries(newest.case_id)):
@@ -122,13 +128,24 @@ class ChannelSink:
     def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
         """Journal what says nothing about a case."""
         delivery = self.find(message_id=about) if about is not None else None
-        now = self._clock.now()
-        record = inbound_record(
-            raw,
-            channel_id=self._channel_id,
-            party=delivery.authority if delivery is not None else None,
-            verdict=verdict,
-            now=now,
-            case_id=delivery.case_id if delivery is not None else None,
-        )
+        case_id = delivery.case_id if delivery is not None else None
+        record = self._receiver.journal.noted(raw, self._said_by(delivery), verdict=verdict, case_id=case_id)
         self._store.apply(Change(inbound=(record,)))
+
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        """Keep what may be an authority's word for a person to decide."""
+        delivery = self.find(message_id=about) if about is not None else None
+        origin = self._said_by(delivery)
+        origin = origin if origin.party is not None else replace(origin, party=party)
+        self._receiver.hold(raw, origin, verdict=verdict, about=delivery, detail=detail)
+
+    def _said_by(self, delivery: Delivery | None) -> Origin:
+        return self._origin if delivery is None else replace(self._origin, party=delivery.authority)

@@ -12,6 +12,7 @@ from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.directory import Directory, Registry
 from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
+from hub.ports.journal import InboundFilter, InboundReads
 from hub.ports.outgoing import AssignedExecutor, Parcel, Prepared, Rendering
 from hub.ports.records import Records
 from hub.ports.sink import InboundSink, MailSink
@@ -32,6 +33,8 @@ __all__ = [
     "DeliveryReads",
     "Directory",
     "Doorbell",
+    "InboundFilter",
+    "InboundReads",
     "InboundSink",
     "LaneStates",
     "MailSink",

@@ -16,10 +16,14 @@ from hub.schemas.ids import MessageId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawInbound:
-    """Bytes that came from an authority, not yet believed."""
+    """Bytes that came from an authority, not yet believed. ``whole_sha256`` and ``whole_size``: of the whole, where
+    ``body`` is its first part only.
+    """
 
     content_type: str
     body: bytes
+    whole_sha256: str | None = None
+    whole_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from hub.schemas.delivery import InboundRecord, OperatorItem, StoredAnswer, StoredAttachment
+from hub.schemas.delivery import OperatorItem, StoredAnswer, StoredAttachment
 from hub.schemas.ids import CaseId, DeliveryId
 
 
 class Records(Protocol):
-    """The operators' queue, the journal of what came in, answers to repeats, files and grants."""
+    """The operators' queue, answers to repeats, files and grants."""
 
     def items(self, *, open_only: bool, after: str | None, limit: int) -> tuple[OperatorItem, ...]:
         """The operators' queue, by id."""
@@ -23,10 +23,6 @@ class Records(Protocol):
 
     def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
         """Close the open items of a case, or of one delivery of it; returns how many."""
-        ...
-
-    def inbound(self, channel_id: str, *, limit: int) -> tuple[InboundRecord, ...]:
-        """The newest entries of a channel's inbound journal."""
         ...
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:

@@ -16,7 +16,8 @@ class InboundSink(Protocol):
     """Where an adapter hands over what it collected. Made for one channel; used by one thread.
 
     When a method returns, what it was given is durable, and may be acknowledged to the other side. ``Unavailable``:
-    leave it there and come back. Any other ``HubError``: it is journalled as refused; move it aside with the reason.
+    leave it there and come back. Any other ``HubError``: it is journalled and held for a person; move it aside with the
+    reason. What an adapter cannot read at all it gives to ``held``: nothing that came is only put aside.
     """
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
@@ -39,6 +40,21 @@ class InboundSink(Protocol):
     ) -> Delivery | None:
         """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
         case to an ``authority``; only one that this channel may speak about.
+        """
+        ...
+
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        """Keep what may be an authority's word and cannot be taken in, for a person to decide. ``about``: our message
+        that it answers, if that is sure; ``party``: who brought it, if that is; ``verdict``: a stable code;
+        ``detail``: for that person.
         """
         ...
 

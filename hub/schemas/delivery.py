@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId
+from hub.schemas.journal import Decision, InboundRecord
 from hub.schemas.terms import Kind, Role
 
 
@@ -278,22 +279,6 @@ class OperatorItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboundRecord:
-    """Journal of everything that came in from an authority, refused things included."""
-
-    id: str
-    received_at: datetime
-    channel_id: str
-    authority: str
-    sha256: str
-    size: int
-    verdict: str
-    message_id: MessageId | None = None
-    case_id: CaseId | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
     """The answer once given to an idempotency key of one principal."""
 
@@ -421,6 +406,7 @@ class Change:
     facts: tuple[Fact, ...] = ()
     items: tuple[OperatorItem, ...] = ()
     inbound: tuple[InboundRecord, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from hub.errors import NotFound
-from hub.ports import CaseFilter, CaseGrouping
+from hub.ports import CaseFilter, CaseGrouping, InboundFilter
 from hub.schemas.delivery import (
     Applied,
     Attempt,
@@ -23,7 +23,6 @@ from hub.schemas.delivery import (
     Delivery,
     Event,
     Fact,
-    InboundRecord,
     LaneDue,
     LaneState,
     Message,
@@ -34,7 +33,9 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, territory_prefix
+from hub.schemas.journal import InboundRecord
 from hub.storage import rules
+from hub.storage.memory_journal import decided, matches
 from hub.storage.rules import urgency, utc_now
 from hub.tracking.law import Law, shipped
 
@@ -57,6 +58,7 @@ class MemoryStore:
         self._events: list[Event] = []
         self._items: dict[str, OperatorItem] = {}
         self._inbound: dict[str, InboundRecord] = {}
+        self._bodies: dict[str, bytes] = {}
         self._answers: dict[tuple[str, str], StoredAnswer] = {}
         self._attachments: dict[str, StoredAttachment] = {}
         self._grants: set[tuple[str, str]] = set()
@@ -81,7 +83,7 @@ class MemoryStore:
             self._end_attempts(change)
             new_facts = self._write_facts(change)
             self._open_items(change.items)
-            _add(self._inbound, change.inbound)
+            self._journal(change)
             for stored in change.attachments:
                 self._attachments.setdefault(stored.sha256, stored)
             for throttle in change.throttles:
@@ -101,6 +103,10 @@ class MemoryStore:
         for message in change.messages:
             first = self._messages.get(message.id) or seen.setdefault(message.id, message)
             rules.check_same_message(first.sha256, message)
+        for decision in change.decisions:
+            record = self._inbound.get(decision.seen.id)
+            if record is None or not decision.holds_for(record):
+                raise rules.decided_meanwhile()
         cases = self._cases.keys() | {case.id for case in change.cases}
         deliveries = self._deliveries.keys() | {delivery.id for delivery in change.deliveries}
         messages = self._messages.keys() | seen.keys()
@@ -427,10 +433,35 @@ class MemoryStore:
         with self._lock:
             return tuple(self._events[max(seq, 0) :][:limit])
 
-    def inbound(self, channel_id: str, *, limit: int) -> tuple[InboundRecord, ...]:
-        """The newest entries of a channel's inbound journal."""
-        found = self._sorted(self._inbound, lambda r: r.channel_id == channel_id, "received_at", "id")
-        return found[::-1][:limit]
+    def _journal(self, change: Change) -> None:
+        for record in rules.once(change.inbound):
+            if record.kept_sha256 is not None and record.body is not None:
+                self._bodies.setdefault(record.kept_sha256, record.body)
+            known = self._inbound.get(record.id)
+            written = rules.once([known, record])[0] if known is not None else record
+            self._inbound[record.id] = replace(written, body=None)
+        for decision in change.decisions:
+            self._inbound[decision.seen.id] = decided(self._inbound[decision.seen.id], decision)
+
+    def inbound(self, where: InboundFilter, *, limit: int, after: str | None = None) -> tuple[InboundRecord, ...]:
+        """Entries, the newest first."""
+        place = rules.inbound_place(after)
+        found = self._sorted(self._inbound, lambda r: matches(r, where), "received_at", "id")
+        older = [r for r in found[::-1] if place is None or (r.received_at, r.id) < place]
+        return tuple(older[:limit])
+
+    def inbound_record(self, record_id: str) -> InboundRecord | None:
+        """One entry."""
+        with self._lock:
+            return self._inbound.get(record_id)
+
+    def inbound_body(self, record: InboundRecord) -> bytes | None:
+        """Kept bytes of an entry; those of its message if they are the same."""
+        with self._lock:
+            if record.kept_sha256 is not None:
+                return self._bodies.get(record.kept_sha256)
+            message = self._messages.get(record.message_id) if record.message_id is not None else None
+            return None if message is None else message.raw or message.body
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:
         """Answer that was given to this idempotency key before."""

@@ -15,7 +15,6 @@ from hub.schemas.delivery import (
     Event,
     Fact,
     FactKind,
-    InboundRecord,
     LaneState,
     Message,
     NewCase,
@@ -26,6 +25,7 @@ from hub.schemas.delivery import (
     StoredAttachment,
     TransportState,
 )
+from hub.schemas.journal import Custody, Door, InboundRecord
 from hub.schemas.terms import Kind, Role
 from hub.storage import rules, schema
 
@@ -35,7 +35,7 @@ Values = dict[str, Any]
 _CASE = tuple(field.name for field in fields(NewCase))
 _ATTEMPT = tuple(field.name for field in fields(Attempt))
 _ITEM = tuple(field.name for field in fields(OperatorItem))
-_INBOUND = tuple(field.name for field in fields(InboundRecord))
+_INBOUND = tuple(field.name for field in fields(InboundRecord) if field.name != "body")
 _LANE = tuple(field.name for field in fields(LaneState))
 _ANSWER = tuple(field.name for field in fields(StoredAnswer))
 _ATTACHMENT = tuple(field.name for field in fields(StoredAttachment))
@@ -128,7 +128,8 @@ def item(row: Row) -> OperatorItem:
 
 def inbound(row: Row) -> InboundRecord:
     """An entry of the inbound journal."""
-    return InboundRecord(**_from(row, _INBOUND))
+    values = _from(row, _INBOUND)
+    return InboundRecord(**values | {"door": Door(values["door"]), "custody": Custody(values["custody"])})
 
 
 def lane(row: Row) -> LaneState:

@@ -23,6 +23,7 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId
+from hub.schemas.journal import InboundRecord
 from hub.tracking.duties import outlook
 from hub.tracking.law import Law
 from hub.tracking.state import derive_story
@@ -168,6 +169,33 @@ def case_place(after: str | None) -> tuple[datetime, uuid.UUID] | None:
     if found is None:
         raise _bad_cursor()
     return (_EPOCH + int(found[1]) * timedelta(milliseconds=1), uuid.UUID(found[2]))
+
+
+def inbound_place(after: str | None) -> tuple[datetime, str] | None:
+    """Place in the journal that an ``InboundRecord.cursor`` names; ``InvalidInput`` if it is not one of ours."""
+    place = case_place(after)
+    return None if place is None else (place[0], str(place[1]))
+
+
+def decided_meanwhile() -> Conflict:
+    """The error for a decision about an entry that does not stand as it was seen."""
+    return Conflict(
+        "Somebody decided about this entry meanwhile.",
+        code="inbound.decided",
+        action="Read it again: GET /v1/ops/inbound/{id} says who decided what.",
+    )
+
+
+def once(records: Iterable[InboundRecord]) -> list[InboundRecord]:
+    """Entries by id, each once: what came again in one change is counted."""
+    found: dict[str, InboundRecord] = {}
+    for record in records:
+        known = found.get(record.id)
+        if known is None:
+            found[record.id] = record
+        elif record.last_at is not None and record.last_at > (known.last_at or known.received_at):
+            found[record.id] = replace(known, count=known.count + record.count, last_at=record.last_at)
+    return [found[key] for key in sorted(found)]
 
 
 def id_after(after: str | None) -> uuid.UUID:

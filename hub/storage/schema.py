@@ -278,7 +278,39 @@ inbound = sa.Table(
     sa.Column("message_id", Id),
     sa.Column("case_id", Id),
     sa.Column("detail", Words),
+    sa.Column("door", Token, nullable=False, server_default="callback"),
+    sa.Column("proof", Words, nullable=False, server_default="-"),
+    sa.Column("content_type", Words, nullable=False, server_default=""),
+    sa.Column("kept_sha256", Token),
+    sa.Column("kept", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cuts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("custody", Token, nullable=False, server_default="noted"),
+    sa.Column("count", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("last_at", Moment),
+    sa.Column("decided_at", Moment),
+    sa.Column("decided_by", Words),
+    sa.Column("decision", Words),
     sa.Index("ix_inbound_channel", "channel_id", "received_at", "id"),
+    sa.Index("ix_inbound_received", "received_at", "id"),
+    sa.Index("ix_inbound_authority", "authority", "received_at", "id"),
+)
+IS_HELD = inbound.c.custody == sa.literal_column("'held'")
+sa.Index(
+    "ix_inbound_held",
+    inbound.c.received_at,
+    inbound.c.id,
+    postgresql_where=IS_HELD,
+    sqlite_where=IS_HELD,
+)
+for _name, _column in (("ix_inbound_case", inbound.c.case_id), ("ix_inbound_kept", inbound.c.kept_sha256)):
+    sa.Index(_name, _column, inbound.c.id, postgresql_where=_column.is_not(None), sqlite_where=_column.is_not(None))
+
+# Bytes of entries that stand with no message, once by content.
+inbound_bodies = sa.Table(
+    "inbound_bodies",
+    metadata,
+    sa.Column("sha256", Token, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
 answers = sa.Table(

@@ -22,7 +22,6 @@ from hub.schemas.delivery import (
     Delivery,
     Event,
     Fact,
-    InboundRecord,
     LaneDue,
     LaneState,
     Message,
@@ -34,6 +33,7 @@ from hub.schemas.delivery import (
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
+from hub.storage.journal import SqlJournalReads
 from hub.storage.rules import utc_now
 from hub.storage.writing import Writer, counting
 from hub.tracking.law import Law, shipped
@@ -48,7 +48,7 @@ _DELIVERIES = sa.select(*rows.DELIVERY_COLUMNS, *rows.PAYLOAD_COLUMNS).select_fr
 )
 
 
-class SqlStore:
+class SqlStore(SqlJournalReads):
     """The durable memory. Safe to use from many threads; several processes may share one database."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now, law: Law | None = None) -> None:
@@ -353,12 +353,6 @@ class SqlStore:
         else:
             statement = statement.where(f.seq > seq).order_by(f.seq)
         return self._all(statement, rows.event)
-
-    def inbound(self, channel_id: str, *, limit: int) -> tuple[InboundRecord, ...]:
-        """The newest entries of a channel's inbound journal."""
-        i = schema.inbound.c
-        statement = sa.select(schema.inbound).where(i.channel_id == channel_id)
-        return self._all(statement.order_by(i.received_at.desc(), i.id.desc()).limit(limit), rows.inbound)
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:
         """Answer that was given to this idempotency key before."""

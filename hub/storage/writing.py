@@ -20,8 +20,10 @@ from sqlalchemy.engine import Connection, Dialect
 from hub.errors import NotFound
 from hub.schemas.delivery import Applied, CaseRow, Change, Fact, Message, NewCase, StoredAnswer
 from hub.schemas.ids import CaseId
-from hub.storage import rows, rules, schema
+from hub.schemas.journal import KeptBody
+from hub.storage import journal, rows, rules, schema
 from hub.storage.bulk import Columns, Insert, among, quoted
+from hub.storage.journal import AGAIN
 from hub.storage.updating import payloads_of, updates_for
 from hub.tracking.law import Law
 
@@ -52,7 +54,8 @@ class Statements:
         self.payloads = insert(schema.payloads)
         self.attempts = insert(schema.attempts)
         self.items = insert(schema.items)
-        self.inbound = insert(schema.inbound)
+        self.inbound = insert(schema.inbound, tail=AGAIN)
+        self.bodies = insert(schema.inbound_bodies)
         self.attachments = insert(schema.attachments)
         self.grants = insert(schema.grants)
         self.throttles = Insert(
@@ -166,11 +169,20 @@ class Writer:
         do.end_attempts.run(connection, sorted(change.attempt_ends, key=_by_id))
         new_facts = self._write_facts()
         do.items.run(connection, sorted(change.items, key=_by_id))
-        do.inbound.run(connection, sorted(change.inbound, key=_by_id))
+        self._journal()
         do.attachments.run(connection, sorted(change.attachments, key=attrgetter("sha256")))
         do.grants.run(connection, sorted(set(change.grants), key=attrgetter("sha256", "party")))
         do.throttles.run(connection, sorted(change.throttles, key=attrgetter("channel_id")))
         return Applied(new_facts=new_facts, lost=lost)
+
+    def _journal(self) -> None:
+        """Entries of what came in, their bytes once by content, decisions about them."""
+        entries = rules.once(self._change.inbound)
+        bodies = {r.kept_sha256: r.body for r in entries if r.kept_sha256 is not None and r.body is not None}
+        kept = [KeptBody(sha256=sha256, body=bodies[sha256]) for sha256 in sorted(bodies)]
+        self._do.bodies.run(self._connection, kept)
+        self._do.inbound.run(self._connection, entries)
+        journal.decide(self._connection, self._change.decisions)
 
     def _answers(self, answers: tuple[StoredAnswer, ...]) -> None:
         rules.check_answers(answers)

@@ -280,6 +280,17 @@ class _Desk(NoDesk):
     def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
         self._take()
 
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        self._take()
+
 
 def fresh(harness: Harness, channel: Channel, files: tuple[Attachment, ...] = ()) -> Prepared:
     """A new appeal, made ready for a channel."""

@@ -42,3 +42,14 @@ class NoDesk:
 
     def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
         raise AssertionError("nothing was expected to be noted")
+
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        raise AssertionError("nothing was expected to be held for a person")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hub.ports import Rendering
+from hub.ports import InboundFilter, Rendering
 from hub.schemas.delivery import (
     Attempt,
     AttemptEnd,
@@ -129,12 +129,12 @@ def test_files_must_follow_their_envelope(world: World) -> None:
 def test_foreign_and_unknown_cases_look_alike(world: World) -> None:
     """An answer to another body's case and to no case at all get one and the same refusal, and both are journalled."""
     case, message = _case(world, "water")
-    before = len(world.store.inbound(f"{PLAIN}.rest", limit=1_000))
+    before = len(world.store.inbound(InboundFilter(channel_id=f"{PLAIN}.rest"), limit=1_000))
     foreign = _push(world, registered(PLAIN, case, message))
     unknown = _push(world, registered(PLAIN, str(new_id()), str(new_id())))
     problem(foreign, 404, "inbound.unknown_case")
     assert foreign.content == unknown.content
-    assert len(world.store.inbound(f"{PLAIN}.rest", limit=1_000)) == before + 2
+    assert len(world.store.inbound(InboundFilter(channel_id=f"{PLAIN}.rest"), limit=1_000)) == before + 2
 
 
 def test_foreign_and_unknown_channels_look_alike(world: World) -> None:
@@ -342,8 +342,8 @@ def test_foreign_and_unknown_messages_look_alike(world: World, wanted: str) -> N
 
 def test_a_broken_callback_is_journalled(world: World) -> None:
     """Even what cannot be read leaves a line in the journal."""
-    before = len(world.store.inbound(f"{PLAIN}.rest", limit=1_000))
+    before = len(world.store.inbound(InboundFilter(channel_id=f"{PLAIN}.rest"), limit=1_000))
     response = world.call("POST", CALLBACK, "plain", data=b"{", headers={"Content-Type": "application/json"})
     problem(response, 400, "input.invalid")
-    assert len(world.store.inbound(f"{PLAIN}.rest", limit=1_000)) == before + 1
+    assert len(world.store.inbound(InboundFilter(channel_id=f"{PLAIN}.rest"), limit=1_000)) == before + 1
     assert json.loads(response.content)["faults"][0]["code"] == "json.syntax"

@@ -14,6 +14,8 @@ from hub.ports import Outcome
 from hub.schemas.delivery import FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import LegalClass
 from hub.schemas.ids import CaseId, new_id
+from hub.schemas.journal import Door
+from tests.delivery.origins import origin
 from tests.delivery.test_collector import kinds, sent, spoken
 from tests.delivery.world import BODY, CHANNEL, HUB, World
 from tests.schemas.form_reading import form_from_json
@@ -93,8 +95,7 @@ def sink(world: World, party: str | None) -> ChannelSink:
         receiver=world.receiver,
         attachments=None,
         clock=world.clock,
-        channel_id=CHANNEL,
-        party=party,
+        origin=origin(CHANNEL, party, Door.COLLECT),
     )
 
 

@@ -9,15 +9,18 @@ import pytest
 
 from hub.cases.submission import Accepted
 from hub.delivery.fallback import fall_back
+from hub.delivery.journal import Journal
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
 from hub.inbound.sink import ChannelSink
-from hub.ports import RawInbound, Returned
+from hub.ports import InboundFilter, RawInbound, Returned
 from hub.schemas.delivery import Change, Fact, FactKind, OutcomeKind, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.ids import MessageId, new_id
+from hub.schemas.journal import Door
 from hub.schemas.terms import ReceiptStatus
 from tests.delivery.making import receipt
+from tests.delivery.origins import origin
 from tests.delivery.world import BODY, CHANNEL, DELIVERED, World
 
 RAW = RawInbound(content_type="message/rfc822", body=b"bounce")
@@ -29,8 +32,7 @@ def sink(world: World, party: str | None = None) -> ChannelSink:
         receiver=world.receiver,
         attachments=None,
         clock=world.clock,
-        channel_id=CHANNEL,
-        party=party,
+        origin=origin(CHANNEL, party, Door.COLLECT),
     )
 
 
@@ -66,7 +68,9 @@ def test_a_bounce_calls_an_operator_once(permanent: bool, reason: str) -> None:
     kinds = [fact.kind for fact in world.store.facts(accepted.case_id)]
     assert kinds.count(FactKind.ESCALATED) == 1
     assert not {FactKind.REFUSED, FactKind.ANSWERED} & set(kinds)
-    assert [record.verdict for record in world.store.inbound(CHANNEL, limit=9)] == ["mail.returned_userunknown"] * 3
+    assert [record.verdict for record in world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=9)] == [
+        "mail.returned_userunknown"
+    ] * 3
 
 
 def test_what_is_there_is_there() -> None:
@@ -75,7 +79,7 @@ def test_what_is_there_is_there() -> None:
     world.calls(receipt(accepted, ReceiptStatus.REGISTERED))
     sink(world).undelivered(bounce(world, accepted))
     assert not world.store.items(open_only=True, after=None, limit=9)
-    assert world.store.inbound(CHANNEL, limit=1)[0].verdict == "mail.returned_userunknown"
+    assert world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=1)[0].verdict == "mail.returned_userunknown"
 
 
 def test_an_open_delivery_ends_with_a_hard_bounce() -> None:
@@ -94,7 +98,9 @@ def test_a_dead_address_hands_over_once() -> None:
     facts = world.store.facts(accepted.case_id)
 
     def change(returned: Returned, known: tuple[Fact, ...]) -> Change:
-        return undelivered(returned, delivery, known, channel_id=CHANNEL, fallback=onto, now=world.clock.now())
+        journal = Journal(world.clock)
+        record = journal.noted(returned.raw, origin(CHANNEL, BODY, Door.COLLECT), verdict=returned.code)
+        return undelivered(returned, delivery, known, record=record, fallback=onto, now=world.clock.now())
 
     first = change(bounce(world, accepted), facts)
     (copy,) = first.deliveries
@@ -128,7 +134,7 @@ def test_foreign_bounces_are_refused() -> None:
     with pytest.raises(NotFound):
         sink(world, party="00032684").undelivered(bounce(world, accepted))
     sink(world, party=BODY).undelivered(bounce(world, accepted))
-    verdicts = [record.verdict for record in world.store.inbound(CHANNEL, limit=9)]
+    verdicts = [record.verdict for record in world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=9)]
     assert sorted(verdicts) == ["inbound.unknown_case"] * 2 + ["mail.returned_userunknown"]
 
 
@@ -137,7 +143,7 @@ def test_notes_are_journalled() -> None:
     world, accepted = sent()
     sink(world).noted(RAW, verdict="mail.automatic", about=accepted.message_id)
     sink(world).noted(RAW, verdict="mail.no_token")
-    records = world.store.inbound(CHANNEL, limit=9)
+    records = world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=9)
     assert {(record.verdict, record.authority, record.case_id) for record in records} == {
         ("mail.automatic", BODY, accepted.case_id),
         ("mail.no_token", "-", None),

@@ -11,7 +11,7 @@ import pytest
 from hub.cases.submission import Accepted
 from hub.errors import HubError, NotFound, PeerChanged, SealRefused, Unavailable
 from hub.inbound.collector import collecting
-from hub.ports import RawInbound, ReportedStatus
+from hub.ports import InboundFilter, RawInbound, ReportedStatus
 from hub.schemas.delivery import Applied, Change, FactKind, LaneState
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import AnswerBody, ReceiptBody
@@ -20,6 +20,7 @@ from hub.schemas.json_rendering import to_json
 from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus
 from hub.tracking.state import State
 from tests.delivery.making import receipt
+from tests.delivery.origins import origin
 from tests.delivery.world import CHANNEL, START, World
 
 REGISTERED = ReceiptBody(status=ReceiptStatus.REGISTERED, at=START, number="Г-17", date=date(2026, 11, 24))
@@ -64,7 +65,8 @@ def test_their_words_become_facts_once() -> None:
     assert world.state(accepted) == State.REGISTERED
     (message,) = [m for m in world.store.messages(accepted.case_id) if m.raw is not None]
     assert (message.raw, message.in_reply_to) == ("Зареєстровано Г-17".encode(), accepted.message_id)
-    assert [record.verdict for record in world.store.inbound(CHANNEL, limit=9)] == ["accepted"]
+    journal = world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=9)
+    assert [record.verdict for record in journal] == ["repeat", "accepted"]
 
 
 def test_registration_is_not_believed_of_a_way_that_cannot_prove_it() -> None:
@@ -88,7 +90,10 @@ def test_foreign_words_change_nothing(change: dict[str, object]) -> None:
     world.run()
     assert [type(refusal) for refusal in world.adapter.refused] in ([SealRefused], [NotFound])
     assert world.store.facts(accepted.case_id) == before
-    assert world.store.inbound(CHANNEL, limit=1)[0].verdict in ("seal.party", "inbound.unknown_case")
+    assert world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=1)[0].verdict in (
+        "seal.party",
+        "inbound.unknown_case",
+    )
 
 
 def test_found_by_the_id_that_they_gave() -> None:
@@ -157,7 +162,7 @@ def test_who_brings_it_for_all_must_prove_it_by_a_seal() -> None:
     world, accepted = sent()
     raw = RawInbound(content_type="application/json", body=to_json(receipt(accepted, "registered")))
     with pytest.raises(SealRefused, match=r"seal\.missing"):
-        world.receiver.receive(raw, channel_id="mailbox", party=None)
+        world.receiver.receive(raw, origin("mailbox", None))
 
 
 @pytest.mark.parametrize(
@@ -173,8 +178,8 @@ def test_an_envelope_without_a_sender_is_refused_and_journalled(kind: str, body:
     """What names no sender is refused with a code, and stands in the journal."""
     world, _ = sent()
     with pytest.raises(HubError):
-        world.receiver.receive(RawInbound(content_type=kind, body=body), channel_id="mailbox", party=None)
-    assert world.store.inbound("mailbox", limit=1)[0].authority == "-"
+        world.receiver.receive(RawInbound(content_type=kind, body=body), origin("mailbox", None))
+    assert world.store.inbound(InboundFilter(channel_id="mailbox"), limit=1)[0].authority == "-"
 
 
 def test_only_collected_channels_are_rung_for() -> None:

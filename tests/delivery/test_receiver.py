@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import Conflict, HubError, InvalidInput, NotFound, SealRefused
-from hub.ports import RawInbound
+from hub.ports import InboundFilter, RawInbound
 from hub.schemas.ids import new_id
 from hub.schemas.json_rendering import from_json, to_json, to_tree
 from hub.storage.memory import MemoryStore
 from hub.tracking.state import State
 from tests.delivery.making import receipt
+from tests.delivery.origins import origin
 from tests.delivery.world import BODY, CHANNEL, START, World
 from tests.forms import examples
 
@@ -89,7 +90,7 @@ def test_unknown_cases_are_refused_and_journalled(field: str) -> None:
     tree["header"][field] = str(new_id())  # type: ignore[index, call-overload]
     with pytest.raises(NotFound):
         world.calls(from_json(json.dumps(tree).encode()))
-    (entry,) = world.store.inbound(CHANNEL, limit=10)
+    (entry,) = world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=10)
     assert (entry.verdict, entry.authority) == ("inbound.unknown_case", BODY)
     assert world.state(accepted) == State.ROUTED
 
@@ -108,10 +109,12 @@ def test_what_may_not_be_believed_is_refused_and_changes_nothing(what: str) -> N
         tree |= {"kind": "withdrawal", "body": {"at": "2026-11-24T08:00:00Z"}}
     body = b"<html>" if what == "garbage" else json.dumps(tree).encode()
     with pytest.raises((SealRefused, InvalidInput)) as refused:
-        world.receiver.receive(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
+        world.receiver.receive(RawInbound(content_type="application/json", body=body), origin(CHANNEL, BODY))
     assert isinstance(refused.value, HubError)
     assert world.state(accepted) == State.ROUTED
-    assert [entry.verdict for entry in world.store.inbound(CHANNEL, limit=10)] == [refused.value.stable_code]
+    assert [entry.verdict for entry in world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=10)] == [
+        refused.value.stable_code
+    ]
 
 
 @pytest.mark.parametrize("form", ["json", "jws", "xml"])
@@ -125,9 +128,7 @@ def test_all_three_sealed_forms_are_taken(form: str) -> None:
     envelope = receipt(accepted, "answer")
     rendering = Rendering(form)
     sealed = seal_envelope(envelope, to_json(envelope), rendering, world.body_seal)
-    world.receiver.receive(
-        RawInbound(content_type=CONTENT_TYPES[rendering], body=sealed), channel_id=CHANNEL, party=BODY
-    )
+    world.receiver.receive(RawInbound(content_type=CONTENT_TYPES[rendering], body=sealed), origin(CHANNEL, BODY))
     assert world.state(accepted) == State.ANSWERED
     kept = world.store.message(envelope.header.message_id)  # type: ignore[arg-type]
     assert kept is not None

@@ -31,6 +31,7 @@ from hub.storage.memory import MemoryStore
 from hub.tracking.law import shipped as shipped_law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
+from tests.delivery.origins import origin
 from tests.lanes import run_lane
 from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
@@ -229,7 +230,7 @@ class World:
     def calls(self, envelope: AnyEnvelope) -> None:
         """The authority calls."""
         body = json_rendering.to_json(envelope)
-        self.receiver.receive(RawInbound(content_type="application/json", body=body), channel_id=CHANNEL, party=BODY)
+        self.receiver.receive(RawInbound(content_type="application/json", body=body), origin(CHANNEL, BODY))
 
 
 def sha256(data: bytes) -> str:

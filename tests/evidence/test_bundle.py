@@ -31,6 +31,7 @@ from hub.seals.keys import verification_key
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.adapters.sftp.way import CODE, HUB, Way
+from tests.delivery.origins import origin
 from tests.forms import examples
 
 
@@ -84,7 +85,7 @@ def answer_in_xml(way: Way, accepted: Accepted, key: SigningKey) -> None:
         ),
     )
     sealed = HubSeal(key).seal_xml(xml_rendering.to_xml(envelope))
-    way.receiver.receive(RawInbound(content_type="application/xml", body=sealed), channel_id=way.channel_id, party=CODE)
+    way.receiver.receive(RawInbound(content_type="application/xml", body=sealed), origin(way.channel_id, CODE))
 
 
 def exporter(way: Way) -> Exporter:

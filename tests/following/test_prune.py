@@ -13,6 +13,7 @@ import pytest
 
 from hub.errors import NotFound
 from hub.following.prune import Pruner, Retention
+from hub.ports import InboundFilter
 from hub.schemas.delivery import Change, FactKind, Grant, StoredAttachment
 from hub.schemas.envelope import Attachment
 from hub.schemas.transfer import QueuedNotice, Transfer, TransferKind
@@ -59,7 +60,7 @@ def test_answers_and_the_journal_go_by_their_days(world: World, pruner: Pruner) 
     assert world.store.answer("ncc", "young") == young
     world.clock.at = NOW + timedelta(days=1_100)
     assert pruner.run()["inbound"] == 2
-    assert [entry.case_id for entry in world.store.inbound("c.rest", limit=9)] == [running]
+    assert [entry.case_id for entry in world.store.inbound(InboundFilter(channel_id="c.rest"), limit=9)] == [running]
 
 
 def test_events_can_be_read_for_their_days(world: World, pruner: Pruner) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hub.delivery.fallback import next_channel
 from hub.errors import Conflict
-from hub.ports import RawInbound
+from hub.ports import InboundFilter, RawInbound
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Delivery, FactKind, TransportState
 from hub.schemas.envelope import (
@@ -26,6 +26,7 @@ from hub.tracking.state import State
 from hub.tracking.story import short
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
+from tests.delivery.origins import origin
 from tests.delivery.world import HUB
 from tests.scenarios.bodies import CODES, registry
 from tests.scenarios.language import form_of
@@ -57,7 +58,7 @@ def _receipt(world: World, authority: str, channel: str, status: ReceiptStatus) 
     )
     envelope = ReceiptEnvelope(header=header, body=ReceiptBody(status=status, at=at, **numbered))  # type: ignore[arg-type]
     raw = RawInbound(content_type="application/json", body=json_rendering.to_json(envelope))
-    world.receiver.receive(raw, channel_id=f"{authority}.{channel}", party=authority)
+    world.receiver.receive(raw, origin(f"{authority}.{channel}", authority))
 
 
 def _copies(world: World) -> dict[str, Delivery]:
@@ -98,7 +99,7 @@ def test_a_shadow_channel_that_speaks_states_nothing() -> None:
     assert world.row.state == State.DELIVERED
     noted = [f.data["outcome"] for f in world.facts if f.kind is FactKind.SHADOWED]
     assert sorted(noted) == ["delivered", "registered"]
-    verdicts = [record.verdict for record in world.store.inbound(f"{BANK}.nove", limit=9)]
+    verdicts = [record.verdict for record in world.store.inbound(InboundFilter(channel_id=f"{BANK}.nove"), limit=9)]
     assert verdicts == ["shadow"]
     _receipt(world, BANK, "priame", ReceiptStatus.REGISTERED)
     assert world.row.state == State.REGISTERED
@@ -155,7 +156,7 @@ def test_a_duty_done_twice_makes_one_message(monkeypatch: pytest.MonkeyPatch) ->
     raw = json_rendering.to_json(RedirectEnvelope(header=header, body=body))
     world.receiver._asked = lambda _case: None
     inbound = RawInbound(content_type="application/json", body=raw)
-    world.receiver.receive(inbound, channel_id=f"{agency}.priame", party=agency)
+    world.receiver.receive(inbound, origin(f"{agency}.priame", agency))
     (executor,) = world.story.executors
     (fact,) = executor.of(FactKind.REDIRECTED)
     done = []

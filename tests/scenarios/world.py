@@ -24,6 +24,7 @@ from hub.schemas.terms import Role
 from hub.tracking.law import shipped
 from hub.tracking.story import Story, read
 from registry import FixedRegistry, LoadedDirectory
+from tests.delivery.origins import origin
 from tests.delivery.world import HUB, HandClock, keys
 from tests.lanes import run_lane
 from tests.scenarios.bodies import registry
@@ -182,7 +183,7 @@ class World:
         raw = json_rendering.to_json(kind.model_validate({"header": header, "body": body}))
         for _ in range(self.copies):
             inbound = RawInbound(content_type="application/json", body=raw)
-            self.receiver.receive(inbound, channel_id=delivery.channel_id, party=authority)
+            self.receiver.receive(inbound, origin(delivery.channel_id, authority))
         self.work()
 
     def tell(self, body: CentreBody) -> None:

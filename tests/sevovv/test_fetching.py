@@ -14,7 +14,7 @@ from lxml import etree
 
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.errors import HubError, InvalidInput, NotFound, TemporaryFailure, Unavailable
+from hub.errors import HubError, NotFound, TemporaryFailure, Unavailable
 from hub.ports import RawInbound, ReportedStatus
 from hub.protocols.sevovv.package import Package
 from hub.schemas.delivery import Delivery
@@ -41,17 +41,27 @@ class Desk(NoDesk):
         self.journalled: list[bytes] = []
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
-        if raw.content_type == "application/octet-stream":
-            self.journalled.append(raw.body)
-            raise InvalidInput("not an envelope")
         self.sealed.append(raw)
+
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        self.journalled.append(raw.body)
 
     def reported(self, spoken: ReportedStatus) -> None:
         if self.raises is not None:
             raise self.raises
         if spoken.in_reply_to is None and spoken.reference is None:
             self.journalled.append(spoken.raw.body)
-            raise NotFound("No appeal of yours.", code="inbound.unknown_case")
+            refusal = NotFound("No appeal of yours.", code="inbound.unknown_case")
+            refusal.journalled = True
+            raise refusal
         self.heard.append(spoken)
 
     def find(

@@ -20,7 +20,6 @@ from hub.schemas.delivery import (
     Event,
     Fact,
     FactKind,
-    InboundRecord,
     LaneState,
     Message,
     NewCase,
@@ -30,6 +29,7 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.journal import InboundRecord
 from hub.schemas.terms import Kind, Role
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, 123_000, tzinfo=UTC)

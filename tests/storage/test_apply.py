@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hub.errors import Conflict, InvalidInput, NotFound
-from hub.ports import CaseFilter, Store
+from hub.ports import CaseFilter, InboundFilter, Store
 from hub.schemas.delivery import (
     AttemptEnd,
     Change,
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_none_or_empty(store: Store) -> None:
     for listed in (store.facts, store.messages, store.deliveries):
         assert listed(CaseId(nobody)) == ()
     assert store.attempts(DeliveryId(nobody)) == ()
-    assert store.inbound(CHANNEL, limit=5) == ()
+    assert store.inbound(InboundFilter(channel_id=CHANNEL), limit=5) == ()
     assert store.close_items(None, CaseId(nobody), NOW, "x") == 0
 
 
@@ -282,7 +282,7 @@ def test_the_journal_shows_the_newest_first(store: Store) -> None:
     """Inbound records come back newest first, by channel, each once."""
     records = [record(n) for n in range(4)]
     store.apply(Change(inbound=(*records, record(9, "other.rest"), records[0])))
-    assert store.inbound(CHANNEL, limit=3) == (records[3], records[2], records[1])
+    assert store.inbound(InboundFilter(channel_id=CHANNEL), limit=3) == (records[3], records[2], records[1])
 
 
 def test_filters_of_cases(store: Store) -> None:

@@ -80,7 +80,7 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
     try:
         mail = parse.read(raw, limit=box.limit)
     except InvalidInput as refusal:
-        sink.noted(_kept(raw), verdict=refusal.stable_code)
+        sink.held(_kept(raw), verdict=refusal.stable_code, detail=refusal.message)
         raise
     verdict = classify.judge(mail)
     sealed = enclosed.sealed_in(mail) if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) else ()
@@ -118,8 +118,12 @@ def _note(verdict: classify.MailVerdict) -> str | None:
 def _kept(raw: bytes) -> RawInbound:
     if len(raw) <= MAX_RAW_BYTES:
         return RawInbound(content_type=MAIL, body=raw)
-    digest = hashlib.sha256(raw).hexdigest()
-    return RawInbound(content_type=f"{MAIL}; head-of={digest}", body=raw[: parse.MAX_HEADER_BYTES])
+    return RawInbound(
+        content_type=MAIL,
+        body=raw[: parse.MAX_HEADER_BYTES],
+        whole_sha256=hashlib.sha256(raw).hexdigest(),
+        whole_size=len(raw),
+    )
 
 
 # Which delivery
@@ -131,14 +135,19 @@ def _correlate(raw: bytes, mail: parse.Mail, received: datetime, sink: MailSink,
     message_id = next((known for token in found if (known := tokens.read(box.keys, token)) is not None), None)
     if message_id is None:
         code = "mail.forged_token" if found else "mail.no_token"
-        sink.noted(_kept(raw), verdict=code)
+        sink.held(_kept(raw), verdict=code, detail=_headline(mail))
         raise NotFound("The mail names no message of ours.", code=code, action="An operator reads it and decides.")
     delivery = sink.find(message_id=message_id)
     if delivery is None:
-        sink.noted(_kept(raw), verdict="mail.unknown_message")
+        sink.held(_kept(raw), verdict="mail.unknown_message", detail=_headline(mail))
         raise NotFound("The mail names a message that this hub does not have.", code="mail.unknown_message")
     at = _moment(mail.first("date"), received, delivery.created_at)
     return _Case(raw=raw, mail=mail, message_id=message_id, delivery=delivery, at=at)
+
+
+def _headline(mail: parse.Mail) -> str:
+    """Sender and subject, for the person who decides."""
+    return visible(f"{_line(mail.first('from'), 200)}: {_line(mail.first('subject'), 300)}")
 
 
 def _places(mail: parse.Mail) -> Iterator[str]:
@@ -192,7 +201,7 @@ def _verified(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -
         keys = sink.keys(case.delivery.authority)
         return signed.check(case.raw, case.mail, keys, received, limit=box.limit)
     except (InvalidInput, SealRefused) as refusal:
-        sink.noted(_kept(case.raw), verdict=refusal.stable_code, about=case.message_id)
+        sink.held(_kept(case.raw), verdict=refusal.stable_code, about=case.message_id, detail=refusal.message)
         raise
 
 

@@ -32,7 +32,7 @@ from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.building import Ends, acknowledgement
 from hub.protocols.sevovv.client import Service, SessionInfo, TimeLeft, session_of
 from hub.protocols.sevovv.codes import SevFault
-from hub.protocols.sevovv.handing import Arrived, hand_over, journal, load
+from hub.protocols.sevovv.handing import Arrived, hand_over, hold, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage
 from hub.protocols.sevovv.uploading import SevUpload, route_of
@@ -121,8 +121,14 @@ class Fetching:
             if not self._fetched(info, file):
                 return False
             arrived = Arrived(open=partial(_read_again, file.name), size=info.size)
-            message = self._read(arrived, sender)
-            hand_over(message, arrived, sink=self.sink, attachments=self.attachments)
+            try:
+                message = self._read(arrived, sender)
+                hand_over(message, arrived, sink=self.sink, attachments=self.attachments)
+            except (Unavailable, DeliveryError):
+                raise
+            except HubError as refusal:
+                hold(arrived, self.sink, refusal, sender)
+                raise
         self._acknowledge(message)
         return True
 
@@ -166,13 +172,9 @@ class Fetching:
             position += len(chunk)
 
     def _read(self, arrived: Arrived, sender: str | None) -> SevMessage:
-        """The message, if it is one and for us; else it is journalled that it came."""
-        try:
-            message = load(arrived, self.attachments)
-            self._check(message, sender)
-        except InvalidInput:
-            journal(arrived, self.sink, sender)
-            raise
+        """The message, if it is one and for us. ``InvalidInput``."""
+        message = load(arrived, self.attachments)
+        self._check(message, sender)
         if message.notes:
             log.info("a SEV message was mended", extra={"party": message.from_org_id, "notes": list(message.notes)})
         return message

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from hub.errors import InvalidInput, SealRefused
+from hub.errors import HubError
 from hub.ports import Attachments, InboundSink, RawInbound, ReportedStatus
 from hub.protocols.sevovv.building import MESSAGE_TYPE
 from hub.protocols.sevovv.meaning import meaning, numbers, subjects
@@ -112,10 +112,22 @@ def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attac
     )
 
 
-def journal(arrived: Arrived, sink: InboundSink, party: str | None) -> None:
-    """Have it journalled that something came which cannot be read at all: the sink refuses it as what it is."""
-    with contextlib.closing(arrived.open()) as content, contextlib.suppress(InvalidInput, SealRefused):
-        sink.envelope(RawInbound(content_type="application/octet-stream", body=content.read(RAW_BYTES)), party=party)
+def hold(arrived: Arrived, sink: InboundSink, refusal: HubError, party: str | None) -> None:
+    """Have what cannot be taken in kept for a person, unless the sink has it already. ``party``: who sent it, as SEV or
+    the door says.
+    """
+    if refusal.journalled:
+        return
+    with contextlib.closing(arrived.open()) as content:
+        first = content.read(RAW_BYTES)
+        digest = hashlib.sha256(first)
+        for piece in pieces(content):
+            digest.update(piece)
+    raw = RawInbound(
+        content_type="application/xml", body=first, whole_sha256=digest.hexdigest(), whole_size=arrived.size
+    )
+    sink.held(raw, verdict=refusal.stable_code, party=party, detail=refusal.message)
+    refusal.journalled = True
 
 
 def _about(message: SevMessage, sink: InboundSink) -> Delivery | None:

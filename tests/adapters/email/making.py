@@ -93,6 +93,7 @@ class PaperSink(NoDesk):
     envelopes: list[RawInbound] = field(default_factory=list)
     returns: list[Returned] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
     fails: HubError | None = None
 
@@ -140,6 +141,18 @@ class PaperSink(NoDesk):
     def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
         self._may()
         self.notes.append(verdict)
+
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        self._may()
+        self.holds.append(verdict)
 
     @property
     def statements(self) -> int:

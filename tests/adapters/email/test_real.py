@@ -26,10 +26,12 @@ from hub.bootstrap import Ports, SilentDoorbell, use_cases
 from hub.cases.submission import Accepted, Submission
 from hub.errors import TemporaryFailure
 from hub.inbound.sink import ChannelSink
+from hub.ports import InboundFilter
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, Delivery, Fact, FactKind
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence, LaneSettings, LegalClass
 from hub.schemas.envelope import Party
+from hub.schemas.journal import Door
 from hub.seals import HubSeal, make_key_file
 from hub.storage.attachments import MemoryAttachments
 from hub.tracking import law
@@ -40,6 +42,7 @@ from tests.adapters.email.real import BODY_DOMAIN, PASSWORD, USER, MailHost, mai
 from tests.adapters.email.smtp_peer import SmtpPeer
 from tests.adapters.servers import serving
 from tests.conftest import leave_out
+from tests.delivery.origins import origin
 from tests.lanes import run_lane
 from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
@@ -253,7 +256,7 @@ def test_a_bounce_goes_to_the_operators(host: MailHost, tmp_path: Path, umask: N
     row = hub.store.case(accepted.case_id)
     assert row is not None
     assert (row.state, row.needs_operator) == ("sent", True)
-    assert hub.store.inbound(IN, limit=1)[0].verdict == "mail.returned_userunknown"
+    assert hub.store.inbound(InboundFilter(channel_id=IN), limit=1)[0].verdict == "mail.returned_userunknown"
 
 
 @contextmanager
@@ -386,8 +389,7 @@ def test_two_workers_make_one_answer(
             receiver=hub.receiver,
             attachments=hub.attachments,
             clock=hub.clock,
-            channel_id=IN,
-            party=None,
+            origin=origin(IN, None, Door.COLLECT),
         )
         with suppress(TemporaryFailure), hub.adapter.session(hub.mailbox) as session:
             session.collect(sink, 15.0)
@@ -449,7 +451,7 @@ def test_what_is_refused_is_moved_aside_with_its_reason(host: MailHost, tmp_path
     host.wait("hub", 1)
     assert hub.collect() == 0
     assert not hub.facts(accepted, FactKind.ANSWERED)
-    assert hub.store.inbound(IN, limit=1)[0].verdict == "mail.forged_token"
+    assert hub.store.inbound(InboundFilter(channel_id=IN), limit=1)[0].verdict == "mail.forged_token"
     assert len(refused(host)) == len(before) + 1
 
 

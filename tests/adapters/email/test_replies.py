@@ -323,7 +323,7 @@ def test_a_forged_token_is_refused() -> None:
     ):
         with pytest.raises(NotFound) as caught:
             receive(wire(reply(about, "Так.", To=to)), RECEIVED, sink, box())
-        assert caught.value.stable_code == code == sink.notes[-1]
+        assert caught.value.stable_code == code == sink.holds[-1]
     assert sink.statements == 0
 
 
@@ -461,7 +461,7 @@ def test_a_tampered_mail_is_refused(tmp_path: Path, umask: None) -> None:
     good = signed(tmp_path, about, cert, key, text="We agree.")
     with pytest.raises(SealRefused) as caught:
         receive(good.replace(b"We agree.", b"We agree!"), RECEIVED, sink, box())
-    assert caught.value.stable_code == "smime.tampered" == sink.notes[-1]
+    assert caught.value.stable_code == "smime.tampered" == sink.holds[-1]
     broken = bytearray(good)
     at = good.rindex(b"\r\n\r\n------") - 60
     broken[at : at + 4] = b"AAAA" if good[at : at + 4] != b"AAAA" else b"BBBB"
@@ -532,7 +532,7 @@ def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         receive(raw, RECEIVED, sink, box())
     assert time.process_time() - begun < 1
-    assert caught.value.stable_code == code == sink.notes[-1]
+    assert caught.value.stable_code == code == sink.holds[-1]
 
 
 @pytest.mark.parametrize(

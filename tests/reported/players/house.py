@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from hub.bootstrap import Ports, SilentDoorbell, UseCases, use_cases
 from hub.cases.submission import Accepted, Submission
-from hub.ports import Adapter
+from hub.ports import Adapter, InboundFilter
 from hub.schemas import json_rendering
 from hub.schemas.delivery import CaseRow, Delivery, Direction, Message
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
@@ -96,7 +96,10 @@ class House:
 
     def journal(self, channel: Channel) -> list[str]:
         """What the journal says of what came over a channel, in order."""
-        return [f"journal {record.verdict}" for record in reversed(self.store.inbound(channel.id, limit=100))]
+        return [
+            f"journal {record.verdict}"
+            for record in reversed(self.store.inbound(InboundFilter(channel_id=channel.id), limit=100))
+        ]
 
 
 def _came(message: Message) -> list[str]:

@@ -1,0 +1,51 @@
+"""The journal of what came in keeps the bytes, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from hub.storage import types
+
+revision = "0011"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+_COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any], str | None], ...] = (
+    ("door", types.Token(), "callback"),
+    ("proof", types.Words(), "-"),
+    ("content_type", types.Words(), ""),
+    ("kept_sha256", types.Token(), None),
+    ("kept", sa.BigInteger(), "0"),
+    ("cuts", sa.Integer(), "0"),
+    ("custody", types.Token(), "noted"),
+    ("count", sa.Integer(), "1"),
+    ("last_at", types.Moment(), None),
+    ("decided_at", types.Moment(), None),
+    ("decided_by", types.Words(), None),
+    ("decision", types.Words(), None),
+)
+
+
+def upgrade() -> None:
+    """Columns with defaults, so that code that does not know them is not disturbed; a table and indexes."""
+    for name, kind, default in _COLUMNS:
+        op.add_column("inbound", sa.Column(name, kind, nullable=default is None, server_default=default))
+    op.execute("UPDATE inbound SET custody = 'attached' WHERE verdict = 'accepted'")
+    op.create_table(
+        "inbound_bodies",
+        sa.Column("sha256", types.Token, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name="pk_inbound_bodies"),
+    )
+    op.create_index("ix_inbound_received", "inbound", ["received_at", "id"])
+    op.create_index("ix_inbound_authority", "inbound", ["authority", "received_at", "id"])
+    held = sa.text("custody = 'held'")
+    op.create_index("ix_inbound_held", "inbound", ["received_at", "id"], postgresql_where=held, sqlite_where=held)
+    for name in ("case_id", "kept_sha256"):
+        known = sa.text(f"{name} IS NOT NULL")
+        index = f"ix_inbound_{name.partition('_')[0]}"
+        op.create_index(index, "inbound", [name, "id"], postgresql_where=known, sqlite_where=known)

@@ -1,0 +1,62 @@
+"""Credentials are cut out of what is kept; everything else stays byte by byte."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.delivery.credentials import MARK, cut
+
+SECRET = "tuZvjL4Pq9sX"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Auth><SystemId>4</SystemId><Password>{}</Password></Auth>",
+        '<ns0:Password xmlns:ns0="urn:x">{}</ns0:Password>',
+        '<wsse:UsernameToken><wsse:Password Type="#PasswordText">{}</wsse:Password></wsse:UsernameToken>',
+        '<wsse:BinarySecurityToken EncodingType="#Base64Binary">{}</wsse:BinarySecurityToken>',
+        '{{"grant_type": "password", "password": "{}"}}',
+        '{{"access_token":"{}","expires_in":3600}}',
+        '{{"client_secret" : "{}\\"more"}}',
+        "grant_type=client_credentials&client_id=hub&client_secret={}",
+        "https://they.example/api?x=1&access_token={}",
+        "POST / HTTP/1.1\r\nAuthorization: Bearer {}\r\nHost: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nSet-Cookie: session={}\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nX-Api-Key: {}\r\n\r\nok",
+        "an echo of a known secret: {} in plain words",
+    ],
+)
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
+def test_a_credential_is_cut_and_marked(text: str, coding: str) -> None:
+    """The secret is gone, the mark stands in its place, and at least one cut is counted."""
+    data = text.format(SECRET).encode(coding)
+    kept, cuts = cut(data, [SECRET])
+    assert cuts >= 1
+    shown = kept.decode(coding)
+    assert SECRET not in shown
+    assert MARK.decode() in shown
+
+
+@given(st.text(alphabet='абвгд xyz<>{}":=/\n', max_size=200))
+def test_words_stay(text: str) -> None:
+    """What names no credential is kept as it came."""
+    assert cut(text.encode()) == (text.encode(), 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Пароль від пошти я забув", "<Text>password</Text>", '{"text": "the password is lost"}', "token", "<Nonce/>"],
+)
+def test_talk_about_passwords_stays(text: str) -> None:
+    """A citizen may write of passwords; a short known secret is not hunted for in ordinary words."""
+    assert cut(text.encode(), ["ost"]) == (text.encode(), 0)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_looked_at(data: bytes) -> None:
+    """Bytes that are no text end in no error."""
+    kept, cuts = cut(data, [SECRET])
+    assert cuts or kept == data
