@@ -14,6 +14,7 @@ from typing import TypedDict
 
 import registry
 from hub import adapters, metrics
+from hub.adapters.email.excerpts import MailExcerpts
 from hub.cases.contact_centre import ContactCentre
 from hub.cases.duties import DutyRunner
 from hub.cases.forwarding import Forwarding
@@ -28,6 +29,8 @@ from hub.following.follower import InsightFollower
 from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
 from hub.inbound.collector import CollectingChannels, Collector
+from hub.inbound.decisions import Decisions
+from hub.inbound.guesses import Guesser
 from hub.inbound.inbox import Inbox
 from hub.inbound.poller import Poller
 from hub.inbound.receiver import Receiver
@@ -187,6 +190,8 @@ class UseCases:
     dispatcher: Dispatcher
     sweeper: Sweeper
     receiver: Receiver
+    decisions: Decisions
+    guesser: Guesser
     retriever: Retriever
     inbox: Inbox
 
@@ -211,6 +216,14 @@ def use_cases(ports: Ports) -> UseCases:
         seal=it.seal,
         clock=it.clock,
         journal=Journal(it.clock, secrets=it.secrets),
+        asked=duty_runner.look,
+    )
+    decisions = Decisions(
+        store=it.store,
+        evaluator=receiver.evaluator,
+        clock=it.clock,
+        attachments=it.attachments,
+        excerpts=MailExcerpts(),
         asked=duty_runner.look,
     )
     poller = Poller(store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver)
@@ -244,6 +257,8 @@ def use_cases(ports: Ports) -> UseCases:
             watch=lambda: duty_runner.sweep() + patrol.step(),
         ),
         receiver=receiver,
+        decisions=decisions,
+        guesser=Guesser(store=it.store, registry=it.registry),
         retriever=Retriever(registry=it.registry, adapters=it.adapters, poller=poller, collector=collector),
         inbox=Inbox(store=it.store, clock=it.clock, seal=it.seal),
     )

@@ -22,6 +22,7 @@ from hub.api import (
     health,
     hooks,
     inbox,
+    journal,
     listing,
     messages,
     openapi,
@@ -59,6 +60,7 @@ _ROUTERS = (
     events.router,
     reports.router,
     ops.router,
+    journal.router,
     hooks.router,
     health.router,
 )

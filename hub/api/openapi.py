@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from hub import __version__
 from hub.api.classifiers import RouteQuestion
 from hub.api.hooks import Replay
+from hub.api.journal_views import Attach, Decide, Dismiss, Tell
 from hub.api.messages import Said
 from hub.api.ops import Assign, ChooseChannel, Close, Conclude
 from hub.api.problems import MEDIA_TYPE
@@ -75,6 +76,10 @@ def _models() -> dict[str, Any]:
         ChooseChannel,
         Close,
         Conclude,
+        Attach,
+        Decide,
+        Dismiss,
+        Tell,
         Replay,
         RouteQuestion,
         Said,

@@ -29,6 +29,7 @@ _TOLD = {
     FactKind.CLARIFIED: "The applicant clarified.",
     FactKind.WITHDRAWN: "The applicant withdrew the appeal.",
     FactKind.CONCLUDED: "A person ended the case ({decision}): {why}",
+    FactKind.CORRECTED: "A person corrected what had been stated ({what}): {why}",
     FactKind.RETURNED_FOR_WORK: "The answer was returned for more work.",
     FactKind.PUBLISHED: "The answer was made public.",
     FactKind.LINKED: "Looks like an earlier appeal ({sign}).",

@@ -7,7 +7,7 @@ by its own clock: facts have ranks. Reads only.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -36,9 +36,28 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
-from hub.schemas.journal import InboundRecord
+from hub.schemas.journal import Door, InboundRecord
 from hub.schemas.terms import Kind
 from hub.sealed import SealedDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Statement that a person says an authority made. ``by``: who says so; ``why``: the reason; ``rests_on``: the
+    document it rests on: an entry of the journal, a letter's number and day, a call.
+    """
+
+    reported: ReportedStatus
+    door: Door
+    by: str
+    why: str
+    rests_on: str
+
+    @property
+    def data(self) -> dict[str, str]:
+        """Marks of a person's word in the data of a fact."""
+        return {"by": self.by, "why": self.why[:500], "rests_on": self.rests_on[:500]}
+
 
 CLOCK_SKEW = timedelta(hours=24)
 """How far in the future a statement may date itself; beyond it the sender's clock is broken."""
@@ -93,6 +112,16 @@ class Evaluator:
             at_hand=at_hand,
         )
 
+    def told(self, said: Told, delivery: Delivery) -> Statement:
+        """A statement that a person says the addressee of a delivery made. ``NotFound``, ``InvalidInput``."""
+        original = self._store.message(delivery.message_id)
+        if original is None:
+            raise unknown_case()
+        origin = Origin(door=said.door, channel_id=delivery.channel_id, party=delivery.authority)
+        reported = said.reported
+        envelope = envelope_of(reported, delivery, original, origin.channel_id)
+        return self._statement(envelope, reported.raw, origin, sealed=False, at_hand=delivery, said=said)
+
     def _open(self, raw: RawInbound, party: str | None, now: datetime) -> tuple[AnyEnvelope, bool]:
         document = SealedDocument(raw)
         sender = party or document.claimed_sender()
@@ -115,6 +144,7 @@ class Evaluator:
         sealed: bool,
         unclear: str | None = None,
         at_hand: Delivery | None = None,
+        said: Told | None = None,
     ) -> Statement:
         now, party = self._clock.now(), origin.party
         assert party is not None  # both callers know whose word it is
@@ -132,17 +162,20 @@ class Evaluator:
             return Statement(received=_repeat(known, message), change=Change())
         self._check_attachments(envelope.attachments, party)
         record = partial(self._journal.attached, raw, origin, case_id=message.case_id, message_id=message.id)
+        source = Source.AUTHORITY if said is None else Source.OPERATOR
+        data |= {"sealed": "no"} if not sealed else {}
+        data |= said.data if said is not None else {}
         if delivery.shadow:
             return _compared(delivery, message, kind, at, record(verdict="shadow"))
         fact = Fact(
             kind=kind,
             case_id=delivery.case_id,
             at=at,
-            source=Source.AUTHORITY,
+            source=source,
             authority=party,
             delivery_id=delivery.id,
             message_id=message.id,
-            data=data if sealed else {**data, "sealed": "no"},
+            data=data,
         )
         facts: tuple[Fact, ...] = ()
         items: tuple[OperatorItem, ...] = ()
@@ -150,14 +183,16 @@ class Evaluator:
             facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
         if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
-            facts = (*facts, fact_of(delivery, FactKind.DELIVERED, at, Source.AUTHORITY, channel=delivery.channel_id))
+            more = said.data if said is not None else {}
+            has = fact_of(delivery, FactKind.DELIVERED, at, source, channel=delivery.channel_id, **more)
+            facts = (*facts, replace(has, message_id=message.id))
         return Statement(
             received=Received(message_id=message.id, case_id=delivery.case_id, repeat=False),
             change=Change(
                 messages=(message,),
                 facts=(fact, *facts),
                 updates=self._other_copies(delivery),
-                inbound=(record(),),
+                inbound=(record(),) if said is None else (),
                 items=items,
                 grants=self._grants(envelope.attachments, delivery.case_id),
             ),

@@ -51,7 +51,7 @@ class Receiver:
         self._registry = registry
         self._clock = clock
         self.journal = journal
-        self._evaluator = Evaluator(store=store, registry=registry, seal=seal, clock=clock, journal=journal)
+        self.evaluator = Evaluator(store=store, registry=registry, seal=seal, clock=clock, journal=journal)
 
     @property
     def registry(self) -> Registry:
@@ -66,7 +66,7 @@ class Receiver:
         other content), ``Unavailable``. Each refusal is journalled before it is raised, and held for a person.
         """
         with self._journalled(raw, origin):
-            return self._keep(self._evaluator.envelope(raw, origin, answers=answers), raw, origin)
+            return self._keep(self.evaluator.envelope(raw, origin, answers=answers), raw, origin)
 
     def receive_reported(self, reported: ReportedStatus, origin: Origin) -> Received:
         """Receive what another system said in its own words. ``origin.party``: the authority of the channel that it
@@ -76,7 +76,7 @@ class Receiver:
         bytes that came are kept beside it. Raises like ``receive``.
         """
         with self._journalled(reported.raw, replace(origin, party=origin.party or reported.party)):
-            return self._keep(self._evaluator.reported(reported, origin), reported.raw, origin)
+            return self._keep(self.evaluator.reported(reported, origin), reported.raw, origin)
 
     def evaluate(self, came: RawInbound | ReportedStatus, delivery: Delivery) -> Statement:
         """Check what came with the answer to a sending; it is written with the sending's outcome. Raises as above."""
@@ -84,8 +84,8 @@ class Receiver:
         raw = came.raw if isinstance(came, ReportedStatus) else came
         with self._journalled(raw, origin):
             if isinstance(came, ReportedStatus):
-                return self._evaluator.reported(came, origin, delivery)
-            return self._evaluator.envelope(came, origin, delivery)
+                return self.evaluator.reported(came, origin, delivery)
+            return self.evaluator.envelope(came, origin, delivery)
 
     def evaluate_outcome(self, delivery: Delivery, outcome: Outcome) -> tuple[tuple[Statement, ...], list[HubError]]:
         """Statements of an outcome that hold, to be written with it; refusals of the others, which are journalled."""

@@ -11,6 +11,7 @@ from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
 from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.directory import Directory, Registry
+from hub.ports.excerpts import Excerpt, ExcerptFile, Excerpts
 from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
 from hub.ports.journal import InboundFilter, InboundReads
 from hub.ports.outgoing import AssignedExecutor, Parcel, Prepared, Rendering
@@ -33,6 +34,9 @@ __all__ = [
     "DeliveryReads",
     "Directory",
     "Doorbell",
+    "Excerpt",
+    "ExcerptFile",
+    "Excerpts",
     "InboundFilter",
     "InboundReads",
     "InboundSink",

@@ -16,7 +16,8 @@ from hub.schemas.ids import CaseId, MessageId
 class CaseFilter:
     """Which cases to list; all that is given must hold. ``owner`` / ``authority`` bound what the caller may see.
 
-    ``authority``: cases that were sent to it; ``held_by``: cases that it has now. ``topic``: the first one that the
+    ``authority``: cases that were sent to it; ``held_by``: cases that it has now.
+    ``registered``: the number under which a body registered it. ``topic``: the first one that the
     appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
     ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
     group of like appeals.
@@ -28,6 +29,7 @@ class CaseFilter:
     state: str | None = None
     needs_operator: bool | None = None
     reference: str | None = None
+    registered: str | None = None
     topic: str | None = None
     territory: str | None = None
     kind: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -21,8 +21,15 @@ class Records(Protocol):
         """Open items of these cases, by id; a case without one is left out."""
         ...
 
-    def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
-        """Close the open items of a case, or of one delivery of it; returns how many."""
+    def close_items(
+        self,
+        delivery_id: DeliveryId | None,
+        case_id: CaseId,
+        at: datetime,
+        resolution: str,
+        reasons: Collection[str] = (),
+    ) -> int:
+        """Close the open items of a case, or of one delivery of it; returns how many. ``reasons``: only these."""
         ...
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:

@@ -63,6 +63,7 @@ class FactKind(StrEnum):
     CLARIFIED = "clarified"
     WITHDRAWN = "withdrawn"
     CONCLUDED = "concluded"
+    CORRECTED = "corrected"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
     LINKED = "linked"

@@ -63,6 +63,7 @@ def conditions(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bo
         _C.authority: where.held_by,
         _C.state: where.state,
         _C.reference: where.reference,
+        _C.number: where.registered,
         _C.kind: where.kind,
         _C.channel: where.channel,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
@@ -295,6 +295,7 @@ class MemoryStore:
             and where.held_by in (None, row.authority)
             and where.state in (None, row.state)
             and where.reference in (None, case.reference)
+            and where.registered in (None, row.number)
             and where.kind in (None, case.kind)
             and where.channel in (None, case.channel)
             and where.topic in (None, case.topics[0])
@@ -416,13 +417,23 @@ class MemoryStore:
         wanted = self._sorted(self._items, lambda i: i.closed_at is None and i.case_id in case_ids, "id")
         return {case_id: tuple(i for i in wanted if i.case_id == case_id) for case_id in {i.case_id for i in wanted}}
 
-    def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
+    def close_items(
+        self,
+        delivery_id: DeliveryId | None,
+        case_id: CaseId,
+        at: datetime,
+        resolution: str,
+        reasons: Collection[str] = (),
+    ) -> int:
         """Close the open items of a case, or of one delivery of it."""
         with self._lock:
             found = [
                 item
                 for item in self._items.values()
-                if item.closed_at is None and item.case_id == case_id and delivery_id in (None, item.delivery_id)
+                if item.closed_at is None
+                and item.case_id == case_id
+                and delivery_id in (None, item.delivery_id)
+                and (not reasons or item.reason in reasons)
             ]
             self._items.update((i.id, replace(i, closed_at=at, resolution=resolution)) for i in found)
             return len(found)

@@ -51,6 +51,13 @@ sa.Index(
     sqlite_where=cases.c.reference.is_not(None),
 )
 sa.Index(
+    "ix_cases_registered",
+    cases.c.number,
+    cases.c.id,
+    postgresql_where=cases.c.number.is_not(None),
+    sqlite_where=cases.c.number.is_not(None),
+)
+sa.Index(
     "ix_cases_needs_operator",
     cases.c.id,
     postgresql_where=cases.c.needs_operator,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -330,10 +330,19 @@ class SqlStore(SqlJournalReads):
             found[item.case_id] = (*found.get(item.case_id, ()), item)
         return found
 
-    def close_items(self, delivery_id: DeliveryId | None, case_id: CaseId, at: datetime, resolution: str) -> int:
+    def close_items(
+        self,
+        delivery_id: DeliveryId | None,
+        case_id: CaseId,
+        at: datetime,
+        resolution: str,
+        reasons: Collection[str] = (),
+    ) -> int:
         """Close the open items of a case, or of one delivery of it."""
         i = schema.items.c
         statement = sa.update(schema.items).where(schema.IS_OPEN, i.case_id == case_id)
+        if reasons:
+            statement = statement.where(i.reason.in_(reasons))
         if delivery_id is not None:
             statement = statement.where(i.delivery_id == delivery_id)
         done = statement.values(closed_at=at, resolution=resolution)

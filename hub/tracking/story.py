@@ -20,6 +20,9 @@ from hub.schemas.terms import AnswerResult, AnswerStage, RefusalGround, Role
 ID_CHARS = 16
 """How much of a fact's key names it in the data of another."""
 
+DECIDED = "decided"
+"""Deed of a ``resolved`` fact by which nothing was sent: a person said what an input means."""
+
 _LINKS = frozenset({FactKind.HANDED_OVER, FactKind.PASSED_ON})
 _OF_HUB = frozenset(
     {
@@ -36,9 +39,24 @@ _OF_HUB = frozenset(
         FactKind.LINKED,
         FactKind.FORMAL_FLAGGED,
         FactKind.CONCLUDED,
+        FactKind.CORRECTED,
     }
 )
 """What the hub notes for itself; it says nothing about what a body did."""
+STATEMENTS = frozenset(
+    {
+        FactKind.DELIVERED,
+        FactKind.ACCEPTED,
+        FactKind.REGISTERED,
+        FactKind.REFUSED,
+        FactKind.ANSWERED,
+        FactKind.REDIRECTED,
+        FactKind.EXTENDED,
+        FactKind.CLARIFICATION_ASKED,
+        FactKind.PUBLISHED,
+    }
+)
+"""What a body said, or a person said that it said; a person may correct it (``corrected``), nobody erases it."""
 RECEIPTS = frozenset({FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED})
 _STRENGTH = {FactKind.DELIVERED: 1, FactKind.ACCEPTED: 2, FactKind.REGISTERED: 3}
 
@@ -237,8 +255,8 @@ class Story:
 
 
 def read(facts: Iterable[Fact]) -> Story:
-    """Read all facts of one case, in any order, repeated or not."""
-    unique = sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: (fact.at, fact.key))
+    """Read all facts of one case, in any order, repeated or not. Statements that a person corrected say no more."""
+    unique = _standing(sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: (fact.at, fact.key)))
     executors: dict[str, Executor] = {}
     links: dict[str, Fact] = {}
     for fact in unique:
@@ -253,7 +271,7 @@ def read(facts: Iterable[Fact]) -> Story:
     if links:
         _tie(links, executors)
     for fact in unique:
-        if fact.kind is FactKind.RESOLVED and fact.delivery_id is not None:
+        if fact.kind is FactKind.RESOLVED and fact.delivery_id is not None and fact.data.get("deed") != DECIDED:
             _note_sent_again(fact, executors, links)
         elif fact.authority is not None and fact.kind not in _OF_HUB:
             _give(fact, executors, links, latest)
@@ -261,6 +279,14 @@ def read(facts: Iterable[Fact]) -> Story:
     for executor in executors.values():
         _overcome(executor)
     return Story(tuple(unique), tuple(executors.values()))
+
+
+def _standing(facts: list[Fact]) -> list[Fact]:
+    """Facts without the statements that were corrected; the corrections themselves stay."""
+    wrong = {fact.data.get("of") for fact in facts if fact.kind is FactKind.CORRECTED}
+    if not wrong:
+        return facts
+    return [fact for fact in facts if fact.kind not in STATEMENTS or short(fact) not in wrong]
 
 
 _ROLES = frozenset(Role)

@@ -246,6 +246,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
             adapters={},
             party=party,
             law=law,
+            attachments=files,
             dice=random.Random(1),
         )
     )

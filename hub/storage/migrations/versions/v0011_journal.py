@@ -49,3 +49,5 @@ def upgrade() -> None:
         known = sa.text(f"{name} IS NOT NULL")
         index = f"ix_inbound_{name.partition('_')[0]}"
         op.create_index(index, "inbound", [name, "id"], postgresql_where=known, sqlite_where=known)
+    known = sa.text("number IS NOT NULL")
+    op.create_index("ix_cases_registered", "cases", ["number", "id"], postgresql_where=known, sqlite_where=known)
