@@ -35,7 +35,7 @@ from hub.inbound.inbox import Inbox
 from hub.inbound.poller import Poller
 from hub.inbound.receiver import Receiver
 from hub.inbound.retriever import Retriever
-from hub.net.secrets import resolve
+from hub.net.secrets import known, resolve
 from hub.net.webhook import WebhookFile
 from hub.outbound.dispatcher import Dispatcher
 from hub.outbound.sweeper import Sweeper
@@ -149,6 +149,7 @@ def follow(
                 events=settings.events_days,
                 idempotency=settings.idempotency_days,
                 inbound=settings.inbound_days,
+                noise=settings.noise_days,
                 uploads=settings.upload_days,
                 likeness=settings.likeness_days,
             ),
@@ -326,6 +327,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         sent=metrics.sent,
         swept=metrics.swept,
         patrolled=metrics.patrolled,
+        secrets=known,
     )
     wired = use_cases(ports)
     return Hub(

@@ -38,6 +38,7 @@ FIELDS = (
     "secs",
     "what",
     "party",
+    "entry",
     "notes",
     "gone",
     "type",

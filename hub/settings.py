@@ -81,7 +81,10 @@ class Settings(BaseModel):
         default=30, ge=1, le=3650, description="How long answers to idempotency keys are kept, in days."
     )
     inbound_days: int = Field(
-        default=1095, ge=30, le=36500, description="How long the journal of what came in is kept, in days."
+        default=365, ge=30, le=36500, description="How long what came in and went to no case is kept, in days."
+    )
+    noise_days: int = Field(
+        default=90, ge=7, le=36500, description="How long machines' noise among it is kept, in days."
     )
     upload_days: int = Field(default=7, ge=1, le=365, description="How long an upload may wait to be used, in days.")
     likeness_days: int = Field(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -38,6 +41,7 @@ from hub.api.dependencies import Dependencies
 from hub.api.events import Owners, Streams, Tail
 from hub.api.metrics import Metrics
 from hub.api.quick import QuickDoor, is_quick
+from hub.api.refused import RefusedLogins
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
 from hub.api.watch import Watch
 from hub.bootstrap import Hub
@@ -119,6 +123,7 @@ def create_app(hub: Hub) -> HubApp:
         auth=Authenticator(keys=keys, tokens=_tokens(hub.settings, hub.clock)),
         uploads=UploadSlots(),
         metrics=metrics,
+        refused=RefusedLogins(hub.store, hub.clock, process=f"{socket.gethostname()}:{os.getpid()}"),
     )
     app.state.owners = Owners(hub.store)
     app.state.tail = Tail(hub.store)
@@ -129,6 +134,7 @@ def create_app(hub: Hub) -> HubApp:
     app.add_exception_handler(HTTPException, problems.of_framework)
     # Added last is outermost: Watch sees all; what no handler knows becomes a problem document below it.
     app.add_middleware(ExceptionMiddleware, handlers={Exception: problems.of_unknown})
-    app.add_middleware(Watch, metrics=metrics)
-    app.quick = Watch(QuickDoor(app.state.deps), metrics=metrics)
+    refused = app.state.deps.refused.note
+    app.add_middleware(Watch, metrics=metrics, refused=refused)
+    app.quick = Watch(QuickDoor(app.state.deps), metrics=metrics, refused=refused)
     return app

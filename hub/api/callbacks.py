@@ -39,7 +39,9 @@ async def callback(request: Request, channel_id: str, principal: AuthorityCaller
         raise NotFound("You have no channel with this name.", code="channel.unknown")
     own = found[1].id
 
-    def receive(raw: RawInbound) -> Received:
-        return deps.hub.receiver.receive(raw, origin(principal, Door.CALLBACK, own))
+    way = origin(principal, Door.CALLBACK, own)
 
-    return await received(request, deps, principal, receive)
+    def receive(raw: RawInbound) -> Received:
+        return deps.hub.receiver.receive(raw, way)
+
+    return await received(request, deps, principal, way, receive)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from hub.api.auth import Authenticator, CallerRole, Principal
 from hub.api.bodies import MIB, UploadSlots
 from hub.api.metrics import Metrics
+from hub.api.refused import RefusedLogins
 from hub.bootstrap import Hub
 from hub.errors import Fault, Forbidden, InvalidInput, NotFound
 from hub.schemas.ids import CaseId, MessageId
@@ -31,6 +32,7 @@ class Dependencies:
     auth: Authenticator
     uploads: UploadSlots
     metrics: Metrics
+    refused: RefusedLogins
 
     @property
     def body_limit(self) -> int:

@@ -18,7 +18,7 @@ from hub.api.dependencies import (
     raw_json,
     show,
 )
-from hub.api.receiving import BODY, ENVELOPE_TYPES, origin, raw_inbound
+from hub.api.receiving import BODY, ENVELOPE_TYPES, kept, origin, own_channel, raw_inbound
 from hub.api.views import AcceptedView, TakenView
 from hub.cases.idempotency import IdempotencyKey
 from hub.cases.submission import Accepted, Submission
@@ -35,12 +35,6 @@ from hub.sealed import open_envelope
 router = APIRouter()
 
 
-def own_channel(deps: Dependencies, party: str) -> str:
-    """Under which channel the journal keeps what came through no channel's own door: the authority's first one."""
-    authority = deps.hub.registry.current().authority(party)
-    return authority.channels[0].id if authority and authority.channels else ""
-
-
 @router.post(
     "/v1/envelopes",
     status_code=202,
@@ -54,12 +48,15 @@ async def post_envelope(request: Request, principal: NccOrAuthority, deps: TheDe
     """From an authority: a receipt, an answer and the rest of what answers an appeal. From the contact centre: an
     appeal, sealed with the key that the registry has for it. The message id makes it repeatable.
     """
+    if principal.role is CallerRole.AUTHORITY:
+        way = origin(principal, Door.ENVELOPES, own_channel(deps, principal.party))
+        async with kept(request, deps, way):
+            content_type(request, *ENVELOPE_TYPES)
+            raw = await raw_inbound(request, deps)
+            taken = await run_in_threadpool(deps.hub.receiver.receive, raw, way)
+            return show(TakenView.of(taken), 202)
     content_type(request, *ENVELOPE_TYPES)
     raw = await raw_inbound(request, deps)
-    if principal.role is CallerRole.AUTHORITY:
-        channel = own_channel(deps, principal.party)
-        taken = await run_in_threadpool(deps.hub.receiver.receive, raw, origin(principal, Door.ENVELOPES, channel))
-        return show(TakenView.of(taken), 202)
     accepted = await run_in_threadpool(accept_appeal, deps, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
     if accepted.repeat:

@@ -18,7 +18,7 @@ from hub.api.dependencies import (
     show,
 )
 from hub.api.listing import UUID_PATTERN
-from hub.api.receiving import BODY_WITH_FILES, ENVELOPE_TYPES, Receive, origin, received
+from hub.api.receiving import BODY_WITH_FILES, ENVELOPE_TYPES, Receive, origin, own_channel, received
 from hub.api.views import DeliveryView, InboxView, TakenView
 from hub.errors import NotFound
 from hub.inbound.statement import Received
@@ -82,7 +82,8 @@ async def receipt(request: Request, id: str, principal: AuthorityCaller, deps: T
     unknown = NotFound(_UNKNOWN, code="inbox.unknown")
     wanted = message_id(id, unknown)
     receive = await run_in_threadpool(reply_to, deps, principal, wanted)
-    return await received(request, deps, principal, receive)
+    way = origin(principal, Door.INBOX, own_channel(deps, principal.party))
+    return await received(request, deps, principal, way, receive)
 
 
 def reply_to(deps: Dependencies, principal: Principal, wanted: MessageId) -> Receive:

@@ -21,7 +21,6 @@ from hub.api.journal_views import (
     Dismiss,
     EntryView,
     ExcerptView,
-    GivenStatement,
     GuessView,
     InboundsView,
     InboundView,
@@ -35,6 +34,7 @@ from hub.inbound.decisions import About, Decided
 from hub.ports import Excerpt, InboundFilter
 from hub.schemas.base import format_datetime
 from hub.schemas.envelope import AuthorityBody
+from hub.schemas.given import GivenStatement
 from hub.schemas.ids import CaseId
 from hub.schemas.journal import Custody, Door, InboundRecord
 
@@ -126,7 +126,7 @@ def _shown(deps: Dependencies, record_id: str) -> EntryView:
 async def get_entry(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """What can be read in it, and to which cases it may belong: by our ids, numbers, the applicant, the sender."""
     shown = await run_in_threadpool(_shown, deps, id)
-    log.info("an entry of the journal was read", extra={"party": principal.id, "item": id})
+    log.info("an entry of the journal was read", extra={"party": principal.id, "entry": id})
     return show(shown)
 
 
@@ -145,7 +145,7 @@ async def get_raw(id: str, principal: OperatorCaller, deps: TheDependencies) -> 
     body = await run_in_threadpool(deps.hub.store.inbound_body, record)
     if body is None:
         raise NotFound("Nothing is kept of this entry.", code="inbound.not_kept")
-    log.info("bytes of the journal were read", extra={"party": principal.id, "item": id})
+    log.info("bytes of the journal were read", extra={"party": principal.id, "entry": id})
     headers = {"Content-Disposition": f'attachment; filename="{record.sha256[:16]}"'}
     return Response(body, media_type="application/octet-stream", headers=headers)
 

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from hub.api.views import View
-from hub.errors import Fault, InvalidInput
 from hub.inbound.decisions import About, Decided, Order
 from hub.inbound.guesses import Guess
 from hub.ports import Excerpt
-from hub.schemas import faults
 from hub.schemas.base import Frozen, Line, Text, format_datetime
-from hub.schemas.envelope import (
-    AnswerBody,
-    Attachment,
-    AuthorityBody,
-    ClarificationBody,
-    ExtensionBody,
-    PublicationBody,
-    ReceiptBody,
-    RedirectBody,
-)
+from hub.schemas.envelope import Attachment, AuthorityBody
+from hub.schemas.given import GivenStatement
 from hub.schemas.ids import AuthorityCode, CaseId, Uuid7
 from hub.schemas.journal import InboundRecord
 from hub.tracking.law import Law
-
-BODIES: dict[str, type[AuthorityBody]] = {
-    "receipt": ReceiptBody,
-    "answer": AnswerBody,
-    "redirect": RedirectBody,
-    "extension": ExtensionBody,
-    "clarification": ClarificationBody,
-    "publication": PublicationBody,
-}
-WORDLESS = "(Без тексту: дивіться додатки.)"
 
 
 class GuessView(View):
@@ -172,44 +151,6 @@ class DecidedView(View):
         entry = InboundView.of(decided.record, law) if decided.record is not None else None
         made = tuple(MadeView(case_id=str(case), message_id=str(message)) for case, message in decided.messages)
         return cls(entry=entry, messages=made)
-
-
-class GivenStatement(Frozen):
-    """What a body said: exactly one of these, as in an envelope. `at` may be left out (when it came), and an answer's
-    `text` (the words of the input).
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    receipt: dict[str, Any] | None = None
-    answer: dict[str, Any] | None = None
-    redirect: dict[str, Any] | None = None
-    extension: dict[str, Any] | None = None
-    clarification: dict[str, Any] | None = None
-    publication: dict[str, Any] | None = None
-
-    def body(self, *, at: str, text: str) -> AuthorityBody:
-        """The statement, checked. ``InvalidInput`` names every fault."""
-        given = {name: value for name in BODIES if (value := getattr(self, name)) is not None}
-        if len(given) != 1:
-            wrong = Fault(
-                pointer="/statement",
-                code="statement.kind",
-                message=f"must have exactly one of {', '.join(BODIES)}",
-            )
-            raise InvalidInput("It is not clear what the body said.", code=wrong.code, faults=[wrong])
-        ((name, value),) = given.items()
-        filled = {"at": at, **value}
-        if name == "answer":
-            filled = {"text": text.strip() or WORDLESS, **filled}
-        try:
-            return BODIES[name].model_validate_json(json.dumps(filled))
-        except ValidationError as error:
-            found = [
-                Fault(pointer=f"/statement/{name}{fault.pointer}", code=fault.code, message=fault.message)
-                for fault in faults.faults_of(error)
-            ]
-            raise InvalidInput("The statement breaks the rules.", faults=found) from None
 
 
 class CaseOfEntry(Frozen):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -19,7 +21,7 @@ from hub.api.dependencies import (
 from hub.api.files import keep
 from hub.api.views import TakenView
 from hub.delivery.journal import Origin
-from hub.errors import Fault, InvalidInput
+from hub.errors import Fault, HubError, InvalidInput, Unavailable
 from hub.inbound.statement import Received
 from hub.ports import RawInbound
 from hub.schemas.journal import Door
@@ -59,29 +61,64 @@ def origin(principal: Principal, door: Door, channel_id: str) -> Origin:
     return Origin(door=door, channel_id=channel_id, party=principal.party, proof=principal.id)
 
 
+def own_channel(deps: Dependencies, party: str) -> str:
+    """Under which channel the journal keeps what came through no channel's own door: the authority's first one."""
+    authority = deps.hub.registry.current().authority(party)
+    return authority.channels[0].id if authority and authority.channels else ""
+
+
 async def raw_inbound(request: Request, deps: Dependencies) -> RawInbound:
-    return RawInbound(content_type=request.headers["content-type"], body=await read(request, deps.body_limit))
+    request.state.body = await read(request, deps.body_limit)
+    return RawInbound(content_type=request.headers["content-type"], body=request.state.body)
 
 
-async def received(request: Request, deps: Dependencies, principal: Principal, receive: Receive) -> Response:
+@asynccontextmanager
+async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIterator[None]:
+    """What a known caller brings and a door refuses before it could be taken in is held for a person too."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except HubError as refusal:
+        if not refusal.journalled:
+            length = request.headers.get("content-length", "")
+            raw = RawInbound(
+                content_type=request.headers.get("content-type", ""),
+                body=getattr(request.state, "body", b""),
+                whole_size=int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None,
+            )
+            hold = partial(deps.hub.receiver.hold, raw, origin, verdict=refusal.stable_code, detail=refusal.message)
+            await run_in_threadpool(hold)
+        raise
+
+
+async def received(
+    request: Request, deps: Dependencies, principal: Principal, origin: Origin, receive: Receive
+) -> Response:
     """Read an envelope, alone or with files beside it, and take it in."""
+    async with kept(request, deps, origin):
+        return await _received(request, deps, principal, receive)
+
+
+async def _received(request: Request, deps: Dependencies, principal: Principal, receive: Receive) -> Response:
     if content_type(request, *ENVELOPE_TYPES, MULTIPART) == MULTIPART:
         boundary = multipart.boundary(request.headers["content-type"])
         taken = await deps.uploads.run(
             request,
             deps.body_limit + deps.attachment_limit,
-            lambda chunks: receive(_with_files(deps, principal, multipart.parts(chunks, boundary))),
+            lambda chunks: receive(_with_files(request, deps, principal, multipart.parts(chunks, boundary))),
         )
     else:
         taken = await run_in_threadpool(receive, await raw_inbound(request, deps))
     return show(TakenView.of(taken), 202)
 
 
-def _with_files(deps: Dependencies, principal: Principal, parts: Any) -> RawInbound:
+def _with_files(request: Request, deps: Dependencies, principal: Principal, parts: Any) -> RawInbound:
     first = next(parts, None)
     if first is None or first.name != "envelope":
         fault = Fault(pointer="", code="multipart.envelope", message="the first part must be named «envelope»")
         raise InvalidInput("The multipart body does not begin with the envelope.", code=fault.code, faults=[fault])
     raw = RawInbound(content_type=first.media_type, body=multipart.small(first, deps.body_limit))
+    request.state.body = raw.body
     keep(deps, principal, parts)
     return raw

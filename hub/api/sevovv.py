@@ -53,24 +53,34 @@ async def describe(deps: TheDependencies) -> Response:
 async def call(request: Request, deps: TheDependencies) -> Response:
     """One SOAP call. Faults go with status 500, as SOAP 1.1 demands over HTTP."""
     body = await read(request, MAX_CALL_BYTES)
-    status, answer, principal = await run_in_threadpool(_answer, deps, request.app.state.sev_node, body)
+    node, source = request.app.state.sev_node, request.client.host if request.client else "-"
+    status, answer, principal = await run_in_threadpool(_answer, deps, node, body, source)
     if principal is not None:
         request.scope["hub.principal"] = principal
     return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)
 
 
-def _answer(deps: Dependencies, service: Node, body: bytes) -> tuple[int, bytes, str | None]:
+def _answer(deps: Dependencies, service: Node, body: bytes, source: str) -> tuple[int, bytes, str | None]:
     principal = None
     try:
         operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES)
         if operation.name == "GetVersion":
             return 200, wire.response(operation, VERSION), None
-        principal, caller = authenticate(deps, values.get("identity") or {})
+        principal, caller = _identified(deps, values.get("identity") or {}, source)
         return 200, wire.response(operation, service.call(operation.name, caller, values)), principal
     except SevFault as fault:
         return 500, wire.fault(fault), principal
     except InvalidInput as error:
         return 500, wire.fault(SevFault(codes.CLIENT, error.message)), principal
+
+
+def _identified(deps: Dependencies, identity: Mapping[str, Any], source: str) -> tuple[str, Caller]:
+    """``authenticate``, counting what is refused: SEV's fault is no 401."""
+    try:
+        return authenticate(deps, identity)
+    except SevFault:
+        deps.refused.note(source, PATH)
+        raise
 
 
 def authenticate(deps: Dependencies, identity: Mapping[str, Any]) -> tuple[str, Caller]:

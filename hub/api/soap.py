@@ -24,11 +24,11 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
 from hub.api.cases import case_view, look
 from hub.api.dependencies import Dependencies, TheDependencies, case_id, message_id
-from hub.api.envelopes import accept_appeal, own_channel
+from hub.api.envelopes import accept_appeal
 from hub.api.files import checked_type, find, keep
 from hub.api.inbox import reply_to
 from hub.api.problems import ProblemResponse, problem_of
-from hub.api.receiving import origin
+from hub.api.receiving import kept, origin, own_channel
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound
 from hub.protocols.soap import mime, own
@@ -122,7 +122,11 @@ async def call(request: Request, deps: TheDependencies) -> Response:
     try:
         principal = await _caller(request, deps)
         made.append(_Call(deps, principal, version, iter(())))
-        body = await _answered(request, made[0], kind)
+        if principal.role is CallerRole.AUTHORITY:
+            async with kept(request, deps, origin(principal, Door.SOAP, own_channel(deps, principal.party))):
+                body = await _answered(request, made[0], kind)
+        else:
+            body = await _answered(request, made[0], kind)
     except HubError as error:
         return _fault(error, made[0].version if made else version)
     return Response(body, headers={"Content-Type": _MEDIA[made[0].version]})
@@ -154,7 +158,7 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
     limit = one.deps.body_limit
     content_type = request.headers.get("content-type", "")
     if kind in _KINDS:
-        body = await read(request, limit)
+        body = request.state.body = await read(request, limit)
         return await run_in_threadpool(one.answer, body, mime.parameters(content_type)[1].get("charset"))
     if kind != _RELATED:
         raise InvalidInput("The body must be SOAP: text/xml or application/soap+xml.", code="input.media_type")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.metrics import Metrics
@@ -18,6 +20,7 @@ log = logging.getLogger("hub.api.access")
 
 UNMATCHED = "unmatched"
 ACCEPTED = 202
+UNAUTHENTICATED = 401
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -30,9 +33,11 @@ _HEADERS = (
 class Watch:
     """ASGI middleware; wraps everything else, so it sees failures too."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, refused: Callable[[str, str], None]) -> None:
+        """``refused``: called with the caller's address and the route where a credential was refused; may block."""
         self._app = app
         self._metrics = metrics
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on and note how it ended."""
@@ -56,6 +61,10 @@ class Watch:
                 hit("S4")
         finally:
             self._note(scope, status, time.perf_counter() - started)
+        if status == UNAUTHENTICATED:
+            source = scope["client"][0] if scope.get("client") else "-"
+            route = getattr(scope.get("route"), "path", UNMATCHED)
+            await run_in_threadpool(self._refused, source, route)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)

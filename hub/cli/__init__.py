@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "trace": ("hub.cli.trace", "trace", "Tell what happened to a case or a message."),
     "evidence": ("hub.cli.evidence", "evidence_group", "Export and verify the evidence of a case."),
     "lanes": ("hub.cli.lanes", "lanes", "Show, pause and resume lanes."),
+    "inbound": ("hub.cli.inbound", "inbound_group", "What came in: list, show, attach, decide, dismiss."),
     "dead": ("hub.cli.dead", "dead_group", "Dead letters: list, show, replay."),
     "report": ("hub.cli.report", "report_command", "Who keeps terms, who sends on, what rose: reports."),
     "seal": ("hub.cli.seal", "seal", "Seal an envelope with a key file."),

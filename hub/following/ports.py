@@ -174,7 +174,15 @@ class Pruning(Protocol):
         ...
 
     def prune_inbound(self, before: datetime, limit: int) -> int:
-        """Entries of the inbound journal, those of unfinished cases left out."""
+        """Entries of the journal that people decided about and that stand with no case. What is held stays."""
+        ...
+
+    def prune_noise(self, before: datetime, limit: int) -> int:
+        """Entries of the journal that left nothing to decide and stand with no case: machines' noise."""
+        ...
+
+    def prune_bodies(self, before: datetime, limit: int) -> int:
+        """Bytes that no entry of the journal names any more."""
         ...
 
     def prune_bands(self, before: datetime, limit: int) -> int:

@@ -31,7 +31,8 @@ class Retention:
 
     events: int = 90
     idempotency: int = 30
-    inbound: int = 1_095
+    inbound: int = 365
+    noise: int = 90
     uploads: int = 7
     likeness: int = 400
 
@@ -53,6 +54,8 @@ class Pruner:
             "webhooks": (it.prune_given_up, days.events),
             "answers": (it.prune_answers, days.idempotency),
             "inbound": (it.prune_inbound, days.inbound),
+            "noise": (it.prune_noise, days.noise),
+            "bodies": (it.prune_bodies, 1),
             "bands": (it.prune_bands, days.likeness),
             "applicants": (it.prune_applicants, days.likeness),
             "transfers": (it.prune_transfers, days.events),

@@ -1,6 +1,7 @@
 """Secrets by reference: ``env:NAME`` or ``file:/absolute/path``; settings, logs and errors hold the reference at most.
 
-A secret is read when a conversation opens and forgotten when it ends, so a rotated file is used at once. A file that
+A secret is read when a conversation opens, so a rotated file is used at once; its value stays in memory (``known``), so
+that it can be cut out of what is kept. A file that
 everybody on the machine may read, or write, holds no secret: it is refused (mount container secrets with mode 0440).
 """
 
@@ -61,6 +62,15 @@ class Secret:
         return "Secret(***)"
 
 
+_KNOWN: dict[str, None] = {}
+MOST_KNOWN = 10_000
+
+
+def known() -> tuple[str, ...]:
+    """Values of secrets that this process has read: what must not be kept with what comes in."""
+    return tuple(_KNOWN)
+
+
 def secret_path(reference: str) -> Path:
     """The checked path of a ``file:`` reference. ``ConfigurationError`` if it is missing or open to everybody."""
     path = Path(reference.removeprefix("file:"))
@@ -92,6 +102,8 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None) -> Secret:
         raise ConfigurationError(f"The secret {reference} is missing or empty.")
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         raise ConfigurationError(f"The secret {reference} holds control characters or more than one line.")
+    if len(_KNOWN) < MOST_KNOWN:
+        _KNOWN[value] = None
     return Secret(value)
 
 

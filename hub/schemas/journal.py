@@ -77,10 +77,11 @@ class InboundRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptBody:
-    """Bytes of entries, kept once by content."""
+    """Bytes of entries, kept once by content. ``kept_at``: when they came last."""
 
     sha256: str
     body: bytes
+    kept_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection
 
 from hub.following.values import Orphan
 from hub.schemas.delivery import StoredAttachment
+from hub.schemas.journal import Custody
 from hub.storage import following_tables as t
 from hub.storage import rules, schema
 from hub.storage.database import Database
-from hub.tracking.state import FINISHED
 
 FLOOR = "events-floor"
 _FEED = (schema.facts.c.txid, schema.facts.c.seq)
@@ -33,10 +33,24 @@ class SqlPruning:
         return self._delete(schema.answers, (a.principal, a.key), limit, a.created_at < before)
 
     def prune_inbound(self, before: datetime, limit: int) -> int:
-        """Entries of the inbound journal, those of unfinished cases left out."""
-        i, c = schema.inbound.c, schema.cases.c
-        running = sa.select(c.id).where(c.id == i.case_id, c.state.not_in(sorted(FINISHED))).exists()
-        return self._delete(schema.inbound, (i.id,), limit, i.received_at < before, ~running)
+        """Entries of the journal that people decided about and that stand with no case."""
+        return self._prune_journal((Custody.DECIDED, Custody.DISMISSED, Custody.ATTACHED), before, limit)
+
+    def prune_noise(self, before: datetime, limit: int) -> int:
+        """Entries of the journal that left nothing to decide and stand with no case."""
+        return self._prune_journal((Custody.NOTED,), before, limit)
+
+    def _prune_journal(self, custodies: tuple[Custody, ...], before: datetime, limit: int) -> int:
+        i = schema.inbound.c
+        last = sa.func.coalesce(i.last_at, i.received_at)
+        old = sa.and_(i.received_at < before, last < sa.literal(before, i.received_at.type))
+        return self._delete(schema.inbound, (i.id,), limit, i.custody.in_(custodies), i.case_id.is_(None), old)
+
+    def prune_bodies(self, before: datetime, limit: int) -> int:
+        """Bytes that no entry of the journal names any more."""
+        b, i = schema.inbound_bodies.c, schema.inbound.c
+        named = sa.select(i.id).where(i.kept_sha256 == b.sha256).exists()
+        return self._delete(schema.inbound_bodies, (b.sha256,), limit, b.kept_at < before, ~named)
 
     def prune_bands(self, before: datetime, limit: int) -> int:
         """Bands of texts."""

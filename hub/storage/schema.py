@@ -318,6 +318,8 @@ inbound_bodies = sa.Table(
     metadata,
     sa.Column("sha256", Token, primary_key=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("kept_at", Moment, nullable=False),
+    sa.Index("ix_inbound_bodies_kept", "kept_at"),
 )
 
 answers = sa.Table(

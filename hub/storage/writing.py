@@ -55,7 +55,9 @@ class Statements:
         self.attempts = insert(schema.attempts)
         self.items = insert(schema.items)
         self.inbound = insert(schema.inbound, tail=AGAIN)
-        self.bodies = insert(schema.inbound_bodies)
+        # Touched again, so that the pruner leaves alone what an entry is about to name.
+        again = "ON CONFLICT (sha256) DO UPDATE SET kept_at = excluded.kept_at"
+        self.bodies = insert(schema.inbound_bodies, tail=again)
         self.attachments = insert(schema.attachments)
         self.grants = insert(schema.grants)
         self.throttles = Insert(
@@ -179,7 +181,7 @@ class Writer:
         """Entries of what came in, their bytes once by content, decisions about them."""
         entries = rules.once(self._change.inbound)
         bodies = {r.kept_sha256: r.body for r in entries if r.kept_sha256 is not None and r.body is not None}
-        kept = [KeptBody(sha256=sha256, body=bodies[sha256]) for sha256 in sorted(bodies)]
+        kept = [KeptBody(sha256=name, body=bodies[name], kept_at=self._now) for name in sorted(bodies)]
         self._do.bodies.run(self._connection, kept)
         self._do.inbound.run(self._connection, entries)
         journal.decide(self._connection, self._change.decisions)

@@ -24,6 +24,7 @@ def test_the_examples_run_as_written(world: World, tmp_path: Path) -> None:
         "HUB": world.url,
         "NCC_KEY": world.tokens["ncc"],
         "AUTHORITY_KEY": world.tokens["plain"],
+        "OPERATOR_KEY": world.tokens["operator"],
     }
     run = subprocess.run(
         ["bash", "-c", script],

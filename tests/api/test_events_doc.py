@@ -96,4 +96,11 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
         name: getattr(Settings(), name) for name in Settings.model_fields if name.endswith("_days")
     }
     kept = Retention()
-    assert (kept.events, kept.idempotency, kept.inbound, kept.uploads, kept.likeness) == (90, 30, 1_095, 7, 400)
+    assert (kept.events, kept.idempotency, kept.inbound, kept.noise, kept.uploads, kept.likeness) == (
+        90,
+        30,
+        365,
+        90,
+        7,
+        400,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from email.message import EmailMessage
 from typing import Any
 
@@ -14,10 +15,11 @@ from hub.schemas.delivery import FactKind, Source
 from hub.schemas.ids import CaseId, new_id
 from hub.schemas.journal import Door
 from hub.tracking.state import State
-from tests.api.world import PLAIN, World, answer, problem, registered
+from tests.api.world import PLAIN, World, answer, problem, registered, wait_until
 
 CHANNEL = f"{PLAIN}.rest"
 CALLBACK = f"/v1/callbacks/{CHANNEL}"
+JSON = {"Content-Type": "application/json"}
 FINAL = {"stage": "final", "result": "explained", "number": "17/2", "date": "2026-03-10"}
 
 
@@ -258,3 +260,55 @@ def test_guesses_name_cases_and_attach_nothing(world: World) -> None:
         assert text in shown["excerpt"]["text"]
         assert shown["entry"]["case_id"] is None
     assert best["sure"] > 80
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "code", "size"),
+    [
+        ({"data": b"x" * 2_097_153, "headers": JSON}, 413, "input.too_large", 2_097_153),
+        ({"data": b"words", "headers": {"Content-Type": "text/plain"}}, 415, "input.media_type", 5),
+        ({"files": {"letter": ("a", b"x", "text/plain")}}, 400, "multipart.envelope", None),
+    ],
+)
+def test_what_a_door_refuses_before_reading_waits_too(
+    world: World, options: dict[str, Any], status: int, code: str, size: int | None
+) -> None:
+    """Too large, of another type, without an envelope: the entry says who brought it, how much, and why not."""
+    response = world.call("POST", CALLBACK, "plain", **options)
+    assert response.status_code == status
+    entry = _newest(world)
+    assert (entry["verdict"], entry["authority"], entry["custody"]) == (code, PLAIN, "held")
+    assert size in (None, entry["size"])
+
+
+def test_words_over_soap_wait_too(world: World) -> None:
+    """A call that an authority makes wrongly is held with its bytes."""
+    namespace = "http://schemas.xmlsoap.org/soap/envelope/"
+    body = f"<e:Envelope xmlns:e='{namespace}'><e:Body><No>{uuid.uuid4()}</No></e:Body></e:Envelope>"
+    response = world.call("POST", "/soap/hub", "plain", data=body.encode(), headers={"Content-Type": "text/xml"})
+    assert response.status_code >= 400
+    entry = _newest(world)
+    assert (entry["door"], entry["authority"]) == ("soap", PLAIN)
+    raw = world.call("GET", f"/v1/ops/inbound/{entry['id']}/raw", "operator")
+    assert raw.content == body.encode()
+
+
+def test_refused_credentials_are_counted_by_source_door_and_minute(world: World) -> None:
+    """Many tries are one entry without a body; another door is another entry."""
+    for _ in range(5):
+        response = world.call("POST", CALLBACK, None, headers={"Authorization": "Bearer hub_x_y"}, data=b"secret words")
+        assert response.status_code == 401
+    world.call("GET", "/v1/inbox", None, headers={"Authorization": "Bearer hub_x_y"})
+
+    def counted() -> dict[str, int]:
+        assert world.deps is not None
+        world.deps.refused.flush()
+        listed = world.call("GET", "/v1/ops/inbound?door=login&limit=200", "operator").json()["entries"]
+        mine = [each for each in listed if "127.0.0.1" in each["detail"]]
+        assert {(e["custody"], e["size"], e["verdict"]) for e in mine} <= {("noted", 0, "auth.refused")}
+        found: Counter[str] = Counter()
+        for each in mine:
+            found[each["detail"].partition(" at ")[2]] += each["count"]
+        return found
+
+    wait_until(lambda: counted()["/v1/callbacks/{channel_id}"] >= 5 and counted()["/v1/inbox"] >= 1)

@@ -14,8 +14,10 @@ import pytest
 from hub.errors import NotFound
 from hub.following.prune import Pruner, Retention
 from hub.ports import InboundFilter
-from hub.schemas.delivery import Change, FactKind, Grant, StoredAttachment
+from hub.schemas.delivery import Change, Grant, StoredAttachment
 from hub.schemas.envelope import Attachment
+from hub.schemas.ids import CaseId
+from hub.schemas.journal import Custody, InboundRecord
 from hub.schemas.transfer import QueuedNotice, Transfer, TransferKind
 from hub.storage.attachments import FileAttachments
 from hub.storage.pruning import SqlPruning
@@ -45,12 +47,9 @@ def _upload(world: World, files: FileAttachments, content: bytes) -> Attachment:
     return Attachment(sha256=sha256, size=size, media_type="text/plain", name="a.txt")
 
 
-def test_answers_and_the_journal_go_by_their_days(world: World, pruner: Pruner) -> None:
-    """Old answers to idempotency keys go; old journal entries go, unless the case they belong to is unfinished."""
-    running, done = world.submit(), world.submit(surname="Інша")
-    world.state(done, FactKind.ANSWERED, stage="final")
-    entries = [replace(record(n, "c.rest"), case_id=case) for n, case in enumerate((running, done, None))]
-    world.store.apply(Change(answers=(answer("old"),), inbound=tuple(entries)))
+def test_answers_go_by_their_days(world: World, pruner: Pruner) -> None:
+    """Old answers to idempotency keys go, young ones stay."""
+    world.store.apply(Change(answers=(answer("old"),)))
     assert pruner.run()["answers"] == 0
     world.clock.at = NOW + timedelta(days=31)
     young = replace(answer("young"), created_at=world.clock.at)
@@ -58,9 +57,32 @@ def test_answers_and_the_journal_go_by_their_days(world: World, pruner: Pruner) 
     assert pruner.run()["answers"] == 1
     assert world.store.answer("ncc", "old") is None
     assert world.store.answer("ncc", "young") == young
-    world.clock.at = NOW + timedelta(days=1_100)
-    assert pruner.run()["inbound"] == 2
-    assert [entry.case_id for entry in world.store.inbound(InboundFilter(channel_id="c.rest"), limit=9)] == [running]
+
+
+def test_the_journal_goes_by_what_became_of_it(world: World, pruner: Pruner) -> None:
+    """Noise goes after 90 days, what was decided after a year; what is held or stands with a case stays whole."""
+    case = world.submit()
+
+    def entry(n: int, custody: Custody, case_id: CaseId | None = None) -> InboundRecord:
+        body = b"noise" if custody is Custody.NOTED else b"shared"
+        kept = hashlib.sha256(body).hexdigest()
+        made = replace(record(n, "c.rest"), custody=custody, case_id=case_id)
+        return replace(made, kept_sha256=kept, kept=len(body), body=body)
+
+    held = entry(1, Custody.HELD)
+    noted, kept = entry(2, Custody.NOTED), entry(3, Custody.NOTED, case)
+    gone = [entry(n, custody) for n, custody in enumerate((Custody.DECIDED, Custody.DISMISSED), 4)]
+    kept = replace(kept, kept_sha256=held.kept_sha256, body=held.body)
+    world.store.apply(Change(inbound=(held, noted, kept, *gone)))
+    world.clock.at = NOW + timedelta(days=100)
+    pruned = pruner.run()
+    assert (pruned["noise"], pruned["inbound"], pruned["bodies"]) == (1, 0, 1)
+    world.clock.at = NOW + timedelta(days=400)
+    pruned = pruner.run()
+    assert (pruned["noise"], pruned["inbound"], pruned["bodies"]) == (0, 2, 0)
+    left = world.store.inbound(InboundFilter(channel_id="c.rest"), limit=9)
+    assert {each.id for each in left} == {held.id, kept.id}
+    assert [world.store.inbound_body(each) for each in left] == [b"shared"] * 2
 
 
 def test_events_can_be_read_for_their_days(world: World, pruner: Pruner) -> None:

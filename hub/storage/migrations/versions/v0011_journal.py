@@ -39,8 +39,10 @@ def upgrade() -> None:
         "inbound_bodies",
         sa.Column("sha256", types.Token, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("kept_at", types.Moment, nullable=False),
         sa.PrimaryKeyConstraint("sha256", name="pk_inbound_bodies"),
     )
+    op.create_index("ix_inbound_bodies_kept", "inbound_bodies", ["kept_at"])
     op.create_index("ix_inbound_received", "inbound", ["received_at", "id"])
     op.create_index("ix_inbound_authority", "inbound", ["authority", "received_at", "id"])
     held = sa.text("custody = 'held'")
