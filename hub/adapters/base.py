@@ -8,6 +8,7 @@ does not offer. An adapter adds what is its own: its settings, ``prepare``, ``op
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -116,9 +117,15 @@ class BaseSession:
     def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One attempt; every failure of theirs, of ours or of the way there is an outcome."""
         try:
-            return self.transmit(prepared, deadline_secs)
+            outcome = self.transmit(prepared, deadline_secs)
         except HubError as failure:
-            return Outcome.of(failure)
+            outcome = Outcome.of(failure)
+        heard = self.heard()
+        return outcome if heard is None else replace(outcome, answer=heard)
+
+    def heard(self) -> bytes | None:
+        """The other side's last answer as it came, head and body; absent where there is none that could be shown."""
+        return None
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask once what became of a delivery; every failure is an outcome, and asked again later."""

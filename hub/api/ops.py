@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from hub.api.bodies import content_type, read
 from hub.api.cases import AfterId
 from hub.api.dependencies import (
+    Dependencies,
     M,
     OperatorCaller,
     TheDependencies,
@@ -22,7 +24,18 @@ from hub.api.dependencies import (
     show,
 )
 from hub.api.listing import Limit
-from hub.api.ops_views import ClosedView, DeadView, ItemsView, ItemView, LanesView, LaneView, ShadowsView, compare
+from hub.api.ops_views import (
+    AttemptsView,
+    AttemptView,
+    ClosedView,
+    DeadView,
+    ItemsView,
+    ItemView,
+    LanesView,
+    LaneView,
+    ShadowsView,
+    compare,
+)
 from hub.api.views import AcceptedView, DeliveryView
 from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
@@ -30,6 +43,7 @@ from hub.schemas.base import Frozen, Line
 from hub.schemas.ids import AuthorityCode, ChannelId, DeliveryId
 from hub.schemas.terms import Conclusion, Role
 
+log = logging.getLogger(__name__)
 router = APIRouter(tags=["ops"])
 
 JSON = "application/json"
@@ -168,6 +182,35 @@ async def choose_channel(
     work = deps.hub.operators.choose_channel
     delivery = await run_in_threadpool(work, DeliveryId(wanted), order.channel_id, by=principal.id)
     return show(DeliveryView.of(delivery))
+
+
+def _attempts(deps: Dependencies, wanted: DeliveryId) -> AttemptsView:
+    delivery = deps.hub.store.delivery(wanted)
+    if delivery is None:
+        raise NotFound("There is no delivery with this id.", code="delivery.unknown")
+    answers = deps.hub.store.attempt_answers(wanted)
+    attempts = deps.hub.store.attempts(wanted)
+    return AttemptsView(
+        delivery_id=str(delivery.id),
+        case_id=str(delivery.case_id),
+        state=delivery.state,
+        content_type=delivery.payload_type,
+        attempts=tuple(AttemptView.of(a, delivery.payload, answers.get(a.number)) for a in attempts),
+    )
+
+
+@router.get(
+    "/v1/ops/deliveries/{id}/attempts",
+    response_model=AttemptsView,
+    responses=problems(401, 403, 404, 422, 500, 503),
+    summary="What went out and what came back",
+)
+async def list_attempts(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+    """Each attempt with the exact bytes and the other side's raw answer, side by side."""
+    wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
+    seen = await run_in_threadpool(_attempts, deps, DeliveryId(wanted))
+    log.info("attempts were read", extra={"party": principal.id, "delivery": id})
+    return show(seen)
 
 
 @router.get(

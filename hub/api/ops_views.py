@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from hub.api.views import DeliveryView, View
 from hub.cases.operators import LaneSeen, Standing
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import Comparison, OperatorItem
+from hub.schemas.delivery import Attempt, Comparison, OperatorItem
+from hub.schemas.visible import visible
 from hub.tracking.law import Law
 
 
@@ -84,6 +86,59 @@ class ItemsView(View):
 
     items: tuple[ItemView, ...]
     cursor: str | None
+
+
+class AttemptView(View):
+    """One attempt, what went out beside what came back. `sent`: the exact bytes as text, absent if later attempts sent
+    others; `answered`: status line, headers without credentials and body, up to the channel's `answer_kb`.
+    """
+
+    number: int
+    channel_id: str
+    started_at: str
+    finished_at: str | None
+    outcome: str | None
+    code: str | None
+    http_status: int | None
+    detail: str | None
+    sha256: str
+    size: int
+    sent: str | None
+    answered: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt, payload: bytes | None, answer: bytes | None) -> AttemptView:
+        """The view of an attempt. ``payload``: what the delivery's last attempt sent."""
+        same = payload is not None and hashlib.sha256(payload).hexdigest() == attempt.sha256
+        return cls(
+            number=attempt.number,
+            channel_id=attempt.channel_id,
+            started_at=format_datetime(attempt.started_at),
+            finished_at=format_datetime(attempt.finished_at) if attempt.finished_at else None,
+            outcome=attempt.outcome,
+            code=attempt.code,
+            http_status=attempt.http_status,
+            detail=attempt.detail,
+            sha256=attempt.sha256,
+            size=attempt.size,
+            sent=as_text(payload) if same and payload is not None else None,
+            answered=as_text(answer) if answer is not None else None,
+        )
+
+
+def as_text(data: bytes) -> str:
+    """Bytes for people: UTF-8, what is none as escapes."""
+    return visible(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"), lines=True)
+
+
+class AttemptsView(View):
+    """All attempts of one delivery, in order."""
+
+    delivery_id: str
+    case_id: str
+    state: str
+    content_type: str | None
+    attempts: tuple[AttemptView, ...]
 
 
 class DeadView(View):

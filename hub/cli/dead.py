@@ -11,6 +11,7 @@ from hub.bootstrap import build
 from hub.cli.output import emit, home_option, json_option, table
 from hub.errors import NotFound
 from hub.schemas.ids import DeliveryId
+from hub.schemas.visible import visible
 from hub.settings import load
 
 
@@ -42,14 +43,16 @@ def list_(limit: int, home: str | None, as_json: bool) -> None:
 @click.argument("delivery", type=click.UUID)
 @home_option
 @json_option
-def show(delivery: uuid.UUID, home: str | None, as_json: bool) -> None:
-    """Show one with all its attempts."""
+@click.option("--raw", is_flag=True, help="With the exact bytes that went out and each raw answer.")
+def show(delivery: uuid.UUID, home: str | None, as_json: bool, raw: bool) -> None:
+    """Show one with all its attempts; any delivery, dead or not."""
     hub = build(load(home=home))
     try:
         row = hub.store.delivery(DeliveryId(delivery))
         if row is None:
             raise NotFound("There is no delivery with this id.", code="delivery.unknown")
         attempts = hub.store.attempts(row.id)
+        answers = hub.store.attempt_answers(row.id)
     finally:
         hub.close()
     lines = [f"Delivery {row.id} to {row.authority} over {row.channel_id}: {row.state}, {row.last_code}"]
@@ -59,8 +62,19 @@ def show(delivery: uuid.UUID, home: str | None, as_json: bool) -> None:
         )
         if attempt.detail:
             lines.append(f"     {attempt.detail}")
+        if raw:
+            lines += [f"     < {line}" for line in _lines(answers.get(attempt.number))]
+    if raw:
+        lines += ["What went out:", *(f"  > {line}" for line in _lines(row.payload))]
     document = {"state": row.state, "code": row.last_code, "attempts": [asdict(a) for a in attempts]}
     emit(document, as_json=as_json, lines=lines)
+
+
+def _lines(data: bytes | None) -> list[str]:
+    """Bytes as lines for people."""
+    if data is None:
+        return ["(nothing is kept)"]
+    return visible(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"), lines=True).splitlines()
 
 
 @dead_group.command()

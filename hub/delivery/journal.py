@@ -50,6 +50,12 @@ class Journal:
         self._secrets = secrets
         self._cap = cap_bytes
 
+    def answer(self, heard: bytes | None, cap_bytes: int) -> bytes | None:
+        """Another side's answer as it is kept with an attempt: without credentials, up to a cap."""
+        if heard is None or cap_bytes == 0:
+            return None
+        return cut(heard[:cap_bytes], self._secrets())[0]
+
     def attached(
         self, raw: RawInbound, origin: Origin, *, case_id: CaseId, message_id: MessageId, verdict: str = "accepted"
     ) -> InboundRecord:

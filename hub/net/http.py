@@ -97,6 +97,11 @@ class HttpAnswer:
         """The whole Content-Type header, empty if absent."""
         return self.headers.get("Content-Type", "")
 
+    def transcript(self) -> bytes:
+        """The answer for people: status line, headers, body. Names of headers in lower case, the body decompressed."""
+        lines = [f"HTTP {self.status}", *(f"{name}: {value}" for name, value in self.headers.items())]
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self.body
+
 
 def check_url(url: str, policy: HttpPolicy) -> Target:
     """Check a URL against a policy, without a network. Raises ``ConfigurationError``."""
@@ -203,6 +208,7 @@ class HttpSession:
         self._deadline = Deadline()
         self._dialer = Dialer(deadline=self._deadline, allow_private=policy.allow_private, resolver=resolver)
         self._connections: dict[Target, HttpConnection] = {}
+        self.last: HttpAnswer | None = None
         weakref.finalize(self, _hang_up, self._connections)  # an adapter's kept sessions end with it
 
     def __enter__(self) -> HttpSession:
@@ -227,6 +233,7 @@ class HttpSession:
         deadline_secs: float,
     ) -> HttpAnswer:
         """One call. ``deadline_secs`` counts from now to the last byte of the answer. Errors: see the module."""
+        self.last = None
         connection = self._connection(url)
         said = _said(headers or {}, body)
         pieces = body.chunks if isinstance(body, StreamedBody) else body
@@ -234,7 +241,8 @@ class HttpSession:
         try:
             with connection.ask(method, _path(url), pieces, said) as response:
                 told = HttpHeaders(response.headers.items())
-                return HttpAnswer(status=response.status, headers=told, body=self._read(response, told))
+                self.last = HttpAnswer(status=response.status, headers=told, body=self._read(response, told))
+                return self.last
         except (HTTPException, OSError, ValueError) as error:
             connection.close()
             raise self._failure(error) from None

@@ -122,6 +122,8 @@ class Sender:
                 begun = time.perf_counter()
                 outcome = session.send(message.prepared, float(lane.channel.lane.deadline_secs))
                 self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
+                kept = self._receiver.journal.answer(outcome.answer, lane.channel.lane.answer_kb * 1_024)
+                outcome = replace(outcome, answer=kept)
                 self._end(lane, settler, ended, message, outcome)
 
     def _may_go_on(self, lane: LaneBatch) -> bool:
@@ -209,6 +211,7 @@ class Sender:
             code=refusals[-1].stable_code,
             http_status=outcome.http_status,
             detail="The receipt in the response does not hold: " + refusals[-1].message,
+            answer=outcome.answer,
         )
         return failed, ()
 

@@ -111,6 +111,7 @@ class Settler:
             code=outcome.code,
             http_status=outcome.http_status,
             detail=outcome.detail[: Outcome.DETAIL_MAX_CHARS] if outcome.detail else None,
+            answer=outcome.answer,
         )
 
     def _taken(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:

@@ -37,6 +37,10 @@ class DeliveryReads(Protocol):
         """Attempts of a delivery, by number."""
         ...
 
+    def attempt_answers(self, delivery_id: DeliveryId) -> Mapping[int, bytes]:
+        """Answers that are kept with attempts of a delivery, by number of the attempt."""
+        ...
+
     def dead(self, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries in state ``dead``, by id."""
         ...

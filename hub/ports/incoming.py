@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -78,6 +78,7 @@ class Outcome:
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
     ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
+    ``answer``: the other side's answer as it came, head and body, kept with the attempt for people.
     """
 
     DETAIL_MAX_CHARS: ClassVar[int] = 2_000
@@ -101,6 +102,7 @@ class Outcome:
     ground: str | None = None
     proves: LegalClass | None = None
     stops_lane: bool = False
+    answer: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, failure: HubError) -> Outcome:

@@ -228,7 +228,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnd:
-    """How an attempt ended. ``detail``: at most 2,000 characters for an operator, without personal data of our own."""
+    """How an attempt ended. ``detail``: at most 2,000 characters for an operator, without personal data of our own.
+    ``answer``: the other side's answer, head and body, without credentials, up to the channel's cap.
+    """
 
     id: AttemptId
     finished_at: datetime
@@ -236,6 +238,7 @@ class AttemptEnd:
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None
+    answer: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from hub.ports import InboundFilter
+from hub.schemas.ids import DeliveryId
 from hub.schemas.journal import Decision, InboundRecord
 from hub.storage import rows, rules, schema
 from hub.storage.database import Database
@@ -53,6 +54,13 @@ class SqlJournalReads:
         else:
             return None
         return self.database.read(lambda connection: connection.execute(statement).scalar_one_or_none())
+
+    def attempt_answers(self, delivery_id: DeliveryId) -> Mapping[int, bytes]:
+        """Answers that are kept with attempts of a delivery, by number of the attempt."""
+        a = schema.attempts.c
+        statement = sa.select(a.number, a.answer).where(a.delivery_id == delivery_id, a.answer.is_not(None))
+        found = self.database.read(lambda connection: connection.execute(statement).all())
+        return {row.number: row.answer for row in found}
 
 
 def _conditions(where: InboundFilter) -> list[sa.ColumnElement[bool]]:

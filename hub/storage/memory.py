@@ -55,6 +55,7 @@ class MemoryStore:
         self._messages: dict[MessageId, Message] = {}
         self._deliveries: dict[DeliveryId, Delivery] = {}
         self._attempts: dict[AttemptId, Attempt] = {}
+        self._heard: dict[AttemptId, bytes] = {}
         self._events: list[Event] = []
         self._items: dict[str, OperatorItem] = {}
         self._inbound: dict[str, InboundRecord] = {}
@@ -134,6 +135,8 @@ class MemoryStore:
                     http_status=end.http_status,
                     detail=end.detail,
                 )
+                if end.answer is not None:
+                    self._heard[end.id] = end.answer
 
     def _write_facts(self, change: Change) -> tuple[Fact, ...]:
         recorded_at = self._now()
@@ -400,6 +403,11 @@ class MemoryStore:
     def attempts(self, delivery_id: DeliveryId) -> tuple[Attempt, ...]:
         """Attempts of a delivery, by number."""
         return self._sorted(self._attempts, lambda a: a.delivery_id == delivery_id, "number", "id")
+
+    def attempt_answers(self, delivery_id: DeliveryId) -> Mapping[int, bytes]:
+        """Answers that are kept with attempts of a delivery, by number of the attempt."""
+        with self._lock:
+            return {a.number: self._heard[a.id] for a in self.attempts(delivery_id) if a.id in self._heard}
 
     def dead(self, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries in state ``dead``, by id."""

@@ -43,6 +43,7 @@ _DELIVERY = tuple(field.name for field in fields(Delivery) if field.name not in 
 _MESSAGE = tuple(field.name for field in fields(Message))
 
 DELIVERY_COLUMNS = tuple(schema.deliveries.c[name] for name in _DELIVERY)
+ATTEMPT_COLUMNS = tuple(schema.attempts.c[name] for name in _ATTEMPT)
 _DELIVERY_AND_PAYLOAD = (*_DELIVERY, "payload", "payload_type")
 _ROLES = {role.value: role for role in Role}
 _STATES = {state.value: state for state in TransportState}

@@ -209,6 +209,7 @@ attempts = sa.Table(
     sa.Column("code", Words),
     sa.Column("http_status", sa.Integer),
     sa.Column("detail", Words),
+    sa.Column("answer", sa.LargeBinary),
     sa.Index("ix_attempts_delivery", "delivery_id", "number"),
     postgresql_with=_CHANGING,
 )

@@ -302,7 +302,7 @@ class SqlStore(SqlJournalReads):
     def attempts(self, delivery_id: DeliveryId) -> tuple[Attempt, ...]:
         """Attempts of a delivery, by number."""
         a = schema.attempts.c
-        statement = sa.select(schema.attempts).where(a.delivery_id == delivery_id).order_by(a.number, a.id)
+        statement = sa.select(*rows.ATTEMPT_COLUMNS).where(a.delivery_id == delivery_id).order_by(a.number, a.id)
         return self._all(statement, rows.attempt)
 
     def dead(self, *, after: str | None, limit: int) -> tuple[Delivery, ...]:

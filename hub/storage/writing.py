@@ -30,7 +30,7 @@ from hub.tracking.law import Law
 _by_id: Callable[[Any], Any] = attrgetter("id")
 _CASE_BORN = tuple(field.name for field in fields(NewCase))
 _CASE_MOVED = ("state", "authority", "number", "needs_operator", "updated_at", "due_at", "watch_at")
-_ATTEMPT_END = ("finished_at", "outcome", "code", "http_status", "detail")
+_ATTEMPT_END = ("finished_at", "outcome", "code", "http_status", "detail", "answer")
 _FACT = ("case_id", "key", "kind", "at", "source", "authority", "delivery_id", "message_id", "data")
 _FACT_EVENT = (*_FACT, "recorded_at", "state")
 
@@ -52,7 +52,7 @@ class Statements:
         self.messages = insert(schema.messages)
         self.deliveries = insert(schema.deliveries)
         self.payloads = insert(schema.payloads)
-        self.attempts = insert(schema.attempts)
+        self.attempts = Insert(schema.attempts, _names(schema.attempts, "answer"), dialect)
         self.items = insert(schema.items)
         self.inbound = insert(schema.inbound, tail=AGAIN)
         # Touched again, so that the pruner leaves alone what an entry is about to name.

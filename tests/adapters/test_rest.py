@@ -709,3 +709,20 @@ def test_a_probe_connects_and_says_nothing() -> None:
         assert isinstance(session, RestSession)
         with pytest.raises(TemporaryFailure):
             session.probe(5.0)
+
+
+def test_the_raw_answer_comes_with_the_outcome() -> None:
+    """Status, headers and body as they came, also where the answer cannot be read; none where nobody answered."""
+    rest = RestAdapter(AdapterContext())
+    with serving(answering(http("422 No", b"<html>nein</html>", Content_Type="text/html"))) as server:
+        channel = rest_channel(server.url())
+        prepared = rest.prepare(parcel(appeal()), channel)
+        with rest.session(channel) as session:
+            outcome = session.send(prepared, 5.0)
+    assert outcome.answer is not None
+    head, _, body = outcome.answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP 422\r\n")
+    assert b"content-type: text/html" in head
+    assert body == b"<html>nein</html>"
+    with rest.session(channel) as session:
+        assert session.send(prepared, 5.0).answer is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections import Counter
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 
@@ -11,8 +13,17 @@ import pytest
 
 from hub.delivery.journal import Origin
 from hub.ports import RawInbound
-from hub.schemas.delivery import FactKind, Source
-from hub.schemas.ids import CaseId, new_id
+from hub.schemas.delivery import (
+    Attempt,
+    AttemptEnd,
+    Change,
+    DeliveryUpdate,
+    FactKind,
+    OutcomeKind,
+    Source,
+    TransportState,
+)
+from hub.schemas.ids import AttemptId, CaseId, new_id
 from hub.schemas.journal import Door
 from hub.tracking.state import State
 from tests.api.world import PLAIN, World, answer, problem, registered, wait_until
@@ -312,3 +323,36 @@ def test_refused_credentials_are_counted_by_source_door_and_minute(world: World)
         return found
 
     wait_until(lambda: counted()["/v1/callbacks/{channel_id}"] >= 5 and counted()["/v1/inbox"] >= 1)
+
+
+def test_what_went_out_stands_beside_what_came_back(world: World) -> None:
+    """Each attempt shows the bytes that it sent and the raw answer; of older bytes only the digest is left."""
+    case = world.submit()["case_id"]
+    delivery = world.delivery(case)
+    moment = datetime.now(UTC)
+    payload = f"appeal {case}".encode()
+
+    def tried(number: int, sent: bytes, answer: bytes | None) -> tuple[Attempt, AttemptEnd]:
+        attempt = Attempt(
+            id=AttemptId(new_id()),
+            delivery_id=delivery.id,
+            number=number,
+            channel_id=delivery.channel_id,
+            message_id=delivery.message_id,
+            sha256=hashlib.sha256(sent).hexdigest(),
+            size=len(sent),
+            started_at=moment,
+            registry_version="1",
+        )
+        return attempt, AttemptEnd(id=attempt.id, finished_at=moment, outcome=OutcomeKind.UNKNOWN, answer=answer)
+
+    tries = [tried(1, b"older bytes", None), tried(2, payload, "HTTP 500\r\n\r\nПомилка\x1b".encode())]
+    update = DeliveryUpdate(id=delivery.id, state=TransportState.UNKNOWN, payload=payload, payload_type="text/plain")
+    attempts, ends = zip(*tries, strict=True)
+    world.store.apply(Change(attempts=attempts, attempt_ends=ends, updates=(update,)))
+    seen = world.call("GET", f"/v1/ops/deliveries/{delivery.id}/attempts", "operator").json()
+    first, second = seen["attempts"]
+    assert (first["sent"], first["answered"], second["sent"]) == (None, None, payload.decode())
+    assert second["answered"] == "HTTP 500\n\nПомилка‹U+001B›"
+    unknown = world.call("GET", f"/v1/ops/deliveries/{new_id()}/attempts", "operator")
+    problem(unknown, 404, "delivery.unknown")

@@ -57,6 +57,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/ops/cases/{id}/close"): {OPERATOR},
     ("POST", "/v1/ops/cases/{id}/conclude"): {OPERATOR},
     ("POST", "/v1/ops/deliveries/{id}/channel"): {OPERATOR},
+    ("GET", "/v1/ops/deliveries/{id}/attempts"): {OPERATOR},
     ("GET", "/v1/ops/shadows"): {OPERATOR},
     ("GET", "/v1/ops/lanes"): {OPERATOR},
     ("POST", "/v1/ops/lanes/{channel_id}/pause"): {OPERATOR},

@@ -8,7 +8,8 @@ import pytest
 
 from hub.delivery.journal import FIRST_BYTES, Journal, Origin
 from hub.errors import HubError, Unavailable
-from hub.ports import InboundFilter, RawInbound
+from hub.ports import InboundFilter, Outcome, RawInbound
+from hub.schemas.delivery import OutcomeKind
 from hub.schemas.journal import Custody, Door
 from hub.schemas.json_rendering import to_json
 from tests.delivery.making import receipt
@@ -60,3 +61,20 @@ def test_over_the_cap_the_first_part_is_kept() -> None:
         verdict="mail.too_large",
     )
     assert (entry.size, entry.kept, entry.sha256) == (len(body), FIRST_BYTES, hashlib.sha256(body).hexdigest())
+
+
+def test_an_attempt_keeps_the_raw_answer_without_credentials() -> None:
+    """Status line, head and body as they came, up to the channel's cap; a cookie and a password are cut out."""
+    body = b'{"error": "no such queue", "password": "tuZvjL4Pq9sX"}'
+    heard = b"HTTP 500\r\nset-cookie: id=tuZvjL4Pq9sX\r\n\r\n" + body
+    world = World(answer_kb=1)
+    (accepted,) = world.submit()
+    long = Outcome(kind=OutcomeKind.TEMPORARY, code="x", answer=b"x" * 5_000)
+    world.adapter.script = [Outcome(kind=OutcomeKind.UNKNOWN, code="answer.server_error", answer=heard), long]
+    world.run()
+    world.clock.go(3_600)
+    world.run()
+    kept = world.store.attempt_answers(world.delivery(accepted).id)
+    assert kept[1] == b'HTTP 500\r\nset-cookie: [cut]\r\n\r\n{"error": "no such queue", "password": "[cut]"}'
+    assert len(kept[2]) == 1_024
+    assert "no such queue" not in repr(long)

@@ -11,9 +11,9 @@ import pytest
 
 from hub.errors import Conflict, InvalidInput
 from hub.ports import InboundFilter, Store
-from hub.schemas.delivery import Change
+from hub.schemas.delivery import AttemptEnd, Change, OutcomeKind
 from hub.schemas.journal import Custody, Decision, Door, InboundRecord
-from tests.storage.making import CHANNEL, accepted, later, put, record
+from tests.storage.making import CHANNEL, accepted, attempt, later, put, record
 
 
 def _held(seconds: float, body: bytes, **changes: Any) -> InboundRecord:
@@ -134,3 +134,18 @@ def test_one_person_decides(store: Store) -> None:
     found = store.inbound_record(entry.id)
     assert found is not None
     assert (found.case_id, found.decided_at) == (case_id, later(5))
+
+
+def test_an_attempt_keeps_the_answer_that_ended_it(store: Store) -> None:
+    """The answer of each attempt comes back under its number; an attempt that ended without one has none."""
+    delivery = put(store)
+    first, second = attempt(delivery, 1), attempt(delivery, 2)
+    ends = (
+        AttemptEnd(id=first.id, finished_at=later(1), outcome=OutcomeKind.UNKNOWN, answer=b"HTTP 500\r\n\r\noops"),
+        AttemptEnd(id=second.id, finished_at=later(2), outcome=OutcomeKind.TEMPORARY),
+    )
+    store.apply(Change(attempts=(first, second)))
+    store.apply(Change(attempt_ends=ends))
+    store.apply(Change(attempt_ends=(replace(ends[0], answer=b"later"),)))
+    assert store.attempt_answers(delivery.id) == {1: b"HTTP 500\r\n\r\noops"}
+    assert [a.outcome for a in store.attempts(delivery.id)] == [OutcomeKind.UNKNOWN, OutcomeKind.TEMPORARY]

@@ -95,6 +95,10 @@ class RestSession(BaseSession):
         headers = {"Content-Type": kind, **self._sign(str(prepared.message_id), prepared.body, datetime.now(UTC))}
         return self._dialect.judge(self._call(request, headers, body, deadline_secs), prepared)
 
+    def heard(self) -> bytes | None:
+        """The last HTTP answer."""
+        return self._http.last.transcript() if self._http.last is not None else None
+
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything. Raises ``DeliveryError`` or ``ConfigurationError``."""
         self._http.connect(self._dialect.target, deadline_secs=deadline_secs)

@@ -81,6 +81,10 @@ class OneCallSession(BaseSession):
         reply = self._client.exchange(self._dialect.status_request(delivery), deadline_secs=deadline_secs)
         return self._dialect.judge_status(reply, delivery)
 
+    def heard(self) -> bytes | None:
+        """The last HTTP answer."""
+        return self._http.last.transcript() if self._http.last is not None else None
+
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything."""
         self._http.connect(self._dialect.url, deadline_secs=deadline_secs)

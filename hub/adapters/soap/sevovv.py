@@ -109,6 +109,10 @@ class SevOvvSession(BaseSession):
             package=Package(prepared.body, self._attachments),
         ).run()
 
+    def heard(self) -> bytes | None:
+        """The last HTTP answer."""
+        return self._http.last.transcript() if self._http.last is not None else None
+
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything."""
         self._http.connect(self._url, deadline_secs=deadline_secs)

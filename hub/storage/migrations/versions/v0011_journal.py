@@ -53,3 +53,4 @@ def upgrade() -> None:
         op.create_index(index, "inbound", [name, "id"], postgresql_where=known, sqlite_where=known)
     known = sa.text("number IS NOT NULL")
     op.create_index("ix_cases_registered", "cases", ["number", "id"], postgresql_where=known, sqlite_where=known)
+    op.add_column("attempts", sa.Column("answer", sa.LargeBinary))
