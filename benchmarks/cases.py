@@ -28,8 +28,9 @@ from hub.bootstrap import Hub, build
 from hub.cases.submission import Submission
 from hub.cli.init import make_home
 from hub.schemas.delivery import Change, Fact, FactKind, Source
-from hub.schemas.envelope import Address, AppealForm, Applicant, PersonName
+from hub.schemas.envelope import AppealForm
 from hub.schemas.ids import CaseId
+from hub.schemas.people import Address, Applicant, PersonName
 from hub.schemas.terms import AppealChannel, AppealKind, ApplicantType
 from hub.settings import Settings
 from registry.territories import shipped

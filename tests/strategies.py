@@ -17,9 +17,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hub.schemas.base import Code, Line, Text
+from hub.schemas.centre import CONTACT_ONLY, UNCHECKED
 from hub.schemas.envelope import REPLIES, AnyEnvelope, AppealForm
+from hub.schemas.people import NEEDS_DOCUMENT
 from hub.schemas.shape import ENVELOPES, Shape, shapes
-from hub.schemas.terms import AppealChannel, ApplicantType, ReceiptStatus
+from hub.schemas.terms import BY_PHONE, AppealChannel, ApplicantType, IdentityLevel, ReceiptStatus
 
 LONGEST = 120
 """Generated texts are at most so long; boundary lengths have tests of their own."""
@@ -120,14 +122,25 @@ def _consistent(model: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]
     if name == "Applicant" and given["type"] is ApplicantType.INDIVIDUAL:
         given.pop("collective_name", None)
         given.pop("signatories", None)
-    if name == "AppealForm" and given["channel"] not in (AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE):
+    if name == "AppealForm" and given["channel"] not in BY_PHONE:
         given.pop("operator_notes", None)
+        given.pop("call", None)
+    if name == "AppealForm" and given["channel"] is not AppealChannel.POST:
+        given.pop("letter", None)
+    if name == "Identity" and given["method"] in UNCHECKED:
+        given["level"] = IdentityLevel.NONE
+    if name == "Identity" and given["method"] in CONTACT_ONLY and given["level"] is not IdentityLevel.NONE:
+        given["level"] = IdentityLevel.LOW
     return given
 
 
 def _always(model: type[BaseModel]) -> st.SearchStrategy[frozenset[str]]:
     """Optional fields that this value must have, because of rules between fields."""
-    one_of = {"Address": ("territory", "text"), "RequestedAddressee": ("code", "kind", "text")}
+    one_of = {
+        "Address": ("territory", "text"),
+        "RequestedAddressee": ("code", "kind", "text"),
+        "Letter": ("dated", "posted_on", "postal_number"),
+    }
     if model.__name__ in one_of:
         return st.sampled_from(one_of[model.__name__]).map(lambda name: frozenset({name}))
     return st.just(frozenset[str]())
@@ -155,6 +168,8 @@ def _complete(draw: st.DrawFn, model: type[BaseModel], given: dict[str, Any]) ->
     if model.__name__ == "ReceiptBody":
         wanted = {ReceiptStatus.REGISTERED: ("number", "date"), ReceiptStatus.REFUSED: ("ground",)}
         needs = wanted.get(given["status"], ())
+    if model.__name__ == "Representative" and given["basis"] in NEEDS_DOCUMENT:
+        needs = ("document",)
     for name in needs:
         given.setdefault(name, draw(_value(shapes(model)[name])))
     if "header" in given and given["header"].in_reply_to is None:

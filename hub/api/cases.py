@@ -28,7 +28,7 @@ from hub.api.views import CaseDetailView, CaseView, ChainView, DeliveryView, Ent
 from hub.cases.forwarding import name_in
 from hub.cases.timeline import TimelineEntry, timeline
 from hub.errors import NotFound
-from hub.schemas.delivery import CaseRow, Delivery, Message
+from hub.schemas.delivery import CaseRow, Delivery, Direction, Message
 from hub.schemas.ids import CaseId
 from hub.tracking import chain
 from hub.tracking.story import read
@@ -60,12 +60,19 @@ def look(deps: Dependencies, principal: Principal, case: CaseId) -> Seen:
         raise unknown_case()
     if principal.role is CallerRole.AUTHORITY:
         deliveries = tuple(d for d in deliveries if d.authority == principal.party)
-        messages = tuple(m for m in messages if principal.party in (m.sender, m.recipient))
+        messages = tuple(m for m in messages if principal.party == _other_party(m))
         if not deliveries:
             raise unknown_case()
     if row is None:
         raise unknown_case()
     return Seen(row=row, deliveries=deliveries, messages=messages)
+
+
+def _other_party(message: Message) -> str | None:
+    """The body that a message went out to, or that it came in from. Whom an envelope that came in names as its
+    recipient does not matter: the appeal as the contact centre submitted it is for no authority.
+    """
+    return message.recipient if message.direction is Direction.OUT else message.sender
 
 
 def case_view(row: CaseRow, principal: Principal) -> CaseView:

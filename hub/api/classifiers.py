@@ -1,12 +1,15 @@
 """Classifiers for front ends: topics, places, bodies, closed vocabularies; and the route that an appeal would take.
 
-Each answer carries the version of the registry as its ETag: whoever has it asks with ``If-None-Match`` and gets 304.
+Each answer carries an ETag, those of the registry's lists its version: whoever has it asks with ``If-None-Match`` and
+gets 304.
 """
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import Annotated, Literal
 
@@ -25,7 +28,21 @@ from hub.schemas.base import Day, Frozen
 from hub.schemas.directory import Authority, AuthorityKind
 from hub.schemas.ids import AuthorityCode, TerritoryCode, TopicCode
 from hub.schemas.kyiv import kyiv_day
-from hub.schemas.terms import AppealChannel, AppealKind, ApplicantType, Priority, ReceiptSign, ReplyChannel, Sex
+from hub.schemas.terms import (
+    AddresseeChoice,
+    AppealChannel,
+    AppealKind,
+    ApplicantType,
+    ConsultationResult,
+    IdentityLevel,
+    IdentityMethod,
+    Priority,
+    ReceiptSign,
+    RecordingAccess,
+    ReplyChannel,
+    RepresentationBasis,
+    Sex,
+)
 
 router = APIRouter(tags=["classifiers"])
 
@@ -95,10 +112,16 @@ class VocabulariesView(View):
     channel: tuple[str, ...]
     sign: tuple[str, ...]
     applicant_type: tuple[str, ...]
+    representation_basis: tuple[str, ...]
+    identity_method: tuple[str, ...]
+    identity_level: tuple[str, ...]
     sex: tuple[str, ...]
     reply_by: tuple[str, ...]
     priority: tuple[str, ...]
     addressee_kind: tuple[str, ...]
+    addressee_chosen_by: tuple[str, ...]
+    recording_access: tuple[str, ...]
+    answered_result: tuple[str, ...]
 
 
 class RouteQuestion(Frozen):
@@ -263,21 +286,35 @@ def _words(vocabulary: type[StrEnum]) -> tuple[str, ...]:
 )
 async def vocabularies(_: NccOrOperator, deps: TheDependencies, if_none_match: IfNoneMatch = None) -> Response:
     """Words that a member of the form may have; topics, places and bodies have lists of their own."""
-    version = envelope.VERSION
+    version = _vocabulary_version()
     if (same := _unchanged(version, if_none_match)) is not None:
         return same
     del deps
-    found = VocabulariesView(
-        kind=_words(AppealKind),
-        channel=_words(AppealChannel),
-        sign=_words(ReceiptSign),
-        applicant_type=_words(ApplicantType),
-        sex=_words(Sex),
-        reply_by=_words(ReplyChannel),
-        priority=_words(Priority),
-        addressee_kind=_words(AuthorityKind),
-    )
-    return show(found, headers=_headers(version))
+    return show(_VOCABULARIES, headers=_headers(version))
+
+
+_VOCABULARIES = VocabulariesView(
+    kind=_words(AppealKind),
+    channel=_words(AppealChannel),
+    sign=_words(ReceiptSign),
+    applicant_type=_words(ApplicantType),
+    representation_basis=_words(RepresentationBasis),
+    identity_method=_words(IdentityMethod),
+    identity_level=_words(IdentityLevel),
+    sex=_words(Sex),
+    reply_by=_words(ReplyChannel),
+    priority=_words(Priority),
+    addressee_kind=_words(AuthorityKind),
+    addressee_chosen_by=_words(AddresseeChoice),
+    recording_access=_words(RecordingAccess),
+    answered_result=_words(ConsultationResult),
+)
+
+
+@cache
+def _vocabulary_version() -> str:
+    """Digest of all words: they may grow while the version of the envelope stays."""
+    return hashlib.sha256(_VOCABULARIES.model_dump_json().encode()).hexdigest()[:16]
 
 
 @router.post(

@@ -20,14 +20,16 @@ class View(BaseModel):
 
 
 class AcceptedView(BaseModel):
-    """Fate of an appeal. ``authority``: absent if it went to the operators' queue; ``reason`` says why."""
+    """Fate of an appeal. ``authority``: absent if it went to the operators' queue, which ``reason`` explains, or if the
+    centre itself answered it (``concluded``).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case_id: str
     message_id: str
     authority: str = Field(default="", description="Code of the body that it goes to; absent if none was found.")
-    state: Literal["routed", "operators"]
+    state: Literal["routed", "operators", "concluded"]
     reason: str
     registry_version: str
 

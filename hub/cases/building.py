@@ -9,21 +9,24 @@ from datetime import datetime
 from hub.cases.assignment import assign
 from hub.cases.coexecutors import further
 from hub.cases.idempotency import kept_answer
-from hub.cases.rows import PRIORITIES, case_fact, grants, outgoing_message, waiting_delivery
+from hub.cases.minimisation import has_own
+from hub.cases.rows import PRIORITIES, case_fact, grants, outgoing_message, submitted_message, waiting_delivery
 from hub.cases.shadows import with_shadows
 from hub.cases.submission import Accepted, Built, OnUnknown, Submission
-from hub.cases.unknown import future_days, unknown_values
+from hub.cases.unknown import impossible_moments, unknown_values
 from hub.errors import InvalidInput
 from hub.ports import Directory, Outcome
 from hub.router import Decision, RoutingRequest, accused_above, decide
 from hub.schemas.base import format_datetime
+from hub.schemas.centre import CentreAnswer
 from hub.schemas.delivery import Change, Delivery, Fact, FactKind, Message, NewCase, OperatorItem, Source, joined
 from hub.schemas.directory import Authority
 from hub.schemas.envelope import AppealEnvelope, AppealForm, DueDates, Header, Party
 from hub.schemas.ids import CaseId, new_id
 from hub.schemas.kyiv import kyiv_day
-from hub.schemas.terms import Role
+from hub.schemas.terms import Conclusion, Role
 from hub.tracking.law import Law
+from hub.tracking.state import State
 
 
 def route(
@@ -56,16 +59,16 @@ class SubmissionBuilder:
         """Everything that the appeal writes, with its route. ``InvalidInput`` for what the registry does not know."""
         form = submission.form
         _refuse_unknown(submission, directory, now)
-        decision = route(form, directory, now)
+        decision = route(form, directory, now) if form.answered is None else _answered_at_once(directory)
         case_id = submission.case_id or CaseId(new_id())
         envelope = self._envelope(submission, case_id, decision, directory, now)
         message = outgoing_message(envelope)
-        accepted = _accepted(message, decision)
+        accepted = _accepted(message, decision, form.answered)
         delivery = _delivery(submission, message, decision, now)
-        facts, items = _facts(case_id, decision, delivery, now, form.received_at)
+        facts, items = _facts(case_id, decision, delivery, now, form)
         change = Change(
             cases=(_case(submission, case_id, envelope, now),),
-            messages=(message,) if submission.inbound is None else (submission.inbound, message),
+            messages=(*self._as_submitted(submission, envelope), message),
             deliveries=with_shadows(delivery, directory) if delivery else (),
             facts=facts,
             items=items,
@@ -80,6 +83,15 @@ class SubmissionBuilder:
             change=change,
             channel_id=delivery.channel_id if delivery else None,
         )
+
+    def _as_submitted(self, submission: Submission, envelope: AppealEnvelope) -> tuple[Message, ...]:
+        """The appeal as it came in, where that is more than what goes out: sealed, or with the centre's own in it."""
+        if submission.inbound is not None:
+            return (submission.inbound,)
+        if not has_own(submission.form):
+            return ()
+        told = {"message_id": new_id(), "sender": Party(code=submission.owner), "recipient": self._party, "due": None}
+        return (submitted_message(envelope.model_copy(update={"header": envelope.header.model_copy(update=told)})),)
 
     def _further(
         self, envelope: AppealEnvelope, case_id: CaseId, main: Decision, directory: Directory, now: datetime
@@ -115,32 +127,39 @@ class SubmissionBuilder:
                 recipient=recipient,
                 role=Role.MAIN,
                 priority=submission.priority,
-                due=DueDates(answer=self._law.answer_day(kyiv_day(now))),
+                due=DueDates(answer=self._law.answer_day(kyiv_day(now))) if submission.form.answered is None else None,
             ),
             body=submission.form,
             attachments=submission.attachments,
         )
 
 
+def _answered_at_once(directory: Directory) -> Decision:
+    """No way at all: the centre answered, so nobody is looked for."""
+    reason = Conclusion.ANSWERED_BY_CENTRE.value
+    return Decision(authority=None, channel_ids=(), reason=reason, steps=(), registry_version=directory.version)
+
+
 def _refuse_unknown(submission: Submission, directory: Directory, now: datetime) -> None:
-    faults = [*future_days(submission.form, now)]
+    faults = [*impossible_moments(submission.form, now)]
     if submission.on_unknown is OnUnknown.REFUSE:
         faults += unknown_values(submission.form, directory)
     if faults:
         raise InvalidInput(
-            "The appeal names what the registry does not know, or a day that has not come.",
+            "The appeal names what the registry does not know, or a moment that cannot be.",
             code=faults[0].code if len(faults) == 1 else "appeal.unknown",
             faults=faults,
             action="Choose a value that is known (GET /v1/classifiers), or say on_unknown: operators.",
         )
 
 
-def _accepted(message: Message, decision: Decision) -> Accepted:
+def _accepted(message: Message, decision: Decision, answered: CentreAnswer | None) -> Accepted:
+    unrouted = "operators" if answered is None else State.CONCLUDED.value
     document = {
         "case_id": str(message.case_id),
         "message_id": str(message.id),
         "authority": decision.authority,
-        "state": "routed" if decision.authority else "operators",
+        "state": "routed" if decision.authority else unrouted,
         "reason": decision.reason,
         "registry_version": decision.registry_version,
     }
@@ -184,9 +203,9 @@ def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now
 
 
 def _facts(
-    case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime, received_at: datetime
+    case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime, form: AppealForm
 ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
-    since = {"received_at": format_datetime(received_at)}
+    since = {"received_at": format_datetime(form.received_at)}
     accepted = case_fact(FactKind.ACCEPTED_BY_HUB, case_id, now, Source.HUB, data=since)
     data = decision.data()
     if delivery is not None:
@@ -200,6 +219,8 @@ def _facts(
             data=data,
         )
         return (accepted, routed), ()
+    if form.answered is not None:
+        return (accepted, _concluded(case_id, form.answered)), ()
     item = OperatorItem(
         id=str(new_id()),
         case_id=case_id,
@@ -208,3 +229,14 @@ def _facts(
         opened_at=now,
     )
     return (accepted, case_fact(FactKind.ESCALATED, case_id, now, Source.HUB, data=data)), (item,)
+
+
+def _concluded(case_id: CaseId, answered: CentreAnswer) -> Fact:
+    """The fact that ends the case: the centre gave a consultation at once. The words stay in the message."""
+    data = {
+        "decision": Conclusion.ANSWERED_BY_CENTRE.value,
+        "why": f"Answered at once: {answered.result}.",
+        "result": answered.result.value,
+        "by": answered.by,
+    }
+    return case_fact(FactKind.CONCLUDED, case_id, answered.at, Source.NCC, data=data)

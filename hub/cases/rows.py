@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from hub.cases.minimisation import has_own, minimised
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Delivery, Direction, Fact, FactKind, Grant, Message, Source, TransportState
-from hub.schemas.envelope import AnyEnvelope, Attachment
+from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Attachment
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
 from hub.schemas.terms import Kind, Priority, Role
 
@@ -16,14 +17,27 @@ PRIORITIES = {Priority.NORMAL: 0, Priority.URGENT: 1, Priority.LIFE_THREATENING:
 
 
 def outgoing_message(envelope: AnyEnvelope) -> Message:
-    """The message row of an envelope that the hub makes."""
+    """The message row of an envelope that the hub makes. All that leaves the hub is made here, so that nothing leaves
+    with what is the contact centre's own.
+    """
+    if isinstance(envelope, AppealEnvelope) and has_own(envelope.body):
+        envelope = envelope.model_copy(update={"body": minimised(envelope.body)})
+    return _message(envelope, Direction.OUT)
+
+
+def submitted_message(envelope: AppealEnvelope) -> Message:
+    """The message row of an appeal as the contact centre submitted it, whole. It goes nowhere."""
+    return _message(envelope, Direction.IN)
+
+
+def _message(envelope: AnyEnvelope, direction: Direction) -> Message:
     canonical = json_rendering.to_json(envelope)
     header = envelope.header
     return Message(
         id=MessageId(header.message_id),
         case_id=CaseId(header.case_id),
         kind=Kind(envelope.kind),
-        direction=Direction.OUT,
+        direction=direction,
         sender=header.sender.code,
         recipient=header.recipient.code,
         in_reply_to=MessageId(header.in_reply_to) if header.in_reply_to else None,

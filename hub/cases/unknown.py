@@ -1,5 +1,5 @@
 """Unknown values of an appeal: topics, places and bodies that the registry does not have, with the nearest that it has;
-and days that have not come yet. Pure.
+and moments that cannot be. Pure.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from hub.errors import Fault
 from hub.ports import Directory
 from hub.schemas.envelope import AppealForm
+from hub.schemas.kyiv import kyiv_day
 
 NEAREST = 3
 """How many known values a fault names at most."""
@@ -37,10 +38,31 @@ def unknown_values(form: AppealForm, directory: Directory) -> Iterator[Fault]:
             yield _fault(f"/about/{index}", "authority.unknown", "body", code, _bodies(directory))
 
 
-def future_days(form: AppealForm, now: datetime) -> Iterator[Fault]:
-    """Moments that have not come yet."""
+def impossible_moments(form: AppealForm, now: datetime) -> Iterator[Fault]:
+    """Moments that have not come yet, and those in an order that cannot be."""
     if form.received_at > now + SKEW:
         yield Fault(pointer="/received_at", code="received_at.future", message="lies in the future")
+    for pointer, moment in _moments(form):
+        if moment is not None and moment > now + SKEW:
+            yield Fault(pointer=pointer, code="moment.future", message="lies in the future")
+    if form.call is not None and form.call.ended_at is not None and form.call.ended_at < form.call.began_at:
+        yield Fault(pointer="/call/ended_at", code="moment.order", message="lies before began_at")
+    if form.letter is not None:
+        received = kyiv_day(form.received_at)
+        for name, day in (("dated", form.letter.dated), ("posted_on", form.letter.posted_on)):
+            if day is not None and day > received:
+                yield Fault(pointer=f"/letter/{name}", code="moment.order", message="lies after received_at")
+
+
+def _moments(form: AppealForm) -> Iterator[tuple[str, datetime | None]]:
+    """Moments of what the centre did, each with its place."""
+    if form.call is not None:
+        yield "/call/began_at", form.call.began_at
+        yield "/call/ended_at", form.call.ended_at
+    if form.identity is not None:
+        yield "/identity/at", form.identity.at
+    if form.answered is not None:
+        yield "/answered/at", form.answered.at
 
 
 def _bodies(directory: Directory) -> dict[str, str]:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from hub.following.values import CaseFigures
 from hub.schemas.delivery import CaseRow, Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
-from hub.schemas.terms import ReceiptSign
+from hub.schemas.terms import Conclusion, ReceiptSign
 from hub.tracking import chain
 from hub.tracking.law import Law
 from hub.tracking.state import State
@@ -53,7 +53,7 @@ def digest(row: CaseRow, facts: Iterable[Fact], the_law: Law) -> CaseFigures:
         created_at=case.created_at,
         answered_at=answered_at,
         due_at=row.due_at,
-        kept=None if answered_at is None else _kept(row, of_case, the_law, answered_at),
+        kept=_kept(row, of_case, the_law, answered_at) if answered_at and of_case.state is State.ANSWERED else None,
         redirects=min(_hops(story, counted), _MOST),
         refusals=min(counted[FactKind.REFUSED], _MOST),
         escalations=min(counted[FactKind.ESCALATED], _MOST),
@@ -73,7 +73,13 @@ def _hops(story: Story, counted: Counter[FactKind]) -> int:
 
 
 def _answered_at(facts: Iterable[Fact], case: CaseFacts, rules: Law) -> datetime | None:
-    """When the case was answered: by the first final answer, or by the last where all executors must answer."""
+    """When the case was answered: by the first final answer, or by the last where all executors must answer; or by the
+    centre itself.
+    """
+    concluded = case.story.concluded
+    if case.state is State.CONCLUDED and concluded is not None:
+        by_centre = concluded.data.get("decision") == Conclusion.ANSWERED_BY_CENTRE
+        return concluded.at if by_centre else None
     if case.state is not State.ANSWERED:
         return None
     final = [fact.at for fact in facts if is_final(fact)]

@@ -14,8 +14,9 @@ from datetime import timedelta
 
 from hub.following.text import likeness, words
 from hub.following.values import Earlier
-from hub.schemas.envelope import AppealForm, Applicant
+from hub.schemas.envelope import AppealForm
 from hub.schemas.ids import CaseId
+from hub.schemas.people import Applicant
 from hub.schemas.terms import ReceiptSign
 
 NEAR = 0.75

@@ -41,6 +41,7 @@ COLUMNS: dict[Report, tuple[Column, ...]] = {
         ("cases", lambda m: m.cases),
         ("urgent", lambda m: m.urgent),
         ("answered", lambda m: m.answered),
+        ("by_centre", lambda m: m.by_centre),
         ("again", lambda m: m.again),
         ("mass", lambda m: m.mass),
         ("escalated", lambda m: m.escalated),

@@ -90,8 +90,9 @@ class AnswerScore:
 class CaseFigures:
     """Figures of one case for reports. ``day`` and ``week`` (its Monday) are of the arrival, in Kyiv, as YYYY-MM-DD.
 
-    ``kept``: whether the answer came within its terms; None while there is none. ``oblast``: first four characters of
-    the place. ``redirects``: hops of the chain; ``missed``: terms that ended without what they wait for; ``again``:
+    ``answered_at``: when a body answered finally, or the centre itself did (then ``state`` is ``concluded``).
+    ``kept``: whether a body's answer came within its terms; None while there is none. ``oblast``: first four characters
+    of the place. ``redirects``: hops of the chain; ``missed``: terms that ended without what they wait for; ``again``:
     repeated, duplicate or many times; ``mass``: member of a campaign.
     """
 
@@ -158,12 +159,15 @@ class ReportFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """Counts of one line of a report. ``answer_hours``: sum over the answered, from arrival to final answer."""
+    """Counts of one line of a report. ``answered``: by bodies, ``by_centre``: by the contact centre itself.
+    ``answer_hours``: sum over those that bodies answered, from arrival to final answer.
+    """
 
     key: str
     cases: int
     urgent: int
     answered: int
+    by_centre: int
     kept: int
     late: int
     overdue: int

@@ -94,12 +94,13 @@ class _Search:
         if not self._request.forwarded and not self._addressable(asked.kind):
             self._say(StepCode.REQUESTED_NOT_ADDRESSED, asked.code, asked.kind.value, self._request.channel.value)
             return None
-        if all(competence.on_request for competence in asked.competences):
+        unlisted = all(competence.on_request for competence in asked.competences)
+        if unlisted and not self._request.preset:
             self._say(StepCode.REQUESTED_UNLISTED, asked.code)
         elif self._covers(asked):
             self._say(StepCode.REQUESTED_COMPETENT, asked.code)
-        else:
-            self._say(StepCode.REQUESTED_NOT_COMPETENT, asked.code)
+        else:  # what nobody listed decides for the applicant's own wish only
+            self._say(StepCode.REQUESTED_PRESET if unlisted else StepCode.REQUESTED_NOT_COMPETENT, asked.code)
             return None
         if self._blocked_by(asked):
             return self._stand_in(asked) if asked.code not in self._request.declined else None

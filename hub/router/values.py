@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hub.schemas.directory import AuthorityKind
 from hub.schemas.envelope import RequestedAddressee
-from hub.schemas.terms import AppealChannel, AppealKind
+from hub.schemas.terms import AddresseeChoice, AppealChannel, AppealKind
 
 
 class Routable(Protocol):
@@ -27,7 +27,7 @@ class Routable(Protocol):
 
     @property
     def addressee(self) -> RequestedAddressee | None:
-        """The body, or kind of body, that the applicant asks for."""
+        """The body, or kind of body, that the appeal is addressed to, and whose choice that is."""
         ...
 
     @property
@@ -51,7 +51,8 @@ class RoutingRequest:
     """Parts of an appeal that set its way. ``topics``: the main one first. ``addressee``: code of the body asked for.
 
     ``about``: codes of the bodies that a complaint complains of. ``declined``: bodies that said they are not competent.
-    ``forwarded``: the addressee was named by a body that sends the appeal on, not by the applicant.
+    ``forwarded``: the addressee was named by a body that sends the appeal on, not by the applicant; ``preset``: by a
+    front end or an operator of the centre.
     """
 
     topics: tuple[str, ...]
@@ -63,6 +64,7 @@ class RoutingRequest:
     about: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
     forwarded: bool = False
+    preset: bool = False
 
     @classmethod
     def of(cls, asked: Routable, *, declined: tuple[str, ...] = (), named: str | None = None) -> RoutingRequest:
@@ -78,6 +80,7 @@ class RoutingRequest:
             about=asked.about,
             declined=declined,
             forwarded=named is not None,
+            preset=named is None and wish is not None and wish.chosen_by not in (None, AddresseeChoice.APPLICANT),
         )
 
 
@@ -120,6 +123,7 @@ class StepCode(StrEnum):
     REQUESTED_COMPETENT = "requested_competent"
     REQUESTED_UNLISTED = "requested_unlisted"
     REQUESTED_NOT_COMPETENT = "requested_not_competent"
+    REQUESTED_PRESET = "requested_preset"
     REQUESTED_NOT_ADDRESSED = "requested_not_addressed"
     KIND_NOT_ADDRESSED = "kind_not_addressed"
     ACCUSED = "accused"
@@ -145,6 +149,7 @@ _PASSED_OVER = frozenset(
         StepCode.REQUESTED_UNKNOWN,
         StepCode.REQUESTED_NOT_IN_FORCE,
         StepCode.REQUESTED_NOT_COMPETENT,
+        StepCode.REQUESTED_PRESET,
         StepCode.REQUESTED_NOT_ADDRESSED,
         StepCode.ACCUSED,
         StepCode.DECLINED,
@@ -181,6 +186,11 @@ _SENTENCES: Mapping[StepCode, tuple[tuple[str, ...], str]] = {
     StepCode.REQUESTED_NOT_COMPETENT: (
         ("authority",),
         "The addressee asked for, {authority}, is not competent for these topics at this place.",
+    ),
+    StepCode.REQUESTED_PRESET: (
+        ("authority",),
+        "The addressee {authority} was preset, not asked for by the applicant, and the registry lists no competences of"
+        " it: the competent body is looked for.",
     ),
     StepCode.REQUESTED_NOT_ADDRESSED: (
         ("authority", "kind", "channel"),

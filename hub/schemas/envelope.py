@@ -13,14 +13,17 @@ from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.schemas.base import Code, Day, Frozen, Instant, Line, Text
+from hub.schemas.centre import Call, CentreAnswer, Identity, Letter
 from hub.schemas.directory import AuthorityKind
 from hub.schemas.ids import AuthorityCode, Sha256, TerritoryCode, TopicCode, Uuid7
+from hub.schemas.people import Applicant, Phone, Representative
 from hub.schemas.terms import (
+    BY_PHONE,
+    AddresseeChoice,
     AnswerResult,
     AnswerStage,
     AppealChannel,
     AppealKind,
-    ApplicantType,
     ClarificationStep,
     Priority,
     ReceiptSign,
@@ -28,19 +31,11 @@ from hub.schemas.terms import (
     RefusalGround,
     ReplyChannel,
     Role,
-    Sex,
 )
 
 VERSION: Literal["1.0"] = "1.0"
 MAX_ATTACHMENTS = 100
 MAX_ATTACHMENT_BYTES = 1_073_741_824
-
-Email: TypeAlias = Annotated[
-    str, Code(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-]
-Phone: TypeAlias = Annotated[str, Code(r"\+?[0-9(][0-9 ()-]{2,30}[0-9]")]
-ClassifierCode: TypeAlias = Annotated[str, Code(r"[0-9]{1,2}(?:\.[0-9]{1,3}){0,4}")]
-"""A line of classifier 858; kept as text, unknown codes are accepted (its later editions were not seen)."""
 
 
 class Party(Frozen):
@@ -81,65 +76,17 @@ class Attachment(Frozen):
     description: Annotated[str, Line(500)] | None = None
 
 
-class Address(Frozen):
-    """Place of residence (місце проживання): the codifier's code where known, and the words as given."""
-
-    territory: TerritoryCode | None = None
-    postcode: Annotated[str, Code(r"[0-9]{5}")] | None = None
-    text: Annotated[str, Line(500)] | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Address:
-        if self.territory is None and self.text is None:
-            raise PydanticCustomError("address_empty", "must give territory or text")
-        return self
-
-
-class Contacts(Frozen):
-    """Ways to reach the applicant; all that were given are kept."""
-
-    phones: Annotated[tuple[Phone, ...], Field(max_length=10)] = ()
-    emails: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
-
-
-class PersonName(Frozen):
-    """Surname, name, patronymic (прізвище, ім'я, по батькові), article 5."""
-
-    surname: Annotated[str, Line(100)]
-    given: Annotated[str, Line(100)]
-    patronymic: Annotated[str, Line(100)] | None = None
-
-
-class Applicant(Frozen):
-    """Who appeals (заявник). A collective appeal names its representative here, its title and how many signed.
-
-    A person's tax number is never taken: the law does not ask for it.
-    """
-
-    type: ApplicantType
-    name: PersonName
-    collective_name: Annotated[str, Line(500)] | None = None
-    signatories: int | None = Field(default=None, ge=2, le=10_000_000)
-    address: Address
-    contacts: Contacts | None = None
-    sex: Sex | None = None
-    born: Day | None = None
-    categories: Annotated[tuple[ClassifierCode, ...], Field(max_length=20)] = ()
-    social_status: Annotated[str, Line(200)] | None = None
-
-    @model_validator(mode="after")
-    def _collective(self) -> Applicant:
-        if self.type is ApplicantType.INDIVIDUAL and (self.collective_name or self.signatories):
-            raise PydanticCustomError("applicant_individual", "collective_name and signatories are for collectives")
-        return self
-
-
 class RequestedAddressee(Frozen):
-    """Whom the applicant asks: a body by code, a kind of body, or words for an operator to read."""
+    """Addressee of the appeal (адресат): a body by code, a kind of body, or words for an operator to read.
+
+    ``chosen_by``: absent = the applicant. What a front end preset or an operator chose is no wish of the applicant: it
+    goes to that body only if the registry says that it is competent.
+    """
 
     code: AuthorityCode | None = None
     kind: AuthorityKind | None = None
     text: Annotated[str, Line(500)] | None = None
+    chosen_by: AddresseeChoice | None = None
 
     @model_validator(mode="after")
     def _something(self) -> RequestedAddressee:
@@ -149,14 +96,21 @@ class RequestedAddressee(Frozen):
 
 
 class AppealForm(Frozen):
-    """The unified form of an appeal (уніфікована форма звернення) of the Concept: what the contact centre fills in."""
+    """The unified form of an appeal (уніфікована форма звернення) of the Concept: what the contact centre fills in.
+
+    ``call``, ``answered`` and the evidence of ``identity`` are the centre's own: no authority gets them, but for a
+    recording whose ``access`` says so.
+    """
 
     channel: AppealChannel
     kind: AppealKind
     sign: ReceiptSign = ReceiptSign.PRIMARY
     received_at: Instant
     reference: Annotated[str, Line(100)] | None = None
+    letter: Letter | None = None
     applicant: Applicant
+    representative: Representative | None = None
+    identity: Identity | None = None
     topics: Annotated[tuple[TopicCode, ...], Field(min_length=1, max_length=10)]
     place: TerritoryCode | None = None
     place_text: Annotated[str, Line(500)] | None = None
@@ -167,11 +121,18 @@ class AppealForm(Frozen):
     earlier: Annotated[tuple[Uuid7, ...], Field(max_length=50)] = ()
     reply_by: Annotated[tuple[ReplyChannel, ...], Field(max_length=5)] = ()
     operator_notes: Annotated[str, Text(10_000)] | None = None
+    call: Call | None = None
+    answered: CentreAnswer | None = None
 
     @model_validator(mode="after")
-    def _notes_are_for_calls(self) -> AppealForm:
-        if self.operator_notes and self.channel not in (AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE):
-            raise PydanticCustomError("notes_without_call", "operator_notes belong to phone appeals only")
+    def _parts_fit_the_channel(self) -> AppealForm:
+        if self.channel not in BY_PHONE:
+            if self.operator_notes:
+                raise PydanticCustomError("notes_without_call", "operator_notes belong to phone appeals only")
+            if self.call is not None:
+                raise PydanticCustomError("call_not_by_phone", "call belongs to phone appeals only")
+        if self.letter is not None and self.channel is not AppealChannel.POST:
+            raise PydanticCustomError("letter_not_by_post", "letter belongs to appeals by post only")
         return self
 
 

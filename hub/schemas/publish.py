@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Set
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,9 +21,12 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from hub.schemas.base import DAY_PATTERN, INSTANT_PATTERN, Code, Line, Text
+from hub.schemas.centre import CONTACT_ONLY, UNCHECKED
 from hub.schemas.envelope import ENVELOPE, REPLIES, VERSION, AppealForm
 from hub.schemas.ids import UUID7_PATTERN
+from hub.schemas.people import NEEDS_DOCUMENT
 from hub.schemas.shape import ENVELOPES, Shape, shapes
+from hub.schemas.terms import BY_PHONE, AppealChannel, IdentityLevel
 from hub.schemas.xml_rendering import DIGEST, ITEM, NAMESPACE
 
 FOLDER: Final = Path(__file__).parent / "published"
@@ -54,12 +58,27 @@ def _when(name: str, values: list[str], then: dict[str, Any]) -> dict[str, Any]:
     return {"if": {"properties": {name: {"enum": values}}, "required": [name]}, "then": then}
 
 
+def _others(channels: Set[AppealChannel]) -> list[str]:
+    return [channel.value for channel in AppealChannel if channel not in channels]
+
+
+_WEAK: Final = [IdentityLevel.NONE.value, IdentityLevel.LOW.value]
+
 # Rules between fields (the models' validators), for JSON Schema; XSD 1.0 cannot say them.
 _RULES: Final[dict[str, list[dict[str, Any]]]] = {
     "Address": [{"anyOf": [_has("territory"), _has("text")]}],
     "RequestedAddressee": [{"anyOf": [_has("code"), _has("kind"), _has("text")]}],
     "Applicant": [_when("type", ["individual"], {"not": {"anyOf": [_has("collective_name"), _has("signatories")]}})],
-    "AppealForm": [_when("channel", ["web", "mobile", "email"], {"not": _has("operator_notes")})],
+    "AppealForm": [
+        _when("channel", _others(BY_PHONE), {"not": {"anyOf": [_has("operator_notes"), _has("call")]}}),
+        _when("channel", _others({AppealChannel.POST}), {"not": _has("letter")}),
+    ],
+    "Letter": [{"anyOf": [_has("dated"), _has("posted_on"), _has("postal_number")]}],
+    "Representative": [_when("basis", sorted(NEEDS_DOCUMENT), _has("document"))],
+    "Identity": [
+        _when("method", sorted(UNCHECKED), {"properties": {"level": {"const": IdentityLevel.NONE}}}),
+        _when("method", sorted(CONTACT_ONLY), {"properties": {"level": {"enum": _WEAK}}}),
+    ],
     "ReceiptBody": [
         _when("status", ["registered"], {"allOf": [_has("number"), _has("date")]}),
         _when("status", ["refused"], _has("ground")),

@@ -20,13 +20,20 @@ class Kind(StrEnum):
 
 
 class AppealChannel(StrEnum):
-    """How the citizen reached the contact centre (Concept no. 1269-r)."""
+    """Way by which the appeal reached the contact centre: by phone or electronically (Concept no. 1269-r), through
+    another contact centre, or as a letter (поштою; article 5 of the Law on citizens' appeals, classifier 858, list 1).
+    """
 
     PHONE = "phone"
     WEB = "web"
     MOBILE = "mobile"
     EMAIL = "email"
     CONTACT_CENTRE = "contact_centre"
+    POST = "post"
+
+
+BY_PHONE = frozenset({AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE})
+"""Channels on which an operator of a contact centre wrote down what was said."""
 
 
 class AppealKind(StrEnum):
@@ -52,6 +59,73 @@ class ApplicantType(StrEnum):
 
     INDIVIDUAL = "individual"
     COLLECTIVE = "collective"
+
+
+class RepresentationBasis(StrEnum):
+    """Right by which somebody speaks for the applicant (підстава представництва), article 16: lawful representatives of
+    minors and incapable persons (parents, guardians); by power of attorney; a lawyer; an organisation or a labour
+    collective that was authorised; one whom those who signed together chose; anybody else whom a law names.
+    """
+
+    PARENT = "parent"
+    GUARDIAN = "guardian"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    LAWYER = "lawyer"
+    ORGANISATION = "organisation"
+    COLLECTIVE = "collective"
+    LAW = "law"
+
+
+class IdentityMethod(StrEnum):
+    """Way in which it was found out who the applicant is (спосіб ідентифікації). The law asks for none of them."""
+
+    NONE = "none"
+    SELF_DECLARED = "self_declared"
+    PHONE = "phone"
+    EMAIL = "email"
+    DOCUMENT = "document"
+    BANKID = "bankid"
+    MOBILE_ID = "mobile_id"
+    DIIA = "diia"
+    ID_GOV_UA = "id_gov_ua"
+    QUALIFIED_SIGNATURE = "qualified_signature"
+
+
+class IdentityLevel(StrEnum):
+    """Level of assurance (рівень довіри) of an electronic identification: Law 2155-VIII and eIDAS (EU 910/2014, article
+    8), low, substantial, high; and none where nothing was checked.
+    """
+
+    NONE = "none"
+    LOW = "low"
+    SUBSTANTIAL = "substantial"
+    HIGH = "high"
+
+
+class AddresseeChoice(StrEnum):
+    """Hand that chose the addressee: the applicant; a preset of the front end, as behind a link on a body's own site
+    (Concept no. 1269-r); or an operator of the centre.
+    """
+
+    APPLICANT = "applicant"
+    PRESET = "preset"
+    OPERATOR = "operator"
+
+
+class RecordingAccess(StrEnum):
+    """Reader of the reference to a call's recording: the contact centre alone, or the authority too."""
+
+    CENTRE = "centre"
+    AUTHORITY = "authority"
+
+
+class ConsultationResult(StrEnum):
+    """Result of an answer that the centre itself gave at once: explained (роз'яснено), or what was asked for was done;
+    both as in the results of consideration.
+    """
+
+    EXPLAINED = "explained"
+    SATISFIED = "satisfied"
 
 
 class Sex(StrEnum):

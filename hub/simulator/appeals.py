@@ -2,7 +2,7 @@
 
 Kinds and signs are weighted as one ministry counted them (January 2018, 221 appeals: 139 applications, 58 complaints,
 24 proposals; 194 first, 15 repeated, 12 many times). That ministry got most by post and from other bodies; a contact
-centre is called, so channels have weights of our own: calls first, then web, mobile, e-mail, other centres.
+centre is called, so channels have weights of our own: calls first, then web, mobile, e-mail, other centres, letters.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from hub.errors import InvalidInput
-from hub.schemas.envelope import Address, AppealForm, Applicant, Contacts, PersonName
-from hub.schemas.terms import AppealChannel, AppealKind, ApplicantType, ReceiptSign, ReplyChannel, Sex
+from hub.schemas.envelope import AppealForm
+from hub.schemas.people import Address, Applicant, Contacts, PersonName
+from hub.schemas.terms import BY_PHONE, AppealChannel, AppealKind, ApplicantType, ReceiptSign, ReplyChannel, Sex
 from hub.simulator.words import fill, vocabulary
 
 START: Final = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
@@ -25,7 +26,8 @@ CHANNELS: Final = {
     AppealChannel.WEB: 25,
     AppealChannel.MOBILE: 12,
     AppealChannel.EMAIL: 8,
-    AppealChannel.CONTACT_CENTRE: 5,
+    AppealChannel.CONTACT_CENTRE: 3,
+    AppealChannel.POST: 2,
 }
 _COLLECTIVE_PERCENT = 6
 _REPLIES: Final = {
@@ -34,6 +36,7 @@ _REPLIES: Final = {
     AppealChannel.WEB: (ReplyChannel.WEB, ReplyChannel.EMAIL),
     AppealChannel.MOBILE: (ReplyChannel.MOBILE,),
     AppealChannel.EMAIL: (ReplyChannel.EMAIL,),
+    AppealChannel.POST: (ReplyChannel.POST,),
 }
 
 
@@ -60,7 +63,7 @@ def _appeal(throw: random.Random, index: int, seed: int, topic: str, place: str 
     channel = throw.choices(list(CHANNELS), list(CHANNELS.values()))[0]
     kind = throw.choices(list(KINDS), list(KINDS.values()))[0]
     subject, text = throw.choice(texts(topic))
-    by_call = channel in (AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE)
+    by_call = channel in BY_PHONE
     return AppealForm(
         channel=channel,
         kind=kind,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hub.following.values import ReportBy, ReportFilter
 from hub.schemas.ids import territory_prefix
 from hub.storage.following_tables import digests
+from hub.tracking.state import State
 
 _D = digests.c
 _MILLIS_AN_HOUR = 3_600_000
@@ -48,14 +49,18 @@ def _times(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count(sa.case((condition, 1)))
 
 
+_BY_CENTRE = sa.and_(_D.answered_at.is_not(None), _D.state == State.CONCLUDED.value)
+_BY_BODY = sa.and_(_D.answered_at.is_not(None), _D.state != State.CONCLUDED.value)
+
+
 def _hours(*, postgres: bool) -> sa.ColumnElement[int]:
-    """Whole hours from arrival to answer, summed."""
+    """Whole hours from arrival to a body's answer, summed."""
     if postgres:
         took: Any = sa.func.extract("epoch", _D.answered_at - _D.created_at) / sa.literal_column("3600")
     else:
         raw = sa.type_coerce(_D.answered_at, sa.BigInteger) - sa.type_coerce(_D.created_at, sa.BigInteger)
         took = raw / sa.literal_column(str(_MILLIS_AN_HOUR))
-    return sa.cast(sa.func.coalesce(sa.func.sum(took), 0), sa.BigInteger)
+    return sa.cast(sa.func.coalesce(sa.func.sum(sa.case((_BY_BODY, took))), 0), sa.BigInteger)
 
 
 def report(where: ReportFilter, by: ReportBy, now: datetime, *, postgres: bool) -> sa.Select[Any]:
@@ -66,7 +71,8 @@ def report(where: ReportFilter, by: ReportBy, now: datetime, *, postgres: bool) 
         sa.func.coalesce(key, "").label("key"),
         cases,
         _times(_D.priority > 0).label("urgent"),
-        _times(_D.answered_at.is_not(None)).label("answered"),
+        _times(_BY_BODY).label("answered"),
+        _times(_BY_CENTRE).label("by_centre"),
         _times(_D.kept.is_(True)).label("kept"),
         _times(_D.kept.is_(False)).label("late"),
         _times(_D.due_at < now).label("overdue"),

@@ -11,19 +11,9 @@ from hub.ports import Parcel, Rendering
 from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
-from hub.schemas.envelope import (
-    Address,
-    AppealEnvelope,
-    AppealForm,
-    Applicant,
-    Attachment,
-    Header,
-    Party,
-    PersonName,
-    ReceiptBody,
-    ReceiptEnvelope,
-)
+from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, Header, Party, ReceiptBody, ReceiptEnvelope
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.people import Address, Applicant, PersonName
 from hub.schemas.terms import (
     AppealChannel,
     AppealKind,

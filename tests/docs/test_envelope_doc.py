@@ -18,9 +18,11 @@ TEXT = (ROOT / "docs" / "envelope.md").read_text("utf-8")
 
 
 def test_both_examples_are_one_message() -> None:
-    """The JSON example and the XML example are read, and are the same envelope."""
-    blocks = {language: body for language, _, body in FENCE.findall(TEXT)}
-    assert from_json(blocks["json"].encode()) == from_xml(blocks["xml"].encode())
+    """Each example in JSON and the one in XML beside it are read, and are the same envelope."""
+    as_json, as_xml = ([body for name, _, body in FENCE.findall(TEXT) if name == kind] for kind in ("json", "xml"))
+    assert len(as_json) == len(as_xml) == 2
+    for json, xml in zip(as_json, as_xml, strict=True):
+        assert from_json(json.encode()) == from_xml(xml.encode())
 
 
 def _one(shape: Shape) -> str:

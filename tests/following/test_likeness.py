@@ -12,8 +12,8 @@ from hub.following.likeness import applicant_tokens
 from hub.following.text import BANDS, bands, likeness, shingles, signature, stem, words
 from hub.ports import CaseFilter
 from hub.schemas.delivery import FactKind
-from hub.schemas.envelope import Address, Applicant, Contacts, PersonName
 from hub.schemas.ids import CaseId
+from hub.schemas.people import Address, Applicant, Contacts, PersonName
 from hub.schemas.terms import ApplicantType
 from hub.storage import schema
 from tests.following.likeness import jaccard

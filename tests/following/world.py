@@ -23,20 +23,17 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.envelope import (
-    Address,
     AnswerBody,
     AnswerEnvelope,
     AnyEnvelope,
     AppealEnvelope,
     AppealForm,
-    Applicant,
     Attachment,
-    Contacts,
     Header,
     Party,
-    PersonName,
 )
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.people import Address, Applicant, Contacts, PersonName
 from hub.schemas.terms import (
     AnswerResult,
     AnswerStage,

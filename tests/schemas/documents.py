@@ -13,7 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from hub.schemas.base import Code
-from hub.schemas.envelope import REPLIES, Address, RequestedAddressee
+from hub.schemas.centre import Identity, Letter
+from hub.schemas.envelope import REPLIES, AppealForm, RequestedAddressee
+from hub.schemas.people import Address
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.terms import ApplicantType
 
@@ -57,6 +59,7 @@ VALUES: list[Any] = [
         "roads",
         "Roads",
     ),
+    *("post", "lawyer", "parent", "diia", "high", "low", "centre", "op-7"),
     *("01001", "1.2", "1.2.3.4.5.6", "phone", "email", "main", "urgent", "final", "satisfied", "question", "form"),
     *("1899-06-01T10:00:00Z", "2200-06-01T10:00:00Z", "2026-12-31T23:59:60Z", " 2026-11-24 ", "+5", "007", " 2 "),
 ]
@@ -92,14 +95,25 @@ def whole(model: type[BaseModel], *, full: bool) -> dict[str, Any]:
             tree["header"]["in_reply_to"] = UUID
     if model in (Address, RequestedAddressee):
         tree["text"] = "a"
+    if model is AppealForm:
+        tree.pop("letter", None)  # it goes with the channel post alone, and notes and call with a phone
+    if model is Identity:
+        tree["level"] = "none"
     return tree
 
 
+def by_post() -> dict[str, Any]:
+    """A small tree of a form that came by post, with all that is known of the letter."""
+    return whole(AppealForm, full=False) | {"channel": "post", "letter": whole(Letter, full=True)}
+
+
 def trees(kind: str) -> Iterator[dict[str, Any]]:
-    """Good trees of a kind to begin with: smallest, fullest, and one for each status of a receipt."""
+    """Good trees of a kind to begin with: smallest, fullest, by post, and one for each status of a receipt."""
     model = ENVELOPES[kind]
     yield whole(model, full=False)
     yield whole(model, full=True)
+    if kind == "appeal":
+        yield whole(model, full=False) | {"body": by_post()}
     if kind == "receipt":
         for status in ("accepted", "registered", "refused"):
             receipt = whole(model, full=True)

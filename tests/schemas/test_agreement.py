@@ -21,7 +21,7 @@ from hub.schemas.json_rendering import from_json, to_tree
 from hub.schemas.shape import ENVELOPES
 from hub.schemas.xml_rendering import DIGEST, NAMESPACE, from_xml, to_xml
 from tests.forms import examples
-from tests.schemas.documents import VALUES, every_change, trees, whole
+from tests.schemas.documents import VALUES, by_post, every_change, trees, whole
 from tests.schemas.form_reading import form_from_json
 from tests.strategies import envelopes
 
@@ -59,7 +59,7 @@ def test_the_json_schema_of_forms_agrees_with_the_hub() -> None:
     """The same for the unified form of an appeal."""
     schema = validator("appeal-form-1.0.schema.json")
     full = whole(AppealForm, full=True)
-    for good in (whole(AppealForm, full=False), full):
+    for good in (whole(AppealForm, full=False), full, by_post()):
         assert _taken(form_from_json, good)
         for tree in every_change(good, full):
             assert schema.is_valid(tree) == _taken(form_from_json, tree), json.dumps(tree, ensure_ascii=False)
@@ -67,6 +67,8 @@ def test_the_json_schema_of_forms_agrees_with_the_hub() -> None:
 
 BETWEEN_FIELDS = {
     *map(code_of, ("address_empty", "addressee_empty", "applicant_individual", "notes_without_call")),
+    *map(code_of, ("letter_empty", "letter_not_by_post", "call_not_by_phone")),
+    *map(code_of, ("identity_level", "representative_document")),
     *map(code_of, ("receipt_registered", "receipt_refused", "reply_without_reference")),
 }
 TEXTS = [value for value in VALUES if isinstance(value, str) and "\x00" not in value]

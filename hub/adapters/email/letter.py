@@ -13,12 +13,12 @@ from html import escape
 from typing import assert_never
 
 from hub.adapters.email import words
+from hub.schemas import wording
 from hub.schemas.envelope import (
     AnswerBody,
     AnyEnvelope,
     AppealEnvelope,
     AppealForm,
-    Applicant,
     Attachment,
     ClarificationBody,
     ExtensionBody,
@@ -29,6 +29,7 @@ from hub.schemas.envelope import (
     WithdrawalBody,
 )
 from hub.schemas.kyiv import KYIV
+from hub.schemas.people import Applicant
 from hub.schemas.terms import ApplicantType, Kind
 from hub.schemas.visible import visible
 
@@ -138,6 +139,9 @@ def _body(draft: _Draft, envelope: AnyEnvelope) -> None:
 
 def _appeal(draft: _Draft, form: AppealForm) -> None:
     draft.sections.append(("Заявник", _applicant(form.applicant)))
+    beside = [f"{name}: {value}" for name, value in wording.said_beside(form)]
+    if beside:
+        draft.sections.append(("Про подання", "\n".join(beside)))
     if form.place_text:
         draft.sections.append(("Місце події", form.place_text))
     if form.subject:

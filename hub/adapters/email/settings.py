@@ -16,7 +16,7 @@ from hub.net.addresses import IPNetwork, parse_url
 from hub.net.secrets import SecretFile, SecretRef
 from hub.net.settings import AsTuple, FilePath, Network, url_rule
 from hub.schemas.base import Code, Frozen, Line
-from hub.schemas.envelope import Email
+from hub.schemas.people import Email
 
 MAX_LOCAL_PART = 64  # RFC 5321 section 4.5.3.1.1
 

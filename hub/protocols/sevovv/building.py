@@ -28,7 +28,6 @@ from hub.schemas.base import format_datetime
 from hub.schemas.envelope import (
     AnyEnvelope,
     AppealEnvelope,
-    Applicant,
     Attachment,
     ClarificationEnvelope,
     Party,
@@ -36,6 +35,7 @@ from hub.schemas.envelope import (
     WithdrawalEnvelope,
 )
 from hub.schemas.kyiv import kyiv_day
+from hub.schemas.people import Applicant
 from hub.schemas.terms import AppealKind, ClarificationStep, Priority, Role
 
 SEV_SYSTEM = "99999999"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from hub.schemas.envelope import AppealEnvelope, Applicant
+from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.kyiv import KYIV
+from hub.schemas.people import Applicant
 from hub.schemas.terms import AppealKind, ReplyChannel
+from hub.schemas.wording import said_beside
 
 _KINDS = {
     AppealKind.PROPOSAL: "пропозиція (зауваження)",
@@ -48,6 +50,7 @@ def visual_form(envelope: AppealEnvelope) -> str:
         ("Кому", head.recipient.name or head.recipient.code),
         ("Строк відповіді", f"{due:%d.%m.%Y}" if due else None),
         *_applicant(form.applicant),
+        *said_beside(form),
         ("Відповідь просить надати", ", ".join(_REPLIES[way] for way in form.reply_by)),
         ("Місце події", ", ".join(part for part in (form.place_text, form.place) if part)),
         ("Тема", form.subject),

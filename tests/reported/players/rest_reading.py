@@ -23,7 +23,7 @@ from hub.errors import HubError
 from hub.following.likeness import applicant_tokens
 from hub.following.text import shingles, words
 from hub.net.webhook import read as read_webhooks
-from hub.schemas.envelope import Applicant
+from hub.schemas.people import Applicant
 from hub.tracking.law import read as read_law
 from tests.following.likeness import jaccard
 from tests.reported.players.text import settled
