@@ -105,6 +105,8 @@ def test_classifiers_are_read_once(knowing: World) -> None:
         assert knowing.call("GET", f"/v1/classifiers/{path}", headers={"If-None-Match": '"other"'}).status_code == 200
     words = knowing.call("GET", "/v1/classifiers").json()
     assert words["kind"] == [kind.value for kind in AppealKind]
+    assert "post" in words["channel"]
+    assert "lawyer" in words["representation_basis"]
     below = knowing.call("GET", "/v1/classifiers/territories", params={"parent": LVIV}).json()["territories"]
     assert all(unit["parent"] == LVIV for unit in below)
     bodies = {b["code"]: b for b in knowing.call("GET", "/v1/classifiers/authorities").json()["authorities"]}

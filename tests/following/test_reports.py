@@ -55,6 +55,19 @@ def test_a_report_counts_what_happened(world: World) -> None:
     assert (redirects["redirected"], redirects["hops"], redirects["refused"]) == (1, 2, 1)
 
 
+def test_a_consultation_counts_under_the_centre_and_dilutes_no_body(world: World) -> None:
+    """What the centre answered at once is a case and ``by_centre``; answers of bodies are counted without it."""
+    answered, consulted, no_appeal = (world.submit(), world.submit(), world.submit())
+    world.answer(answered, "Яму полагоджено, дорогу відновлено.")
+    for case, decision in ((consulted, "answered_by_centre"), (no_appeal, "no_appeal")):
+        world.state(case, FactKind.CONCLUDED, None, decision=decision)
+    world.follow()
+    volumes = _only(world, Report.VOLUMES)["all"]
+    assert (volumes["cases"], volumes["answered"], volumes["by_centre"]) == (3, 1, 1)
+    terms = _only(world, Report.TERMS)["all"]
+    assert (terms["answered"], terms["kept"], terms["late"]) == (1, 1, 0)
+
+
 def test_reports_split_and_filter(world: World) -> None:
     """By body, topic, oblast and week; by period, territory and party; what has no value counts under nothing."""
     world.submit(topics=("transport.roads",))

@@ -6,10 +6,12 @@ from datetime import date
 
 import pytest
 
-from hub.router import Rules, Step, StepCode
+from hub.router import RoutingRequest, Rules, Step, StepCode
 from hub.router.values import _SENTENCES
 from hub.schemas.directory import AuthorityKind, AwaitedBody, Channel, Competence, Stage
-from hub.schemas.terms import AppealChannel, AppealKind
+from hub.schemas.envelope import RequestedAddressee
+from hub.schemas.terms import AddresseeChoice, AppealChannel, AppealKind
+from hub.testing.samples import appeal
 from tests.router.world import DAY, DISTRICT, ELSEWHERE, OBLAST, TOWN, VILLAGE, ask, body, country, outcome
 
 COMPLAINT = AppealKind.COMPLAINT
@@ -97,6 +99,31 @@ def test_requested_addressee_without_listed_competences_gets_it() -> None:
     decision = ask(country(body(1), body(2, "heating")), to=1)
     assert outcome(decision) == (1, "requested")
     assert codes(decision.steps) == [StepCode.REQUESTED_UNLISTED, StepCode.TO_AUTHORITY]
+
+
+def test_a_preset_addressee_is_no_wish_of_the_applicant() -> None:
+    """What a front end or an operator chose gets the appeal where it is competent, and where the registry is silent the
+    competent body is looked for; it is told who was passed over.
+    """
+    world = country(body(1), body(2, "heating"), body(3, "*"))
+    decision = ask(world, to=1, preset=True)
+    assert outcome(decision) == (2, "competence")
+    assert decision.passed_over == (("20000001", StepCode.REQUESTED_PRESET),)
+    assert outcome(ask(world, to=3, preset=True)) == (3, "requested")
+    assert outcome(ask(country(body(1)), to=1, preset=True)) == (None, "no_competent")
+
+
+@pytest.mark.parametrize(
+    ("choice", "preset"), [(None, False), ("applicant", False), ("preset", True), ("operator", True)]
+)
+def test_the_form_says_whose_choice_the_addressee_is(choice: str | None, preset: bool) -> None:
+    """Absent means the applicant; a body that one of them sends the appeal on to is no preset."""
+    small = appeal().body
+    wish = RequestedAddressee(code="20000001", chosen_by=AddresseeChoice(choice) if choice else None)
+    form = small.model_copy(update={"addressee": wish})
+    assert RoutingRequest.of(form).preset is preset
+    assert RoutingRequest.of(form, named="20000002").preset is False
+    assert RoutingRequest.of(small).preset is False
 
 
 def test_requested_addressee_counts_by_topic_where_no_place_is_given() -> None:

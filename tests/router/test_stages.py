@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow  # together they would cost the quick loop a quart
 
 K = AuthorityKind
 BY_PHONE = (AppealChannel.PHONE, AppealChannel.CONTACT_CENTRE)
+BY_POST = (AppealChannel.POST,)
 ELECTRONIC = (AppealChannel.WEB, AppealChannel.MOBILE, AppealChannel.EMAIL)
 HIGHEST = {K.PRESIDENT, K.PARLIAMENT, K.CABINET}
 FIRST = HIGHEST | {K.CENTRAL, K.LOCAL_ADMINISTRATION, K.COLLEGIAL}
@@ -30,6 +31,7 @@ ROUTED_FIRST = FIRST | {K.LAW_ENFORCEMENT, K.PROSECUTION, K.NATIONAL_BANK}
 CONCEPT = {
     ("2015-12-31", BY_PHONE): (set(), set()),
     ("2015-12-31", ELECTRONIC): (set(), set()),
+    ("2017-10-01", BY_POST): (set(), set()),  # the Concept's one window is for phone and electronic appeals
     ("2016-06-01", BY_PHONE): (FIRST, ROUTED_FIRST),
     ("2016-06-01", ELECTRONIC): (HIGHEST, ROUTED_FIRST),
     ("2017-04-01", BY_PHONE): (FIRST, ROUTED_FIRST | {K.TERRITORIAL}),

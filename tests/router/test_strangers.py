@@ -69,7 +69,7 @@ def _rightful(directory: LoadedDirectory, request: RoutingRequest) -> set[str]:
     for a topic, those of ``*`` and of further topics are strangers.
     """
     levels = directory.ancestry(request.place) if request.place else ()
-    asked = {request.addressee} if request.addressee else set()
+    asked = {request.addressee} if request.addressee and not request.preset else set()
     for topics in (*([*_chain(directory, topic)] for topic in request.topics), [ANY_TOPIC]):
         named = {
             body.code
@@ -125,6 +125,7 @@ def test_no_appeal_at_all_reaches_a_stranger(data: st.DataObject, everybody: Loa
         kind=data.draw(st.sampled_from(list(AppealKind))),
         channel=data.draw(st.sampled_from(list(AppealChannel))),
         about=accused,
+        preset=data.draw(st.booleans()),
     )
     first = decide(request, everybody, DAY)
     if first.authority is not None and request.kind is AppealKind.COMPLAINT and not accused:

@@ -75,6 +75,7 @@ def ask(
     channel: AppealChannel = AppealChannel.PHONE,
     about: Sequence[int] = (),
     declined: Sequence[int] = (),
+    preset: bool = False,
     day: date = DAY,
     rules: Rules | None = None,
 ) -> Decision:
@@ -88,6 +89,7 @@ def ask(
         channel=channel,
         about=tuple(f"2000000{code}" for code in about),
         declined=tuple(f"2000000{code}" for code in declined),
+        preset=preset,
     )
     return decide(request, directory, day, rules or Rules())
 
