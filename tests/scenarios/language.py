@@ -215,7 +215,7 @@ def day(text: str) -> date:
     return datetime.strptime(text, "%d.%m.%Y").replace(tzinfo=KYIV).date()
 
 
-_HOW = {"сайт": "web", "телефон": "phone", "застосунок": "mobile"}
+_HOW = {"сайт": "web", "телефон": "phone", "застосунок": "mobile", "пошта": "post"}
 
 
 def form_of(at: datetime, **said: str) -> AppealForm:
@@ -235,6 +235,8 @@ def form_of(at: datetime, **said: str) -> AppealForm:
     }
     if whom := said.pop("кому", None):
         form["addressee"] = {"code": CODES[whom]}
+    if told := said.pop("відповів центр", None):
+        form["answered"] = {"text": told, "by": "op-17", "at": at}
     if accused := said.pop("скарга на", None):
         form |= {"kind": "complaint", "about": [CODES[accused]]}
     assert not said, said
