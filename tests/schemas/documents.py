@@ -108,12 +108,19 @@ def by_post() -> dict[str, Any]:
 
 
 def trees(kind: str) -> Iterator[dict[str, Any]]:
-    """Good trees of a kind to begin with: smallest, fullest, by post, and one for each status of a receipt."""
+    """Good trees of a kind to begin with: smallest, fullest (an appeal in three parts, for each change reads the whole
+    tree), and one for each status of a receipt.
+    """
     model = ENVELOPES[kind]
-    yield whole(model, full=False)
-    yield whole(model, full=True)
+    small, full = whole(model, full=False), whole(model, full=True)
+    yield small
     if kind == "appeal":
-        yield whole(model, full=False) | {"body": by_post()}
+        parts = {name for name, shape in shapes(AppealForm).items() if shape.model and not shape.required}
+        yield full | {"body": {name: value for name, value in full["body"].items() if name not in parts}}
+        yield small | {"body": small["body"] | {name: full["body"][name] for name in parts & set(full["body"])}}
+        yield small | {"body": by_post()}
+    else:
+        yield full
     if kind == "receipt":
         for status in ("accepted", "registered", "refused"):
             receipt = whole(model, full=True)

@@ -118,7 +118,10 @@ def xsd() -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(publish.FOLDER / "envelope-1.0.xsd"))
 
 
-@pytest.mark.parametrize("kind", ENVELOPES)
+LONGEST = [pytest.param(kind, marks=pytest.mark.slow if kind == "appeal" else ()) for kind in ENVELOPES]
+
+
+@pytest.mark.parametrize("kind", LONGEST)
 def test_the_xsd_agrees_with_the_hub(kind: str) -> None:
     """Whatever is done in whatever place: what the XSD takes, the hub takes, but for the rules between fields."""
     for good in trees(kind):
