@@ -25,12 +25,13 @@ from hub.clock import SystemClock
 from hub.delivery.journal import Journal
 from hub.errors import ConfigurationError
 from hub.evidence import Exporter
+from hub.following.finding import FinderFollower, Finders, applicants_in
 from hub.following.follower import InsightFollower
 from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
 from hub.inbound.collector import CollectingChannels, Collector
 from hub.inbound.decisions import Decisions
-from hub.inbound.guesses import Guesser
+from hub.inbound.guesses import MAX_CASES, Guesser
 from hub.inbound.inbox import Inbox
 from hub.inbound.poller import Poller
 from hub.inbound.receiver import Receiver
@@ -42,6 +43,7 @@ from hub.outbound.sweeper import Sweeper
 from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers, Uploads
 from hub.schemas.delivery import LaneDue, OutcomeKind
 from hub.schemas.envelope import Party
+from hub.schemas.ids import CaseId
 from hub.seals import HubSeal, load_signing_key
 from hub.settings import Settings
 from hub.storage import open_store
@@ -90,6 +92,8 @@ class Following:
     follower: InsightFollower
     webhooks: WebhookSender
     pruner: Pruner
+    finders: Finders
+    finder: FinderFollower
 
 
 def _applicant_key(settings: Settings) -> bytes:
@@ -118,7 +122,11 @@ def follow(
     """Put together what follows the feed. ``ConfigurationError`` for a broken file of webhooks or applicants' key."""
     insights, queue, pruning = SqlFollowing(database), SqlWebhookQueue(database), SqlPruning(database)
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    key = _applicant_key(settings)
+    finders = Finders(key)
     return Following(
+        finders=finders,
+        finder=FinderFollower(store=store, index=insights, clock=clock, finders=finders, owner=owner),
         insights=insights,
         queue=queue,
         pruning=pruning,
@@ -126,7 +134,7 @@ def follow(
             store=store,
             insights=insights,
             clock=clock,
-            key=_applicant_key(settings),
+            key=key,
             owner=owner,
             law=law,
             mass_least=settings.mass_least,
@@ -176,6 +184,7 @@ class Ports:
     swept: Callable[[Sequence[LaneDue]], None] = lambda _due: None
     patrolled: Callable[[int], None] = lambda _found: None
     secrets: Callable[[], Iterable[str]] = tuple
+    applicants: Callable[[str], Sequence[CaseId]] = lambda _text: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +268,7 @@ def use_cases(ports: Ports) -> UseCases:
         ),
         receiver=receiver,
         decisions=decisions,
-        guesser=Guesser(store=it.store, registry=it.registry),
+        guesser=Guesser(store=it.store, registry=it.registry, applicants=it.applicants),
         retriever=Retriever(registry=it.registry, adapters=it.adapters, poller=poller, collector=collector),
         inbox=Inbox(store=it.store, clock=it.clock, seal=it.seal),
     )
@@ -313,6 +322,9 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         log.error(str(absent), extra={"code": adapters.ABSENT, "error": absent.error})
     directory = registry.ReloadingRegistry(settings.registry_folder, table, check_secs=settings.registry_check_secs)
     store = open_store(settings.sqlalchemy_url, migrate=True, law=law)
+    following = follow(
+        settings, store=store, database=store.database, attachments=attachments, clock=the_clock, law=law
+    )
     ports = Ports(
         store=store,
         registry=directory,
@@ -328,6 +340,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         swept=metrics.swept,
         patrolled=metrics.patrolled,
         secrets=known,
+        applicants=lambda text: applicants_in(text, following.finders, store, most=MAX_CASES),
     )
     wired = use_cases(ports)
     return Hub(
@@ -340,9 +353,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         seal=ports.seal,
         adapters=table,
         law=law,
-        following=follow(
-            settings, store=store, database=store.database, attachments=attachments, clock=the_clock, law=law
-        ),
+        following=following,
         close=store.close,
         transfers=SqlTransfers(store.database),
         uploads=Spool(home / UPLOADS),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
@@ -25,9 +27,10 @@ from hub.api.dependencies import (
 )
 from hub.api.views import CasesView, CaseView, CountsView
 from hub.errors import Fault, InvalidInput
+from hub.following.finding import FinderKind
 from hub.ports import CaseFilter, CaseGrouping
 from hub.schemas.delivery import CaseRow
-from hub.schemas.ids import CaseId
+from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.kyiv import KYIV
 
 router = APIRouter(tags=["cases"])
@@ -65,9 +68,56 @@ def midnight(of: date) -> datetime:
     return datetime.combine(of, time(), KYIV)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sought:
+    """What people have at hand of a case."""
+
+    finders: tuple[str, ...]
+    registered: str | None
+    message_id: MessageId | None
+    external_id: str | None
+    failed: str | None
+
+
+def _sought(
+    request: Request,
+    applicant: Annotated[
+        str | None, Query(min_length=2, max_length=300, description="Name: surname, or surname and given name.")
+    ] = None,
+    phone: Annotated[str | None, Query(min_length=7, max_length=40, description="The applicant's phone.")] = None,
+    email: Annotated[str | None, Query(min_length=3, max_length=320, description="The applicant's e-mail.")] = None,
+    registered: Annotated[
+        str | None, Query(min_length=1, max_length=100, description="Number under which a body registered it.")
+    ] = None,
+    message: Annotated[str | None, Query(pattern=UUID_PATTERN, description="Id of a message or a delivery.")] = None,
+    external: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Another system's id of what went out.")
+    ] = None,
+    code: Annotated[
+        str | None, Query(pattern=r"^[a-z0-9_.]{1,64}$", description="A delivery failed with it, and is not delivered.")
+    ] = None,
+) -> _Sought:
+    """Words of a search; names, phones and addresses become keyed hashes at once."""
+    finders = dependencies_of(request).hub.following.finders
+    given = ((FinderKind.NAME, applicant), (FinderKind.PHONE, phone), (FinderKind.EMAIL, email))
+    return _Sought(
+        finders=tuple(finders.token(kind, text) for kind, text in given if text is not None),
+        registered=typed(registered),
+        message_id=MessageId(uuid.UUID(message)) if message else None,
+        external_id=typed(external),
+        failed=code,
+    )
+
+
+def typed(text: str | None) -> str | None:
+    """A word as people type it: NFC, without blanks at its edges."""
+    return None if text is None else unicodedata.normalize("NFC", text).strip()
+
+
 def _filter(
     request: Request,
     principal: AnyCaller,
+    sought: Annotated[_Sought, Depends(_sought)],
     state: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}$", description="Only cases in this state.")] = None,
     needs_operator: Annotated[bool | None, Query(description="Only cases that do, or do not, wait.")] = None,
     reference: Annotated[
@@ -95,7 +145,12 @@ def _filter(
         held_by=principal.party if body and (overdue or state) else None,
         state=state,
         needs_operator=None if body else needs_operator,
-        reference=reference,
+        reference=typed(reference),
+        registered=sought.registered,
+        finders=sought.finders,
+        message_id=sought.message_id,
+        external_id=sought.external_id,
+        failed=sought.failed,
         topic=topic,
         territory=territory,
         kind=kind,
@@ -112,7 +167,8 @@ Filter = Annotated[CaseFilter, Depends(_filter)]
 
 def blind(principal: Principal, where: CaseFilter) -> bool:
     """True if an authority filters by what it does not see, so that it finds nothing."""
-    hidden = where.reference is not None or where.group is not None
+    named = (where.reference, where.group, where.registered, where.message_id, where.external_id, where.failed)
+    hidden = bool(where.finders) or any(each is not None for each in named)
     return principal.role is CallerRole.AUTHORITY and hidden
 
 

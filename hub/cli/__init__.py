@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "route": ("hub.cli.route", "route_group", "Ask the router who answers, and why."),
     "law": ("hub.cli.law", "law_group", "Terms of the law: show, check, count."),
     "channel": ("hub.cli.channel", "channel_group", "Preview, probe and test a channel."),
+    "find": ("hub.cli.find", "find", "Find cases by a number, an id, or the applicant."),
     "trace": ("hub.cli.trace", "trace", "Tell what happened to a case or a message."),
     "evidence": ("hub.cli.evidence", "evidence_group", "Export and verify the evidence of a case."),
     "lanes": ("hub.cli.lanes", "lanes", "Show, pause and resume lanes."),

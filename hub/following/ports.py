@@ -16,6 +16,7 @@ from hub.following.values import (
     DayCount,
     Earlier,
     EndpointState,
+    Finder,
     Insight,
     Likeness,
     Measures,
@@ -41,6 +42,18 @@ class Followers(Protocol):
 
     def release(self, name: str, *, owner: str) -> None:
         """Let another process go on at once."""
+        ...
+
+
+class FinderIndex(Followers, Protocol):
+    """The index by which cases are found."""
+
+    def forms_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, Message]:
+        """The first appeal of each case, as it came in if that is kept, else as it went out."""
+        ...
+
+    def write_finders(self, name: str, *, owner: str, cursor: str, finders: Sequence[Finder]) -> bool:
+        """Keep all of it and move the follower to ``cursor``; False, and nothing kept, if the lease was lost."""
         ...
 
 

@@ -39,6 +39,15 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finder:
+    """A keyed hash under which a case is found."""
+
+    token: str
+    case_id: CaseId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownApplicant:
     """A keyed hash by which an applicant is known, and one of the applicant's cases."""
 

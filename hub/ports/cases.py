@@ -20,7 +20,9 @@ class CaseFilter:
     ``registered``: the number under which a body registered it. ``topic``: the first one that the
     appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
     ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
-    group of like appeals.
+    group of like appeals. ``finders``: tokens of applicants, each of which must hold. ``message_id``: ours or theirs;
+    ``external_id``: another system's id of what went out; ``failed``: the code with which a delivery failed that is not
+    delivered yet.
     """
 
     owner: str | None = None
@@ -38,6 +40,10 @@ class CaseFilter:
     created_to: datetime | None = None
     overdue_at: datetime | None = None
     group: CaseId | None = None
+    finders: tuple[str, ...] = ()
+    message_id: MessageId | None = None
+    external_id: str | None = None
+    failed: str | None = None
 
 
 class CaseGrouping(StrEnum):

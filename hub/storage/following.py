@@ -17,6 +17,7 @@ from hub.following.values import (
     CaseFigures,
     DayCount,
     Earlier,
+    Finder,
     Insight,
     Likeness,
     Measures,
@@ -108,6 +109,28 @@ class SqlFollowing:
         for message in sorted(found, key=lambda message: (message.created_at, message.id)):
             first.setdefault(message.case_id, message)
         return first
+
+    def forms_of(self, ids: Sequence[CaseId]) -> Mapping[CaseId, Message]:
+        """The first appeal of each case, as it came in if that is kept, else as it went out."""
+        m = schema.messages.c
+        found = self._chunked(schema.messages, m.case_id, ids, rows.message, m.kind == Kind.APPEAL.value)
+        first: dict[CaseId, Message] = {}
+        for message in sorted(found, key=lambda each: (each.direction is Direction.OUT, each.created_at, each.id)):
+            first.setdefault(message.case_id, message)
+        return first
+
+    def write_finders(self, name: str, *, owner: str, cursor: str, finders: Sequence[Finder]) -> bool:
+        """Keep all of it and move the follower; False, and nothing kept, if the lease was lost."""
+        f = t.followers.c
+        move = sa.update(t.followers).where(f.name == name, f.owner == owner).values(cursor=cursor)
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(move).rowcount != 1:
+                return False
+            self._add(connection, t.finders, [plain(each, ("token", "case_id", "at")) for each in finders])
+            return True
+
+        return self.database.write(work)
 
     def messages_of(self, ids: Sequence[MessageId]) -> Mapping[MessageId, Message]:
         """Messages with these ids."""

@@ -95,6 +95,14 @@ applicants = sa.Table(
     sa.Column("place", Token),
 )
 
+finders = sa.Table(
+    "finders",
+    metadata,
+    sa.Column("token", Sha256Column, primary_key=True),
+    sa.Column("case_id", Id, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+)
+
 campaigns = sa.Table(
     "campaigns",
     metadata,

@@ -5,6 +5,7 @@ On PostgreSQL each filter that leaves few cases has an index in order of arrival
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,7 +79,7 @@ def conditions(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bo
         found.append(_C.created_at < where.created_to)
     if where.overdue_at is not None:
         found.append(_C.due_at < where.overdue_at)
-    return [*found, *_territory(where.territory), *_elsewhere(where)]
+    return [*found, *_territory(where.territory), *_elsewhere(where, postgres=postgres)]
 
 
 def _territory(code: str | None) -> list[sa.ColumnElement[bool]]:
@@ -91,7 +92,7 @@ def _territory(code: str | None) -> list[sa.ColumnElement[bool]]:
     return [_C.place >= prefix, _C.place < prefix + "\uffff"]
 
 
-def _elsewhere(where: CaseFilter) -> list[sa.ColumnElement[bool]]:
+def _elsewhere(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bool]]:
     """Conditions that other tables answer."""
     found: list[sa.ColumnElement[bool]] = []
     if where.authority is not None:
@@ -100,4 +101,26 @@ def _elsewhere(where: CaseFilter) -> list[sa.ColumnElement[bool]]:
     if where.group is not None:
         likenesses = following_tables.likenesses.c
         found.append(_C.id.in_(sa.select(likenesses.case_id).where(likenesses.group_id == where.group)))
-    return found
+    return [*found, *(_named(ids, postgres=postgres) for ids in _found_by(where))]
+
+
+def _named(ids: sa.Select[Any] | sa.CompoundSelect[Any], *, postgres: bool) -> sa.ColumnElement[bool]:
+    """One of these few cases. On PostgreSQL as an array: they are looked up first, and never a million walked."""
+    if not postgres:
+        return _C.id.in_(ids)
+    return _C.id == sa.any_(sa.func.array(ids.scalar_subquery()))
+
+
+def _found_by(where: CaseFilter) -> Iterator[sa.Select[Any] | sa.CompoundSelect[Any]]:
+    """Cases by what people have at hand."""
+    finders, deliveries, messages = following_tables.finders.c, schema.deliveries.c, schema.messages.c
+    for token in where.finders:
+        yield sa.select(finders.case_id).where(finders.token == token)
+    if where.message_id is not None:
+        sent = sa.select(deliveries.case_id).where(deliveries.id == where.message_id)
+        yield sent.union(sa.select(messages.case_id).where(messages.id == where.message_id))
+    if where.external_id is not None:
+        yield sa.select(deliveries.case_id).where(deliveries.external_id == where.external_id)
+    if where.failed is not None:
+        failed = (deliveries.last_code == where.failed, deliveries.state != sa.literal_column("'delivered'"))
+        yield sa.select(deliveries.case_id).where(*failed)

@@ -291,6 +291,17 @@ class MemoryStore:
         with self._lock:
             return Counter(_grouped(row, by) for row in self._rows.values() if self._matches(row, where))
 
+    def _names(self, case_id: CaseId, where: CaseFilter) -> bool:
+        """True if what people have at hand names this case."""
+        mine = [d for d in self._deliveries.values() if d.case_id == case_id]
+        ids = {d.id for d in mine} | {m.id for m in self._messages.values() if m.case_id == case_id}
+        failed = {d.last_code for d in mine if d.state is not TransportState.DELIVERED}
+        return (
+            (where.message_id is None or where.message_id in ids)
+            and (where.external_id is None or where.external_id in {d.external_id for d in mine})
+            and (where.failed is None or where.failed in failed)
+        )
+
     def _matches(self, row: CaseRow, where: CaseFilter) -> bool:
         case = row.case
         return (
@@ -304,6 +315,8 @@ class MemoryStore:
             and where.topic in (None, case.topics[0])
             and where.needs_operator in (None, row.needs_operator)
             and where.group is None  # groups are made by followers, which need a database
+            and not where.finders  # so is the index of applicants
+            and self._names(case.id, where)
             and (
                 where.territory in (None, "UA")
                 or (case.place or "").startswith(territory_prefix(where.territory or ""))

@@ -167,6 +167,14 @@ sa.Index(
     postgresql_where=IS_UNFINISHED,
     sqlite_where=IS_UNFINISHED,
 )
+_FAILED = sa.text("last_code IS NOT NULL AND state <> 'delivered'")
+sa.Index(
+    "ix_deliveries_code",
+    deliveries.c.last_code,
+    deliveries.c.id,
+    postgresql_where=_FAILED,
+    sqlite_where=_FAILED,
+)
 sa.Index(
     "ix_deliveries_shadow",
     deliveries.c.channel_id,

@@ -49,10 +49,11 @@ class Background:
             thread.join(STOP_SECS)
 
     def _follow(self) -> None:
-        follower, settings, looked = self._hub.following.follower, self._hub.settings, 0.0
+        follower, finder = self._hub.following.follower, self._hub.following.finder
+        settings, looked = self._hub.settings, 0.0
         while not self._stop.is_set():
             began = time.monotonic()
-            seen = self._tried("follower", follower.step)
+            seen = self._tried("follower", follower.step) + self._tried("finder", finder.step)
             metrics.FOLLOWED.inc(seen)
             if began - looked > LOOK_SECS:
                 looked = began
@@ -61,6 +62,7 @@ class Background:
             rest = took * (100 / settings.follow_percent - 1)
             self._stop.wait(max(rest, 0.0 if seen else settings.follow_secs))
         self._tried("follower", follower.release)
+        self._tried("finder", finder.release)
 
     def _note_lag(self) -> int:
         behind, now = self._hub.following.pruning.behind(NAME), self._hub.clock.now()

@@ -54,3 +54,12 @@ def upgrade() -> None:
     known = sa.text("number IS NOT NULL")
     op.create_index("ix_cases_registered", "cases", ["number", "id"], postgresql_where=known, sqlite_where=known)
     op.add_column("attempts", sa.Column("answer", sa.LargeBinary))
+    op.create_table(
+        "finders",
+        sa.Column("token", types.Sha256Column, nullable=False),
+        sa.Column("case_id", types.Id, nullable=False),
+        sa.Column("at", types.Moment, nullable=False),
+        sa.PrimaryKeyConstraint("token", "case_id", name="pk_finders"),
+    )
+    known = sa.text("last_code IS NOT NULL AND state <> 'delivered'")
+    op.create_index("ix_deliveries_code", "deliveries", ["last_code", "id"], postgresql_where=known, sqlite_where=known)
