@@ -96,7 +96,10 @@ def email_disk(case: Path) -> str:
 
 def _met(session: type[BaseSession], failure: HubError) -> Outcome:
     """The outcome of a sending that ends in this error."""
-    with mock.patch.object(session, "transmit", side_effect=failure):
+    with (
+        mock.patch.object(session, "transmit", side_effect=failure),
+        mock.patch.object(session, "heard", return_value=None),
+    ):
         return object.__new__(session).send(Prepared(message_id=MessageId(new_id()), content_type="", body=b""), 5.0)
 
 
