@@ -15,6 +15,7 @@ from typing import TypedDict
 import registry
 from hub import adapters, metrics
 from hub.adapters.email.excerpts import MailExcerpts
+from hub.cases.bulk import Bulk
 from hub.cases.contact_centre import ContactCentre
 from hub.cases.duties import DutyRunner
 from hub.cases.forwarding import Forwarding
@@ -40,13 +41,14 @@ from hub.net.secrets import known, resolve
 from hub.net.webhook import WebhookFile
 from hub.outbound.dispatcher import Dispatcher
 from hub.outbound.sweeper import Sweeper
-from hub.ports import Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers, Uploads
+from hub.ports import Acts, Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers, Uploads
 from hub.schemas.delivery import LaneDue, OutcomeKind
 from hub.schemas.envelope import Party
 from hub.schemas.ids import CaseId
 from hub.seals import HubSeal, load_signing_key
 from hub.settings import Settings
 from hub.storage import open_store
+from hub.storage.acts import SqlActs
 from hub.storage.attachments import FileAttachments
 from hub.storage.database import Database
 from hub.storage.following import SqlFollowing
@@ -287,6 +289,8 @@ class Hub(UseCases):
     adapters: Mapping[str, Adapter]
     law: Law
     following: Following
+    acts: Acts
+    bulk: Bulk
     close: Callable[[], None]
     uploads: Uploads
     transfers: Transfers = field(default_factory=MemoryTransfers)
@@ -343,6 +347,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         applicants=lambda text: applicants_in(text, following.finders, store, most=MAX_CASES),
     )
     wired = use_cases(ports)
+    acts = SqlActs(store.database)
     return Hub(
         **{each.name: getattr(wired, each.name) for each in fields(wired)},
         settings=settings,
@@ -354,6 +359,14 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         adapters=table,
         law=law,
         following=following,
+        acts=acts,
+        bulk=Bulk(
+            acts=acts,
+            operators=wired.operators,
+            forwarding=wired.forwarding,
+            clock=the_clock,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        ),
         close=store.close,
         transfers=SqlTransfers(store.database),
         uploads=Spool(home / UPLOADS),

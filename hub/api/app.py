@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub import __version__
 from hub.api import (
     appeals,
+    bulk,
     callbacks,
     cases,
     classifiers,
@@ -65,6 +66,7 @@ _ROUTERS = (
     reports.router,
     ops.router,
     journal.router,
+    bulk.router,
     hooks.router,
     health.router,
 )

@@ -21,6 +21,7 @@ from hub.schemas.delivery import (
     Source,
     TransportState,
 )
+from hub.schemas.directory import Channel
 from hub.schemas.ids import CaseId, DeliveryId
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Conclusion
@@ -91,6 +92,41 @@ class Operators:
         self._doorbell.ring(delivery.channel_id, suspect=False)
         return replace(delivery, state=TransportState.WAITING, next_at=now)
 
+    def rebuild(self, delivery_id: DeliveryId, *, by: str) -> Delivery:
+        """Send a dead or refused delivery again with new bytes, by the mapping and registry as they are now: a copy of
+        its own over the same channel, under the same message id; the bytes that failed stay in evidence.
+
+        Raises as ``replay``; ``InvalidInput`` if its channel does not hold today.
+        """
+        delivery = self._store.delivery(delivery_id)
+        if delivery is None or delivery.shadow:
+            raise NotFound("There is no delivery with this id.", code="delivery.unknown")
+        if delivery.state not in _REPLAYABLE:
+            raise Conflict("Only a dead or refused delivery can be rebuilt.", code="replay.not_dead")
+        self._require_open(delivery.case_id)
+        now = self._clock.now()
+        channel = self._way(delivery, delivery.channel_id, now)
+        following = fall_back(delivery, channel, why="rebuilt", now=now, by=by)
+        stopped = DeliveryUpdate(id=delivery.id, state=TransportState.CANCELLED, last_code="rebuilt")
+        done = resolved(delivery.case_id, now, by=by, how="rebuilt", delivery_id=delivery.id)
+        self._store.apply(Change(facts=(*following.facts, done), deliveries=following.deliveries, updates=(stopped,)))
+        self._store.close_items(delivery.id, delivery.case_id, now, f"rebuilt by {by}")
+        self._doorbell.ring(channel.id, suspect=False)
+        return following.deliveries[0]
+
+    def _way(self, delivery: Delivery, channel_id: str, now: datetime) -> Channel:
+        """A channel of the delivery's authority that holds today. ``InvalidInput``."""
+        authority = self._registry.current().authority(delivery.authority)
+        ways = authority.ways(kyiv_day(now)) if authority is not None else ()
+        channel = next((way for way in ways if way.id == channel_id), None)
+        if channel is None:
+            raise InvalidInput(
+                "The authority has no such channel today.",
+                code="channel.unknown",
+                faults=[Fault(pointer="/channel_id", code="channel.unknown", message="is not a channel of it")],
+            )
+        return channel
+
     def choose_channel(self, delivery_id: DeliveryId, channel_id: str, *, by: str) -> Delivery:
         """Hand a delivery that was not received over to another channel of its authority, under the same message id.
 
@@ -101,15 +137,7 @@ class Operators:
         if delivery is None or delivery.shadow:
             raise NotFound("There is no delivery with this id.", code="delivery.unknown")
         now = self._clock.now()
-        authority = self._registry.current().authority(delivery.authority)
-        ways = authority.ways(kyiv_day(now)) if authority is not None else ()
-        channel = next((way for way in ways if way.id == channel_id), None)
-        if channel is None:
-            raise InvalidInput(
-                "The authority has no such channel today.",
-                code="channel.unknown",
-                faults=[Fault(pointer="/channel_id", code="channel.unknown", message="is not a channel of it")],
-            )
+        channel = self._way(delivery, channel_id, now)
         if delivery.state in (TransportState.DELIVERED, TransportState.SENDING) or channel.id == delivery.channel_id:
             raise Conflict(
                 "The delivery has arrived, is being sent now, or goes over this channel.",

@@ -6,6 +6,7 @@ together. All methods may be called from several threads at once unless a docstr
 raises errors of ``hub.errors`` only. Whoever needs one role of the store names that role.
 """
 
+from hub.ports.acts import Acts
 from hub.ports.adapter import Adapter, Bounded, Outlined, Session
 from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
 from hub.ports.claims import Claims
@@ -22,6 +23,7 @@ from hub.ports.transfers import Transfers, UploadFile, Uploads
 from hub.ports.world import Attachments, Clock, Doorbell, Seal
 
 __all__ = [
+    "Acts",
     "Adapter",
     "AssignedExecutor",
     "Attachments",

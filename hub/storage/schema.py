@@ -420,6 +420,29 @@ sa.Index(
     sqlite_where=IS_WAITING,
 )
 
+# Acts of operators on many things at once, and how far each has come.
+acts = sa.Table(
+    "acts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("kind", Token, nullable=False),
+    sa.Column("selection", Pairs, nullable=False),
+    sa.Column("target", Token),
+    sa.Column("by", Words, nullable=False),
+    sa.Column("why", Words, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("state", Token, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("cursor", Token),
+    sa.Column("codes", Pairs, nullable=False),
+    sa.Column("owner", Token),
+    sa.Column("lease_until", Moment),
+    sa.Index("ix_acts_created", "created_at", "id"),
+    postgresql_with=_CHANGING,
+)
+
 # One row: what the store knows of itself.
 pulse = sa.Table(
     "pulse",

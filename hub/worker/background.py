@@ -20,6 +20,7 @@ from hub.following.webhooks import Endpoint
 log = logging.getLogger(__name__)
 PRUNE_SECS = 3_600.0
 WEBHOOK_SECS = 0.5
+ACT_SECS = 1.0
 MOST_ENDPOINTS = 100
 FIRST_PRUNE_SECS = 60.0
 LOOK_SECS = 10.0
@@ -37,7 +38,12 @@ class Background:
         self._busy: set[str] = set()
 
     def __enter__(self) -> Background:
-        for name, run in (("follower", self._follow), ("webhooks", self._webhooks), ("pruner", self._prune)):
+        for name, run in (
+            ("follower", self._follow),
+            ("webhooks", self._webhooks),
+            ("pruner", self._prune),
+            ("acts", self._act),
+        ):
             thread = threading.Thread(target=run, name=f"hub-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -68,6 +74,12 @@ class Background:
         behind, now = self._hub.following.pruning.behind(NAME), self._hub.clock.now()
         metrics.BEHIND_SECONDS.set((now - behind).total_seconds() if behind else 0)
         return 0
+
+    def _act(self) -> None:
+        """Acts of operators on many things, step by step."""
+        while not self._stop.is_set():
+            if not self._tried("acts", self._hub.bulk.step):
+                self._stop.wait(ACT_SECS)
 
     def _prune(self) -> None:
         wait = FIRST_PRUNE_SECS

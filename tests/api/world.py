@@ -23,6 +23,7 @@ from hub.api.bodies import UploadSlots
 from hub.api.dependencies import Dependencies
 from hub.api.protocol import server_config
 from hub.bootstrap import Hub, Ports, SilentDoorbell, follow, use_cases
+from hub.cases.bulk import Bulk
 from hub.clock import SystemClock
 from hub.delivery.records import escalate
 from hub.ports import Rendering, Store
@@ -37,6 +38,7 @@ from hub.seals import HubSeal, make_key_file
 from hub.seals.keys import FileKey, verification_key
 from hub.settings import Settings
 from hub.storage import SqlStore, open_store
+from hub.storage.acts import SqlActs
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory import MemoryStore
 from hub.storage.spool import Spool
@@ -250,8 +252,13 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
             dice=random.Random(1),
         )
     )
+    # The twin in memory has no followers and no acts: theirs is a database of its own, where nothing is to be seen.
+    database = (memory if isinstance(memory, SqlStore) else _own(home)).database
+    acts = SqlActs(database)
     hub = Hub(
         **{each.name: getattr(cases, each.name) for each in fields(cases)},
+        acts=acts,
+        bulk=Bulk(acts=acts, operators=cases.operators, forwarding=cases.forwarding, clock=clock, owner="test"),
         settings=Settings(home=home, **settings),
         clock=clock,
         store=memory,
@@ -263,8 +270,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         following=follow(
             Settings(home=home, **settings),
             store=memory,
-            # The twin in memory has no followers: theirs is a database of its own, where nothing is to be seen.
-            database=(memory if isinstance(memory, SqlStore) else _own(home)).database,
+            database=database,
             attachments=files,
             clock=clock,
             law=law,

@@ -63,3 +63,24 @@ def upgrade() -> None:
     )
     known = sa.text("last_code IS NOT NULL AND state <> 'delivered'")
     op.create_index("ix_deliveries_code", "deliveries", ["last_code", "id"], postgresql_where=known, sqlite_where=known)
+    op.create_table(
+        "acts",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("kind", types.Token, nullable=False),
+        sa.Column("selection", types.Pairs, nullable=False),
+        sa.Column("target", types.Token),
+        sa.Column("by", types.Words, nullable=False),
+        sa.Column("why", types.Words, nullable=False),
+        sa.Column("created_at", types.Moment, nullable=False),
+        sa.Column("total", sa.Integer, nullable=False),
+        sa.Column("state", types.Token, nullable=False),
+        sa.Column("done", sa.Integer, nullable=False),
+        sa.Column("failed", sa.Integer, nullable=False),
+        sa.Column("cursor", types.Token),
+        sa.Column("codes", types.Pairs, nullable=False),
+        sa.Column("owner", types.Token),
+        sa.Column("lease_until", types.Moment),
+        sa.PrimaryKeyConstraint("id", name="pk_acts"),
+        postgresql_with={"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02},
+    )
+    op.create_index("ix_acts_created", "acts", ["created_at", "id"])
