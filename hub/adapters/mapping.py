@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
 from hub.ports import Parcel
 from hub.schemas.base import Code, Frozen, Line
+from hub.schemas.case_number import is_case_number
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Attachment
@@ -198,6 +199,8 @@ def _require_all_said(source: MappingSource, leaves_out: frozenset[str]) -> None
         return
     said = {path.partition(".")[2] for path in source.used if path.startswith("body.")}
     present = {name for name, value in source.body.items() if value not in ([], {}, "")}
+    if is_case_number(str(source.body.get("reference"))):
+        present.discard("reference")  # the hub's own, put there for want of the centre's: no word of anybody is lost
     unsaid = present - said - leaves_out
     if source.tree["attachments"] and "attachments" not in source.used:
         unsaid |= {"attachments"} - leaves_out

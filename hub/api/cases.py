@@ -26,7 +26,7 @@ from hub.api.dependencies import (
 from hub.api.listing import UUID_PATTERN
 from hub.api.views import CaseDetailView, CaseView, ChainView, DeliveryView, EntryView, MessageView, TimelineView
 from hub.cases.forwarding import name_in
-from hub.cases.timeline import TimelineEntry, timeline
+from hub.cases.timeline import timeline
 from hub.errors import NotFound
 from hub.schemas.delivery import CaseRow, Delivery, Direction, Message
 from hub.schemas.ids import CaseId
@@ -130,12 +130,16 @@ async def get_chain(id: str, principal: NccOrOperator, deps: TheDependencies) ->
     return show(await run_in_threadpool(_chain, deps, principal, case_id(id)))
 
 
-def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> tuple[TimelineEntry, ...]:
-    look(deps, principal, case)
+def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> TimelineView:
+    seen = look(deps, principal, case)
     entries = timeline(deps.hub.store, deps.hub.registry.current(), case)
     if principal.role is CallerRole.AUTHORITY:
-        return tuple(entry for entry in entries if entry.authority == principal.party)
-    return entries
+        entries = tuple(entry for entry in entries if entry.authority == principal.party)
+    return TimelineView(
+        case_id=str(case),
+        case_number=case_view(seen.row, principal).case_number,
+        entries=tuple(EntryView.of(entry) for entry in entries),
+    )
 
 
 @router.get(
@@ -146,9 +150,7 @@ def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> tuple[T
 )
 async def get_timeline(id: str, principal: AnyCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Messages, attempts and facts on one line of time, told in words without personal data."""
-    case = case_id(id)
-    entries = await run_in_threadpool(_timeline, deps, principal, case)
-    return show(TimelineView(case_id=str(case), entries=tuple(EntryView.of(entry) for entry in entries)))
+    return show(await run_in_threadpool(_timeline, deps, principal, case_id(id)))
 
 
 @router.get(

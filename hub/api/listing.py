@@ -29,6 +29,7 @@ from hub.api.views import CasesView, CaseView, CountsView
 from hub.errors import Fault, InvalidInput
 from hub.following.finding import FinderKind
 from hub.ports import CaseFilter, CaseGrouping
+from hub.schemas.case_number import read_case_number
 from hub.schemas.delivery import CaseRow
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.kyiv import KYIV
@@ -123,6 +124,10 @@ def _filter(
     reference: Annotated[
         str | None, Query(min_length=1, max_length=100, description="The contact centre's own number.")
     ] = None,
+    number: Annotated[
+        str | None,
+        Query(min_length=1, max_length=100, description="The case's number; blanks and dashes do not matter."),
+    ] = None,
     overdue: Annotated[
         Literal["true"] | None, Query(description="Only unfinished cases whose term has run out.")
     ] = None,
@@ -151,6 +156,7 @@ def _filter(
         message_id=sought.message_id,
         external_id=sought.external_id,
         failed=sought.failed,
+        case_number=read_case_number(number) if number is not None else None,
         topic=topic,
         territory=territory,
         kind=kind,
@@ -167,7 +173,15 @@ Filter = Annotated[CaseFilter, Depends(_filter)]
 
 def blind(principal: Principal, where: CaseFilter) -> bool:
     """True if an authority filters by what it does not see, so that it finds nothing."""
-    named = (where.reference, where.group, where.registered, where.message_id, where.external_id, where.failed)
+    named = (
+        where.reference,
+        where.case_number,
+        where.group,
+        where.registered,
+        where.message_id,
+        where.external_id,
+        where.failed,
+    )
     hidden = bool(where.finders) or any(each is not None for each in named)
     return principal.role is CallerRole.AUTHORITY and hidden
 
@@ -193,7 +207,7 @@ async def list_cases(
     order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",
 ) -> Response:
     """Cases that concern the caller, in order of arrival. All filters given must hold. For authorities the filters
-    `reference` and `group` find nothing and `needs_operator` is left out: they do not see these members.
+    `reference`, `number` and `group` find nothing and `needs_operator` is left out: they do not see these members.
     """
     if blind(principal, where):
         return show(CasesView(cases=(), cursor=None))

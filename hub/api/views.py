@@ -27,6 +27,7 @@ class AcceptedView(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case_id: str
+    case_number: str = Field(default="", description="By which people call the case; absent where none was given.")
     message_id: str
     authority: str = Field(default="", description="Code of the body that it goes to; absent if none was found.")
     state: Literal["routed", "operators", "concluded"]
@@ -99,7 +100,8 @@ class MessageView(View):
 
 
 class CaseView(View):
-    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered.
+    """A case as lists show it. ``authority`` and ``number``: who has it, and under which number it is registered there.
+    ``case_number``: by which the centre and its applicants call it; null where an older hub took the appeal in.
 
     ``answer_due``: the day that was announced at its birth; ``due_at``: the end of the nearest term of the law that
     runs now, in the past = overdue.
@@ -120,6 +122,7 @@ class CaseView(View):
     needs_operator: bool
     created_at: str
     updated_at: str
+    case_number: str | None
 
     @classmethod
     def of(cls, row: CaseRow) -> CaseView:
@@ -141,11 +144,12 @@ class CaseView(View):
             needs_operator=row.needs_operator,
             created_at=format_datetime(case.created_at),
             updated_at=format_datetime(row.updated_at),
+            case_number=case.case_number,
         )
 
     def for_authority(self, party: str) -> CaseView:
         """The same without what concerns the contact centre or another body only."""
-        hidden: dict[str, object] = {"reference": None, "needs_operator": False}
+        hidden: dict[str, object] = {"case_number": None, "reference": None, "needs_operator": False}
         if self.authority != party:
             hidden |= {"authority": None, "number": None, "state": "elsewhere", "due_at": None}
         return self.model_copy(update=hidden)
@@ -282,6 +286,7 @@ class TimelineView(View):
     """All that happened to a case, in order of time."""
 
     case_id: str
+    case_number: str | None
     entries: tuple[EntryView, ...]
 
 

@@ -55,19 +55,18 @@ class SubmissionBuilder:
         self._party = party
         self._law = law
 
-    def build(self, submission: Submission, directory: Directory, now: datetime) -> Built:
-        """Everything that the appeal writes, with its route. ``InvalidInput`` for what the registry does not know."""
+    def build(self, submission: Submission, directory: Directory, now: datetime, number: str) -> Built:
+        """Everything that an appeal writes that was not refused, with its route. ``number``: the case's."""
         form = submission.form
-        _refuse_unknown(submission, directory, now)
         decision = route(form, directory, now) if form.answered is None else _answered_at_once(directory)
         case_id = submission.case_id or CaseId(new_id())
-        envelope = self._envelope(submission, case_id, decision, directory, now)
+        envelope = self._envelope(submission, case_id, decision, directory, now, number)
         message = outgoing_message(envelope)
-        accepted = _accepted(message, decision, form.answered)
+        accepted = _accepted(message, decision, form.answered, number)
         delivery = _delivery(submission, message, decision, now)
-        facts, items = _facts(case_id, decision, delivery, now, form)
+        facts, items = _facts(case_id, decision, delivery, now, form, number)
         change = Change(
-            cases=(_case(submission, case_id, envelope, now),),
+            cases=(_case(submission, case_id, envelope, now, number),),
             messages=(*self._as_submitted(submission, envelope), message),
             deliveries=with_shadows(delivery, directory) if delivery else (),
             facts=facts,
@@ -91,7 +90,8 @@ class SubmissionBuilder:
         if not has_own(submission.form):
             return ()
         told = {"message_id": new_id(), "sender": Party(code=submission.owner), "recipient": self._party, "due": None}
-        return (submitted_message(envelope.model_copy(update={"header": envelope.header.model_copy(update=told)})),)
+        came = {"header": envelope.header.model_copy(update=told), "body": submission.form}
+        return (submitted_message(envelope.model_copy(update=came)),)
 
     def _further(
         self, envelope: AppealEnvelope, case_id: CaseId, main: Decision, directory: Directory, now: datetime
@@ -114,7 +114,13 @@ class SubmissionBuilder:
                 ).change
 
     def _envelope(
-        self, submission: Submission, case_id: CaseId, decision: Decision, directory: Directory, now: datetime
+        self,
+        submission: Submission,
+        case_id: CaseId,
+        decision: Decision,
+        directory: Directory,
+        now: datetime,
+        number: str,
     ) -> AppealEnvelope:
         authority = directory.authority(decision.authority) if decision.authority else None
         recipient = Party(code=authority.code, name=authority.name) if authority else self._party
@@ -129,7 +135,7 @@ class SubmissionBuilder:
                 priority=submission.priority,
                 due=DueDates(answer=self._law.answer_day(kyiv_day(now))) if submission.form.answered is None else None,
             ),
-            body=submission.form,
+            body=_with_number(submission.form, number),
             attachments=submission.attachments,
         )
 
@@ -140,7 +146,13 @@ def _answered_at_once(directory: Directory) -> Decision:
     return Decision(authority=None, channel_ids=(), reason=reason, steps=(), registry_version=directory.version)
 
 
-def _refuse_unknown(submission: Submission, directory: Directory, now: datetime) -> None:
+def _with_number(form: AppealForm, number: str) -> AppealForm:
+    """The form as it goes out: where the centre gave no number of its own, bodies know the appeal by the case's."""
+    return form if form.reference is not None else form.model_copy(update={"reference": number})
+
+
+def refuse_unknown(submission: Submission, directory: Directory, now: datetime) -> None:
+    """Raise ``InvalidInput`` for what the registry does not know, and for days that have not come."""
     faults = [*impossible_moments(submission.form, now)]
     if submission.on_unknown is OnUnknown.REFUSE:
         faults += unknown_values(submission.form, directory)
@@ -153,10 +165,11 @@ def _refuse_unknown(submission: Submission, directory: Directory, now: datetime)
         )
 
 
-def _accepted(message: Message, decision: Decision, answered: CentreAnswer | None) -> Accepted:
+def _accepted(message: Message, decision: Decision, answered: CentreAnswer | None, number: str) -> Accepted:
     unrouted = "operators" if answered is None else State.CONCLUDED.value
     document = {
         "case_id": str(message.case_id),
+        "case_number": number,
         "message_id": str(message.id),
         "authority": decision.authority,
         "state": "routed" if decision.authority else unrouted,
@@ -185,7 +198,7 @@ def _delivery(submission: Submission, message: Message, decision: Decision, now:
     )
 
 
-def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now: datetime) -> NewCase:
+def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now: datetime, number: str) -> NewCase:
     form = submission.form
     due = envelope.header.due
     return NewCase(
@@ -199,13 +212,19 @@ def _case(submission: Submission, case_id: CaseId, envelope: AppealEnvelope, now
         place=form.place,
         priority=PRIORITIES[submission.priority],
         answer_due=due.answer.isoformat() if due and due.answer else None,
+        case_number=number,
     )
 
 
 def _facts(
-    case_id: CaseId, decision: Decision, delivery: Delivery | None, now: datetime, form: AppealForm
+    case_id: CaseId,
+    decision: Decision,
+    delivery: Delivery | None,
+    now: datetime,
+    form: AppealForm,
+    number: str,
 ) -> tuple[tuple[Fact, ...], tuple[OperatorItem, ...]]:
-    since = {"received_at": format_datetime(form.received_at)}
+    since = {"received_at": format_datetime(form.received_at), "case_number": number}
     accepted = case_fact(FactKind.ACCEPTED_BY_HUB, case_id, now, Source.HUB, data=since)
     data = decision.data()
     if delivery is not None:

@@ -27,6 +27,7 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     Direction,
     Fact,
+    NewCase,
     Source,
     TransportState,
 )
@@ -192,7 +193,7 @@ class Forwarding:
             self._store.close_items(None, case_id, now, f"given to {authority} as {role.value} by {by}")
         for lane in assignment.lanes:
             self._doorbell.ring(lane, suspect=False)
-        return _accepted(assignment, case_id, authority, directory)
+        return _accepted(assignment, row.case, authority, directory)
 
 
 def holder(story: Story) -> Executor | None:
@@ -229,10 +230,11 @@ def _assignable(directory: Directory, code: str, original: AppealEnvelope, now: 
     return authority
 
 
-def _accepted(assignment: Assignment, case_id: CaseId, authority: str, directory: Directory) -> Accepted:
+def _accepted(assignment: Assignment, case: NewCase, authority: str, directory: Directory) -> Accepted:
     message = assignment.change.messages[0]
     document = {
-        "case_id": str(case_id),
+        "case_id": str(case.id),
+        **({"case_number": case.case_number} if case.case_number is not None else {}),
         "message_id": str(message.id),
         "authority": authority,
         "state": "routed",
@@ -240,7 +242,7 @@ def _accepted(assignment: Assignment, case_id: CaseId, authority: str, directory
         "registry_version": directory.version,
     }
     return Accepted(
-        case_id=case_id,
+        case_id=case.id,
         message_id=message.id,
         authority=authority,
         reason=BY_HAND,

@@ -10,15 +10,16 @@ import json
 import uuid
 from collections.abc import Sequence
 
-from hub.cases.building import SubmissionBuilder
+from hub.cases.building import SubmissionBuilder, refuse_unknown
 from hub.cases.group_commit import GroupCommit
 from hub.cases.idempotency import earlier_answer, is_repeat
+from hub.cases.numbering import Numbering
 from hub.cases.submission import Accepted, Built, Submission
 from hub.delivery.files import unknown_files
 from hub.delivery.together import together_else_each
-from hub.errors import Conflict, Fault, HubError, InvalidInput
+from hub.errors import Conflict, Fault, HubError, InvalidInput, Unavailable
 from hub.failpoints import hit
-from hub.ports import Clock, Doorbell, Registry, Store
+from hub.ports import NUMBER_TAKEN, Clock, Doorbell, Registry, Store
 from hub.schemas.delivery import Change
 from hub.schemas.envelope import Party
 from hub.schemas.ids import CaseId, MessageId
@@ -56,6 +57,7 @@ class Intake:
         self._clock = clock
         self._doorbell = doorbell
         self._builder = SubmissionBuilder(party, law)
+        self._numbering = Numbering(store)
         self._group: GroupCommit[Submission, Accepted] = GroupCommit("hub-intake", self._write_all)
 
     def submit(self, submission: Submission) -> Accepted:
@@ -67,11 +69,14 @@ class Intake:
 
     def build(self, submission: Submission) -> Built | None:
         """Everything of an appeal that can be made without asking the store; ``None`` if it names things that the
-        store must be asked for. Raises ``InvalidInput``. For ``write_each``.
+        store must be asked for, or no number is at hand. Raises ``InvalidInput``. For ``write_each``.
         """
         if submission.attachments or submission.form.earlier:
             return None
-        return self._builder.build(submission, self._registry.current(), self._clock.now())
+        now, directory = self._clock.now(), self._registry.current()
+        refuse_unknown(submission, directory, now)
+        number = self._numbering.at_hand(submission.owner, now)
+        return None if number is None else self._builder.build(submission, directory, now, number)
 
     def write_each(self, built: Sequence[Built]) -> list[Accepted | HubError]:
         """Take in what was built, in one transaction; if one stops it, each goes alone, so that nobody pays for
@@ -114,7 +119,9 @@ class Intake:
             repeated = self._repeated(submission) if look else None
             if repeated is None:
                 self._check(submission)
-                done.append(self._builder.build(submission, directory, now))
+                refuse_unknown(submission, directory, now)
+                number = self._numbering.take(submission.owner, now)
+                done.append(self._builder.build(submission, directory, now, number))
             else:
                 done.append(repeated)
         built = [b for b in done if isinstance(b, Built)]
@@ -125,10 +132,18 @@ class Intake:
     def _keep(self, built: Sequence[Built]) -> None:
         _refuse_equal_keys([b.submission for b in built])
         hit("S2")
-        self._store.apply(_join([b.change for b in built]))
+        self._apply(_join([b.change for b in built]))
         hit("S3")
         for channel_id in {b.channel_id for b in built if b.channel_id}:
             self._doorbell.ring(channel_id, suspect=False)
+
+    def _apply(self, change: Change) -> None:
+        try:
+            self._store.apply(change)
+        except Unavailable as failure:
+            if failure.stable_code == NUMBER_TAKEN:  # the database was set back: our numbers are given out again
+                self._numbering.forget()
+            raise
 
     def _repeated(self, submission: Submission) -> Accepted | None:
         """The answer given before to the same idempotency key."""

@@ -68,11 +68,14 @@ def _fact_entry(fact: Fact, directory: Directory) -> TimelineEntry:
     words = _Words({**fact.data, "who": who})
     if fact.kind is FactKind.RESOLVED and "how" not in words:
         words["how"] = words["reason"]
+    told = _TOLD[fact.kind]
+    if fact.kind is FactKind.ACCEPTED_BY_HUB and "case_number" in fact.data:
+        told = "The hub took the appeal in as no. {case_number}."
     return TimelineEntry(
         at=fact.at,
         what="fact",
         code=fact.kind,
-        text=_TOLD[fact.kind].format_map(words),
+        text=told.format_map(words),
         authority=fact.authority,
         ref=str(fact.message_id) if fact.message_id else None,
     )

@@ -15,10 +15,10 @@ import click
 from cryptography import x509
 
 from hub.bootstrap import KEY_FILE, build, exporter
+from hub.cli.finding import CaseReference, find_case
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import ConfigurationError
 from hub.evidence import check
-from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import VerificationKey
 from hub.seals import HubSeal
 from hub.seals.keys import certificate_path, key_id
@@ -33,20 +33,20 @@ def evidence_group() -> None:
 
 
 @evidence_group.command("export")
-@click.argument("any_id", metavar="CASE", type=click.UUID)
+@click.argument("said", metavar="CASE", type=CaseReference())
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write [evidence-CASE.zip].")
 @click.option("--no-attachments", is_flag=True, help="Leave the files out; their SHA-256 stand in the envelopes.")
 @home_option
 @json_option
-def export(any_id: uuid.UUID, out: Path | None, no_attachments: bool, home: str | None, as_json: bool) -> None:
-    """Write everything about one case (or the case of a message) into a zip: README.md in it says how to check it.
+def export(said: uuid.UUID | str, out: Path | None, no_attachments: bool, home: str | None, as_json: bool) -> None:
+    """Write everything about one case into a zip: README.md in it says how to check it. CASE: its number, its id, or
+    the id of one of its messages.
 
     The file holds personal data and is written so that only you can read it. Nothing that exists is overwritten.
     """
     hub = build(load(home=home))
     try:
-        message = hub.store.message(MessageId(any_id))
-        case_id = message.case_id if message else CaseId(any_id)
+        case_id = find_case(hub.store, said).case.id
         path = out or Path(f"evidence-{case_id}.zip")
         with _new_file(path) as descriptor, os.fdopen(descriptor, "w+b") as file:
             done = exporter(hub).export(case_id, file, with_attachments=not no_attachments)

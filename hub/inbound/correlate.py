@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from hub.errors import NotFound
 from hub.ports import CaseFilter, ReportedStatus, Store
-from hub.schemas.delivery import Delivery
+from hub.schemas.case_number import is_case_number
+from hub.schemas.delivery import CaseRow, Delivery
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.ids import CaseId, MessageId
 
@@ -50,13 +51,19 @@ class Correlator:
         elif reported.external_id is not None:
             delivery = self._store.delivery_known_as(reported.external_id, authority=party)
         elif reported.reference is not None and party is not None:
-            where = CaseFilter(reference=reported.reference, authority=party)
-            cases = self._store.cases(where, after=None, limit=2)
+            cases = self._known_as(reported.reference, party)
             mine = self._store.deliveries(cases[0].case.id) if len(cases) == 1 else ()
             delivery = next((each for each in mine if each.authority == party), None)
         if delivery is None or party not in (None, delivery.authority):
             raise unknown_case()
         return delivery
+
+    def _known_as(self, reference: str, party: str) -> tuple[CaseRow, ...]:
+        """Cases that a body knows by this number: the centre's own, or the case's where the centre gave none."""
+        found = self._store.cases(CaseFilter(reference=reference, authority=party), after=None, limit=2)
+        if not found and is_case_number(reference):
+            found = self._store.cases(CaseFilter(case_number=reference, authority=party), after=None, limit=2)
+        return found
 
     def copy_over(self, delivery: Delivery, channel_id: str) -> Delivery:
         """The copy that went over the channel that speaks, where a message fell back from channel to channel."""

@@ -15,6 +15,7 @@ from hub.ports.directory import Directory, Registry
 from hub.ports.excerpts import Excerpt, ExcerptFile, Excerpts
 from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
 from hub.ports.journal import InboundFilter, InboundReads
+from hub.ports.numbers import NUMBER_TAKEN, CaseNumbers
 from hub.ports.outgoing import AssignedExecutor, Parcel, Prepared, Rendering
 from hub.ports.records import Records
 from hub.ports.sink import InboundSink, MailSink
@@ -24,12 +25,14 @@ from hub.ports.world import Attachments, Clock, Doorbell, Seal
 
 __all__ = [
     "Acts",
+    "NUMBER_TAKEN",
     "Adapter",
     "AssignedExecutor",
     "Attachments",
     "Bounded",
     "CaseFilter",
     "CaseGrouping",
+    "CaseNumbers",
     "CaseReads",
     "Claims",
     "Clock",

@@ -20,7 +20,7 @@ class CaseFilter:
     ``registered``: the number under which a body registered it. ``topic``: the first one that the
     appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
     ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
-    group of like appeals. ``finders``: tokens of applicants, each of which must hold. ``message_id``: ours or theirs;
+    group of like appeals. ``case_number``: of the case, as it is kept. ``finders``: tokens of applicants, each of which must hold. ``message_id``: ours or theirs;
     ``external_id``: another system's id of what went out; ``failed``: the code with which a delivery failed that is not
     delivered yet.
     """
@@ -32,6 +32,7 @@ class CaseFilter:
     needs_operator: bool | None = None
     reference: str | None = None
     registered: str | None = None
+    case_number: str | None = None
     topic: str | None = None
     territory: str | None = None
     kind: str | None = None

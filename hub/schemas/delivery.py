@@ -136,7 +136,10 @@ _encode = json.JSONEncoder(ensure_ascii=True).encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCase:
-    """A case at its birth. ``reference`` is the NCC's own number; ``owner`` the party that submitted it."""
+    """A case at its birth. ``reference`` is the NCC's own number; ``owner`` the party that submitted it.
+
+    ``case_number``: by which people call it, unique for the owner; absent where an older hub took the appeal in.
+    """
 
     id: CaseId
     created_at: datetime
@@ -148,6 +151,7 @@ class NewCase:
     place: str | None
     priority: int
     answer_due: str | None
+    case_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

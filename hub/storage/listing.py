@@ -65,6 +65,7 @@ def conditions(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bo
         _C.state: where.state,
         _C.reference: where.reference,
         _C.number: where.registered,
+        _C.case_number: where.case_number,
         _C.kind: where.kind,
         _C.channel: where.channel,
     }

@@ -65,6 +65,8 @@ class MemoryStore:
         self._grants: set[tuple[str, str]] = set()
         self._lanes: dict[str, LaneState] = {}
         self._collects: dict[str, datetime] = {}
+        self._numbers: Counter[tuple[str, int]] = Counter()
+        self._numbered: dict[tuple[str, str | None], CaseId] = {}
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -76,6 +78,7 @@ class MemoryStore:
             for answer in change.answers:
                 self._answers.setdefault((answer.principal, answer.key), answer)
             _add(self._cases, change.cases)
+            self._numbered.update(((c.owner, c.case_number), c.id) for c in change.cases if c.case_number)
             _add(self._messages, change.messages)
             _add(self._deliveries, change.deliveries)
             after, lost = rules.merged(self._deliveries, change.updates)
@@ -100,6 +103,8 @@ class MemoryStore:
             rules.check_same_answer(self._answers.get((answer.principal, answer.key), answer), answer)
         for case in change.cases:
             rules.check_same_case(self._cases.get(case.id, case), case)
+            if self._numbered.get((case.owner, case.case_number), case.id) != case.id:
+                raise rules.number_taken()
         seen: dict[MessageId, Message] = {}
         for message in change.messages:
             first = self._messages.get(message.id) or seen.setdefault(message.id, message)
@@ -286,6 +291,13 @@ class MemoryStore:
             found = [row for row in found if (_arrival(row) < seen if newest else _arrival(row) > seen)]
         return tuple(found[:limit])
 
+    def take_numbers(self, owner: str, year: int, count: int) -> int:
+        """Take numbers in a row; the first of them."""
+        with self._lock:
+            first = self._numbers[owner, year] + 1
+            self._numbers[owner, year] += count
+            return first
+
     def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
         """Number of cases by one of their columns."""
         with self._lock:
@@ -310,6 +322,7 @@ class MemoryStore:
             and where.state in (None, row.state)
             and where.reference in (None, case.reference)
             and where.registered in (None, row.number)
+            and where.case_number in (None, case.case_number)
             and where.kind in (None, case.kind)
             and where.channel in (None, case.channel)
             and where.topic in (None, case.topics[0])

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from hub.errors import Conflict, Fault, InvalidInput
+from hub.errors import Conflict, Fault, InvalidInput, Unavailable
+from hub.ports import NUMBER_TAKEN
 from hub.schemas.delivery import (
     CaseRow,
     Delivery,
@@ -227,6 +228,11 @@ def check_same_case(stored: NewCase, born: NewCase) -> None:
     """Raise ``Conflict`` if a case is born a second time as another one; the very same again is a repeat."""
     if stored != born:
         raise Conflict("This case id stands for another appeal already.", code="case.id_reused")
+
+
+def number_taken() -> Unavailable:
+    """The error for a new case whose number another case of the owner has: the counter was set back meanwhile."""
+    return Unavailable("The number for this case stands for another one.", code=NUMBER_TAKEN, retry_after=1)
 
 
 def check_same_answer(stored: StoredAnswer, answer: StoredAnswer) -> None:

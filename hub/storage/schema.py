@@ -39,6 +39,8 @@ cases = sa.Table(
     # End of the nearest running term of an unfinished case; when the hub must look at the case again.
     sa.Column("due_at", Moment),
     sa.Column("watch_at", Moment),
+    # By which people call the case; absent where an older hub took the appeal in.
+    sa.Column("case_number", Token),
     sa.Index("ix_cases_owner", "owner", "created_at", "id"),
     sa.Index("ix_cases_state", "state", "created_at", "id"),
     postgresql_with=_CHANGING,
@@ -56,6 +58,14 @@ sa.Index(
     cases.c.id,
     postgresql_where=cases.c.number.is_not(None),
     sqlite_where=cases.c.number.is_not(None),
+)
+sa.Index(
+    "ix_cases_number",
+    cases.c.case_number,
+    cases.c.owner,
+    unique=True,
+    postgresql_where=cases.c.case_number.is_not(None),
+    sqlite_where=cases.c.case_number.is_not(None),
 )
 sa.Index(
     "ix_cases_needs_operator",
@@ -79,6 +89,16 @@ sa.Index("ix_cases_oblast", sa.literal_column("substr(place, 1, 4)"), cases.c.cr
     dialect="postgresql"
 )
 sa.Index("ix_cases_place", cases.c.place, cases.c.created_at).ddl_if(dialect="postgresql")
+
+# Up to which number an owner's cases of a Kyiv year were given theirs.
+case_numbers = sa.Table(
+    "case_numbers",
+    metadata,
+    sa.Column("owner", Token, primary_key=True),
+    sa.Column("year", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    postgresql_with=_CHANGING,
+)
 
 messages = sa.Table(
     "messages",

@@ -196,6 +196,16 @@ class SqlStore(SqlJournalReads):
         statement = listing.page(where, after=after, newest=newest, postgres=self.database.postgres)
         return self._all(statement.limit(limit), rows.case)
 
+    def take_numbers(self, owner: str, year: int, count: int) -> int:
+        """Take numbers in a row; the first of them."""
+        table = schema.case_numbers
+        fresh = self.database.insert(table).values(owner=owner, year=year, last=count)
+        raised = fresh.on_conflict_do_update(
+            index_elements=["owner", "year"], set_={"last": table.c.last + count}
+        ).returning(table.c.last)
+        last: int = self.database.write(lambda connection: connection.execute(raised).scalar_one())
+        return last - count + 1
+
     def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
         """Number of cases by one of their columns."""
         statement = listing.counts(where, by, postgres=self.database.postgres)

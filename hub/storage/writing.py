@@ -216,6 +216,8 @@ class Writer:
         lock, look = _LOOKS[self._do.postgres]
         locked = self._connection.execute(lock, {"ids": ids}).all()
         if len(locked) != len(ids):
+            if born.keys() - {row.id for row in locked}:
+                raise rules.number_taken()
             raise NotFound("The change states a fact about a case that is not there.", code="store.unknown_parent")
         known: dict[CaseId, dict[str, Fact]] = {key: {} for key in ids}
         for row in self._connection.execute(look, {"ids": ids}):

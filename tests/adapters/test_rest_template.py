@@ -177,6 +177,18 @@ def test_the_document_is_what_the_template_says() -> None:
     }
 
 
+def test_the_hubs_own_number_needs_no_place() -> None:
+    """Where the centre gave no number, the case's stands in ``reference``: a template that does not know it goes on
+    working; the centre's own number stops the message as every word does.
+    """
+    mine = appeal()
+    numbered = mine.model_copy(update={"body": mine.body.model_copy(update={"reference": "2026-000-1234-6"})})
+    assert dialect().prepare(parcel(numbered)).body
+    theirs = mine.model_copy(update={"body": mine.body.model_copy(update={"reference": "НКЦ-1"})})
+    with pytest.raises(UnsupportedFeature, match="reference"):
+        dialect().prepare(parcel(theirs))
+
+
 def test_nothing_is_dropped_in_silence() -> None:
     """What has no place and is not named stops the message and says where to give it one; ``$sealed`` holds all."""
     with pytest.raises(UnsupportedFeature, match="received_at") as stopped:

@@ -49,3 +49,13 @@ def test_an_unknown_id_is_an_error_with_exit_code_1(tmp_path: Path) -> None:
     hub("init", home=home)
     done = hub("trace", "01930000-0000-7000-8000-000000000001", home=home, check=False)
     assert (done.returncode, done.stderr.startswith("case.unknown")) == (1, True)
+
+
+def test_a_number_is_as_good_as_an_id(tmp_path: Path) -> None:
+    """`hub trace` takes a number with blanks or dashes of any kind; one with a wrong digit is wrong usage."""
+    home = tmp_path / "home"
+    hub("init", home=home)
+    done = hub("trace", "2026 000 1234 6", home=home, check=False)
+    assert (done.returncode, done.stderr.startswith("case.unknown")) == (1, True)
+    done = hub("trace", "2026-000-1234-5", home=home, check=False)
+    assert (done.returncode, "has a wrong digit" in done.stderr) == (2, True)

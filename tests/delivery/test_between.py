@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -108,6 +109,20 @@ def test_a_delivery_is_found_by_its_case() -> None:
     assert sink(world, None).find(case_id=accepted.case_id, authority="00032684") is None
     assert sink(world, "00032684").find(case_id=accepted.case_id, authority=BODY) is None
     assert sink(world, None).find(case_id=CaseId(new_id())) is None
+
+
+def test_a_statement_finds_its_case_by_the_cases_number() -> None:
+    """Where the centre gave no number, the body knows the appeal by that of the case, and so may speak of it."""
+    world = World()
+    world.adapter.waiting = []
+    submission = Submission(form=form_from_json(MINIMAL), owner=HUB.code)
+    (accepted,) = world.intake.submit_all([submission])
+    number = json.loads(accepted.answer)["case_number"]
+    said = replace(spoken(accepted), in_reply_to=None, reference=number)
+    sink(world, BODY).reported(said)
+    assert kinds(world, accepted).count(FactKind.REGISTERED) == 1
+    with pytest.raises(NotFound):
+        sink(world, "00032684").reported(replace(said, said_id="other"))
 
 
 def test_a_statement_finds_its_case_by_the_centres_number() -> None:

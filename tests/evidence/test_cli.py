@@ -13,6 +13,7 @@ from hub.bootstrap import build
 from hub.cases.submission import Submission
 from hub.cli.evidence import evidence_group
 from hub.cli.init import make_home
+from hub.cli.trace import trace
 from hub.errors import ConfigurationError, NotFound, SealRefused
 from hub.seals import make_key_file
 from hub.settings import Settings
@@ -32,7 +33,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     form = form_from_json(MINIMAL)
     (accepted,) = hub.intake.submit_all([Submission(form=form, owner=settings.party_code)])
     hub.close()
-    (settings.home / "case").write_text(f"{accepted.case_id} {accepted.message_id}")
+    number = json.loads(accepted.answer)["case_number"].replace("-", "")
+    (settings.home / "case").write_text(f"{accepted.case_id} {accepted.message_id} {number}")
     return settings.home
 
 
@@ -46,9 +48,9 @@ def call(*words: object) -> str:
     return done.output
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", [0, 1, 2])
 def test_export_and_verify(home: Path, tmp_path: Path, which: int) -> None:
-    """By the case's id or a message's; private, never over a file that exists; verified by the home's own key."""
+    """By the case's id, a message's or the number; private, never over an old file; verified by the home's own key."""
     any_id = (home / "case").read_text().split()[which]
     out = tmp_path / "e.zip"
     made = json.loads(call("export", any_id, "--out", out, "--home", home, "--json"))
@@ -58,6 +60,14 @@ def test_export_and_verify(home: Path, tmp_path: Path, which: int) -> None:
         call("export", any_id, "--out", out, "--home", home)
     assert "Everything holds" in call("verify", out, "--home", home)
     assert json.loads(call("verify", out, "--cert", home / "keys" / "hub.crt", "--json"))["holds"]
+
+
+def test_a_case_is_told_by_its_number(home: Path) -> None:
+    """`hub trace` takes the number as it is said, and shows it as it is written."""
+    case, _, number = (home / "case").read_text().split()
+    told = json.loads(CliRunner().invoke(trace, [number, "--home", str(home), "--json"]).output)
+    assert (told["case_id"], told["case_number"].replace("-", "")) == (case, number)
+    assert f"(no. {told['case_number']})" in CliRunner().invoke(trace, [number, "--home", str(home)]).output
 
 
 def test_what_does_not_hold_ends_with_1(home: Path, tmp_path: Path) -> None:
