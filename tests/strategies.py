@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from hub.schemas.base import Code, Line, Text
 from hub.schemas.centre import CONTACT_ONLY, UNCHECKED
-from hub.schemas.envelope import REPLIES, AnyEnvelope, AppealForm
+from hub.schemas.envelope import REPLIES, AnyEnvelope, AppealForm, SupplementBody
 from hub.schemas.people import NEEDS_DOCUMENT
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.terms import BY_PHONE, AppealChannel, ApplicantType, IdentityLevel, ReceiptStatus
@@ -170,6 +170,8 @@ def _complete(draw: st.DrawFn, model: type[BaseModel], given: dict[str, Any]) ->
         needs = wanted.get(given["status"], ())
     if model.__name__ == "Representative" and given["basis"] in NEEDS_DOCUMENT:
         needs = ("document",)
+    if model.__name__ == "SupplementEnvelope" and not given.get("attachments") and given["body"].text is None:
+        given["body"] = given["body"].model_copy(update={"text": draw(_value(shapes(SupplementBody)["text"]))})
     for name in needs:
         given.setdefault(name, draw(_value(shapes(model)[name])))
     if "header" in given and given["header"].in_reply_to is None:

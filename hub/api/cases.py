@@ -24,11 +24,20 @@ from hub.api.dependencies import (
     unknown_case,
 )
 from hub.api.listing import UUID_PATTERN
-from hub.api.views import CaseDetailView, CaseView, ChainView, DeliveryView, EntryView, MessageView, TimelineView
+from hub.api.views import (
+    CaseDetailView,
+    CaseView,
+    ChainView,
+    DeliveryView,
+    EntryView,
+    MessageView,
+    NoteView,
+    TimelineView,
+)
 from hub.cases.forwarding import name_in
 from hub.cases.timeline import timeline
 from hub.errors import NotFound
-from hub.schemas.delivery import CaseRow, Delivery, Direction, Message
+from hub.schemas.delivery import CaseRow, Delivery, Direction, Message, Note
 from hub.schemas.ids import CaseId
 from hub.tracking import chain
 from hub.tracking.story import read
@@ -45,6 +54,7 @@ class Seen:
     row: CaseRow
     deliveries: tuple[Delivery, ...]
     messages: tuple[Message, ...]
+    notes: tuple[Note, ...]
 
 
 def look(deps: Dependencies, principal: Principal, case: CaseId) -> Seen:
@@ -65,7 +75,8 @@ def look(deps: Dependencies, principal: Principal, case: CaseId) -> Seen:
             raise unknown_case()
     if row is None:
         raise unknown_case()
-    return Seen(row=row, deliveries=deliveries, messages=messages)
+    notes = () if principal.role is CallerRole.AUTHORITY else deps.hub.store.notes(case)
+    return Seen(row=row, deliveries=deliveries, messages=messages, notes=notes)
 
 
 def _other_party(message: Message) -> str | None:
@@ -105,6 +116,7 @@ def _detail(deps: Dependencies, principal: Principal, case: CaseId) -> CaseDetai
         messages=tuple(MessageView.of(m) for m in seen.messages),
         executors=law_views.executors(story, seen.deliveries, sees),
         terms=law_views.terms_of(seen.row, story, deps.hub.clock.now(), sees, deps.hub.law),
+        notes=tuple(NoteView.of(note) for note in seen.notes),
     )
 
 

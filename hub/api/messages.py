@@ -1,4 +1,6 @@
-"""Messages of the contact centre about a case that it submitted: a withdrawal, a reply to a question, a return."""
+"""Messages of the contact centre about a case that it submitted: a withdrawal, a reply to a question, a return, a
+supplement; and its own notes.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,18 @@ from hub.api.bodies import content_type, read
 from hub.api.dependencies import Dependencies, NccCaller, TheDependencies, case_id, problems, raw_json
 from hub.api.submission import idempotency_key, repeatable
 from hub.api.views import SaidView
-from hub.cases.contact_centre import CaseMessage, Passed
+from hub.cases.contact_centre import CaseMessage, CaseNote, Passed
 from hub.errors import InvalidInput
 from hub.schemas import faults, strict_json
-from hub.schemas.base import Frozen
-from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment, ClarificationBody, ReturnBody, WithdrawalBody
+from hub.schemas.base import Frozen, Text
+from hub.schemas.envelope import (
+    MAX_ATTACHMENTS,
+    Attachment,
+    ClarificationBody,
+    ReturnBody,
+    SupplementBody,
+    WithdrawalBody,
+)
 from hub.schemas.ids import MessageId, Uuid7
 
 router = APIRouter(tags=["cases"])
@@ -53,7 +62,31 @@ class SayReturn(_Saying):
     body: ReturnBody
 
 
-class Said(RootModel[Annotated[SayWithdrawal | SayClarification | SayReturn, Field(discriminator="kind")]]):
+class SaySupplement(_Saying):
+    """Additional materials of the applicant (доповнення), article 18: a text, ``attachments``, or both."""
+
+    kind: Literal["supplement"]
+    body: SupplementBody
+
+
+class NoteBody(Frozen):
+    """A note of the contact centre's people. It never leaves the hub."""
+
+    text: Annotated[str, Text(10_000)]
+
+
+class SayNote(Frozen):
+    """A note to the case: shown to the contact centre and to operators."""
+
+    kind: Literal["note"]
+    body: NoteBody
+
+
+class Said(
+    RootModel[
+        Annotated[SayWithdrawal | SayClarification | SayReturn | SaySupplement | SayNote, Field(discriminator="kind")]
+    ]
+):
     """A message of the contact centre; ``kind`` decides which."""
 
 
@@ -63,6 +96,16 @@ def _say(deps: Dependencies, principal: Principal, case: str, body: bytes, key: 
         said = Said.model_validate_json(body).root
     except ValidationError as error:
         raise InvalidInput("The message breaks the rules.", faults=faults.faults_of(error)) from None
+    repeat = repeatable(principal.id, key, case.encode(), body)
+    if isinstance(said, SayNote):
+        note = CaseNote(
+            case_id=case_id(case),
+            owner=principal.party,
+            by=principal.id,
+            text=said.body.text,
+            repeatable=repeat,
+        )
+        return deps.hub.contact_centre.say(note)
     return deps.hub.contact_centre.say(
         CaseMessage(
             case_id=case_id(case),
@@ -70,7 +113,7 @@ def _say(deps: Dependencies, principal: Principal, case: str, body: bytes, key: 
             body=said.body,
             in_reply_to=MessageId(said.in_reply_to) if said.in_reply_to else None,
             attachments=said.attachments,
-            repeatable=repeatable(principal.id, key, case.encode(), body),
+            repeatable=repeat,
         )
     )
 
@@ -86,7 +129,7 @@ def _say(deps: Dependencies, principal: Principal, case: str, body: bytes, key: 
             "content": {JSON: {"schema": {"$ref": "#/components/schemas/Said"}}},
         }
     },
-    summary="Withdraw, answer a question, send an answer back",
+    summary="Withdraw, supplement, answer a question, send an answer back, make a note",
 )
 async def say(
     request: Request,
@@ -96,7 +139,8 @@ async def say(
     _key: IdempotencyHeader = None,
 ) -> Response:
     """It goes to the executors that it concerns: a withdrawal to all that have the appeal, a reply to whom asked, a
-    return to whom answered. 202 is said after it is durably kept.
+    return to whom answered, a supplement to whoever has the appeal now or gets it later. A note goes nowhere. 202 is
+    said after it is durably kept.
     """
     key = idempotency_key(request.headers)
     content_type(request, JSON)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.cases.timeline import TimelineEntry
 from hub.inbound.statement import Received
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import CaseRow, Delivery, Event, Message
+from hub.schemas.delivery import CaseRow, Delivery, Event, Message, Note
 
 
 class View(BaseModel):
@@ -228,20 +228,39 @@ class ChainView(View):
 
 
 class SaidView(View):
-    """Fate of a message of the contact centre: the ids of the envelopes that it became."""
+    """Fate of a message of the contact centre: the ids of the envelopes that it became, or of the note."""
 
     case_id: str
     messages: tuple[str, ...]
+    note: str | None = None
+
+
+class NoteView(View):
+    """A note of the contact centre's people. ``by``: who wrote it, as the log names callers."""
+
+    id: str
+    at: str
+    by: str
+    text: str
+
+    @classmethod
+    def of(cls, note: Note) -> NoteView:
+        """The view of a note."""
+        return cls(id=str(note.id), at=format_datetime(note.at), by=note.by, text=note.text)
 
 
 class CaseDetailView(View):
-    """One case with its deliveries and messages, executors and terms, as far as they concern the caller."""
+    """One case with its deliveries and messages, executors and terms, as far as they concern the caller.
+
+    ``notes``: those of the contact centre's people; empty for an authority.
+    """
 
     case: CaseView
     deliveries: tuple[DeliveryView, ...]
     messages: tuple[MessageView, ...]
     executors: tuple[ExecutorView, ...]
     terms: tuple[TermView, ...]
+    notes: tuple[NoteView, ...]
 
 
 class CasesView(View):

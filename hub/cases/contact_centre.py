@@ -1,21 +1,22 @@
-"""Messages of the contact centre about a case after it was submitted: the applicant withdraws, answers a question, or
-an answer is sent back for more work.
+"""Messages of the contact centre about a case after it was submitted: the applicant withdraws, answers a question or
+supplements the appeal, or an answer is sent back for more work; and the centre's own notes, which go nowhere.
 
-Each becomes an envelope of its own kind to the executors it concerns, goes the same lanes as an appeal, and leaves
-facts: what was said, and ``passed_on`` for each executor that it goes to.
+Each other becomes an envelope of its own kind to the executors it concerns, goes the same lanes as an appeal, and
+leaves facts: what was said, and ``passed_on`` for each executor that it goes to.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.cases.idempotency import IdempotencyKey, earlier_answer, is_repeat, kept_answer
-from hub.cases.rows import case_fact, grants, outgoing_message, waiting_delivery
+from hub.cases.passing import CentreBody, Saying, behind_appeal, envelope_of, pass_on, pass_on_or_ask
+from hub.cases.rows import case_fact, outgoing_message
 from hub.delivery.fallback import WITHDRAWABLE
 from hub.delivery.files import unknown_files
-from hub.delivery.records import escalate
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
 from hub.schemas import json_rendering
@@ -26,30 +27,27 @@ from hub.schemas.delivery import (
     DeliveryUpdate,
     Fact,
     FactKind,
+    Note,
     Source,
     TransportState,
     joined,
 )
 from hub.schemas.envelope import (
     AnswerEnvelope,
-    AnyEnvelope,
     Attachment,
     ClarificationBody,
-    ClarificationEnvelope,
     Header,
     Party,
     ReturnBody,
-    ReturnEnvelope,
+    SupplementBody,
     WithdrawalBody,
-    WithdrawalEnvelope,
 )
-from hub.schemas.ids import CaseId, MessageId, new_id
+from hub.schemas.ids import CaseId, MessageId, NoteId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import ClarificationStep, Kind
-from hub.tracking.state import State
+from hub.tracking.duties import supplement_name
+from hub.tracking.state import FINISHED, State
 from hub.tracking.story import Executor, Story, is_final, read, short
-
-CentreBody = WithdrawalBody | ClarificationBody | ReturnBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +63,19 @@ class CaseMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseNote:
+    """A note of the contact centre's people. ``by``: id of the principal."""
+
+    case_id: CaseId
+    owner: str
+    by: str
+    text: str
+    repeatable: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """A message that was passed on. ``answer``: the JSON document for the caller, kept for repeats."""
+    """A message that was kept and passed on. ``answer``: the JSON document for the caller, kept for repeats."""
 
     case_id: CaseId
     messages: tuple[str, ...]
@@ -84,7 +93,7 @@ class ContactCentre:
         self._doorbell = doorbell
         self._party = party
 
-    def say(self, said: CaseMessage) -> Passed:
+    def say(self, said: CaseMessage | CaseNote) -> Passed:
         """Raises ``NotFound`` (unknown or foreign case or message), ``Conflict`` (the case is over, nothing was asked,
         the key was used for something else), ``InvalidInput``, ``Unavailable``.
         """
@@ -94,10 +103,8 @@ class ContactCentre:
         row = self._store.case(said.case_id)
         if row is None or row.case.owner != said.owner:
             raise NotFound("There is no case with this id.", code="case.unknown")
-        self._check(said, row)
-        story = read(self._store.facts(said.case_id))
         try:
-            return self._write(said, row, story)
+            return self._note(said) if isinstance(said, CaseNote) else self._write(said, row)
         except Conflict as conflict:
             if not is_repeat(conflict):
                 raise
@@ -106,12 +113,21 @@ class ContactCentre:
                 raise
             return repeated
 
-    def _repeated(self, said: CaseMessage) -> Passed | None:
+    def _repeated(self, said: CaseMessage | CaseNote) -> Passed | None:
         body = earlier_answer(self._store, said.repeatable)
         if body is None:
             return None
         messages = tuple(json.loads(body)["messages"])
         return Passed(case_id=said.case_id, messages=messages, answer=body, repeat=True)
+
+    def _note(self, note: CaseNote) -> Passed:
+        """Kept beside the case, whatever its state; nobody is told but the centre."""
+        now = self._clock.now()
+        kept = Note(id=NoteId(new_id()), case_id=note.case_id, at=now, by=note.by, text=note.text)
+        fact = case_fact(FactKind.NOTED, note.case_id, now, Source.NCC, data={"note": str(kept.id)})
+        answer = _answer(note.case_id, (), kept)
+        self._store.apply(Change(notes=(kept,), facts=(fact,), answers=kept_answer(note.repeatable, answer, now)))
+        return Passed(case_id=note.case_id, messages=(), answer=answer)
 
     def _check(self, said: CaseMessage, row: CaseRow) -> None:
         if row.state == State.WITHDRAWN:
@@ -122,7 +138,9 @@ class ContactCentre:
         if faults:
             raise InvalidInput("The message names attachments that the hub does not have.", faults=faults)
 
-    def _write(self, said: CaseMessage, row: CaseRow, story: Story) -> Passed:
+    def _write(self, said: CaseMessage, row: CaseRow) -> Passed:
+        self._check(said, row)
+        story = read(self._store.facts(said.case_id))
         now = self._clock.now()
         deliveries = {str(d.id): d for d in self._store.deliveries(said.case_id)}
         match said.body:
@@ -132,21 +150,21 @@ class ContactCentre:
                 made = self._clarify(said, row, story, deliveries, now)
             case ReturnBody():
                 made = self._return(said, row, story, deliveries, now)
+            case SupplementBody():
+                made = self._supplement(said, said.body, row, story, deliveries, now)
         ids = [str(message.id) for message in made.messages]
-        document = {"case_id": str(said.case_id), "messages": ids}
-        answer = json.dumps(document).encode()
+        answer = _answer(said.case_id, ids)
         self._store.apply(replace(made, answers=kept_answer(said.repeatable, answer, now)))
         for delivery in made.deliveries:
             self._doorbell.ring(delivery.channel_id, suspect=False)
         return Passed(case_id=said.case_id, messages=tuple(ids), answer=answer)
 
-    # The three things that can be said
+    # What goes to executors
 
     def _withdraw(
         self, said: CaseMessage, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
     ) -> Change:
         """To all that have it or may have it; copies that nobody has seen are stopped instead."""
-        body = said.body
         fact = case_fact(FactKind.WITHDRAWN, row.case.id, now, Source.NCC)
         stops, changes = [], []
         for executor in story.executors:
@@ -158,18 +176,47 @@ class ContactCentre:
             ]
             seen = [d for d in copies if _may_be_seen(d, executor)]
             if seen and executor.superseded_by is None:
-                changes.append(self._tell(said, body, executor, seen[-1], row, now))
+                directory = self._registry.current()
+                changes.append(pass_on_or_ask(self._saying(said), executor, seen[-1], row, directory, now))
         return joined([Change(facts=(fact,), updates=tuple(stops)), *changes])
 
-    def _tell(
-        self, said: CaseMessage, body: CentreBody, executor: Executor, seen: Delivery, row: CaseRow, now: datetime
+    def _supplement(
+        self,
+        said: CaseMessage,
+        body: SupplementBody,
+        row: CaseRow,
+        story: Story,
+        deliveries: dict[str, Delivery],
+        now: datetime,
     ) -> Change:
-        """A withdrawal to one body. One that cannot be reached now does not stop it for others: an operator calls."""
-        try:
-            return self._pass_on(said, body, executor, seen, None, row, now)
-        except Conflict as unreachable:
-            facts, items = escalate(seen, reason="withdrawal.not_connected", detail=unreachable.message, now=now)
-            return Change(facts=facts, items=items)
+        """To each executor that has the appeal. Whoever gets the appeal later, by its first delivery or a redirect,
+        gets this behind it: that is a duty of the hub (``hub.tracking.duties``), and never goes before the appeal.
+        """
+        if row.state in FINISHED:
+            raise Conflict(
+                "The case is finished: nobody works on it any more.",
+                code="case.finished",
+                action="Send the answer back for more work (kind return), or submit a new appeal that names this case "
+                "in earlier.",
+            )
+        if body.text is None and not said.attachments:
+            fault = Fault(pointer="/body/text", code="supplement.empty", message="must give a text or attachments")
+            raise InvalidInput("The supplement holds nothing.", code=fault.code, faults=[fault])
+        header = Header(
+            message_id=new_id(), case_id=row.case.id, created_at=now, sender=self._party, recipient=self._party
+        )
+        kept = outgoing_message(envelope_of(header, body, said.attachments))
+        data = {"message": str(kept.id)}
+        fact = case_fact(FactKind.SUPPLEMENTED, row.case.id, now, Source.NCC, data=data)
+        changes = [Change(messages=(kept,), facts=(fact,))]
+        for executor in story.executors:
+            before = _last(executor, deliveries)
+            if executor.has_appeal and before is not None and not _behind(story, executor):
+                duty = (behind_appeal(story, fact, now), supplement_name(fact, executor))
+                saying = replace(self._saying(said), duty=duty)
+                directory = self._registry.current()
+                changes.append(pass_on_or_ask(saying, executor, before, row, directory, now))
+        return joined(changes)
 
     def _clarify(
         self, said: CaseMessage, row: CaseRow, story: Story, deliveries: dict[str, Delivery], now: datetime
@@ -182,7 +229,7 @@ class ContactCentre:
         asked = self._asked(said, story)
         executor = next(e for e in story.executors if asked in e.facts)
         reply_to = said.in_reply_to or asked.message_id
-        passed = self._pass_on(said, said.body, executor, _last(executor, deliveries), reply_to, row, now)
+        passed = self._pass_on(said, executor, _last(executor, deliveries), reply_to, row, now)
         fact = case_fact(
             FactKind.CLARIFIED,
             row.case.id,
@@ -221,7 +268,7 @@ class ContactCentre:
             fault = Fault(pointer="/body/until", code="return.until", message="must not lie in the past")
             raise InvalidInput("The day of the new term is over.", code=fault.code, faults=[fault])
         reply_to = said.in_reply_to or answer.message_id
-        passed = self._pass_on(said, said.body, executor, _last(executor, deliveries), reply_to, row, now)
+        passed = self._pass_on(said, executor, _last(executor, deliveries), reply_to, row, now)
         fact = case_fact(
             FactKind.RETURNED_FOR_WORK,
             row.case.id,
@@ -257,56 +304,19 @@ class ContactCentre:
             action="Wait for a final answer; an interim one, or one sent back before, cannot be returned.",
         )
 
+    def _saying(self, said: CaseMessage, reply_to: MessageId | None = None) -> Saying:
+        return Saying(body=said.body, attachments=said.attachments, party=self._party, in_reply_to=reply_to)
+
     def _pass_on(
         self,
         said: CaseMessage,
-        body: CentreBody,
         executor: Executor,
         before: Delivery | None,
         reply_to: MessageId | None,
         row: CaseRow,
         now: datetime,
     ) -> Change:
-        """An envelope of the body's kind to one executor, on the channel that its appeal went over."""
-        authority = self._registry.current().authority(executor.authority)
-        ways = authority.ways(kyiv_day(now)) if authority is not None else ()
-        if authority is None or not ways:
-            raise Conflict(
-                "The executor cannot be reached now.",
-                code="executor.not_connected",
-                action="Ask the hub's operators: the body has no valid channel.",
-            )
-        names = [way.id for way in ways]
-        channel = before.channel_id if before is not None and before.channel_id in names else names[0]
-        header = Header(
-            message_id=new_id(),
-            case_id=row.case.id,
-            in_reply_to=reply_to or (before.message_id if before is not None else None),
-            created_at=now,
-            sender=self._party,
-            recipient=Party(code=authority.code, name=authority.name),
-            role=executor.role,
-        )
-        message = outgoing_message(_envelope(header, body, said.attachments))
-        delivery = waiting_delivery(
-            message,
-            authority=authority.code,
-            channel_id=channel,
-            role=executor.role,
-            priority=row.case.priority,
-            now=now,
-        )
-        passed = case_fact(
-            FactKind.PASSED_ON,
-            row.case.id,
-            now,
-            Source.HUB,
-            authority=authority.code,
-            delivery_id=delivery.id,
-            data={"kind": message.kind.value, "of": executor.key},
-        )
-        leave = grants(said.attachments, authority.code)
-        return Change(messages=(message,), deliveries=(delivery,), facts=(passed,), grants=leave)
+        return pass_on(self._saying(said, reply_to), executor, before, row, self._registry.current(), now)
 
 
 def _may_be_seen(delivery: Delivery, executor: Executor) -> bool:
@@ -316,16 +326,17 @@ def _may_be_seen(delivery: Delivery, executor: Executor) -> bool:
     return delivery.state is TransportState.DELIVERED or delivery.attempts > 0
 
 
+def _behind(story: Story, executor: Executor) -> bool:
+    """True if an earlier supplement was not passed on to it yet: this one then waits its turn too."""
+    names = (supplement_name(fact, executor) for fact in story.of(FactKind.SUPPLEMENTED))
+    return any(name not in story.because for name in names)
+
+
 def _last(executor: Executor, deliveries: dict[str, Delivery]) -> Delivery | None:
     known = [deliveries[copy] for copy in executor.copies if copy in deliveries]
     return known[-1] if known else None
 
 
-def _envelope(header: Header, body: CentreBody, attachments: tuple[Attachment, ...]) -> AnyEnvelope:
-    match body:
-        case WithdrawalBody():
-            return WithdrawalEnvelope(header=header, body=body, attachments=attachments)
-        case ClarificationBody():
-            return ClarificationEnvelope(header=header, body=body, attachments=attachments)
-        case ReturnBody():
-            return ReturnEnvelope(header=header, body=body, attachments=attachments)
+def _answer(case_id: CaseId, messages: Sequence[str], note: Note | None = None) -> bytes:
+    document = {"case_id": str(case_id), "messages": list(messages), "note": str(note.id) if note else None}
+    return json.dumps(document).encode()

@@ -10,10 +10,12 @@ from uuid import UUID
 from hub.cases.assignment import Assignment, assign
 from hub.cases.building import accused_by
 from hub.cases.forwarding import Forwarding, name_in, original_of, reachable
+from hub.cases.passing import Saying, behind_appeal, pass_on_or_ask
 from hub.delivery.fallback import fall_back, next_channel
 from hub.delivery.records import escalate, fact_of
 from hub.errors import HubError
 from hub.ports import Directory, Store
+from hub.schemas import json_rendering
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import (
     CaseRow,
@@ -27,8 +29,8 @@ from hub.schemas.delivery import (
     joined,
 )
 from hub.schemas.directory import Authority
-from hub.schemas.envelope import Party
-from hub.schemas.ids import DeliveryId, new_id
+from hub.schemas.envelope import Party, SupplementEnvelope
+from hub.schemas.ids import DeliveryId, MessageId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import RefusalGround, Role
 from hub.tracking.duties import Act, Duty
@@ -80,6 +82,8 @@ class Deed:
                 return Assignment(change=Change(facts=(self._of_term(duty, FactKind.TERM_CORRECTED),)))
             case Act.BREACH:
                 return self._breach(duty)
+            case Act.SUPPLEMENT:
+                return self._supplement(duty)
 
     # Statements of authorities
 
@@ -103,6 +107,27 @@ class Deed:
         delivery = self._delivery(duty.fact.delivery_id)
         facts, items = escalate(delivery, reason=f"refused.{name}", detail=mend, now=self._now, because=duty.name)
         return Assignment(change=Change(facts=facts, items=items))
+
+    def _supplement(self, duty: Duty) -> Assignment:
+        """Article 18: the applicant's additional materials go to whoever has the appeal now, behind it."""
+        assert duty.executor is not None
+        assert duty.fact is not None
+        kept = self._hands.store.message(MessageId(UUID(duty.fact.data["message"])))
+        envelope = json_rendering.from_trusted(kept.body) if kept is not None else None
+        if not isinstance(envelope, SupplementEnvelope):
+            raise HubError("The supplement that a duty is about is not there.", code="message.unknown")
+        saying = Saying(
+            body=envelope.body,
+            attachments=envelope.attachments,
+            party=self._hands.party,
+            duty=(behind_appeal(self._story, duty.fact, duty.at), duty.name),
+        )
+        copies = [self._hands.store.delivery(DeliveryId(UUID(copy))) for copy in reversed(duty.executor.copies)]
+        before = next((copy for copy in copies if copy is not None), None)
+        if before is None:
+            raise HubError("The delivery that a duty is about is not there.", code="delivery.unknown")
+        change = pass_on_or_ask(saying, duty.executor, before, self._row, self._hands.directory, self._now)
+        return Assignment(change=change, lanes=tuple(delivery.channel_id for delivery in change.deliveries))
 
     def _breach(self, duty: Duty) -> Assignment:
         breach = duty.breach

@@ -144,7 +144,7 @@ class Forwarding:
         stops = tuple(
             DeliveryUpdate(id=d.id, state=TransportState.CANCELLED, last_code="superseded")
             for d in self._store.deliveries(row.case.id)
-            if str(d.id) in executor.copies and d.state in WITHDRAWABLE
+            if str(d.id) in {*executor.copies, *executor.supplements} and d.state in WITHDRAWABLE
         )
         return replace(assignment, change=replace(assignment.change, updates=stops))
 

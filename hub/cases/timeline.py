@@ -32,6 +32,8 @@ _TOLD = {
     FactKind.CORRECTED: "A person corrected what had been stated ({what}): {why}",
     FactKind.RETURNED_FOR_WORK: "The answer was returned for more work.",
     FactKind.PUBLISHED: "The answer was made public.",
+    FactKind.SUPPLEMENTED: "The applicant supplemented the appeal.",
+    FactKind.NOTED: "The contact centre made a note.",
     FactKind.LINKED: "Looks like an earlier appeal ({sign}).",
     FactKind.FORMAL_FLAGGED: "The answer of {who} looks formal ({reasons}); a person should look.",
     FactKind.HANDED_OVER: "Handed over to the channel {channel} of {who}: {why}.",
@@ -77,7 +79,7 @@ def _fact_entry(fact: Fact, directory: Directory) -> TimelineEntry:
         code=fact.kind,
         text=told.format_map(words),
         authority=fact.authority,
-        ref=str(fact.message_id) if fact.message_id else None,
+        ref=str(fact.message_id) if fact.message_id else fact.data.get("note"),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from hub.schemas.delivery import CaseRow, Event, Fact, Message
+from hub.schemas.delivery import CaseRow, Event, Fact, Message, Note
 from hub.schemas.ids import CaseId, MessageId
 
 
@@ -20,7 +20,8 @@ class CaseFilter:
     ``registered``: the number under which a body registered it. ``topic``: the first one that the
     appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
     ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
-    group of like appeals. ``case_number``: of the case, as it is kept. ``finders``: tokens of applicants, each of which must hold. ``message_id``: ours or theirs;
+    group of like appeals. ``case_number``: of the case, as it is kept. ``finders``: tokens of applicants, each of which
+    must hold. ``message_id``: ours or theirs;
     ``external_id``: another system's id of what went out; ``failed``: the code with which a delivery failed that is not
     delivered yet.
     """
@@ -87,6 +88,10 @@ class CaseReads(Protocol):
 
     def messages(self, case_id: CaseId) -> tuple[Message, ...]:
         """Messages of a case, by time, then id."""
+        ...
+
+    def notes(self, case_id: CaseId) -> tuple[Note, ...]:
+        """Notes of the contact centre's people about a case, by time, then id."""
         ...
 
     def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:

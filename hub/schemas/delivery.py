@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from hub.schemas.base import format_datetime
-from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId
+from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, NoteId
 from hub.schemas.journal import Decision, InboundRecord
 from hub.schemas.terms import Kind, Role
 
@@ -66,6 +66,8 @@ class FactKind(StrEnum):
     CORRECTED = "corrected"
     RETURNED_FOR_WORK = "returned_for_work"
     PUBLISHED = "published"
+    SUPPLEMENTED = "supplemented"
+    NOTED = "noted"
     LINKED = "linked"
     FORMAL_FLAGGED = "formal_flagged"
     # What the hub itself does and sees while it watches over a case.
@@ -170,6 +172,17 @@ class Message:
     sha256: str
     raw: bytes | None = None
     raw_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A note of the contact centre's people about a case: never leaves the hub. ``by``: id of the principal."""
+
+    id: NoteId
+    case_id: CaseId
+    at: datetime
+    by: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +432,7 @@ class Change:
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()
     throttles: tuple[LaneThrottle, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def joined(changes: Iterable[Change]) -> Change:

@@ -225,6 +225,15 @@ class PublicationBody(Frozen):
     text: Annotated[str, Text(100_000)]
 
 
+class SupplementBody(Frozen):
+    """Additional materials of the applicant (доповнення до звернення), article 18: a text, files of the manifest, or
+    both.
+    """
+
+    at: Instant
+    text: Annotated[str, Text(20_000)] | None = None
+
+
 AuthorityBody: TypeAlias = ReceiptBody | AnswerBody | RedirectBody | ExtensionBody | ClarificationBody | PublicationBody
 """What an authority may say about an appeal."""
 
@@ -317,6 +326,20 @@ class PublicationEnvelope(Envelope):
     body: PublicationBody
 
 
+class SupplementEnvelope(Envelope):
+    """The applicant supplements the appeal."""
+
+    KIND: ClassVar[str] = "supplement"
+    kind: Literal["supplement"] = "supplement"
+    body: SupplementBody
+
+    @model_validator(mode="after")
+    def _something(self) -> SupplementEnvelope:
+        if self.body.text is None and not self.attachments:
+            raise PydanticCustomError("supplement_empty", "must give a text or files")
+        return self
+
+
 REPLIES = frozenset({"receipt", "answer", "redirect", "extension", "return"})
 """Kinds that must name, in ``in_reply_to``, what they answer."""
 
@@ -330,6 +353,7 @@ AnyEnvelope: TypeAlias = (
     | WithdrawalEnvelope
     | ReturnEnvelope
     | PublicationEnvelope
+    | SupplementEnvelope
 )
 """One envelope of any kind; ``kind`` decides which."""
 

@@ -57,6 +57,8 @@ CaseId = NewType("CaseId", uuid.UUID)
 """Names all that concerns one appeal (справа)."""
 DeliveryId = NewType("DeliveryId", uuid.UUID)
 """Names one envelope on its way to one addressee."""
+NoteId = NewType("NoteId", uuid.UUID)
+"""Names one note about a case."""
 AttemptId = NewType("AttemptId", uuid.UUID)
 """Names one try of a delivery."""
 

@@ -83,6 +83,14 @@ _RULES: Final[dict[str, list[dict[str, Any]]]] = {
         _when("status", ["registered"], {"allOf": [_has("number"), _has("date")]}),
         _when("status", ["refused"], _has("ground")),
     ],
+    "SupplementEnvelope": [
+        {
+            "anyOf": [
+                {"properties": {"body": _has("text")}},
+                {"required": ["attachments"], "properties": {"attachments": {"type": "array", "minItems": 1}}},
+            ]
+        }
+    ],
 } | {
     model.__name__: [{"properties": {"header": _has("in_reply_to")}}]
     for kind, model in ENVELOPES.items()

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     WITHDRAWAL = "withdrawal"
     RETURN = "return"
     PUBLICATION = "publication"
+    SUPPLEMENT = "supplement"
 
 
 class AppealChannel(StrEnum):

@@ -27,12 +27,13 @@ from hub.schemas.delivery import (
     LaneState,
     Message,
     NewCase,
+    Note,
     OperatorItem,
     StoredAnswer,
     StoredAttachment,
     TransportState,
 )
-from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, territory_prefix
+from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, NoteId, territory_prefix
 from hub.schemas.journal import InboundRecord
 from hub.storage import rules
 from hub.storage.memory_journal import decided, matches
@@ -56,6 +57,7 @@ class MemoryStore:
         self._deliveries: dict[DeliveryId, Delivery] = {}
         self._attempts: dict[AttemptId, Attempt] = {}
         self._heard: dict[AttemptId, bytes] = {}
+        self._notes: dict[NoteId, Note] = {}
         self._events: list[Event] = []
         self._items: dict[str, OperatorItem] = {}
         self._inbound: dict[str, InboundRecord] = {}
@@ -88,6 +90,7 @@ class MemoryStore:
             new_facts = self._write_facts(change)
             self._open_items(change.items)
             self._journal(change)
+            _add(self._notes, change.notes)
             for stored in change.attachments:
                 self._attachments.setdefault(stored.sha256, stored)
             for throttle in change.throttles:
@@ -118,6 +121,7 @@ class MemoryStore:
         messages = self._messages.keys() | seen.keys()
         named = [*(m.case_id for m in change.messages), *(f.case_id for f in change.facts)]
         named += [*(i.case_id for i in change.items), *(d.case_id for d in change.deliveries)]
+        named += [n.case_id for n in change.notes]
         known = (
             cases.issuperset(named)
             and messages.issuperset(d.message_id for d in change.deliveries)
@@ -392,6 +396,10 @@ class MemoryStore:
     def messages(self, case_id: CaseId) -> tuple[Message, ...]:
         """Messages of a case, by time, then id."""
         return self._sorted(self._messages, lambda m: m.case_id == case_id, "created_at", "id")
+
+    def notes(self, case_id: CaseId) -> tuple[Note, ...]:
+        """Notes about a case, by time, then id."""
+        return self._sorted(self._notes, lambda note: note.case_id == case_id, "at", "id")
 
     def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         """One delivery."""

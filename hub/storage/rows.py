@@ -18,6 +18,7 @@ from hub.schemas.delivery import (
     LaneState,
     Message,
     NewCase,
+    Note,
     OperatorItem,
     OutcomeKind,
     Source,
@@ -34,6 +35,7 @@ Values = dict[str, Any]
 
 _CASE = tuple(field.name for field in fields(NewCase))
 _ATTEMPT = tuple(field.name for field in fields(Attempt))
+_NOTE = tuple(field.name for field in fields(Note))
 _ITEM = tuple(field.name for field in fields(OperatorItem))
 _INBOUND = tuple(field.name for field in fields(InboundRecord) if field.name != "body")
 _LANE = tuple(field.name for field in fields(LaneState))
@@ -120,6 +122,11 @@ def event(row: Row) -> Event:
     """The event of a fact."""
     cursor = rules.cursor_text(row.txid, row.seq)
     return rules.event(fact(row), state=row.state, recorded_at=row.recorded_at, cursor=cursor)
+
+
+def note(row: Row) -> Note:
+    """A note."""
+    return Note(**_from(row, _NOTE))
 
 
 def item(row: Row) -> OperatorItem:

@@ -118,6 +118,17 @@ messages = sa.Table(
     sa.Index("ix_messages_case", "case_id"),
 )
 
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("case_id", Id, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("by", Token, nullable=False),
+    sa.Column("text", Token, nullable=False),
+    sa.Index("ix_notes_case", "case_id"),
+)
+
 deliveries = sa.Table(
     "deliveries",
     metadata,

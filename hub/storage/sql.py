@@ -25,6 +25,7 @@ from hub.schemas.delivery import (
     LaneDue,
     LaneState,
     Message,
+    Note,
     OperatorItem,
     StoredAnswer,
     StoredAttachment,
@@ -270,6 +271,11 @@ class SqlStore(SqlJournalReads):
         m = schema.messages.c
         statement = sa.select(schema.messages).where(m.case_id == case_id).order_by(m.created_at, m.id)
         return self._all(statement, rows.message)
+
+    def notes(self, case_id: CaseId) -> tuple[Note, ...]:
+        """Notes about a case, by time, then id."""
+        n = schema.notes.c
+        return self._all(sa.select(schema.notes).where(n.case_id == case_id).order_by(n.at, n.id), rows.note)
 
     def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         """One delivery."""

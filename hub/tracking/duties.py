@@ -14,7 +14,7 @@ from enum import StrEnum
 from hub.schemas.delivery import Fact, FactKind
 from hub.schemas.kyiv import kyiv_day
 from hub.tracking.law import Law
-from hub.tracking.story import Executor, Story, is_refusal, short
+from hub.tracking.story import HAD, Executor, Story, is_refusal, short
 from hub.tracking.terms import Breach, CaseFacts, Term, breaches, nearest_due, terms
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -30,6 +30,7 @@ class Act(StrEnum):
     OVERDUE = "overdue"
     CORRECT = "correct"
     BREACH = "breach"
+    SUPPLEMENT = "supplement"
 
 
 @dataclass(slots=True)
@@ -54,9 +55,17 @@ class Duty:
         if self.term is not None and self.act is not Act.CORRECT:
             return f"warn{self.days}:{_mark(self.term)}" if self.act is Act.WARN else over_name(self.term, self.times)
         assert self.fact is not None
+        if self.act is Act.SUPPLEMENT:
+            assert self.executor is not None
+            return supplement_name(self.fact, self.executor)
         if self.breach is not None:
             return f"{self.breach.code}:{short(self.fact)}"
         return f"correct:{short(self.fact)}" if self.act is Act.CORRECT else short(self.fact)
+
+
+def supplement_name(supplemented: Fact, executor: Executor) -> str:
+    """Names the duty to pass a supplement on to an executor."""
+    return f"supplement:{short(supplemented)}:{executor.key}"
 
 
 def over_name(term: Term, times: int = 0) -> str:
@@ -98,6 +107,7 @@ def _open(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
 def _all(case: CaseFacts, found: tuple[Term, ...], law: Law) -> Iterator[Duty]:
     for executor in case.story.executors:
         yield from _asked(executor, case)
+    yield from _supplements(case)
     for breach in breaches(case, law):
         yield Duty(
             act=Act.BREACH,
@@ -132,6 +142,19 @@ def _asked(executor: Executor, case: CaseFacts) -> Iterator[Duty]:
         for fact in parcel.facts:
             if is_refusal(fact):
                 yield Duty(Act.REFUSAL, fact.at, executor=executor, fact=fact, aside=True)
+
+
+def _supplements(case: CaseFacts) -> Iterator[Duty]:
+    """Supplements that go to executors that have the appeal by now: behind it, as soon as it was sent, and to each one
+    at a time, in the order in which they came.
+    """
+    supplements = () if case.finished else case.story.of(FactKind.SUPPLEMENTED)
+    for executor in case.story.executors if supplements else ():
+        had = executor.first(*HAD) if executor.has_appeal else None
+        left = (fact for fact in supplements if supplement_name(fact, executor) not in case.story.because)
+        first = next(left, None) if had is not None else None
+        if had is not None and first is not None:
+            yield Duty(Act.SUPPLEMENT, max(had, first.at), executor=executor, fact=first)
 
 
 def _alarms(term: Term, warns: Iterable[int], story: Story, law: Law) -> Iterator[Duty]:

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 from hub.schemas.delivery import Fact, FactKind, Source
 from hub.schemas.ids import DeliveryId
-from hub.schemas.terms import AnswerResult, AnswerStage, RefusalGround, Role
+from hub.schemas.terms import AnswerResult, AnswerStage, Kind, RefusalGround, Role
 
 ID_CHARS = 16
 """How much of a fact's key names it in the data of another."""
@@ -40,6 +40,8 @@ _OF_HUB = frozenset(
         FactKind.FORMAL_FLAGGED,
         FactKind.CONCLUDED,
         FactKind.CORRECTED,
+        FactKind.SUPPLEMENTED,
+        FactKind.NOTED,
     }
 )
 """What the hub notes for itself; it says nothing about what a body did."""
@@ -58,6 +60,8 @@ STATEMENTS = frozenset(
 )
 """What a body said, or a person said that it said; a person may correct it (``corrected``), nobody erases it."""
 RECEIPTS = frozenset({FactKind.DELIVERED, FactKind.ACCEPTED, FactKind.REGISTERED})
+HAD = RECEIPTS | {FactKind.SENT, FactKind.ANSWERED, FactKind.EXTENDED, FactKind.CLARIFICATION_ASKED}
+"""Facts after which a body may be sent what belongs to the appeal: it comes behind the appeal."""
 _STRENGTH = {FactKind.DELIVERED: 1, FactKind.ACCEPTED: 2, FactKind.REGISTERED: 3}
 
 
@@ -165,6 +169,18 @@ class Executor:
             (f for f in self.finals() if short(f) not in gone and (blind is None or f.at > blind)),
             None,
         )
+
+    @property
+    def supplements(self) -> list[str]:
+        """Copies of supplements that were passed on to it."""
+        passed = (parcel for parcel in self.parcels.values() if parcel.given.data.get("kind") == Kind.SUPPLEMENT)
+        return [copy for parcel in passed for copy in parcel.copies]
+
+    @property
+    def has_appeal(self) -> bool:
+        """True if it must answer and the appeal came or was sent to it, and did not go on to another body."""
+        had = not HAD.isdisjoint(self.firsts)
+        return self.decides and had and self.superseded_by is None and not self.gave_back
 
     @property
     def gave_back(self) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
+import uuid
+import zipfile
 from typing import Any
 
-from hub.schemas.ids import new_id
+from hub.schemas.delivery import FactKind
+from hub.schemas.ids import CaseId, new_id
 from tests.api.world import PLAIN, PULLER, SEALER, World, answer, envelope, problem, registered
 
 WITHDRAWAL = {"kind": "withdrawal", "body": {"at": "2026-03-04T10:00:00Z"}}
@@ -167,3 +172,65 @@ def test_an_operator_redirects_by_hand_and_chooses_channels(world: World) -> Non
     unknown = f"/v1/ops/deliveries/{new_id()}/channel"
     problem(world.call("POST", unknown, "operator", json={"channel_id": "x.y"}), 404, "delivery.unknown")
     assert world.call("GET", "/v1/ops/shadows", "operator").json() == {"channels": []}
+
+
+SUPPLEMENT = {"kind": "supplement", "body": {"at": "2026-03-05T10:00:00Z", "text": "Додаю знімок."}}
+NOTE = {"kind": "note", "body": {"text": "Канаркенко просить дзвонити після 18:00."}}
+
+
+def test_the_applicant_supplements_the_appeal(world: World) -> None:
+    """Text and a file go to whoever has the appeal, who may then fetch the file; a repeat says it once."""
+    submitted = world.submit()
+    case = submitted["case_id"]
+    _speak(world, registered(PLAIN, case, submitted["message_id"]))
+    upload = world.call("POST", "/v1/attachments", data=b"photo", headers={"Content-Type": "image/png"}).json()
+    file = {"sha256": upload["sha256"], "size": upload["size"], "media_type": "image/png", "name": "яма.png"}
+    key = {"Idempotency-Key": f"supplement-{case}"}
+    first, again = (_say(world, case, {**SUPPLEMENT, "attachments": [file]}, **key) for _ in range(2))
+    assert first.status_code == 202, first.text
+    assert (first.content, again.headers["Idempotent-Replayed"]) == (again.content, "true")
+    kept, sent = first.json()["messages"]
+    carried = world.call("GET", f"/v1/cases/{case}/messages/{sent}", "plain").json()
+    assert (carried["kind"], carried["header"]["in_reply_to"]) == ("supplement", submitted["message_id"])
+    assert (carried["body"]["text"], carried["attachments"]) == ("Додаю знімок.", [file])
+    assert world.call("GET", f"/v1/attachments/{upload['sha256']}", "plain").content == b"photo"
+    problem(world.call("GET", f"/v1/cases/{case}/messages/{kept}", "plain"), 404, "message.unknown")
+    events = [fact.kind for fact in world.store.facts(CaseId(uuid.UUID(case)))]
+    assert (events.count(FactKind.SUPPLEMENTED), events.count(FactKind.PASSED_ON)) == (1, 1)
+
+
+def test_a_supplement_that_goes_nowhere_is_refused(world: World) -> None:
+    """Nothing in it, files that are not there, a case that was answered or withdrawn: each says what to do."""
+    case = world.submit()["case_id"]
+    problem(_say(world, case, {"kind": "supplement", "body": {"at": "2026-03-05T10:00:00Z"}}), 422, "supplement.empty")
+    absent = {"sha256": "0" * 64, "size": 1, "media_type": "image/png", "name": "a.png"}
+    assert _say(world, case, {**SUPPLEMENT, "attachments": [absent]}).status_code == 422
+    assert _say(world, case, WITHDRAWAL).status_code == 202
+    problem(_say(world, case, SUPPLEMENT), 409, "case.withdrawn")
+    answered, _ = _answered(world)
+    refused = problem(_say(world, answered, SUPPLEMENT), 409, "case.finished")
+    assert "return" in refused["action"]
+    problem(_say(world, world.submit()["case_id"], SUPPLEMENT, "other_ncc"), 404, "case.unknown")
+
+
+def test_a_note_stays_with_the_centre(world: World) -> None:
+    """The centre and operators read it, in the case and as a line of its timeline, whatever the case's state; no body
+    is told, and no event or evidence has its words.
+    """
+    case, _ = _answered(world)
+    key = {"Idempotency-Key": f"note-{case}"}
+    made, again = (_say(world, case, NOTE, **key) for _ in range(2))
+    assert (made.status_code, made.json()["messages"], again.content) == (202, [], made.content)
+    words = NOTE["body"]["text"]  # type: ignore[index]
+    for who in ("ncc", "operator"):
+        (note,) = _case(world, case, who)["notes"]
+        assert (note["id"], note["text"], note["by"].startswith("key:")) == (made.json()["note"], words, True)
+        entries = world.call("GET", f"/v1/cases/{case}/timeline", who).json()["entries"]
+        assert [entry["ref"] for entry in entries if entry["code"] == "noted"] == [note["id"]]
+        assert words not in json.dumps(entries, ensure_ascii=False)
+    assert _case(world, case, "plain")["notes"] == []
+    assert "noted" not in world.call("GET", f"/v1/cases/{case}/timeline", "plain").text
+    bundle = zipfile.ZipFile(io.BytesIO(world.call("GET", f"/v1/cases/{case}/evidence").content))
+    assert all(words.encode() not in bundle.read(name) for name in bundle.namelist())
+    problem(_say(world, case, NOTE, "other_ncc"), 404, "case.unknown")
+    problem(_say(world, case, {"kind": "note", "body": {"text": " "}}), 422, "input.invalid")

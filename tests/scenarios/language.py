@@ -27,6 +27,7 @@ from hub.schemas.envelope import (
     RedirectBody,
     RedirectEnvelope,
     ReturnBody,
+    SupplementBody,
     WithdrawalBody,
 )
 from hub.schemas.kyiv import KYIV, kyiv_day
@@ -77,6 +78,7 @@ EVENTS = {
     "заявник відповів": FactKind.CLARIFIED,
     "відкликано": FactKind.WITHDRAWN,
     "повернуто на доопрацювання": FactKind.RETURNED_FOR_WORK,
+    "доповнено": FactKind.SUPPLEMENTED,
     "передано далі": FactKind.PASSED_ON,
     "не отримано": FactKind.NOT_RECEIVED,
     "передано іншому каналу": FactKind.HANDED_OVER,
@@ -318,6 +320,11 @@ def _fetch(world: World, _: datetime, found: re.Match[str]) -> None:
 @doing(r"заявник відкликав звернення")
 def _withdraw(world: World, at: datetime, _: re.Match[str]) -> None:
     world.tell(WithdrawalBody(at=at))
+
+
+@doing(r"заявник доповнив звернення")
+def _supplement(world: World, at: datetime, _: re.Match[str]) -> None:
+    world.tell(SupplementBody(at=at, text="Додаю номер будинку: 1."))
 
 
 @doing(r"заявник відповів на питання")

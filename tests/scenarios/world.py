@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from hub.bootstrap import Ports, SilentDoorbell, use_cases
-from hub.cases.contact_centre import CaseMessage, CentreBody
+from hub.cases.contact_centre import CaseMessage
+from hub.cases.passing import CentreBody
 from hub.cases.submission import Submission
 from hub.ports import InboundSink, Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas import json_rendering

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from hub.schemas.base import Code
 from hub.schemas.centre import Identity, Letter
-from hub.schemas.envelope import REPLIES, AppealForm, RequestedAddressee
+from hub.schemas.envelope import REPLIES, AppealForm, RequestedAddressee, SupplementBody
 from hub.schemas.people import Address
 from hub.schemas.shape import ENVELOPES, Shape, shapes
 from hub.schemas.terms import ApplicantType
@@ -93,7 +93,7 @@ def whole(model: type[BaseModel], *, full: bool) -> dict[str, Any]:
         tree |= {"kind": fixed["kind"], "version": "1.0"}
         if fixed["kind"] in REPLIES:
             tree["header"]["in_reply_to"] = UUID
-    if model in (Address, RequestedAddressee):
+    if model in (Address, RequestedAddressee, SupplementBody):
         tree["text"] = "a"
     if model is AppealForm:
         tree.pop("letter", None)  # it goes with the channel post alone, and notes and call with a phone

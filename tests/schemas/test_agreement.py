@@ -69,7 +69,7 @@ BETWEEN_FIELDS = {
     *map(code_of, ("address_empty", "addressee_empty", "applicant_individual", "notes_without_call")),
     *map(code_of, ("letter_empty", "letter_not_by_post", "call_not_by_phone")),
     *map(code_of, ("identity_level", "representative_document")),
-    *map(code_of, ("receipt_registered", "receipt_refused", "reply_without_reference")),
+    *map(code_of, ("receipt_registered", "receipt_refused", "reply_without_reference", "supplement_empty")),
 }
 TEXTS = [value for value in VALUES if isinstance(value, str) and "\x00" not in value]
 NAMES = ["x", "item", "text", "code", "receipt", "at", "header"]

@@ -34,7 +34,7 @@ from tests.sevovv.world import SPEC
 from tests.strategies import envelopes
 
 ENDS = Ends(from_sys_id="019aa000-0000-7000-8000-00000000aaaa", from_system="Хаб")
-WRITTEN = {Kind.APPEAL, Kind.WITHDRAWAL, Kind.RETURN}
+WRITTEN = {Kind.APPEAL, Kind.WITHDRAWAL, Kind.RETURN, Kind.SUPPLEMENT}
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,12 @@ from hub.schemas.delivery import (
     Direction,
     FactKind,
     Grant,
+    Note,
     OutcomeKind,
     StoredAttachment,
     TransportState,
 )
-from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, NoteId, new_id
 from hub.schemas.terms import Kind
 from tests.storage.making import (
     AUTHORITY,
@@ -401,3 +402,17 @@ def test_a_case_is_born_once(store: Store) -> None:
     assert row is not None
     assert row.case == born
     assert len(store.messages(born.id)) == len(first.messages)
+
+
+def test_notes_are_kept_with_their_case(store: Store) -> None:
+    """In order of time, once each; a note to no case is refused."""
+    delivery = put(store)
+    late, early = (
+        Note(id=NoteId(new_id()), case_id=delivery.case_id, at=later(secs), by="key:a", text="Зателефонувати.")
+        for secs in (60, 0)
+    )
+    for _ in range(2):
+        store.apply(Change(notes=(late, early)))
+    assert store.notes(delivery.case_id) == (early, late)
+    with pytest.raises(NotFound):
+        store.apply(Change(notes=(replace(early, id=NoteId(new_id()), case_id=CaseId(new_id())),)))

@@ -26,6 +26,7 @@ from hub.schemas.envelope import (
     ReceiptBody,
     RedirectBody,
     ReturnBody,
+    SupplementBody,
     WithdrawalBody,
 )
 from hub.schemas.kyiv import KYIV
@@ -125,6 +126,8 @@ def _body(draft: _Draft, envelope: AnyEnvelope) -> None:
                 draft.facts.append(("Доопрацювати до", _day(body.until)))
         case WithdrawalBody():
             draft.sections.append(("Відкликання", body.reason or "Заявник відкликав звернення."))
+        case SupplementBody():
+            draft.sections.append(("Доповнення", body.text or "Заявник додав матеріали: див. додатки."))
         case ClarificationBody():
             draft.sections.append(("Уточнення", body.text))
         case AnswerBody() | PublicationBody():

@@ -16,6 +16,7 @@ KINDS: Final = {
     Kind.WITHDRAWAL: "Відкликання звернення",
     Kind.RETURN: "Повернення відповіді на доопрацювання",
     Kind.PUBLICATION: "Оприлюднення відповіді",
+    Kind.SUPPLEMENT: "Доповнення до звернення",
 }
 APPEAL_KINDS: Final = {
     AppealKind.PROPOSAL: "пропозиція (зауваження)",

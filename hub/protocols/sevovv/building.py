@@ -32,6 +32,7 @@ from hub.schemas.envelope import (
     ClarificationEnvelope,
     Party,
     ReturnEnvelope,
+    SupplementEnvelope,
     WithdrawalEnvelope,
 )
 from hub.schemas.kyiv import kyiv_day
@@ -149,6 +150,9 @@ def build(
             writer.appeal(envelope, given)
         case ClarificationEnvelope() if envelope.body.step is ClarificationStep.REPLY:
             writer.addition("Уточнення до звернення", envelope.body.text, given, task=False)
+        case SupplementEnvelope():
+            text = envelope.body.text or "Заявник додав матеріали: див. файли."
+            writer.addition("Доповнення до звернення", text, given, task=False)
         case WithdrawalEnvelope():
             text = envelope.body.reason or "Заявник відкликав звернення."
             writer.addition("Відкликання звернення", text, given, task=False)
