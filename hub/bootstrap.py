@@ -59,6 +59,7 @@ from hub.storage.transfers import SqlTransfers
 from hub.storage.webhook_queue import SqlWebhookQueue
 from hub.tracking.law import Law, shipped
 from hub.tracking.law import read as read_law
+from hub.tracking.share import own_event
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ def follow(
             clock=clock,
             owner=owner,
             dice=random.random,
+            own=own_event,
             called=metrics.called,
         ),
         pruner=Pruner(

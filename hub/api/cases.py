@@ -37,10 +37,12 @@ from hub.api.views import (
 from hub.cases.forwarding import name_in
 from hub.cases.timeline import timeline
 from hub.errors import NotFound
-from hub.schemas.delivery import CaseRow, Delivery, Direction, Message, Note
+from hub.schemas.delivery import ARRIVED, CaseRow, Delivery, Direction, Fact, Message, Note
 from hub.schemas.ids import CaseId
 from hub.tracking import chain
+from hub.tracking.share import own_part
 from hub.tracking.story import read
+from hub.tracking.terms import case_facts
 
 router = APIRouter(tags=["cases"])
 
@@ -71,7 +73,8 @@ def look(deps: Dependencies, principal: Principal, case: CaseId) -> Seen:
     if principal.role is CallerRole.AUTHORITY:
         deliveries = tuple(d for d in deliveries if d.authority == principal.party)
         messages = tuple(m for m in messages if principal.party == _other_party(m))
-        if not deliveries:
+        # One that is being sent at this moment may be there already: whoever knows its id has it.
+        if not any(delivery.state in ARRIVED or delivery.attempts for delivery in deliveries):
             raise unknown_case()
     if row is None:
         raise unknown_case()
@@ -84,12 +87,6 @@ def _other_party(message: Message) -> str | None:
     recipient does not matter: the appeal as the contact centre submitted it is for no authority.
     """
     return message.recipient if message.direction is Direction.OUT else message.sender
-
-
-def case_view(row: CaseRow, principal: Principal) -> CaseView:
-    """The case as the caller may see it."""
-    view = CaseView.of(row)
-    return view.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else view
 
 
 @router.get(
@@ -105,18 +102,31 @@ async def get_case(id: str, principal: AnyCaller, deps: TheDependencies) -> Resp
 
 def _detail(deps: Dependencies, principal: Principal, case: CaseId) -> CaseDetailView:
     seen = look(deps, principal, case)
-    story = read(deps.hub.store.facts(case))
-
-    def sees(authority: str | None) -> bool:
-        return principal.role is not CallerRole.AUTHORITY or authority == principal.party
-
+    facts = deps.hub.store.facts(case)
+    if principal.role is CallerRole.AUTHORITY:
+        return _own_detail(deps, principal.party, seen, facts)
+    story, law = read(facts), deps.hub.law
     return CaseDetailView(
-        case=case_view(seen.row, principal),
+        case=CaseView.of(seen.row),
         deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
         messages=tuple(MessageView.of(m) for m in seen.messages),
-        executors=law_views.executors(story, seen.deliveries, sees),
-        terms=law_views.terms_of(seen.row, story, deps.hub.clock.now(), sees, deps.hub.law),
+        executors=law_views.executors(story, seen.deliveries),
+        terms=law_views.terms_of(case_facts(seen.row.case.channel, story, law), deps.hub.clock.now(), law),
         notes=tuple(NoteView.of(note) for note in seen.notes),
+    )
+
+
+def _own_detail(deps: Dependencies, body: str, seen: Seen, facts: tuple[Fact, ...]) -> CaseDetailView:
+    """A body's own part: all of it is read from its own facts."""
+    part = own_part(seen.row.case.channel, facts, body, deps.hub.law)
+    own = [term for term in law_views.terms_of(part.case, deps.hub.clock.now(), deps.hub.law) if term.authority == body]
+    return CaseDetailView(
+        case=CaseView.of(seen.row).for_authority(body, part),
+        deliveries=tuple(DeliveryView.of(d) for d in seen.deliveries),
+        messages=tuple(MessageView.of(m) for m in seen.messages),
+        executors=law_views.executors(part.story, seen.deliveries),
+        terms=tuple(own),
+        notes=(),
     )
 
 
@@ -144,12 +154,11 @@ async def get_chain(id: str, principal: NccOrOperator, deps: TheDependencies) ->
 
 def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> TimelineView:
     seen = look(deps, principal, case)
-    entries = timeline(deps.hub.store, deps.hub.registry.current(), case)
-    if principal.role is CallerRole.AUTHORITY:
-        entries = tuple(entry for entry in entries if entry.authority == principal.party)
+    body = principal.party if principal.role is CallerRole.AUTHORITY else None
+    entries = timeline(deps.hub.store, deps.hub.registry.current(), case, body)
     return TimelineView(
         case_id=str(case),
-        case_number=case_view(seen.row, principal).case_number,
+        case_number=None if body is not None else seen.row.case.case_number,
         entries=tuple(EntryView.of(entry) for entry in entries),
     )
 

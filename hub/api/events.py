@@ -15,13 +15,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, problems, show
+from hub.api.dependencies import AnyCaller, Dependencies, TheDependencies, problems, show
 from hub.api.views import EventsView, EventView
 from hub.errors import InvalidInput, NotFound, Unavailable
 from hub.failpoints import hit
 from hub.ports import Store
 from hub.schemas.delivery import Event
 from hub.schemas.ids import CaseId
+from hub.tracking.share import own_event
 
 router = APIRouter(tags=["events"])
 
@@ -112,15 +113,23 @@ def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str |
     for _ in range(SCAN_PAGES):
         events = deps.hub.store.events(after=cursor, limit=limit)
         for event in events:
-            mine = principal.role is CallerRole.OPERATOR or owners.of(event.case_id) == principal.party
-            if mine:
-                found.append(event)
+            heard = _heard(owners, principal, event)
+            if heard is not None:
+                found.append(heard)
             cursor = event.cursor
             if len(found) == limit:
                 break
         if len(found) == limit or len(events) < limit:
             break
     return EventsView(events=tuple(EventView.of(event) for event in found), cursor=cursor)
+
+
+def _heard(owners: Owners, principal: Principal, event: Event) -> Event | None:
+    """The event as the caller may hear it; none if it does not concern it."""
+    if principal.role is CallerRole.AUTHORITY:
+        return own_event(event, principal.party)
+    mine = principal.role is CallerRole.OPERATOR or owners.of(event.case_id) == principal.party
+    return event if mine else None
 
 
 After = Annotated[str | None, Query(pattern=r"^[0-9A-Za-z._:-]{1,64}$", description="The cursor of the answer before.")]
@@ -135,14 +144,15 @@ EventsAt = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 )
 async def get_events(
     request: Request,
-    principal: NccOrOperator,
+    principal: AnyCaller,
     deps: TheDependencies,
     after: After = None,
     limit: EventsAt = 100,
     wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECS, description="Seconds to wait for an event.")] = 0,
 ) -> Response:
     """Events after a cursor; with `wait` the answer comes as soon as there is one. The contact centre gets the events
-    of its own cases. Events of the last 90 days (setting `events_days`) can be read again.
+    of its own cases, a body those of its own part of cases that were sent to it. Events of the last 90 days (setting
+    `events_days`) can be read again.
     """
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
@@ -196,9 +206,7 @@ class Streams:
     },
     summary="What happens, as it happens",
 )
-async def stream_events(
-    request: Request, principal: NccOrOperator, deps: TheDependencies, after: After = None
-) -> Response:
+async def stream_events(request: Request, principal: AnyCaller, deps: TheDependencies, after: After = None) -> Response:
     """The same events as server-sent events: `id` is the cursor, `event` the type, `data` the event. A browser's
     EventSource goes on by itself after a break (`Last-Event-ID`). The stream ends after ten minutes; then call again.
     """

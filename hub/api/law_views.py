@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from hub.api.views import CopyView, ExecutorView, HopView, TermView
@@ -16,19 +16,17 @@ from hub.tracking.copies import Copy, copies
 from hub.tracking.law import Law
 from hub.tracking.state import state_of
 from hub.tracking.story import Executor, Story
-from hub.tracking.terms import Term, breaches, case_facts, terms
-
-Sees = Callable[[str | None], bool]
+from hub.tracking.terms import CaseFacts, Term, breaches, case_facts, terms
 
 
 def _moment(at: datetime | None) -> str | None:
     return format_datetime(at) if at is not None else None
 
 
-def executors(story: Story, deliveries: Iterable[Delivery], sees: Sees) -> tuple[ExecutorView, ...]:
-    """Executors that the caller may see, in the order in which they got the case."""
+def executors(story: Story, deliveries: Iterable[Delivery]) -> tuple[ExecutorView, ...]:
+    """Executors in the order in which they got the case."""
     channels = {str(delivery.id): delivery.channel_id for delivery in deliveries}
-    return tuple(_executor(story, each, channels) for each in story.executors if sees(each.authority))
+    return tuple(_executor(story, each, channels) for each in story.executors)
 
 
 def _executor(story: Story, executor: Executor, channels: dict[str, str]) -> ExecutorView:
@@ -59,10 +57,9 @@ def _copy(copy: Copy, channels: dict[str, str]) -> CopyView:
     )
 
 
-def terms_of(row: CaseRow, story: Story, now: datetime, sees: Sees, law: Law) -> tuple[TermView, ...]:
-    """Terms that the caller may see; those of the case as such are the contact centre's."""
-    found = terms(case_facts(row.case.channel, story, law), law)
-    return tuple(_term(term, now) for term in found if sees(term.authority))
+def terms_of(case: CaseFacts, now: datetime, law: Law) -> tuple[TermView, ...]:
+    """All terms of a case."""
+    return tuple(_term(term, now) for term in terms(case, law))
 
 
 def _term(term: Term, now: datetime) -> TermView:

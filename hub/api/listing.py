@@ -6,7 +6,7 @@ import csv
 import io
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
@@ -19,7 +19,6 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.dependencies import (
     AnyCaller,
     Dependencies,
-    NccOrOperator,
     TheDependencies,
     dependencies_of,
     problems,
@@ -33,6 +32,7 @@ from hub.schemas.case_number import read_case_number
 from hub.schemas.delivery import CaseRow
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.kyiv import KYIV
+from hub.tracking.share import own_part
 
 router = APIRouter(tags=["cases"])
 
@@ -145,9 +145,8 @@ def _filter(
     body = principal.role is CallerRole.AUTHORITY
     return CaseFilter(
         owner=principal.party if principal.role is CallerRole.NCC else None,
-        authority=principal.party if body else authority,
-        # A body is not shown the state of a case that went elsewhere, so no filter may tell it either.
-        held_by=principal.party if body and (overdue or state) else None,
+        sent_to=principal.party if body else None,
+        authority=None if body else authority,
         state=state,
         needs_operator=None if body else needs_operator,
         reference=typed(reference),
@@ -186,10 +185,13 @@ def blind(principal: Principal, where: CaseFilter) -> bool:
     return principal.role is CallerRole.AUTHORITY and hidden
 
 
-def view(row: CaseRow, principal: Principal) -> CaseView:
-    """A case as the caller may see it."""
-    seen = CaseView.of(row)
-    return seen.for_authority(principal.party) if principal.role is CallerRole.AUTHORITY else seen
+def views(deps: Dependencies, rows: Sequence[CaseRow], principal: Principal) -> tuple[CaseView, ...]:
+    """Cases as the caller may see them."""
+    if principal.role is not CallerRole.AUTHORITY:
+        return tuple(CaseView.of(row) for row in rows)
+    facts = deps.hub.store.facts_of([row.case.id for row in rows]) if rows else {}
+    parts = ((row, own_part(row.case.channel, facts[row.case.id], principal.party, deps.hub.law)) for row in rows)
+    return tuple(CaseView.of(row).for_authority(principal.party, part) for row, part in parts)
 
 
 @router.get(
@@ -211,10 +213,14 @@ async def list_cases(
     """
     if blind(principal, where):
         return show(CasesView(cases=(), cursor=None))
-    newest = order == "newest"
-    rows = await run_in_threadpool(deps.hub.store.cases, where, after=after, limit=limit, newest=newest)
-    cursor = rows[-1].cursor if len(rows) == limit else None
-    return show(CasesView(cases=tuple(view(row, principal) for row in rows), cursor=cursor))
+    return show(await run_in_threadpool(_page, deps, principal, where, after, limit, order == "newest"))
+
+
+def _page(
+    deps: Dependencies, principal: Principal, where: CaseFilter, after: str | None, limit: int, newest: bool
+) -> CasesView:
+    rows = deps.hub.store.cases(where, after=after, limit=limit, newest=newest)
+    return CasesView(cases=views(deps, rows, principal), cursor=rows[-1].cursor if len(rows) == limit else None)
 
 
 @router.get(
@@ -224,15 +230,17 @@ async def list_cases(
     summary="Count cases",
 )
 async def count_cases(
-    principal: NccOrOperator,
+    principal: AnyCaller,
     deps: TheDependencies,
     where: Filter,
     by: Annotated[CaseGrouping, Query(description="What they are counted by.")] = CaseGrouping.STATE,
 ) -> Response:
     """How many cases the same filters would list, by one of their members. `territory` counts by oblast or city with
-    special status: the first four characters of the code; what has no value counts under the empty text.
+    special status: the first four characters of the code; what has no value counts under the empty text. A body counts
+    its own part: the states of its own consideration, as known some seconds ago.
     """
-    del principal
+    if blind(principal, where):
+        return show(CountsView(by=by, total=0, counts={}))
     counted = await run_in_threadpool(deps.hub.store.count_cases, where, by)
     return show(CountsView(by=by, total=sum(counted.values()), counts=dict(sorted(counted.items()))))
 
@@ -250,10 +258,9 @@ def _csv(deps: Dependencies, where: CaseFilter, principal: Principal, newest: bo
     names = tuple(CaseView.model_fields)
     yield b"\xef\xbb\xbf" + line(names)
     after: str | None = None
-    while True:
+    while not blind(principal, where):
         rows = deps.hub.store.cases(where, after=after, limit=EXPORT_PAGE, newest=newest)
-        seen = (view(row, principal) for row in rows)
-        yield b"".join(line(cell(getattr(one, name)) for name in names) for one in seen)
+        yield b"".join(line(cell(getattr(one, name)) for name in names) for one in views(deps, rows, principal))
         if len(rows) < EXPORT_PAGE:
             return
         after = rows[-1].cursor
@@ -284,7 +291,7 @@ def download(lines: Iterator[bytes], name: str) -> Response:
     summary="Export cases",
 )
 async def export_cases(
-    principal: NccOrOperator,
+    principal: AnyCaller,
     deps: TheDependencies,
     where: Filter,
     order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, problems, show
+from hub.api.dependencies import AnyCaller, Dependencies, TheDependencies, problems, show
 from hub.api.following_views import ReportLineView, ReportView, SurgesView, SurgeView
 from hub.api.listing import (
     CSV_ANSWER,
@@ -26,6 +26,7 @@ from hub.api.listing import (
     download,
     line,
 )
+from hub.errors import Forbidden
 from hub.following.follower import NAME
 from hub.following.reports import COLUMNS, Report, ReportLine, report, surges
 from hub.following.values import ReportBy, ReportFilter
@@ -71,6 +72,7 @@ def _where(
 ) -> ReportFilter:
     return ReportFilter(
         owner=principal.party if principal.role is CallerRole.NCC else None,
+        share_of=principal.party if principal.role is CallerRole.AUTHORITY else None,
         day_from=first.isoformat() if first else None,
         day_to=last.isoformat() if last else None,
         authority=authority,
@@ -93,7 +95,7 @@ def _csv(kind: Report, by: ReportBy, lines: Sequence[ReportLine], directory: Dir
     summary="What suddenly rose",
 )
 async def get_surges(
-    principal: NccOrOperator,
+    principal: AnyCaller,
     deps: TheDependencies,
     on: Annotated[str | None, Query(pattern=DAY, description="Kyiv day; absent = yesterday.")] = None,
     topic: Topic = None,
@@ -136,7 +138,7 @@ async def get_surges(
 )
 async def get_report(
     kind: Report,
-    principal: NccOrOperator,
+    principal: AnyCaller,
     deps: TheDependencies,
     by: Annotated[ReportBy, Query(description="What it is split by.")] = ReportBy.AUTHORITY,
     day_from: DayFrom = None,
@@ -147,8 +149,11 @@ async def get_report(
     form: Annotated[Literal["json", "csv"], Query(alias="format", description="In which form.")] = "json",
 ) -> Response:
     """Volumes, terms kept, redirects or flags of formal answers of the cases that arrived on some days, by body, topic,
-    oblast or week. `behind_since`: since when the figures lag behind; null = they are complete.
+    oblast or week. `behind_since`: since when the figures lag behind; null = they are complete. A body gets the figures
+    of its own part of cases, by the days on which they were sent to it; flags of formal answers are not for bodies.
     """
+    if principal.role is CallerRole.AUTHORITY and kind is Report.FORMAL_ANSWERS:
+        raise Forbidden("Flags of formal answers are the contact centre's, for a person to look.")
     where = _where(principal, day(day_from, "from"), day(day_to, "to"), authority, topic, territory)
     now = deps.hub.clock.now()
     lines = await run_in_threadpool(report, deps.hub.following.insights, kind, by, where, now)

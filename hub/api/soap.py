@@ -22,11 +22,12 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
-from hub.api.cases import case_view, look
+from hub.api.cases import look
 from hub.api.dependencies import Dependencies, TheDependencies, case_id, message_id
 from hub.api.envelopes import accept_appeal
 from hub.api.files import checked_type, find, keep
 from hub.api.inbox import reply_to
+from hub.api.listing import views
 from hub.api.problems import ProblemResponse, problem_of
 from hub.api.receiving import kept, origin, own_channel
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
@@ -280,7 +281,7 @@ def _number(node: etree._Element, name: str, *, default: int, least: int, most: 
 def _status(one: _Call, node: etree._Element) -> etree._Element:
     """GetStatus: what GET /v1/cases/{id} does, without the messages."""
     seen = look(one.deps, one.principal, case_id(own.text(node, "caseId", 36) or ""))
-    view = case_view(seen.row, one.principal)
+    (view,) = views(one.deps, [seen.row], one.principal)
     shown: dict[str, str | None] = {
         "caseId": view.id,
         "state": view.state,

@@ -11,6 +11,7 @@ from hub.cases.timeline import TimelineEntry
 from hub.inbound.statement import Received
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import CaseRow, Delivery, Event, Message, Note
+from hub.tracking.share import ELSEWHERE, OwnPart
 
 
 class View(BaseModel):
@@ -147,12 +148,20 @@ class CaseView(View):
             case_number=case.case_number,
         )
 
-    def for_authority(self, party: str) -> CaseView:
-        """The same without what concerns the contact centre or another body only."""
-        hidden: dict[str, object] = {"case_number": None, "reference": None, "needs_operator": False}
-        if self.authority != party:
-            hidden |= {"authority": None, "number": None, "state": "elsewhere", "due_at": None}
-        return self.model_copy(update=hidden)
+    def for_authority(self, party: str, part: OwnPart) -> CaseView:
+        """The same as a body may see it: its own part, without what concerns the contact centre or another body."""
+        return self.model_copy(
+            update={
+                "case_number": None,
+                "reference": None,
+                "needs_operator": False,
+                "authority": None if part.state == ELSEWHERE else party,
+                "state": part.state,
+                "number": part.number,
+                "due_at": format_datetime(part.due_at) if part.due_at else None,
+                "updated_at": format_datetime(part.updated_at) if part.updated_at else self.created_at,
+            }
+        )
 
 
 class CopyView(View):

@@ -11,6 +11,7 @@ from hub.ports import Directory, Store
 from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, FactKind, Message
 from hub.schemas.ids import CaseId
 from hub.schemas.terms import Kind
+from hub.tracking.share import is_own
 
 _TOLD = {
     FactKind.ACCEPTED_BY_HUB: "The hub took the appeal in.",
@@ -110,14 +111,15 @@ def _message_entry(message: Message) -> TimelineEntry:
     )
 
 
-def _entries(store: Store, directory: Directory, case_id: CaseId) -> Iterator[TimelineEntry]:
+def _entries(store: Store, directory: Directory, case_id: CaseId, body: str | None) -> Iterator[TimelineEntry]:
     for message in store.messages(case_id):
         yield _message_entry(message)
     for delivery in store.deliveries(case_id):
         for attempt in store.attempts(delivery.id):
             yield _attempt_entry(attempt, delivery)
     for fact in store.facts(case_id):
-        yield _fact_entry(fact, directory)
+        if body is None or is_own(fact.kind, fact.authority, fact.data, body):
+            yield _fact_entry(fact, directory)
 
 
 _ORDER = {"message": 0, "attempt": 1, "fact": 2}
@@ -129,8 +131,11 @@ def _place(entry: TimelineEntry) -> tuple[datetime, int, int]:
     return (entry.at, _ORDER[entry.what], _WITHIN.get(entry.code, 0))
 
 
-def timeline(store: Store, directory: Directory, case_id: CaseId) -> tuple[TimelineEntry, ...]:
-    """All that happened to a case, in order of time. ``NotFound`` for a case that does not exist."""
+def timeline(store: Store, directory: Directory, case_id: CaseId, body: str | None = None) -> tuple[TimelineEntry, ...]:
+    """All that happened to a case, in order of time. ``body``: only this body's own part. ``NotFound`` for a case that
+    does not exist.
+    """
     if store.case(case_id) is None:
         raise NotFound("There is no case with this id.", code="case.unknown")
-    return tuple(sorted(_entries(store, directory, case_id), key=_place))
+    entries = _entries(store, directory, case_id, body)
+    return tuple(sorted((entry for entry in entries if body in (None, entry.authority)), key=_place))

@@ -15,6 +15,7 @@ from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Conclusion, ReceiptSign
 from hub.tracking import chain
 from hub.tracking.law import Law
+from hub.tracking.share import CAME, own_part
 from hub.tracking.state import State
 from hub.tracking.story import Story, is_final, is_refusal, read
 from hub.tracking.terms import ANSWER, CASE_ANSWER, CaseFacts, case_facts, terms
@@ -64,6 +65,49 @@ def digest(row: CaseRow, facts: Iterable[Fact], the_law: Law) -> CaseFigures:
         formal=counted[FactKind.FORMAL_FLAGGED] > 0,
         again=not _AGAIN.isdisjoint(signs),
         mass=ReceiptSign.MASS in signs,
+    )
+
+
+def share_digest(row: CaseRow, facts: Iterable[Fact], body: str, the_law: Law) -> CaseFigures | None:
+    """The figures of a body's own part; none if the appeal was not sent to it. Days are those of the sending; items and
+    flags, which others raise about it, do not count.
+    """
+    known = tuple({fact.key: fact for fact in facts}.values())
+    part = own_part(row.case.channel, known, body, the_law)
+    own = part.story.facts
+    since = min((fact.at for fact in own if fact.kind in CAME), default=None)
+    if since is None:
+        return None
+    counted = Counter(fact.kind for fact in own if fact.kind is not FactKind.REFUSED or is_refusal(fact))
+    day, case = kyiv_day(since), row.case
+    answered_at = min((fact.at for fact in own if is_final(fact)), default=None)
+    if part.state != State.ANSWERED:
+        answered_at = None
+    return CaseFigures(
+        case_id=case.id,
+        owner=case.owner,
+        day=day.isoformat(),
+        week=monday(day).isoformat(),
+        authority=body,
+        topic=case.topics[0] if case.topics else "",
+        place=case.place,
+        oblast=case.place[:OBLAST_CHARS] if case.place else None,
+        priority=case.priority,
+        state=part.state,
+        created_at=since,
+        answered_at=answered_at,
+        due_at=part.due_at,
+        kept=None if answered_at is None else _kept(row, part.case, the_law, answered_at),
+        redirects=min(counted[FactKind.REDIRECTED], _MOST),
+        refusals=min(counted[FactKind.REFUSED], _MOST),
+        escalations=0,
+        returns=min(counted[FactKind.RETURNED_FOR_WORK], _MOST),
+        missed=min(max(0, counted[FactKind.TERM_OVERDUE] - counted[FactKind.TERM_CORRECTED]), _MOST),
+        breaches=0,
+        extended=counted[FactKind.EXTENDED] > 0,
+        formal=False,
+        again=False,
+        mass=False,
     )
 
 

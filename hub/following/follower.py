@@ -8,28 +8,31 @@ is done again after a crash changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.errors import Unavailable
 from hub.following import formal
-from hub.following.digest import digest
+from hub.following.digest import digest, share_digest
 from hub.following.linking import Linker
 from hub.following.ports import Insights
 from hub.following.text import bands, shingles, signature, words
-from hub.following.values import AnswerScore, Band, Insight
+from hub.following.values import AnswerScore, Band, CaseFigures, Insight
 from hub.ports import Clock, Store
 from hub.schemas import json_rendering
-from hub.schemas.delivery import Change, Direction, Event, Fact, FactKind, Message, Source
+from hub.schemas.delivery import CaseRow, Change, Direction, Event, Fact, FactKind, Message, Source
 from hub.schemas.envelope import AnswerEnvelope, AppealEnvelope
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.terms import AnswerStage
 from hub.tracking.law import Law
+from hub.tracking.share import bodies
 
 log = logging.getLogger(__name__)
 
 NAME = "insight"
+SHARES, SHARES_UNTIL = "shares", "shares.until"
+"""Places of the one walk through what was seen before shares were kept: how far it came, where it ends."""
 BATCH = 500
 LEASE = timedelta(seconds=60)
 _ACCEPTED = f"case.{FactKind.ACCEPTED_BY_HUB}"
@@ -69,6 +72,7 @@ class InsightFollower:
         self._owner = owner
         self._law = law
         self._scorer = scorer
+        self._caught_up = False
         self._linker: Callable[[], Linker] = lambda: Linker(insights, key=key, mass_least=mass_least)
 
     def step(self, limit: int = BATCH) -> int:
@@ -79,6 +83,30 @@ class InsightFollower:
         events = self._store.events(after=self._insights.place(NAME), limit=limit)
         if events:
             self._look(events)
+        return len(events) if len(events) == limit else len(events) + self._catch_up(now)
+
+    def _catch_up(self, now: datetime) -> int:
+        """Learn the bodies' own parts of cases whose facts were all seen before there were any; how many facts were
+        looked at. It walks once through the feed, up to where the follower stood then, whenever nothing else is new.
+        """
+        if self._caught_up:
+            return 0
+        for name in (SHARES, SHARES_UNTIL):
+            if not self._insights.acquire(name, owner=self._owner, now=now, lease_until=now + LEASE):
+                return 0
+        until = self._insights.place(SHARES_UNTIL)
+        if until is None:
+            until = self._insights.place(NAME) or ""
+            self._insights.write(SHARES_UNTIL, owner=self._owner, cursor=until, insight=Insight())
+        here = self._insights.place(SHARES)
+        events = self._store.events(after=here, limit=BATCH) if (here or "") < until else ()
+        if not events:
+            self._caught_up = True
+            return 0
+        facts = self._insights.facts_of(list(dict.fromkeys(event.case_id for event in events)))
+        rows = self._insights.cases_of(list(facts))
+        learned = Insight(shares=tuple(_shares(rows, facts, self._law)))
+        self._insights.write(SHARES, owner=self._owner, cursor=events[-1].cursor, insight=learned)
         return len(events)
 
     def _look(self, events: tuple[Event, ...]) -> None:
@@ -132,6 +160,7 @@ class InsightFollower:
         scores, answer_bands, flags = self._score(batch, linker)
         insight = Insight(
             digests=tuple(digest(rows[case], batch.facts[case], self._law) for case in batch.facts if case in rows),
+            shares=tuple(_shares(rows, batch.facts, self._law)),
             likenesses=linker.likenesses,
             bands=(*linker.bands, *answer_bands),
             applicants=linker.applicants,
@@ -168,6 +197,17 @@ class InsightFollower:
             if made.flagged:
                 flags.append(_flag(score))
         return tuple(scores), templates.bands, tuple(flags)
+
+
+def _shares(
+    rows: Mapping[CaseId, CaseRow], facts: Mapping[CaseId, tuple[Fact, ...]], law: Law
+) -> Iterator[CaseFigures]:
+    """Figures of each body's own part of these cases."""
+    for case_id, row in rows.items():
+        for body in bodies(facts[case_id]):
+            figures = share_digest(row, facts[case_id], body, law)
+            if figures is not None:
+                yield figures
 
 
 def _appeal(message: Message) -> AppealEnvelope:

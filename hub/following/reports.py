@@ -107,6 +107,7 @@ def surges(insights: Insights, where: ReportFilter, day: date, off: Callable[[da
     days = [day - timedelta(days=back) for back in range(SERIES_DAYS - 1, -1, -1)]
     asked = ReportFilter(
         owner=where.owner,
+        share_of=where.share_of,
         authority=where.authority,
         topic=where.topic,
         territory=where.territory,

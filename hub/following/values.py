@@ -133,9 +133,12 @@ class CaseFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insight:
-    """All that one step of the follower learned; written as a whole, with the place in the feed."""
+    """All that one step of the follower learned; written as a whole, with the place in the feed. ``shares``: figures of
+    each body's own part.
+    """
 
     digests: tuple[CaseFigures, ...] = ()
+    shares: tuple[CaseFigures, ...] = ()
     likenesses: tuple[Likeness, ...] = ()
     bands: tuple[Band, ...] = ()
     applicants: tuple[KnownApplicant, ...] = ()
@@ -156,9 +159,13 @@ class ReportBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
-    """Which cases a report counts. Days are Kyiv days of arrival, both inclusive."""
+    """Which cases a report counts. Days are Kyiv days of arrival, both inclusive.
+
+    ``share_of``: only the own parts of this body, by the day on which each was sent to it.
+    """
 
     owner: str | None = None
+    share_of: str | None = None
     day_from: str | None = None
     day_to: str | None = None
     authority: str | None = None

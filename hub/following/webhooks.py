@@ -38,11 +38,14 @@ _GONE = 410
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where events go. ``party``: whose cases, None = all. ``types``: which events, empty = all."""
+    """Where events go. ``party``: whose cases, None = all. ``types``: which events, empty = all. ``body``: the party is
+    an authority, and hears of its own part of cases only.
+    """
 
     id: str
     party: str | None
     types: frozenset[str]
+    body: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +99,8 @@ def payload(event: Event) -> bytes:
 class WebhookSender:
     """Fills the queues and empties them. Any number of processes may run it: one works for an endpoint at a time.
 
-    ``cases_of``: rows of cases, to see whose they are. ``dice`` gives 0 ≤ x < 1 for jitter. ``called`` hears of each
-    attempt: endpoint and code.
+    ``cases_of``: rows of cases, to see whose they are. ``own``: an event as a body may hear it. ``dice`` gives
+    0 ≤ x < 1 for jitter. ``called`` hears of each attempt: endpoint and code.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class WebhookSender:
         clock: Clock,
         owner: str,
         dice: Callable[[], float],
+        own: Callable[[Event, str], Event | None] = lambda _event, _body: None,
         called: Callable[[str, str], None] = lambda _endpoint, _code: None,
     ) -> None:
         self._store = store
@@ -119,6 +123,7 @@ class WebhookSender:
         self._clock = clock
         self._owner = owner
         self._dice = dice
+        self._own = own
         self._called = called
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -160,6 +165,9 @@ class WebhookSender:
         of_type = [event for event in events if not endpoint.types or event.type in endpoint.types]
         if endpoint.party is None:
             return of_type
+        if endpoint.body:
+            own = (self._own(event, endpoint.party) for event in of_type)
+            return [event for event in own if event is not None]
         rows = self._cases_of(list(dict.fromkeys(event.case_id for event in of_type)))
         return [e for e in of_type if e.case_id in rows and rows[e.case_id].case.owner == endpoint.party]
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from hub.errors import ConfigurationError, HubError
 from hub.following.webhooks import Call, Endpoint, WebhookReply
@@ -29,6 +30,8 @@ MAX_FILE_BYTES = 1_048_576
 class EndpointSettings(HttpSettings):
     """One endpoint. ``party``: whose cases it hears of, absent = all. ``types``: which events, empty = all.
 
+    ``role``: what the party is; an ``authority`` hears of its own part of cases that were sent to it.
+
     ``secrets``: references; while a key is changed the new and the old one. ``url`` must be https unless
     ``allow_http``; private addresses must be named in ``allow_private``. ``deadline_secs`` is total, for one attempt.
     """
@@ -37,8 +40,15 @@ class EndpointSettings(HttpSettings):
     url: Url
     secrets: Annotated[tuple[SecretRef, ...], AsTuple, Field(min_length=1, max_length=4)]
     party: AuthorityCode | None = None
+    role: Literal["ncc", "authority"] = "ncc"
     types: Annotated[tuple[Annotated[str, Code(r"case\.[a-z_]{1,60}")], ...], AsTuple, Field(max_length=50)] = ()
     deadline_secs: int = Field(default=15, ge=1, le=30)
+
+    @model_validator(mode="after")
+    def _whose(self) -> EndpointSettings:
+        if self.role == "authority" and self.party is None:
+            raise PydanticCustomError("webhook_party", "an endpoint of the role authority must name its party")
+        return self
 
 
 class _File(Frozen):
@@ -95,7 +105,10 @@ class WebhookFile:
                     log.error(  # noqa: TRY400  # the stack tells nothing
                         "the webhooks' file is broken; the old endpoints stay", extra={"code": error.stable_code}
                     )
-            return tuple(Endpoint(id=e.id, party=e.party, types=frozenset(e.types)) for e in self._found.values())
+            return tuple(
+                Endpoint(id=e.id, party=e.party, types=frozenset(e.types), body=e.role == "authority")
+                for e in self._found.values()
+            )
 
     @contextmanager
     def open(self, endpoint: Endpoint) -> Iterator[Call]:

@@ -21,12 +21,13 @@ class CaseFilter:
     appeal names. ``territory``: a code of the codifier, with all that lies below it. ``created_from`` is inclusive,
     ``created_to`` exclusive. ``overdue_at``: a term of the law had run out at that moment. ``group``: members of a
     group of like appeals. ``case_number``: of the case, as it is kept. ``finders``: tokens of applicants, each of which
-    must hold. ``message_id``: ours or theirs;
-    ``external_id``: another system's id of what went out; ``failed``: the code with which a delivery failed that is not
-    delivered yet.
+    must hold. ``message_id``: ours or theirs; ``external_id``: another system's id of what went out; ``failed``: the
+    code with which a delivery failed that is not delivered yet. ``sent_to``: cases that came to this body, of which it
+    sees its own part: ``state`` and ``overdue_at`` then ask for the state and the terms of that part.
     """
 
     owner: str | None = None
+    sent_to: str | None = None
     authority: str | None = None
     held_by: str | None = None
     state: str | None = None

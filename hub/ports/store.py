@@ -16,14 +16,15 @@ from hub.schemas.delivery import Applied, Change
 class Store(CaseReads, DeliveryReads, LaneStates, Claims, Records, InboundReads, CaseNumbers, Protocol):
     """The durable memory. ``apply`` is the only way to write business data; each call is one transaction.
 
-    Rules that every implementation keeps (one contract suite): rows with a known primary key are not written twice and
-    not changed (``messages``, ``deliveries``, ``attempts``, ``attachments``, ``grants``, ``inbound``,
-    ``items``, ``notes``; of an entry of the journal that comes again later only the count and the last time change);
-    facts are idempotent by ``key``; each new fact makes one event and re-derives its case's state; a delivery that is ``delivered`` keeps that state; an update with an ``owner`` that lost its lease is not applied and
-    is named in ``Applied.lost`` (its attempt ends and facts are written all the same). Raises ``Conflict`` if a case
-    id, a message id or an idempotency key comes again with other content, or if somebody else decided about an entry of
-    the journal (``inbound.decided``); ``Unavailable`` if nothing could be kept
-    (``case.number_taken``: another case of the owner has the number of a new one).
+    Rules that every implementation keeps (one contract suite): rows with a known primary key are not written twice
+    and not changed (``messages``, ``deliveries``, ``attempts``, ``attachments``, ``grants``, ``inbound``,
+    ``items``, ``notes``; of an entry of the journal that comes again later only the count and the last time
+    change); facts are idempotent by ``key``; each new fact makes one event and re-derives its case's state; a
+    delivery that is ``delivered`` keeps that state; an update with an ``owner`` that lost its lease is not applied
+    and is named in ``Applied.lost`` (its attempt ends and facts are written all the same). Raises ``Conflict`` if a
+    case id, a message id or an idempotency key comes again with other content, or if somebody else decided about an
+    entry of the journal (``inbound.decided``); ``Unavailable`` if nothing could be kept (``case.number_taken``:
+    another case of the owner has the number of a new one).
     """
 
     def apply(self, change: Change) -> Applied:

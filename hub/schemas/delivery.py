@@ -32,6 +32,10 @@ class TransportState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ARRIVED = frozenset({TransportState.OFFERED, TransportState.DELIVERED, TransportState.REFUSED})
+"""States of a delivery whose addressee has, or can fetch, what it carries."""
+
+
 class OutcomeKind(StrEnum):
     """How an attempt ended. ``duplicate``: the other side had it already, which is success of an earlier try."""
 

@@ -214,6 +214,7 @@ class SqlFollowing:
 
     def _keep(self, connection: Connection, insight: Insight) -> None:
         self._replace(connection, t.digests, [plain(d, _DIGEST) for d in insight.digests], "case_id")
+        self._replace(connection, t.shares, [plain(d, _DIGEST) for d in insight.shares], "case_id", "authority")
         self._add(connection, t.likenesses, [plain(known, _LIKENESS) for known in insight.likenesses])
         self._add(connection, t.bands, [plain(b, ("space", "band", "ref", "at")) for b in insight.bands])
         self._add(
@@ -243,12 +244,12 @@ class SqlFollowing:
         if values:
             connection.execute(self.database.insert(table).on_conflict_do_nothing(), values)
 
-    def _replace(self, connection: Connection, table: sa.Table, values: list[dict[str, Any]], key: str) -> None:
+    def _replace(self, connection: Connection, table: sa.Table, values: list[dict[str, Any]], *key: str) -> None:
         if not values:
             return
         statement = self.database.insert(table)
-        changed = {name: statement.excluded[name] for name in values[0] if name != key}
-        connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), values)
+        changed = {name: statement.excluded[name] for name in values[0] if name not in key}
+        connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed), values)
 
     def _all(self, statement: sa.Select[Any], make: Callable[[Any], V]) -> tuple[V, ...]:
         return self.database.read(lambda connection: tuple(map(make, connection.execute(statement))))

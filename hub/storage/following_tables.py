@@ -53,6 +53,17 @@ digests = sa.Table(
     postgresql_with=CHANGING,
 )
 
+# The same of each body's own part, for the body itself: nothing in it comes from what other bodies did.
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("authority", Token, primary_key=True),
+    *(column._copy() for column in digests.c if column.name not in ("authority", "case_id")),
+    sa.Column("case_id", Id, primary_key=True),
+    sa.Index("ix_shares_case", "case_id"),
+    postgresql_with=CHANGING,
+)
+
 likenesses = sa.Table(
     "likenesses",
     metadata,

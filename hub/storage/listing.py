@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.ports import CaseFilter, CaseGrouping
+from hub.schemas.delivery import ARRIVED
 from hub.schemas.ids import territory_prefix
 from hub.storage import following_tables, rules, schema
+from hub.tracking.state import State
 
 _C = schema.cases.c
+_S = following_tables.shares.c
 _OBLAST_CHARS = 4
 
 
@@ -34,6 +37,8 @@ def page(where: CaseFilter, *, after: str | None, newest: bool, postgres: bool) 
 def counts(where: CaseFilter, by: CaseGrouping, *, postgres: bool) -> sa.Select[Any]:
     """Value and number of cases."""
     column = _grouping(by, postgres)
+    if where.sent_to is not None:
+        column = _own_grouping(where.sent_to, by, column)
     counted: Any = sa.select(sa.func.coalesce(column, ""), sa.func.count()).select_from(schema.cases)
     statement: sa.Select[Any] = counted.where(*conditions(where, postgres=postgres)).group_by(column)
     return statement
@@ -50,6 +55,16 @@ def _grouping(by: CaseGrouping, postgres: bool) -> sa.ColumnElement[Any]:
             return column
 
 
+def _own_grouping(body: str, by: CaseGrouping, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Columns of a body's own part, in place of those that tell of others."""
+    if by is CaseGrouping.AUTHORITY:
+        return sa.literal(body)
+    if by is not CaseGrouping.STATE:
+        return column
+    state = sa.select(_S.state).where(_S.case_id == _C.id, _S.authority == body).scalar_subquery()
+    return sa.func.coalesce(state, sa.literal(State.ROUTED.value))
+
+
 def first_topic(*, postgres: bool) -> sa.ColumnElement[str]:
     """The topic that a case counts under."""
     if postgres:
@@ -62,7 +77,7 @@ def conditions(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bo
     equal = {
         _C.owner: where.owner,
         _C.authority: where.held_by,
-        _C.state: where.state,
+        _C.state: where.state if where.sent_to is None else None,
         _C.reference: where.reference,
         _C.number: where.registered,
         _C.case_number: where.case_number,
@@ -78,7 +93,7 @@ def conditions(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bo
         found.append(_C.created_at >= where.created_from)
     if where.created_to is not None:
         found.append(_C.created_at < where.created_to)
-    if where.overdue_at is not None:
+    if where.overdue_at is not None and where.sent_to is None:
         found.append(_C.due_at < where.overdue_at)
     return [*found, *_territory(where.territory), *_elsewhere(where, postgres=postgres)]
 
@@ -93,9 +108,25 @@ def _territory(code: str | None) -> list[sa.ColumnElement[bool]]:
     return [_C.place >= prefix, _C.place < prefix + "\uffff"]
 
 
+def _own(where: CaseFilter) -> Iterator[sa.ColumnElement[bool]]:
+    """Cases that came to a body, by the state and terms of its part as the follower last saw it."""
+    if where.sent_to is None:
+        return
+    d = schema.deliveries.c
+    came = d.state.in_([state.value for state in sorted(ARRIVED)])
+    yield _C.id.in_(sa.select(d.case_id).where(d.authority == where.sent_to, came))
+    mine = sa.select(_S.case_id).where(_S.authority == where.sent_to)
+    if where.state == State.ROUTED.value:  # what waits in its mailbox has no share yet
+        yield _C.id.not_in(mine.where(_S.state != where.state))
+    elif where.state is not None:
+        yield _C.id.in_(mine.where(_S.state == where.state))
+    if where.overdue_at is not None:
+        yield _C.id.in_(mine.where(_S.due_at < where.overdue_at))
+
+
 def _elsewhere(where: CaseFilter, *, postgres: bool) -> list[sa.ColumnElement[bool]]:
     """Conditions that other tables answer."""
-    found: list[sa.ColumnElement[bool]] = []
+    found: list[sa.ColumnElement[bool]] = list(_own(where))
     if where.authority is not None:
         sent = sa.select(schema.deliveries.c.case_id).where(schema.deliveries.c.authority == where.authority)
         found.append(_C.id.in_(sent))

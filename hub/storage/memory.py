@@ -14,6 +14,7 @@ from uuid import UUID
 from hub.errors import NotFound
 from hub.ports import CaseFilter, CaseGrouping, InboundFilter
 from hub.schemas.delivery import (
+    ARRIVED,
     Applied,
     Attempt,
     CaseRow,
@@ -39,6 +40,7 @@ from hub.storage import rules
 from hub.storage.memory_journal import decided, matches
 from hub.storage.rules import urgency, utc_now
 from hub.tracking.law import Law, shipped
+from hub.tracking.share import OwnPart, own_part
 
 V = TypeVar("V")
 
@@ -305,7 +307,24 @@ class MemoryStore:
     def count_cases(self, where: CaseFilter, by: CaseGrouping = CaseGrouping.STATE) -> Mapping[str, int]:
         """Number of cases by one of their columns."""
         with self._lock:
-            return Counter(_grouped(row, by) for row in self._rows.values() if self._matches(row, where))
+            found = [row for row in self._rows.values() if self._matches(row, where)]
+            if where.sent_to is not None and by is CaseGrouping.STATE:
+                return Counter(self._part(row, where.sent_to).state for row in found)
+            if where.sent_to is not None and by is CaseGrouping.AUTHORITY:
+                return Counter(where.sent_to for _ in found)
+            return Counter(_grouped(row, by) for row in found)
+
+    def _part(self, row: CaseRow, body: str) -> OwnPart:
+        return own_part(row.case.channel, self._facts[row.case.id].values(), body, self._law)
+
+    def _is_own(self, row: CaseRow, where: CaseFilter, body: str) -> bool:
+        """True if the case came to the body, and its part of it is as asked."""
+        mine = (d for d in self._deliveries.values() if d.case_id == row.case.id and d.authority == body)
+        if not any(d.state in ARRIVED for d in mine):
+            return False
+        part = self._part(row, body)
+        late = where.overdue_at is None or (part.due_at is not None and part.due_at < where.overdue_at)
+        return where.state in (None, part.state) and late
 
     def _names(self, case_id: CaseId, where: CaseFilter) -> bool:
         """True if what people have at hand names this case."""
@@ -323,7 +342,8 @@ class MemoryStore:
         return (
             where.owner in (None, case.owner)
             and where.held_by in (None, row.authority)
-            and where.state in (None, row.state)
+            and (where.sent_to is not None or where.state in (None, row.state))
+            and (where.sent_to is None or self._is_own(row, where, where.sent_to))
             and where.reference in (None, case.reference)
             and where.registered in (None, row.number)
             and where.case_number in (None, case.case_number)
@@ -561,7 +581,7 @@ def _within(row: CaseRow, where: CaseFilter) -> bool:
     return (
         (where.created_from is None or born >= where.created_from)
         and (where.created_to is None or born < where.created_to)
-        and (where.overdue_at is None or (due is not None and due < where.overdue_at))
+        and (where.sent_to is not None or where.overdue_at is None or (due is not None and due < where.overdue_at))
     )
 
 

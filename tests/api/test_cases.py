@@ -112,6 +112,8 @@ def test_a_case_that_went_elsewhere_tells_nothing(world: World) -> None:
     """A body that redirected a case sees that it is elsewhere: not where, not its state, not even by a filter."""
     case = world.submit()
     path, heads = "/v1/callbacks/{}", {"Content-Type": "application/json"}
+    mine = registered(PLAIN, case["case_id"], case["message_id"])
+    world.call("POST", path.format(f"{PLAIN}.rest"), "plain", data=as_bytes(mine), headers=heads)
     world.call("POST", f"/v1/ops/cases/{case['case_id']}/assign", "operator", json={"authority": PULLER})
     message = str(world.store.deliveries(CaseId(uuid.UUID(case["case_id"])))[1].message_id)
     receipt = registered(PULLER, case["case_id"], message)

@@ -8,7 +8,7 @@ import uuid
 import zipfile
 from typing import Any
 
-from hub.schemas.delivery import FactKind
+from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
 from hub.schemas.ids import CaseId, new_id
 from tests.api.world import PLAIN, PULLER, SEALER, World, answer, envelope, problem, registered
 
@@ -137,6 +137,9 @@ def test_a_case_shows_its_executors_terms_and_copies(world: World) -> None:
     assert {"answer", "unsent", "review"} <= {term["term"] for term in seen["terms"]}
     (due,) = [term for term in seen["terms"] if term["term"] == "answer"]
     assert (due["due"], due["law"]) == ("2026-04-02", "Law 393/96, article 20")
+    problem(world.call("GET", f"/v1/cases/{case}", "puller"), 404, "case.unknown")
+    helping = next(d for d in world.store.deliveries(CaseId(uuid.UUID(case))) if d.authority == PULLER)
+    world.store.apply(Change(updates=(DeliveryUpdate(id=helping.id, state=TransportState.OFFERED),)))
     own = _case(world, case, "puller")
     assert {e["authority"] for e in own["executors"]} == {PULLER}
     assert {term["authority"] for term in own["terms"]} == {PULLER}

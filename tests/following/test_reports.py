@@ -10,15 +10,18 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.following.digest import digest, monday
+from hub.following.follower import NAME
 from hub.following.reports import Report, report, surges
 from hub.following.surge import LEAST, NEEDED, signal
 from hub.following.values import CaseFigures, DayCount, Insight, ReportBy, ReportFilter
 from hub.schemas.delivery import FactKind
 from hub.schemas.kyiv import kyiv_day
+from hub.storage.following_tables import followers, shares
 from hub.tracking.law import shipped
 from tests.conftest import ROOT
 from tests.following.world import AUTHORITY, NCC, NOW, OTHER, World
@@ -85,6 +88,34 @@ def test_reports_split_and_filter(world: World) -> None:
     assert _only(world, Report.VOLUMES, territory="UA46000000000026241")["all"]["cases"] == 1
     assert _only(world, Report.VOLUMES, day_to="2020-01-01")["all"]["cases"] == 0
     assert _only(world, Report.VOLUMES, day_from=TODAY.isoformat(), day_to=TODAY.isoformat())["all"]["cases"] == 3
+
+
+def test_a_body_gets_the_figures_of_its_own_part(world: World) -> None:
+    """Cases that were sent to it, with what it did itself, whoever has them now; old ones once they were walked
+    through.
+    """
+    first, second = world.submit(), world.submit(surname="Інша")
+    for case in (first, second):
+        world.state(case, FactKind.SENT)
+    world.state(first, FactKind.REDIRECTED, to=OTHER)
+    world.state(first, FactKind.SENT, OTHER)
+    world.answer(second, "Яму полагоджено.")
+    world.follow()
+
+    def own(body: str, kind: Report = Report.VOLUMES) -> dict[str, int]:
+        return _only(world, kind, share_of=body).get("all", {})
+
+    assert (own(AUTHORITY)["cases"], own(AUTHORITY)["answered"], own(OTHER)["cases"]) == (2, 1, 1)
+    assert own(AUTHORITY, Report.REDIRECTS)["redirected"] == 1
+    assert own(OTHER, Report.REDIRECTS)["redirected"] == 0
+    with world.store.database.engine.begin() as connection:
+        connection.execute(sa.delete(shares))
+        connection.execute(sa.delete(followers).where(followers.c.name != NAME))
+    assert own(AUTHORITY)["cases"] == 0
+    again = world.new_follower("one")
+    while again.step():
+        pass
+    assert (own(AUTHORITY)["cases"], own(OTHER)["cases"]) == (2, 1)
 
 
 @given(st.data())

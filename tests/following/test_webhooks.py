@@ -25,6 +25,7 @@ from hub.net.webhook_signing import headers, signing_key, verify
 from hub.schemas.delivery import FactKind
 from hub.schemas.ids import CaseId
 from hub.storage.webhook_queue import SqlWebhookQueue
+from hub.tracking.share import own_event
 from tests.following.world import AUTHORITY, NCC, World
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -131,6 +132,7 @@ def _hooks(world: World, file: Path, owner: str = "one") -> Hooks:
         clock=world.clock,
         owner=owner,
         dice=lambda: 0.5,
+        own=own_event,
     )
     return Hooks(world, sender, queue, found.endpoints()[0])
 
@@ -161,6 +163,23 @@ def test_events_arrive_signed(hooks: Hooks, receiver: Receiver) -> None:
     assert document["data"]["state"] == "registered"
     assert len(receiver.got[2][1]) < 1_000
     assert "Шевченко" not in receiver.got[2][1].decode()
+
+
+def test_a_body_is_called_with_its_own_part_only(world: World, receiver: Receiver, tmp_path: Path) -> None:
+    """Its own deliveries and statements, of whatever centre's cases, without the case's state; nothing of others."""
+    hooks = _hooks(world, _write(tmp_path, receiver, role="authority", party=AUTHORITY))
+    hooks.run()
+    case = world.submit()
+    world.state(case, FactKind.SENT)
+    world.state(case, FactKind.REGISTERED, number="Ш-7", date="2026-11-24")
+    world.state(case, FactKind.REGISTERED, "37641918", number="чужий", date="2026-11-24")
+    world.state(case, FactKind.ESCALATED, reason="x")
+    while hooks.run():
+        pass
+    assert receiver.told() == ["case.sent", "case.registered"]
+    assert "state" not in json.loads(receiver.got[1][1])["data"]
+    with pytest.raises(ConfigurationError):
+        WebhookFile(_write(tmp_path, receiver, role="authority", party=None))
 
 
 def test_a_story_is_heard_in_order(hooks: Hooks, receiver: Receiver) -> None:

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.ports import CaseFilter, CaseGrouping, Store
-from hub.schemas.delivery import CaseRow, Change, FactKind
+from hub.schemas.delivery import ARRIVED, CaseRow, Change, FactKind, TransportState
 from hub.schemas.ids import territory_prefix
 from tests.forms import UNHURRIED, examples
-from tests.storage.making import NOW, OTHER, accepted, case, fact, joined, later
+from tests.storage.making import AUTHORITY, NOW, OTHER, accepted, case, fact, joined, later, put
 
 KYIV, KYIV_DISTRICT = "UA80000000000093317", "UA80000000001078669"
 LVIV_OBLAST, LVIV_DISTRICT = "UA46000000000026241", "UA46060000000042587"
@@ -60,6 +60,20 @@ def test_a_territory_brings_everything_below_it(store: Store) -> None:
     assert found(LVIV_CITY) == {LVIV_CITY}
     counted = store.count_cases(CaseFilter(), CaseGrouping.TERRITORY)
     assert dict(counted) == {"UA80": 2, "UA46": 4, "": 1}
+
+
+def test_a_body_lists_what_came_to_it(store: Store) -> None:
+    """Delivered, waiting in its mailbox or refused; not what is on its way, was given up, or went to another body."""
+    came = {put(store, state=state).case_id for state in sorted(ARRIVED)}
+    for state in set(TransportState) - ARRIVED:
+        put(store, state=state)
+    put(store, state=TransportState.DELIVERED, authority=OTHER)
+    assert {row.case.id for row in _listed(store, sent_to=AUTHORITY)} == came
+    assert dict(store.count_cases(CaseFilter(sent_to=AUTHORITY), CaseGrouping.AUTHORITY)) == {AUTHORITY: 3}
+    assert dict(store.count_cases(CaseFilter(sent_to=AUTHORITY), CaseGrouping.STATE)) == {"routed": 3}
+    assert len(_listed(store, sent_to=AUTHORITY, state="routed")) == 3
+    assert _listed(store, sent_to=AUTHORITY, state="answered") == []
+    assert _listed(store, sent_to=AUTHORITY, overdue_at=later(1)) == []
 
 
 def test_each_filter_bounds_the_list(store: Store) -> None:

@@ -95,7 +95,9 @@ def _done(duty: Duty) -> Fact:
 
 
 def _comes_next(duty: Duty, done: Duty) -> bool:
-    """True if it is the next statement of the body whose statement was done."""
+    """True if it is the next statement of the body whose statement was done, or the next supplement to it."""
+    if duty.act is done.act is Act.SUPPLEMENT:
+        return duty.executor == done.executor and duty.name != done.name
     asks = (Act.REDIRECT, Act.REFUSAL)
     if duty.act not in asks or done.act not in asks or duty.executor is None or done.executor is None:
         return False

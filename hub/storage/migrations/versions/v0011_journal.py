@@ -10,7 +10,7 @@ from alembic import op
 from hub.storage import types
 
 revision = "0011"
-down_revision = "0010.1"
+down_revision = "0010.2"
 branch_labels = None
 depends_on = None
 
