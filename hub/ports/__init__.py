@@ -24,8 +24,8 @@ from hub.ports.transfers import Transfers, UploadFile, Uploads
 from hub.ports.world import Attachments, Clock, Doorbell, Seal
 
 __all__ = [
-    "Acts",
     "NUMBER_TAKEN",
+    "Acts",
     "Adapter",
     "AssignedExecutor",
     "Attachments",
