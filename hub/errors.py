@@ -12,6 +12,7 @@
     ├── ConfigurationError    a setting is wrong or missing                                when mended
     │   └── PeerChanged       the other side is not who the setting says it is             when mended, lane stops
     ├── UnsupportedFeature    this channel cannot express what the message says            operator
+    ├── ItemFailed            a fault of our own in reading one thing that came            operator
     ├── Unavailable           the hub cannot keep what it would accept                     retry later
     └── DeliveryError         talking to another system failed                             operator
         ├── TemporaryFailure  nothing was taken in; the same may work later                retry later
@@ -212,6 +213,14 @@ class UnsupportedFeature(HubError):
     code = "channel.unsupported"
     title = "This channel cannot carry that"
     action = "Give the authority a channel that can, or hand the appeal over by hand."
+
+
+class ItemFailed(HubError):
+    """A fault of the hub's own in reading one thing that came; it is held for a person, and the next one goes on."""
+
+    code = "item.failed"
+    title = "The hub could not read this"
+    action = "Read it by hand and decide; tell the hub's developers the code and the place."
 
 
 class Unavailable(HubError):

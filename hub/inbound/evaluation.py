@@ -59,6 +59,7 @@ class Told:
         return {"by": self.by, "why": self.why[:500], "rests_on": self.rests_on[:500]}
 
 
+_MAIL = "message/rfc822"
 CLOCK_SKEW = timedelta(hours=24)
 """How far in the future a statement may date itself; beyond it the sender's clock is broken."""
 
@@ -159,7 +160,7 @@ class Evaluator:
         message = _message(envelope, raw, party)
         known = self._store.message(message.id)
         if known is not None:
-            return Statement(received=_repeat(known, message), change=Change())
+            return Statement(received=_repeat(known, message, envelope), change=Change())
         self._check_attachments(envelope.attachments, party)
         record = partial(self._journal.attached, raw, origin, case_id=message.case_id, message_id=message.id)
         source = Source.AUTHORITY if said is None else Source.OPERATOR
@@ -254,8 +255,22 @@ def _message(envelope: AnyEnvelope, raw: RawInbound, party: str) -> Message:
     )
 
 
-def _repeat(known: Message, message: Message) -> Received:
-    same = (known.sender, known.sha256, known.direction) == (message.sender, message.sha256, message.direction)
+def _repeat(known: Message, message: Message, envelope: AnyEnvelope) -> Received:
+    same = (known.sender, known.direction) == (message.sender, message.direction) and (
+        known.sha256 == message.sha256 or _says_the_same(known, envelope)
+    )
     if not same:
         raise Conflict("This message_id was used before for another message.", code="inbound.id_reused")
     return Received(message_id=known.id, case_id=known.case_id, repeat=True)
+
+
+def _says_the_same(known: Message, envelope: AnyEnvelope) -> bool:
+    """True for a mail that came by several ways (to two of our addresses): only the lines of its way differ."""
+    if not any(file.media_type == _MAIL for file in envelope.attachments):
+        return False
+    before = json_rendering.from_trusted(known.body)
+    return (before.kind, before.body, _enclosed(before)) == (envelope.kind, envelope.body, _enclosed(envelope))
+
+
+def _enclosed(envelope: AnyEnvelope) -> list[str]:
+    return sorted(file.sha256 for file in envelope.attachments if file.media_type != _MAIL)

@@ -29,6 +29,8 @@ _RULES: Final = (
             r"out of storage)",
             r"quota exceed|over ?quota|disk quota|exceeded[^\n]{0,30}(?:quota|storage|allotted)|"
             r"insufficient (?:disk|space)",
+            r"(?:скриньк|ящик|квот)[^\n]{0,40}(?:переповнен|переполнен|перевищен|превышен)|(?:переповнен|переполнен)[^\n]{0,40}"
+            r"(?:скриньк|ящик)",
         ),
     ),
     ("suspend", _words(r"(?:account|mailbox)[\w() ]{0,20}(?:disabled|suspended|deactivated)")),
@@ -51,6 +53,10 @@ _RULES: Final = (
             r"recognized|listed))",
             r"no valid recipients|doesn't have an? [^\n]{1,60}account|mailbox unavailable|couldn't be found|"
             r"no mailbox here",
+            r"(?:адрес|скриньк|ящик|запис|запись|користувач|пользовател|одержувач|получател|адресат)[^\n]{0,60}"
+            r"(?:не існує|не знайден|невідом|не существует|не найден|неизвест)",
+            r"(?:такої|такого|такой|нема|немає|нет|невідом\w+|неизвестн\w+)[^\n]{0,25}(?:адрес|скриньк|ящик|користувач|"
+            r"пользовател|одержувач|получател)",
             r"recipient address rejected\.|bad destination mailbox|not a (?:known|valid) (?:user|recipient|"
             r"mailbox)|delivery to inactive",
         ),

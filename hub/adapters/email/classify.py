@@ -1,7 +1,8 @@
 """Speaker of a mail: a mail server, a reading program, a robot, or a person. Pure.
 
-Only a person's mail can become an answer. When in doubt it is a machine: a machine's mail is kept and journalled, and
-an answer that was taken for one is found again; the other way round a bounce would close a case.
+Only a person's mail can become an answer. A bounce is known by its report (RFC 3464), by the empty return path or the
+sender that mail servers have, or by the words of its text; never by one word of a subject, which is as often the
+matter of an appeal. What programs and the relays in between mark as automatic is noise only if its text is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from hub.adapters.email import bounces
-from hub.adapters.email.parse import Mail
+from hub.adapters.email import bounces, machines, tnef, tokens, trim
+from hub.adapters.email.machines import Sound
+from hub.adapters.email.parse import File, Mail, is_ours
 
 
 class Voice(StrEnum):
@@ -30,10 +32,16 @@ class Voice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailVerdict:
-    """``permanent``: for ``FAILED``: nothing will come through to this address. ``detail``: their words, short."""
+    """``permanent``: for ``FAILED``: nothing will come through to this address. ``detail``: their words, short.
+
+    ``noise``: for ``AUTOMATIC``: nothing in it is a person's. ``doubtful``: for ``PERSON``: something speaks for a
+    machine, so it ends nothing by itself.
+    """
 
     voice: Voice
     permanent: bool = False
+    noise: bool = False
+    doubtful: bool = False
     code: str = ""
     detail: str = ""
 
@@ -41,11 +49,12 @@ class MailVerdict:
 _LOOKED_AT: Final = 500
 """Characters of a header that are looked at."""
 _MACHINE: Final = re.compile(
-    r"mailer[-_]?daemon|postmaster|mail[-_ ]?(?:delivery|administrator|system|router|server)|^\W*(?:mdaemon|mrs|"
+    r"mailer[-_]?daemon|mail[-_ ]?(?:delivery|administrator|system|router|server)|^\W*(?:mdaemon|mrs|"
     r"no-?reply-?bounce)\b|delivery subsystem|bounce[s-]?(?:\+|@)|@bounce|amazonses|mailmaster|mmdf|internet mail|"
-    r"symantec|kddi.*info|^\W*root@|autoreply|auto-reply|complaints?@|abuse@|feedback|staff@hotmail|fbl",
+    r"symantec|kddi.*info|<?postmaster@|^\W*postmaster\b",
     re.IGNORECASE,
 )
+_DAEMON: Final = re.compile(r"mailer[-_]?daemon", re.IGNORECASE)
 _BOUNCED: Final = re.compile(
     r"undeliver|undelivered|non remis|n(?:o|\u00e3o).?entregue|delivery[ _-](?:status|failure|failed|problem|"
     r"notification|"
@@ -55,18 +64,14 @@ _BOUNCED: Final = re.compile(
     r"(?:message|email|mail) (?:delivery|could not be delivered|not delivered|undeliverable|status|you sent blocked)|"
     r"could not (?:send|be delivered)|unable to deliver|not delivered|delivered? failed|warning: (?:could not|message)|"
     r"rejected|unzustellbar|permanent (?:delivery )?(?:failure|error)|address (?:unknown|error)|nondeliverable|"
-    r"unknown user|user unknown|not a? ?member|не ?(?:доставлен|вдалося|удалось)|недоставлен|mail error|error sending",
+    r"unknown user|user unknown|not a? ?member|mail error|error sending|"
+    r"^\W*(?:не ?доставлен\w*|не вдалося доставити|не удалось доставить|не уда[её]тся доставить|неможливо доставити|"
+    r"невозможно доставить|помилка доставки|ошибка доставки|повернення пошти|возврат почты)\b.{0,30}(?:$|:|лист|пошт|"
+    r"повідомл|сообщ|письм)",
     re.IGNORECASE,
 )
+_COMPLAINS: Final = re.compile(r"^complaint about message from \d", re.IGNORECASE)
 _WAITING: Final = re.compile(r"this is a warning message only|you do not need to resend", re.IGNORECASE)
-_AWAY: Final = re.compile(
-    r"out of (?:the )?office|\booo\b|auto(?:matic)?[ -]?(?:reply|response|respond|generated)|autoreply|vacation|"
-    r"away from|on (?:annual )?leave|автоматичн\w+ (?:відповід|повідомл)|автовідповід|автоответ|"
-    r"автоматическ\w+ (?:ответ|уведом)|"
-    r"не на роботі|перебува\w+ у відпустці|відсутн\w+ (?:в офісі|на робочому)|ваш(?:ого|е)? (?:лист|звернення) "
-    r"(?:отримано|прийнято)\b.{0,40}автомат|re: auto",
-    re.IGNORECASE,
-)
 _QUIET_HEADERS: Final = (
     "x-autoreply",
     "x-autorespond",
@@ -87,6 +92,13 @@ _QUIET_HEADERS: Final = (
 """Headers that people's mail programs do not write; the last is our own: our mail came back to us."""
 
 
+_NO_FILES: Final = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+_REPORT_CLASSES: Final = ("report.", "ipm.microsoft mail.read receipt", "ipm.microsoft mail.non-delivery")
+"""Classes of Exchange (MS-OXOMSG section 2.2.3, MS-OXTNEF section 2.1.3.3.1) for what is no mail."""
+_TEXT_CHARS: Final = 20_000
+"""So much of a text is looked at."""
+
+
 def judge(mail: Mail) -> MailVerdict:
     """Tell who speaks."""
     if mail.disposition or mail.parameters.get("report-type", "").lower() == "disposition-notification":
@@ -95,16 +107,38 @@ def judge(mail: Mail) -> MailVerdict:
         return MailVerdict(voice=Voice.COMPLAINT)
     if mail.status:
         return _report(mail)
-    if _bounced(mail):
+    own, whole = _words(mail)
+    if _bounced(mail, own, whole):
         return _failed(mail)
-    if _automatic(mail):
-        return MailVerdict(voice=Voice.AUTOMATIC, code="mail.automatic")
-    return MailVerdict(voice=Voice.PERSON)
+    notice = _notice(mail, whole)
+    return notice if notice is not None else _automatic(mail, own)
+
+
+def _words(mail: Mail) -> tuple[str, str]:
+    """Own words of a mail, and its text with what it quotes."""
+    whole = mail.text if mail.text.strip() else trim.text_of_html(mail.html)
+    whole = whole[:_TEXT_CHARS].replace("\r\n", "\n")
+    return trim.split(whole).reading, whole
+
+
+def _theirs(mail: Mail) -> tuple[File, ...]:
+    """Files that may say something: no signature, no report's class alone, no mail of ours that they give back."""
+    return tuple(
+        file
+        for file in mail.files
+        if file.media_type not in _NO_FILES and not is_ours(file) and not _is_notice(tnef.message_class(file.data))
+    )
+
+
+def _is_notice(kind: str) -> bool:
+    return kind.startswith(_REPORT_CLASSES)
 
 
 def _complains(mail: Mail) -> bool:
     return mail.parameters.get("report-type", "").lower() == "feedback-report" or bool(
-        mail.first("x-aol-ip") or mail.first("x-hmxmroriginalrecipient")
+        mail.first("x-aol-ip")
+        or mail.first("x-hmxmroriginalrecipient")
+        or _COMPLAINS.search(mail.first("subject")[:100])
     )
 
 
@@ -142,23 +176,64 @@ def _failed(mail: Mail) -> MailVerdict:
     )
 
 
-def _bounced(mail: Mail) -> bool:
-    """A mail server's words without a report: by who writes, or by the subject."""
-    senders = " ".join(mail.first(name)[:_LOOKED_AT] for name in ("from", "sender", "return-path"))
+def _bounced(mail: Mail, own: str, whole: str) -> bool:
+    """A mail server's words without a report: by its sender or empty return path and its words, or by its text."""
     if mail.kind == "multipart/report" or "x-failed-recipients" in mail.headers:
         return True
-    return bool(_MACHINE.search(senders) or _BOUNCED.search(mail.first("subject")[:_LOOKED_AT]))
-
-
-def _automatic(mail: Mail) -> bool:
-    """RFC 3834 section 5, and what programs wrote before it and beside it."""
-    if mail.first("return-path").replace(" ", "") == "<>":
+    if any(tnef.message_class(file.data).endswith((".ndr", ".non-delivery")) for file in mail.files):
         return True
+    sender = mail.first("from")[:_LOOKED_AT]  # the return path of people's mail is often a machine's (RFC 5321 VERP)
+    in_text = machines.tells_undelivered(own)
+    in_subject = bool(_BOUNCED.search(mail.first("subject")[:_LOOKED_AT]))
+    told = in_text or in_subject
+    if _DAEMON.search(sender) or (_MACHINE.search(sender) and (told or not own.strip())):
+        return True
+    if any(not file.media_type.startswith("message/") for file in _theirs(mail)):
+        return False
+    return (_null_path(mail) and told) or (in_text and in_subject) or machines.says_undelivered(own, whole)
+
+
+def _null_path(mail: Mail) -> bool:
+    return mail.first("return-path").replace(" ", "") == "<>"
+
+
+def _notice(mail: Mail, whole: str) -> MailVerdict | None:
+    """A reading or delivery notice without its report (RFC 8098): in words, or in Exchange's own form."""
+    if _theirs(mail):
+        return None
+    subject, kind = mail.first("subject"), ""
+    for file in mail.files:
+        kind = kind or tnef.message_class(file.data)
+    if kind.endswith(".dr") or machines.says_handed_over(subject, whole):
+        return MailVerdict(voice=Voice.DELIVERED, code="mail.delivered", detail=bounces.words_of(mail)[:500])
+    if _is_notice(kind) or machines.says_read(subject, whole):
+        return MailVerdict(voice=Voice.DISPLAYED, code="mail.displayed", detail=bounces.words_of(mail)[:200])
+    return None
+
+
+def _automatic(mail: Mail, own: str) -> MailVerdict:
+    """RFC 3834 section 5, what programs wrote before it and beside it, and the words of a text."""
+    sound = machines.sound(own)
+    marked = _marked(mail) or machines.names_absence(mail.first("subject"))
+    empty = not own.strip() or sound is Sound.NOISE
+    if (marked or sound is Sound.NOISE or sound is Sound.AUTOMATIC) and (marked or not _theirs(mail)):
+        noise = (empty and not _theirs(mail)) or _is_our_own(mail)
+        return MailVerdict(voice=Voice.AUTOMATIC, code="mail.automatic", noise=noise)
+    doubtful = sound is not Sound.PLAIN or machines.names_reading(mail.first("subject"))
+    return MailVerdict(voice=Voice.PERSON, doubtful=doubtful or machines.tells_undelivered(own))
+
+
+def _marked(mail: Mail) -> bool:
+    """True if a header says that a program wrote it, or passed it on."""
     submitted = mail.first("auto-submitted").lower()
-    if submitted and not submitted.startswith("no"):
-        return True
-    if mail.first("precedence").lower() in ("bulk", "junk", "list", "auto_reply", "auto-reply"):
-        return True
-    return bool(_AWAY.search(mail.first("subject")[:_LOOKED_AT])) or any(
-        name in mail.headers for name in _QUIET_HEADERS
+    return (
+        _null_path(mail)
+        or (bool(submitted) and not submitted.startswith("no"))
+        or mail.first("precedence").lower() in ("bulk", "junk", "list", "auto_reply", "auto-reply")
+        or any(name in mail.headers for name in _QUIET_HEADERS)
     )
+
+
+def _is_our_own(mail: Mail) -> bool:
+    """True if our own mail came back to us: its id, and the address for replies to it."""
+    return "hub-message-id" in mail.headers and bool(tokens.candidates(mail.headers.get("reply-to", ())))

@@ -21,7 +21,7 @@ class MailExcerpts:
         """As much as can be read; never raises for what the bytes are."""
         if raw.content_type.startswith(MAIL):
             try:
-                return _of_mail(parse.read(raw.body, limit=max(len(raw.body), 1)))
+                return _of_mail(parse.read(parse.without_preamble(raw.body), limit=max(len(raw.body), 1)))
             except InvalidInput:
                 pass  # its bytes are shown as text instead, which is all that can be read of it
         text = visible(decode(raw.body[: 4 * MAX_CHARS], None), lines=True)[:MAX_CHARS]

@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from hub.adapters.email import wire
+from hub.adapters.email import imap_trial, wire
 from hub.adapters.email.settings import ImapServer
-from hub.errors import TemporaryFailure
+from hub.errors import HubError, TemporaryFailure
 from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
 
 BATCH: Final = 200
 """Mails that are looked at in one conversation, the oldest first."""
+PIECE_BYTES: Final = 1_048_576
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,10})")
 _TRIED: Final = "hub.tried"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
@@ -37,6 +38,11 @@ class WaitingMail:
     uid: str
     size: int
     received: datetime
+
+    @property
+    def name(self) -> str:
+        """Name for people, where there is nothing else to show."""
+        return f"UID {self.uid}, {self.size} bytes"
 
 
 class _Imap(imaplib.IMAP4):
@@ -70,19 +76,31 @@ class Box:
         self._server = server
         self._deadline = deadline
         self._exists = exists
+        told = imap.untagged_responses.get("PERMANENTFLAGS", [])
+        permanent = b" ".join(each for each in told if isinstance(each, bytes))
+        self._keywords = not permanent or b"\\*" in permanent or _TRIED.encode() in permanent
+
+    def try_rights(self) -> None:
+        """Do once what collecting needs, with a mail of our own. ``ConfigurationError`` names what is refused."""
+        self._deadline.allow(10 * wire.ANSWER_BYTES)
+        imap_trial.try_rights(self._imap, self._server)
 
     def waiting(self) -> Iterator[WaitingMail]:
         """Mails that were not yet taken in; those that a worker began and never ended come last."""
         if not self._exists:
             return
         uids: list[bytes] = []
-        for wanted in ("UNKEYWORD", "KEYWORD"):  # both before anything is moved: then these numbers change
-            data = self._ask("SEARCH", f"1:{min(BATCH, self._exists)}", "UNDELETED", wanted, _TRIED)
+        for wanted in self._kinds():  # all before anything is moved: then these numbers change
+            data = self._ask("SEARCH", f"1:{min(BATCH, self._exists)}", "UNDELETED", *wanted)
             uids += (data[0] or b"").split() if data else []
         for uid in uids:
             found = self._look(uid.decode("ascii"))
             if found is not None:
                 yield found
+
+    def _kinds(self) -> tuple[tuple[str, ...], ...]:
+        """Fresh mails before those that were begun; all alike where the server keeps no keywords (Exchange)."""
+        return (("UNKEYWORD", _TRIED), ("KEYWORD", _TRIED)) if self._keywords else ((),)
 
     def _look(self, uid: str) -> WaitingMail | None:
         data = self._ask("FETCH", uid, "(RFC822.SIZE INTERNALDATE)")
@@ -96,22 +114,40 @@ class Box:
 
     def fetch(self, mail: WaitingMail) -> bytes | None:
         """The bytes; None if they are gone. Marked as begun first, so that a mail that kills a worker waits behind."""
-        with contextlib.suppress(imaplib.IMAP4.error):
-            self._ask("STORE", mail.uid, "+FLAGS.SILENT", f"({_TRIED})")
+        self._mark(mail.uid, _TRIED)
         self._deadline.allow(mail.size + mail.size // 50 + wire.ANSWER_BYTES)
         data = self._ask("FETCH", mail.uid, "(BODY.PEEK[])")
         return next((each[1] for each in data if isinstance(each, tuple) and isinstance(each[1], bytes)), None)
+
+    def pieces(self, mail: WaitingMail) -> Iterator[bytes]:
+        """The bytes in pieces (RFC 3501 section 6.4.5), for what is too large to be held at once."""
+        at = 0
+        while at < mail.size and not self._deadline.over:
+            self._deadline.allow(2 * PIECE_BYTES + wire.ANSWER_BYTES)
+            data = self._ask("FETCH", mail.uid, f"(BODY.PEEK[]<{at}.{PIECE_BYTES}>)")
+            piece = next((each[1] for each in data if isinstance(each, tuple) and isinstance(each[1], bytes)), b"")
+            if not piece:
+                return
+            at += len(piece)
+            yield piece
 
     def done(self, mail: WaitingMail) -> None:
         """It was taken in."""
         self._move(mail.uid, self._server.done)
 
-    def refuse(self, mail: WaitingMail, code: str) -> None:
+    def refuse(self, mail: WaitingMail, why: HubError) -> None:
         """It was not; the code stands at it as a keyword, and in the hub's journal."""
+        code = why.stable_code
         if _NAME.fullmatch(code):
-            with contextlib.suppress(imaplib.IMAP4.error):
-                self._ask("STORE", mail.uid, "+FLAGS.SILENT", f"({code})")
+            self._mark(mail.uid, code)
         self._move(mail.uid, self._server.refused)
+
+    def _mark(self, uid: str, keyword: str) -> None:
+        """A keyword at a mail, where the server keeps keywords: some say that they do and refuse each."""
+        if self._keywords:
+            self._deadline.allow(wire.ANSWER_BYTES)
+            kind, _ = self._imap.uid("STORE", uid, "+FLAGS.SILENT", f"({keyword})")
+            self._keywords = kind == "OK"
 
     def _move(self, uid: str, folder: str) -> None:
         can_move = "MOVE" in self._imap.capabilities

@@ -14,6 +14,7 @@ from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
+from itertools import islice
 from typing import Final
 
 from hub.adapters.email.charsets import decode
@@ -35,6 +36,8 @@ _FIELD_END: Final = re.compile(rb"\r?\n(?![ \t])")
 _FOLD: Final = re.compile(r"[\r\n\x00]+[ \t]*")
 _MAX_NESTING: Final = 200
 _BLANK: Final = re.compile(rb"\r?\n\r?\n")
+_PREAMBLE: Final = re.compile(rb"(?:\xef\xbb\xbf|[\r\n\x00])+")
+_OWN_MARK: Final = b"hub-message-id:"
 _BROKEN: Final = (ValueError, LookupError, TypeError, AttributeError, MessageError)
 """What ``email`` raises on broken input (``UnicodeError`` and ``binascii.Error`` are kinds of ``ValueError``)."""
 
@@ -54,7 +57,8 @@ class Mail:
 
     ``status`` and ``disposition``: the groups of fields of a delivery report (RFC 3464) or of a disposition
     notification (RFC 8098); ``feedback``: of a complaint (RFC 5965). ``returned``: headers of the mail that a report is
-    about. ``kind``: the outermost media type; ``parameters``: of that.
+    about; ``inner``: headers of every mail inside, at any depth. ``kind``: the outermost media type; ``parameters``: of
+    that.
     """
 
     headers: dict[str, tuple[str, ...]]
@@ -67,10 +71,22 @@ class Mail:
     disposition: tuple[dict[str, str], ...] = ()
     feedback: bool = False
     returned: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    inner: tuple[dict[str, tuple[str, ...]], ...] = ()
 
     def first(self, name: str) -> str:
         """The first value of a header; empty if there is none."""
         return next(iter(self.headers.get(name, ())), "")
+
+
+def without_preamble(raw: bytes) -> bytes:
+    """The mail from its head on: some servers and pickup programs lay a byte order mark or empty lines before it."""
+    found = _PREAMBLE.match(raw)
+    return raw[found.end() :] if found else raw
+
+
+def is_ours(file: File) -> bool:
+    """True for a mail of the hub's own that somebody attached."""
+    return file.media_type == "message/rfc822" and _OWN_MARK in file.data[:MAX_HEADER_BYTES].lower()
 
 
 def read(raw: bytes, *, limit: int) -> Mail:
@@ -149,6 +165,7 @@ class _Reader:
         self._disposition: list[dict[str, str]] = []
         self._feedback = False
         self._returned: dict[str, tuple[str, ...]] = {}
+        self._inner: list[dict[str, tuple[str, ...]]] = []
 
     def mail(self) -> Mail:
         for part, depth in self._parts():
@@ -166,6 +183,7 @@ class _Reader:
             disposition=tuple(self._disposition),
             feedback=self._feedback,
             returned=self._returned,
+            inner=tuple(self._inner),
         )
 
     def _parts(self) -> Iterator[tuple[Message, int]]:
@@ -196,11 +214,11 @@ class _Reader:
 
     def _take_mail(self, part: Message, kind: str) -> None:
         inner = _inner(part)
-        if inner:
-            headers = headers_of(inner[0])
-        else:
-            headers = headers_of(BytesParser(policy=compat32).parsebytes(_content(part), headersonly=True))
+        headers = headers_of(inner[0]) if inner else _head_of(_content(part))
         self._returned = self._returned or headers
+        self._inner.append(headers)
+        for each in inner[:1]:
+            self._inner += [headers_of(mail) for mail in _mails_in(each)]
         if kind != "text/rfc822-headers":
             self._files.append(File(name=_name(part) or "лист.eml", media_type="message/rfc822", data=_whole(part)))
 
@@ -212,7 +230,20 @@ class _Reader:
             text = decode(data, _charset(part))
             (self._texts if kind == "text/plain" else self._htmls).append(text)
         elif data:
+            if name.lower().endswith(".eml"):
+                self._inner.append(_head_of(without_preamble(data[:MAX_HEADER_BYTES])))
             self._files.append(File(name=name or "без назви", media_type=kind, data=data))
+
+
+def _head_of(data: bytes) -> dict[str, tuple[str, ...]]:
+    return headers_of(BytesParser(policy=compat32).parsebytes(data, headersonly=True))
+
+
+def _mails_in(message: Message) -> Iterator[Message]:
+    """Mails inside a mail, at any depth."""
+    for part in islice(message.walk(), MAX_PARTS):
+        if part.get_content_maintype() == "message":
+            yield from _inner(part)
 
 
 def _plain(part: Message) -> Message:

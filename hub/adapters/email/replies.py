@@ -1,22 +1,23 @@
 """From a mail in our box to a statement for the sink: who speaks, about what, and what it says.
 
-Correlation is by the signed token only; names, subjects and numbers correlate nothing. What has a token and was written
-by a person becomes a receipt (form), an envelope (attached and sealed) or an answer; what a machine wrote never does.
+Correlation is by the signed token only; names, subjects and numbers correlate nothing. What has tokens and was written
+by a person becomes a receipt (form), an envelope (attached and sealed) or an answer of each message that it is for;
+what a machine wrote never becomes an answer. What may be a person's word and is none of these is held.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, TypeVar
 
-from hub.adapters.email import classify, enclosed, forms, parse, signed, tokens, trim
+from hub.adapters.email import classify, enclosed, forms, parse, places, signed, trim
 from hub.adapters.email.classify import Voice
-from hub.errors import InvalidInput, NotFound, SealRefused
+from hub.errors import DeliveryError, HubError, InvalidInput, NotFound, SealRefused, Unavailable
 from hub.ports import MailSink, Outcome, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
@@ -33,20 +34,21 @@ from hub.schemas.envelope import (
     ReceiptEnvelope,
     RedirectEnvelope,
 )
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus
 from hub.schemas.visible import visible
 
+_T = TypeVar("_T")
 MAIL: Final = "message/rfc822"
 MAX_RAW_BYTES: Final = 1_048_576
 """Longer mails are kept whole as a file, and by their head beside the statement."""
-_ADDRESSED: Final = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc", "resent-to")
-_REFERRED: Final = ("in-reply-to", "references", "original-message-id", "message-id", "reply-to", "return-path")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _LINE_BREAKS: Final = re.compile("[\r\n\u2028\u2029\t]+")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 _UNCLEAR: Final = "Words by mail without the form: a person reads them and says whether they answer the appeal."
+_DOUBTFUL: Final = "Something in this mail speaks for a machine: a person reads it and says whether it is an answer."
+_INSIDE: Final = "Our message is named inside the mail only: a person reads it and says whether it answers the appeal."
 _CUT: Final = "\n[…] Повний текст – у доданому листі."
 
 
@@ -61,10 +63,14 @@ class Letterbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One mail about one delivery."""
+    """One mail about one delivery. ``raw``: as it came; ``read``: from its head on; ``inside``: our message is named
+    in no header of the mail's own.
+    """
 
     raw: bytes
+    read: bytes
     mail: parse.Mail
+    inside: bool
     message_id: MessageId
     delivery: Delivery
     at: datetime
@@ -77,45 +83,99 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
     Returns when it is durable. Raises ``Unavailable`` (leave it there) or another ``HubError`` (it is journalled; move
     it aside with the reason).
     """
+    head = parse.without_preamble(raw)
     try:
-        mail = parse.read(raw, limit=box.limit)
+        mail = parse.read(head, limit=box.limit)
     except InvalidInput as refusal:
-        sink.held(_kept(raw), verdict=refusal.stable_code, detail=refusal.message)
+        sink.held(_whole(raw), verdict=refusal.stable_code, detail=refusal.message)
         raise
     verdict = classify.judge(mail)
-    sealed = enclosed.sealed_in(mail) if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) else ()
-    for envelope, sender in sealed:
-        for file in enclosed.files_of(envelope, sender, mail, sink, received):
-            _keep(file, sink, sender)
-        sink.envelope(envelope)
-    if sealed:
+    if verdict.voice in (Voice.PERSON, Voice.AUTOMATIC) and _sealed(mail, received, sink):
         return
-    case = _correlate(raw, mail, received, sink, box)
+    cases = _correlate(raw, head, mail, received, sink, box)
     match verdict.voice:
         case Voice.PERSON:
-            _person(case, received, sink, box)
+            _each(cases, lambda case: _person(case, verdict, received, sink, box))
+        case Voice.AUTOMATIC:
+            _each(cases, lambda case: _automatic(case, verdict, received, sink, box))
         case Voice.DELIVERED | Voice.DISPLAYED:
+            case = cases[0]
             body = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
             sink.reported(_spoken(case, body))
         case Voice.FAILED:
             returned = Returned(
-                raw=_kept(raw),
-                about=case.message_id,
-                at=case.at,
+                raw=kept(raw),
+                about=cases[0].message_id,
+                at=cases[0].at,
                 permanent=verdict.permanent,
                 code=verdict.code,
                 detail=visible(verdict.detail)[: Outcome.DETAIL_MAX_CHARS],
             )
             sink.undelivered(returned)
-        case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT | Voice.AUTOMATIC:
-            sink.noted(_kept(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=case.message_id)
+        case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT:
+            sink.noted(kept(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=cases[0].message_id)
+
+
+def too_large(pieces: Iterator[bytes], size: int, sink: MailSink, box: Letterbox) -> None:
+    """Hold a mail over the limit of the box: its first part, with length and digest of the whole.
+
+    ``pieces``: the mail as it is fetched; a fetch that ends early leaves the digest of what came. ``size``: as the
+    other side says. ``Unavailable``.
+    """
+    first, digest, got = b"", hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        got += len(piece)
+        first += piece[: MAX_RAW_BYTES - len(first)]
+    raw = RawInbound(content_type=MAIL, body=first, whole_sha256=digest.hexdigest(), whole_size=max(size, got))
+    detail = f"{raw.whole_size} bytes, {len(first)} of them kept"
+    try:
+        mail = parse.read(parse.without_preamble(first), limit=box.limit + MAX_RAW_BYTES)
+    except InvalidInput:
+        sink.held(raw, verdict="mail.too_large", detail=detail)
+        return
+    detail = f"{_headline(mail)} ({detail}{'' if got >= size else ', the digest is that of what came'})"
+    about = _deliveries(places.named(mail, box.keys).sure, sink)
+    for each in about:
+        sink.held(raw, verdict="mail.too_large", about=each.message_id, detail=detail)
+    if not about:
+        sink.held(raw, verdict="mail.too_large", detail=detail)
+
+
+def _sealed(mail: parse.Mail, received: datetime, sink: MailSink) -> bool:
+    """Hand over every sealed envelope of a mail; False if there is none. One that is refused stops no other."""
+    sealed = enclosed.sealed_in(mail)
+
+    def hand_over(each: tuple[RawInbound, str]) -> None:
+        envelope, sender = each
+        for file in enclosed.files_of(envelope, sender, mail, sink, received):
+            _keep(file, sink, sender)
+        sink.envelope(envelope)
+
+    _each(sealed, hand_over)
+    return bool(sealed)
+
+
+def _each(pieces: Sequence[_T], do: Callable[[_T], None]) -> None:
+    """Do it for each. What is refused for one stops no other; the first refusal is raised at the end."""
+    refused: list[HubError] = []
+    for piece in pieces:
+        try:
+            do(piece)
+        except (Unavailable, DeliveryError):
+            raise
+        except HubError as refusal:
+            refused.append(refusal)
+    if refused:
+        raise refused[0]
 
 
 def _note(verdict: classify.MailVerdict) -> str | None:
     return _text(verdict.detail)[: Outcome.DETAIL_MAX_CHARS] or None
 
 
-def _kept(raw: bytes) -> RawInbound:
+def kept(raw: bytes) -> RawInbound:
+    """The mail; of a long one the head, with length and digest of the whole."""
     if len(raw) <= MAX_RAW_BYTES:
         return RawInbound(content_type=MAIL, body=raw)
     return RawInbound(
@@ -126,40 +186,59 @@ def _kept(raw: bytes) -> RawInbound:
     )
 
 
-# Which delivery
+def _whole(raw: bytes) -> RawInbound:
+    """All of it, for a person: the journal has its own cap."""
+    return RawInbound(content_type=MAIL, body=raw)
 
 
-def _correlate(raw: bytes, mail: parse.Mail, received: datetime, sink: MailSink, box: Letterbox) -> _Case:
-    """The delivery that a token names. Raises ``NotFound`` (``mail.no_token``, ``mail.forged_token``), journalled."""
-    found = tokens.candidates(_places(mail))
-    message_id = next((known for token in found if (known := tokens.read(box.keys, token)) is not None), None)
-    if message_id is None:
-        code = "mail.forged_token" if found else "mail.no_token"
-        sink.held(_kept(raw), verdict=code, detail=_headline(mail))
+# Which deliveries
+
+
+def _correlate(
+    raw: bytes, head: bytes, mail: parse.Mail, received: datetime, sink: MailSink, box: Letterbox
+) -> tuple[_Case, ...]:
+    """The deliveries that tokens name, one of each case and authority.
+
+    Raises ``NotFound`` (``mail.no_token``, ``mail.forged_token``, ``mail.unknown_message``); the mail is held then.
+    """
+    named = places.named(mail, box.keys)
+    if not named.sure:
+        code = "mail.forged_token" if named.forged else "mail.no_token"
+        sink.held(_whole(raw), verdict=code, detail=_headline(mail))
         raise NotFound("The mail names no message of ours.", code=code, action="An operator reads it and decides.")
-    delivery = sink.find(message_id=message_id)
-    if delivery is None:
-        sink.held(_kept(raw), verdict="mail.unknown_message", detail=_headline(mail))
+    found = _deliveries(named.sure, sink)
+    if not found:
+        sink.held(_whole(raw), verdict="mail.unknown_message", detail=_headline(mail))
         raise NotFound("The mail names a message that this hub does not have.", code="mail.unknown_message")
-    at = _moment(mail.first("date"), received, delivery.created_at)
-    return _Case(raw=raw, mail=mail, message_id=message_id, delivery=delivery, at=at)
+    for other in _deliveries(named.aside, sink):
+        if other.case_id not in {each.case_id for each in found}:
+            sink.held(_whole(raw), verdict="mail.also_named", about=other.message_id, detail=_headline(mail))
+    return tuple(
+        _Case(
+            raw=raw,
+            read=head,
+            mail=mail,
+            inside=named.inside,
+            message_id=each.message_id,
+            delivery=each,
+            at=_moment(mail.first("date"), received, each.created_at),
+        )
+        for each in found
+    )
+
+
+def _deliveries(messages: Sequence[MessageId], sink: MailSink) -> tuple[Delivery, ...]:
+    found: dict[tuple[CaseId, str], Delivery] = {}
+    for message_id in messages:
+        delivery = sink.find(message_id=message_id)
+        if delivery is not None:
+            found.setdefault((delivery.case_id, delivery.authority), delivery)
+    return tuple(found.values())
 
 
 def _headline(mail: parse.Mail) -> str:
     """Sender and subject, for the person who decides."""
     return visible(f"{_line(mail.first('from'), 200)}: {_line(mail.first('subject'), 300)}")
-
-
-def _places(mail: parse.Mail) -> Iterator[str]:
-    """Where our address or Message-ID may stand, the surest places first."""
-    for name in (*_ADDRESSED, *_REFERRED):
-        yield from mail.headers.get(name, ())
-    for group in (*mail.disposition, *mail.status):
-        yield from group.values()
-    for name in ("message-id", "reply-to", "return-path", "disposition-notification-to"):
-        yield from mail.returned.get(name, ())
-    yield mail.text[:100_000]
-    yield mail.html[:100_000]
 
 
 def _moment(date: str, received: datetime, sent: datetime) -> datetime:
@@ -180,29 +259,45 @@ def _moment(date: str, received: datetime, sent: datetime) -> datetime:
 # What a person says
 
 
-def _person(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -> None:
-    authority = case.delivery.authority
-    checked = _verified(case, received, sink, box)
-    party = authority if checked.kid is not None else None
-    case = _Case(
-        raw=case.raw, mail=checked.mail, message_id=case.message_id, delivery=case.delivery, at=case.at, party=party
-    )
-    files = tuple(_files(case, sink))
-    stated = _stated(case)
-    if stated is None:
-        unclear = _UNCLEAR if box.plain_stage is AnswerStage.INTERIM else None
-        sink.reported(_spoken(case, _plain(case, box), files, unclear))
+def _person(case: _Case, verdict: classify.MailVerdict, received: datetime, sink: MailSink, box: Letterbox) -> None:
+    case = _verified(case, received, sink, box)
+    if _by_form(case, sink):
+        return
+    unclear = _UNCLEAR if box.plain_stage is AnswerStage.INTERIM else None
+    stage = box.plain_stage
+    if verdict.doubtful or case.inside:
+        unclear, stage = _DOUBTFUL if verdict.doubtful else _INSIDE, AnswerStage.INTERIM
+    sink.reported(_spoken(case, _plain(case, stage), tuple(_files(case, sink)), unclear))
+
+
+def _automatic(case: _Case, verdict: classify.MailVerdict, received: datetime, sink: MailSink, box: Letterbox) -> None:
+    """A filled form counts, whoever sent it; noise is noted; with words or files of a person, a person reads it."""
+    case = _verified(case, received, sink, box)
+    if _by_form(case, sink):
+        return
+    if verdict.noise:
+        sink.noted(kept(case.raw), verdict=verdict.code, about=case.message_id)
     else:
-        sink.reported(_spoken(case, stated, files))
+        sink.held(_whole(case.raw), verdict=verdict.code, about=case.message_id, detail=_headline(case.mail))
 
 
-def _verified(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -> signed.Checked:
+def _by_form(case: _Case, sink: MailSink) -> bool:
+    """Report what an envelope in the mail or the filled form states; False if there is neither."""
+    stated = _stated(case)
+    if stated is not None:
+        sink.reported(_spoken(case, stated, tuple(_files(case, sink))))
+    return stated is not None
+
+
+def _verified(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -> _Case:
+    """The mail as far as its signature covers it, and whose word it is by that."""
+    authority = case.delivery.authority
     try:
-        keys = sink.keys(case.delivery.authority)
-        return signed.check(case.raw, case.mail, keys, received, limit=box.limit)
+        checked = signed.check(case.read, case.mail, sink.keys(authority), received, limit=box.limit)
     except (InvalidInput, SealRefused) as refusal:
-        sink.held(_kept(case.raw), verdict=refusal.stable_code, about=case.message_id, detail=refusal.message)
+        sink.held(_whole(case.raw), verdict=refusal.stable_code, about=case.message_id, detail=refusal.message)
         raise
+    return replace(case, mail=checked.mail, party=authority if checked.kid is not None else None)
 
 
 def _stated(case: _Case) -> AuthorityBody | None:
@@ -236,7 +331,7 @@ def _words(case: _Case) -> tuple[str, trim.Parts]:
     return whole, trim.split(whole)
 
 
-def _plain(case: _Case, box: Letterbox) -> AnswerBody:
+def _plain(case: _Case, stage: AnswerStage) -> AnswerBody:
     """A person's words without a form: an answer, its number and date taken from the words if they stand there."""
     whole, parts = _words(case)
     own = forms.read(parts.reading or whole).text
@@ -245,7 +340,7 @@ def _plain(case: _Case, box: Letterbox) -> AnswerBody:
     if len(text) > 100_000:
         text = text[: 100_000 - len(_CUT)] + _CUT
     return AnswerBody(
-        stage=box.plain_stage,
+        stage=stage,
         result=AnswerResult.EXPLAINED,
         number=_line(number, 100) or forms.NO_NUMBER,
         date=day,
@@ -276,8 +371,8 @@ def _spoken(
     case: _Case, body: AuthorityBody, files: Sequence[Attachment] = (), unclear: str | None = None
 ) -> ReportedStatus:
     return ReportedStatus(
-        raw=_kept(case.raw),
-        said_id=said_id(case.raw, case.mail),
+        raw=kept(case.raw),
+        said_id=said_id(case.read, case.mail, case.message_id),
         body=body,
         at=case.at,
         party=case.party,
@@ -288,12 +383,14 @@ def _spoken(
     )
 
 
-def said_id(raw: bytes, mail: parse.Mail) -> str:
-    """Message-ID and SHA-256 of the body: the same mail over another way has other Received lines and is the same."""
+def said_id(raw: bytes, mail: parse.Mail, answered: MessageId) -> str:
+    """Message-ID, SHA-256 of the body, and the message that is answered: the same mail over another way has other
+    Received lines and is the same; one mail for two messages says two things.
+    """
     blank = re.search(rb"\r?\n\r?\n", raw)
     body = raw[blank.end() :] if blank else b""
     digest = hashlib.sha256(body.replace(b"\r\n", b"\n").rstrip(b"\n")).hexdigest()
-    return f"{mail.first('message-id')[:500]} {digest}"
+    return f"{mail.first('message-id')[:500]} {digest} {answered}"
 
 
 def _text(text: str) -> str:

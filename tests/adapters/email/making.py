@@ -67,9 +67,9 @@ def box_channel(**more: object) -> Channel:
     return Channel(id="36521731.mailbox", adapter="email", dialect="mailbox", settings=settings)
 
 
-def box(**more: object) -> Letterbox:
+def box(plain_stage: AnswerStage = AnswerStage.INTERIM) -> Letterbox:
     """How the mailbox reads in tests of the pure parts."""
-    return Letterbox(keys=(KEY.encode(),), limit=1 << 26, plain_stage=AnswerStage.INTERIM)
+    return Letterbox(keys=(KEY.encode(),), limit=1 << 26, plain_stage=plain_stage)
 
 
 def token(message_id: object) -> str:
@@ -94,6 +94,8 @@ class PaperSink(NoDesk):
     returns: list[Returned] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
+    holds_about: list[MessageId | None] = field(default_factory=list)
+    held_bytes: list[RawInbound] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
     fails: HubError | None = None
 
@@ -153,6 +155,8 @@ class PaperSink(NoDesk):
     ) -> None:
         self._may()
         self.holds.append(verdict)
+        self.holds_about.append(about)
+        self.held_bytes.append(raw)
 
     @property
     def statements(self) -> int:

@@ -232,29 +232,55 @@ def test_charsets_of_ukraine_are_read(charset: str) -> None:
         assert body.text == words_in
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Auto-Submitted": "auto-replied"},
-        {"Subject": "Автовідповідь: Звернення"},
-        {"Subject": "Out of office"},
-        {"Precedence": "bulk"},
-        {"Return-Path": "<>"},
-        {"X-Autoreply": "yes"},
-        {"From": "MAILER-DAEMON@x.example.org"},
-        {"Hub-Message-Id": "01920000-0000-7000-8000-000000000001"},
-    ],
-)
-def test_robots_do_not_answer(headers: dict[str, str]) -> None:
-    """Automatic replies and our own mail sent back are journalled and say nothing."""
-    sink = PaperSink()
-    mail = reply(sink.sent(), form(status="зареєстровано", number="1"))
+MARKED = [
+    {"Auto-Submitted": "auto-replied"},
+    {"Auto-Submitted": "auto-generated"},
+    {"Subject": "Автовідповідь: Звернення"},
+    {"Subject": "Out of office"},
+    {"Precedence": "bulk"},
+    {"Return-Path": "<>"},
+    {"X-Autoreply": "yes"},
+    {"List-Unsubscribe": "<https://mta.example.org/u/1>"},
+]
+
+
+def marked(about: AppealEnvelope, headers: dict[str, str], text: str) -> EmailMessage:
+    """A reply with headers that programs and relays write."""
+    mail = reply(about, text)
     for name, value in headers.items():
         del mail[name]
         mail[name] = value
-    receive(wire(mail), RECEIVED, sink, box())
-    assert not sink.saids
-    assert not sink.envelopes
+    return mail
+
+
+@pytest.mark.parametrize("headers", MARKED)
+def test_what_is_marked_automatic_counts_by_what_is_in_it(headers: dict[str, str]) -> None:
+    """A filled form is the statement that it is; words or a file of a person are held; a machine's words are noted."""
+    sink = PaperSink()
+    about = sink.sent()
+    body = taken(marked(about, headers, form(status="зареєстровано", number="1")), sink)
+    assert isinstance(body, ReceiptBody)
+    receive(wire(marked(about, headers, "Воду подано 25.11.2026.")), RECEIVED, sink, box())
+    filed = marked(about, headers, "Я у відпустці до 14.12.2026.")
+    filed.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="відповідь.pdf")
+    receive(wire(filed), RECEIVED, sink, box())
+    assert sink.holds == ["mail.automatic"] * 2
+    assert sink.holds_about == [MessageId(about.header.message_id)] * 2
+    receive(wire(marked(about, headers, "Я у відпустці до 14.12.2026.")), RECEIVED, sink, box())
+    assert (sink.notes, len(sink.saids)) == (["mail.automatic"], 1)
+
+
+def test_our_own_mail_and_a_mail_servers_do_not_answer() -> None:
+    """Our mail sent back to us is noted, a mail server's is a bounce, whatever form stands in them."""
+    sink = PaperSink()
+    about = sink.sent()
+    mark = token(MessageId(about.header.message_id))
+    ours = EmailAdapter(AdapterContext()).prepare(parcel(about), out_channel()).body
+    receive(wire(f"Delivered-To: box+{mark}@x\r\n".encode() + ours), RECEIVED, sink, box())
+    assert (sink.notes, sink.holds, sink.saids) == (["mail.automatic"], [], [])
+    daemon = {"From": "MAILER-DAEMON@x.example.org"}
+    receive(wire(marked(about, daemon, form(status="зареєстровано", number="1"))), RECEIVED, sink, box())
+    assert (len(sink.returns), sink.saids) == (1, [])
 
 
 def report(about: AppealEnvelope, action: str, status: str = "2.0.0", diagnostic: str = "smtp; 250 ok") -> bytes:

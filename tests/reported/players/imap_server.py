@@ -30,6 +30,9 @@ class ImapServer:
         self.flags: dict[int, set[str]] = {uid: set() for uid in self.mails}
         self.folders = {"INBOX"}
         self.moved: list[tuple[int, str]] = []
+        self.selected = "INBOX"
+        self.laid: dict[str, dict[int, bytes]] = {}
+        self.literal = b""
 
     def script(self, server: Server, conn: socket.socket) -> None:
         """One connection."""
@@ -42,6 +45,11 @@ class ImapServer:
             file.flush()
             for line in file:
                 tag, _, rest = line.decode().strip().partition(" ")
+                if literal := re.search(r"\{(\d+)\}$", rest):
+                    say("+ go on")
+                    file.flush()
+                    self.literal = file.read(int(literal[1]))
+                    file.readline()
                 verb, _, words = rest.partition(" ")
                 if verb.upper() == "UID":
                     verb, _, words = words.partition(" ")
@@ -63,6 +71,7 @@ class ImapServer:
         return "OK bye"
 
     def _select(self, say: Say, words: str) -> str:
+        self.selected = words.strip('"')
         own = "" if self.habit in NO_KEYWORDS else r" \*"
         say(f"* FLAGS ({_FLAGS})")
         say(f"* {len(self.mails)} EXISTS")
@@ -77,7 +86,27 @@ class ImapServer:
         self.folders.add(folder)
         return "OK created"
 
+    def _status(self, say: Say, words: str) -> str:
+        folder = words.partition(" ")[0].strip('"')
+        return "OK status" if folder in self.folders else "NO no such mailbox"
+
+    def _append(self, say: Say, words: str) -> str:
+        folder = words.partition(" ")[0].strip('"')
+        if folder not in self.folders:
+            return "NO [TRYCREATE] no such mailbox"
+        self.laid.setdefault(folder, {})[len(self.laid.get(folder, {})) + 1] = self.literal
+        return "OK appended"
+
+    def _expunge(self, say: Say, words: str) -> str:
+        self.laid.get(self.selected, {}).pop(int(words), None)
+        return "OK expunged"
+
     def _search(self, say: Say, words: str) -> str:
+        if "HEADER" in words:
+            name = words.rpartition(" ")[2].strip('"').encode()
+            found = [uid for uid, mail in self.laid.get(self.selected, {}).items() if name in mail]
+            say("* SEARCH" + "".join(f" {uid}" for uid in found))
+            return "OK search"
         asked = re.search(r"(UN)?KEYWORD (\S+)", words)
         if asked and self.habit in NO_KEYWORDS:
             return "BAD Command Argument Error. 11"
@@ -95,12 +124,16 @@ class ImapServer:
         if "RFC822.SIZE" in words:
             say(f'* {number} FETCH (UID {uid} RFC822.SIZE {len(data)} INTERNALDATE "{_ARRIVED}")')
         else:
+            if piece := re.search(r"<(\d+)\.(\d+)>", words):
+                data = data[int(piece[1]) : int(piece[1]) + int(piece[2])]
             say(f"* {number} FETCH (UID {uid} BODY[] {{{len(data)}}}")
             say(data)
             say(")")
         return "OK fetched"
 
     def _store(self, say: Say, words: str) -> str:
+        if self.selected != "INBOX":
+            return "OK stored"
         uid, named = int(words.partition(" ")[0]), re.search(r"\((.*)\)", words)
         flags = named[1].split() if named else []
         if any(not flag.startswith("\\") for flag in flags):
@@ -116,6 +149,9 @@ class ImapServer:
         folder = folder.strip('"')
         if folder not in self.folders:
             return f"NO {_PREFIX}" if self.habit == NAMESPACE else "NO [TRYCREATE] no such mailbox"
+        if self.selected != "INBOX":
+            self.laid.setdefault(folder, {})[int(uid)] = self.laid[self.selected].pop(int(uid))
+            return "OK moved"
         self.moved.append((int(uid), folder))
         del self.mails[int(uid)]
         return "OK moved"
