@@ -21,7 +21,7 @@ WINDOW: Final = 64
 MAX_PACKET: Final = 1_048_576
 _VERSION: Final = 3
 _INIT, _VERSION_IS, _OPEN, _CLOSE, _READ, _WRITE, _LSTAT, _FSTAT = 1, 2, 3, 4, 5, 6, 7, 8
-_OPENDIR, _READDIR, _REMOVE, _MKDIR, _STAT, _RENAME = 11, 12, 13, 14, 17, 18
+_OPENDIR, _READDIR, _REMOVE, _MKDIR, _RMDIR, _STAT, _RENAME = 11, 12, 13, 14, 15, 17, 18
 _STATUS, _HANDLE, _DATA, _NAME, _ATTRS, _EXTENDED = 101, 102, 103, 104, 105, 200
 _READING, _WRITING, _CREATE, _TRUNCATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x10, 0x20
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x8000_0000
@@ -67,7 +67,7 @@ class StatusError(Exception):
 class FolderEntry:
     """One line of a listing, or what is known of one path. Nothing of it is believed: ``name`` are the server's bytes.
 
-    ``mode`` is 0 if the server did not say it; what is of no said type is taken for a file.
+    ``mode`` and ``modified`` are 0 if the server did not say them; what is of no said type is taken for a file.
     """
 
     name: bytes
@@ -171,6 +171,10 @@ class Sftp:
             if entry is None or not entry.is_folder:
                 raise
 
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        self._ask(_RMDIR, _path(path))
+
     def remove(self, path: str | bytes) -> None:
         """Remove a file."""
         self._ask(_REMOVE, _path(path))
@@ -243,7 +247,20 @@ class Sftp:
             yield piece
         self._close(handle)
 
-    def listing(self, path: str, *, limit: int) -> list[FolderEntry]:
+    def first(self, path: str | bytes, length: int) -> bytes:
+        """The first ``length`` bytes, or all if there are fewer."""
+        handle = self._open(path, _READING)
+        content = b""
+        while len(content) < length:
+            wanted = min(CHUNK, length - len(content))
+            piece = self._data(self._send(_READ, handle + struct.pack(">QI", len(content), wanted)))
+            if not piece:
+                break
+            content += piece[:wanted]
+        self._close(handle)
+        return content
+
+    def listing(self, path: str | bytes, *, limit: int) -> list[FolderEntry]:
         """At most ``limit`` entries of a folder, ``.`` and ``..`` left out."""
         handle = _text(self._ask(_OPENDIR, _path(path), want=_HANDLE).text())
         found: list[FolderEntry] = []

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 
 from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.sftp import layout
+from hub.adapters.sftp import layout, trial
 from hub.adapters.sftp.collecting import collect
-from hub.adapters.sftp.connection import SftpConnection, refused
+from hub.adapters.sftp.connection import SftpConnection
 from hub.adapters.sftp.placing import place
 from hub.adapters.sftp.settings import SftpSettings
 from hub.net.deadline import Resolver, system_resolver
 from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
-from hub.protocols.sftp import StatusError
 from hub.schemas.directory import Channel
 
 
@@ -83,14 +82,11 @@ class SftpSession(BaseSession):
         return Outcome(kind=kind, external_id=planned.name)
 
     def probe(self, deadline_secs: float) -> None:
-        """Log in and look at the folders. Raises ``DeliveryError`` or ``ConfigurationError``."""
-        folders = (self._settings.inbox, self._settings.taken, self._settings.outbox)
+        """Log in, look at the folders, and do once with files of our own what placing and collecting need. Raises
+        ``DeliveryError`` or ``ConfigurationError`` (``sftp.rights`` names what is refused; ``sftp.no_times``).
+        """
         with self._connected(deadline_secs) as connection, connection.talking():
-            for folder in filter(None, folders):
-                try:
-                    connection.sftp.listing(folder, limit=1)
-                except StatusError as error:
-                    raise refused(error, f"show the folder {folder}", "sftp.folder") from None
+            trial.try_rights(connection.sftp, self._settings, in_folders=self._channel.dialect == "drop")
 
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Take what the authority has laid into its outbox. Raises ``DeliveryError``, ``ConfigurationError``."""

@@ -1,8 +1,9 @@
 """Fetching what an authority has laid into its outbox. Everything in a listing is hostile until it was looked at.
 
 Whoever renames a thing into ``work/`` first has it: two workers never take the same. After the sink returned it goes to
-``done/``; refused, to ``refused/`` with ``NAME.reason.txt`` beside it. What a worker left in ``work/`` when it was
-killed is taken over after twice the lane's deadline, when it has surely ended. Nothing but markers is ever deleted.
+``done/``; refused, to ``refused/`` with ``NAME.reason.txt`` beside it. What cannot be read, taken or put away is held
+for a person with its bytes. What a worker left in ``work/`` when it was killed is taken over after twice the lane's
+deadline, when it has surely ended. Nothing but markers is ever deleted.
 ``reading`` says what is understood.
 """
 
@@ -16,13 +17,14 @@ import uuid
 from collections.abc import Iterator
 from typing import Final
 
-from hub.adapters.sftp.connection import SftpConnection, refused
+from hub.adapters.sftp.connection import BROKEN, SftpConnection, refused
 from hub.adapters.sftp.layout import MARKER
 from hub.adapters.sftp.reading import Reader
 from hub.adapters.sftp.settings import SftpSettings
-from hub.errors import DeliveryError, HubError, InvalidInput, Unavailable
+from hub.contained import contained
+from hub.errors import ConfigurationError, DeliveryError, HubError, InvalidInput, TemporaryFailure, Unavailable
 from hub.ports import InboundSink
-from hub.protocols.sftp import FolderEntry, StatusError
+from hub.protocols.sftp import FolderEntry, Sftp, StatusError
 from hub.schemas.directory import LegalClass
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,10 @@ ENTRY_BYTES: Final = 1_024
 MAX_TAKEN: Final = 200
 LEAST_SECS: Final = 1.0
 """With less time left, nothing more is begun."""
+MAX_HELD: Final = 50
+"""So many files are held in one visit for a person, where the hub may take none."""
+WAY: Final = (*BROKEN, StatusError)
+"""Faults of the connection and refusals of the server: no fault of the file."""
 _CLOCK: Final = ".clock"
 _RELEASED: Final = "0" * 13
 _MARKER: Final = MARKER.encode()
@@ -52,7 +58,7 @@ def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[li
     no mail. A name with a slash or a zero byte is none that a folder can have: a server that shows one lies, and it is
     left alone.
     """
-    files = {entry.name for entry in entries if entry.is_file}
+    marked = markers(entries)
     ready: list[FolderEntry] = []
     hopeless: list[FolderEntry] = []
     for entry in entries:
@@ -62,14 +68,30 @@ def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[li
             ready.append(entry)
         elif not entry.is_file:
             hopeless.append(entry)
-        elif not entry.name.endswith(_MARKER) and _is_whole(entry, files, stable_before):
+        elif _is_marker(entry.name):
+            continue
+        elif entry.name in marked if stable_before is None else entry.modified <= stable_before:
             ready.append(entry)
     ready.sort(key=lambda entry: (entry.modified, entry.name))
     return ready, hopeless
 
 
-def _is_whole(entry: FolderEntry, files: set[bytes], stable_before: int | None) -> bool:
-    return entry.name + _MARKER in files if stable_before is None else entry.modified <= stable_before
+def markers(entries: list[FolderEntry]) -> dict[bytes, bytes]:
+    """Names of files, each with that of its marker. Systems that write names in capitals write the marker's so, too."""
+    files = {entry.name for entry in entries if entry.is_file}
+    lower = {name.lower(): name for name in files if not _is_marker(name)}
+    found: dict[bytes, bytes] = {}
+    for name in sorted(files):
+        if _is_marker(name):
+            stem = name[: -len(_MARKER)]
+            marked = stem if stem in files else lower.get(stem.lower())
+            if marked is not None:
+                found.setdefault(marked, name)
+    return found
+
+
+def _is_marker(name: bytes) -> bool:
+    return name.lower().endswith(_MARKER)
 
 
 def _is_mail(name: bytes) -> bool:
@@ -114,68 +136,87 @@ class _Outbox:
         self._sftp = connection.sftp
         self._sink = sink
         self._reader = Reader(connection, reaches=reaches)
+        self._held = 0
 
     def claims(self, take_over_secs: float) -> Iterator[str]:
         """Names in ``work/`` of what is ours now, one after another as they are asked for."""
         self._wire.allow(2 * MAX_ENTRIES * ENTRY_BYTES)
-        try:
-            for folder in OWN_FOLDERS:
-                self._sftp.make_folder(f"{self._root}/{folder}")
-            left = self._sftp.listing(f"{self._root}/{WORK}", limit=MAX_ENTRIES)
-            entries = self._sftp.listing(self._root, limit=MAX_ENTRIES)
-            ready, hopeless = choose(entries, stable_before=self._stable_before())
-        except StatusError as error:
-            raise refused(error, "show its outbox", "sftp.folder") from None
-        self._sweep_markers(entries)
+        entries = self._listed(self._root)
+        self._make_folders(entries)
+        left = self._listed(f"{self._root}/{WORK}")
+        ready, hopeless = choose(entries, stable_before=self._stable_before())
+        marked = markers(entries)
+        self._sweep_markers(entries, frozenset(marked.values()))
         for entry in hopeless:
             self._put_aside_unread(entry)
         for entry in ready:
             path = f"{self._root}/".encode() + entry.name
-            if not entry.is_folder or self._sftp.look(path + b"/" + _MARKER) is not None:
-                yield from self._claim(path, entry.name)
+            if not entry.is_folder or self._is_whole(path):
+                yield from self._claim(path, entry.name, marked.get(entry.name))
         # Last, so that one on which workers die does not stand in the way of the others.
         now = int(time.time() * 1000)
         for entry in left:
             claim = _CLAIM.fullmatch(entry.name)
             if claim and now - int(claim[1]) > take_over_secs * 1000:
-                yield from self._claim(f"{self._root}/{WORK}/".encode() + entry.name, claim[2])
+                yield from self._claim(f"{self._root}/{WORK}/".encode() + entry.name, claim[2], None)
 
-    def _claim(self, path: bytes, name: bytes) -> Iterator[str]:
+    def _listed(self, folder: str) -> list[FolderEntry]:
+        try:
+            return self._sftp.listing(folder, limit=MAX_ENTRIES)
+        except StatusError as error:
+            raise refused(error, f"show the folder {folder}", "sftp.folder") from None
+
+    def _make_folders(self, entries: list[FolderEntry]) -> None:
+        """Without its own folders the hub can take nothing: what waits is held for a person, for as long as it does."""
+        for folder in OWN_FOLDERS:
+            try:
+                self._sftp.make_folder(f"{self._root}/{folder}")
+            except StatusError as error:
+                failure = refused(error, f"make the folder {folder} in its outbox", "sftp.no_folders")
+                for name in markers(entries):
+                    self._hold(f"{self._root}/".encode() + name, failure)
+                raise failure from None
+
+    def _is_whole(self, folder: bytes) -> bool:
+        """True if the marker is in a folder."""
+        if self._sftp.look(folder + b"/" + _MARKER) is not None:
+            return True
+        with contextlib.suppress(StatusError):
+            inside = self._sftp.listing(folder, limit=MAX_ENTRIES)
+            return any(entry.name.lower() == _MARKER for entry in inside)
+        return False
+
+    def _claim(self, path: bytes, name: bytes, marker: bytes | None) -> Iterator[str]:
         """Rename it to a name that nobody else can have; who comes second finds nothing."""
         claim = claim_name(name, int(time.time() * 1000))
         try:
             self._sftp.rename(path, f"{self._root}/{WORK}/{claim}")
         except StatusError as error:
             if not error.absent:
-                log.warning("a file in an outbox cannot be taken", extra={"code": "sftp.not_taken"})
+                self._hold(path, refused(error, "let the hub take a file out of its outbox", "sftp.not_taken"))
             return
-        with contextlib.suppress(StatusError):
-            self._sftp.remove(path + _MARKER)
+        if marker is not None:
+            with contextlib.suppress(StatusError):
+                self._sftp.remove(f"{self._root}/".encode() + marker)
         yield claim
 
-    def _sweep_markers(self, entries: list[FolderEntry]) -> None:
+    def _sweep_markers(self, entries: list[FolderEntry], used: frozenset[bytes]) -> None:
         """Markers whose file was taken: left there they would call the next file of that name whole too early."""
-        names = {entry.name for entry in entries}
         for entry in entries:
-            name = entry.name
-            if entry.is_file and _is_mail(name) and name.endswith(_MARKER) and name.removesuffix(_MARKER) not in names:
+            if entry.is_file and _is_mail(entry.name) and _is_marker(entry.name) and entry.name not in used:
                 with contextlib.suppress(StatusError):
-                    self._sftp.remove(f"{self._root}/".encode() + name)
+                    self._sftp.remove(f"{self._root}/".encode() + entry.name)
 
     def _stable_before(self) -> int | None:
         """By the server's own clock, which a file of ours shows: its clock and ours may differ by hours."""
-        if self._settings.ready == "marker":
-            return None
-        path = f"{self._root}/{WORK}/{_CLOCK}"
-        self._sftp.write(path, [b"."])
-        clock = self._sftp.look(path)
-        return (clock.modified if clock else 0) - self._settings.stable_secs
+        return stable_before(self._sftp, self._root, self._settings)
 
     def handle(self, claim: str) -> int:
         """Read one thing, hand it over, put it away. 1 if the sink got it."""
         path = f"{self._root}/{WORK}/{claim}"
         try:
-            self._reader.hand_over(path, self._sink)
+            with contained("file", passing=WAY):
+                self._reader.hand_over(path, self._sink)
         except Unavailable:
             released = claim_name(claim[len(_RELEASED) + 10 :].encode())
             self._sftp.rename(path, f"{self._root}/{WORK}/{released}")
@@ -188,7 +229,8 @@ class _Outbox:
         except HubError as refusal:
             self._refuse(path, claim, refusal)
             return 1
-        self._put_away(path, DONE, claim)
+        if (failure := self._put_away(path, DONE, claim)) is not None:
+            self._hold(path, failure)
         return 1
 
     def _put_aside_unread(self, entry: FolderEntry) -> None:
@@ -200,19 +242,51 @@ class _Outbox:
         )
         self._refuse(f"{self._root}/".encode() + entry.name, claim, why)
 
+    def _hold(self, path: str | bytes, why: HubError) -> None:
+        """Give what lies at a path to a person; the same again is counted by the journal."""
+        if self._held >= MAX_HELD:
+            raise why
+        self._held += 1
+        log.warning("a file in an outbox waits for a person", extra={"code": why.stable_code})
+        self._sink.held(self._reader.raw(path), verdict=why.stable_code, detail=why.message)
+
     def _refuse(self, path: str | bytes, claim: str, why: HubError) -> None:
         log.warning("a file in an outbox was refused", extra={"code": why.stable_code})
-        if self._put_away(path, REFUSED, claim):
+        if not why.journalled:
+            self._sink.held(self._reader.raw(path), verdict=why.stable_code, detail=why.message)
+        if self._put_away(path, REFUSED, claim) is None:
             faults = [f"{fault.pointer}: {fault.message} ({fault.code})" for fault in getattr(why, "faults", ())]
             lines = [f"{why.stable_code}: {why.message}", *faults, why.next_step]
             with contextlib.suppress(StatusError):
                 self._sftp.write(f"{self._root}/{REFUSED}/{claim}.reason.txt", ["\n".join([*lines, ""]).encode()])
 
-    def _put_away(self, path: str | bytes, folder: str, claim: str) -> bool:
-        """True if it could be moved; else it stays in ``work/`` and comes again, which does no harm."""
+    def _put_away(self, path: str | bytes, folder: str, claim: str) -> TemporaryFailure | None:
+        """Move it; the failure if that is refused. Then it stays in ``work/`` and comes again, which does no harm."""
         try:
             self._sftp.rename(path, f"{self._root}/{folder}/{claim}")
         except StatusError as error:
             log.warning("a file in an outbox cannot be put away: %s", error, extra={"code": "sftp.not_put_away"})
-            return False
-        return True
+            return refused(error, f"move what was taken in to {folder}", "sftp.not_put_away")
+        return None
+
+
+def stable_before(sftp: Sftp, root: str, settings: SftpSettings) -> int | None:
+    """When a file must have been written last to be whole; None where markers say it.
+
+    ``ConfigurationError`` (``sftp.no_times``) if the server does not say when files were written.
+    """
+    if settings.ready == "marker":
+        return None
+    path = f"{root}/{WORK}/{_CLOCK}"
+    try:
+        sftp.write(path, [b"."])
+        clock = sftp.look(path)
+    except StatusError as error:
+        raise refused(error, f"let the hub write into {WORK}", "sftp.no_clock") from None
+    if clock is None or not clock.modified:
+        raise ConfigurationError(
+            "This server does not say when files were written, so `ready: stable` cannot work there.",
+            code="sftp.no_times",
+            action="Agree on markers with the authority, and set ready: marker.",
+        )
+    return clock.modified - settings.stable_secs

@@ -37,6 +37,8 @@ from hub.protocols.sftp import ProtocolError, Sftp, StatusError
 
 BYTES_PER_CALL: Final = 8 * 1024 * 1024
 """What a server may say in one call beyond the content that is read from it on purpose."""
+BROKEN: Final = (paramiko.SSHException, ProtocolError, EOFError, OSError)
+"""Faults of a connection."""
 _MAX_KEY_BYTES: Final = 65_536
 _RECV_BYTES: Final = 65_536
 _REFUSED_ALGORITHMS: Final = {
@@ -181,7 +183,7 @@ class SftpConnection:
         """
         try:
             yield
-        except (paramiko.SSHException, ProtocolError, EOFError, OSError) as error:
+        except BROKEN as error:
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> TemporaryFailure:

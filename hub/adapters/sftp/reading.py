@@ -25,7 +25,7 @@ from hub.adapters.sftp.connection import SftpConnection
 from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
 from hub.ports import InboundSink, RawInbound, Rendering, ReportedStatus
-from hub.protocols.sftp import FolderEntry
+from hub.protocols.sftp import FolderEntry, StatusError
 from hub.schemas import jcs, strict_json
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
@@ -63,6 +63,8 @@ _BODIES: Final[dict[str, type[AuthorityBody]]] = {
 _END: Final = struct.Struct("<L4HLLH")
 _LOCATOR: Final = b"PK\x06\x07"
 _CHUNK_BYTES: Final = 65_536
+HELD_BYTES: Final = 1_048_576
+"""So much is kept of what a person must look at."""
 _ZIP_FAULTS: Final = (
     zipfile.BadZipFile,
     NotImplementedError,  # a method of compression that Python does not know
@@ -110,7 +112,43 @@ class Reader:
                 action="Lay envelopes as .json, .jws or .xml, containers as .asice, or a folder with .done in it.",
             )
 
-    def _small(self, path: str, entry: FolderEntry) -> bytes:
+    def raw(self, path: str | bytes) -> RawInbound:
+        """The bytes at a path, for a person: of a long file the first part, of a folder its envelope, of what cannot
+        be read at all its name.
+        """
+        name = path.encode() if isinstance(path, str) else path
+        kind = MEDIA_TYPES.get(_ending(name), "application/octet-stream")
+        kind = _FORMS.get(_ending(name), kind)
+        try:
+            entry = self._sftp.look(name)
+            if entry is not None and entry.is_folder:
+                inside = self._envelope_in(name)
+                name, entry, kind = inside or (name, None, "text/plain; charset=utf-8")
+            if entry is None or not entry.is_file:
+                return RawInbound(content_type="text/plain; charset=utf-8", body=_shown(name).encode())
+            self._connection.wire.allow(HELD_BYTES + 2 * _CHUNK_BYTES)
+            body = self._sftp.first(name, HELD_BYTES + 1)
+            longer = len(body) > HELD_BYTES
+            size = max(entry.size, len(body)) if longer else None
+            return RawInbound(content_type=kind, body=body[:HELD_BYTES], whole_size=size)
+        except StatusError:
+            return RawInbound(content_type="text/plain; charset=utf-8", body=_shown(name).encode())
+
+    def _envelope_in(self, folder: bytes) -> tuple[bytes, FolderEntry, str] | None:
+        """The envelope of a folder: its path, what is known of it, its kind. Capitals in the name do not matter."""
+        for ending, content_type in _FORMS.items():
+            wanted = f"envelope.{ending}".encode()
+            entry = self._sftp.look(folder + b"/" + wanted)
+            if entry is not None and entry.is_file:
+                return folder + b"/" + wanted, entry, content_type
+        inside = self._sftp.listing(folder, limit=MAX_ATTACHMENTS)
+        for ending, content_type in _FORMS.items():
+            for entry in sorted(inside, key=lambda each: each.name):
+                if entry.is_file and entry.name.lower() == f"envelope.{ending}".encode():
+                    return folder + b"/" + entry.name, entry, content_type
+        return None
+
+    def _small(self, path: str | bytes, entry: FolderEntry) -> bytes:
         if entry.size > MAX_ENVELOPE_BYTES:
             raise _too_large(MAX_ENVELOPE_BYTES)
         return b"".join(self._stream(path, entry))
@@ -126,18 +164,16 @@ class Reader:
             raise InvalidInput("The file changed while it was read.", code="sftp.unstable", action="Lay it there anew.")
 
     def _from_folder(self, path: str, sink: InboundSink) -> None:
-        for ending, content_type in _FORMS.items():
-            name = f"{path}/envelope.{ending}"
-            entry = self._sftp.look(name)
-            if entry is not None and entry.is_file:
-                raw = RawInbound(content_type=content_type, body=self._small(name, entry))
-                self._tell(raw, self._enclosed(f"{path}/{_FOLDER}"), sink)
-                return
-        raise _no_envelope()
+        found = self._envelope_in(path.encode())
+        if found is None:
+            raise _no_envelope()
+        name, entry, content_type = found
+        raw = RawInbound(content_type=content_type, body=self._small(name, entry))
+        self._tell(raw, self._enclosed(path.encode()), sink)
 
-    def _enclosed(self, folder: str) -> tuple[Enclosed, ...]:
-        entry = self._sftp.look(folder)
-        if entry is None or not entry.is_folder:
+    def _enclosed(self, root: bytes) -> tuple[Enclosed, ...]:
+        folder = self._attachments_in(root)
+        if folder is None:
             return ()
         entries = self._sftp.listing(folder, limit=MAX_ATTACHMENTS + 1)
         _check_number(len(entries))
@@ -147,9 +183,18 @@ class Reader:
                 raise InvalidInput("Among the attachments is something that is no plain file.", code="sftp.kind")
             if each.size > MAX_ATTACHMENT_BYTES:
                 raise _too_large(MAX_ATTACHMENT_BYTES)
-            path = folder.encode() + b"/" + each.name
+            path = folder + b"/" + each.name
             found.append(Enclosed(name=_shown(each.name), chunks=self._opener(path, each)))
         return tuple(found)
+
+    def _attachments_in(self, root: bytes) -> bytes | None:
+        wanted = _FOLDER.encode()
+        entry = self._sftp.look(root + b"/" + wanted)
+        if entry is not None:
+            return root + b"/" + wanted if entry.is_folder else None
+        inside = self._sftp.listing(root, limit=MAX_ATTACHMENTS)
+        names = [each.name for each in inside if each.is_folder and each.name.lower() == wanted]
+        return root + b"/" + names[0] if names else None
 
     def _opener(self, path: bytes, entry: FolderEntry) -> Callable[[], Iterator[bytes]]:
         return lambda: self._stream(path, entry)
@@ -190,6 +235,10 @@ class Reader:
                 reaches=self._reaches,
             )
         )
+
+
+def _ending(name: bytes) -> str:
+    return name.rpartition(b".")[2].lower().decode("ascii", "replace")
 
 
 def _write(file: IO[bytes], chunk: bytes) -> None:
@@ -248,12 +297,15 @@ def check_directory(file: IO[bytes], size: int) -> None:
 def from_zip(container: zipfile.ZipFile) -> tuple[RawInbound, tuple[Enclosed, ...]]:
     """Envelope and attachments of a container. Names are compared, never used as paths."""
     infos = {info.filename: info for info in container.infolist()}
+    lower = {name.lower(): info for name, info in reversed(infos.items())}
     if len(infos) != len(container.infolist()):
         raise InvalidInput("The container has two files of one name.", code="sftp.container")
-    enclosed = [info for name, info in sorted(infos.items()) if name.startswith(f"{_FOLDER}/") and not info.is_dir()]
+    enclosed = [
+        info for name, info in sorted(infos.items()) if name.lower().startswith(f"{_FOLDER}/") and not info.is_dir()
+    ]
     _check_number(len(enclosed))
     for ending, content_type in _FORMS.items():
-        info = infos.get(f"envelope.{ending}")
+        info = infos.get(f"envelope.{ending}") or lower.get(f"envelope.{ending}")
         if info is not None:
             content = b"".join(_unzip(container, info, MAX_ENVELOPE_BYTES))
             files = tuple(Enclosed(name=_shown(_last(each)), chunks=_unzipper(container, each)) for each in enclosed)

@@ -42,6 +42,18 @@ class RecordingDesk(NoDesk):
     envelopes: list[RawInbound] = field(default_factory=list)
     spoken: list[ReportedStatus] = field(default_factory=list)
     kept: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    holds: list[tuple[str, RawInbound]] = field(default_factory=list)
+
+    def held(
+        self,
+        raw: RawInbound,
+        *,
+        verdict: str,
+        about: MessageId | None = None,
+        party: str | None = None,
+        detail: str = "",
+    ) -> None:
+        self.holds.append((verdict, raw))
 
     def envelope(self, raw: RawInbound, *, party: str | None = None) -> None:
         if self.against is not None:

@@ -86,6 +86,8 @@ class Rig:
             said, sealed = len(self.desk.spoken), len(self.desk.envelopes)
             self.lines += [f"collect {number}: {taken}; heard so far: {said} statements, {sealed} envelopes"]
             self.lines += [f"  {line}" for line in log]
+            self.lines += [f"  held {verdict}: {len(raw.body)} bytes" for verdict, raw in self.desk.holds]
+            self.desk.holds.clear()
 
     def probe(self) -> None:
         """What ``hub channel probe`` says."""
