@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hub.adapters import AdapterContext
-from hub.errors import ConfigurationError, HubError
-from hub.ports import InboundSink, Outcome, Parcel, Prepared, Rendering, Session
-from hub.schemas.delivery import Delivery
+from hub.contained import contained
+from hub.errors import ConfigurationError, HubError, ItemFailed
+from hub.ports import InboundSink, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
+from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
@@ -128,11 +129,19 @@ class BaseSession:
         return None
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        """Ask once what became of a delivery; every failure is an outcome, and asked again later."""
+        """Ask once what became of a delivery; every failure is an outcome, and asked again later. A fault in our own
+        reading of the answer is one too: a person gets the bytes.
+        """
         try:
-            return self.inquire(delivery, deadline_secs)
+            with contained("answer"):
+                return self.inquire(delivery, deadline_secs)
         except HubError as failure:
-            return Outcome.of(failure)
+            ended = replace(Outcome.of(failure), unread=self.unread(failure))
+            return replace(ended, kind=OutcomeKind.TEMPORARY) if isinstance(failure, ItemFailed) else ended
+
+    def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
+        """Bytes of the answer over which a question failed, if there are some that a person should see."""
+        return ()
 
     def probe(self, deadline_secs: float) -> None:
         """Raises ``ConfigurationError``, unless an adapter says how to try a connection."""

@@ -9,9 +9,10 @@ What the envelope says and a mapping neither uses nor names in ``leaves_out`` is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
@@ -26,8 +27,16 @@ from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Attachment
 from hub.schemas.kyiv import KYIV
 from hub.schemas.terms import Kind
+from hub.schemas.visible import visible
 
 _MAX_DEPTH: Final = 20
+_SHOWN_CHARS: Final = 120
+_BREAKS: Final = re.compile(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]\s*")
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+_ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_ISO_MOMENT: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,12})?)?\s?(?:[Zz]|[+-]\d{2}:?\d{2})?", re.ASCII
+)
 Verdict: TypeAlias = Literal[
     "delivered", "accepted", "registered", "answered", "duplicate", "refused", "retry", "permanent", "unknown"
 ]
@@ -256,7 +265,9 @@ def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> An
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """Meaning of an answer, in our words; what is not there is None."""
+    """Meaning of an answer, in our words; what is not there is None. ``unclear``: what was said and not understood, for
+    people: each costs itself and never the statement.
+    """
 
     status: str
     echo: str | None
@@ -267,22 +278,47 @@ class Meaning:
     note: str | None
     text: str | None
     result: str | None
+    unclear: tuple[str, ...] = ()
 
 
 def meaning(mapping: AnswerMapping, find: Callable[[str], str | None]) -> Meaning:
     """Read an answer. ``find``: the text at a place, None if there is none or nothing in it."""
     status = mapping.status if isinstance(mapping.status, str) else _said(mapping.status, find) or "unknown"
+    unclear: list[str] = []
     return Meaning(
         status=status,
         echo=_said(mapping.echo, find),
         external_id=_said(mapping.id, find),
-        number=_said(mapping.number, find),
-        day=_day(mapping.date, find),
+        number=_line(mapping.number, find, unclear),
+        day=_day(mapping.date, find, unclear),
         ground=_said(mapping.ground, find),
         note=_said(mapping.note, find),
         text=_said(mapping.text, find),
-        result=_said(mapping.result, find),
+        result=_known(mapping.result, find, unclear),
+        unclear=tuple(unclear),
     )
+
+
+def not_understood(name: str, value: str) -> str:
+    """A value that was said and not understood, for people."""
+    return f"{name}: {visible(value)[:_SHOWN_CHARS]}"
+
+
+def _line(rule: AnswerField | str | None, find: Callable[[str], str | None], unclear: list[str]) -> str | None:
+    """A number: one line. What was broken over several lines is joined, and somebody looks at it."""
+    text = _said(rule, find)
+    if text is None or not _BREAKS.search(text):
+        return text
+    unclear.append(not_understood("number", text))
+    return _BREAKS.sub(" ", text).strip() or None
+
+
+def _known(rule: AnswerField | str | None, find: Callable[[str], str | None], unclear: list[str]) -> str | None:
+    """A word of theirs; one that the mapping does not know is not passed over."""
+    said = _said(rule, find)
+    if said is None and isinstance(rule, AnswerField) and (value := find(rule.path)) is not None:
+        unclear.append(not_understood("result", value))
+    return said
 
 
 def _said(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> str | None:
@@ -296,13 +332,47 @@ def _said(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> 
     return rule.values.get(value or "", rule.default)
 
 
-def _day(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> date | None:
+def _day(rule: AnswerField | str | None, find: Callable[[str], str | None], unclear: list[str]) -> date | None:
     text = _said(rule, find)
     if text is None:
         return None
-    pattern = rule.date if isinstance(rule, AnswerField) else None
+    day = day_of(text, rule.date if isinstance(rule, AnswerField) else None)
+    if day is None:
+        unclear.append(not_understood("date", text))
+    return day
+
+
+def day_of(text: str, pattern: str | None = None) -> date | None:
+    """The day in Kyiv that a text names; None if it names none.
+
+    ``pattern``: as strptime reads it; absent = ISO 8601 in its extended form, with xs:date's zone and 24:00 (XML Schema
+    part 2, 3.2.7 and 3.2.9). The years before 2000 and after 2100 are those that systems write for "no date" (.NET's
+    0001, SQL Server's 1753 and 1900, Delphi's 1899, Unix's 1970, 9999).
+    """
     try:
-        moment = datetime.strptime(text, pattern) if pattern else datetime.fromisoformat(text)  # noqa: DTZ007
+        day = _by_pattern(text.strip(), pattern) if pattern else None
+        day = day or _by_iso(text.strip())
+    except (ValueError, OverflowError):
+        return None
+    return day if day is not None and _FIRST_YEAR <= day.year <= _LAST_YEAR else None
+
+
+def _by_pattern(text: str, pattern: str) -> date | None:
+    try:
+        return _in_kyiv(datetime.strptime(text, pattern))  # noqa: DTZ007 - without a zone it is the day as written
     except ValueError:
         return None
+
+
+def _by_iso(text: str) -> date | None:
+    if _ISO_DAY.fullmatch(text):
+        return date.fromisoformat(text[:10])  # a zone after a bare date does not move the day
+    if not _ISO_MOMENT.fullmatch(text):
+        return None
+    if text[11:].startswith("24:00"):
+        return date.fromisoformat(text[:10]) + timedelta(days=1)
+    return _in_kyiv(datetime.fromisoformat(text))
+
+
+def _in_kyiv(moment: datetime) -> date:
     return (moment.astimezone(KYIV) if moment.tzinfo else moment).date()

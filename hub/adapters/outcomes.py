@@ -1,24 +1,26 @@
 """Meaning for a delivery of an answer that a mapping has read: outcome, receipt, answer. Pure.
 
 A receipt in the other system's words is ``registered`` only with number and date; what lacks them is said one rank
-lower. What is asked about again and again must give the same statement each time, so it is dated by what it says and by
-the delivery, never by the clock.
+lower. A value that does not fit costs itself, never the statement: the strongest thing that was understood is believed,
+and a person hears the rest. What is asked about again and again must give the same statement each time, so it is dated
+by what it says and by the delivery, never by the clock.
 """
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
-from hub.adapters.mapping import AnswerMapping, Codes, Meaning
+from hub.adapters.mapping import AnswerMapping, Codes, Meaning, not_understood
 from hub.ports import Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
 from hub.schemas.ids import MessageId
-from hub.schemas.kyiv import KYIV
+from hub.schemas.kyiv import KYIV, kyiv_day
 from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalGround
 
 _RECEIPTS: Final = {
@@ -34,6 +36,12 @@ _KINDS: Final = {
     "permanent": OutcomeKind.PERMANENT,
 }
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
+MAX_ID_CHARS: Final = 200
+MAX_TEXT_CHARS: Final = 100_000
+NO_NUMBER: Final = "б/н"
+"""Without a number (без номера), as offices write it."""
+_NUMBER: Final = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]{1,100}")
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +56,7 @@ class Heard:
 def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prepared) -> Outcome:
     """The outcome of the answer to a message that was sent."""
     note = hide(shown(said.note or ""), prepared.body)
-    if said.echo is not None and said.echo != str(prepared.message_id):
+    if said.echo is not None and said.echo.lower() != str(prepared.message_id):
         return _unknown(heard.codes.foreign, "Another message's id.", heard)
     kind = _KINDS.get(said.status)
     unproved = isinstance(rules.status, str) and not any((said.echo, said.external_id, said.number))
@@ -57,12 +65,14 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
         return _unknown(
             heard.codes.no_receipt, f"The answer does not say what the mapping expects. {note}".strip(), heard
         )
+    now = datetime.now(UTC)
+    said = _until(_usable(said), now)
     status = "registered" if kind is OutcomeKind.DUPLICATE and said.number and said.day else said.status
-    statement = _statement(said, status, datetime.now(UTC)) if kind in _TAKEN else None
+    statement = _statement(said, status, now) if kind in _TAKEN else None
     return Outcome(
         kind=kind,
         code=None if kind in _TAKEN else f"{heard.codes.verdict}{said.status}",
-        external_id=_usable(said.external_id),
+        external_id=said.external_id,
         http_status=heard.http_status,
         detail=note or None,
         ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
@@ -71,20 +81,35 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
 
 
 def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: Delivery) -> Outcome:
-    """Result of asking: a statement, or nothing yet; what cannot be read is asked again later."""
-    if said.echo is not None and said.echo != str(delivery.message_id):
-        return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.foreign, http_status=heard.http_status)
+    """Result of asking: a statement, or nothing yet; what cannot be read is asked again later, and kept."""
+    if said.echo is not None and said.echo.lower() != str(delivery.message_id):
+        return unreadable(heard.codes.foreign, heard)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
-        return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.unreadable, http_status=heard.http_status)
+        return unreadable(heard.codes.unreadable, heard)
+    said = _until(_usable(said), datetime.now(UTC))
     at = delivery.created_at
     if said.day is not None:
         at = max(at, datetime.combine(said.day, time(), KYIV).astimezone(UTC))
     statement = _statement(said, said.status, at)
-    if said.status == "answered" and statement is None:
-        return Outcome(kind=OutcomeKind.TEMPORARY, code=heard.codes.unreadable, http_status=heard.http_status)
-    about = f"{said.status}:{said.number}:{said.day}"
-    reported = () if statement is None else (_reported(statement, rules, heard, delivery.message_id, about),)
+    reported: tuple[ReportedStatus, ...] = ()
+    if statement is not None:
+        about = f"{said.status}:{said.number}:{said.day}"
+        if statement.unclear:  # what is read better later is another statement
+            about += ":" + hashlib.sha256("\n".join(statement.unclear).encode()).hexdigest()[:16]
+        reported = (_reported(statement, rules, heard, delivery.message_id, about),)
     return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, reported=reported)
+
+
+def unreadable(code: str, heard: Heard) -> Outcome:
+    """An answer that says nothing the hub understands: it is asked again, and a person gets the bytes."""
+    return Outcome(kind=OutcomeKind.TEMPORARY, code=code, http_status=heard.http_status, unread=(heard.raw,))
+
+
+def _until(said: Meaning, now: datetime) -> Meaning:
+    """Without a day that has not come: by the clock of no system was anything registered then."""
+    if said.day is None or said.day <= kyiv_day(now + timedelta(days=1)):
+        return said
+    return replace(said, day=None, unclear=(*said.unclear, not_understood("date", said.day.isoformat())))
 
 
 def _unknown(code: str, detail: str, heard: Heard) -> Outcome:
@@ -95,35 +120,81 @@ def _ground(said: Meaning) -> str:
     return said.ground if said.ground in frozenset(RefusalGround) else RefusalGround.OTHER
 
 
-def _usable(external_id: str | None) -> str | None:
-    return external_id if external_id and len(external_id) <= 200 and external_id.isprintable() else None
+def _usable(said: Meaning) -> Meaning:
+    """Without an id that cannot be kept: the message is delivered all the same."""
+    found = said.external_id
+    if found is None or (len(found) <= MAX_ID_CHARS and found.isprintable()):
+        return said
+    return replace(said, external_id=None, unclear=(*said.unclear, not_understood("id", found)))
 
 
-def _statement(said: Meaning, status: str, at: datetime) -> AuthorityBody | None:
-    """The receipt or answer; None if there is none, or if its words are no text that an envelope can hold."""
-    with contextlib.suppress(ValueError):
-        if status == "answered":
-            return AnswerBody(
-                stage=AnswerStage.FINAL,
-                result=AnswerResult(said.result or AnswerResult.EXPLAINED),
-                number=said.number or "",
-                date=said.day,  # type: ignore[arg-type]  # absent: refused by the model
-                at=at,
-                text=said.text or "",
-            )
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """A statement, and what of it was not understood."""
+
+    body: AuthorityBody
+    unclear: tuple[str, ...]
+
+
+def _statement(said: Meaning, status: str, at: datetime) -> _Stated | None:
+    """The strongest receipt or answer that was understood; None if nothing of the kind was said."""
+    unclear = list(said.unclear)
+    if status == "answered":
+        body = _answer(said, at, unclear)
+    else:
         receipt = _RECEIPTS.get(status)
         if receipt is None:
             return None
-        if receipt is ReceiptStatus.REGISTERED and (said.number is None or said.day is None):
-            receipt = ReceiptStatus.ACCEPTED
-        ground = RefusalGround(_ground(said)) if receipt is ReceiptStatus.REFUSED else None
-        return ReceiptBody(status=receipt, at=at, number=said.number, date=said.day, ground=ground)
+        body = _receipt(said, receipt, at, unclear)
+    return _Stated(body, tuple(dict.fromkeys(unclear)))
+
+
+def _receipt(said: Meaning, status: ReceiptStatus, at: datetime, unclear: list[str]) -> ReceiptBody:
+    number = _fitting(said.number, unclear)
+    if status is ReceiptStatus.REGISTERED and (number is None or said.day is None):
+        status = ReceiptStatus.ACCEPTED
+    ground = RefusalGround(_ground(said)) if status is ReceiptStatus.REFUSED else None
+    return ReceiptBody(status=status, at=at, number=number, date=said.day, ground=ground)
+
+
+def _answer(said: Meaning, at: datetime, unclear: list[str]) -> AuthorityBody:
+    """An answer without number or day is not final until a person says so; without a text it is none."""
+    text = _CONTROLS.sub("\ufffd", (said.text or "").replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if not text:
+        unclear.append("text: the answer has none")
+        return _receipt(said, ReceiptStatus.ACCEPTED, at, unclear)
+    if len(text) > MAX_TEXT_CHARS:
+        unclear.append(f"text: it has {len(text)} characters and was cut")
+        text = text[: MAX_TEXT_CHARS - 1] + "…"
+    result = said.result if said.result in frozenset(AnswerResult) else None
+    if said.result is not None and result is None:
+        unclear.append(not_understood("result", said.result))
+    number = _fitting(said.number, unclear)
+    if number is None:
+        unclear.append("number: the answer has none")
+    if said.day is None:
+        unclear.append("date: the answer has none")
+    whole = number is not None and said.day is not None
+    return AnswerBody(
+        stage=AnswerStage.FINAL if whole else AnswerStage.INTERIM,
+        result=AnswerResult(result or AnswerResult.EXPLAINED),
+        number=number or NO_NUMBER,
+        date=said.day or kyiv_day(at),
+        at=at,
+        text=text,
+    )
+
+
+def _fitting(number: str | None, unclear: list[str]) -> str | None:
+    """A number as an envelope can hold it."""
+    if number is None or _NUMBER.fullmatch(number):
+        return number
+    unclear.append(not_understood("number", number))
     return None
 
 
-def _reported(
-    body: AuthorityBody, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str
-) -> ReportedStatus:
+def _reported(stated: _Stated, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str) -> ReportedStatus:
+    body = stated.body
     return ReportedStatus(
         raw=heard.raw,
         said_id=f"{message_id}:{about}",
@@ -131,4 +202,7 @@ def _reported(
         at=body.at,
         in_reply_to=message_id,
         reaches=rules.reaches,
+        unclear=f"Not understood: {'; '.join(stated.unclear)}. The answer is kept as it came."
+        if stated.unclear
+        else None,
     )

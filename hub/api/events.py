@@ -61,6 +61,9 @@ class Owners:
         return row.case.owner
 
 
+_BEGIN_ANEW = "Begin without a cursor, and compare your cases with GET /v1/cases."
+
+
 class Tail:
     """Where the feed ends, shared by all who wait: a thousand of them cost one question in 200 ms."""
 
@@ -93,18 +96,41 @@ class Tail:
 def _begin(deps: Dependencies, after: str | None) -> str | None:
     """Where reading begins: at the first event that is still given out, or behind the cursor.
 
-    ``NotFound`` (410) for a cursor before that: what lies between would be missed in silence.
+    ``NotFound`` (410) for a cursor before that, and for one that names no event of this store, as after a backup was
+    put back: what lies between would be missed in silence.
     """
     floor = deps.hub.following.pruning.floor()
-    if after is None or floor is None:
-        return after or floor
+    if after is None:
+        return floor
+    if floor is None:
+        return _known(deps, after)
     if after < floor:
         raise NotFound(
             "Events after this cursor are not given out any more.",
             code="cursor.expired",
-            action="Begin without a cursor, and compare your cases with GET /v1/cases.",
+            action=_BEGIN_ANEW,
         )
-    return after
+    return _known(deps, after) if after != floor else after
+
+
+def _known(deps: Dependencies, cursor: str) -> str:
+    """The cursor, if an event has it."""
+    found = deps.hub.store.events(after=_before(cursor), limit=1)
+    if not found or found[0].cursor != cursor:
+        raise NotFound(
+            "No event has this cursor any more: the store was put back to an earlier state.",
+            code="cursor.unknown",
+            action=_BEGIN_ANEW,
+        )
+    return cursor
+
+
+def _before(cursor: str) -> str:
+    """The cursor before one, whether or not an event has it. What is no cursor is left for the store to refuse."""
+    place, _, number = cursor.rpartition(".")
+    if not (number.isascii() and number.isdecimal() and int(number)):
+        return cursor
+    return f"{place}.{int(number) - 1:0{len(number)}d}"
 
 
 def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str | None, limit: int) -> EventsView:

@@ -48,6 +48,7 @@ _BY_CODE = {
     "input.length": 411,
     "seal.party": 403,
     "cursor.expired": 410,
+    "cursor.unknown": 410,
 }
 _BY_CLASS: tuple[tuple[type[HubError], int], ...] = (
     (TooLarge, 413),

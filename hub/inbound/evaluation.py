@@ -61,7 +61,9 @@ class Told:
 
 _MAIL = "message/rfc822"
 CLOCK_SKEW = timedelta(hours=24)
-"""How far in the future a statement may date itself; beyond it the sender's clock is broken."""
+"""How far in the future a statement may date itself, and how far before the sending: beyond it the sender's clock is
+broken, or says "no date" (1900, year 1).
+"""
 
 
 class Evaluator:
@@ -157,6 +159,12 @@ class Evaluator:
                 faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
             )
         delivery = self._correlate.copy_over(self._correlate.of_envelope(envelope, party, at_hand), origin.channel_id)
+        early = None
+        if at < delivery.created_at - CLOCK_SKEW:
+            early = (
+                f"The statement dates itself {at:%Y-%m-%d}, before the appeal was sent; it counts from when it came."
+            )
+            at = now
         message = _message(envelope, raw, party)
         known = self._store.message(message.id)
         if known is not None:
@@ -180,6 +188,8 @@ class Evaluator:
         )
         facts: tuple[Fact, ...] = ()
         items: tuple[OperatorItem, ...] = ()
+        if early:
+            unclear = f"{unclear} {early}" if unclear else early
         if unclear is not None:
             facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
         if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):

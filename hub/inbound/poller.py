@@ -10,13 +10,16 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from hub.contained import contained
 from hub.delivery import retry
+from hub.delivery.journal import Origin
 from hub.delivery.records import escalate, fact_of
-from hub.errors import HubError
+from hub.errors import HubError, ItemFailed
 from hub.inbound.receiver import Receiver
-from hub.ports import Adapter, Clock, Outcome, Session, Store
+from hub.ports import Adapter, Clock, Outcome, RawInbound, Session, Store
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source
 from hub.schemas.directory import Channel
+from hub.schemas.journal import Door
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +46,22 @@ class Poller:
         try:
             with adapter.session(channel) as session:
                 for delivery in due:
-                    self._poll_one(session, delivery, channel)
+                    self._contained(session, delivery, channel)
         except HubError as failure:
             # They are asked about again when the time they were moved to has come.
             log.warning("polling failed", extra={"channel": channel.id, "code": failure.stable_code})
         return len(due)
+
+    def _contained(self, session: Session, delivery: Delivery, channel: Channel) -> None:
+        """One question. A fault of the hub's own, or of an adapter's, costs this question; the next one is asked."""
+        try:
+            with contained("poll"):
+                self._poll_one(session, delivery, channel)
+        except ItemFailed as failure:
+            origin = Origin(door=Door.POLL, channel_id=channel.id, party=delivery.authority)
+            nothing = RawInbound(content_type="text/plain", body=str(delivery.id).encode())
+            self._receiver.hold(nothing, origin, verdict=failure.code, about=delivery, detail=failure.message)
+            self._store.apply(self._learnt(delivery, Outcome.of(failure), self._clock.now()))
 
     def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from hub.contained import contained
 from hub.delivery.journal import REPEATING, Journal, Origin
 from hub.delivery.records import escalate
 from hub.errors import HubError, Unavailable
@@ -88,7 +89,11 @@ class Receiver:
             return self.evaluator.envelope(came, origin, delivery)
 
     def evaluate_outcome(self, delivery: Delivery, outcome: Outcome) -> tuple[tuple[Statement, ...], list[HubError]]:
-        """Statements of an outcome that hold, to be written with it; refusals of the others, which are journalled."""
+        """Statements of an outcome that hold, to be written with it; refusals of the others, which are journalled.
+        What could not be read of it is held for a person.
+        """
+        origin = Origin(door=Door.RESPONSE, channel_id=delivery.channel_id, party=delivery.authority)
+        self._hold_unread(delivery, outcome, origin)
         held: list[Statement] = []
         refusals: list[HubError] = []
         pieces: tuple[RawInbound | ReportedStatus, ...] = (*outcome.receipts, *outcome.reported)
@@ -105,8 +110,11 @@ class Receiver:
         return tuple(held), refusals
 
     def receive_outcome(self, delivery: Delivery, outcome: Outcome) -> list[HubError]:
-        """Receive what came with the answer to a question as if it had called us. What is refused is journalled."""
+        """Receive what came with the answer to a question as if it had called us. What is refused is journalled; what
+        could not be read is held for a person.
+        """
         origin = Origin(door=Door.POLL, channel_id=delivery.channel_id, party=delivery.authority)
+        self._hold_unread(delivery, outcome, origin)
         pieces = [partial(self.receive, raw, origin) for raw in outcome.receipts]
         pieces += [partial(self.receive_reported, reported, origin) for reported in outcome.reported]
         refusals = []
@@ -118,19 +126,28 @@ class Receiver:
                 _log_refusal(delivery, failure)
         return refusals
 
+    def _hold_unread(self, delivery: Delivery, outcome: Outcome, origin: Origin) -> None:
+        """Hold each once; as long as a person has one open about this delivery, what differs adds nothing."""
+        for raw in outcome.unread:
+            open_items = self._store.open_items([delivery.case_id]).get(delivery.case_id, ())
+            asked = any(item.delivery_id == delivery.id and item.reason == "inbound.held" for item in open_items)
+            if not asked:
+                verdict = outcome.code or "poll.unreadable"
+                self.hold(raw, origin, verdict=verdict, about=delivery, detail="an answer that cannot be read")
+
     def hold(
         self, raw: RawInbound, origin: Origin, *, verdict: str, about: Delivery | None = None, detail: str = ""
     ) -> None:
         """Keep what could not be taken in, for a person to decide; one that is about a delivery shows at its case.
 
-        Raises ``Unavailable``.
+        The same again is counted and makes no second item. Raises ``Unavailable``.
         """
         record = self.journal.held(
             raw, origin, verdict=verdict, case_id=about.case_id if about is not None else None, detail=detail or None
         )
         facts: tuple[Fact, ...] = ()
         items: tuple[OperatorItem, ...] = ()
-        if about is not None:
+        if about is not None and self._store.inbound_record(record.id) is None:
             facts, items = escalate(
                 about,
                 reason="inbound.held",
@@ -160,7 +177,8 @@ class Receiver:
         """Each refusal is journalled before it is raised."""
         hit("S14")
         try:
-            yield
+            with contained("statement"):
+                yield
         except Unavailable:
             raise  # nothing was decided: it stays where it is and comes again
         except HubError as refusal:

@@ -33,7 +33,8 @@ class Session(Protocol):
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask what became of a delivery; only if ``polls`` is true. ``DELIVERED`` with or without ``receipts`` (with
-        ``proves``: the addressee has it, and there is nothing more to ask); ``PERMANENT`` with ``proves``: a system
+        ``proves``: the addressee has it, and there is nothing more to ask), ``unread`` for documents that could not be
+        read; ``TEMPORARY`` with ``unread``: nothing of the answer could; ``PERMANENT`` with ``proves``: a system
         in between had taken it and gave up.
         """
         ...

@@ -73,6 +73,8 @@ class Outcome:
     """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
     ``reported``: what it said in its own words about the message that was sent or asked about.
 
+    ``unread``: bytes of an answer, or of documents in it, that could not be read: a person gets them.
+
     ``proves``: the strongest receipt that this very outcome shows, where it is less than the channel can bring: a
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
@@ -95,6 +97,7 @@ class Outcome:
     external_id: str | None = None
     receipts: tuple[RawInbound, ...] = ()
     reported: tuple[ReportedStatus, ...] = ()
+    unread: tuple[RawInbound, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None

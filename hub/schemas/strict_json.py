@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from hub.errors import Fault, InvalidInput, TooLarge
@@ -45,12 +46,14 @@ def parse(
     max_depth: int = MAX_DEPTH,
     max_members: int = MAX_MEMBERS,
     allow_floats: bool = False,
+    any_integers: bool = False,
 ) -> JsonValue:
     """The value of one JSON text in UTF-8.
 
     ``max_bytes``: length of ``data``. ``max_depth``: containers inside containers. ``max_members``: members of one
     object or entries of one list. ``allow_floats``: whether numbers with fraction or exponent are taken (as doubles; an
-    overflow to infinity is refused). Integers are within ±2^53.
+    overflow to infinity is refused). Integers are within ±2^53; ``any_integers``: of up to 100 digits, exactly (ids of
+    other systems).
     Raises ``TooLarge`` (``json.too_large``, ``json.members``) or ``InvalidInput`` with faults ``json.encoding``,
     ``json.bom``, ``json.depth``, ``json.syntax``, ``json.control``, ``json.duplicate_key``, ``json.number``,
     ``json.surrogate``.
@@ -60,13 +63,29 @@ def parse(
             f"The JSON text is longer than {max_bytes} bytes.",
             faults=[Fault(pointer="", code="json.too_large", message=f"longer than {max_bytes} bytes")],
         )
-    value = _parse(data, max_depth, allow_floats)
+    value = _parse(data, max_depth, _Numbers(allow_floats=allow_floats, any_integers=any_integers))
     if data.count(b",") >= max_members:
         _check_members(value, max_members)
     return value
 
 
-def _parse(data: bytes, max_depth: int, allow_floats: bool) -> JsonValue:
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Numbers that are taken."""
+
+    allow_floats: bool
+    any_integers: bool
+
+    def integer(self, text: str) -> int:
+        if self.any_integers and len(text) <= _MAX_NUMBER_LENGTH:
+            return int(text)
+        return _integer(text)
+
+    def double(self, text: str) -> float:
+        return _double(text) if self.allow_floats else _doubtful(text)
+
+
+def _parse(data: bytes, max_depth: int, numbers: _Numbers) -> JsonValue:
     text = _decode(data)
     if data.count(b"[") + data.count(b"{") > max_depth:
         _check_depth(data, max_depth)
@@ -75,8 +94,8 @@ def _parse(data: bytes, max_depth: int, allow_floats: bool) -> JsonValue:
             value: JsonValue = json.loads(
                 text,
                 object_pairs_hook=_object,
-                parse_int=_integer,
-                parse_float=_double if allow_floats else _doubtful,
+                parse_int=numbers.integer,
+                parse_float=numbers.double,
                 parse_constant=_doubtful,
             )
         except _DoubtfulError:
@@ -85,7 +104,7 @@ def _parse(data: bytes, max_depth: int, allow_floats: bool) -> JsonValue:
             _refuse_syntax(error)
         else:
             return value
-    return _read_slowly(text, allow_floats)
+    return _read_slowly(text, numbers)
 
 
 def _check_members(value: JsonValue, max_members: int) -> None:
@@ -195,13 +214,13 @@ def _or_bad(read: Callable[[str], int | float]) -> Callable[[str], object]:
     return hook
 
 
-def _read_slowly(text: str, allow_floats: bool) -> JsonValue:
+def _read_slowly(text: str, numbers: _Numbers) -> JsonValue:
     try:
         tree: object = json.loads(
             text,
             object_pairs_hook=_Pairs,
-            parse_int=_or_bad(_integer),
-            parse_float=_or_bad(_double if allow_floats else _doubtful),
+            parse_int=_or_bad(numbers.integer),
+            parse_float=_or_bad(numbers.double),
             parse_constant=_or_bad(_doubtful),
         )
     except json.JSONDecodeError as error:

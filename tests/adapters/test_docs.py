@@ -62,7 +62,7 @@ def test_answers_of_the_page_are_understood() -> None:
     (problem,) = examples("problem")
     assert ProblemDocument.model_validate_json(problem).ground == RefusalGround.WRONG_ADDRESSEE
     (status,) = examples("status")
-    assert from_list(HttpAnswer(status=200, headers={}, body=status.encode()), read[0].message_id) == ()
+    assert from_list(HttpAnswer(status=200, headers={}, body=status.encode()), read[0].message_id) == ((), ())
     assert all(f"`{ground}`" in PAGE for ground in RefusalGround)
 
 

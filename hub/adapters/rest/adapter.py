@@ -15,13 +15,15 @@ from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.rest.trembita import RestTrembitaDialect
 from hub.adapters.rest.xroad import XRoadDialect
+from hub.errors import HubError, ItemFailed
 from hub.net.auth import Signer, signer
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession, StreamedBody
 from hub.net.pool import SessionPool
-from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel
+from hub.sealed import media_type
 
 _DIALECTS: dict[str, Callable[[RestSettings], RestDialect]] = {
     "envelope": RestEnvelopeDialect,
@@ -81,6 +83,9 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
 class RestSession(BaseSession):
     """Calls over kept-alive connections, one after another."""
 
+    _asked: HttpAnswer | None = None
+    """Answer to the last question."""
+
     def __init__(self, dialect: RestDialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
         self._dialect = dialect
         self._http = http
@@ -107,7 +112,15 @@ class RestSession(BaseSession):
         """One call that asks what became of a delivery."""
         request = self._dialect.status_request(delivery)
         headers = self._sign(str(delivery.message_id), b"", datetime.now(UTC))
-        return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
+        self._asked = None
+        self._asked = self._call(request, headers, None, deadline_secs)
+        return self._dialect.judge_status(self._asked, delivery)
+
+    def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
+        """The answer that our own reading broke over."""
+        if self._asked is None or not isinstance(failure, ItemFailed):
+            return ()
+        return (RawInbound(content_type=media_type(self._asked.content_type), body=self._asked.body),)
 
     def _call(
         self, request: RestRequest, headers: Mapping[str, str], body: bytes | StreamedBody | None, deadline_secs: float

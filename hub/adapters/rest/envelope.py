@@ -22,7 +22,7 @@ from hub.adapters.rest.statements import (
     read,
     read_problem,
 )
-from hub.errors import InvalidInput, PermanentFailure, TemporaryFailure, UnsupportedFeature
+from hub.errors import InvalidInput, PermanentFailure, UnsupportedFeature
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, retry_after
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -179,10 +179,22 @@ class RestEnvelopeDialect:
         """Envelopes about our message, or nothing yet; anything else is asked again later."""
         if (told := self._nothing_new(answer)) is not None:
             return told
-        found = self._found(answer, delivery)
-        if not all(_concerns(item, delivery) for item in found):
-            return concluded(OutcomeKind.TEMPORARY, "poll.foreign", answer)
-        return Outcome(kind=OutcomeKind.DELIVERED, http_status=200, receipts=tuple(item.raw for item in found))
+        read_ = self._found(answer, delivery)
+        if read_ is None:
+            return unread(answer, "poll.unreadable")
+        found, unreadable = read_
+        ours = [item.raw for item in found if _concerns(item, delivery)]
+        foreign = [item.raw for item in found if not _concerns(item, delivery)]
+        code = "poll.foreign" if foreign else "poll.unreadable"
+        if not ours and (foreign or unreadable):
+            return replace(concluded(OutcomeKind.TEMPORARY, code, answer), unread=(*foreign, *unreadable))
+        return Outcome(
+            kind=OutcomeKind.DELIVERED,
+            code=code if foreign or unreadable else None,
+            http_status=200,
+            receipts=tuple(ours),
+            unread=(*foreign, *unreadable),
+        )
 
     @staticmethod
     def _nothing_new(answer: HttpAnswer) -> Outcome | None:
@@ -194,20 +206,25 @@ class RestEnvelopeDialect:
         return None
 
     @staticmethod
-    def _found(answer: HttpAnswer, delivery: Delivery) -> tuple[Claimed, ...]:
+    def _found(answer: HttpAnswer, delivery: Delivery) -> tuple[tuple[Claimed, ...], tuple[RawInbound, ...]] | None:
+        """Envelopes of an answer, and entries of its list that are none; None if it cannot be read at all."""
         kind = media_type(answer.content_type)
         try:
             if kind == "application/json" and b'"envelopes"' in answer.body:
                 return from_list(answer, delivery.message_id)
-            return (claimed(RawInbound(content_type=kind, body=answer.body)),)
+            return (claimed(RawInbound(content_type=kind, body=answer.body)),), ()
         except InvalidInput:
-            raise TemporaryFailure(
-                "Their answer to the question cannot be read.",
-                code="poll.unreadable",
-                http_status=answer.status,
-                retry_after=_wait(answer),
-                detail=excerpt(answer),
-            ) from None
+            return None
+
+
+def unread(answer: HttpAnswer, code: str) -> Outcome:
+    """Outcome of an answer to a poll that cannot be read: asked again later, and the bytes go to a person. A page for
+    people was not written by that system, and is only asked again.
+    """
+    kind = media_type(answer.content_type)
+    raw = RawInbound(content_type=kind or "application/octet-stream", body=answer.body)
+    page = kind in ("text/html", "application/xhtml+xml")
+    return replace(concluded(OutcomeKind.TEMPORARY, code, answer), unread=() if page or not answer.body else (raw,))
 
 
 def _about(statement: JsonAcknowledgement | Claimed) -> str | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from lxml import etree
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from hub.errors import InvalidInput
 from hub.net.http import HttpAnswer
@@ -33,6 +34,14 @@ _JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 _UNREADABLE = "the answer is no acknowledgement and no envelope"
 
 
+_ModelT = TypeVar("_ModelT", bound=Frozen)
+
+
+def _digits(value: object) -> object:
+    """Ids that are numbers are kept as their digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class JsonAcknowledgement(Frozen):
     """A small JSON document: the other side has our message, had it before, or refuses it (docs/adapters/rest.md).
 
@@ -43,7 +52,7 @@ class JsonAcknowledgement(Frozen):
 
     message_id: Uuid7
     status: Literal["accepted", "duplicate", "refused"]
-    id: Annotated[str, Line(200)] | None = None
+    id: Annotated[str, Line(200), BeforeValidator(_digits)] | None = None
     ground: Annotated[RefusalGround, Field(strict=False)] | None = None
 
 
@@ -82,9 +91,9 @@ def read(answer: HttpAnswer) -> JsonAcknowledgement | Claimed | None:
     kind = media_type(answer.content_type)
     try:
         if kind == "application/json":
-            document = strict_json.parse(answer.body, max_bytes=len(answer.body))
+            document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
             if isinstance(document, dict) and "message_id" in document:
-                return JsonAcknowledgement.model_validate(document)
+                return _tolerant(JsonAcknowledgement, document)
         return claimed(RawInbound(content_type=kind, body=answer.body))
     except (InvalidInput, ValidationError):
         return None
@@ -95,10 +104,22 @@ def read_problem(answer: HttpAnswer) -> ProblemDocument:
     if media_type(answer.content_type) not in _JSON_TYPES:
         return ProblemDocument()
     try:
-        document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True)
-        return ProblemDocument.model_validate(_with_short_title(document))
+        document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
+        return _tolerant(ProblemDocument, _with_short_title(document))
     except (InvalidInput, ValidationError):
         return ProblemDocument()
+
+
+def _tolerant(model: type[_ModelT], document: JsonValue) -> _ModelT:
+    """The document without optional members that do not fit: they cost themselves. ``ValidationError``."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        unfit = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        needed = {name for name, field in model.model_fields.items() if field.is_required()}
+        if not unfit or unfit & needed or not isinstance(document, dict):
+            raise
+        return model.model_validate({name: value for name, value in document.items() if name not in unfit})
 
 
 def _with_short_title(document: JsonValue) -> JsonValue:
@@ -173,15 +194,25 @@ def _local(element: etree._Element) -> str:
     return etree.QName(element).localname
 
 
-def from_list(answer: HttpAnswer, message_id: uuid.UUID) -> tuple[Claimed, ...]:
-    """Envelopes of a status document ``{"message_id":…,"envelopes":[…]}``. ``InvalidInput`` if it is about another."""
-    document = strict_json.parse(answer.body, max_bytes=len(answer.body))
+def from_list(answer: HttpAnswer, message_id: uuid.UUID) -> tuple[tuple[Claimed, ...], tuple[RawInbound, ...]]:
+    """Envelopes of a status document ``{"message_id":…,"envelopes":[…]}``, and entries that are none: one of them costs
+    no other. ``InvalidInput`` if the document is about another message.
+    """
+    document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
     if not isinstance(document, dict) or document.get("message_id") != str(message_id):
         raise InvalidInput("the status document is about another message, or about none")
-    entries = document.get("envelopes", [])
+    entries = document.get("envelopes") or []
     if not isinstance(entries, list):
         raise InvalidInput(_UNREADABLE)
-    return tuple(claimed(_entry(entry)) for entry in entries)
+    found: list[Claimed] = []
+    unreadable: list[RawInbound] = []
+    for entry in entries:
+        try:
+            found.append(claimed(_entry(entry)))
+        except InvalidInput:
+            body = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace")
+            unreadable.append(RawInbound(content_type="application/json", body=body))
+    return tuple(found), tuple(unreadable)
 
 
 def _entry(entry: JsonValue) -> RawInbound:

@@ -16,7 +16,7 @@ from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest.dialect import RestRequest
-from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded
+from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, unread
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpAnswer
@@ -99,7 +99,7 @@ class TemplateDialect(RestEnvelopeDialect):
         rules = self._t.poll
         said = None if rules is None else self._said(rules, answer)
         if rules is None or said is None:
-            return Outcome(kind=OutcomeKind.TEMPORARY, code=CODES.unreadable, http_status=answer.status)
+            return unread(answer, CODES.unreadable)
         return read_poll_outcome(said, rules, _heard(answer), delivery)
 
     @staticmethod
@@ -109,7 +109,7 @@ class TemplateDialect(RestEnvelopeDialect):
         if kind != _JSON and not kind.endswith("+json"):
             return None
         try:
-            tree = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True)
+            tree = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
         except InvalidInput:
             return None
         return maps.meaning(rules, partial(find, tree))

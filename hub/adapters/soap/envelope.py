@@ -11,9 +11,9 @@ from typing import Final
 
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.settings import EnvelopeSection, SoapSettings
-from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure, UnsupportedFeature
+from hub.errors import InvalidInput, OutcomeUnknown, UnsupportedFeature
 from hub.net.http import HttpSession, StreamedBody
-from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap import mime, own
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
 from hub.protocols.soap.wire import content_type, write_envelope
@@ -129,14 +129,24 @@ class SoapEnvelopeDialect:
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """Receipts, or nothing yet; anything else is asked again later."""
-        try:
-            node = own.expected(reply.envelope.content, "GetReceiptsResponse")
-            about, found = own.text(node, "messageId", 100), own.receipts(node, reply.parts)
-        except InvalidInput as error:
-            raise TemporaryFailure(error.message, code="soap.unreadable", http_status=reply.http_status) from None
+        raw = RawInbound(content_type="text/xml", body=reply.soap)
+        told = _receipts(reply)
+        if told is None:
+            return Outcome(
+                kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status, unread=(raw,)
+            )
+        about, found, unreadable = told
         if about != str(delivery.message_id):
-            return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.foreign", http_status=reply.http_status)
-        return Outcome(kind=OutcomeKind.DELIVERED, http_status=reply.http_status, receipts=found)
+            return Outcome(
+                kind=OutcomeKind.TEMPORARY, code="soap.foreign", http_status=reply.http_status, unread=(raw,)
+            )
+        return Outcome(
+            kind=OutcomeKind.DELIVERED,
+            code="soap.unreadable" if unreadable else None,
+            http_status=reply.http_status,
+            receipts=found,
+            unread=unreadable,
+        )
 
 
 def carried(files: tuple[Attachment, ...], setting: str) -> tuple[Attachment, ...]:
@@ -146,6 +156,15 @@ def carried(files: tuple[Attachment, ...], setting: str) -> tuple[Attachment, ..
             "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
         )
     return files if setting in ("mtom", "swa") else ()
+
+
+def _receipts(reply: SoapReply) -> tuple[str | None, tuple[RawInbound, ...], tuple[RawInbound, ...]] | None:
+    """Message that GetReceiptsResponse is about, its receipts, and those that are none; None if it is none."""
+    try:
+        node = own.expected(reply.envelope.content, "GetReceiptsResponse")
+        return own.text(node, "messageId", 100), *own.receipts(node, reply.parts)
+    except InvalidInput:
+        return None
 
 
 def unread(error: InvalidInput, reply: SoapReply) -> OutcomeUnknown:
@@ -172,17 +191,20 @@ def judged(said: own.SoapAcknowledgement, prepared: Prepared, reply: SoapReply, 
             ground=ground,
             external_id=said.external_id,
             receipts=said.receipts,
+            unread=said.unread,
         )
     if said.status == "accepted" and needs_receipt and not said.receipts:
         return Outcome(
             kind=OutcomeKind.UNKNOWN,
             code="soap.no_receipt",
             http_status=reply.http_status,
-            detail="They accepted without the receipt that the channel promises.",
+            detail="They accepted without the receipt that the channel promises, or with one that cannot be read.",
+            unread=said.unread,
         )
     return Outcome(
         kind=OutcomeKind.DUPLICATE if said.status == "duplicate" else OutcomeKind.DELIVERED,
         http_status=reply.http_status,
         external_id=said.external_id,
         receipts=said.receipts,
+        unread=said.unread,
     )

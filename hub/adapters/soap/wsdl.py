@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
+from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome, unreadable
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
@@ -73,7 +73,7 @@ class Described:
         """Meaning of the answer to ``status_request`` by the mapping."""
         asks, node = self.mapping.poll, reply.envelope.content
         if asks is None or node is None:
-            return Outcome(kind=OutcomeKind.TEMPORARY, code="soap.unreadable", http_status=reply.http_status)
+            return unreadable(maps.CODES.unreadable, _heard(reply))
         return read_poll_outcome(maps.meaning(asks.answer, node), asks.answer, _heard(reply), delivery)
 
 

@@ -89,14 +89,17 @@ class Service:
 
 
 def session_of(result: Any) -> SessionInfo:
-    """The session in a result. ``OutcomeUnknown`` (``sevovv.no_answer``) if something that is needed is missing."""
+    """The session in a result; one with an error and without a session has failed. ``OutcomeUnknown``
+    (``sevovv.no_answer``) if something that is needed is missing.
+    """
     given = result if isinstance(result, dict) else {}
-    if given.get("SessionId") is None or given.get("Status") is None:
-        raise OutcomeUnknown("The answer names no session.", code="sevovv.no_answer", http_status=200)
     error = given.get("Error") or {}
+    failed = bool(error.get("Code")) or (error.get("Code") is None and bool((error.get("Text") or "").strip()))
+    if not failed and (given.get("SessionId") is None or given.get("Status") is None):
+        raise OutcomeUnknown("The answer names no session.", code="sevovv.no_answer", http_status=200)
     return SessionInfo(
-        id=given["SessionId"],
-        status=given["Status"],
+        id=given.get("SessionId") or 0,
+        status=given.get("Status") or "Failed",
         size=given.get("MessageSize") or 0,
         transferred=given.get("TransferredBytesCount") or 0,
         max_part=given.get("MaxPartSize") or 0,

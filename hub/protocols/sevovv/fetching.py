@@ -16,10 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from hub.contained import contained
 from hub.errors import (
     DeliveryError,
     HubError,
     InvalidInput,
+    ItemFailed,
     NotFound,
     OutcomeUnknown,
     PermanentFailure,
@@ -27,9 +29,9 @@ from hub.errors import (
     TooLarge,
     Unavailable,
 )
-from hub.ports import Attachments, InboundSink
+from hub.ports import Attachments, InboundSink, RawInbound
 from hub.protocols.sevovv import codes, wire
-from hub.protocols.sevovv.building import Ends, acknowledgement
+from hub.protocols.sevovv.building import MESSAGE_TYPE, Ends, acknowledgement
 from hub.protocols.sevovv.client import Service, SessionInfo, TimeLeft, session_of
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.handing import Arrived, hand_over, hold, load
@@ -43,6 +45,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 50
 RESUMES = 4
+HELD_BYTES = 1_048_576
+"""So much is kept of what a person must look at."""
 FAILURES = 3
 """After so many messages that could not be fetched, a round is given up."""
 _GONE = frozenset({codes.MESSAGE_NOT_FOUND, codes.CANNOT_DOWNLOAD, codes.NOT_PROCESSED_YET})
@@ -83,7 +87,11 @@ class Fetching:
                     break
                 seen.add(each["MessageId"])
                 try:
-                    taken += self._one(each["MessageId"], each.get("FromOrgId"))
+                    with contained("package"):
+                        taken += self._one(each["MessageId"], each.get("FromOrgId"))
+                except ItemFailed as failure:
+                    raw = RawInbound(content_type="text/plain", body=f"SEV MessageId {each['MessageId']}".encode())
+                    self.sink.held(raw, verdict=failure.code, party=each.get("FromOrgId"), detail=failure.message)
                 except DeliveryError as failure:
                     # One message that cannot be fetched must not stand before all others; a line that is down ends it.
                     failed.append(failure)
@@ -116,14 +124,16 @@ class Fetching:
     def _taken(self, info: SessionInfo, sender: str | None) -> bool:
         """Fetch into a temporary file, hand over, acknowledge; False if it is not what SEV says it is."""
         if info.size > self.max_bytes:
+            self._hold_first(info, sender)
             raise TooLarge(f"The message is larger than {self.max_bytes} bytes.", code="sevovv.too_large")
         with tempfile.NamedTemporaryFile(prefix="sev-") as file:
             if not self._fetched(info, file):
                 return False
             arrived = Arrived(open=partial(_read_again, file.name), size=info.size)
             try:
-                message = self._read(arrived, sender)
-                hand_over(message, arrived, sink=self.sink, attachments=self.attachments)
+                with contained("package"):
+                    message = self._read(arrived, sender)
+                    hand_over(message, arrived, sink=self.sink, attachments=self.attachments)
             except (Unavailable, DeliveryError):
                 raise
             except HubError as refusal:
@@ -131,6 +141,16 @@ class Fetching:
                 raise
         self._acknowledge(message)
         return True
+
+    def _hold_first(self, info: SessionInfo, sender: str | None) -> None:
+        """Of what is larger than may be fetched, the first part with its whole length goes to a person."""
+        body = b""
+        for part in self._parts(info):
+            body += part
+            if len(body) >= HELD_BYTES:
+                break
+        raw = RawInbound(content_type=MESSAGE_TYPE, body=body[:HELD_BYTES], whole_size=info.size)
+        self.sink.held(raw, verdict="sevovv.too_large", party=sender, detail=f"{info.size} bytes")
 
     def _fetched(self, info: SessionInfo, file: IO[bytes]) -> bool:
         """The whole package, checked by the hash that SEV counted; if the two differ, it stays there."""

@@ -130,9 +130,10 @@ def _reply(message: SevMessage, at: datetime, text_of_file: str | None) -> SevSt
         case "Extension" if said["Until"]:
             return SevStatement(body=ExtensionBody(at=at, until=date.fromisoformat(said["Until"]), reason=reason))
         case "Clarification":
-            until = date.fromisoformat(said["Until"]) if said["Until"] else None
+            until = _day(said["Until"])
             body = ClarificationBody(step=ClarificationStep.QUESTION, at=at, text=text[:20_000], until=until)
-            return SevStatement(body=body)
+            odd = said["Until"] and until is None
+            return SevStatement(body=body, unclear="The question names a day that cannot be read." if odd else None)
     result = next((each for each in AnswerResult if each == said["Result"]), None)
     interim = result is None or said["Stage"] == AnswerStage.INTERIM
     answer = AnswerBody(
@@ -145,6 +146,13 @@ def _reply(message: SevMessage, at: datetime, text_of_file: str | None) -> SevSt
     )
     unread = "A reply came without a result that a machine can read; a person has to say what it decides."
     return SevStatement(body=answer, unclear=None if result else unread)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _redirected_to(message: SevMessage) -> str | None:

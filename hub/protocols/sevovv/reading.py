@@ -27,6 +27,8 @@ _DECLARED = re.compile(rb"""^(<\?xml[^>]*?encoding\s*=\s*)(["'])([A-Za-z0-9._-]+
 _CYRILLIC = frozenset({"windows-1251", "cp1251"})
 _PART = {"Document": 0, "TaskList": 1, "AddDocuments": 2, "Expansion": 3, "Acknowledgement": 4}
 _EXPANSION_ORDER = {"Econtact": 0, "StaticExpansion": 1}
+_YEARS = range(2000, 2101)
+"""Years before and after are those that systems write for "no date"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,11 +289,14 @@ def _moment(text: str | None) -> datetime | None:
         found = datetime.fromisoformat((text or "").strip())
     except ValueError:
         return None
+    if found.year not in _YEARS:
+        return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _day(text: str | None) -> date | None:
     try:
-        return date.fromisoformat((text or "").strip()[:10])
+        found = date.fromisoformat((text or "").strip()[:10])
     except ValueError:
         return None
+    return found if found.year in _YEARS else None

@@ -20,7 +20,7 @@ from typing import Any, cast
 from lxml import etree
 
 from hub.errors import InvalidInput
-from hub.protocols.sevovv.codes import OBJECT_NULL, SevFault
+from hub.protocols.sevovv.codes import OBJECT_NULL, UNDEFINED, SevFault
 from hub.schemas import strict_xml
 
 SERVICE = "http://tempuri.org/"
@@ -210,7 +210,23 @@ def read_response(operation: SevOperation, body: bytes, *, max_bytes: int) -> An
         raise _fault_of(answer)
     if name != f"{operation.name}Response":
         raise InvalidInput("The answer belongs to another call.", code="sevovv.answer")
-    return _members(answer, {f"{operation.name}Result": operation.result}, "").get(f"{operation.name}Result")
+    name = f"{operation.name}Result"
+    for result in answer:
+        if etree.QName(result).localname == name and operation.result != "SessionInfo":
+            _raise_error_in(result)
+    return _members(answer, {name: operation.result}, "", lenient=True).get(name)
+
+
+def _raise_error_in(result: etree._Element) -> None:
+    """Raise ``SevFault`` for an error that stands inside a result: the bus answers so with HTTP 200, and a list with an
+    error in it is no empty one.
+    """
+    for found in result.iterchildren(etree.Element):
+        if etree.QName(found).localname == "Error":
+            values = _members(found, dict(TYPES["CommunicationError"]), "", lenient=True)
+            code, text = values.get("Code"), (values.get("Text") or "").strip()
+            if code or (code is None and text):
+                raise SevFault(code or UNDEFINED, text or None)
 
 
 def _content(body: bytes, max_bytes: int) -> etree._Element:
@@ -230,21 +246,28 @@ def _fault_of(element: etree._Element) -> SevFault | InvalidInput:
     return InvalidInput("The service answered with a fault of another kind.", code="sevovv.fault")
 
 
-def _members(parent: etree._Element, kinds: Mapping[str, str], operation: str) -> dict[str, Any]:
+def _members(
+    parent: etree._Element, kinds: Mapping[str, str], operation: str, *, lenient: bool = False
+) -> dict[str, Any]:
+    """Members by name. ``lenient``: one that is not of its type costs itself only."""
     found: dict[str, Any] = {}
     for child in parent:
         local = etree.QName(child).localname
         name = _LOOK_ALIKES.get((operation, local), local)
         if name in kinds and child.get(f"{{{XSI}}}nil") not in ("true", "1"):
-            found[name] = _value(child, kinds[name])
+            try:
+                found[name] = _value(child, kinds[name], lenient=lenient)
+            except SevFault:
+                if not lenient:
+                    raise
     return found
 
 
-def _value(element: etree._Element, kind: str) -> Any:
+def _value(element: etree._Element, kind: str, *, lenient: bool = False) -> Any:
     if kind in TYPES:
-        return _members(element, dict(TYPES[kind]), "")
+        return _members(element, dict(TYPES[kind]), "", lenient=lenient)
     if kind in LISTS:
-        return [_value(child, LISTS[kind][0]) for child in element]
+        return [_value(child, LISTS[kind][0], lenient=lenient) for child in element]
     text = element.text or ""
     if kind == "string":
         return text

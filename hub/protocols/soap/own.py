@@ -27,13 +27,16 @@ MAX_RECEIPTS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoapAcknowledgement:
-    """Statement of a system about a message: the fields of DeliverEnvelopeResponse."""
+    """Statement of a system about a message: the fields of DeliverEnvelopeResponse. ``unread``: receipts that could not
+    be read.
+    """
 
     message_id: str
     status: str
     external_id: str | None
     ground: str | None
     receipts: tuple[RawInbound, ...]
+    unread: tuple[RawInbound, ...] = ()
 
 
 def tag(name: str) -> str:
@@ -117,21 +120,38 @@ def statement(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> So
     message_id, status = text(node, "messageId", 100), text(node, "status", 20)
     if message_id is None or status not in STATUSES:
         raise refuse("content", f"messageId and a status of {', '.join(STATUSES)}", "/Body/*")
-    external_id = text(node, "id", 200)
-    if external_id is not None and not external_id.isprintable():
-        raise refuse("content", "id is one line of printable characters", "/Body/*/id")
+    found, unread = receipts(node, parts)
     return SoapAcknowledgement(
         message_id=message_id,
         status=status,
-        external_id=external_id,
-        ground=text(node, "ground", 40),
-        receipts=receipts(node, parts),
+        external_id=_optional(node, "id", 200),
+        ground=_optional(node, "ground", 40),
+        receipts=found,
+        unread=unread,
     )
 
 
-def receipts(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> tuple[RawInbound, ...]:
-    """All ``receipt`` documents below an element."""
-    found = node.findall(tag("receipt"))
-    if len(found) > MAX_RECEIPTS:
+def _optional(node: etree._Element, name: str, limit: int) -> str | None:
+    """A text that may be absent: one that does not fit costs itself, never the statement."""
+    try:
+        value = text(node, name, limit)
+    except InvalidInput:
+        return None
+    return value if value is None or value.isprintable() else None
+
+
+def receipts(
+    node: etree._Element, parts: tuple[mime.MimePart, ...] = ()
+) -> tuple[tuple[RawInbound, ...], tuple[RawInbound, ...]]:
+    """All ``receipt`` documents below an element, and those that are none: one of them costs no other."""
+    given = node.findall(tag("receipt"))
+    if len(given) > MAX_RECEIPTS:
         raise InvalidInput("Too many receipts in one answer.", code="soap.content")
-    return tuple(document(each, parts) for each in found)
+    found: list[RawInbound] = []
+    unread: list[RawInbound] = []
+    for each in given:
+        try:
+            found.append(document(each, parts))
+        except InvalidInput:
+            unread.append(RawInbound(content_type="text/xml", body=etree.tostring(each, with_tail=False)))
+    return tuple(found), tuple(unread)
