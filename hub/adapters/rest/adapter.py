@@ -83,9 +83,6 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
 class RestSession(BaseSession):
     """Calls over kept-alive connections, one after another."""
 
-    _asked: HttpAnswer | None = None
-    """Answer to the last question."""
-
     def __init__(self, dialect: RestDialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
         self._dialect = dialect
         self._http = http
@@ -112,15 +109,14 @@ class RestSession(BaseSession):
         """One call that asks what became of a delivery."""
         request = self._dialect.status_request(delivery)
         headers = self._sign(str(delivery.message_id), b"", datetime.now(UTC))
-        self._asked = None
-        self._asked = self._call(request, headers, None, deadline_secs)
-        return self._dialect.judge_status(self._asked, delivery)
+        return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
 
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
         """The answer that our own reading broke over."""
-        if self._asked is None or not isinstance(failure, ItemFailed):
+        if not isinstance(failure, ItemFailed) or self._http.last is None:
             return ()
-        return (RawInbound(content_type=media_type(self._asked.content_type), body=self._asked.body),)
+        answer = self._http.last
+        return (RawInbound(content_type=media_type(answer.content_type), body=answer.body),)
 
     def _call(
         self, request: RestRequest, headers: Mapping[str, str], body: bytes | StreamedBody | None, deadline_secs: float

@@ -83,22 +83,20 @@ class OneCallSession(BaseSession):
         reply = self._client.exchange(self._dialect.status_request(delivery), deadline_secs=deadline_secs)
         return self._dialect.judge_status(reply, delivery)
 
-<<<<<<< HEAD
     def heard(self) -> bytes | None:
         """The last HTTP answer."""
         return self._http.last.transcript() if self._http.last is not None else None
-=======
+
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
         """The answer that is no SOAP, or that our own reading broke over; a page for people was not written by that
         system.
         """
         if failure.stable_code not in ("soap.no_answer", "item.failed") and not failure.stable_code.startswith("wsse."):
             return ()
-        answer = self._client.answer
+        answer = self._http.last
         if answer is None or not answer.body or answer.status != 200 or "html" in answer.content_type.lower():
             return ()
         return (RawInbound(content_type=media_type(answer.content_type), body=answer.body),)
->>>>>>> 5c60bf6 (A value that does not fit costs itself, a poisoned document its own place, and an error inside a success is one)
 
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything."""

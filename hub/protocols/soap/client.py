@@ -92,8 +92,6 @@ class SoapClient:
         self._headers = headers or (lambda *_: {})
         self._guard = guard
         self._max_bytes = max_bytes
-        self.answer: HttpAnswer | None = None
-        """The last answer as it came: what could not be read of it, a person can."""
 
     def call(
         self,
@@ -125,9 +123,8 @@ class SoapClient:
         if request.version is SoapVersion.V11:
             fixed["SOAPAction"] = f'"{request.action}"'
         headers = {**fixed, **self._headers(request.message_id, envelope)}
-        self.answer = None
-        self.answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
-        return self._read(self.answer, request.envelope)
+        answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
+        return self._read(answer, request.envelope)
 
     def _read(self, answer: HttpAnswer, sent: bytes) -> SoapReply:
         if 300 <= answer.status < 400:
