@@ -11,8 +11,10 @@ import click
 
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option, table
+from hub.errors import InvalidInput
 from hub.following.finding import FinderKind, plain_phone
 from hub.ports import CaseFilter
+from hub.schemas.case_number import read_case_number
 from hub.schemas.delivery import CaseRow
 from hub.schemas.ids import CaseId, MessageId
 from hub.settings import load
@@ -38,6 +40,7 @@ def find(words: str, limit: int, home: str | None, as_json: bool) -> None:
     shown = [
         {
             "case": row.case.id,
+            "case_number": row.case.case_number,
             "state": row.state,
             "authority": row.authority,
             "number": row.number,
@@ -46,7 +49,7 @@ def find(words: str, limit: int, home: str | None, as_json: bool) -> None:
         }
         for row, by in found
     ]
-    head = ("case", "state", "authority", "number", "reference", "by")
+    head = ("case", "case_number", "state", "authority", "number", "reference", "by")
     emit(shown, as_json=as_json, lines=table(head, [[line[name] for name in head] for line in shown]))
 
 
@@ -69,11 +72,19 @@ def _id(words: str) -> uuid.UUID | None:
         return None
 
 
+def _as_number(words: str) -> Iterator[tuple[str, CaseFilter]]:
+    try:
+        yield "number", CaseFilter(case_number=read_case_number(words))
+    except InvalidInput:
+        return  # they are something else
+
+
 def _ways(hub: Hub, words: str) -> Iterator[tuple[str, CaseFilter]]:
     """Ways in which the words may name a case, the surest first."""
     finders, named = hub.following.finders, _id(words)
     if named is not None:
         yield "message", CaseFilter(message_id=MessageId(named))
+    yield from _as_number(words)
     yield "reference", CaseFilter(reference=words)
     yield "their number", CaseFilter(registered=words)
     yield "their id", CaseFilter(external_id=words)

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from hub.ports import CaseFilter, Excerpt, Registry, Store
+from hub.schemas.case_number import is_case_number
 from hub.schemas.delivery import CaseRow
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.journal import InboundRecord
@@ -108,10 +109,13 @@ class Guesser:
                 yield message.case_id
 
     def _by_number(self, number: str) -> Iterator[tuple[GuessSign, CaseId]]:
-        for sign, where in (
+        ways = [
             (GuessSign.REFERENCE, CaseFilter(reference=number)),
             (GuessSign.THEIR_NUMBER, CaseFilter(registered=number)),
-        ):
+        ]
+        if is_case_number(number):
+            ways.append((GuessSign.REFERENCE, CaseFilter(case_number=number)))
+        for sign, where in ways:
             cases = self._store.cases(where, after=None, limit=MAX_CASES + 1)
             yield from ((sign, case_id) for case_id in _few(cases))
 

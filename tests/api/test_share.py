@@ -7,6 +7,7 @@ import io
 import json
 import random
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,8 +17,9 @@ import pytest
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, Fact, FactKind, Note, Source, TransportState
 from hub.schemas.ids import CaseId, DeliveryId, MessageId, NoteId, new_id
 from hub.schemas.terms import Kind, Role
+from hub.storage import open_store
 from hub.tracking.share import own_event
-from tests.api.world import NCC, PLAIN, PULLER, SEALER, World, answer, problem, registered
+from tests.api.world import NCC, PLAIN, PULLER, SEALER, World, answer, build, problem, registered, serve
 
 BODIES = {"plain": PLAIN, "puller": PULLER, "sealer": SEALER}
 TOPICS = {PLAIN: "roads", PULLER: "water", SEALER: "heating"}
@@ -34,6 +36,16 @@ _SAYS = (
     FactKind.ESCALATED,
     FactKind.NOT_RECEIVED,
 )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A hub of its own: its histories leave cases that nobody has."""
+    home = tmp_path_factory.mktemp("share") / "home"
+    store = open_store(f"sqlite:///{home.parent / 'hub.sqlite'}", migrate=True)
+    with serve(build(home, store)) as running:
+        yield running
+    store.close()
 
 
 def _follow(world: World) -> None:

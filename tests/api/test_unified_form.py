@@ -83,7 +83,8 @@ def test_what_is_the_centres_own_stays_with_the_centre(world: World) -> None:
     out = _form_of(sent)
     assert (out.call, out.representative.document.number, out.addressee.chosen_by) == (None, "АА-77", "operator")
     assert (out.identity.method, out.identity.level, out.identity.evidence) == ("diia", "high", None)
-    assert out == _form_of(kept).model_copy(update={"call": None, "identity": out.identity})
+    named = {"call": None, "identity": out.identity, "reference": out.reference}  # by the number of the case
+    assert out == _form_of(kept).model_copy(update=named)
 
 
 def test_a_recording_goes_to_the_authority_only_if_the_centre_says_so(world: World) -> None:
@@ -104,6 +105,7 @@ def test_no_body_can_ask_for_the_form_as_it_came_in(world: World) -> None:
     sealed["header"]["recipient"] = {"code": PLAIN}
     answer = world.call("POST", "/v1/envelopes", data=world.sealed(sealed, world.ncc_key), headers=JSON)
     assert answer.status_code == 202, answer.text
+    world.offer(case)
     seen = world.call("GET", f"/v1/cases/{case}", "plain").json()
     assert [message["direction"] for message in seen["messages"]] == ["out"]
     kept = messages(world, case, Direction.IN)[0].id

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hub.bootstrap import build
 from hub.cases.submission import Submission
 from hub.cli.evidence import evidence_group
+from hub.cli.find import find
 from hub.cli.init import make_home
 from hub.cli.trace import trace
 from hub.errors import ConfigurationError, NotFound, SealRefused
@@ -63,10 +64,12 @@ def test_export_and_verify(home: Path, tmp_path: Path, which: int) -> None:
 
 
 def test_a_case_is_told_by_its_number(home: Path) -> None:
-    """`hub trace` takes the number as it is said, and shows it as it is written."""
+    """`hub trace` and `hub find` take the number as it is said, and show it as it is written."""
     case, _, number = (home / "case").read_text().split()
     told = json.loads(CliRunner().invoke(trace, [number, "--home", str(home), "--json"]).output)
     assert (told["case_id"], told["case_number"].replace("-", "")) == (case, number)
+    (found,) = json.loads(CliRunner().invoke(find, [number, "--home", str(home), "--json"]).output)
+    assert (found["case"], found["case_number"], found["by"]) == (case, told["case_number"], "number")
     assert f"(no. {told['case_number']})" in CliRunner().invoke(trace, [number, "--home", str(home)]).output
 
 
