@@ -12,7 +12,7 @@ ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
 	api/test_cli_keys.py delivery/test_policy.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test nightly lint types imports fast tests bench chaos lock foreign clean
+.PHONY: help demo quick test nightly lint types imports fast tests bench chaos mutation lock foreign clean
 
 help: ## Show this help
 	@echo "appeal-hub: carries citizens' appeals into the systems that authorities have, and answers back"
@@ -43,7 +43,7 @@ quick: $(DEV) foreign ## Before each commit, under two minutes: lint, types, con
 test: $(DEV) foreign lint types imports tests ## Everything that must pass before a change lands, under eight minutes
 
 nightly: export HUB_TEST_FORM = nightly
-nightly: test chaos ## The long forms: ten times the examples, all cells and phases; hours
+nightly: test chaos mutation ## The long forms: ten times the examples, all cells and phases, mutants; hours
 
 lint: $(DEV) ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -70,6 +70,9 @@ bench: $(DEV) ## Measure speed side by side; writes benchmarks/RESULTS.md (BENCH
 
 chaos: $(DEV) ## Kill, freeze and starve it; prints an accounting (CHAOS_FLAGS="--stop-secs 3 --messages 20")
 	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
+
+mutation: $(DEV) ## Small faults made on purpose: fails if the tests notice under 85 % (MUTATION_FLAGS="--package router")
+	@HUB_TEST_FORM=quick $(BIN)/python -m tests.mutation $(MUTATION_FLAGS)
 
 lock: ## Renew the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres pyproject.toml -o requirements.lock

@@ -1,0 +1,79 @@
+"""The mutation run: what a test holds to is noticed, what no test looks at is named; the sample is its seed's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.mutation.mutants import Population
+
+RULES = '''"""Docstring."""
+
+LIMIT = 3
+
+
+def fits(count: int) -> bool:
+    """Docstring."""
+    return count <= LIMIT
+
+
+def loose(count: int) -> int:
+    return count + 1
+'''
+TESTS = """from small.rules import fits, loose
+
+
+def test_fits():
+    assert fits(3)
+    assert not fits(4)
+
+
+def test_loose():
+    loose(1)
+"""
+RUN = """
+from pathlib import Path
+from tests.mutation.mutants import Population
+from tests.mutation.trial import Ground, tried
+
+root = Path.cwd()
+mutants = Population.of(root, "small").sample(100, seed=1)
+ground = Ground(root=root, folders=["small"], tests=["test_rules.py"], jobs=2, budget_secs=15)
+for trial in tried(mutants, ground):
+    line = trial.mutant.shown(root).splitlines()[-1][2:].strip()
+    print(trial.verdict.noticed, trial.living, line, sep="|")
+"""
+
+
+def test_a_fault_that_a_test_holds_to_is_noticed_and_one_that_none_looks_at_survives(tmp_path: Path) -> None:
+    """Comparison and constant of a tested rule are noticed; the sum that no test asserts about is named."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "__init__.py").touch()
+    (tmp_path / "small" / "rules.py").write_text(RULES)
+    (tmp_path / "test_rules.py").write_text(TESTS)
+    here = str(Path(__file__).resolve().parents[2])
+    paths = {"PYTHONPATH": f"{tmp_path}:{here}", "PATH": ""}
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=tmp_path, env=paths, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert {line for line in ran.stdout.splitlines() if "|" in line} == {
+        "True|True|return count < LIMIT",
+        "True|True|return",
+        "True|False|LIMIT = 4",
+        "True|False|LIMIT = None",
+        "False|True|return",
+        "False|True|return count - 1",
+        "False|True|return count + 2",
+    }
+
+
+def test_the_sample_is_that_of_its_seed_and_leaves_out_by_rule(tmp_path: Path) -> None:
+    """The same seed draws the same mutants, another one others; docstrings and annotations are counted, not drawn."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "rules.py").write_text(RULES)
+    population = Population.of(tmp_path, "small")
+    drawn = [[mutant.code for mutant in population.sample(3, seed)] for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert not any("XX" in mutant.code for mutant in population.sample(100, 1))
