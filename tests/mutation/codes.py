@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+from collections import defaultdict
 from collections.abc import Iterable
 from types import CodeType, FunctionType
 
@@ -51,17 +52,25 @@ def _compare(before: CodeType, after: CodeType, pairs: list[tuple[CodeType, Code
     return all(_compare(*pair, pairs) for pair in zip(*inside, strict=True))
 
 
-def put_in(pairs: Iterable[tuple[CodeType, CodeType]]) -> bool:
-    """Change the living functions of these codes; false if one has none, or none that the new code fits."""
-    wanted = {_key(old): new for old, new in pairs}
-    found = set()
-    for each in gc.get_objects():
-        if isinstance(each, FunctionType) and (key := _key(each.__code__)) in wanted:
-            if len(each.__code__.co_freevars) != len(wanted[key].co_freevars):
+class Living:
+    """The functions that live in this process, by where they were defined; those of some folders."""
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        within = tuple(folders)
+        self._functions: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+        for each in gc.get_objects():
+            if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(within):
+                self._functions[_key(each.__code__)].append(each)
+
+    def put_in(self, pairs: Iterable[tuple[CodeType, CodeType]]) -> bool:
+        """Change the functions of these codes, old and new; false if none lives, or none that the new code fits."""
+        for old, new in pairs:
+            functions = self._functions.get(_key(old), [])
+            if not functions or any(len(each.__code__.co_freevars) != len(new.co_freevars) for each in functions):
                 return False
-            each.__code__ = wanted[key]
-            found.add(key)
-    return len(found) == len(wanted)
+            for each in functions:
+                each.__code__ = new
+        return True
 
 
 def _key(code: CodeType) -> tuple[str, str, int]:

@@ -8,6 +8,7 @@ there proves nothing, and its mutants are tried again without it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.machinery
 import importlib.util
@@ -25,7 +26,7 @@ import click
 import pytest
 
 from tests.mutation import reach as reaching
-from tests.mutation.codes import changed_functions, put_in
+from tests.mutation.codes import Living, changed_functions
 from tests.mutation.forks import Ending, Job, Teller, TimedTest, Verdict, in_fork, run, wait
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach
@@ -170,11 +171,11 @@ def _anew(ground: Ground, mutant: Mutant | None) -> Work:
     return work
 
 
-def _living(session: pytest.Session, ground: Ground, mutant: Mutant | None) -> Work:
+def _put_in(session: pytest.Session, ground: Ground, alive: Living, mutant: Mutant | None) -> Work:
     """Put the mutant into the functions that live, and run the tests."""
 
     def work(tests: Sequence[TimedTest], teller: Teller) -> None:
-        if mutant is not None and not put_in(functions_of(mutant, ground.root) or []):
+        if mutant is not None and not alive.put_in(functions_of(mutant, ground.root) or []):
             teller.ends(Ending.UNFIT)
         run_chosen(session, tests, teller)
 
@@ -230,7 +231,9 @@ def _warm(trials: dict[int, Trial], ground: Ground, kept: Path) -> None:
             planner.plan(trial)
         living = {number: trial for number, trial in trials.items() if trial.living}
         click.echo(f"{len(living)} mutants that fit into living functions", err=True)
-        _try(living, ground.jobs, lambda mutant: _living(session, ground, mutant))
+        alive = Living(f"{ground.root / folder}/" for folder in ground.folders)
+        gc.freeze()  # a child that looks at all objects would copy them
+        _try(living, ground.jobs, lambda mutant: _put_in(session, ground, alive, mutant))
         for trial in living.values():
             trial.living = trial.verdict.ending is not Ending.UNFIT
 
@@ -267,6 +270,7 @@ def tried(mutants: Sequence[Mutant], ground: Ground) -> list[Trial]:
         trials, libraries = pickle.loads(kept.read_bytes())
     for name in libraries:
         _preload(name)
+    gc.freeze()
     anew = {number: trial for number, trial in trials.items() if not trial.living and trial.tests}
     click.echo(f"{len(anew)} mutants that need their module loaded anew", err=True)
     _try(anew, ground.jobs, lambda mutant: _anew(ground, mutant))

@@ -15,7 +15,11 @@ ARGUMENTS = (
     "-o", "timeout=0", "-p", "no:randomly", "-p", "no:faulthandler", "-p", "no:xdist", "--hypothesis-seed=0",
 )  # fmt: skip
 """No order and no example by chance: what a mutant changes is all that changes."""
-ASIDE = ("acceptance", "benchmarks", "chaos", "demo", "docs", "mutation", "api/test_openapi.py")
+ASIDE = (
+    *("acceptance", "benchmarks", "chaos", "demo", "docs", "mutation", "api/test_openapi.py"),
+    *("adapters", "net", "protocols", "registry", "reported", "schemas", "simulator", "storage", "testing"),
+    "cli/test_first_steps.py",
+)
 """Tests that start processes, or are about other things than what the packages do."""
 
 
