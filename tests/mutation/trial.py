@@ -35,6 +35,9 @@ from tests.mutation.watch import ARGUMENTS, Calm, Loop, run_chosen
 Work = Callable[[Sequence[TimedTest], Teller], None]
 """What a child does with its tests; it never returns."""
 UNNOTICED = Verdict(Ending.SURVIVED)
+WELL = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+FEW = 3
+"""Modules of tests that are loaded first: most mutants are noticed there."""
 TOGETHER = 8
 """So many of a file's tests run together: they share what they stand on."""
 
@@ -163,10 +166,15 @@ def _anew(ground: Ground, mutant: Mutant | None) -> Work:
     def work(tests: Sequence[TimedTest], teller: Teller) -> None:
         if mutant is not None:
             sys.meta_path.insert(0, _Instead(mutant, ground.root))
-        loop = Loop(lambda session: run_chosen(session, tests, teller))
-        files = dict.fromkeys(test.file for test in tests)
-        pytest.main([*ARGUMENTS, f"--rootdir={ground.root}", *files], plugins=[Calm(), loop])
-        teller.ends(Ending.NOTICED)  # the loop does not return: there was nothing to load
+        files = list(dict.fromkeys(test.file for test in tests))
+        for some in (files[:FEW], files[FEW:]):
+            loop = Loop(lambda session: run_chosen(session, tests, teller))
+            if (
+                some
+                and pytest.main([*ARGUMENTS, f"--rootdir={ground.root}", *some], plugins=[Calm(), loop]) not in WELL
+            ):
+                teller.ends(Ending.NOTICED)  # there was nothing to load
+        teller.ends(Ending.SURVIVED)
 
     return work
 
@@ -178,6 +186,7 @@ def _put_in(session: pytest.Session, ground: Ground, alive: Living, mutant: Muta
         if mutant is not None and not alive.put_in(functions_of(mutant, ground.root) or []):
             teller.ends(Ending.UNFIT)
         run_chosen(session, tests, teller)
+        teller.ends(Ending.SURVIVED)
 
     return work
 
@@ -189,6 +198,8 @@ def _try(trials: dict[int, Trial], jobs: int, work: Callable[[Mutant | None], Wo
         wanted = (Job(number, trials[number].tests, work(trials[number].mutant)) for number in left)
         for done, (number, verdict) in enumerate(run(wanted, jobs), 1):
             trials[number].verdict = verdict
+            if verdict.ending is Ending.SURVIVED:
+                click.echo(f"  survived: {trials[number].mutant.path}:{trials[number].mutant.line}", err=True)
             if done % 50 == 0:
                 click.echo(f"  {done} of {len(left)} tried", err=True)
         wrong = _wrong([trials[number] for number in left], jobs, work(None))
@@ -238,7 +249,7 @@ def _warm(trials: dict[int, Trial], ground: Ground, kept: Path) -> None:
             trial.living = trial.verdict.ending is not Ending.UNFIT
 
     code = pytest.main([*ARGUMENTS, f"--rootdir={ground.root}", *ground.tests], plugins=[Calm(), Loop(work)])
-    if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+    if code not in WELL:
         raise RuntimeError(f"pytest ended with {code}")
     kept.write_bytes(pickle.dumps((trials, [name for name in sys.modules if _is_library(name)])))
 

@@ -68,10 +68,9 @@ def run_items(items: Sequence[pytest.Item], begins: Callable[[pytest.Item], None
 
 
 def run_chosen(session: pytest.Session, tests: Sequence[TimedTest], teller: Teller) -> None:
-    """Run the chosen tests until one fails; never returns."""
+    """Run the chosen tests; the process ends with the first that fails."""
     if session.testsfailed:
         teller.ends(Ending.NOTICED)  # a module could not be loaded
     session.config.pluginmanager.register(FirstFailure(teller))
     items = {item.nodeid: item for item in session.items}
     run_items([items[test.id] for test in tests if test.id in items], lambda item: teller.begins(item.nodeid))
-    teller.ends(Ending.SURVIVED)
