@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from types import CodeType
 
@@ -38,8 +37,6 @@ UNNOTICED = Verdict(Ending.SURVIVED)
 WELL = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
 FEW = 3
 """Modules of tests that are loaded first: most mutants are noticed there."""
-TOGETHER = 8
-"""So many of a file's tests run together: they share what they stand on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +75,19 @@ class Trial:
         return f"{self.reaching} tests reach it"
 
 
-def in_order(tests: Iterable[TimedTest], budget_secs: float) -> list[TimedTest]:
-    """The quickest of each file first, some of a file together, until the budget is spent; at least one."""
-    groups: list[tuple[int, float, list[TimedTest]]] = []
-    for _, own in groupby(sorted(tests, key=lambda test: (test.file, test.secs, test.id)), lambda test: test.file):
-        all_own = list(own)
-        for start in range(0, len(all_own), TOGETHER):
-            together = all_own[start : start + TOGETHER]
-            groups.append((start, sum(test.secs for test in together) / len(together), together))
+def in_order(tests: Iterable[TimedTest], home: str, budget_secs: float) -> list[TimedTest]:
+    """The package's own tests, then the others, the quickest first, until the budget is spent; at least one.
+
+    Tests of one file run together, for they share what they stand on.
+    """
     chosen: list[TimedTest] = []
     left = budget_secs
-    for test in (test for *_, group in sorted(groups, key=lambda group: group[:2]) for test in group):
+    for test in sorted(tests, key=lambda test: (not test.file.startswith(home), test.secs, test.id)):
         if chosen and (left := left - test.secs) < 0:
             break
         chosen.append(test)
-    return chosen
+    place = {file: number for number, file in enumerate(dict.fromkeys(test.file for test in chosen))}
+    return sorted(chosen, key=lambda test: place[test.file])
 
 
 def functions_of(mutant: Mutant, root: Path) -> list[tuple[CodeType, CodeType]] | None:
@@ -118,11 +113,12 @@ class Planner:
         found = [self._reach.tests(mutant.path, mutant.lines)]
         if not trial.living:
             found += [self._named(mutant.names), self._reach.tests(mutant.path), self._of_package(mutant.path)]
+        home = f"tests/{mutant.path.split('/')[1]}/"
         known = set[str]()
         for tests in found:
             left = self._ground.budget_secs - sum(test.secs for test in trial.tests)
             if left > 0 and (fresh := tests - known):
-                trial.tests += in_order(map(self._reach.timed, fresh), left)
+                trial.tests += in_order(map(self._reach.timed, fresh), home, left)
             known |= tests
         trial.reaching = len(known)
 

@@ -16,7 +16,8 @@ ARGUMENTS = (
 )  # fmt: skip
 """No order and no example by chance: what a mutant changes is all that changes."""
 ASIDE = (
-    *("acceptance", "benchmarks", "chaos", "demo", "docs", "mutation", "api/test_openapi.py"),
+    *("acceptance", "benchmarks", "chaos", "demo", "mutation", "api/test_openapi.py"),
+    *("docs/test_docs.py", "docs/test_deploy.py", "docs/test_adapter_doc.py", "docs/test_names.py"),
     *("adapters", "net", "protocols", "registry", "reported", "schemas", "simulator", "storage", "testing"),
     "cli/test_first_steps.py",
 )
