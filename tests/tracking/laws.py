@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,21 @@ Edit = Callable[[Any], object]
 """Changes what a file says, in place."""
 
 
-def as_it_is(said: Any) -> None:
-    """Changes nothing."""
+@cache
+def _shipped(name: str) -> tuple[str, Any]:
+    text = resources.files("hub.tracking").joinpath("data", name).read_text("utf-8")
+    return text, yaml.safe_load(text)
 
 
-def law_with(folder: Path, *, terms: Edit = as_it_is, calendar: Edit = as_it_is) -> Law:
+def law_with(folder: Path, *, terms: Edit | None = None, calendar: Edit | None = None) -> Law:
     """The law that the package's files give when they are changed so."""
     for name, edit in ((TERMS_FILE, terms), (CALENDAR_FILE, calendar)):
-        said = yaml.safe_load(resources.files("hub.tracking").joinpath("data", name).read_text("utf-8"))
-        edit(said)
-        (folder / name).write_text(yaml.safe_dump(said, allow_unicode=True), "utf-8")
+        text, said = _shipped(name)
+        if edit is not None:
+            said = deepcopy(said)
+            edit(said)
+            text = yaml.safe_dump(said, allow_unicode=True)
+        (folder / name).write_text(text, "utf-8")
     return read(folder)
 
 
