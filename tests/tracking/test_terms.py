@@ -154,7 +154,9 @@ def test_a_returned_answer_starts_a_term_of_its_own() -> None:
     known = (ROUTED, fact(FactKind.DELIVERED), answered, returned)
     rework = found(*known)["rework"]
     assert (rework.started_at, rework.due_at, rework.ended_at) == (returned.at, kyiv_end("2026-12-04"), None)
-    assert rework.authority == BODY
+    assert (rework.authority, rework.copy) == (BODY, None)
+    to_copy = replace(returned, delivery_id=FIRST)
+    assert found(ROUTED, fact(FactKind.DELIVERED), answered, to_copy)["rework"].copy == str(FIRST)
     anew = fact(FactKind.ANSWERED, 5 * DAY, stage="final")
     assert found(*known, anew)["rework"].ended_at == anew.at
     assert found(*known, GIVEN_ON)["rework"].ended_at == GIVEN_ON.at
@@ -188,11 +190,14 @@ def test_what_waits_for_an_operator_has_a_term_for_each_span() -> None:
     up, done = fact(FactKind.ESCALATED, 10, to=None), fact(FactKind.RESOLVED, 50, to=None, body=None)
     later = fact(FactKind.ESCALATED, 90, to=None)
     spans = [
-        (term.started_at, term.ended_at)
+        (term.started_at, term.ended_at, term.subject)
         for term in terms(case_facts("phone", read([ROUTED, up, done, later]), shipped()), shipped())
         if term.rule.code == "operator"
     ]
-    assert spans == [(up.at, done.at), (later.at, None)]
+    assert spans == [
+        (up.at, done.at, "operator:2026-11-24T08:10:00.000Z"),
+        (later.at, None, "operator:2026-11-24T09:30:00.000Z"),
+    ]
 
 
 def test_a_term_that_was_called_overdue_and_was_not_is_corrected() -> None:
@@ -204,6 +209,12 @@ def test_a_term_that_was_called_overdue_and_was_not_is_corrected() -> None:
         return [duty for duty in due(*base, *more) if duty.act is Act.CORRECT]
 
     assert corrected() == []
+    repeated = replace(alarm, data={**alarm.data, "times": "1"})
+    assert not [
+        d
+        for d in due(ROUTED, fact(FactKind.DELIVERED), repeated, fact(FactKind.ANSWERED, 5 * DAY, stage="final"))
+        if d.act is Act.CORRECT
+    ]
     in_time = corrected(fact(FactKind.ANSWERED, 5 * DAY, stage="final"))
     assert [(duty.fact, duty.name) for duty in in_time] == [(alarm, f"correct:{short(alarm)}")]
     assert corrected(fact(FactKind.ANSWERED, 38 * DAY, stage="final")) == []
@@ -216,9 +227,10 @@ def test_a_refused_message_that_followed_the_appeal_asks_for_a_person() -> None:
     refused = fact(FactKind.REFUSED, 90, to=THIRD, ground="form")
     known = (ROUTED, fact(FactKind.REGISTERED, 10, number="1", date="2026-11-24"), passed, refused)
     asked = [duty for duty in due(*known) if duty.act is Act.REFUSAL]
-    assert [(duty.fact, duty.at, duty.aside, duty.name) for duty in asked] == [
-        (refused, refused.at, True, short(refused))
-    ]
+    (duty,) = asked
+    assert (duty.fact, duty.at, duty.aside, duty.name) == (refused, refused.at, True, short(refused))
+    assert duty.executor is not None
+    assert duty.executor.authority == BODY
     assert derive_story(read(known)).state is State.REGISTERED
 
 
@@ -326,3 +338,68 @@ def test_a_withdrawal_ends_every_term() -> None:
     assert {term.running for term in found(*known).values()} == {False}
     assert found(*known)["centre_answer"].ended_at == gone.at
     assert [duty.act for duty in due(*known)] == []
+
+
+def test_the_words_of_states_and_acts_are_an_interface() -> None:
+    """Events, reports and front ends read them; the order of the states is their rank."""
+    assert [state.value for state in State] == [
+        *("accepted", "routed", "sent", "delivered", "received", "refused", "registered", "redirected"),
+        *("answered_interim", "returned", "concluded", "answered", "withdrawn"),
+    ]
+    assert [act.value for act in Act] == [
+        *("redirect", "refusal", "next_channel", "warn", "overdue", "correct", "breach"),
+    ]
+
+
+def test_a_term_through_a_year_that_nobody_reviewed_is_provisional(tmp_path: Path) -> None:
+    """Its end may move when the days off of that year are known; the others stand."""
+    law = law_with(tmp_path, calendar=lambda said: said["years"].pop(2027))
+    known = (CENTRE, ROUTED, fact(FactKind.DELIVERED))
+    assert not any(term.provisional for term in found(*known, law=law).values())
+    late = [replace(each, at=each.at + timedelta(days=30), data={}) for each in known]
+    provisional = {code for code, term in found(*late, law=law).items() if term.provisional}
+    assert {"answer", "centre_answer"} <= provisional
+    assert "notice" not in provisional
+
+
+def test_statements_that_ask_for_an_act_are_followed_one_after_another() -> None:
+    """The first that was not acted upon; an answer of the body itself, or another's that ended the case, ends them."""
+    first = fact(FactKind.REFUSED, 20, ground="wrong_addressee")
+    second = fact(FactKind.REDIRECTED, 30)
+    known = (ROUTED, fact(FactKind.DELIVERED), first, second)
+
+    def asked(*more: Fact) -> list[tuple[Act, Fact | None]]:
+        return [(d.act, d.fact) for d in due(*known, *more) if d.act in {Act.REFUSAL, Act.REDIRECT}]
+
+    assert asked() == [(Act.REFUSAL, first)]
+    done = fact(FactKind.ESCALATED, 25, because=short(first))
+    assert asked(done) == [(Act.REDIRECT, second)]
+    assert asked(done, fact(FactKind.ESCALATED, 35, because=short(second))) == []
+    assert asked(GIVEN_ON) == []
+    nobodys = fact(FactKind.ANSWERED, DAY, to=None, body=None, stage="final")
+    assert asked(nobodys) == []
+    assert asked(fact(FactKind.ANSWERED, DAY, stage="final")) == [(Act.REFUSAL, first)]
+
+
+def test_an_answer_that_was_returned_stands_no_more() -> None:
+    """A return names its answer; one of before that names none takes back every answer until then."""
+    one, two = fact(FactKind.ANSWERED, 10, stage="final"), fact(FactKind.ANSWERED, 20, stage="final")
+
+    def standing(*more: Fact) -> Fact | None:
+        return read([ROUTED, one, two, *more]).executors[0].standing()
+
+    assert standing() == one
+    assert standing(fact(FactKind.RETURNED_FOR_WORK, 30, answer=short(one))) == two
+    assert standing(fact(FactKind.RETURNED_FOR_WORK, 15)) == two
+    assert standing(fact(FactKind.RETURNED_FOR_WORK, 30)) is None
+
+
+def test_the_answer_of_a_body_that_was_relieved_ends_no_case() -> None:
+    """An operator gave the case to another body, whose own answer ends it."""
+    by_hand = replace(GIVEN_ON, source=Source.OPERATOR)
+    mine = fact(FactKind.ANSWERED, 4 * DAY, stage="final")
+    theirs = fact(FactKind.ANSWERED, 6 * DAY, to=SECOND, body=OTHER, stage="final")
+    known = (CENTRE, ROUTED, fact(FactKind.DELIVERED), by_hand, mine, theirs)
+    operator = fact(FactKind.ESCALATED, DAY, to=None)
+    assert found(*known, operator)["operator"].ended_at == theirs.at
+    assert found(*known)["centre_answer"].ended_at == theirs.at
