@@ -35,6 +35,8 @@ Work = Callable[[Sequence[TimedTest], Teller], None]
 """What a child does with its tests; it never returns."""
 UNNOTICED = Verdict(Ending.SURVIVED)
 WELL = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+LEAST = 8
+"""So many tests are tried, however long they take."""
 FEW = 3
 """Modules of tests that are loaded first: most mutants are noticed there."""
 
@@ -76,14 +78,14 @@ class Trial:
 
 
 def in_order(tests: Iterable[TimedTest], home: str, budget_secs: float) -> list[TimedTest]:
-    """The package's own tests, then the others, the quickest first, until the budget is spent; at least one.
+    """The package's own tests, then the others, the quickest first, until the budget is spent; at least a few.
 
     Tests of one file run together, for they share what they stand on.
     """
     chosen: list[TimedTest] = []
     left = budget_secs
     for test in sorted(tests, key=lambda test: (not test.file.startswith(home), test.secs, test.id)):
-        if chosen and (left := left - test.secs) < 0:
+        if (left := left - test.secs) < 0 and len(chosen) >= LEAST:
             break
         chosen.append(test)
     place = {file: number for number, file in enumerate(dict.fromkeys(test.file for test in chosen))}
