@@ -13,11 +13,12 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from hub.errors import ConfigurationError, SealRefused
 from hub.schemas.keys import SealAlgorithm, VerificationKey
+from hub.seals.hub_seal import HubSeal
 from hub.seals.keys import (
     FileKey,
     certificate_path,
@@ -27,7 +28,7 @@ from hub.seals.keys import (
     registry_entry,
     verification_key,
 )
-from hub.seals.public import load_public, verify_signature
+from hub.seals.public import fingerprint, load_public, verify_signature
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 987_000, tzinfo=UTC)
 
@@ -247,3 +248,79 @@ def test_a_certificate_for_encryption_does_not_verify_seals() -> None:
     with pytest.raises(SealRefused) as caught:
         load_public(VerificationKey(kid="k", pem=pem, valid_from=NOW), at=NOW)
     assert caught.value.stable_code == "seal.key"
+
+
+@pytest.mark.parametrize("algorithm", [SealAlgorithm.PS256, SealAlgorithm.RS256])
+def test_rsa_signatures_hold_by_their_own_padding(algorithm: SealAlgorithm) -> None:
+    """PSS with a salt as long as the hash, or PKCS#1 v1.5, as the algorithm says; the other one is refused."""
+    private = rsa.generate_private_key(65537, 2048)
+    entry = VerificationKey(kid="k", algorithm=algorithm, pem=public_pem(private), valid_from=NOW)
+    public = load_public(entry, at=NOW)
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    short_salt = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=20)
+    right, *wrong = [
+        private.sign(b"data", each, hashes.SHA256())
+        for each in (
+            (pss, short_salt, padding.PKCS1v15())
+            if algorithm is SealAlgorithm.PS256
+            else (padding.PKCS1v15(), pss, short_salt)
+        )
+    ]
+    verify_signature(public, b"data", right)
+    for data, signature in [(b"data2", right), *((b"data", each) for each in wrong)]:
+        with pytest.raises(SealRefused) as caught:
+            verify_signature(public, data, signature)
+        assert caught.value.stable_code == "seal.signature"
+
+
+def test_each_broken_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """A missing key or certificate, another curve, another key's certificate: the sentence names the file."""
+    make(tmp_path)
+    make(tmp_path, "second.pem")
+    file, certificate = tmp_path / "hub.pem", certificate_path(tmp_path / "hub.pem")
+    whole = {path: path.read_bytes() for path in (file, certificate)}
+    for path, content, words in [
+        (file, private_pem(ec.generate_private_key(ec.SECP384R1())), f"{file} does not hold a P-256 key."),
+        (file, b"no key", f"{file} or its certificate is not readable PEM."),
+        (file, (tmp_path / "second.pem").read_bytes(), f"The certificate beside {file} is of another key."),
+        (certificate, None, f"{certificate} cannot be read"),
+    ]:
+        path.unlink() if content is None else path.write_bytes(content)
+        with pytest.raises(ConfigurationError) as caught:
+            load_signing_key(file)
+        assert caught.value.message.startswith(words)
+        assert code(caught) == "seal.key_file"
+        path.write_bytes(whole[path])
+
+
+def test_the_certificate_is_for_seals_and_for_nothing_else(tmp_path: Path) -> None:
+    """No authority, two uses of the key, whole seconds, names of up to 64 characters (RFC 5280 section 4.2.1.3)."""
+    made = make_key_file(tmp_path / "long.pem", common_name="x" * 64, organization="y", now=NOW).certificate
+    extensions = made.extensions
+    assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.content_commitment) == (True, True)
+    others = ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign")
+    assert not any(getattr(usage, other) for other in others)
+    assert made.not_valid_before_utc == NOW.replace(microsecond=0)
+    assert made.not_valid_after_utc - made.not_valid_before_utc == timedelta(days=730)
+
+
+def test_a_certificates_fingerprint_is_the_hash_of_its_bytes(key: FileKey) -> None:
+    """As ``openssl x509 -fingerprint -sha256`` tells it, in small letters without colons."""
+    assert fingerprint(key.certificate) == key.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def test_the_last_second_of_a_certificate_still_counts(key: FileKey, entry: VerificationKey) -> None:
+    """RFC 5280 section 4.1.2.5: the dates of a certificate are inclusive."""
+    end = key.certificate.not_valid_after_utc
+    wide = entry.model_copy(update={"valid_to": None})
+    assert load_public(wide, at=end).certificate == key.certificate
+
+
+def test_without_a_key_nothing_is_sealed() -> None:
+    """A hub that only checks seals says so with a code when it is to make one."""
+    for seal in (HubSeal(None).seal_json, HubSeal(None).seal_xml):
+        with pytest.raises(ConfigurationError) as caught:
+            seal(b"{}")
+        assert code(caught) == "seal.no_key"
