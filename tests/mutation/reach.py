@@ -6,7 +6,7 @@ import os
 import pickle
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +104,7 @@ class _Share:
         self._file = file
         self._reach = Reach()
         self._begun = time.perf_counter()
+        self._test = ""
 
     def run(self) -> None:
         """Run them, silently; leave what they reached in the file."""
@@ -114,11 +115,34 @@ class _Share:
         self._found.stop()
         data = self._found.get_data()
         for file in data.measured_files():
-            lines = {line: set(tests) for line, tests in data.contexts_by_lineno(file).items()}
+            lines = {line: self._tests(contexts) for line, contexts in data.contexts_by_lineno(file).items()}
             self._reach.lines[str(Path(file).relative_to(self._root))] = lines
         self._file.write_bytes(pickle.dumps(self._reach))
 
+    def _tests(self, contexts: Iterable[str]) -> set[str]:
+        """Tests of these contexts; that of a shared fixture stands for all tests of its module."""
+        found = set(contexts)
+        for shared in {each for each in found if each.endswith("::")}:
+            found.remove(shared)
+            found.update(test for test in self._reach.secs if test.startswith(shared))
+        return found
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """A fixture that several tests share is set up in the first, and all of them stand on what it ran."""
+        if fixturedef.scope == "function":
+            return (yield)
+        file, _, _ = self._test.partition("::")
+        self._found.switch_context(f"{file}::")
+        try:
+            return (yield)
+        finally:
+            self._found.switch_context(self._test)
+
     def _begins(self, item: pytest.Item) -> None:
+        self._test = item.nodeid
         self._found.switch_context(item.nodeid)
         self._begun = time.perf_counter()
 

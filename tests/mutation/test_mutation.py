@@ -20,8 +20,27 @@ def fits(count: int) -> bool:
 
 def loose(count: int) -> int:
     return count + 1
+
+
+def shared(count: int) -> int:
+    return count * 2
 '''
-TESTS = """from small.rules import fits, loose
+TESTS = """import pytest
+
+from small.rules import fits, loose, shared
+
+
+@pytest.fixture(scope="module")
+def made():
+    return shared(2)
+
+
+def test_made(made):
+    pass
+
+
+def test_made_right(made):
+    assert made == 4
 
 
 def test_fits():
@@ -47,7 +66,9 @@ for trial in tried(mutants, ground):
 
 
 def test_a_fault_that_a_test_holds_to_is_noticed_and_one_that_none_looks_at_survives(tmp_path: Path) -> None:
-    """Comparison and constant of a tested rule are noticed; the sum that no test asserts about is named."""
+    """Comparison and constant of a tested rule are noticed, and what a shared fixture ran; the sum that no test asserts
+    about is named.
+    """
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "__init__.py").touch()
     (tmp_path / "small" / "rules.py").write_text(RULES)
@@ -61,6 +82,8 @@ def test_a_fault_that_a_test_holds_to_is_noticed_and_one_that_none_looks_at_surv
     assert {line for line in ran.stdout.splitlines() if "|" in line} == {
         "True|True|return count < LIMIT",
         "True|True|return",
+        "True|True|return count / 2",
+        "True|True|return count * 3",
         "True|False|LIMIT = 4",
         "True|False|LIMIT = None",
         "False|True|return",
