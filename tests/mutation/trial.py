@@ -113,9 +113,10 @@ class Planner:
         functions = functions_of(mutant, self._ground.root)
         trial.living = functions is not None and not self._reach.loaded(mutant.path, mutant.lines)
         found = [self._reach.tests(mutant.path, mutant.lines)]
-        if not trial.living:
-            found += [self._named(mutant.names), self._reach.tests(mutant.path), self._of_package(mutant.path)]
         home = f"tests/{mutant.path.split('/')[1]}/"
+        if not trial.living:  # a test that only looks at a constant runs no line
+            found.append(self._named(mutant.names) | self._reach.within(home))
+            found += [self._reach.tests(mutant.path), self._of_package(mutant.path)]
         known = set[str]()
         for tests in found:
             left = self._ground.budget_secs - sum(test.secs for test in trial.tests)
