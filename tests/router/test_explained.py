@@ -214,3 +214,25 @@ def test_the_fact_of_a_decision_tells_reason_registry_and_who_was_passed_over() 
 def test_the_words_of_the_explanation_are_an_interface(words: type[Reason | StepCode]) -> None:
     """Facts, items and front ends carry them: each is its name in small letters."""
     assert [word.value for word in words] == [word.name.lower() for word in words]
+
+
+def test_an_addressee_that_the_complaint_is_about_is_judged_above() -> None:
+    """Not by the nearest competent body: the superior of the accused body gets it, whoever else is competent."""
+    world = country(body(1, "heating", superior=2), body(2), body(3, "heating", at=TOWN))
+    decision = ask(world, to=1, kind=AppealKind.COMPLAINT, about=[1])
+    assert outcome(decision) == (2, "superior_of_accused")
+    assert told(decision) == [
+        "The complaint is about 20000001: it must not go to 20000001 (article 7).",
+        "20000002 stands in as superior of 20000001.",
+        sent(2),
+    ]
+
+
+def test_a_kind_that_nobody_competent_is_of_is_told() -> None:
+    """Where it was looked for, and the kind that was asked for; then the next territory."""
+    world = country(body(1, "heating", at=TOWN, kind=COUNCIL), body(2, "heating"))
+    assert told(ask(world, to_kind=CENTRAL)) == [
+        f"Nobody who is competent for heating at {TOWN} is of the kind asked for, central.",
+        competent("heating", "UA", 2),
+        sent(2),
+    ]
