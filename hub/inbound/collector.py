@@ -87,10 +87,11 @@ class Collector:
             clock=self._clock,
             origin=Origin(door=Door.COLLECT, channel_id=channel.id, party=None if for_all else authority.code),
         )
-        taken, wait_secs = 0, lane.collect_secs
+        taken, wait_secs, went_well = 0, lane.collect_secs, False
         try:
             with adapter.session(channel) as session:
                 taken = session.collect(sink, float(lane.deadline_secs))
+            went_well = True
         except PeerChanged as changed:
             # The next message that is sent there stops the lane and calls an operator; there is no case to show here.
             wait_secs = max(wait_secs, STRANGER_SECS)
@@ -98,7 +99,9 @@ class Collector:
             log.error("collecting stopped: the other side is another", extra=extra)  # noqa: TRY400 - no traceback
         except HubError as failure:
             log.warning("collecting failed", extra={"channel": channel.id, "code": failure.stable_code})
-        self._store.plan_collect(channel.id, self._clock.now() + timedelta(seconds=wait_secs))
+        ended = self._clock.now()
+        heard_at = ended if went_well else None
+        self._store.plan_collect(channel.id, ended + timedelta(seconds=wait_secs), heard_at=heard_at)
         return taken
 
 

@@ -40,8 +40,8 @@ class Claims(Protocol):
         """
         ...
 
-    def plan_collect(self, channel_id: str, at: datetime) -> None:
-        """When to collect over this channel next."""
+    def plan_collect(self, channel_id: str, at: datetime, *, heard_at: datetime | None = None) -> None:
+        """When to collect over this channel next; ``heard_at``: when it went well, absent = it did not."""
         ...
 
     def collects_later(self, now: datetime) -> frozenset[str]:

@@ -209,8 +209,8 @@ class MemoryStore:
             self._collects[channel_id] = until
             return True
 
-    def plan_collect(self, channel_id: str, at: datetime) -> None:
-        """When to collect over this channel next."""
+    def plan_collect(self, channel_id: str, at: datetime, *, heard_at: datetime | None = None) -> None:  # noqa: ARG002
+        """When to collect over this channel next. When it went well is read by alarms, which need a database."""
         with self._lock:
             self._collects[channel_id] = at
 

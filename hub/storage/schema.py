@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.storage import following_tables, tables
+from hub.storage import alarm_tables, following_tables, tables
 from hub.storage.types import Id, Moment, Names, Pairs, Sha256Column, Token, Words
 
 metadata = tables.metadata
-"""All tables, those of ``following_tables`` included."""
-assert following_tables.followers.metadata is metadata
+"""All tables, those of ``following_tables`` and ``alarm_tables`` included."""
+assert following_tables.followers.metadata is alarm_tables.alarms.metadata is metadata
 _CHANGING = tables.CHANGING
 
 cases = sa.Table(
@@ -402,12 +402,13 @@ lanes = sa.Table(
     postgresql_with=_CHANGING,
 )
 
-# Channels over which messages are collected: not before when.
+# Channels over which messages are collected: not before when, and when it last went well.
 collects = sa.Table(
     "collects",
     metadata,
     sa.Column("channel_id", Token, primary_key=True),
     sa.Column("next_at", Moment, nullable=False),
+    sa.Column("heard_at", Moment),
     postgresql_with=_CHANGING,
 )
 

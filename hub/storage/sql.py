@@ -124,9 +124,10 @@ class SqlStore(SqlJournalReads):
         )
         return self.database.write(lambda connection: connection.execute(counting(mine)).rowcount) > 0
 
-    def plan_collect(self, channel_id: str, at: datetime) -> None:
-        """When to collect over this channel next."""
-        self._upsert(schema.collects, "channel_id", {"channel_id": channel_id, "next_at": at}, {"next_at": at})
+    def plan_collect(self, channel_id: str, at: datetime, *, heard_at: datetime | None = None) -> None:
+        """When to collect over this channel next, and when it went well."""
+        planned = {"next_at": at} if heard_at is None else {"next_at": at, "heard_at": heard_at}
+        self._upsert(schema.collects, "channel_id", {"channel_id": channel_id, **planned}, planned)
 
     def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""
