@@ -113,6 +113,11 @@ def _applicant_key(settings: Settings) -> bytes:
     return _applicant_key(settings)
 
 
+def process_name() -> str:
+    """A name that only this process has, for leases."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
 def follow(
     settings: Settings,
     *,
@@ -124,7 +129,7 @@ def follow(
 ) -> Following:
     """Put together what follows the feed. ``ConfigurationError`` for a broken file of webhooks or applicants' key."""
     insights, queue, pruning = SqlFollowing(database), SqlWebhookQueue(database), SqlPruning(database)
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    owner = process_name()
     key = _applicant_key(settings)
     finders = Finders(key)
     return Following(

@@ -67,6 +67,9 @@ class Settings(BaseModel):
     webhooks: Path | None = Field(
         default=None, description="File of webhook endpoints; absent = webhooks.yaml in home, if it is there."
     )
+    alarms: Path | None = Field(
+        default=None, description="File of alarms: who hears, changes to rules; absent = alarms.yaml in home."
+    )
     applicant_key: SecretRef | None = Field(
         default=None,
         description="Reference to the key of the applicants' hashes; absent = keys/applicants.key in home.",
@@ -103,6 +106,11 @@ class Settings(BaseModel):
     def webhooks_file(self) -> Path:
         """Where webhook endpoints are named."""
         return self.webhooks or self.home / "webhooks.yaml"
+
+    @property
+    def alarms_file(self) -> Path:
+        """Where receivers of alarms are named, and rules changed."""
+        return self.alarms or self.home / "alarms.yaml"
 
     @property
     def registry_folder(self) -> Path:

@@ -41,6 +41,11 @@ class _Reference:
         raise PydanticCustomError("secret_reference", "must be a reference: {allowed}", {"allowed": allowed})
 
 
+def is_reference(mark: object) -> bool:
+    """True if this metadata of a field says that its value is a reference to a secret."""
+    return isinstance(mark, _Reference)
+
+
 SecretRef: TypeAlias = Annotated[str, _Reference()]
 """Where a secret is: ``env:NAME`` or ``file:/absolute/path``."""
 

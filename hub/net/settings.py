@@ -60,7 +60,9 @@ def url_rule(fill: Callable[[str], str] = str) -> BeforeValidator:
 
 Url: TypeAlias = Annotated[str, url_rule()]
 Network: TypeAlias = Annotated[str, BeforeValidator(_network)]
-FilePath: TypeAlias = Annotated[str, BeforeValidator(_file)]
+FILE_MARK = BeforeValidator(_file)
+"""Marks a text that names a file of this machine, for whoever goes through settings."""
+FilePath: TypeAlias = Annotated[str, FILE_MARK]
 
 
 class ClientCertificate(Frozen):

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 MAX_FILE_BYTES = 1_048_576
 
 
-class EndpointSettings(HttpSettings):
-    """One endpoint. ``party``: whose cases it hears of, absent = all. ``types``: which events, empty = all.
+class HookSettings(HttpSettings):
+    """How a webhook is called.
 
     ``role``: what the party is; an ``authority`` hears of its own part of cases that were sent to it.
 
@@ -36,13 +36,18 @@ class EndpointSettings(HttpSettings):
     ``allow_http``; private addresses must be named in ``allow_private``. ``deadline_secs`` is total, for one attempt.
     """
 
-    id: Annotated[str, Code(r"[a-z0-9][a-z0-9-]{0,63}")]
     url: Url
     secrets: Annotated[tuple[SecretRef, ...], AsTuple, Field(min_length=1, max_length=4)]
+    deadline_secs: int = Field(default=15, ge=1, le=30)
+
+
+class EndpointSettings(HookSettings):
+    """One endpoint. ``party``: whose cases it hears of, absent = all. ``types``: which events, empty = all."""
+
+    id: Annotated[str, Code(r"[a-z0-9][a-z0-9-]{0,63}")]
     party: AuthorityCode | None = None
     role: Literal["ncc", "authority"] = "ncc"
     types: Annotated[tuple[Annotated[str, Code(r"case\.[a-z_]{1,60}")], ...], AsTuple, Field(max_length=50)] = ()
-    deadline_secs: int = Field(default=15, ge=1, le=30)
 
     @model_validator(mode="after")
     def _whose(self) -> EndpointSettings:
@@ -117,24 +122,37 @@ class WebhookFile:
             settings = self._found.get(endpoint.id)
         if settings is None:
             raise ConfigurationError("This webhook endpoint is not in the file any more.", code="webhook.unknown")
-        keys = [webhook_signing.signing_key(resolve(reference).reveal()) for reference in settings.secrets]
-        ours = auth.signer(settings.auth)
-        with HttpSession(settings.policy()) as session:
-
-            def call(message_id: str, body: bytes) -> WebhookReply:
-                now = datetime.now(UTC)
-                headers = {
-                    **ours(message_id, body, now),
-                    **webhook_signing.headers(keys, message_id, body, now),
-                    "Content-Type": "application/json",
-                }
-                try:
-                    answer = session.call(
-                        "POST", settings.url, headers=headers, body=body, deadline_secs=settings.deadline_secs
-                    )
-                except HubError as error:
-                    return WebhookReply(status=None, code=error.stable_code)
-                wait = retry_after(answer.headers.get("Retry-After"), now)
-                return WebhookReply(status=answer.status, code=f"answer.http_{answer.status}", retry_after=wait)
-
+        with conversation(settings) as call:
             yield call
+
+    def settings(self) -> tuple[EndpointSettings, ...]:
+        """Endpoints in force with all their settings."""
+        self.endpoints()
+        with self._lock:
+            return tuple(self._found.values())
+
+
+@contextmanager
+def conversation(settings: HookSettings) -> Iterator[Call]:
+    """Signed calls to one address; secrets are read now. ``ConfigurationError`` names what is missing."""
+    keys = [webhook_signing.signing_key(resolve(reference).reveal()) for reference in settings.secrets]
+    ours = auth.signer(settings.auth)
+    with HttpSession(settings.policy()) as session:
+
+        def call(message_id: str, body: bytes) -> WebhookReply:
+            now = datetime.now(UTC)
+            headers = {
+                **ours(message_id, body, now),
+                **webhook_signing.headers(keys, message_id, body, now),
+                "Content-Type": "application/json",
+            }
+            try:
+                answer = session.call(
+                    "POST", settings.url, headers=headers, body=body, deadline_secs=settings.deadline_secs
+                )
+            except HubError as error:
+                return WebhookReply(status=None, code=error.stable_code)
+            wait = retry_after(answer.headers.get("Retry-After"), now)
+            return WebhookReply(status=answer.status, code=f"answer.http_{answer.status}", retry_after=wait)
+
+        yield call

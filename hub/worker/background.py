@@ -1,4 +1,4 @@
-"""Work beside the lanes in every sweeper: the follower of the feed, webhooks, pruning. Threads of this process.
+"""Work beside the lanes in every sweeper: the follower of the feed, webhooks, pruning, alarms. Threads of this process.
 
 The follower takes at most its share of one core: after each step it rests in proportion, so a peak of appeals is
 looked at when it is over. Each endpoint of webhooks has a thread of its own, so one that hangs holds up no other.
@@ -13,12 +13,14 @@ from collections.abc import Callable
 
 from hub import metrics
 from hub.bootstrap import Hub
+from hub.bootstrap_upkeep import upkeep
 from hub.errors import HubError
 from hub.following.follower import NAME
 from hub.following.webhooks import Endpoint
 
 log = logging.getLogger(__name__)
 PRUNE_SECS = 3_600.0
+ALARM_SECS = 5.0
 WEBHOOK_SECS = 0.5
 ACT_SECS = 1.0
 MOST_ENDPOINTS = 100
@@ -33,17 +35,20 @@ class Background:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._alarm_keeper = upkeep(hub).keeper
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._busy: set[str] = set()
 
     def __enter__(self) -> Background:
-        for name, run in (
-            ("follower", self._follow),
-            ("webhooks", self._webhooks),
-            ("pruner", self._prune),
-            ("acts", self._act),
-        ):
+        works = {
+            "follower": self._follow,
+            "webhooks": self._webhooks,
+            "pruner": self._prune,
+            "acts": self._act,
+            "alarms": self._alarms,
+        }
+        for name, run in works.items():
             thread = threading.Thread(target=run, name=f"hub-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -86,6 +91,11 @@ class Background:
         while not self._stop.wait(wait):
             self._tried("pruner", lambda: len(self._hub.following.pruner.run()))
             wait = PRUNE_SECS
+
+    def _alarms(self) -> None:
+        while not self._stop.wait(ALARM_SECS):
+            self._tried("alarms", self._alarm_keeper.step)
+        self._tried("alarms", self._alarm_keeper.release)
 
     def _webhooks(self) -> None:
         """Start a thread for each endpoint that has none; it ends when the endpoint is taken out of the file."""

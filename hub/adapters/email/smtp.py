@@ -12,11 +12,11 @@ import smtplib
 import socket
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from hub.adapters.base import BaseSession
 from hub.adapters.email import compose, mime, tokens, wire
-from hub.adapters.email.settings import EmailSettings, SmtpServer
+from hub.adapters.email.settings import SmtpServer
 from hub.errors import ConfigurationError, DeliveryError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
@@ -30,6 +30,34 @@ _WAIT: Final = re.compile(r"(?<!\d)(\d{1,5}) ?(s|sec|seconds?|m|min|minutes?)\b|
 _GREY: Final = re.compile(r"gr[ea]y-?list|try again|come back|4\.7\.1\b", re.IGNORECASE)
 _LOCKED: Final = frozenset({530, 534, 535, 538})
 _SIZE: Final = re.compile(r"\b5\.(?:2|3)\.[34]\b")
+
+
+class MailRoute(Protocol):
+    """Where mail goes and for whom: what a conversation needs to know of its settings."""
+
+    @property
+    def smtp(self) -> SmtpServer | None:
+        """Server that takes it."""
+        ...
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """Recipients."""
+        ...
+
+    @property
+    def dsn(self) -> bool:
+        """Whether the server is asked to say what became of it (RFC 3461)."""
+        ...
+
+    @property
+    def domain(self) -> str:
+        """Domain of our address."""
+        ...
+
+    def reply_to(self, token: str) -> str:
+        """Sender of the message that has this token."""
+        ...
 
 
 class _Smtp(smtplib.SMTP):
@@ -74,7 +102,7 @@ def _said(reply: Reply) -> str:
 class SmtpSession(BaseSession):
     """Sends over one connection, which is made at the first message and made anew when it broke."""
 
-    def __init__(self, settings: EmailSettings, attachments: Attachments | None) -> None:
+    def __init__(self, settings: MailRoute, attachments: Attachments | None) -> None:
         if settings.smtp is None:
             raise ConfigurationError("This channel has no smtp.")
         self._server: SmtpServer = settings.smtp
