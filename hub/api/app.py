@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub import __version__
 from hub.api import (
+    alarms,
     appeals,
     bulk,
     callbacks,
@@ -40,12 +41,13 @@ from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.dependencies import Dependencies
 from hub.api.events import Owners, Streams, Tail
-from hub.api.metrics import Metrics
+from hub.api.metrics import Metrics, UpkeepFigures
 from hub.api.quick import QuickDoor, is_quick
 from hub.api.refused import RefusedLogins
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
 from hub.api.watch import Watch
 from hub.bootstrap import Hub
+from hub.bootstrap_upkeep import upkeep
 from hub.errors import ConfigurationError, HubError
 from hub.ports import Clock
 from hub.settings import Settings
@@ -68,6 +70,7 @@ _ROUTERS = (
     journal.router,
     bulk.router,
     hooks.router,
+    alarms.router,
     health.router,
 )
 _UNDESCRIBED = (sevovv.router, soap.router)  # the latter serves whatever else is below /soap
@@ -120,6 +123,8 @@ def create_app(hub: Hub) -> HubApp:
     app = routes_only()
     keys = ApiKeys(hub.settings.home / KEY_FILE, hub.clock.now)
     metrics = Metrics(hub.store.counts)
+    app.state.upkeep = upkeep(hub)
+    metrics.add(UpkeepFigures(app.state.upkeep, hub.clock))
     app.state.deps = Dependencies(
         hub=hub,
         auth=Authenticator(keys=keys, tokens=_tokens(hub.settings, hub.clock)),

@@ -34,6 +34,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "inbound": ("hub.cli.inbound", "inbound_group", "What came in: list, show, attach, decide, dismiss."),
     "dead": ("hub.cli.dead", "dead_group", "Dead letters: list, show, replay."),
     "report": ("hub.cli.report", "report_command", "Who keeps terms, who sends on, what rose: reports."),
+    "alarms": ("hub.cli.alarms", "alarms_group", "What a person must look at; check the file, send a test."),
+    "expiry": ("hub.cli.alarms", "expiry", "What ends: certificates, keys, lists, secrets."),
     "seal": ("hub.cli.seal", "seal", "Seal an envelope with a key file."),
     "verify": ("hub.cli.seal", "verify", "Verify a sealed envelope with a key of the registry."),
     "schemas": ("hub.cli.schemas", "schemas_group", "The published JSON Schema and XSD."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,13 +13,16 @@ import click
 import registry
 from hub import adapters
 from hub.bootstrap import KEY_FILE
+from hub.cli.alarms import all_that_ends
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import ConfigurationError, HubError, Unavailable
 from hub.schemas.kyiv import KYIV
 from hub.seals import load_signing_key
 from hub.settings import Settings, load
 from hub.storage import open_store
+from hub.storage.alarms import SqlAlarms
 from hub.tracking import law
+from hub.upkeep.alarm_file import read as read_alarms
 
 MIN_FREE_BYTES = 1_073_741_824
 
@@ -77,6 +80,43 @@ def _law(settings: Settings) -> str:
     return f"{len(counted.rules)} terms, days off known until the end of {year + 1}"
 
 
+def _expiry(settings: Settings) -> str:
+    entries, now = all_that_ends(settings), datetime.now(UTC)
+    wrong = [f"{e.label} cannot be read ({e.fault})" for e in entries if e.fault]
+    wrong += [f"{e.label} has ended" for e in entries if e.has_ended(now)]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise ConfigurationError(
+            f"{'; '.join(wrong[:5])}{more}.", code="expiry.wrong", action="`hub expiry` lists all; renew or mend them."
+        )
+    near = next((e for e in entries if e.ends is not None and not e.succeeded), None)
+    return f"{len(entries)} things; " + (f"{near.label} ends first, in {near.days(now)} days" if near else "none ends")
+
+
+def _alarms(settings: Settings) -> str:
+    receivers = read_alarms(settings.alarms_file).receivers
+    store = open_store(settings.sqlalchemy_url, migrate=False)
+    try:
+        memory = SqlAlarms(store.database)
+        lost = [state for state in memory.receivers() if state.name in receivers and state.failing]
+        standing = sum(alarm.opened_at is not None for alarm in memory.standing())
+    except Unavailable as error:
+        if error.stable_code != "store.schema":
+            raise
+        return "nothing was looked at yet"
+    finally:
+        store.close()
+    if lost:
+        raise ConfigurationError(
+            f"{len(lost)} of {len(receivers)} receivers are not reached: "
+            f"{', '.join(f'{state.name} ({state.last_code})' for state in lost)}. Nobody may know of alarms.",
+            code="alarms.nobody_told",
+            action="Mend the receiver in alarms.yaml, then `hub alarms test`.",
+        )
+    heard = f"heard by {', '.join(receivers)}" if receivers else "nobody hears: name receivers in alarms.yaml"
+    return f"{standing} stand; {heard}"
+
+
 CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("seal key", _key),
     ("adapters", _adapters),
@@ -84,6 +124,8 @@ CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("law", _law),
     ("store", _store),
     ("disk", _disk),
+    ("expiry", _expiry),
+    ("alarms", _alarms),
 )
 
 
@@ -91,7 +133,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
 @home_option
 @json_option
 def doctor(home: str | None, as_json: bool) -> None:
-    """Look at key, registry, store and disk. Exit code 1 if anything is wrong."""
+    """Look at key, registry, store, disk, ends and alarms. Exit code 1 if anything is wrong."""
     settings = load(home=home)
     findings = []
     for name, check in CHECKS:

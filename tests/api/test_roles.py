@@ -68,6 +68,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/ops/lanes"): {OPERATOR},
     ("POST", "/v1/ops/lanes/{channel_id}/pause"): {OPERATOR},
     ("POST", "/v1/ops/lanes/{channel_id}/resume"): {OPERATOR},
+    ("GET", "/v1/ops/alarms"): {OPERATOR},
+    ("GET", "/v1/ops/expiry"): {OPERATOR},
     ("GET", "/v1/ops/webhooks"): {OPERATOR},
     ("POST", "/v1/ops/webhooks/{id}/enable"): {OPERATOR},
     ("POST", "/v1/ops/webhooks/{id}/replay"): {OPERATOR},
