@@ -37,6 +37,7 @@ FIELDS = (
     "duty",
     "secs",
     "what",
+    "place",
     "party",
     "entry",
     "notes",
