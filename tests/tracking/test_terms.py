@@ -347,7 +347,7 @@ def test_the_words_of_states_and_acts_are_an_interface() -> None:
         *("answered_interim", "returned", "concluded", "answered", "withdrawn"),
     ]
     assert [act.value for act in Act] == [
-        *("redirect", "refusal", "next_channel", "warn", "overdue", "correct", "breach"),
+        *("redirect", "refusal", "next_channel", "warn", "overdue", "correct", "breach", "supplement"),
     ]
 
 
