@@ -119,7 +119,7 @@ class Executor:
     parcels: dict[str, PassedMessage] = field(default_factory=dict)
     sent_again: list[datetime] = field(default_factory=list)
     superseded_by: Fact | None = None
-    _firsts: dict[FactKind, datetime] | None = None
+    _firsts: dict[FactKind, datetime] | None = field(default=None, compare=False, repr=False)
 
     @property
     def firsts(self) -> dict[FactKind, datetime]:
