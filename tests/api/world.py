@@ -201,9 +201,14 @@ def envelope(
     }
 
 
+def now() -> str:
+    """The present moment, as envelopes write it."""
+    return format_datetime(datetime.now(UTC))
+
+
 def registered(sender: str, case: str, reply_to: str, number: str = "Ш-12/34") -> dict[str, Any]:
     """A receipt: registered."""
-    body = {"status": "registered", "at": "2026-03-02T09:00:00Z", "number": number, "date": "2026-03-02"}
+    body = {"status": "registered", "at": now(), "number": number, "date": "2026-03-02"}
     return envelope("receipt", body, sender=sender, case=case, reply_to=reply_to)
 
 
@@ -214,7 +219,7 @@ def answer(sender: str, case: str, reply_to: str, text: str = "Яму полаг
         "result": "satisfied",
         "number": "77",
         "date": "2026-03-05",
-        "at": "2026-03-05T12:00:00Z",
+        "at": now(),
         "text": text,
     }
     return envelope("answer", body, sender=sender, case=case, reply_to=reply_to, **more)

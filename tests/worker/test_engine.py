@@ -169,7 +169,8 @@ def test_an_adapter_that_breaks_tells_nothing_and_stops_nobody(
         until(lambda: _later(world, engine) and _broke_off(caplog), what="the word of it")
     assert SAID not in _shown(caplog)
     told = [record.__dict__ for record in _broke_off(caplog)]
-    assert {(each["channel"], each["code"]) for each in told} == {(CHANNEL, "KeyError")}
+    assert {each["code"] for each in told} == {"KeyError"}
+    assert all(each.get("channel", CHANNEL) == CHANNEL for each in told)
     accepted += world.submit()
     world.clock.go(600)
     until(lambda: _sent(world, engine, accepted), what="the messages, sent after all")
@@ -184,7 +185,9 @@ def _later(world: World, engine: Engine) -> bool:
 
 
 def _broke_off(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.getMessage() == "an adapter broke off"]
+    return [
+        record for record in caplog.records if record.getMessage() in ("an adapter broke off", "one item broke off")
+    ]
 
 
 def _sent(world: World, engine: Engine, accepted: Sequence[Accepted]) -> bool:

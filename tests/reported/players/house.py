@@ -96,10 +96,9 @@ class House:
 
     def journal(self, channel: Channel) -> list[str]:
         """What the journal says of what came over a channel, in order."""
-        return [
-            f"journal {record.verdict}"
-            for record in reversed(self.store.inbound(InboundFilter(channel_id=channel.id), limit=100))
-        ]
+        found = self.store.inbound(InboundFilter(channel_id=channel.id), limit=100)
+        # What came in the same millisecond has no order of its own.
+        return [f"journal {r.verdict}" for r in sorted(found, key=lambda r: (r.received_at, r.verdict))]
 
 
 def _came(message: Message) -> list[str]:
