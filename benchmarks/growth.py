@@ -85,7 +85,7 @@ def _copy(database: psycopg.Connection[tuple[object, ...]], table: str) -> sql.C
             (table,),
         )
     ]
-    made = [_anew(column) if _changes(table, column) else sql.Identifier("t", column) for column in columns]
+    made = [_value(table, column) for column in columns]
     return sql.SQL(
         "INSERT INTO {table} ({columns}) SELECT {made} FROM {table} t {join} CROSS JOIN generate_series"
         "(%(first)s::int, %(last)s::int) AS n"
@@ -95,6 +95,12 @@ def _copy(database: psycopg.Connection[tuple[object, ...]], table: str) -> sql.C
         made=sql.SQL(", ").join(made),
         join=sql.SQL(_JOINS.get(table, "JOIN model m ON m.id = t.case_id")),
     )
+
+
+def _value(table: str, column: str) -> sql.Composable:
+    if column == "case_number":
+        return sql.SQL("NULL")  # a number is one case's
+    return _anew(column) if _changes(table, column) else sql.Identifier("t", column)
 
 
 _JOINS = {
