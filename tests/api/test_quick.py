@@ -14,7 +14,7 @@ from hub.api.appeals import submission_of
 from hub.api.auth import CallerRole, Principal
 from hub.api.quick import SharedWrites, is_quick
 from hub.api.submission import from_json, repeatable
-from hub.cases.submission import Accepted, Built
+from hub.cases.submission import Accepted, Built, Submission
 from hub.errors import Conflict, HubError
 from hub.schemas.delivery import Applied, Change
 from tests.api.world import World, form
@@ -109,6 +109,13 @@ def test_a_write_that_breaks_is_told_to_all_and_the_next_goes_on() -> None:
     assert second == 2
 
 
+def _built(world: World, submission: Submission) -> Built:
+    """Built for the quick door; a process that has no number left takes new ones on the other way."""
+    while (built := world.hub.intake.build(submission)) is None:
+        world.submit()
+    return built
+
+
 def test_equal_keys_at_the_same_moment_bring_one_case(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two calls with one key in one transaction: one case, and the second gets the answer of the first."""
     body = json.dumps(form()).encode()
@@ -124,8 +131,9 @@ def test_equal_keys_at_the_same_moment_bring_one_case(world: World, monkeypatch:
     principal = Principal(id="key:x", role=CallerRole.NCC, party="36521731")
     document = submission_of(from_json(body, 1_000_000), principal)
     submission = replace(document, repeatable=repeatable(principal.id, "same", body))
-    built = [world.hub.intake.build(submission) for _ in range(2)]
-    outcomes = world.hub.intake.write_each([b for b in built if b is not None])
+    built = [_built(world, submission) for _ in range(2)]
+    changes.clear()
+    outcomes = world.hub.intake.write_each(built)
     one, two = outcomes
     assert isinstance(one, Accepted)
     assert isinstance(two, Accepted)

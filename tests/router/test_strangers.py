@@ -69,7 +69,9 @@ def _rightful(directory: LoadedDirectory, request: RoutingRequest) -> set[str]:
     for a topic, those of ``*`` and of further topics are strangers.
     """
     levels = directory.ancestry(request.place) if request.place else ()
-    asked = {request.addressee} if request.addressee and not request.preset else set()
+    # Who stands above the body that a complaint is about judges it (article 16), whoever chose the addressee.
+    wished = not request.preset or request.addressee in request.about
+    asked = {request.addressee} if request.addressee and wished else set()
     for topics in (*([*_chain(directory, topic)] for topic in request.topics), [ANY_TOPIC]):
         named = {
             body.code
