@@ -28,7 +28,7 @@ API_KEYS = "keys/api-keys.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """What the hub knows of its own condition, and how it tells."""
+    """Parts by which the hub knows its own condition and tells of it."""
 
     file: AlarmFile
     memory: SqlAlarms

@@ -33,7 +33,7 @@ class AlarmBook:
 
 
 class Looks(Protocol):
-    """What is seen."""
+    """Condition that is seen."""
 
     def look(self, rule: AlarmRule, now: datetime) -> Sequence[Reading]:
         """Figures that a rule watches. Raises ``HubError`` or ``OSError`` if they cannot be read."""

@@ -99,7 +99,7 @@ class ActsView(View):
 
 
 class PreviewView(View):
-    """What an act would be about: how many, and ids of a few."""
+    """Things that an act would be about: how many, and ids of a few."""
 
     total: int
     examples: tuple[str, ...]

@@ -19,9 +19,9 @@ from hub.api.journal_views import (
     Decide,
     DecidedView,
     Dismiss,
-    EntryView,
     ExcerptView,
     GuessView,
+    InboundEntryView,
     InboundsView,
     InboundView,
     Tell,
@@ -106,11 +106,11 @@ def _entry(deps: Dependencies, record_id: str) -> InboundRecord:
     return record
 
 
-def _shown(deps: Dependencies, record_id: str) -> EntryView:
+def _shown(deps: Dependencies, record_id: str) -> InboundEntryView:
     record = _entry(deps, record_id)
     excerpt = deps.hub.decisions.excerpt(record)
     guesses = deps.hub.guesser.guess(record, excerpt)
-    return EntryView(
+    return InboundEntryView(
         entry=InboundView.of(record, deps.hub.law),
         excerpt=ExcerptView.of(excerpt),
         guesses=tuple(map(GuessView.of, guesses)),
@@ -119,12 +119,12 @@ def _shown(deps: Dependencies, record_id: str) -> EntryView:
 
 @router.get(
     "/v1/ops/inbound/{id}",
-    response_model=EntryView,
+    response_model=InboundEntryView,
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="One entry, with guesses",
 )
 async def get_entry(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
-    """What can be read in it, and to which cases it may belong: by our ids, numbers, the applicant, the sender."""
+    """Its readable part, and cases to which it may belong: by our ids, numbers, the applicant, the sender."""
     shown = await run_in_threadpool(_shown, deps, id)
     log.info("an entry of the journal was read", extra={"party": principal.id, "entry": id})
     return show(shown)

@@ -110,7 +110,7 @@ class FileView(View):
 
 
 class ExcerptView(View):
-    """What can be read out of an entry, believed by nobody."""
+    """Readable part of an entry, believed by nobody."""
 
     subject: str
     sender: str
@@ -124,7 +124,7 @@ class ExcerptView(View):
         return cls(subject=excerpt.subject, sender=excerpt.sender, text=excerpt.text, files=files)
 
 
-class EntryView(View):
+class InboundEntryView(View):
     """One entry with what can be read in it, and guesses to which case it belongs, the surest first."""
 
     entry: InboundView

@@ -71,7 +71,7 @@ def midnight(of: date) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sought:
-    """What people have at hand of a case."""
+    """Words that people have at hand of a case."""
 
     finders: tuple[str, ...]
     registered: str | None

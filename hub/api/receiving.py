@@ -74,7 +74,7 @@ async def raw_inbound(request: Request, deps: Dependencies) -> RawInbound:
 
 @asynccontextmanager
 async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIterator[None]:
-    """What a known caller brings and a door refuses before it could be taken in is held for a person too."""
+    """Hold for a person, too, all that a known caller brings and a door refuses before it is taken in."""
     try:
         yield
     except Unavailable:

@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=120)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What an act would be about: how many, and ids of a few."""
+    """Things that an act would be about: how many, and ids of a few."""
 
     total: int
     examples: tuple[str, ...]
@@ -121,7 +121,7 @@ class Bulk:
         return len(found)
 
     def _next(self, act: BulkAct) -> tuple[Delivery, ...] | tuple[OperatorItem, ...]:
-        """What failed after the act was ordered is not its business: it would go round for ever."""
+        """Next things; failures after the order are left out: they would go round for ever."""
         if act.kind is ActKind.CLOSE:
             return self._acts.items_of(act.where, until=act.created_at, after=act.cursor, limit=STEP)
         return self._acts.dead_of(act.where, until=act.created_at, after=act.cursor, limit=STEP)

@@ -47,7 +47,7 @@ class MailRoute(Protocol):
 
     @property
     def dsn(self) -> bool:
-        """Whether the server is asked to say what became of it (RFC 3461)."""
+        """True if the server is asked to say what became of it (RFC 3461)."""
         ...
 
     @property
