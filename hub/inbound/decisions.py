@@ -30,7 +30,7 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment, AuthorityBody
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
-from hub.schemas.journal import Custody, Decision, Door, InboundRecord
+from hub.schemas.journal import Custody, Door, InboundDecision, InboundRecord
 from hub.tracking.story import DECIDED, STATEMENTS, read, short
 
 HELD_REASONS = ("inbound.held", "inbound.unclear")
@@ -119,7 +119,7 @@ class Decisions:
         """Say that an entry is nobody's word. Raises as ``attach``."""
         record = self._entry(record_id, order)
         now = self._clock.now()
-        decision = Decision(seen=record, custody=Custody.DISMISSED, at=now, by=order.by, words=order.why[:500])
+        decision = InboundDecision(seen=record, custody=Custody.DISMISSED, at=now, by=order.by, words=order.why[:500])
         corrections = self._corrections(record, order, now)
         self._store.apply(Change(decisions=(decision,), facts=corrections))
         if record.case_id is not None:
@@ -181,7 +181,7 @@ class Decisions:
             if order.body is not None
         ]
         first, *others = given
-        decision = Decision(
+        decision = InboundDecision(
             seen=record,
             custody=Custody.DECIDED,
             at=now,
@@ -311,7 +311,7 @@ def _copy_of(record: InboundRecord) -> str:
     return f"copy of {record.id}"
 
 
-def _copy(record: InboundRecord, delivery: Delivery, decision: Decision) -> InboundRecord:
+def _copy(record: InboundRecord, delivery: Delivery, decision: InboundDecision) -> InboundRecord:
     """The same entry at a further case."""
     return replace(
         record,

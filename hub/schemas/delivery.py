@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, NoteId
-from hub.schemas.journal import Decision, InboundRecord
+from hub.schemas.journal import InboundDecision, InboundRecord
 from hub.schemas.terms import Kind, Role
 
 
@@ -431,7 +431,7 @@ class Change:
     facts: tuple[Fact, ...] = ()
     items: tuple[OperatorItem, ...] = ()
     inbound: tuple[InboundRecord, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[InboundDecision, ...] = ()
     answers: tuple[StoredAnswer, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
     grants: tuple[Grant, ...] = ()

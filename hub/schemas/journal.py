@@ -85,7 +85,7 @@ class KeptBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class InboundDecision:
     """A person's decision about an entry; applied only if it still stands as that person saw it (``seen``)."""
 
     seen: InboundRecord

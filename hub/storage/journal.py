@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from hub.ports import InboundFilter
 from hub.schemas.ids import DeliveryId
-from hub.schemas.journal import Decision, InboundRecord
+from hub.schemas.journal import InboundDecision, InboundRecord
 from hub.storage import rows, rules, schema
 from hub.storage.database import Database
 
@@ -84,7 +84,7 @@ def _conditions(where: InboundFilter) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def decide(connection: Connection, decisions: Sequence[Decision]) -> None:
+def decide(connection: Connection, decisions: Sequence[InboundDecision]) -> None:
     """Write decisions. ``Conflict`` (``inbound.decided``) if an entry does not stand as it was seen."""
     for decision in decisions:
         seen = decision.seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hub.ports import InboundFilter
-from hub.schemas.journal import Decision, InboundRecord
+from hub.schemas.journal import InboundDecision, InboundRecord
 
 
 def matches(record: InboundRecord, where: InboundFilter) -> bool:
@@ -26,7 +26,7 @@ def matches(record: InboundRecord, where: InboundFilter) -> bool:
     )
 
 
-def decided(record: InboundRecord, decision: Decision) -> InboundRecord:
+def decided(record: InboundRecord, decision: InboundDecision) -> InboundRecord:
     """The entry after a decision."""
     return replace(
         record,

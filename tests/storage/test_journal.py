@@ -12,7 +12,7 @@ import pytest
 from hub.errors import Conflict, InvalidInput
 from hub.ports import InboundFilter, Store
 from hub.schemas.delivery import AttemptEnd, Change, OutcomeKind
-from hub.schemas.journal import Custody, Decision, Door, InboundRecord
+from hub.schemas.journal import Custody, Door, InboundDecision, InboundRecord
 from tests.storage.making import CHANNEL, accepted, attempt, later, put, record
 
 
@@ -108,8 +108,8 @@ def test_pages_lead_through_the_whole_journal(store: Store) -> None:
         store.inbound(InboundFilter(), limit=3, after="x")
 
 
-def _decision(seen: InboundRecord, at: datetime, by: str = "operator.1") -> Decision:
-    return Decision(seen=seen, custody=Custody.DISMISSED, at=at, by=by, words="an advertisement")
+def _decision(seen: InboundRecord, at: datetime, by: str = "operator.1") -> InboundDecision:
+    return InboundDecision(seen=seen, custody=Custody.DISMISSED, at=at, by=by, words="an advertisement")
 
 
 def test_one_person_decides(store: Store) -> None:
