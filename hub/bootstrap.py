@@ -41,7 +41,7 @@ from hub.net.secrets import known, resolve
 from hub.net.webhook import WebhookFile
 from hub.outbound.dispatcher import Dispatcher
 from hub.outbound.sweeper import Sweeper
-from hub.ports import Acts, Adapter, Attachments, Clock, Doorbell, Registry, Seal, Store, Transfers, Uploads
+from hub.ports import Acts, Adapter, Attachments, AuditTrail, Clock, Doorbell, Registry, Seal, Store, Transfers, Uploads
 from hub.schemas.delivery import LaneDue, OutcomeKind
 from hub.schemas.envelope import Party
 from hub.schemas.ids import CaseId
@@ -50,6 +50,7 @@ from hub.settings import Settings
 from hub.storage import open_store
 from hub.storage.acts import SqlActs
 from hub.storage.attachments import FileAttachments
+from hub.storage.audit import SqlAudit
 from hub.storage.database import Database
 from hub.storage.following import SqlFollowing
 from hub.storage.memory_transfers import MemoryTransfers
@@ -167,6 +168,7 @@ def follow(
                 idempotency=settings.idempotency_days,
                 inbound=settings.inbound_days,
                 noise=settings.noise_days,
+                audit=settings.audit_days,
                 uploads=settings.upload_days,
                 likeness=settings.likeness_days,
             ),
@@ -298,6 +300,7 @@ class Hub(UseCases):
     following: Following
     acts: Acts
     bulk: Bulk
+    audit: AuditTrail
     close: Callable[[], None]
     uploads: Uploads
     transfers: Transfers = field(default_factory=MemoryTransfers)
@@ -367,6 +370,7 @@ def build(settings: Settings, doorbell: Doorbell | None = None, clock: Clock | N
         law=law,
         following=following,
         acts=acts,
+        audit=SqlAudit(store.database),
         bulk=Bulk(
             acts=acts,
             operators=wired.operators,

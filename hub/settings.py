@@ -89,6 +89,9 @@ class Settings(BaseModel):
     noise_days: int = Field(
         default=90, ge=7, le=36500, description="How long machines' noise among it is kept, in days."
     )
+    audit_days: int = Field(
+        default=1_095, ge=365, le=36500, description="How long the audit trail of people's acts is kept, in days."
+    )
     upload_days: int = Field(default=7, ge=1, le=365, description="How long an upload may wait to be used, in days.")
     likeness_days: int = Field(
         default=400, ge=30, le=3650, description="How long texts and applicants are compared with new ones, in days."

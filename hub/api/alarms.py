@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from hub.alarms.values import ReceiverState
 from hub.api.alarm_views import AlarmsView, AlarmView, ExpiriesView, ExpiryView, ReceiverView
-from hub.api.dependencies import OperatorCaller, TheDependencies, problems, show
+from hub.api.dependencies import TheCaller, TheDependencies, problems, show
 from hub.api.listing import Limit
 from hub.bootstrap_upkeep import Upkeep
 from hub.schemas.base import format_datetime
@@ -46,7 +46,7 @@ def _alarms(upkeep: Upkeep, limit: int) -> AlarmsView:
     responses=problems(401, 403, 422, 500, 503),
     summary="What a person must look at now",
 )
-async def list_alarms(_: OperatorCaller, upkeep: TheUpkeep, limit: Limit = 50) -> Response:
+async def list_alarms(_: TheCaller, upkeep: TheUpkeep, limit: Limit = 50) -> Response:
     """All alarms that stand, up to `limit` that closed last, and whether receivers are reached."""
     return show(await run_in_threadpool(_alarms, upkeep, limit))
 
@@ -58,7 +58,7 @@ async def list_alarms(_: OperatorCaller, upkeep: TheUpkeep, limit: Limit = 50) -
     summary="Everything that ends: certificates, keys, lists, secrets",
 )
 async def list_expiry(
-    _: OperatorCaller,
+    _: TheCaller,
     deps: TheDependencies,
     upkeep: TheUpkeep,
     days: Annotated[int | None, Query(ge=0, le=3_650, description="Only what cannot be read or ends by then.")] = None,

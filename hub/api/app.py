@@ -15,6 +15,7 @@ from hub import __version__
 from hub.api import (
     alarms,
     appeals,
+    audit,
     bulk,
     callbacks,
     cases,
@@ -37,6 +38,7 @@ from hub.api import (
     sevovv,
     soap,
 )
+from hub.api.auditing import Audited, KeyUses
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.dependencies import Dependencies
@@ -71,6 +73,7 @@ _ROUTERS = (
     bulk.router,
     hooks.router,
     alarms.router,
+    audit.router,
     health.router,
 )
 _UNDESCRIBED = (sevovv.router, soap.router)  # the latter serves whatever else is below /soap
@@ -141,7 +144,8 @@ def create_app(hub: Hub) -> HubApp:
     app.add_exception_handler(HTTPException, problems.of_framework)
     # Added last is outermost: Watch sees all; what no handler knows becomes a problem document below it.
     app.add_middleware(ExceptionMiddleware, handlers={Exception: problems.of_unknown})
-    refused = app.state.deps.refused.note
-    app.add_middleware(Watch, metrics=metrics, refused=refused)
-    app.quick = Watch(QuickDoor(app.state.deps), metrics=metrics, refused=refused)
+    app.add_middleware(Audited, trail=hub.audit, clock=hub.clock)
+    refused, used = app.state.deps.refused.note, KeyUses(keys, hub.audit)
+    app.add_middleware(Watch, metrics=metrics, refused=refused, used=used)
+    app.quick = Watch(QuickDoor(app.state.deps), metrics=metrics, refused=refused, used=used)
     return app

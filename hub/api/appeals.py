@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.dependencies import Dependencies, NccCaller, TheDependencies, problems, raw_json
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, raw_json
 from hub.api.files import keep
 from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
@@ -107,7 +107,7 @@ ROUTE_PATH = "/v1/appeals"
     summary="Submit one appeal",
 )
 async def submit(
-    request: Request, principal: NccCaller, deps: TheDependencies, _key: IdempotencyHeader = None
+    request: Request, principal: TheCaller, deps: TheDependencies, _key: IdempotencyHeader = None
 ) -> Response:
     """Take one appeal in. 202 is said after it is durably kept; the appeal then reaches its authority by itself.
 
@@ -171,7 +171,7 @@ class _Line:
     summary="Submit up to 1,000 appeals",
 )
 async def submit_batch(
-    request: Request, principal: NccCaller, deps: TheDependencies, _key: IdempotencyHeader = None
+    request: Request, principal: TheCaller, deps: TheDependencies, _key: IdempotencyHeader = None
 ) -> Response:
     """Take many appeals in, one JSON document a line. The answer has one line for each: accepted, or a problem.
 

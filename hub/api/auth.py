@@ -14,10 +14,10 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -38,32 +38,59 @@ _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 12
 _SECRET_BYTES = 32
 _PREFIX = "hub_"
+USE_STEP = timedelta(minutes=10)
+"""How exactly the last use of a key is known."""
 
 
 class CallerRole(StrEnum):
-    """Role of a caller: the contact centre's front end, an authority's system, or a person who runs the hub."""
+    """Role of a caller: the contact centre's front end, an authority's system, or a person who runs the hub.
+
+    ``operator`` decides about cases; ``engineer`` looks after channels and never sees personal data; ``auditor`` reads
+    everything and changes nothing.
+    """
 
     NCC = "ncc"
     AUTHORITY = "authority"
     OPERATOR = "operator"
+    ENGINEER = "engineer"
+    AUDITOR = "auditor"
+
+
+_ROLES = ", ".join(CallerRole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An authenticated caller. ``id`` is no secret and stands in logs; ``party``: code of the body it acts for."""
+    """An authenticated caller. ``id`` is no secret and stands in logs; ``party``: code of the body it acts for;
+    ``holder``: the person or system that the key belongs to.
+    """
 
     id: str
     role: CallerRole
     party: str
+    holder: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Contact centre whose cases it sees; none if it is no front end."""
+        return self.party if self.role is CallerRole.NCC else None
+
+    @property
+    def body(self) -> str | None:
+        """Body whose part of cases it sees; none if it is no authority's system."""
+        return self.party if self.role is CallerRole.AUTHORITY else None
 
 
 class ApiKeyEntry(Frozen):
-    """One line of the key file. ``valid_to`` is exclusive; absent = until revoked."""
+    """One line of the key file. ``holder``: the person or system that it belongs to; ``valid_to`` is exclusive, absent
+    until it is revoked.
+    """
 
     id: Annotated[str, Code(r"[a-z0-9]{12}")]
     role: Annotated[CallerRole, Field(strict=False)]
     party: AuthorityCode
     sha256: Sha256
+    holder: Annotated[str, Line(200)] | None = None
     created_at: Instant | None = None
     valid_to: Instant | None = None
     note: Annotated[str, Line(200)] | None = None
@@ -85,6 +112,7 @@ def new_api_key(
     role: str,
     party: str,
     *,
+    holder: str | None = None,
     created_at: datetime | None = None,
     valid_to: datetime | None = None,
     note: str | None = None,
@@ -98,13 +126,14 @@ def new_api_key(
             role=CallerRole(role),
             party=party,
             sha256=_sha256(secret),
+            holder=holder,
             created_at=created_at,
             valid_to=valid_to,
             note=note,
         )
     except ValueError as error:
         raise ConfigurationError(
-            "An API key needs a role (ncc, authority, operator) and a party code of 8 to 10 digits.", code="key.wrong"
+            f"An API key needs a role ({_ROLES}) and a party code of 8 to 10 digits.", code="key.wrong"
         ) from error
     return f"{_PREFIX}{key_id}_{secret}", entry
 
@@ -178,6 +207,8 @@ class ApiKeys:
         self._lock = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._keys: dict[str, ApiKeyEntry] = {}
+        self._noted: dict[str, datetime] = {}
+        self._uses: dict[str, datetime] = {}
         self._refresh()
 
     def _look(self) -> tuple[int, int, int]:
@@ -210,9 +241,27 @@ class ApiKeys:
         # An unknown id costs the same comparison, so the answer's time does not tell which ids exist.
         expected = entry.sha256 if entry else "0" * 64
         same = hmac.compare_digest(_sha256(secret), expected)
-        if entry is None or not same or not entry.valid_at(self._now()):
+        now = self._now()
+        if entry is None or not same or not entry.valid_at(now):
             raise Unauthenticated("The API key is not valid.", code="auth.invalid")
-        return Principal(id=f"key:{entry.id}", role=entry.role, party=entry.party)
+        noted = self._noted.get(entry.id)
+        if noted is None or now - noted >= USE_STEP:
+            self._noted[entry.id] = self._uses[entry.id] = now
+        return Principal(id=f"key:{entry.id}", role=entry.role, party=entry.party, holder=entry.holder)
+
+    @property
+    def used(self) -> bool:
+        """True if uses of keys are still to be noted."""
+        return bool(self._uses)
+
+    def take_uses(self) -> Mapping[str, datetime]:
+        """Uses of keys that are still to be noted, by id: of each key one in ten minutes. They are given out once."""
+        taken, self._uses = self._uses, {}
+        return taken
+
+    def give_back(self, uses: Mapping[str, datetime]) -> None:
+        """Take uses back that could not be noted."""
+        self._uses = {**uses, **self._uses}
 
 
 class TokenCheck(Protocol):

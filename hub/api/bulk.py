@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.dependencies import Dependencies, OperatorCaller, TheDependencies, problems, show
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.ops import body_of, read_body
 from hub.api.views import View
 from hub.cases.bulk import MOST
@@ -136,7 +136,7 @@ class ActOn(Frozen):
     responses=problems(401, 403, 422, 500, 503),
     summary="What failed, by cause",
 )
-async def list_groups(_: OperatorCaller, deps: TheDependencies) -> Response:
+async def list_groups(_: TheCaller, deps: TheDependencies) -> Response:
     """Dead letters (`dead`), open items (`item`) and held entries (`held`) by code, body and channel, with counts."""
     groups = await run_in_threadpool(deps.hub.acts.groups)
     return show(GroupsView(groups=tuple(map(GroupView.of, groups))))
@@ -148,7 +148,7 @@ async def list_groups(_: OperatorCaller, deps: TheDependencies) -> Response:
     responses=problems(401, 403, 422, 500, 503),
     summary="Acts on many things",
 )
-async def list_acts(_: OperatorCaller, deps: TheDependencies) -> Response:
+async def list_acts(_: TheCaller, deps: TheDependencies) -> Response:
     """The newest 100, and how far each has come."""
     acts = await run_in_threadpool(lambda: deps.hub.acts.acts(limit=100))
     return show(ActsView(acts=tuple(map(ActView.of, acts))))
@@ -162,7 +162,7 @@ async def list_acts(_: OperatorCaller, deps: TheDependencies) -> Response:
     openapi_extra=body_of("ActOn"),
     summary="Act on many things at once",
 )
-async def act_on(request: Request, principal: OperatorCaller, deps: TheDependencies) -> Response:
+async def act_on(request: Request, principal: TheCaller, deps: TheDependencies) -> Response:
     """Without `expected`: a preview, nothing is done. With it: the act is ordered (202) and done step by step, also if
     the hub is killed on the way; 409 `act.changed` if the selection has grown since the preview.
     """
@@ -200,7 +200,7 @@ def _act(deps: Dependencies, text: str) -> BulkAct:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="How far an act has come",
 )
-async def get_act(id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
+async def get_act(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """One act."""
     return show(ActView.of(await run_in_threadpool(_act, deps, id)))
 
@@ -211,7 +211,7 @@ async def get_act(id: str, _: OperatorCaller, deps: TheDependencies) -> Response
     responses=problems(401, 403, 404, 409, 422, 500, 503),
     summary="Stop an act",
 )
-async def pause(id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def pause(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """It stops after the step that it is at."""
     return show(ActView.of(await run_in_threadpool(lambda: deps.hub.bulk.pause(_act(deps, id)))))
 
@@ -222,6 +222,6 @@ async def pause(id: str, _: OperatorCaller, deps: TheDependencies) -> Response: 
     responses=problems(401, 403, 404, 409, 422, 500, 503),
     summary="Go on with an act",
 )
-async def resume(id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def resume(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """It goes on where it stopped."""
     return show(ActView.of(await run_in_threadpool(lambda: deps.hub.bulk.resume(_act(deps, id)))))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hub.api.dependencies import (
-    AuthorityCaller,
+    TheCaller,
     TheDependencies,
     problems,
 )
@@ -29,7 +29,7 @@ router = APIRouter()
     summary="Push a receipt or an answer",
     tags=["callbacks"],
 )
-async def callback(request: Request, channel_id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:
+async def callback(request: Request, channel_id: str, principal: TheCaller, deps: TheDependencies) -> Response:
     """Take what an authority's system sends by itself. As multipart: the part `envelope` first, then its files.
 
     A repeat with the same message id changes nothing and gets the same answer with `repeat` true.

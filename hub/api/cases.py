@@ -12,9 +12,8 @@ from starlette.responses import Response
 from hub.api import law_views
 from hub.api.auth import CallerRole, Principal
 from hub.api.dependencies import (
-    AnyCaller,
     Dependencies,
-    NccOrOperator,
+    TheCaller,
     TheDependencies,
     case_id,
     message_id,
@@ -95,7 +94,7 @@ def _other_party(message: Message) -> str | None:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="One case",
 )
-async def get_case(id: str, principal: AnyCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
+async def get_case(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """A case with its deliveries and messages, executors and terms. An authority sees its own only."""
     return show(await run_in_threadpool(_detail, deps, principal, case_id(id)))
 
@@ -147,14 +146,14 @@ def _chain(deps: Dependencies, principal: Principal, case: CaseId) -> ChainView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="The chain of redirects of a case",
 )
-async def get_chain(id: str, principal: NccOrOperator, deps: TheDependencies) -> Response:  # noqa: A002
+async def get_chain(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Tell who had the appeal, who sent it on to whom, when and why; in steps and in words."""
     return show(await run_in_threadpool(_chain, deps, principal, case_id(id)))
 
 
 def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> TimelineView:
     seen = look(deps, principal, case)
-    body = principal.party if principal.role is CallerRole.AUTHORITY else None
+    body = principal.body
     entries = timeline(deps.hub.store, deps.hub.registry.current(), case, body)
     return TimelineView(
         case_id=str(case),
@@ -169,7 +168,7 @@ def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> Timelin
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="What happened to a case",
 )
-async def get_timeline(id: str, principal: AnyCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def get_timeline(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Messages, attempts and facts on one line of time, told in words without personal data."""
     return show(await run_in_threadpool(_timeline, deps, principal, case_id(id)))
 
@@ -189,7 +188,7 @@ async def get_timeline(id: str, principal: AnyCaller, deps: TheDependencies) -> 
 async def get_message(
     id: str,  # noqa: A002
     message: str,
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
 ) -> Response:
     """An envelope of the case as RFC 8785 JSON: the appeal as sent, a receipt, the answer with its text."""

@@ -18,7 +18,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, problems, show
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.ops import body_of, read_body
 from hub.api.views import View
 from hub.ports import Directory
@@ -182,7 +182,7 @@ def _headers(version: str) -> dict[str, str]:
     summary="Topics of appeals",
 )
 async def topics(
-    _: NccOrOperator,
+    _: TheCaller,
     deps: TheDependencies,
     after: After = None,
     limit: Limit = MOST,
@@ -205,7 +205,7 @@ async def topics(
     summary="Places of the codifier",
 )
 async def territories(
-    _: NccOrOperator,
+    _: TheCaller,
     deps: TheDependencies,
     parent: Below = None,
     after: After = None,
@@ -237,7 +237,7 @@ def _units(directory: Directory, parent: str | None, after: str, limit: int) -> 
     summary="Bodies that appeals are addressed to",
 )
 async def authorities(
-    _: NccOrOperator,
+    _: TheCaller,
     deps: TheDependencies,
     kind: Annotated[AuthorityKind | None, Query(description="Only bodies of this kind.")] = None,
     after: After = None,
@@ -284,7 +284,7 @@ def _words(vocabulary: type[StrEnum]) -> tuple[str, ...]:
     responses={304: {"description": "Nothing changed."}, **problems(401, 403, 422, 500, 503)},
     summary="Closed vocabularies of the form",
 )
-async def vocabularies(_: NccOrOperator, deps: TheDependencies, if_none_match: IfNoneMatch = None) -> Response:
+async def vocabularies(_: TheCaller, deps: TheDependencies, if_none_match: IfNoneMatch = None) -> Response:
     """Words that a member of the form may have; topics, places and bodies have lists of their own."""
     version = _vocabulary_version()
     if (same := _unchanged(version, if_none_match)) is not None:
@@ -324,7 +324,7 @@ def _vocabulary_version() -> str:
     openapi_extra=body_of("RouteQuestion"),
     summary="Where an appeal would go",
 )
-async def route(request: Request, _: NccOrOperator, deps: TheDependencies) -> Response:
+async def route(request: Request, _: TheCaller, deps: TheDependencies) -> Response:
     """A dry run of the router: whom the appeal would reach, why, and who was passed over. Nothing is kept or sent."""
     question = await read_body(request, RouteQuestion)
     decision, name = await run_in_threadpool(_decided, deps, question)

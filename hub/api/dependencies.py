@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +11,9 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.auth import Authenticator, CallerRole, Principal
+from hub.api.access import ACCESS
+from hub.api.auditing import ask
+from hub.api.auth import Authenticator, Principal
 from hub.api.bodies import MIB, UploadSlots
 from hub.api.metrics import Metrics
 from hub.api.refused import RefusedLogins
@@ -52,24 +53,24 @@ def dependencies_of(request: Request) -> Dependencies:
     return deps
 
 
-def caller(*roles: CallerRole) -> Callable[[Request], Awaitable[Principal]]:
-    """A dependency: the authenticated caller, if its role is one of these. Looked at before all else."""
-
-    async def authenticate(request: Request) -> Principal:
-        deps = dependencies_of(request)
-        credential = deps.auth.credential(request.headers.get("authorization"))
-        if deps.auth.blocks(credential):
-            principal = await run_in_threadpool(deps.auth.check, credential)
-        else:
-            principal = deps.auth.check(credential)
-        request.scope["hub.principal"] = principal.id
-        if principal.role not in roles:
-            raise Forbidden("This call is for other roles.")
-        if request.scope["query_string"]:
-            known_parameters(request)
-        return principal
-
-    return authenticate
+async def authenticate(request: Request) -> Principal:
+    """The authenticated caller, if the table of access lets its role in. Looked at before all else; a person's call is
+    noted for the audit trail.
+    """
+    deps = dependencies_of(request)
+    credential = deps.auth.credential(request.headers.get("authorization"))
+    if deps.auth.blocks(credential):
+        principal = await run_in_threadpool(deps.auth.check, credential)
+    else:
+        principal = deps.auth.check(credential)
+    request.scope["hub.principal"] = principal.id
+    door = ACCESS[request.method, request.scope["route"].path]
+    ask(request, principal, door)
+    if principal.role not in door.reach:
+        raise Forbidden("This call is for other roles.")
+    if request.scope["query_string"]:
+        known_parameters(request)
+    return principal
 
 
 def _query_names(dependant: Any) -> set[str]:
@@ -91,12 +92,7 @@ def known_parameters(request: Request) -> None:
         raise InvalidInput("Parameters of the call break the rules.", code="input.parameters", faults=faults)
 
 
-NccCaller = Annotated[Principal, Depends(caller(CallerRole.NCC))]
-AuthorityCaller = Annotated[Principal, Depends(caller(CallerRole.AUTHORITY))]
-OperatorCaller = Annotated[Principal, Depends(caller(CallerRole.OPERATOR))]
-NccOrOperator = Annotated[Principal, Depends(caller(CallerRole.NCC, CallerRole.OPERATOR))]
-NccOrAuthority = Annotated[Principal, Depends(caller(CallerRole.NCC, CallerRole.AUTHORITY))]
-AnyCaller = Annotated[Principal, Depends(caller(*CallerRole))]
+TheCaller = Annotated[Principal, Depends(authenticate)]
 TheDependencies = Annotated[Dependencies, Depends(dependencies_of)]
 
 

@@ -12,7 +12,7 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import content_type
 from hub.api.dependencies import (
     Dependencies,
-    NccOrAuthority,
+    TheCaller,
     TheDependencies,
     problems,
     raw_json,
@@ -44,7 +44,7 @@ router = APIRouter()
     summary="Hand over a sealed envelope",
     tags=["envelopes"],
 )
-async def post_envelope(request: Request, principal: NccOrAuthority, deps: TheDependencies) -> Response:
+async def post_envelope(request: Request, principal: TheCaller, deps: TheDependencies) -> Response:
     """From an authority: a receipt, an answer and the rest of what answers an appeal. From the contact centre: an
     appeal, sealed with the key that the registry has for it. The message id makes it repeatable.
     """

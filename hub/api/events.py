@@ -14,8 +14,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from hub.api.access import PEOPLE
 from hub.api.auth import CallerRole, Principal
-from hub.api.dependencies import AnyCaller, Dependencies, TheDependencies, problems, show
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.views import EventsView, EventView
 from hub.errors import InvalidInput, NotFound, Unavailable
 from hub.failpoints import hit
@@ -154,7 +155,7 @@ def _heard(owners: Owners, principal: Principal, event: Event) -> Event | None:
     """The event as the caller may hear it; none if it does not concern it."""
     if principal.role is CallerRole.AUTHORITY:
         return own_event(event, principal.party)
-    mine = principal.role is CallerRole.OPERATOR or owners.of(event.case_id) == principal.party
+    mine = principal.role in PEOPLE or owners.of(event.case_id) == principal.party
     return event if mine else None
 
 
@@ -170,7 +171,7 @@ EventsAt = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 )
 async def get_events(
     request: Request,
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     after: After = None,
     limit: EventsAt = 100,
@@ -232,7 +233,7 @@ class Streams:
     },
     summary="What happens, as it happens",
 )
-async def stream_events(request: Request, principal: AnyCaller, deps: TheDependencies, after: After = None) -> Response:
+async def stream_events(request: Request, principal: TheCaller, deps: TheDependencies, after: After = None) -> Response:
     """The same events as server-sent events: `id` is the cursor, `event` the type, `data` the event. A browser's
     EventSource goes on by itself after a break (`Last-Event-ID`). The stream ends after ten minutes; then call again.
     """

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import Principal
 from hub.api.cases import look
-from hub.api.dependencies import Dependencies, NccOrOperator, TheDependencies, case_id, problems
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, case_id, problems
 from hub.bootstrap import exporter
 from hub.schemas.ids import CaseId
 
@@ -53,7 +53,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 )
 async def get_evidence(
     id: str,  # noqa: A002  # the path's own word
-    principal: NccOrOperator,
+    principal: TheCaller,
     deps: TheDependencies,
     attachments: Annotated[bool, Query(description="Whether the files go along.")] = False,
 ) -> Response:

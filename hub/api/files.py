@@ -14,8 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api import multipart
-from hub.api.auth import CallerRole, Principal
-from hub.api.dependencies import AnyCaller, Dependencies, NccOrAuthority, TheDependencies, problems, show
+from hub.api.access import PEOPLE
+from hub.api.auth import Principal
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.views import StoredView
 from hub.errors import Fault, InvalidInput, NotFound, TooLarge
 from hub.schemas.delivery import Change, Grant, StoredAttachment
@@ -109,7 +110,7 @@ def _promised(request: Request, sha256: str | None) -> set[str]:
 )
 async def upload(
     request: Request,
-    principal: NccOrAuthority,
+    principal: TheCaller,
     deps: TheDependencies,
     sha256: Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="Refuse other content.")] = None,
 ) -> Response:
@@ -132,12 +133,12 @@ async def upload(
 
 
 def find(deps: Dependencies, principal: Principal, sha256: str) -> tuple[StoredAttachment, BinaryIO]:
-    """A file that was granted to the caller; an operator sees all. ``NotFound`` for unknown and foreign ones alike."""
+    """A file that was granted to the caller; people see all. ``NotFound`` for unknown and foreign ones alike."""
     unknown = NotFound("There is no attachment with this SHA-256 for you.", code="attachment.unknown")
     if not _SHA256.fullmatch(sha256):
         raise unknown
     stored = deps.hub.store.attachment(sha256)
-    allowed = principal.role is CallerRole.OPERATOR or deps.hub.store.may_read(sha256, principal.party)
+    allowed = principal.role in PEOPLE or deps.hub.store.may_read(sha256, principal.party)
     if stored is None or not allowed:
         raise unknown
     return stored, deps.hub.attachments.open(sha256)
@@ -158,7 +159,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     },
     summary="Download a file",
 )
-async def download(sha256: str, principal: AnyCaller, deps: TheDependencies) -> Response:
+async def download(sha256: str, principal: TheCaller, deps: TheDependencies) -> Response:
     """The file, if it was granted to the caller; always as something to save, never to show."""
     stored, file = await run_in_threadpool(find, deps, principal, sha256)
     headers = {"Content-Length": str(stored.size), "Content-Disposition": f'attachment; filename="{sha256}"'}

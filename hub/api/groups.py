@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole
-from hub.api.dependencies import NccOrOperator, TheDependencies, case_id, problems, show, unknown_case
+from hub.api.dependencies import TheCaller, TheDependencies, case_id, problems, show, unknown_case
 from hub.api.following_views import CampaignsView, CampaignView, LikenessView, ScoreView
 from hub.api.listing import UUID_PATTERN, Limit
 from hub.schemas.ids import CaseId
@@ -25,7 +25,7 @@ router = APIRouter(tags=["cases"])
     summary="List campaigns",
 )
 async def list_groups(
-    principal: NccOrOperator,
+    principal: TheCaller,
     deps: TheDependencies,
     least: Annotated[int | None, Query(ge=2, le=1_000_000, description="Only groups of at least so many.")] = None,
     after: Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")] = None,
@@ -34,7 +34,7 @@ async def list_groups(
     """Groups of nearly the same text by different applicants, the newest first. The members are the cases with the
     filter `group`. Without `least`: from the size on from which the hub calls a group a campaign.
     """
-    owner = principal.party if principal.role is CallerRole.NCC else None
+    owner = principal.owner
     size = least or deps.hub.settings.mass_least
     cursor = CaseId(uuid.UUID(after)) if after else None
     found = await run_in_threadpool(deps.hub.following.insights.campaigns, owner, least=size, after=cursor, limit=limit)
@@ -48,7 +48,7 @@ async def list_groups(
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="What a case is like, and how formal its answers look",
 )
-async def get_likeness(id: str, principal: NccOrOperator, deps: TheDependencies) -> Response:  # noqa: A002
+async def get_likeness(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """The earlier appeal that this one repeats, its campaign, and the scores of its answers with their reasons. A score
     is a sign for a person to look, never a verdict. `looked` is false until the follower has seen the case.
     """

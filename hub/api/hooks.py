@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.dependencies import Dependencies, OperatorCaller, TheDependencies, problems, show
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.following_views import WebhooksView, WebhookView
 from hub.api.ops import body_of, read_body
 from hub.errors import NotFound
@@ -49,7 +49,7 @@ def _views(deps: Dependencies) -> WebhooksView:
     responses=problems(401, 403, 422, 500, 503),
     summary="Webhook endpoints and their health",
 )
-async def list_webhooks(_: OperatorCaller, deps: TheDependencies) -> Response:
+async def list_webhooks(_: TheCaller, deps: TheDependencies) -> Response:
     """Every endpoint of the webhooks' file, how many events wait for it, and the first 50 that were given up."""
     return show(await run_in_threadpool(_views, deps))
 
@@ -68,7 +68,7 @@ def _enable(deps: Dependencies, endpoint_id: str) -> WebhookView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="Switch a webhook endpoint on",
 )
-async def enable(id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
+async def enable(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """An endpoint that said 410 Gone, or that is left alone for a while, is called again at once."""
     return show(await run_in_threadpool(_enable, deps, id))
 
@@ -90,7 +90,7 @@ def _replay(deps: Dependencies, endpoint_id: str, order: Replay) -> WebhookView:
     openapi_extra=body_of("Replay"),
     summary="Send events to a webhook endpoint again",
 )
-async def replay(request: Request, id: str, _: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def replay(request: Request, id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Under the same ids: a receiver that remembers them takes nothing twice."""
     order = await read_body(request, Replay)
     return show(await run_in_threadpool(_replay, deps, id, order))

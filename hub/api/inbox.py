@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from hub.api.auth import Principal
 from hub.api.dependencies import (
-    AuthorityCaller,
     Dependencies,
+    TheCaller,
     TheDependencies,
     message_id,
     problems,
@@ -37,7 +37,7 @@ router = APIRouter()
     tags=["inbox"],
 )
 async def get_inbox(
-    principal: AuthorityCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     after: Annotated[str | None, Query(pattern=UUID_PATTERN, description="The cursor of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
@@ -61,7 +61,7 @@ _UNKNOWN = "No message with this id waits for you."
     summary="Fetch one message",
     tags=["inbox"],
 )
-async def fetch(id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
+async def fetch(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """The sealed envelope, byte by byte the same however often it is fetched."""
     wanted = message_id(id, NotFound(_UNKNOWN, code="inbox.unknown"))
     parcel = await run_in_threadpool(deps.hub.inbox.fetch, principal.party, wanted)
@@ -77,7 +77,7 @@ async def fetch(id: str, principal: AuthorityCaller, deps: TheDependencies) -> R
     summary="Say what became of a message",
     tags=["inbox"],
 )
-async def receipt(request: Request, id: str, principal: AuthorityCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def receipt(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """A receipt (or an answer) whose `in_reply_to` is the id of the address."""
     unknown = NotFound(_UNKNOWN, code="inbox.unknown")
     wanted = message_id(id, unknown)

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import Principal
-from hub.api.dependencies import Dependencies, OperatorCaller, TheDependencies, case_id, problems, show
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, case_id, problems, show
 from hub.api.journal_views import (
     Attach,
     Decide,
@@ -57,7 +57,7 @@ def _page(deps: Dependencies, where: InboundFilter, after: str | None, limit: in
     summary="Everything that came in",
 )
 async def list_inbound(
-    _: OperatorCaller,
+    _: TheCaller,
     deps: TheDependencies,
     channel: Annotated[str | None, Query(pattern=r"^[0-9A-Za-z._-]{1,64}$", description="Came over this.")] = None,
     authority: Annotated[str | None, Query(pattern=r"^[0-9]{8,10}$", description="This body's word.")] = None,
@@ -93,7 +93,7 @@ async def list_inbound(
     responses=problems(401, 403, 422, 500, 503),
     summary="What waits for a person to say what it is",
 )
-async def list_pen(_: OperatorCaller, deps: TheDependencies, after: AfterEntry = None, limit: Limit = 50) -> Response:
+async def list_pen(_: TheCaller, deps: TheDependencies, after: AfterEntry = None, limit: Limit = 50) -> Response:
     """The holding pen: what may be an authority's word and could not be taken in, the newest first."""
     where = InboundFilter(custody=Custody.HELD)
     return show(await run_in_threadpool(_page, deps, where, after, limit))
@@ -123,10 +123,9 @@ def _shown(deps: Dependencies, record_id: str) -> InboundEntryView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="One entry, with guesses",
 )
-async def get_entry(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def get_entry(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Its readable part, and cases to which it may belong: by our ids, numbers, the applicant, the sender."""
     shown = await run_in_threadpool(_shown, deps, id)
-    log.info("an entry of the journal was read", extra={"party": principal.id, "entry": id})
     return show(shown)
 
 
@@ -139,13 +138,12 @@ async def get_entry(id: str, principal: OperatorCaller, deps: TheDependencies) -
     },
     summary="The bytes of an entry",
 )
-async def get_raw(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def get_raw(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """The bytes as they came, without credentials, up to the cap; to save, never to show."""
     record = await run_in_threadpool(_entry, deps, id)
     body = await run_in_threadpool(deps.hub.store.inbound_body, record)
     if body is None:
         raise NotFound("Nothing is kept of this entry.", code="inbound.not_kept")
-    log.info("bytes of the journal were read", extra={"party": principal.id, "entry": id})
     headers = {"Content-Disposition": f'attachment; filename="{record.sha256[:16]}"'}
     return Response(body, media_type="application/octet-stream", headers=headers)
 
@@ -177,7 +175,7 @@ _DECISION = problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503)
     openapi_extra=body_of("Attach"),
     summary="Put an entry to its case",
 )
-async def attach(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def attach(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """One call puts it to one case or several and says what it means there; what it had said elsewhere is corrected.
     409 `inbound.decided` if somebody decided meanwhile.
     """
@@ -198,7 +196,7 @@ def _decide(deps: Dependencies, principal: Principal, record_id: str, given: Dec
     openapi_extra=body_of("Decide"),
     summary="Say what an entry means",
 )
-async def decide(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def decide(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """For an entry whose case is known: a receipt, an answer, a refusal, a redirect, or nothing."""
     given = await read_body(request, Decide)
     return await _answer(deps, lambda: _decide(deps, principal, id, given))
@@ -211,7 +209,7 @@ async def decide(request: Request, id: str, principal: OperatorCaller, deps: The
     openapi_extra=body_of("Dismiss"),
     summary="Say that an entry is nobody's word",
 )
-async def dismiss(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def dismiss(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """It leaves the pen; the bytes stay as long as the journal keeps them."""
     given = await read_body(request, Dismiss)
     return await _answer(deps, lambda: deps.hub.decisions.dismiss(id, order_of(given, principal.id, None)))
@@ -231,7 +229,7 @@ def _tell(deps: Dependencies, principal: Principal, case: CaseId, given: Tell) -
     openapi_extra=body_of("Tell"),
     summary="Record what a body said by phone or on paper",
 )
-async def tell(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def tell(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """State, terms, events and evidence follow as if the body had said it; it is marked as a person's word."""
     given = await read_body(request, Tell)
     return await _answer(deps, lambda: _tell(deps, principal, case_id(id), given))

@@ -17,8 +17,8 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import CallerRole, Principal
 from hub.api.dependencies import (
-    AnyCaller,
     Dependencies,
+    TheCaller,
     TheDependencies,
     dependencies_of,
     problems,
@@ -117,7 +117,7 @@ def typed(text: str | None) -> str | None:
 
 def _filter(
     request: Request,
-    principal: AnyCaller,
+    principal: TheCaller,
     sought: Annotated[_Sought, Depends(_sought)],
     state: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}$", description="Only cases in this state.")] = None,
     needs_operator: Annotated[bool | None, Query(description="Only cases that do, or do not, wait.")] = None,
@@ -144,7 +144,7 @@ def _filter(
     first, last = day(day_from, "from"), day(day_to, "to")
     body = principal.role is CallerRole.AUTHORITY
     return CaseFilter(
-        owner=principal.party if principal.role is CallerRole.NCC else None,
+        owner=principal.owner,
         sent_to=principal.party if body else None,
         authority=None if body else authority,
         state=state,
@@ -201,7 +201,7 @@ def views(deps: Dependencies, rows: Sequence[CaseRow], principal: Principal) -> 
     summary="List cases",
 )
 async def list_cases(
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     where: Filter,
     after: Annotated[str | None, Query(pattern=CASE_CURSOR, description="The cursor of the page before.")] = None,
@@ -230,7 +230,7 @@ def _page(
     summary="Count cases",
 )
 async def count_cases(
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     where: Filter,
     by: Annotated[CaseGrouping, Query(description="What they are counted by.")] = CaseGrouping.STATE,
@@ -291,7 +291,7 @@ def download(lines: Iterator[bytes], name: str) -> Response:
     summary="Export cases",
 )
 async def export_cases(
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     where: Filter,
     order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",

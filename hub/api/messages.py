@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hub.api.appeals import IdempotencyHeader
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.dependencies import Dependencies, NccCaller, TheDependencies, case_id, problems, raw_json
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, case_id, problems, raw_json
 from hub.api.submission import idempotency_key, repeatable
 from hub.api.views import SaidView
 from hub.cases.contact_centre import CaseMessage, CaseNote, Passed
@@ -134,7 +134,7 @@ def _say(deps: Dependencies, principal: Principal, case: str, body: bytes, key: 
 async def say(
     request: Request,
     id: str,  # noqa: A002  # the path's own word
-    principal: NccCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     _key: IdempotencyHeader = None,
 ) -> Response:

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from hub.api.auditing import because
 from hub.api.bodies import content_type, read
 from hub.api.cases import AfterId
 from hub.api.dependencies import (
     Dependencies,
     M,
-    OperatorCaller,
+    TheCaller,
     TheDependencies,
     case_id,
     message_id,
@@ -93,9 +94,11 @@ async def read_body(request: Request, model: type[M]) -> M:
     body = await read(request, SMALL_BODY)
     strict_json.parse(body, max_bytes=SMALL_BODY)
     try:
-        return model.model_validate_json(body)
+        order = model.model_validate_json(body)
     except ValidationError as error:
         raise InvalidInput("The request breaks the rules.", faults=faults.faults_of(error)) from None
+    because(request, order)
+    return order
 
 
 @router.get(
@@ -105,7 +108,7 @@ async def read_body(request: Request, model: type[M]) -> M:
     summary="The operators' queue",
 )
 async def list_items(
-    _: OperatorCaller,
+    _: TheCaller,
     deps: TheDependencies,
     open_only: Annotated[bool, Query(alias="open", description="Only items that are still open.")] = True,
     after: AfterId = None,
@@ -123,7 +126,7 @@ async def list_items(
     responses=problems(401, 403, 422, 500, 503),
     summary="Deliveries that were given up",
 )
-async def list_dead(_: OperatorCaller, deps: TheDependencies, after: AfterId = None, limit: Limit = 50) -> Response:
+async def list_dead(_: TheCaller, deps: TheDependencies, after: AfterId = None, limit: Limit = 50) -> Response:
     """Dead letters by id; `last_code` says why."""
     dead = await run_in_threadpool(deps.hub.store.dead, after=after, limit=limit)
     cursor = str(dead[-1].id) if len(dead) == limit else None
@@ -136,7 +139,7 @@ async def list_dead(_: OperatorCaller, deps: TheDependencies, after: AfterId = N
     responses=problems(401, 403, 404, 409, 422, 500, 503),
     summary="Send a dead letter again",
 )
-async def replay(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
+async def replay(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """The same bytes under the same id, with a fresh schedule."""
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
     delivery = await run_in_threadpool(deps.hub.operators.replay, DeliveryId(wanted), by=principal.id)
@@ -151,7 +154,7 @@ async def replay(id: str, principal: OperatorCaller, deps: TheDependencies) -> R
     openapi_extra=body_of("Assign"),
     summary="Send a case to an authority by hand",
 )
-async def assign(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def assign(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """A new envelope of the same case goes to the named authority; the open items of the case are closed. As main
     executor it has the case instead of the one before: a redirect by hand, a hop of the chain.
     """
@@ -173,7 +176,7 @@ async def assign(request: Request, id: str, principal: OperatorCaller, deps: The
 async def choose_channel(
     request: Request,
     id: str,  # noqa: A002
-    principal: OperatorCaller,
+    principal: TheCaller,
     deps: TheDependencies,
 ) -> Response:
     """The same message goes out over another channel of its authority; both copies stay in evidence."""
@@ -205,11 +208,10 @@ def _attempts(deps: Dependencies, wanted: DeliveryId) -> AttemptsView:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="What went out and what came back",
 )
-async def list_attempts(id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def list_attempts(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Each attempt with the exact bytes and the other side's raw answer, side by side."""
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
     seen = await run_in_threadpool(_attempts, deps, DeliveryId(wanted))
-    log.info("attempts were read", extra={"party": principal.id, "delivery": id})
     return show(seen)
 
 
@@ -219,7 +221,7 @@ async def list_attempts(id: str, principal: OperatorCaller, deps: TheDependencie
     responses=problems(401, 403, 422, 500, 503),
     summary="Compare shadow channels",
 )
-async def list_shadows(_: OperatorCaller, deps: TheDependencies) -> Response:
+async def list_shadows(_: TheCaller, deps: TheDependencies) -> Response:
     """How deliveries ended over channels that are only tried, beside those over the channels that count."""
     compared = await run_in_threadpool(deps.hub.store.compared)
     return show(ShadowsView(channels=compare(compared)))
@@ -232,7 +234,7 @@ async def list_shadows(_: OperatorCaller, deps: TheDependencies) -> Response:
     openapi_extra=body_of("Close"),
     summary="Close the open items of a case",
 )
-async def close(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def close(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Says what was done; the case itself keeps its state, which follows from facts only. Refused while no body has the
     case (`case.nobody_has_it`): then nobody would answer the applicant.
     """
@@ -249,7 +251,7 @@ async def close(request: Request, id: str, principal: OperatorCaller, deps: TheD
     openapi_extra=body_of("Conclude"),
     summary="End a case that no body has",
 )
-async def conclude(request: Request, id: str, principal: OperatorCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def conclude(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """A person's reasoned decision: it is no appeal, or the centre itself answered. The open items of the case are
     closed. A case that a body has, or that is on its way to one, is not ended so: that body answers.
     """
@@ -265,7 +267,7 @@ async def conclude(request: Request, id: str, principal: OperatorCaller, deps: T
     responses=problems(401, 403, 422, 500, 503),
     summary="Lanes and their health",
 )
-async def list_lanes(_: OperatorCaller, deps: TheDependencies) -> Response:
+async def list_lanes(_: TheCaller, deps: TheDependencies) -> Response:
     """Every lane that ever had trouble, was paused, or has work now."""
     seen = await run_in_threadpool(deps.hub.operators.lanes)
     return show(LanesView(lanes=tuple(map(LaneView.of, seen))))
@@ -277,7 +279,7 @@ async def list_lanes(_: OperatorCaller, deps: TheDependencies) -> Response:
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="Stop a lane",
 )
-async def pause(channel_id: str, _: OperatorCaller, deps: TheDependencies) -> Response:
+async def pause(channel_id: str, _: TheCaller, deps: TheDependencies) -> Response:
     """Nothing goes out over this channel until it is resumed; what waits, waits."""
     return show(LaneView.of(await run_in_threadpool(deps.hub.operators.pause, channel_id)))
 
@@ -288,6 +290,6 @@ async def pause(channel_id: str, _: OperatorCaller, deps: TheDependencies) -> Re
     responses=problems(401, 403, 404, 422, 500, 503),
     summary="Let a lane run again",
 )
-async def resume(channel_id: str, _: OperatorCaller, deps: TheDependencies) -> Response:
+async def resume(channel_id: str, _: TheCaller, deps: TheDependencies) -> Response:
     """The lane runs again, with a closed breaker."""
     return show(LaneView.of(await run_in_threadpool(deps.hub.operators.resume, channel_id)))

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.dependencies import AnyCaller, Dependencies, TheDependencies, problems, show
+from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.following_views import ReportLineView, ReportView, SurgesView, SurgeView
 from hub.api.listing import (
     CSV_ANSWER,
@@ -71,8 +71,8 @@ def _where(
     territory: str | None,
 ) -> ReportFilter:
     return ReportFilter(
-        owner=principal.party if principal.role is CallerRole.NCC else None,
-        share_of=principal.party if principal.role is CallerRole.AUTHORITY else None,
+        owner=principal.owner,
+        share_of=principal.body,
         day_from=first.isoformat() if first else None,
         day_to=last.isoformat() if last else None,
         authority=authority,
@@ -95,7 +95,7 @@ def _csv(kind: Report, by: ReportBy, lines: Sequence[ReportLine], directory: Dir
     summary="What suddenly rose",
 )
 async def get_surges(
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     on: Annotated[str | None, Query(pattern=DAY, description="Kyiv day; absent = yesterday.")] = None,
     topic: Topic = None,
@@ -138,7 +138,7 @@ async def get_surges(
 )
 async def get_report(
     kind: Report,
-    principal: AnyCaller,
+    principal: TheCaller,
     deps: TheDependencies,
     by: Annotated[ReportBy, Query(description="What it is split by.")] = ReportBy.AUTHORITY,
     day_from: DayFrom = None,

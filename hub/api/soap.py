@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api import multipart
+from hub.api.access import ACCESS, SOAP
 from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import check_announced, read
 from hub.api.cases import look
@@ -104,12 +105,11 @@ class _Call:
                 raise InvalidInput("A header block must be understood, and is not.", code="soap.must_understand")
         node = envelope.content
         name = "" if node is None or etree.QName(node).namespace != own.NAMESPACE else etree.QName(node).localname
-        if node is None or name not in _OPERATIONS:
-            raise refuse("operation", f"the Body holds one of: {', '.join(_OPERATIONS)}", "/Body")
-        roles, work = _OPERATIONS[name]
-        if self.principal.role not in roles:
+        if node is None or name not in OPERATIONS:
+            raise refuse("operation", f"the Body holds one of: {', '.join(OPERATIONS)}", "/Body")
+        if self.principal.role not in ACCESS[SOAP, name].reach:
             raise Forbidden("This call is for other roles.")
-        return write_envelope(self.version, work(self, node))
+        return write_envelope(self.version, OPERATIONS[name](self, node))
 
 
 @router.post("/soap/hub")
@@ -375,12 +375,11 @@ def _cid(reference: str) -> str:
 
 
 _Work = Callable[[_Call, etree._Element], etree._Element]
-_AUTHORITY: Final = frozenset({CallerRole.AUTHORITY})
-_OPERATIONS: Final[dict[str, tuple[frozenset[CallerRole], _Work]]] = {
-    "SubmitEnvelope": (frozenset({CallerRole.NCC, CallerRole.AUTHORITY}), _submit),
-    "ListInbox": (_AUTHORITY, _list),
-    "FetchMessage": (_AUTHORITY, _fetch),
-    "FetchFile": (frozenset(CallerRole), _file),
-    "Acknowledge": (_AUTHORITY, _acknowledge),
-    "GetStatus": (frozenset(CallerRole), _status),
+OPERATIONS: Final[dict[str, _Work]] = {
+    "SubmitEnvelope": _submit,
+    "ListInbox": _list,
+    "FetchMessage": _fetch,
+    "FetchFile": _file,
+    "Acknowledge": _acknowledge,
+    "GetStatus": _status,
 }

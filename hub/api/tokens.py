@@ -2,7 +2,7 @@
 
 Strict before the library is asked: base64url without slack, no duplicate keys, no header that chooses a key or an
 extension, algorithm from a list of three and fitted to the key's type (never from the message alone). The claims
-``hub_role`` (ncc, authority, operator) and ``hub_party`` (code of the body) say who is calling; ``sub`` names it.
+``hub_role`` (one of ``CallerRole``) and ``hub_party`` (code of the body) say who is calling; ``sub`` names it.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub.api.auditing import KeyUses
 from hub.api.metrics import Metrics
 from hub.failpoints import hit
 
@@ -33,11 +34,12 @@ _HEADERS = (
 class Watch:
     """ASGI middleware; wraps everything else, so it sees failures too."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, refused: Callable[[str, str], None]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, refused: Callable[[str, str], None], used: KeyUses) -> None:
         """``refused``: called with the caller's address and the route where a credential was refused; may block."""
         self._app = app
         self._metrics = metrics
         self._refused = refused
+        self._used = used
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on and note how it ended."""
@@ -65,6 +67,8 @@ class Watch:
             source = scope["client"][0] if scope.get("client") else "-"
             route = getattr(scope.get("route"), "path", UNMATCHED)
             await run_in_threadpool(self._refused, source, route)
+        elif self._used.due():
+            await run_in_threadpool(self._used.write)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)

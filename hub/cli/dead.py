@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from hub.bootstrap import build
+from hub.cli.auditing import audited
 from hub.cli.output import emit, home_option, json_option, table
 from hub.errors import NotFound
 from hub.schemas.ids import DeliveryId
@@ -51,6 +52,8 @@ def show(delivery: uuid.UUID, home: str | None, as_json: bool, raw: bool) -> Non
         row = hub.store.delivery(DeliveryId(delivery))
         if row is None:
             raise NotFound("There is no delivery with this id.", code="delivery.unknown")
+        if raw:
+            audited(hub, "hub dead show --raw", row.id)
         attempts = hub.store.attempts(row.id)
         answers = hub.store.attempt_answers(row.id)
     finally:
@@ -86,6 +89,7 @@ def replay(delivery: uuid.UUID, by: str, home: str | None, as_json: bool) -> Non
     """Send one again: the same bytes, the same id, a fresh schedule."""
     hub = build(load(home=home))
     try:
+        audited(hub, "hub dead replay", delivery, by=by)
         row = hub.operators.replay(DeliveryId(delivery), by=by)
     finally:
         hub.close()

@@ -15,6 +15,7 @@ import click
 from cryptography import x509
 
 from hub.bootstrap import KEY_FILE, build, exporter
+from hub.cli.auditing import audited
 from hub.cli.finding import CaseReference, find_case
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import ConfigurationError
@@ -47,6 +48,7 @@ def export(said: uuid.UUID | str, out: Path | None, no_attachments: bool, home: 
     hub = build(load(home=home))
     try:
         case_id = find_case(hub.store, said).case.id
+        audited(hub, "hub evidence export", case_id)
         path = out or Path(f"evidence-{case_id}.zip")
         with _new_file(path) as descriptor, os.fdopen(descriptor, "w+b") as file:
             done = exporter(hub).export(case_id, file, with_attachments=not no_attachments)

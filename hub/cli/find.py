@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 
 from hub.bootstrap import Hub, build
+from hub.cli.auditing import audited
 from hub.cli.output import emit, home_option, json_option, table
 from hub.errors import InvalidInput
 from hub.following.finding import FinderKind, plain_phone
@@ -34,6 +35,7 @@ def find(words: str, limit: int, home: str | None, as_json: bool) -> None:
     """
     hub = build(load(home=home))
     try:
+        audited(hub, "hub find")
         found = _found(hub, unicodedata.normalize("NFC", words).strip(), limit)
     finally:
         hub.close()

@@ -14,6 +14,7 @@ import click
 from pydantic import ValidationError
 
 from hub.bootstrap import Hub, build
+from hub.cli.auditing import audited
 from hub.cli.output import emit, home_option, json_option, table
 from hub.errors import InvalidInput, NotFound
 from hub.inbound.decisions import About, Decided, Order
@@ -101,6 +102,7 @@ def show(entry: str, raw: str | None, home: str | None, as_json: bool) -> None:
     """Show one: what can be read in it, and to which cases it may belong."""
     with _hub(home) as hub:
         record = _record(hub, entry)
+        audited(hub, "hub inbound show", entry)
         body = hub.store.inbound_body(record) if raw is not None else None
         excerpt = hub.decisions.excerpt(record)
         guesses = hub.guesser.guess(record, excerpt)
@@ -170,6 +172,7 @@ def attach(
         record = _record(hub, entry)
         given = _given(statement, answer, registered)
         order = _order(hub, record, given, reason=reason, again=again, by=by)
+        audited(hub, "hub inbound attach", entry, by=by, why=reason)
         to = [About(case_id=CaseId(case), authority=authority) for case in cases]
         _emit(hub.decisions.attach(entry, to, order), as_json)
 
@@ -194,6 +197,7 @@ def decide(
         record = _record(hub, entry)
         given = _given(statement, answer, registered)
         order = _order(hub, record, given, reason=reason, again=again, by=by)
+        audited(hub, "hub inbound decide", entry, by=by, why=reason)
         _emit(hub.decisions.decide(entry, order), as_json)
 
 
@@ -203,6 +207,7 @@ def decide(
 def dismiss(entry: str, reason: str, again: bool, by: str, home: str | None, as_json: bool) -> None:
     """Say that an entry is nobody's word."""
     with _hub(home) as hub:
+        audited(hub, "hub inbound dismiss", entry, by=by, why=reason)
         _emit(hub.decisions.dismiss(entry, Order(by=by, why=reason, again=again)), as_json)
 
 

@@ -11,6 +11,7 @@ import click
 import registry.starter
 from hub.api.auth import append_key, new_api_key
 from hub.bootstrap import KEY_FILE
+from hub.cli.auditing import terminal_user
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import ConfigurationError
 from hub.seals.keys import make_key_file
@@ -45,7 +46,7 @@ def make_home(settings: Settings, authority: str | None = None) -> Home:
     make_key_file(folder / KEY_FILE, common_name=settings.party_name, organization=settings.party_code)
     files = {}
     for role, party in (("ncc", settings.party_code), ("authority", code), ("operator", settings.party_code)):
-        plain, entry = new_api_key(role, party)
+        plain, entry = new_api_key(role, party, holder=terminal_user() if role == "operator" else "made by hub init")
         append_key(folder / API_KEYS, entry)
         files[role] = folder / "keys" / f"{role}.key"
         _write_secret(files[role], plain)

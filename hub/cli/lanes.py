@@ -8,6 +8,7 @@ import click
 
 from hub.bootstrap import build
 from hub.cases.operators import LaneSeen
+from hub.cli.auditing import audited
 from hub.cli.output import emit, home_option, json_option, table
 from hub.settings import load
 
@@ -22,8 +23,10 @@ def lanes(pause: str | None, resume: str | None, home: str | None, as_json: bool
     hub = build(load(home=home))
     try:
         if pause:
+            audited(hub, "hub lanes --pause", pause)
             hub.operators.pause(pause)
         if resume:
+            audited(hub, "hub lanes --resume", resume)
             hub.operators.resume(resume)
         seen = hub.operators.lanes()
     finally:

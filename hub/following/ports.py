@@ -190,6 +190,10 @@ class Pruning(Protocol):
         """Entries of the journal that people decided about and that stand with no case. What is held stays."""
         ...
 
+    def prune_audit(self, before: datetime, limit: int) -> int:
+        """Entries of the audit trail."""
+        ...
+
     def prune_noise(self, before: datetime, limit: int) -> int:
         """Entries of the journal that left nothing to decide and stand with no case: machines' noise."""
         ...

@@ -33,6 +33,7 @@ class Retention:
     idempotency: int = 30
     inbound: int = 365
     noise: int = 90
+    audit: int = 1_095
     uploads: int = 7
     likeness: int = 400
 
@@ -55,6 +56,7 @@ class Pruner:
             "answers": (it.prune_answers, days.idempotency),
             "inbound": (it.prune_inbound, days.inbound),
             "noise": (it.prune_noise, days.noise),
+            "audit": (it.prune_audit, days.audit),
             "bodies": (it.prune_bodies, 1),
             "bands": (it.prune_bands, days.likeness),
             "applicants": (it.prune_applicants, days.likeness),

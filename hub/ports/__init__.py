@@ -8,6 +8,7 @@ raises errors of ``hub.errors`` only. Whoever needs one role of the store names 
 
 from hub.ports.acts import Acts
 from hub.ports.adapter import Adapter, Bounded, Outlined, Session
+from hub.ports.audit import AuditFilter, AuditTrail
 from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
 from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
@@ -29,6 +30,8 @@ __all__ = [
     "Adapter",
     "AssignedExecutor",
     "Attachments",
+    "AuditFilter",
+    "AuditTrail",
     "Bounded",
     "CaseFilter",
     "CaseGrouping",

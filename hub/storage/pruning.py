@@ -15,6 +15,7 @@ from hub.schemas.delivery import StoredAttachment
 from hub.schemas.journal import Custody
 from hub.storage import following_tables as t
 from hub.storage import rules, schema
+from hub.storage.audit_tables import audit
 from hub.storage.database import Database
 
 FLOOR = "events-floor"
@@ -51,6 +52,10 @@ class SqlPruning:
         b, i = schema.inbound_bodies.c, schema.inbound.c
         named = sa.select(i.id).where(i.kept_sha256 == b.sha256).exists()
         return self._delete(schema.inbound_bodies, (b.sha256,), limit, b.kept_at < before, ~named)
+
+    def prune_audit(self, before: datetime, limit: int) -> int:
+        """Entries of the audit trail."""
+        return self._delete(audit, (audit.c.id,), limit, audit.c.at < before)
 
     def prune_bands(self, before: datetime, limit: int) -> int:
         """Bands of texts."""

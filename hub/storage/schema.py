@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.storage import alarm_tables, following_tables, tables
+from hub.storage import alarm_tables, audit_tables, following_tables, tables
 from hub.storage.types import Id, Moment, Names, Pairs, Sha256Column, Token, Words
 
 metadata = tables.metadata
-"""All tables, those of ``following_tables`` and ``alarm_tables`` included."""
-assert following_tables.followers.metadata is alarm_tables.alarms.metadata is metadata
+"""All tables, those of ``following_tables``, ``alarm_tables`` and ``audit_tables`` included."""
+assert following_tables.followers.metadata is alarm_tables.alarms.metadata is audit_tables.audit.metadata is metadata
 _CHANGING = tables.CHANGING
 
 cases = sa.Table(

@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.foreign("curl")
 def test_the_examples_run_as_written(world: World, tmp_path: Path) -> None:
-    """One shell session of all examples, with keys of a contact centre and an authority, ends without an error."""
+    """One shell session of all examples, with keys of every role, ends without an error."""
     script = "set -euo pipefail\n" + "\n".join(BLOCK.findall(DOCUMENT.read_text(encoding="utf-8")))
     script = script.replace("transport.roads", "roads")  # the page's topic is the starter's, this world's is another
     environment = os.environ | {
@@ -25,6 +25,7 @@ def test_the_examples_run_as_written(world: World, tmp_path: Path) -> None:
         "NCC_KEY": world.tokens["ncc"],
         "AUTHORITY_KEY": world.tokens["plain"],
         "OPERATOR_KEY": world.tokens["operator"],
+        "AUDITOR_KEY": world.tokens["auditor"],
     }
     run = subprocess.run(
         ["bash", "-c", script],

@@ -40,6 +40,7 @@ from hub.settings import Settings
 from hub.storage import SqlStore, open_store
 from hub.storage.acts import SqlActs
 from hub.storage.attachments import FileAttachments
+from hub.storage.audit import SqlAudit
 from hub.storage.memory import MemoryStore
 from hub.storage.spool import Spool
 from hub.tracking import law as laws
@@ -263,6 +264,7 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
     hub = Hub(
         **{each.name: getattr(cases, each.name) for each in fields(cases)},
         acts=acts,
+        audit=SqlAudit(database),
         bulk=Bulk(acts=acts, operators=cases.operators, forwarding=cases.forwarding, clock=clock, owner="test"),
         settings=Settings(home=home, **settings),
         clock=clock,
@@ -291,8 +293,10 @@ def build(home: Path, store: Store | None = None, **settings: Any) -> World:
         ("puller", "authority", PULLER),
         ("sealer", "authority", SEALER),
         ("operator", "operator", NCC),
+        ("engineer", "engineer", NCC),
+        ("auditor", "auditor", NCC),
     ):
-        world.tokens[name], entry = new_api_key(role, code)
+        world.tokens[name], entry = new_api_key(role, code, holder=f"{name.title()} Test")
         append_key(home / KEY_FILE, entry)
     return world
 
