@@ -34,6 +34,7 @@ from hub.inbound.collector import CollectingChannels, Collector
 from hub.inbound.decisions import Decisions
 from hub.inbound.guesses import MAX_CASES, Guesser
 from hub.inbound.inbox import Inbox
+from hub.inbound.listening import Listener
 from hub.inbound.poller import Poller
 from hub.inbound.receiver import Receiver
 from hub.inbound.retriever import Retriever
@@ -247,9 +248,15 @@ def use_cases(ports: Ports) -> UseCases:
         excerpts=MailExcerpts(),
         asked=duty_runner.look,
     )
-    poller = Poller(store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver)
+    listener = Listener(store=it.store, journal=receiver.journal, clock=it.clock)
+    poller = Poller(store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver, listener=listener)
     collector = Collector(
-        store=it.store, adapters=it.adapters, clock=it.clock, receiver=receiver, attachments=it.attachments
+        store=it.store,
+        adapters=it.adapters,
+        clock=it.clock,
+        receiver=receiver,
+        listener=listener,
+        attachments=it.attachments,
     )
     return UseCases(
         intake=Intake(**acts, party=it.party, law=it.law),

@@ -34,6 +34,7 @@ class Watched(StrEnum):
     LANES_FAILING = "lanes.failing"
     LANES_PAUSED = "lanes.paused"
     LANES_ABSENT = "lanes.absent"
+    LANES_UNHEARD = "lanes.unheard"
     COLLECT_SILENT = "collect.silent"
     FOLLOWER_BEHIND = "follower.behind"
     WEBHOOKS_GIVEN_UP = "webhooks.given_up"

@@ -150,7 +150,8 @@ class DeadView(View):
 
 class LaneView(View):
     """A lane: how it stands, how much is still to go out, and how many sends and polls are due now (none are counted
-    while it is paused, open or resting; up to 1,000).
+    while it is paused, open or resting; up to 1,000). `unheard`: so many questions or collections failed in a
+    row since `unheard_since`, the last with `unheard_code`.
     """
 
     channel_id: str
@@ -163,11 +164,14 @@ class LaneView(View):
     rest_until: str | None
     due_sends: int
     due_polls: int
+    unheard: int
+    unheard_since: str | None
+    unheard_code: str | None
 
     @classmethod
     def of(cls, seen: LaneSeen) -> LaneView:
         """The view of a lane."""
-        state, due = seen.state, seen.due
+        state, due, row = seen.state, seen.due, seen.unheard
         return cls(
             channel_id=state.channel_id,
             standing=seen.standing,
@@ -179,6 +183,9 @@ class LaneView(View):
             rest_until=format_datetime(state.rest_until) if state.rest_until else None,
             due_sends=due.sends if due else 0,
             due_polls=due.polls if due else 0,
+            unheard=row.failures if row else 0,
+            unheard_since=format_datetime(row.since) if row else None,
+            unheard_code=row.code if row else None,
         )
 
 

@@ -20,6 +20,7 @@ from hub.schemas.delivery import (
     LaneState,
     Source,
     TransportState,
+    Unheard,
 )
 from hub.schemas.directory import Channel
 from hub.schemas.ids import CaseId, DeliveryId
@@ -38,12 +39,15 @@ _REPLAYABLE = frozenset({TransportState.DEAD, TransportState.REFUSED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSeen:
-    """A lane as operators see it. ``waiting``: what is still to go out; ``due``: what of it may go now."""
+    """A lane as operators see it. ``waiting``: what is still to go out; ``due``: what of it may go now; ``unheard``: it
+    cannot be asked or collected.
+    """
 
     state: LaneState
     standing: Standing
     waiting: int
     due: LaneDue | None = None
+    unheard: Unheard | None = None
 
 
 def standing(state: LaneState, now: datetime) -> Standing:
@@ -217,10 +221,17 @@ class Operators:
         due = {lane.channel_id: lane for lane in self._store.due_lanes(now)}
         states = {state.channel_id: state for state in self._store.lanes()}
         waiting = self._store.waiting()
-        names = sorted(due.keys() | states.keys() | waiting.keys()) if only is None else [only]
+        unheard = {row.channel_id: row for row in self._store.unheard()}
+        names = sorted(due.keys() | states.keys() | waiting.keys() | unheard.keys()) if only is None else [only]
         known = ((states.get(name) or LaneState(channel_id=name), name) for name in names)
         return tuple(
-            LaneSeen(state=state, standing=standing(state, now), waiting=waiting.get(name, 0), due=due.get(name))
+            LaneSeen(
+                state=state,
+                standing=standing(state, now),
+                waiting=waiting.get(name, 0),
+                due=due.get(name),
+                unheard=unheard.get(name),
+            )
             for state, name in known
         )
 

@@ -12,6 +12,7 @@ from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, FactKind, M
 from hub.schemas.ids import CaseId
 from hub.schemas.terms import Kind
 from hub.tracking.share import is_own
+from hub.tracking.state import FINISHED
 
 _TOLD = {
     FactKind.ACCEPTED_BY_HUB: "The hub took the appeal in.",
@@ -50,7 +51,9 @@ _TOLD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One line of a timeline. ``what``: ``fact``, ``attempt`` or ``message``; ``text`` has no personal data."""
+    """One line of a timeline. ``what``: ``fact``, ``attempt``, ``message``, or ``listening`` (a channel that
+    cannot be asked now); ``text`` has no personal data.
+    """
 
     at: datetime
     what: str
@@ -117,12 +120,32 @@ def _entries(store: Store, directory: Directory, case_id: CaseId, body: str | No
     for delivery in store.deliveries(case_id):
         for attempt in store.attempts(delivery.id):
             yield _attempt_entry(attempt, delivery)
+    if body is None:
+        yield from _unheard_entries(store, case_id)
     for fact in store.facts(case_id):
         if body is None or is_own(fact.kind, fact.authority, fact.data, body):
             yield _fact_entry(fact, directory)
 
 
-_ORDER = {"message": 0, "attempt": 1, "fact": 2}
+def _unheard_entries(store: Store, case_id: CaseId) -> Iterator[TimelineEntry]:
+    """What stands in the way of hearing a body now: its channel cannot be asked, or collected."""
+    row = store.case(case_id)
+    rows = {each.channel_id: each for each in store.unheard()}
+    if row is None or row.state in FINISHED or not rows:
+        return
+    said = {each.channel_id: each.authority for each in store.deliveries(case_id) if each.channel_id in rows}
+    for channel_id, authority in said.items():
+        unheard = rows[channel_id]
+        yield TimelineEntry(
+            at=unheard.since,
+            what="listening",
+            code=unheard.code,
+            text=f"Since then nothing can be heard over {channel_id}: {unheard.failures} failures, {unheard.code}.",
+            authority=authority,
+        )
+
+
+_ORDER = {"message": 0, "attempt": 1, "fact": 2, "listening": 3}
 _WITHIN = {str(code): place for kinds in (Kind, FactKind) for place, code in enumerate(kinds)}
 
 

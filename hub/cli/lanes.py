@@ -40,10 +40,11 @@ def lanes(pause: str | None, resume: str | None, home: str | None, as_json: bool
             "polls": lane.due.polls if lane.due else 0,
             "failures": lane.state.failures,
             "until": _until(lane),
+            "unheard": f"{lane.unheard.failures}: {lane.unheard.code}" if lane.unheard else None,
         }
         for lane in seen
     ]
-    head = ("channel", "standing", "waiting", "due", "polls", "failures", "until")
+    head = ("channel", "standing", "waiting", "due", "polls", "failures", "until", "unheard")
     emit(rows, as_json=as_json, lines=table(head, [[row[h] for h in head] for row in rows]))
 
 

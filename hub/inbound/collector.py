@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from hub.delivery.adapter_fault import broke_off
 from hub.delivery.journal import Origin
 from hub.errors import HubError, PeerChanged
+from hub.inbound.listening import Listener
 from hub.inbound.receiver import Receiver
 from hub.inbound.sink import ChannelSink
 from hub.ports import Adapter, Attachments, Clock, Directory, Registry, Store
@@ -60,12 +61,14 @@ class Collector:
         adapters: Mapping[str, Adapter],
         clock: Clock,
         receiver: Receiver,
+        listener: Listener,
         attachments: Attachments | None = None,
     ) -> None:
         self._store = store
         self._adapters = adapters
         self._clock = clock
         self._receiver = receiver
+        self._listener = listener
         self._attachments = attachments
 
     def collect(self, authority: Authority, channel: Channel) -> int:
@@ -80,25 +83,29 @@ class Collector:
         if not self._store.claim_collect(channel.id, now=now, until=until):
             return 0
         for_all = authority.kind is AuthorityKind.CONTACT_CENTRE
+        origin = Origin(door=Door.COLLECT, channel_id=channel.id, party=None if for_all else authority.code)
         sink = ChannelSink(
             store=self._store,
             receiver=self._receiver,
             attachments=self._attachments,
             clock=self._clock,
-            origin=Origin(door=Door.COLLECT, channel_id=channel.id, party=None if for_all else authority.code),
+            origin=origin,
         )
         taken, wait_secs, went_well = 0, lane.collect_secs, False
         try:
             with adapter.session(channel) as session:
                 taken = session.collect(sink, float(lane.deadline_secs))
             went_well = True
+            self._listener.heard(channel)
         except PeerChanged as changed:
             # The next message that is sent there stops the lane and calls an operator; there is no case to show here.
             wait_secs = max(wait_secs, STRANGER_SECS)
             extra = {"channel": channel.id, "code": changed.stable_code}
             log.error("collecting stopped: the other side is another", extra=extra)  # noqa: TRY400 - no traceback
+            self._listener.not_heard(channel, origin, changed.stable_code)
         except HubError as failure:
             log.warning("collecting failed", extra={"channel": channel.id, "code": failure.stable_code})
+            self._listener.not_heard(channel, origin, failure.stable_code)
         ended = self._clock.now()
         heard_at = ended if went_well else None
         self._store.plan_collect(channel.id, ended + timedelta(seconds=wait_secs), heard_at=heard_at)

@@ -7,7 +7,7 @@ a message's age.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hub.contained import contained
@@ -15,6 +15,7 @@ from hub.delivery import retry
 from hub.delivery.journal import Origin
 from hub.delivery.records import escalate, fact_of
 from hub.errors import HubError, ItemFailed
+from hub.inbound.listening import Listener
 from hub.inbound.receiver import Receiver
 from hub.ports import Adapter, Clock, Outcome, RawInbound, Session, Store
 from hub.schemas.delivery import Change, Delivery, DeliveryUpdate, FactKind, OutcomeKind, Source
@@ -27,11 +28,20 @@ log = logging.getLogger(__name__)
 class Poller:
     """Asks about deliveries. Safe to call from many threads."""
 
-    def __init__(self, *, store: Store, adapters: Mapping[str, Adapter], clock: Clock, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        adapters: Mapping[str, Adapter],
+        clock: Clock,
+        receiver: Receiver,
+        listener: Listener,
+    ) -> None:
         self._store = store
         self._adapters = adapters
         self._clock = clock
         self._receiver = receiver
+        self._listener = listener
 
     def poll(self, channel: Channel) -> int:
         """Ask about what is due over a channel; returns how many deliveries were asked about."""
@@ -43,34 +53,49 @@ class Poller:
         due = self._store.claim_polls(channel.id, now=now, next_at=again, limit=channel.lane.batch)
         if not due:
             return 0
+        failures: list[Outcome] = []
         try:
             with adapter.session(channel) as session:
                 for delivery in due:
-                    self._contained(session, delivery, channel)
+                    ended = self._contained(session, delivery, channel)
+                    failures += [ended] if _failed(ended) else []
         except HubError as failure:
             # They are asked about again when the time they were moved to has come.
             log.warning("polling failed", extra={"channel": channel.id, "code": failure.stable_code})
+            self._listener.not_heard(channel, _origin(due[0]), failure.stable_code)
+        else:
+            self._note(channel, due, failures)
         return len(due)
 
-    def _contained(self, session: Session, delivery: Delivery, channel: Channel) -> None:
+    def _note(self, channel: Channel, due: Sequence[Delivery], failures: Sequence[Outcome]) -> None:
+        """One question that went well shows that the channel can be heard."""
+        if len(failures) < len(due):
+            self._listener.heard(channel)
+        else:
+            last = failures[-1]
+            self._listener.not_heard(channel, _origin(due[-1]), last.code or "poll.failed", last.answer)
+
+    def _contained(self, session: Session, delivery: Delivery, channel: Channel) -> Outcome:
         """One question. A fault of the hub's own, or of an adapter's, costs this question; the next one is asked."""
         try:
             with contained("poll"):
-                self._poll_one(session, delivery, channel)
+                return self._poll_one(session, delivery, channel)
         except ItemFailed as failure:
-            origin = Origin(door=Door.POLL, channel_id=channel.id, party=delivery.authority)
+            origin = _origin(delivery)
             nothing = RawInbound(content_type="text/plain", body=str(delivery.id).encode())
             self._receiver.hold(nothing, origin, verdict=failure.code, about=delivery, detail=failure.message)
-            self._store.apply(self._learnt(delivery, Outcome.of(failure), self._clock.now()))
+            outcome = Outcome.of(failure)
+            self._store.apply(self._learnt(delivery, outcome, self._clock.now()))
+            return outcome
 
-    def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> None:
+    def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> Outcome:
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))
         now = self._clock.now()
         self._receiver.receive_outcome(delivery, outcome)
         current = self._store.delivery(delivery.id)
-        if current is None or current.poll_at is None:
-            return  # a final answer came meanwhile: there is nothing more to ask
-        self._store.apply(self._learnt(current, outcome, now))
+        if current is not None and current.poll_at is not None:  # else a final answer came: there is no more to ask
+            self._store.apply(self._learnt(current, outcome, now))
+        return outcome
 
     def _learnt(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Change:
         """Change that an answer to a poll brings besides its receipts: a system in between may say that the addressee
@@ -90,3 +115,15 @@ class Poller:
             return Change(updates=(update,), facts=() if known else (has,))
         next_poll = retry.poll_at(sent_at=delivery.delivered_at or delivery.created_at, now=now)
         return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=next_poll),))
+
+
+_FAILURES = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN, OutcomeKind.PERMANENT})
+
+
+def _failed(outcome: Outcome) -> bool:
+    """True if the question got no answer that says anything."""
+    return outcome.kind in _FAILURES and outcome.proves is None and not outcome.receipts and not outcome.reported
+
+
+def _origin(delivery: Delivery) -> Origin:
+    return Origin(door=Door.POLL, channel_id=delivery.channel_id, party=delivery.authority)

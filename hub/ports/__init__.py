@@ -16,6 +16,7 @@ from hub.ports.directory import Directory, Registry
 from hub.ports.excerpts import Excerpt, ExcerptFile, Excerpts
 from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
 from hub.ports.journal import InboundFilter, InboundReads
+from hub.ports.listening import Listening
 from hub.ports.numbers import NUMBER_TAKEN, CaseNumbers
 from hub.ports.outgoing import AssignedExecutor, Parcel, Prepared, Rendering
 from hub.ports.records import Records
@@ -49,6 +50,7 @@ __all__ = [
     "InboundReads",
     "InboundSink",
     "LaneStates",
+    "Listening",
     "MailSink",
     "Outcome",
     "Outlined",

@@ -8,12 +8,13 @@ from hub.ports.cases import CaseReads
 from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.journal import InboundReads
+from hub.ports.listening import Listening
 from hub.ports.numbers import CaseNumbers
 from hub.ports.records import Records
 from hub.schemas.delivery import Applied, Change
 
 
-class Store(CaseReads, DeliveryReads, LaneStates, Claims, Records, InboundReads, CaseNumbers, Protocol):
+class Store(CaseReads, DeliveryReads, LaneStates, Claims, Listening, Records, InboundReads, CaseNumbers, Protocol):
     """The durable memory. ``apply`` is the only way to write business data; each call is one transaction.
 
     Rules that every implementation keeps (one contract suite): rows with a known primary key are not written twice

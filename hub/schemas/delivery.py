@@ -355,6 +355,18 @@ class LaneState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unheard:
+    """A channel over which nothing can be heard now: so many questions or collections failed in a row, ``since`` the
+    first of them, the last with ``code``.
+    """
+
+    channel_id: str
+    failures: int
+    since: datetime
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneThrottle:
     """A lane has had what its rate allows until then, whichever worker gave it."""
 

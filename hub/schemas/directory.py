@@ -93,6 +93,7 @@ class LaneSettings(Frozen):
     ``concurrency``: messages that are on their way at once, each over a session of its own; one, unless the other
     system is known to bear more. ``collect_secs``: how often messages are fetched, where they are.
     ``retry_secs``: waits between attempts; the last one repeats until ``give_up_secs`` after the first attempt.
+    ``unheard_after``: questions or collections that failed in a row, from which on a person hears of it.
     ``answer_kb``: so much of each answer is kept with its attempt, in KiB.
     """
 
@@ -115,6 +116,7 @@ class LaneSettings(Frozen):
     breaker_failures: int = Field(default=5, ge=1, le=1_000)
     breaker_open_secs: int = Field(default=30, ge=1, le=86_400)
     collect_secs: int = Field(default=60, ge=1, le=86_400)
+    unheard_after: int = Field(default=5, ge=1, le=1_000)
     answer_kb: int = Field(default=64, ge=0, le=1_024)
 
 

@@ -33,11 +33,13 @@ from hub.schemas.delivery import (
     StoredAnswer,
     StoredAttachment,
     TransportState,
+    Unheard,
 )
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, NoteId, territory_prefix
 from hub.schemas.journal import InboundRecord
 from hub.storage import rules
 from hub.storage.memory_journal import decided, matches
+from hub.storage.memory_listening import MemoryListening
 from hub.storage.rules import urgency, utc_now
 from hub.tracking.law import Law, shipped
 from hub.tracking.share import OwnPart, own_part
@@ -45,7 +47,7 @@ from hub.tracking.share import OwnPart, own_part
 V = TypeVar("V")
 
 
-class MemoryStore:
+class MemoryStore(MemoryListening):
     """``Store`` without a disk. Safe to use from many threads."""
 
     def __init__(self, now: Callable[[], datetime] = utc_now, law: Law | None = None) -> None:
@@ -68,6 +70,7 @@ class MemoryStore:
         self._attachments: dict[str, StoredAttachment] = {}
         self._grants: set[tuple[str, str]] = set()
         self._lanes: dict[str, LaneState] = {}
+        self._unheard: dict[str, Unheard] = {}
         self._collects: dict[str, datetime] = {}
         self._numbers: Counter[tuple[str, int]] = Counter()
         self._numbered: dict[tuple[str, str | None], CaseId] = {}

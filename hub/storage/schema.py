@@ -402,13 +402,17 @@ lanes = sa.Table(
     postgresql_with=_CHANGING,
 )
 
-# Channels over which messages are collected: not before when, and when it last went well.
+# Channels over which messages are collected or asked for: not before when, when collecting last went well, and how
+# often in a row it did not.
 collects = sa.Table(
     "collects",
     metadata,
     sa.Column("channel_id", Token, primary_key=True),
     sa.Column("next_at", Moment, nullable=False),
     sa.Column("heard_at", Moment),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failing_since", Moment),
+    sa.Column("last_code", Token),
     postgresql_with=_CHANGING,
 )
 

@@ -35,6 +35,7 @@ from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
 from hub.storage.journal import SqlJournalReads
+from hub.storage.listening import SqlListening
 from hub.storage.rules import utc_now
 from hub.storage.writing import Writer, counting
 from hub.tracking.law import Law, shipped
@@ -49,7 +50,7 @@ _DELIVERIES = sa.select(*rows.DELIVERY_COLUMNS, *rows.PAYLOAD_COLUMNS).select_fr
 )
 
 
-class SqlStore(SqlJournalReads):
+class SqlStore(SqlJournalReads, SqlListening):
     """The durable memory. Safe to use from many threads; several processes may share one database."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now, law: Law | None = None) -> None:

@@ -75,6 +75,7 @@ class HubLooks:
             Watched.LANES_FAILING: lambda _, now: self._lanes(lambda state: not state.paused and _fails(state, now)),
             Watched.LANES_PAUSED: lambda _, __: self._lanes(lambda state: state.paused),
             Watched.LANES_ABSENT: self._absent,
+            Watched.LANES_UNHEARD: self._unheard,
             Watched.COLLECT_SILENT: self._silent,
             Watched.FOLLOWER_BEHIND: self._behind,
             Watched.WEBHOOKS_GIVEN_UP: lambda _, __: counts.given_up_events(),
@@ -108,6 +109,10 @@ class HubLooks:
     def _absent(self, _: AlarmRule, __: datetime) -> Sequence[Reading]:
         channels = [c.adapter for _, c in self._world.registry.current().channels() if c.adapter in self._world.absent]
         return [Reading(subject=name, value=channels.count(name), words="channels") for name in sorted(set(channels))]
+
+    def _unheard(self, _: AlarmRule, __: datetime) -> Sequence[Reading]:
+        rows = self._world.store.unheard()
+        return [Reading(subject=row.channel_id, value=row.failures, words=row.code) for row in rows]
 
     def _silent(self, _: AlarmRule, now: datetime) -> Sequence[Reading]:
         heard = self._world.counts.collected()

@@ -18,6 +18,7 @@ from hub.schemas.delivery import (
     LaneThrottle,
     OutcomeKind,
     TransportState,
+    Unheard,
 )
 from hub.schemas.ids import DeliveryId, new_id
 from tests.storage.making import CHANNEL, NOW, attempt, claim_many, claim_one, fact, later, put
@@ -254,6 +255,18 @@ def test_one_collects_at_a_time(store: Store) -> None:
     store.plan_collect("box", later(70))
     assert not store.claim_collect("box", now=later(69), until=later(200))
     assert store.claim_collect("box", now=later(70), until=later(200))
+
+
+def test_failures_in_a_row_are_counted_until_one_goes_well(store: Store) -> None:
+    """The first moment and the last code stay with the row; what ends it tells what it was; the next begins anew."""
+    assert (store.heard("box"), store.unheard()) == (None, ())
+    store.not_heard("box", at=NOW, code="imap.connect")
+    second = store.not_heard("box", at=later(60), code="imap.login")
+    assert second == Unheard(channel_id="box", failures=2, since=NOW, code="imap.login")
+    store.not_heard("a.box", at=later(5), code="imap.connect")
+    assert [row.channel_id for row in store.unheard()] == ["a.box", "box"]
+    assert store.heard("box") == second
+    assert store.not_heard("box", at=later(90), code="imap.connect").since == later(90)
 
 
 def test_a_delivery_is_found_by_their_id(store: Store) -> None:
