@@ -108,6 +108,7 @@ POST /v1/ops/acts                         -    -         all      -        -
 GET  /v1/ops/acts/{id}                    -    -         all      all      all
 POST /v1/ops/acts/{id}/pause              -    -         all      -        -
 POST /v1/ops/acts/{id}/resume             -    -         all      -        -
+POST /v1/ops/acts/{id}/undo               -    -         all      -        -
 GET  /v1/ops/shadows                      -    -         all      all      all
 GET  /v1/ops/lanes                        -    -         all      all      all
 POST /v1/ops/lanes/{channel_id}/pause     -    -         all      all      -

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
@@ -113,12 +113,16 @@ class Where(Frozen):
     channel_id: ChannelId | None = None
 
 
+OrderedKind = Literal["replay", "rebuild", "channel", "assign", "close"]
+"""Kinds that are ordered over a selection."""
+
+
 class ActOn(Frozen):
     """An act on many things. `expected`: how many the preview counted; left out = only preview. `target`: the channel
     (`channel`) or the body (`assign`). No personal data belongs into the reason.
     """
 
-    act: Annotated[ActKind, Field(strict=False)]
+    act: OrderedKind
     where: Where
     target: Annotated[str, Line(64)] | None = None
     expected: int | None = Field(default=None, ge=0, le=MOST)
@@ -128,6 +132,12 @@ class ActOn(Frozen):
     def selection(self) -> Selection:
         """The things."""
         return Selection(code=self.where.code, authority=self.where.authority, channel_id=self.where.channel_id)
+
+
+class Undo(Frozen):
+    """Take back what an act did; no personal data belongs into the reason."""
+
+    reason: Annotated[str, Line(500)]
 
 
 @router.get(
@@ -168,12 +178,12 @@ async def act_on(request: Request, principal: TheCaller, deps: TheDependencies) 
     """
     given = await read_body(request, ActOn)
     if given.expected is None:
-        seen = await run_in_threadpool(deps.hub.bulk.preview, given.act, given.selection)
+        seen = await run_in_threadpool(deps.hub.bulk.preview, ActKind(given.act), given.selection)
         return show(PreviewView(total=seen.total, examples=seen.examples))
-    expected = given.expected
+    kind, expected = ActKind(given.act), given.expected
     act = await run_in_threadpool(
         lambda: deps.hub.bulk.order(
-            given.act,
+            kind,
             given.selection,
             target=given.target,
             by=principal.id,
@@ -214,6 +224,25 @@ async def get_act(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # 
 async def pause(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """It stops after the step that it is at."""
     return show(ActView.of(await run_in_threadpool(lambda: deps.hub.bulk.pause(_act(deps, id)))))
+
+
+@router.post(
+    "/v1/ops/acts/{id}/undo",
+    status_code=202,
+    response_model=ActView,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    openapi_extra=body_of("Undo"),
+    summary="Take back what an act did",
+)
+async def undo(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
+    """An act of its own, done step by step: what was not sent yet is a dead letter again, items are open again. What
+    was sent meanwhile stays sent and is counted as `act.sent`. 409 while the act runs: pause it first; 422
+    `act.no_undo` for `assign`.
+    """
+    given = await read_body(request, Undo)
+    work = deps.hub.bulk.undo
+    act = await run_in_threadpool(lambda: work(_act(deps, id), by=principal.id, why=given.reason))
+    return show(ActView.of(act), 202)
 
 
 @router.post(

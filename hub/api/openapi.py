@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hub import __version__
-from hub.api.bulk import ActOn
+from hub.api.bulk import ActOn, Undo
 from hub.api.classifiers import RouteQuestion
 from hub.api.hooks import Replay
 from hub.api.journal_views import Attach, Decide, Dismiss, Tell
@@ -78,6 +78,7 @@ def _models() -> dict[str, Any]:
         Close,
         Conclude,
         ActOn,
+        Undo,
         Attach,
         Decide,
         Dismiss,

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 from hub.cases.forwarding import Forwarding
 from hub.cases.operators import Operators
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound, Unavailable
 from hub.ports import Acts, Clock
-from hub.schemas.acts import ActKind, ActState, BulkAct, Selection
+from hub.schemas.acts import ActKind, ActState, ActThing, BulkAct, Selection
 from hub.schemas.delivery import Delivery, OperatorItem
 from hub.schemas.ids import new_id
 from hub.schemas.terms import Role
@@ -27,6 +28,9 @@ MOST = 50_000
 STEP = 100
 EXAMPLES = 5
 LEASE = timedelta(seconds=120)
+Thing = Delivery | OperatorItem | ActThing
+_FOR_GOOD = frozenset({ActKind.ASSIGN, ActKind.UNDO})
+"""Acts that are not undone: a case that was given to a body is given to another by a new act."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +78,34 @@ class Bulk:
             raise Conflict(
                 f"The selection holds {total} now, not {expected}.", code="act.changed", action="Preview it again."
             )
+        return self._ordered(kind, where, target, by=by, why=why, total=total)
+
+    def _ordered(
+        self, kind: ActKind, where: Selection, target: str | None, *, by: str, why: str, total: int
+    ) -> BulkAct:
         now = self._clock.now()
         act = BulkAct(
             id=new_id(), kind=kind, where=where, target=target, by=by, why=why[:500], created_at=now, total=total
         )
         self._acts.order(act)
         return act
+
+    def undo(self, act: BulkAct, *, by: str, why: str) -> BulkAct:
+        """Order that what an act did is taken back, as far as it can still be: what was sent meanwhile stays sent.
+
+        Raises ``Conflict`` (``act.state``) while it runs, ``InvalidInput`` (``act.no_undo``) if nothing of its kind can
+        be taken back.
+        """
+        if act.kind in _FOR_GOOD:
+            raise InvalidInput(
+                f"An act of the kind {act.kind} is not undone.",
+                code="act.no_undo",
+                action="Assign the cases to the body that they had, if they should go back.",
+            )
+        if act.state is ActState.RUNNING:
+            raise Conflict("The act still runs.", code="act.state", action="Pause it first.")
+        total = self._acts.count_things(act.id)
+        return self._ordered(ActKind.UNDO, act.where, str(act.id), by=by, why=why, total=total)
 
     def pause(self, act: BulkAct) -> BulkAct:
         """Stop an act after the step it is at. ``Conflict`` if it does not run."""
@@ -103,6 +129,8 @@ class Bulk:
         if act is None:
             return 0
         found = self._next(act)
+        if act.kind is not ActKind.UNDO:
+            self._acts.note_things([_as_it_was(act, thing) for thing in found])
         codes: Counter[str] = Counter({code: int(count) for code, count in act.codes.items()})
         done = failed = 0
         for thing in found:
@@ -113,31 +141,35 @@ class Bulk:
             act,
             done=act.done + done,
             failed=act.failed + failed,
-            cursor=str(found[-1].id) if found else act.cursor,
+            cursor=_name(found[-1]) if found else act.cursor,
             codes={code: str(count) for code, count in codes.items()},
             state=ActState.RUNNING if len(found) == STEP else ActState.ENDED,
         )
         self._acts.save_act(after, owner=self._owner)
         return len(found)
 
-    def _next(self, act: BulkAct) -> tuple[Delivery, ...] | tuple[OperatorItem, ...]:
+    def _next(self, act: BulkAct) -> Sequence[Thing]:
         """Next things; failures after the order are left out: they would go round for ever."""
+        if act.kind is ActKind.UNDO:
+            return self._acts.things_of(UUID(act.target or ""), after=act.cursor, limit=STEP)
         if act.kind is ActKind.CLOSE:
             return self._acts.items_of(act.where, until=act.created_at, after=act.cursor, limit=STEP)
         return self._acts.dead_of(act.where, until=act.created_at, after=act.cursor, limit=STEP)
 
-    def _one(self, act: BulkAct, thing: Delivery | OperatorItem) -> str | None:
+    def _one(self, act: BulkAct, thing: Thing) -> str | None:
         """Do it to one; the code of its failure, None if it was done."""
         try:
             self._doing(act, thing)()
         except Unavailable:
             raise  # the lease ends, and the step is done again
         except HubError as failure:
-            log.warning("an act failed for one", extra={"case": str(thing.case_id), "code": failure.stable_code})
+            log.warning("an act failed for one", extra={"act": str(act.id), "code": failure.stable_code})
             return failure.stable_code
         return None
 
-    def _doing(self, act: BulkAct, thing: Delivery | OperatorItem) -> Callable[[], object]:
+    def _doing(self, act: BulkAct, thing: Thing) -> Callable[[], object]:
+        if isinstance(thing, ActThing):
+            return self._undoing(act, thing)
         if isinstance(thing, OperatorItem):
             return lambda: self._operators.close(thing.case_id, by=act.by, resolution=act.why)
         if act.kind is ActKind.REPLAY:
@@ -150,6 +182,30 @@ class Bulk:
         if act.kind is ActKind.CHANNEL:
             return lambda: self._operators.choose_channel(thing.id, target, by=act.by)
         return lambda: self._forwarding.assign(thing.case_id, target, by=act.by, role=Role.MAIN, reason=act.why)
+
+    def _undoing(self, act: BulkAct, thing: ActThing) -> Callable[[], object]:
+        undone = self._acts.act(thing.act_id)
+        if undone is None:
+            raise NotFound("There is no act with this id.", code="act.unknown")
+        if undone.kind is ActKind.CLOSE:
+            return lambda: self._reopen(thing, by=act.by)
+        return lambda: self._operators.take_back(thing, since=undone.created_at, by=act.by)
+
+    def _reopen(self, thing: ActThing, *, by: str) -> None:
+        item = self._acts.item(thing.thing)
+        if item is None:
+            raise NotFound("There is no item with this id.", code="item.unknown")
+        self._operators.reopen(item, by=by)
+
+
+def _name(thing: Thing) -> str:
+    return thing.thing if isinstance(thing, ActThing) else str(thing.id)
+
+
+def _as_it_was(act: BulkAct, thing: Thing) -> ActThing:
+    if isinstance(thing, Delivery):
+        return ActThing(act_id=act.id, thing=str(thing.id), code=thing.last_code, attempts=thing.attempts)
+    return ActThing(act_id=act.id, thing=_name(thing))
 
 
 def _require_words(where: Selection) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from hub.cases.rows import case_fact, lost_copies, resolved
 from hub.delivery.fallback import fall_back
+from hub.delivery.records import escalate
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ports import Clock, Doorbell, Registry, Store
+from hub.schemas.acts import ActThing
 from hub.schemas.delivery import (
     CaseRow,
     Change,
@@ -18,12 +21,13 @@ from hub.schemas.delivery import (
     FactKind,
     LaneDue,
     LaneState,
+    OperatorItem,
     Source,
     TransportState,
     Unheard,
 )
 from hub.schemas.directory import Channel
-from hub.schemas.ids import CaseId, DeliveryId
+from hub.schemas.ids import CaseId, DeliveryId, new_id
 from hub.schemas.kyiv import kyiv_day
 from hub.schemas.terms import Conclusion
 from hub.tracking.holding import holders, is_held
@@ -59,6 +63,11 @@ def standing(state: LaneState, now: datetime) -> Standing:
     if state.suspect:
         return "suspect"
     return "resting" if state.rest_until is not None and state.rest_until > now else "well"
+
+
+def _is_unsent(delivery: Delivery, attempts: int) -> bool:
+    """True if a delivery waits, and nothing was tried since it had so many attempts."""
+    return delivery.state is TransportState.WAITING and delivery.attempts <= attempts
 
 
 class Operators:
@@ -117,6 +126,51 @@ class Operators:
         self._store.close_items(delivery.id, delivery.case_id, now, f"rebuilt by {by}")
         self._doorbell.ring(channel.id, suspect=False)
         return following.deliveries[0]
+
+    def take_back(self, thing: ActThing, *, since: datetime, by: str) -> None:
+        """Make a delivery dead again that an act sent again, rebuilt or handed over ``since``, if nothing of it was
+        sent yet. One that is dead again already stays so.
+
+        Raises ``NotFound``; ``Conflict`` (``act.sent``): what went out cannot be unsent.
+        """
+        delivery = self._store.delivery(DeliveryId(UUID(thing.thing)))
+        if delivery is None:
+            raise NotFound("There is no delivery with this id.", code="delivery.unknown")
+        if delivery.state is TransportState.DEAD:
+            return
+        copies = self._copies(delivery, since)
+        unsent = [copy for copy in copies if _is_unsent(copy, 0)]
+        if len(unsent) < len(copies) or not (copies or _is_unsent(delivery, thing.attempts)):
+            raise Conflict(
+                "It was sent meanwhile, or is being sent.",
+                code="act.sent",
+                action="Nothing to do: what went out cannot be unsent.",
+            )
+        now = self._clock.now()
+        cancelled = TransportState.CANCELLED
+        stopped = tuple(DeliveryUpdate(id=copy.id, state=cancelled, last_code="undone") for copy in unsent)
+        dead = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code=thing.code)
+        why = f"An act on it was undone by {by}; it waits for a decision again."
+        facts, items = escalate(delivery, reason="act.undone", detail=why, now=now)
+        self._store.apply(Change(updates=(dead, *stopped), facts=facts, items=items))
+
+    def _copies(self, delivery: Delivery, since: datetime) -> list[Delivery]:
+        """Copies of a delivery that were made since then."""
+        found = self._store.deliveries(delivery.case_id)
+        same = [d for d in found if d.message_id == delivery.message_id and d.authority == delivery.authority]
+        return [d for d in same if d.id != delivery.id and d.created_at >= since and not d.shadow]
+
+    def reopen(self, item: OperatorItem, *, by: str) -> None:
+        """Open an item again that was closed; one that is open again already, or whose case is finished, stays."""
+        row, _ = self._read(item.case_id)
+        asked = self._store.open_items([item.case_id]).get(item.case_id, ())
+        if row.state in FINISHED or any((i.reason, i.delivery_id) == (item.reason, item.delivery_id) for i in asked):
+            return
+        now = self._clock.now()
+        again = replace(item, id=str(new_id()), opened_at=now, closed_at=None, resolution=None)
+        data = {"reason": item.reason, "by": by}
+        opened = case_fact(FactKind.ESCALATED, item.case_id, now, Source.OPERATOR, data=data)
+        self._store.apply(Change(items=(again,), facts=(opened,)))
 
     def _way(self, delivery: Delivery, channel_id: str, now: datetime) -> Channel:
         """A channel of the delivery's authority that holds today. ``InvalidInput``."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from hub.schemas.acts import ActState, BulkAct, FailureGroup, Selection
+from hub.schemas.acts import ActState, ActThing, BulkAct, FailureGroup, Selection
 from hub.schemas.delivery import Delivery, OperatorItem
 
 
@@ -33,6 +34,10 @@ class Acts(Protocol):
         """Open items of a selection that were opened until then, by id."""
         ...
 
+    def item(self, item_id: str) -> OperatorItem | None:
+        """One item, open or not."""
+        ...
+
     def order(self, act: BulkAct) -> None:
         """Keep a new act."""
         ...
@@ -47,6 +52,18 @@ class Acts(Protocol):
 
     def acquire_act(self, *, owner: str, now: datetime, lease_until: datetime) -> BulkAct | None:
         """Hold the oldest act that runs and that nobody else holds; None if there is none."""
+        ...
+
+    def note_things(self, things: Sequence[ActThing]) -> None:
+        """Keep what an act is about to do something to; what is known already stays as it is."""
+        ...
+
+    def things_of(self, act_id: UUID, *, after: str | None, limit: int) -> tuple[ActThing, ...]:
+        """Things that an act did something to, by id."""
+        ...
+
+    def count_things(self, act_id: UUID) -> int:
+        """How many things an act did something to."""
         ...
 
     def save_act(self, act: BulkAct, *, owner: str) -> bool:

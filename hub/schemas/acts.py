@@ -34,7 +34,8 @@ class FailureGroup:
 class ActKind(StrEnum):
     """Act on many. ``replay``: the same bytes again; ``rebuild``: new bytes by the mended mapping or registry, as a
     copy of its own, so that evidence keeps both; ``channel``: over another channel of the body; ``assign``: to another
-    body; ``close``: items, under the rule that nothing is closed into nothing.
+    body; ``close``: items, under the rule that nothing is closed into nothing; ``undo``: what another act did and what
+    can still be taken back.
     """
 
     REPLAY = "replay"
@@ -42,6 +43,7 @@ class ActKind(StrEnum):
     CHANNEL = "channel"
     ASSIGN = "assign"
     CLOSE = "close"
+    UNDO = "undo"
 
 
 class ActState(StrEnum):
@@ -63,8 +65,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkAct:
-    """One act on many, as it stands. ``target``: the channel or body that the act needs; ``total``: how many it was
-    about when it was ordered; ``cursor``: the last one that was looked at; ``codes``: how many failed with which code.
+    """One act on many, as it stands. ``target``: the channel, body or act that the act needs; ``total``: how many it
+    was about when it was ordered; ``cursor``: the last one that was looked at; ``codes``: how many failed with which
+    code.
     """
 
     id: UUID
@@ -80,3 +83,15 @@ class BulkAct:
     failed: int = 0
     cursor: str | None = None
     codes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActThing:
+    """One thing that an act was about, as it was before: a delivery or an item, by id; ``code``: of its failure;
+    ``attempts``: made by then.
+    """
+
+    act_id: UUID
+    thing: str
+    code: str | None = None
+    attempts: int = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from hub.schemas.acts import ActKind, ActState, BulkAct, FailureGroup, GroupKind, Selection
+from hub.schemas.acts import ActKind, ActState, ActThing, BulkAct, FailureGroup, GroupKind, Selection
 from hub.schemas.delivery import Delivery, OperatorItem
 from hub.storage import rows, rules, schema
 from hub.storage.database import Database
@@ -65,6 +66,12 @@ class SqlActs:
         ordered = statement.order_by(_I.id).limit(limit)
         return self.database.read(lambda connection: tuple(map(rows.item, connection.execute(ordered))))
 
+    def item(self, item_id: str) -> OperatorItem | None:
+        """One item, open or not."""
+        wanted = sa.select(schema.items).where(_I.id == item_id)
+        row = self.database.read(lambda connection: connection.execute(wanted).one_or_none())
+        return None if row is None else rows.item(row)
+
     def order(self, act: BulkAct) -> None:
         """Keep a new act."""
         values = {**_values(act), "id": act.id, "kind": act.kind, "by": act.by, "why": act.why}
@@ -96,6 +103,27 @@ class SqlActs:
 
         held = self.database.write(work)
         return None if held is None else self.act(held)
+
+    def note_things(self, things: Sequence[ActThing]) -> None:
+        """Keep what an act is about to do something to; what is known already stays as it is."""
+        if not things:
+            return
+        insert = self.database.insert(schema.act_things).on_conflict_do_nothing()
+        values = [asdict(each) for each in things]
+        self.database.write(lambda connection: connection.execute(insert, values))
+
+    def things_of(self, act_id: UUID, *, after: str | None, limit: int) -> tuple[ActThing, ...]:
+        """Things that an act did something to, by id."""
+        t = schema.act_things.c
+        statement = sa.select(schema.act_things).where(t.act_id == act_id, t.thing > (after or ""))
+        ordered = statement.order_by(t.thing).limit(limit)
+        found = self.database.read(lambda connection: connection.execute(ordered).all())
+        return tuple(ActThing(**row._mapping) for row in found)
+
+    def count_things(self, act_id: UUID) -> int:
+        """How many things an act did something to."""
+        mine = schema.act_things.c.act_id == act_id
+        return self._count(sa.select(sa.func.count()).select_from(schema.act_things).where(mine))
 
     def save_act(self, act: BulkAct, *, owner: str) -> bool:
         """Keep how far an act has come and let it go; False if another holds it."""

@@ -479,6 +479,16 @@ acts = sa.Table(
     postgresql_with=_CHANGING,
 )
 
+# Things that acts did something to, as they were before; an undo reads them.
+act_things = sa.Table(
+    "act_things",
+    metadata,
+    sa.Column("act_id", Id, primary_key=True),
+    sa.Column("thing", Token, primary_key=True),
+    sa.Column("code", Token),
+    sa.Column("attempts", sa.Integer, nullable=False),
+)
+
 # One row: what the store knows of itself.
 pulse = sa.Table(
     "pulse",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hub.cases.bulk import STEP, Bulk
+from hub.delivery.records import escalate
 from hub.errors import Conflict, InvalidInput
 from hub.ports import Outcome
 from hub.schemas.acts import ActKind, ActState, BulkAct, GroupKind, Selection
-from hub.schemas.delivery import OutcomeKind, TransportState
+from hub.schemas.delivery import Change, OutcomeKind, TransportState
 from hub.storage import SqlStore, open_store
 from hub.storage.acts import SqlActs
 from tests.delivery.world import BODY, CHANNEL, World
@@ -194,3 +196,81 @@ def test_items_are_closed_only_where_somebody_has_the_case(store: SqlStore) -> N
     assert ended is not None
     assert (ended.done, ended.failed, ended.codes) == (0, 4, {"case.nobody_has_it": "4"})
     assert len(store.items(open_only=True, after=None, limit=9)) == 4
+
+
+@pytest.mark.parametrize("kind", [ActKind.REPLAY, ActKind.REBUILD])
+def test_what_was_not_sent_yet_is_taken_back(store: SqlStore, kind: ActKind) -> None:
+    """Undone before anything went out: each is a dead letter with its old code and an open item; nothing is sent."""
+    world = _failed(store)
+    bulk = _bulk(world, store)
+    act = _order(world, bulk, kind)
+    _run(bulk)
+    undone = bulk.undo(_act(store, act), by="operator.2", why="the wrong group")
+    _run(bulk)
+    after = _act(store, undone)
+    assert (after.kind, after.total, after.done, after.failed) == (ActKind.UNDO, COUNT, COUNT, 0)
+    assert SqlActs(store.database).count_dead(ALL) == COUNT
+    assert {item.reason for item in store.items(open_only=True, after=None, limit=COUNT + 1)} == {"act.undone"}
+    world.run()
+    assert len(world.adapter.got) == COUNT
+
+
+def test_what_was_sent_meanwhile_stays_sent(store: SqlStore) -> None:
+    """Undone too late, every one is counted as `act.sent`, and none is called dead."""
+    world = _failed(store, 3)
+    bulk = _bulk(world, store)
+    act = _order(world, bulk)
+    _run(bulk)
+    world.run()
+    undone = bulk.undo(_act(store, act), by="operator.2", why="the wrong group")
+    _run(bulk)
+    after = _act(store, undone)
+    assert (after.done, after.failed, dict(after.codes)) == (0, 3, {"act.sent": "3"})
+    assert store.dead(after=None, limit=9) == ()
+
+
+def test_a_half_done_act_is_undone_as_far_as_it_came(store: SqlStore) -> None:
+    """A paused act: what it did is taken back, what it had not come to stays as it was; a running one is refused."""
+    world = _failed(store)
+    bulk = _bulk(world, store)
+    act = _order(world, bulk)
+    bulk.step()
+    with pytest.raises(Conflict, match="runs"):
+        bulk.undo(act, by="operator.2", why="wrong")
+    undone = bulk.undo(bulk.pause(act), by="operator.2", why="the wrong group")
+    assert undone.total == STEP
+    _run(bulk)
+    assert SqlActs(store.database).count_dead(ALL) == COUNT
+
+
+def test_closed_items_are_opened_again(store: SqlStore) -> None:
+    """The same reason and words wait again; an item that is open again already stays one."""
+    world = World(store=store)
+    for accepted in world.submit(2):
+        facts, items = escalate(world.delivery(accepted), reason="test.look", detail="Look.", now=world.clock.now())
+        store.apply(Change(facts=facts, items=items))
+    world.run()
+    bulk = _bulk(world, store)
+    act = _order(world, bulk, ActKind.CLOSE, Selection(code="test.look"))
+    _run(bulk)
+    assert store.items(open_only=True, after=None, limit=9) == ()
+    for _ in range(2):
+        bulk.undo(_act(store, act), by="operator.2", why="too early")
+        _run(bulk)
+    again = store.items(open_only=True, after=None, limit=9)
+    assert [(item.reason, item.detail) for item in again] == [("test.look", "Look.")] * 2
+
+
+def test_a_body_that_got_a_case_is_not_undone(store: SqlStore) -> None:
+    """`assign` is taken back by another `assign` only."""
+    world = _failed(store, 1)
+    bulk = _bulk(world, store)
+    act = replace(_order(world, bulk), kind=ActKind.ASSIGN, state=ActState.ENDED)
+    with pytest.raises(InvalidInput, match="not undone"):
+        bulk.undo(act, by="operator.2", why="wrong")
+
+
+def _act(store: SqlStore, act: BulkAct) -> BulkAct:
+    found = SqlActs(store.database).act(act.id)
+    assert found is not None
+    return found
