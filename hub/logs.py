@@ -39,7 +39,7 @@ FIELDS = (
     "what",
     "place",
     "party",
-    "entry",
+    "act",
     "notes",
     "gone",
     "type",
