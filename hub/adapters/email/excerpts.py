@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hub.adapters.email import parse, trim
-from hub.adapters.email.charsets import decode
 from hub.errors import InvalidInput
 from hub.ports import Excerpt, ExcerptFile, RawInbound
+from hub.schemas.charsets import decode
 from hub.schemas.visible import visible
 
 MAIL = "message/rfc822"

@@ -17,8 +17,8 @@ from email.policy import compat32
 from itertools import islice
 from typing import Final
 
-from hub.adapters.email.charsets import decode
 from hub.errors import InvalidInput, TooLarge
+from hub.schemas.charsets import decode
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 1_000

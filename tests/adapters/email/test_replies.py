@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.adapters import AdapterContext
-from hub.adapters.email import charsets, parse, words
+from hub.adapters.email import parse, words
 from hub.adapters.email.adapter import EmailAdapter
 from hub.adapters.email.replies import receive
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, TooLarge, Unavailable
 from hub.ports import Rendering
-from hub.schemas import json_rendering, xml_rendering
+from hub.schemas import charsets, json_rendering, xml_rendering
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
     AnswerBody,
