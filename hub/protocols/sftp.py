@@ -250,7 +250,7 @@ class Sftp:
     def first(self, path: str | bytes, length: int) -> bytes:
         """The first ``length`` bytes, or all if there are fewer."""
         handle = self._open(path, _READING)
-        content = b""
+        content = bytearray()
         while len(content) < length:
             wanted = min(CHUNK, length - len(content))
             piece = self._data(self._send(_READ, handle + struct.pack(">QI", len(content), wanted)))
@@ -258,7 +258,7 @@ class Sftp:
                 break
             content += piece[:wanted]
         self._close(handle)
-        return content
+        return bytes(content)
 
     def listing(self, path: str | bytes, *, limit: int) -> list[FolderEntry]:
         """At most ``limit`` entries of a folder, ``.`` and ``..`` left out."""

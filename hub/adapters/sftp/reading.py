@@ -63,8 +63,10 @@ _BODIES: Final[dict[str, type[AuthorityBody]]] = {
 _END: Final = struct.Struct("<L4HLLH")
 _LOCATOR: Final = b"PK\x06\x07"
 _CHUNK_BYTES: Final = 65_536
+WHOLE_BYTES: Final = 8 * 1_048_576
+"""Longest file that a person gets whole, where it could not be taken in."""
 HELD_BYTES: Final = 1_048_576
-"""So much is kept of what a person must look at."""
+"""So much of a longer one: it stays, whole, where it was put aside."""
 _ZIP_FAULTS: Final = (
     zipfile.BadZipFile,
     NotImplementedError,  # a method of compression that Python does not know
@@ -73,6 +75,7 @@ _ZIP_FAULTS: Final = (
     EOFError,
     UnicodeDecodeError,
     struct.error,
+    OSError,  # places before the file's beginning; what is read is a file of our own, not the connection
 )
 
 
@@ -126,11 +129,12 @@ class Reader:
                 name, entry, kind = inside or (name, None, "text/plain; charset=utf-8")
             if entry is None or not entry.is_file:
                 return RawInbound(content_type="text/plain; charset=utf-8", body=_shown(name).encode())
-            self._connection.wire.allow(HELD_BYTES + 2 * _CHUNK_BYTES)
-            body = self._sftp.first(name, HELD_BYTES + 1)
-            longer = len(body) > HELD_BYTES
+            most = WHOLE_BYTES if entry.size <= WHOLE_BYTES else HELD_BYTES
+            self._connection.wire.allow(most + 2 * _CHUNK_BYTES)
+            body = self._sftp.first(name, most + 1)
+            longer = len(body) > most
             size = max(entry.size, len(body)) if longer else None
-            return RawInbound(content_type=kind, body=body[:HELD_BYTES], whole_size=size)
+            return RawInbound(content_type=kind, body=body[:most], whole_size=size)
         except StatusError:
             return RawInbound(content_type="text/plain; charset=utf-8", body=_shown(name).encode())
 

@@ -224,6 +224,15 @@ def test_plain_words_are_understood(box: Box) -> None:
     assert len(spoken.said_id) == 64
 
 
+def _before_its_beginning() -> bytes:
+    """A zip whose files would lie before its first byte."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("envelope.json", SEALED)
+    data = packed.getvalue()
+    return data[:-6] + b"\xff\xff" + data[-4:]
+
+
 REFUSED = [
     ("sftp.form", "letter.pdf", b"%PDF"),
     ("sftp.statement", "r.json", b'{"message_id":"x","receipt":{}}'),
@@ -232,6 +241,7 @@ REFUSED = [
      b'{"status":"accepted","at":"2026-03-02T10:00:00Z"}}'),
     ("sftp.container", "c.asice", b"PK\x05\x06 no zip"),
     ("sftp.container", "c.zip", b"PK\x05\x06" + b"\xff" * 18),
+    ("sftp.container", "c.zip", _before_its_beginning()),
     ("input.too_large", "r.json", b" " * 1_100_000),
 ]  # fmt: skip
 

@@ -18,13 +18,21 @@ from tests.reported.players.sftp_server import Habits
 
 @pytest.mark.parametrize(("code", "name", "content"), REFUSED)
 def test_what_cannot_be_read_is_held_with_its_bytes(box: Box, code: str, name: str, content: bytes) -> None:
-    """Before it is put aside a person gets it; of what is long the first MiB with its whole length."""
+    """Before it is put aside a person gets it, whole."""
     lay(box, name, content)
     sink = RecordingDesk()
     collect(box, sink)
     ((verdict, raw),) = sink.holds
-    assert (verdict, raw.body) == (code, content[:1_048_576])
-    assert raw.whole_size == (len(content) if len(content) > 1_048_576 else None)
+    assert (verdict, raw.body, raw.whole_size) == (code, content, None)
+
+
+def test_of_what_is_long_the_first_part_is_held(box: Box) -> None:
+    """Beyond 8 MiB the first MiB with the whole length: the file itself stays where it was put aside."""
+    lay(box, "r.json", b"x" * 9_000_000)
+    sink = RecordingDesk()
+    collect(box, sink)
+    ((verdict, raw),) = sink.holds
+    assert (verdict, len(raw.body), raw.whole_size) == ("input.too_large", 1_048_576, 9_000_000)
 
 
 def test_what_the_desk_journalled_is_not_held_twice(box: Box) -> None:
