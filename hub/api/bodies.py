@@ -21,6 +21,7 @@ from hub.sealed import media_type
 MIB = 1_048_576
 GRACE_SECS = 20.0
 LEAST_BYTES_PER_SEC = 16_384
+HELD_AT_ONCE = 4
 UPLOADS_AT_ONCE = 24
 """Uploads hold a thread each; more at once are told to come later, so that they cannot starve the other calls."""
 
@@ -110,11 +111,18 @@ async def read(request: Request, limit: int) -> bytes:
 
 
 class UploadSlots:
-    """How many uploads may run at once; each holds a thread of its own while bytes come in."""
+    """How many uploads may run at once; each holds a thread of its own while bytes come in. And how many refused
+    bodies may be in memory at once, on their way into the journal.
+    """
 
     def __init__(self, count: int = UPLOADS_AT_ONCE) -> None:
         self._free = count
         self._threads = anyio.CapacityLimiter(count)
+        self._holders = anyio.CapacityLimiter(HELD_AT_ONCE)
+
+    async def hold(self, work: Callable[[], None]) -> None:
+        """Run ``work``, which has a refused body in memory, in a thread; who comes when all are busy waits."""
+        await anyio.to_thread.run_sync(work, limiter=self._holders)
 
     async def run(self, request: Request, limit: int, work: Callable[[Iterator[bytes]], T]) -> T:
         """Run ``work`` in a thread over the body's pieces. ``Unavailable`` if all slots are taken."""

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hub.api.dependencies import (
-    TheCaller,
+    SpeakingCaller,
     TheDependencies,
     problems,
 )
-from hub.api.receiving import BODY_WITH_FILES, origin, received
+from hub.api.receiving import BODY_WITH_FILES, origin, own_channel, received
 from hub.api.views import TakenView
 from hub.errors import NotFound
 from hub.inbound.statement import Received
@@ -29,19 +29,18 @@ router = APIRouter()
     summary="Push a receipt or an answer",
     tags=["callbacks"],
 )
-async def callback(request: Request, channel_id: str, principal: TheCaller, deps: TheDependencies) -> Response:
+async def callback(request: Request, channel_id: str, principal: SpeakingCaller, deps: TheDependencies) -> Response:
     """Take what an authority's system sends by itself. As multipart: the part `envelope` first, then its files.
 
     A repeat with the same message id changes nothing and gets the same answer with `repeat` true.
     """
     found = deps.hub.registry.current().channel(channel_id)
-    if found is None or found[0].code != principal.party:
-        raise NotFound("You have no channel with this name.", code="channel.unknown")
-    own = found[1].id
-
-    way = origin(principal, Door.CALLBACK, own)
+    mine = found is not None and found[0].code == principal.party
+    way = origin(principal, Door.CALLBACK, channel_id if mine else own_channel(deps, principal.party))
 
     def receive(raw: RawInbound) -> Received:
+        if not mine:
+            raise NotFound("You have no channel with this name.", code="channel.unknown")
         return deps.hub.receiver.receive(raw, way)
 
     return await received(request, deps, principal, way, receive)

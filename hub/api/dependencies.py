@@ -53,7 +53,7 @@ def dependencies_of(request: Request) -> Dependencies:
     return deps
 
 
-async def authenticate(request: Request) -> Principal:
+async def identify(request: Request) -> Principal:
     """The authenticated caller, if the table of access lets its role in. Looked at before all else; a person's call is
     noted for the audit trail.
     """
@@ -68,6 +68,12 @@ async def authenticate(request: Request) -> Principal:
     ask(request, principal, door)
     if principal.role not in door.reach:
         raise Forbidden("This call is for other roles.")
+    return principal
+
+
+async def authenticate(request: Request) -> Principal:
+    """The caller as ``identify`` knows it; parameters that the route does not know are refused at once."""
+    principal = await identify(request)
     if request.scope["query_string"]:
         known_parameters(request)
     return principal
@@ -93,6 +99,8 @@ def known_parameters(request: Request) -> None:
 
 
 TheCaller = Annotated[Principal, Depends(authenticate)]
+SpeakingCaller = Annotated[Principal, Depends(identify)]
+"""Of doors where what is refused is kept: they look at the parameters themselves."""
 TheDependencies = Annotated[Dependencies, Depends(dependencies_of)]
 
 

@@ -12,8 +12,9 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import content_type
 from hub.api.dependencies import (
     Dependencies,
-    TheCaller,
+    SpeakingCaller,
     TheDependencies,
+    known_parameters,
     problems,
     raw_json,
     show,
@@ -44,17 +45,19 @@ router = APIRouter()
     summary="Hand over a sealed envelope",
     tags=["envelopes"],
 )
-async def post_envelope(request: Request, principal: TheCaller, deps: TheDependencies) -> Response:
+async def post_envelope(request: Request, principal: SpeakingCaller, deps: TheDependencies) -> Response:
     """From an authority: a receipt, an answer and the rest of what answers an appeal. From the contact centre: an
     appeal, sealed with the key that the registry has for it. The message id makes it repeatable.
     """
     if principal.role is CallerRole.AUTHORITY:
         way = origin(principal, Door.ENVELOPES, own_channel(deps, principal.party))
-        async with kept(request, deps, way):
-            content_type(request, *ENVELOPE_TYPES)
-            raw = await raw_inbound(request, deps)
+        async with kept(request, deps, way) as heard:
+            content_type(heard, *ENVELOPE_TYPES)
+            raw = await raw_inbound(heard, deps)
             taken = await run_in_threadpool(deps.hub.receiver.receive, raw, way)
             return show(TakenView.of(taken), 202)
+    if request.scope["query_string"]:
+        known_parameters(request)
     content_type(request, *ENVELOPE_TYPES)
     raw = await raw_inbound(request, deps)
     accepted = await run_in_threadpool(accept_appeal, deps, principal, raw)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from hub.api.auth import Principal
 from hub.api.dependencies import (
     Dependencies,
+    SpeakingCaller,
     TheCaller,
     TheDependencies,
     message_id,
@@ -77,11 +78,13 @@ async def fetch(id: str, principal: TheCaller, deps: TheDependencies) -> Respons
     summary="Say what became of a message",
     tags=["inbox"],
 )
-async def receipt(request: Request, id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
+async def receipt(request: Request, id: str, principal: SpeakingCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """A receipt (or an answer) whose `in_reply_to` is the id of the address."""
-    unknown = NotFound(_UNKNOWN, code="inbox.unknown")
-    wanted = message_id(id, unknown)
-    receive = await run_in_threadpool(reply_to, deps, principal, wanted)
+
+    def receive(raw: RawInbound) -> Received:
+        wanted = message_id(id, NotFound(_UNKNOWN, code="inbox.unknown"))
+        return reply_to(deps, principal, wanted)(raw)
+
     way = origin(principal, Door.INBOX, own_channel(deps, principal.party))
     return await received(request, deps, principal, way, receive)
 

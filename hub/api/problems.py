@@ -175,7 +175,8 @@ def wrong_parameters(faults: Iterable[Fault]) -> dict[str, Any]:
 
 
 class ProblemResponse(Response):
-    """A problem document. After a refused body it lingers: the caller, still sending, gets to read the answer.
+    """A problem document. After a refused body that was not heard to its end (``hub.heard`` in the scope) it lingers:
+    the caller, still sending, gets to read the answer.
 
     Closing at once would reset the connection under the answer (RFC 9112 section 9.6). What still comes is thrown away,
     for at most 5 seconds and 64 MiB.
@@ -205,7 +206,7 @@ class ProblemResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; if its body was refused, drain what still comes."""
         expects = any(name == b"expect" for name, _ in scope["headers"])
-        if not self._linger or expects:
+        if not self._linger or expects or scope.get("hub.heard"):
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

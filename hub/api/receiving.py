@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,11 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.dependencies import (
-    Dependencies,
-    show,
-)
+from hub.api.dependencies import Dependencies, known_parameters, show
 from hub.api.files import keep
+from hub.api.heard import Heard
 from hub.api.views import TakenView
+from hub.contained import contained
 from hub.delivery.journal import Origin
 from hub.errors import Fault, HubError, InvalidInput, Unavailable
 from hub.inbound.statement import Received
@@ -68,36 +67,42 @@ def own_channel(deps: Dependencies, party: str) -> str:
 
 
 async def raw_inbound(request: Request, deps: Dependencies) -> RawInbound:
-    request.state.body = await read(request, deps.body_limit)
-    return RawInbound(content_type=request.headers["content-type"], body=request.state.body)
+    body = await read(request, deps.body_limit)
+    return RawInbound(content_type=request.headers["content-type"], body=body)
 
 
 @asynccontextmanager
-async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIterator[None]:
-    """Hold for a person, too, all that a known caller brings and a door refuses before it is taken in."""
-    try:
-        yield
-    except Unavailable:
-        raise
-    except HubError as refusal:
-        if not refusal.journalled:
-            length = request.headers.get("content-length", "")
-            raw = RawInbound(
-                content_type=request.headers.get("content-type", ""),
-                body=getattr(request.state, "body", b""),
-                whole_size=int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None,
-            )
-            hold = partial(deps.hub.receiver.hold, raw, origin, verdict=refusal.stable_code, detail=refusal.message)
-            await run_in_threadpool(hold)
-        raise
+async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIterator[Request]:
+    """Hold for a person, too, all that a known caller brings and a door refuses before it is taken in.
+
+    The body is to be read from the request that is given: it is kept as it came, and heard to its end.
+    """
+    with closing(Heard(request)) as heard:
+        try:
+            with contained("call"):
+                if request.scope["query_string"]:
+                    known_parameters(request)
+                yield Request(request.scope, heard)
+        except Unavailable:
+            raise  # nothing was decided, and the caller is told to come again
+        except HubError as refusal:
+            if not refusal.journalled:
+                await heard.rest()
+                await deps.uploads.hold(partial(_hold, heard, deps, origin, refusal))
+            raise
+
+
+def _hold(heard: Heard, deps: Dependencies, origin: Origin, refusal: HubError) -> None:
+    deps.hub.receiver.hold(heard.raw(), origin, verdict=refusal.stable_code, detail=refusal.message)
+    refusal.journalled = True
 
 
 async def received(
     request: Request, deps: Dependencies, principal: Principal, origin: Origin, receive: Receive
 ) -> Response:
-    """Read an envelope, alone or with files beside it, and take it in."""
-    async with kept(request, deps, origin):
-        return await _received(request, deps, principal, receive)
+    """Read an envelope, alone or with files beside it, and take it in. ``receive`` may refuse whatever it is about."""
+    async with kept(request, deps, origin) as heard:
+        return await _received(heard, deps, principal, receive)
 
 
 async def _received(request: Request, deps: Dependencies, principal: Principal, receive: Receive) -> Response:
@@ -106,19 +111,18 @@ async def _received(request: Request, deps: Dependencies, principal: Principal, 
         taken = await deps.uploads.run(
             request,
             deps.body_limit + deps.attachment_limit,
-            lambda chunks: receive(_with_files(request, deps, principal, multipart.parts(chunks, boundary))),
+            lambda chunks: receive(_with_files(deps, principal, multipart.parts(chunks, boundary))),
         )
     else:
         taken = await run_in_threadpool(receive, await raw_inbound(request, deps))
     return show(TakenView.of(taken), 202)
 
 
-def _with_files(request: Request, deps: Dependencies, principal: Principal, parts: Any) -> RawInbound:
+def _with_files(deps: Dependencies, principal: Principal, parts: Any) -> RawInbound:
     first = next(parts, None)
     if first is None or first.name != "envelope":
         fault = Fault(pointer="", code="multipart.envelope", message="the first part must be named «envelope»")
         raise InvalidInput("The multipart body does not begin with the envelope.", code=fault.code, faults=[fault])
     raw = RawInbound(content_type=first.media_type, body=multipart.small(first, deps.body_limit))
-    request.state.body = raw.body
     keep(deps, principal, parts)
     return raw

@@ -124,8 +124,9 @@ async def call(request: Request, deps: TheDependencies) -> Response:
         principal = await _caller(request, deps)
         made.append(_Call(deps, principal, version, iter(())))
         if principal.role is CallerRole.AUTHORITY:
-            async with kept(request, deps, origin(principal, Door.SOAP, own_channel(deps, principal.party))):
-                body = await _answered(request, made[0], kind)
+            way = origin(principal, Door.SOAP, own_channel(deps, principal.party))
+            async with kept(request, deps, way) as heard:
+                body = await _answered(heard, made[0], kind)
         else:
             body = await _answered(request, made[0], kind)
     except HubError as error:
@@ -159,7 +160,7 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
     limit = one.deps.body_limit
     content_type = request.headers.get("content-type", "")
     if kind in _KINDS:
-        body = request.state.body = await read(request, limit)
+        body = await read(request, limit)
         return await run_in_threadpool(one.answer, body, mime.parameters(content_type)[1].get("charset"))
     if kind != _RELATED:
         raise InvalidInput("The body must be SOAP: text/xml or application/soap+xml.", code="input.media_type")

@@ -17,12 +17,8 @@ from hub.delivery.credentials import cut
 from hub.delivery.records import UNKNOWN_PARTY
 from hub.ports import Clock, RawInbound
 from hub.schemas.ids import CaseId, MessageId, new_id
-from hub.schemas.journal import Custody, Door, InboundRecord
+from hub.schemas.journal import CAP_BYTES, FIRST_BYTES, Custody, Door, InboundRecord
 
-CAP_BYTES = 32 * 1_048_576
-"""Longest input that is kept whole."""
-FIRST_BYTES = 1_048_576
-"""So much is kept of a longer one."""
 REPEATING = frozenset({Door.POLL, Door.RESPONSE})
 """Ways by which what was said once is shown again and again: a repeat over them is no news."""
 _ENTRIES = uuid.UUID("6f6f5f0e-8f0b-5a0e-9d53-3c6f0a6b6f11")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from hub.schemas.ids import CaseId, MessageId
+
+CAP_BYTES = 32 * 1_048_576
+"""Longest input that is kept whole."""
+FIRST_BYTES = 1_048_576
+"""So much is kept of a longer one."""
 
 
 class Door(StrEnum):
@@ -73,6 +79,31 @@ class InboundRecord:
     def cursor(self) -> str:
         """Place in lists, which are in order of arrival: milliseconds since 1970 and the id."""
         return f"{int(self.received_at.timestamp() * 1000):015d}.{self.id}"
+
+
+class Gathered:
+    """An input that comes in pieces, as the journal keeps it: whole up to the cap, else its first part."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def add(self, piece: bytes) -> None:
+        """The next piece."""
+        self._digest.update(piece)
+        self.size += len(piece)
+        self._kept += piece[: CAP_BYTES - len(self._kept)]
+
+    @property
+    def body(self) -> bytes:
+        """Bytes to keep."""
+        return bytes(self._kept if self.size <= CAP_BYTES else self._kept[:FIRST_BYTES])
+
+    @property
+    def sha256(self) -> str:
+        """Digest of all that came."""
+        return self._digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,8 +166,8 @@ def test_an_answer_at_the_wrong_case_is_moved(world: World) -> None:
     assert _state(world, wrong["case_id"]) == State.ROUTED
     corrected = _facts(world, wrong["case_id"], FactKind.CORRECTED)
     assert sorted(fact.data["what"] for fact in corrected) == ["answered", "delivered"]
-    events = world.call("GET", "/v1/events?limit=500", "operator").json()["events"]
-    assert "case.corrected" in [e["type"] for e in events if e["case_id"] == wrong["case_id"]]
+    events = world.store.events(after=None, limit=100_000)
+    assert "case.corrected" in [event.type for event in events if str(event.case_id) == wrong["case_id"]]
 
 
 def test_who_comes_second_is_told(world: World) -> None:
@@ -273,23 +273,62 @@ def test_guesses_name_cases_and_attach_nothing(world: World) -> None:
     assert best["sure"] > 80
 
 
+_FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+_RELATED = "multipart/related; boundary=b"
+_LETTER = b'--b\r\nContent-Disposition: form-data; name="%s"\r\nContent-Type: application/json\r\n\r\n%s\r\n'
+
+
 @pytest.mark.parametrize(
-    ("options", "status", "code", "size"),
+    ("path", "body", "headers", "status", "code"),
     [
-        ({"data": b"x" * 2_097_153, "headers": JSON}, 413, "input.too_large", 2_097_153),
-        ({"data": b"words", "headers": {"Content-Type": "text/plain"}}, 415, "input.media_type", 5),
-        ({"files": {"letter": ("a", b"x", "text/plain")}}, 400, "multipart.envelope", None),
+        (CALLBACK, b"x" * 2_097_153, JSON, 413, "input.too_large"),
+        (CALLBACK, b"words", {"Content-Type": "text/plain"}, 415, "input.media_type"),
+        (CALLBACK, b"packed", {**JSON, "Content-Encoding": "gzip"}, 415, "input.encoding"),
+        (CALLBACK, _LETTER % (b"letter", b"{}"), _FORM, 400, "multipart.envelope"),
+        (CALLBACK, _LETTER % (b"envelope", b"{}") + _LETTER % (b"files", b"cut"), _FORM, 400, "multipart.end"),
+        (f"{CALLBACK}?from=us", b"{}", JSON, 422, "input.parameters"),
+        ("/v1/callbacks/00032129.pull", b"{}", JSON, 404, "channel.unknown"),
+        ("/v1/inbox/no-id/receipt", b"{}", JSON, 404, "inbox.unknown"),
+        ("/v1/inbox/01930000-0000-7000-8000-000000000001/receipt", b"{}", JSON, 404, "inbox.unknown"),
+        ("/v1/envelopes?from=us", b"{}", JSON, 422, "input.parameters"),
+        ("/soap/hub", b"no soap", {"Content-Type": "application/json"}, 415, "input.media_type"),
+        ("/soap/hub", _LETTER % (b"x", b"no soap"), {"Content-Type": _RELATED}, 500, "soap.no_soap_part"),
     ],
 )
-def test_what_a_door_refuses_before_reading_waits_too(
-    world: World, options: dict[str, Any], status: int, code: str, size: int | None
+def test_what_a_door_refuses_waits_with_its_bytes(
+    world: World, path: str, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
-    """Too large, of another type, without an envelope: the entry says who brought it, how much, and why not."""
-    response = world.call("POST", CALLBACK, "plain", **options)
+    """Too large, of another type, to nobody: the entry has what was said, though the door did not want to read it."""
+    body += uuid.uuid4().hex.encode()
+    response = world.call("POST", path, "plain", data=body, headers=headers)
     assert response.status_code == status
-    query = f"/v1/ops/inbound?custody=held&door=callback&authority={PLAIN}&code={code}&limit=200"
-    entries = world.call("GET", query, "operator").json()["entries"]
-    assert any(size in (None, entry["size"]) for entry in entries)
+    query = f"/v1/ops/inbound?custody=held&authority={PLAIN}&sha256={hashlib.sha256(body).hexdigest()}"
+    (entry,) = world.call("GET", query, "operator").json()["entries"]
+    assert (entry["verdict"], entry["size"], entry["count"]) == (code, len(body), 1)
+    assert world.call("GET", f"/v1/ops/inbound/{entry['id']}/raw", "operator").content == body
+
+
+def test_of_what_is_over_the_cap_the_first_part_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is heard to its end all the same: length and digest are those of the whole."""
+    monkeypatch.setattr("hub.api.heard.CAP_BYTES", 2_200_000)
+    body = uuid.uuid4().bytes * 150_000
+    assert world.call("POST", CALLBACK, "plain", data=body, headers=JSON).status_code == 413
+    query = f"/v1/ops/inbound?custody=held&sha256={hashlib.sha256(body).hexdigest()}"
+    (entry,) = world.call("GET", query, "operator").json()["entries"]
+    assert (entry["size"], entry["kept"]) == (len(body), 1_048_576)
+
+
+def test_a_fault_of_our_own_at_a_door_keeps_what_was_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller is told that the hub failed; a person has the bytes."""
+
+    def broken(*_: object) -> None:
+        raise KeyError("Канаркенко")
+
+    monkeypatch.setattr("hub.api.multipart.parts", broken)
+    body = uuid.uuid4().hex.encode()
+    assert world.call("POST", CALLBACK, "plain", data=body, headers=_FORM).status_code == 500
+    entry = _newest(world)
+    assert (entry["verdict"], entry["sha256"]) == ("item.failed", hashlib.sha256(body).hexdigest())
 
 
 def test_words_over_soap_wait_too(world: World) -> None:

@@ -6,11 +6,11 @@ import hashlib
 
 import pytest
 
-from hub.delivery.journal import FIRST_BYTES, Journal, Origin
+from hub.delivery.journal import Journal, Origin
 from hub.errors import HubError, Unavailable
 from hub.ports import InboundFilter, Outcome, RawInbound
 from hub.schemas.delivery import OutcomeKind
-from hub.schemas.journal import Custody, Door
+from hub.schemas.journal import FIRST_BYTES, Custody, Door
 from hub.schemas.json_rendering import to_json
 from tests.delivery.making import receipt
 from tests.delivery.origins import origin
