@@ -19,7 +19,7 @@ from hub.api.bodies import MIB, read
 from hub.api.dependencies import Dependencies, TheDependencies
 from hub.api.sevovv_mailbox import HubMailbox, sev_channel, system_of
 from hub.bootstrap import Hub
-from hub.errors import InvalidInput, Unauthenticated
+from hub.errors import HubError, InvalidInput, Unauthenticated, Unavailable
 from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.describing import wsdl
@@ -52,26 +52,65 @@ async def describe(deps: TheDependencies) -> Response:
 @router.post(PATH)
 async def call(request: Request, deps: TheDependencies) -> Response:
     """One SOAP call. Faults go with status 500, as SOAP 1.1 demands over HTTP."""
-    body = await read(request, MAX_CALL_BYTES)
     node, source = request.app.state.sev_node, request.client.host if request.client else "-"
+    try:
+        body = await read(request, MAX_CALL_BYTES)
+    except HubError:  # who called stands in the body: nobody can be told
+        await run_in_threadpool(deps.refused.note, source, PATH)
+        raise
     status, answer, principal = await run_in_threadpool(_answer, deps, node, body, source)
     if principal is not None:
         request.scope["hub.principal"] = principal
     return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)
 
 
-def _answer(deps: Dependencies, service: Node, body: bytes, source: str) -> tuple[int, bytes, str | None]:
-    principal = None
+_Answer = tuple[int, bytes, str | None]
+"""Status, body, and the principal that called, if one did."""
+
+
+def _answer(deps: Dependencies, service: Node, body: bytes, source: str) -> _Answer:
     try:
         operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES)
-        if operation.name == "GetVersion":
-            return 200, wire.response(operation, VERSION), None
+    except (SevFault, InvalidInput) as error:
+        return _unreadable(deps, body, source, _fault_of(error))
+    if operation.name == "GetVersion":
+        return 200, wire.response(operation, VERSION), None
+    try:
         principal, caller = _identified(deps, values.get("identity") or {}, source)
-        return 200, wire.response(operation, service.call(operation.name, caller, values)), principal
     except SevFault as fault:
-        return 500, wire.fault(fault), principal
-    except InvalidInput as error:
-        return 500, wire.fault(SevFault(codes.CLIENT, error.message)), principal
+        return 500, wire.fault(fault), None
+    try:
+        return 200, wire.response(operation, service.call(operation.name, caller, values)), principal
+    except (SevFault, InvalidInput) as error:
+        return 500, _refused(deps, caller, operation.name, body, _fault_of(error)), principal
+
+
+def _unreadable(deps: Dependencies, body: bytes, source: str, fault: SevFault) -> _Answer:
+    """Answer to a call whose values cannot be read: kept, if it can be read at least who calls."""
+    try:
+        operation, identity = wire.read_identity(body, max_bytes=MAX_CALL_BYTES)
+    except InvalidInput:
+        operation, identity = "", {}
+    try:
+        principal, caller = _identified(deps, identity, source)
+    except SevFault:
+        return 500, wire.fault(fault), None
+    return 500, _refused(deps, caller, operation, body, fault), principal
+
+
+def _refused(deps: Dependencies, caller: Caller, operation: str, body: bytes, fault: SevFault) -> bytes:
+    """The fault, after the call was kept; what may work later comes again."""
+    if fault.code == codes.SYSTEM:
+        return wire.fault(fault)
+    try:
+        HubMailbox(deps.hub).refused_call(caller, operation, body, fault)
+    except Unavailable:
+        return wire.fault(SevFault(codes.SYSTEM))
+    return wire.fault(fault)
+
+
+def _fault_of(error: SevFault | InvalidInput) -> SevFault:
+    return error if isinstance(error, SevFault) else SevFault(codes.CLIENT, error.message)
 
 
 def _identified(deps: Dependencies, identity: Mapping[str, Any], source: str) -> tuple[str, Caller]:

@@ -10,9 +10,11 @@ from itertools import islice
 from hub.adapters import pull
 from hub.adapters.base import read_settings
 from hub.bootstrap import Hub
+from hub.contained import contained
 from hub.delivery.journal import Origin
 from hub.errors import HubError, InvalidInput, NotFound, SealRefused, Unavailable
 from hub.inbound.sink import ChannelSink
+from hub.ports import RawInbound
 from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.building import MESSAGE_TYPE, SEV_SYSTEM, Ends, acknowledgement
 from hub.protocols.sevovv.codes import SevFault
@@ -20,6 +22,7 @@ from hub.protocols.sevovv.handing import Arrived, hand_over, hold, load
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import SevMessage, as_uuid
 from hub.protocols.sevovv.server import Caller, WaitingMessage
+from hub.protocols.sevovv.wire import CONTENT_TYPE
 from hub.schemas.delivery import Delivery, TransportState
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import Party
@@ -31,6 +34,9 @@ from hub.schemas.transfer import QueuedNotice, Transfer, TransferState
 log = logging.getLogger(__name__)
 
 PAGE = 50
+_BRINGING = frozenset({"OpenUploadingSession", "UploadMessageChunk", "EndProcessingDownloadedMessage"})
+"""Operations by which a system says something."""
+_HAD_BEFORE = frozenset({codes.MESSAGE_IS_LOADED, codes.NOT_ADD_PART})
 _NOTICES = ((1, "Повідомлення доставлено без помилок"), (2, "Повідомлення було прийнято без помилок"))
 
 
@@ -133,19 +139,36 @@ class HubMailbox:
         sink = self._sink(caller)
         with _as_fault():
             try:
-                message = self._checked(arrived, transfer, caller)
-                hand_over(message, arrived, sink=sink, attachments=self._hub.attachments)
+                with contained("package", passing=(SevFault,)):
+                    message = self._checked(arrived, transfer, caller)
+                    hand_over(message, arrived, sink=sink, attachments=self._hub.attachments)
             except Unavailable:
                 raise
             except HubError as refusal:
                 hold(arrived, sink, refusal, caller.party)
                 raise
             except SevFault as fault:
-                hold(arrived, sink, InvalidInput(fault.text, code=f"sevovv.{fault.code}"), caller.party)
+                hold(arrived, sink, _as_refusal(fault), caller.party)
                 raise
         if message.notice is None:
             self._acknowledge(caller, message)
         return TransferState.DELIVERED
+
+    def refused(self, caller: Caller, arrived: Arrived, fault: SevFault) -> None:
+        """What came with another sum than was announced waits for a person."""
+        hold(arrived, self._sink(caller), _as_refusal(fault), caller.party)
+
+    def refused_call(self, caller: Caller, operation: str, body: bytes, fault: SevFault) -> None:
+        """Keep a call that was refused. One that brings something waits for a person; a repeat leaves nothing to
+        decide, nor does a question.
+        """
+        sink, raw = self._sink(caller), RawInbound(content_type=CONTENT_TYPE, body=body)
+        if fault.code in _HAD_BEFORE:
+            sink.noted(raw, verdict="repeat")
+        elif operation in _BRINGING:
+            sink.held(raw, verdict=_as_refusal(fault).stable_code, party=caller.party, detail=fault.text)
+        else:
+            sink.noted(raw, verdict=_as_refusal(fault).stable_code)
 
     def _checked(self, arrived: Arrived, transfer: Transfer, caller: Caller) -> SevMessage:
         """The message, if it is the one that was announced, from the caller and for us."""
@@ -187,6 +210,10 @@ class HubMailbox:
                 text=text,
             )
             self._hub.transfers.queue(QueuedNotice(id=notice_id, party=caller.party, created_at=now, body=body))
+
+
+def _as_refusal(fault: SevFault) -> InvalidInput:
+    return InvalidInput(fault.text, code=f"sevovv.{fault.code}")
 
 
 @contextlib.contextmanager

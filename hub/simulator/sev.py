@@ -204,6 +204,9 @@ class Sev:
         if found is not None and found.sender in self._authorities:
             self._authorities[found.sender].count("report_refused")
 
+    def refused(self, caller: Caller, arrived: Arrived, fault: SevFault) -> None:
+        """Nothing is kept of what is not as announced."""
+
     def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:  # noqa: ARG002
         """A message of the hub: notices are counted, documents reach their authority."""
         try:

@@ -86,6 +86,9 @@ class SevNode:
         del self.queue[message_id]
         self.ended.append((message_id, code))
 
+    def refused(self, caller: Caller, arrived: Arrived, fault: SevFault) -> None:
+        self.ended.append((fault.text, fault.code))
+
     def received(self, caller: Caller, transfer: Transfer, arrived: Arrived) -> TransferState:
         if self.refuse is not None:
             raise SevFault(self.refuse)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from hub.net.http import HttpSession
+from hub.ports import InboundFilter
+from hub.protocols.sevovv.client import Service, TimeLeft
+from hub.schemas.journal import Custody, Door
 from tests.conftest import leave_out
-from tests.sevovv.world import BODY, SYSTEM, World, world
+from tests.sevovv.test_both_ends import LOOPBACK
+from tests.sevovv.world import BODY, NCC, SYSTEM, World, world
 
 SOAP = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>'
 FAULT = re.compile(r"<Code>(-?\d+)</Code>")
@@ -91,6 +97,63 @@ def test_hostile_calls_get_a_fault(hub: World, name: str) -> None:
     assert answer.status_code == 500
     assert FAULT.findall(answer.text)[0] in ("2", "3", "30")
     assert "passwd" not in answer.text
+
+
+def held(hub: World, custody: Custody = Custody.HELD) -> list[tuple[str, bytes]]:
+    """Entries of SEV's door: verdict and bytes."""
+    entries = hub.hub.store.inbound(InboundFilter(door=Door.SEV, custody=custody), limit=50)
+    return [(entry.verdict, hub.hub.store.inbound_body(entry) or b"") for entry in entries]
+
+
+def refusals(hub: World) -> int:
+    """Calls of nobody that are counted."""
+    hub.refused.flush()
+    entries = hub.hub.store.inbound(InboundFilter(door=Door.LOGIN), limit=50)
+    return sum(entry.count for entry in entries if "IntegrationService" in (entry.detail or ""))
+
+
+@pytest.mark.parametrize(
+    ("operation", "inner", "verdict", "custody"),
+    [
+        ("UploadMessageChunk", "<sessionId>99999</sessionId><messageChunk>VXA=</messageChunk>", "26", Custody.HELD),
+        ("UploadMessageChunk", "<sessionId>1</sessionId><messageChunk>no base64!</messageChunk>", "3", Custody.HELD),
+        ("GetSessionInfo", "<sessionId>99999</sessionId>", "26", Custody.NOTED),
+        ("Nothing", "", "2", Custody.NOTED),
+    ],
+)
+def test_a_refused_call_of_a_known_system_is_kept(
+    hub: World, operation: str, inner: str, verdict: str, custody: Custody
+) -> None:
+    """What brings something waits for a person, the rest is noted: with its bytes, without the password."""
+    before = refusals(hub)
+    body = SOAP.format(f'<{operation} xmlns="http://tempuri.org/">{identity(hub)}{inner}</{operation}>')
+    assert FAULT.findall(post(hub, body).text) == [verdict]
+    kept = body.replace(hub.keys[BODY], "[cut]").encode()
+    assert (f"sevovv.{verdict}", kept) in held(hub, custody)
+    assert refusals(hub) == before
+
+
+def test_what_comes_with_another_sum_is_kept(hub: World) -> None:
+    """A whole message whose bytes are not those that were announced fails, and waits for a person."""
+    body = b"<Header>half of a message</Header>"
+    with HttpSession(LOOPBACK.policy()) as line:
+        served = Service(line, hub.service, system_id=SYSTEM, password=hub.keys[BODY], max_bytes=1 << 20)
+        info = {"MessageId": str(uuid.uuid4()), "Size": len(body), "ToOrgId": NCC, "Type": "Document"}
+        opened = served.session("OpenUploadingSession", TimeLeft(30), messageInfo=info, hash="0" * 64)
+        ended = served.session("UploadMessageChunk", TimeLeft(30), sessionId=opened.id, messageChunk=body)
+    assert (ended.status, ended.error_code) == ("Failed", 28)
+    assert ("sevovv.28", body) in held(hub)
+
+
+def test_calls_of_nobody_are_counted(hub: World) -> None:
+    """A wrong password, bytes that are no call, a body over the limit: counted, and not kept."""
+    before = refusals(hub)
+    wrong = "<identity><Password>hub_x_y</Password></identity>"
+    post(hub, SOAP.format(f'<GetSessionInfo xmlns="http://tempuri.org/">{wrong}</GetSessionInfo>'))
+    post(hub, b"no call at all")
+    post(hub, b"x" * 2_000_000)
+    assert refusals(hub) == before + 3
+    assert b"no call at all" not in [body for _, body in held(hub)]
 
 
 def test_a_body_over_the_limit(hub: World) -> None:

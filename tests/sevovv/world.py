@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
 from hub.api.protocol import server_config
+from hub.api.refused import RefusedLogins
 from hub.bootstrap import Hub, build
 from hub.schemas.delivery import Delivery, Fact
 from hub.schemas.ids import CaseId
@@ -58,11 +59,12 @@ FETCHING = (
 
 @dataclass(slots=True)
 class World:
-    """A running hub. ``keys``: API keys by name of the caller."""
+    """A running hub. ``keys``: API keys by name of the caller; ``refused``: what counts calls of nobody."""
 
     hub: Hub
     url: str
     keys: dict[str, str]
+    refused: RefusedLogins
 
     @property
     def service(self) -> str:
@@ -140,7 +142,8 @@ def world(home: Path, authorities: tuple[dict[str, Any], ...] = FETCHING, **sett
         append_key(home / KEY_FILE, entry)
     hub = build(Settings(home=home, party_name="Контактний центр", **settings))
     try:
-        with serving(create_app(hub)) as url:
-            yield World(hub=hub, url=url, keys=keys)
+        app = create_app(hub)
+        with serving(app) as url:
+            yield World(hub=hub, url=url, keys=keys, refused=app.state.deps.refused)
     finally:
         hub.close()

@@ -22,6 +22,7 @@ from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.journal import Gathered
 
 RAW_BYTES = 1_048_576
 """Messages up to this size are kept in the journal as they are; of larger ones the skeleton, files beside it."""
@@ -118,13 +119,15 @@ def hold(arrived: Arrived, sink: InboundSink, refusal: HubError, party: str | No
     """
     if refusal.journalled:
         return
+    gathered = Gathered()
     with contextlib.closing(arrived.open()) as content:
-        first = content.read(RAW_BYTES)
-        digest = hashlib.sha256(first)
         for piece in pieces(content):
-            digest.update(piece)
+            gathered.add(piece)
     raw = RawInbound(
-        content_type="application/xml", body=first, whole_sha256=digest.hexdigest(), whole_size=arrived.size
+        content_type="application/xml",
+        body=gathered.body,
+        whole_sha256=gathered.sha256,
+        whole_size=gathered.size,
     )
     sink.held(raw, verdict=refusal.stable_code, party=party, detail=refusal.message)
     refusal.journalled = True
@@ -195,7 +198,12 @@ def _raw(
     with contextlib.closing(arrived.open()) as content:
         for piece in pieces(content):
             digest.update(piece)
-    raw = RawInbound(content_type=f"{MESSAGE_TYPE}; sha256={digest.hexdigest()}", body=message.skeleton)
+    raw = RawInbound(
+        content_type=f"{MESSAGE_TYPE}; sha256={digest.hexdigest()}",
+        body=message.skeleton,
+        whole_sha256=digest.hexdigest(),
+        whole_size=arrived.size,
+    )
     if Package(message.skeleton, attachments).sha256().lower() == digest.hexdigest():
         return raw, ()
     with contextlib.closing(arrived.open()) as content:

@@ -96,6 +96,10 @@ class Mailbox(Protocol):
         """
         ...
 
+    def refused(self, caller: Caller, arrived: Arrived, fault: SevFault) -> None:
+        """Keep what came whole and is not what was announced."""
+        ...
+
 
 class Node:
     """The eleven operations. Safe to use from many threads."""
@@ -244,9 +248,11 @@ class Node:
         with self._spool.open(transfer.id) as content:
             while piece := content.read(_HASH_READ_BYTES):
                 digest.update(piece)
-        if digest.hexdigest().upper() != transfer.sha256:
-            raise SevFault(codes.HASH_WRONG)
         arrived = Arrived(open=lambda: self._spool.open(transfer.id), size=transfer.size)
+        if digest.hexdigest().upper() != transfer.sha256:
+            fault = SevFault(codes.HASH_WRONG)
+            self._mailbox.refused(caller, arrived, fault)
+            raise fault
         return self._mailbox.received(caller, transfer, arrived)
 
     # Downloads

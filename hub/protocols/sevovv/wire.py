@@ -202,6 +202,13 @@ def read_request(body: bytes, *, max_bytes: int) -> tuple[SevOperation, dict[str
     return operation, _members(call, dict(operation.arguments), operation.name)
 
 
+def read_identity(body: bytes, *, max_bytes: int) -> tuple[str, Values]:
+    """Operation and ``Identity`` of a call whose other values cannot be read. ``InvalidInput`` if it is no call."""
+    call = _content(body, max_bytes)
+    found = _members(call, {"identity": "Identity"}, "", lenient=True)
+    return etree.QName(call).localname, found.get("identity") or {}
+
+
 def read_response(operation: SevOperation, body: bytes, *, max_bytes: int) -> Any:
     """The result of a call. Raises ``SevFault`` if it is one, ``InvalidInput`` if it is no answer to this call."""
     answer = _content(body, max_bytes)
