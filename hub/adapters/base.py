@@ -132,12 +132,23 @@ class BaseSession:
         """Ask once what became of a delivery; every failure is an outcome, and asked again later. A fault in our own
         reading of the answer is one too: a person gets the bytes.
         """
+        outcome = self._asked(delivery, deadline_secs)
+        understood = outcome.kind is OutcomeKind.DELIVERED or outcome.receipts or outcome.reported
+        if understood or outcome.unread or (answer := self.answered()) is None:
+            return outcome
+        return replace(outcome, noise=(answer,))
+
+    def _asked(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         try:
             with contained("answer"):
                 return self.inquire(delivery, deadline_secs)
         except HubError as failure:
             ended = replace(Outcome.of(failure), unread=self.unread(failure))
             return replace(ended, kind=OutcomeKind.TEMPORARY) if isinstance(failure, ItemFailed) else ended
+
+    def answered(self) -> RawInbound | None:
+        """The body of the other side's last answer; absent where there is none."""
+        return None
 
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
         """Bytes of the answer over which a question failed, if there are some that a person should see."""

@@ -76,13 +76,13 @@ class Receiver:
         It becomes an envelope of the hub's own making under an id derived from theirs, so that a repeat is known; the
         bytes that came are kept beside it. Raises like ``receive``.
         """
-        with self._journalled(reported.raw, replace(origin, party=origin.party or reported.party)):
+        with self._journalled(reported.came, replace(origin, party=origin.party or reported.party)):
             return self._keep(self.evaluator.reported(reported, origin), reported.raw, origin)
 
     def evaluate(self, came: RawInbound | ReportedStatus, delivery: Delivery) -> Statement:
         """Check what came with the answer to a sending; it is written with the sending's outcome. Raises as above."""
         origin = Origin(door=Door.RESPONSE, channel_id=delivery.channel_id, party=delivery.authority)
-        raw = came.raw if isinstance(came, ReportedStatus) else came
+        raw = came.came if isinstance(came, ReportedStatus) else came
         with self._journalled(raw, origin):
             if isinstance(came, ReportedStatus):
                 return self.evaluator.reported(came, origin, delivery)
@@ -115,6 +115,7 @@ class Receiver:
         """
         origin = Origin(door=Door.POLL, channel_id=delivery.channel_id, party=delivery.authority)
         self._hold_unread(delivery, outcome, origin)
+        self._note_noise(outcome, origin)
         pieces = [partial(self.receive, raw, origin) for raw in outcome.receipts]
         pieces += [partial(self.receive_reported, reported, origin) for reported in outcome.reported]
         refusals = []
@@ -127,13 +128,21 @@ class Receiver:
         return refusals
 
     def _hold_unread(self, delivery: Delivery, outcome: Outcome, origin: Origin) -> None:
-        """Hold each once; as long as a person has one open about this delivery, what differs adds nothing."""
+        """Hold each once; as long as a person has one open about this delivery, what differs is only noted."""
+        verdict = outcome.code or "poll.unreadable"
         for raw in outcome.unread:
             open_items = self._store.open_items([delivery.case_id]).get(delivery.case_id, ())
-            asked = any(item.delivery_id == delivery.id and item.reason == "inbound.held" for item in open_items)
-            if not asked:
-                verdict = outcome.code or "poll.unreadable"
+            if any(item.delivery_id == delivery.id and item.reason == "inbound.held" for item in open_items):
+                noted = self.journal.noted(raw, origin, verdict=verdict, case_id=delivery.case_id)
+                self._store.apply(Change(inbound=(noted,)))
+            else:
                 self.hold(raw, origin, verdict=verdict, about=delivery, detail="an answer that cannot be read")
+
+    def _note_noise(self, outcome: Outcome, origin: Origin) -> None:
+        """Note each answer that says nothing, once for the channel: the same page answers for all cases."""
+        noted = [self.journal.noted(raw, origin, verdict=outcome.code or "poll.noise") for raw in outcome.noise]
+        if noted:
+            self._store.apply(Change(inbound=tuple(noted)))
 
     def hold(
         self, raw: RawInbound, origin: Origin, *, verdict: str, about: Delivery | None = None, detail: str = ""

@@ -54,6 +54,8 @@ NOT_TAKEN_IN = frozenset({408, 425, 429, 503})
 """Statuses that say that the request was not processed: RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585."""
 CREDENTIAL_REFUSED = frozenset({401, 403, 407})
 """Statuses that lock the channel, not this message: it waits until somebody renews the credential."""
+UNFIT = frozenset({"http.too_large", "http.encoding"})
+"""Codes of answers that came and cannot be read."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 
@@ -201,7 +203,11 @@ def _path(url: str) -> str:
 
 
 class HttpSession:
-    """Calls over kept-alive connections. Used by one thread only; close it, or use it as a context manager."""
+    """Calls over kept-alive connections. Used by one thread only; close it, or use it as a context manager.
+
+    ``last``: the answer to the last call; of one that is too long its first part, of one that cannot be decompressed
+    its bytes as they came.
+    """
 
     def __init__(self, policy: HttpPolicy, resolver: Resolver = system_resolver) -> None:
         self._policy = policy
@@ -274,6 +280,8 @@ class HttpSession:
         # Room for chunked framing of tiny chunks; what counts is the limit on content below.
         self._deadline.allow(4 * limit + HEAD_MAX_BYTES)
         data = response.read(limit + 1)
+        # For people, even if it cannot be read to its end or decompressed.
+        self.last = HttpAnswer(status=response.status, headers=headers, body=data[:limit])
         # The second look sees the end of the body, so that the connection can be kept.
         if len(data) > limit or response.read(1):
             raise TooMuchError("the answer is longer than it may be")

@@ -30,13 +30,15 @@ class RawInbound:
 class ReportedStatus:
     """Status that another system told in its own words, read by an adapter; not yet believed, not yet correlated.
 
-    ``raw``: the exact bytes, kept. ``said_id``: that system's stable id of this very message; a repeat has the same.
-    ``party``: who said it, as the adapter authenticated it; absent = the addressee of the delivery that it answers.
-    The delivery is named by ``in_reply_to`` (our message id), ``external_id`` (that system's id of our message) or, if
-    nothing better came, ``reference``: the contact centre's own number, if only one case sent to that party has it.
-    ``reaches``: the strongest receipt that this way of speaking can prove (CMU 55/2018): ``registered`` said over a
-    way that cannot prove it is kept as ``accepted``, with its number and date. ``unclear``: what a person has to look
-    at, because the words do not say it; it comes to the operators together with the statement.
+    ``raw``: the exact bytes, kept; ``whole``: all of them, where ``raw`` may be their first part only because the whole
+    goes along as a file: the journal keeps it if the statement is refused. ``said_id``: that system's stable id of this
+    very message; a repeat has the same. ``party``: who said it, as the adapter authenticated it; absent = the addressee
+    of the delivery that it answers. The delivery is named by ``in_reply_to`` (our message id), ``external_id`` (that
+    system's id of our message) or, if nothing better came, ``reference``: the contact centre's own number, if only one
+    case sent to that party has it. ``reaches``: the strongest receipt that this way of speaking can prove (CMU
+    55/2018): ``registered`` said over a way that cannot prove it is kept as ``accepted``, with its number and date.
+    ``unclear``: what a person has to look at, because the words do not say it; it comes to the operators together with
+    the statement.
     """
 
     raw: RawInbound
@@ -50,6 +52,12 @@ class ReportedStatus:
     attachments: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
     unclear: str | None = None
+    whole: RawInbound | None = field(default=None, repr=False)
+
+    @property
+    def came(self) -> RawInbound:
+        """All that came."""
+        return self.whole or self.raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,8 @@ class Outcome:
     """How a send or poll ended. ``receipts``: raw documents of the other side, to be taken in as if it had called us;
     ``reported``: what it said in its own words about the message that was sent or asked about.
 
-    ``unread``: bytes of an answer, or of documents in it, that could not be read: a person gets them.
+    ``unread``: bytes of an answer, or of documents in it, that could not be read: a person gets them. ``noise``: an
+    answer that says only that there is none (an error's page, a fault), noted in the journal.
 
     ``proves``: the strongest receipt that this very outcome shows, where it is less than the channel can bring: a
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
@@ -98,6 +107,7 @@ class Outcome:
     receipts: tuple[RawInbound, ...] = ()
     reported: tuple[ReportedStatus, ...] = ()
     unread: tuple[RawInbound, ...] = ()
+    noise: tuple[RawInbound, ...] = ()
     code: str | None = None
     http_status: int | None = None
     detail: str | None = None

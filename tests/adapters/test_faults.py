@@ -129,7 +129,7 @@ MAIL = [
     (forms, "read"),
     (forms, "reference"),
     (replies, "said_id"),
-    (replies, "kept"),
+    (replies, "_kept"),
     (PaperSink, "find"),
     (PaperSink, "keys"),
     (PaperSink, "keep"),

@@ -414,6 +414,30 @@ def test_polling_over_the_wire() -> None:
         assert server.requests[0][0].startswith(f"GET /s/{mine.header.message_id} HTTP/1.1".encode())
 
 
+@pytest.mark.parametrize(
+    ("answer", "code", "field"),
+    [
+        (http("200 OK", b"x" * 2_000, Content_Type=JSON), "http.too_large", "unread"),
+        (http("200 OK", b"no gzip", Content_Type=JSON, Content_Encoding="gzip"), "http.encoding", "unread"),
+        (http("200 OK", b"words", Content_Type="text/plain"), "poll.unreadable", "unread"),
+        (http("500 Sick", b"stack trace", Content_Type="text/plain"), "poll.http_500", "noise"),
+        (http("200 OK", b"<html>login", Content_Type="text/html"), "poll.unreadable", "noise"),
+    ],
+)
+def test_no_answer_to_a_poll_is_thrown_away(answer: bytes, code: str, field: str) -> None:
+    """What cannot be read to its end, or at all, goes to a person; a page that says nothing is noted."""
+    mine = appeal()
+    said = answer.partition(b"\r\n\r\n")[2]
+    with serving(answering(answer)) as server:
+        status = server.url("/s/{message_id}")
+        channel = rest_channel(server.url(), receipt="poll", status_url=status, max_response_kb=1)
+        with RestAdapter(AdapterContext()).session(channel) as session:
+            outcome = session.poll(delivery(mine, channel), 5.0)
+    assert outcome.code == code
+    kept = {"unread": [raw.body for raw in outcome.unread], "noise": [raw.body for raw in outcome.noise]}
+    assert kept == {"unread": [], "noise": [], field: [said[:1_024]]}
+
+
 AUTHS: list[tuple[dict[str, object], str]] = [
     ({"type": "bearer", "token": "env:CANARY_SECRET"}, "Authorization: Bearer canary-secret"),
     ({"type": "api_key", "header": "X-Key", "key": "env:CANARY_SECRET"}, "X-Key: canary-secret"),

@@ -69,7 +69,7 @@ def test_a_poll_that_breaks_costs_that_question(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_answer_that_cannot_be_read_is_held_with_its_bytes() -> None:
-    """At the first time, at its case; as long as it is open, more of the kind adds nothing."""
+    """At the first time, at its case; as long as that is open, more of the kind is only noted, with its bytes."""
     world, (accepted,) = polled(1)
     world.adapter.script = [Outcome(kind=OutcomeKind.TEMPORARY, code="poll.unreadable", unread=(UNREAD,))]
     world.run()
@@ -81,6 +81,22 @@ def test_an_answer_that_cannot_be_read_is_held_with_its_bytes() -> None:
     (entry,) = world.store.inbound(InboundFilter(custody=Custody.HELD), limit=2)
     assert (entry.door, entry.authority, entry.case_id) == (Door.POLL, BODY, accepted.case_id)
     assert world.store.inbound_body(entry) == UNREAD.body
+    (noted,) = world.store.inbound(InboundFilter(custody=Custody.NOTED), limit=2)
+    assert (noted.verdict, world.store.inbound_body(noted)) == ("poll.unreadable", b"{}")
+
+
+def test_a_page_that_says_nothing_is_one_entry_for_the_channel() -> None:
+    """However many cases are asked about, and however often: counted, with its bytes, and nobody is bothered."""
+    world, accepted = polled(3)
+    page = RawInbound(content_type="text/html", body=b"<html>Maintenance</html>")
+    world.adapter.script = [Outcome(kind=OutcomeKind.TEMPORARY, code="poll.http_503", noise=(page,))]
+    for _ in range(2):
+        world.run()
+        world.clock.go(2 * POLL_SECS)
+    (noted,) = world.store.inbound(InboundFilter(custody=Custody.NOTED, code="poll."), limit=9)
+    assert (noted.verdict, noted.channel_id, noted.case_id) == ("poll.http_503", CHANNEL, None)
+    assert world.store.inbound_body(noted) == page.body
+    assert (held(world), [reasons(world, each) for each in accepted]) == ([], [[], [], []])
 
 
 def test_the_good_beside_the_unread_is_heard() -> None:

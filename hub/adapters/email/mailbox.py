@@ -146,7 +146,8 @@ class MailboxSession(BaseSession):
             box.done(found)
         except TemporaryFailure as failure:
             if failure.stable_code in _NOT_MOVED:
-                sink.held(replies.kept(raw), verdict=failure.stable_code, detail=f"It was taken in. {failure.message}")
+                held = RawInbound(content_type=replies.MAIL, body=raw)
+                sink.held(held, verdict=failure.stable_code, detail=f"It was taken in. {failure.message}")
             raise
 
     def _folder(self) -> Path:

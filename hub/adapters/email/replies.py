@@ -104,7 +104,7 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
             sink.reported(_spoken(case, body))
         case Voice.FAILED:
             returned = Returned(
-                raw=kept(raw),
+                raw=_whole(raw),
                 about=cases[0].message_id,
                 at=cases[0].at,
                 permanent=verdict.permanent,
@@ -113,7 +113,7 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
             )
             sink.undelivered(returned)
         case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT:
-            sink.noted(kept(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=cases[0].message_id)
+            sink.noted(_whole(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=cases[0].message_id)
 
 
 def too_large(pieces: Iterator[bytes], size: int, sink: MailSink, box: Letterbox) -> None:
@@ -174,7 +174,7 @@ def _note(verdict: classify.MailVerdict) -> str | None:
     return _text(verdict.detail)[: Outcome.DETAIL_MAX_CHARS] or None
 
 
-def kept(raw: bytes) -> RawInbound:
+def _kept(raw: bytes) -> RawInbound:
     """The mail; of a long one the head, with length and digest of the whole."""
     if len(raw) <= MAX_RAW_BYTES:
         return RawInbound(content_type=MAIL, body=raw)
@@ -276,7 +276,7 @@ def _automatic(case: _Case, verdict: classify.MailVerdict, received: datetime, s
     if _by_form(case, sink):
         return
     if verdict.noise:
-        sink.noted(kept(case.raw), verdict=verdict.code, about=case.message_id)
+        sink.noted(_whole(case.raw), verdict=verdict.code, about=case.message_id)
     else:
         sink.held(_whole(case.raw), verdict=verdict.code, about=case.message_id, detail=_headline(case.mail))
 
@@ -371,7 +371,8 @@ def _spoken(
     case: _Case, body: AuthorityBody, files: Sequence[Attachment] = (), unclear: str | None = None
 ) -> ReportedStatus:
     return ReportedStatus(
-        raw=kept(case.raw),
+        raw=_kept(case.raw),
+        whole=_whole(case.raw),
         said_id=said_id(case.read, case.mail, case.message_id),
         body=body,
         at=case.at,

@@ -18,7 +18,7 @@ from hub.adapters.rest.xroad import XRoadDialect
 from hub.errors import HubError, ItemFailed
 from hub.net.auth import Signer, signer
 from hub.net.files import store_of
-from hub.net.http import HttpAnswer, HttpSession, StreamedBody
+from hub.net.http import UNFIT, HttpAnswer, HttpSession, StreamedBody
 from hub.net.pool import SessionPool
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.schemas.delivery import Delivery
@@ -101,6 +101,13 @@ class RestSession(BaseSession):
         """The last HTTP answer."""
         return self._http.last.transcript() if self._http.last is not None else None
 
+    def answered(self) -> RawInbound | None:
+        """The body of the last HTTP answer."""
+        answer = self._http.last
+        if answer is None or not answer.body:
+            return None
+        return RawInbound(content_type=media_type(answer.content_type), body=answer.body)
+
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything. Raises ``DeliveryError`` or ``ConfigurationError``."""
         self._http.connect(self._dialect.target, deadline_secs=deadline_secs)
@@ -112,11 +119,10 @@ class RestSession(BaseSession):
         return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
 
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
-        """The answer that our own reading broke over."""
-        if not isinstance(failure, ItemFailed) or self._http.last is None:
-            return ()
-        answer = self._http.last
-        return (RawInbound(content_type=media_type(answer.content_type), body=answer.body),)
+        """The answer that our own reading broke over, or that is too long or cannot be decompressed."""
+        ours = isinstance(failure, ItemFailed) or failure.stable_code in UNFIT
+        answer = self.answered() if ours else None
+        return () if answer is None else (answer,)
 
     def _call(
         self, request: RestRequest, headers: Mapping[str, str], body: bytes | StreamedBody | None, deadline_secs: float

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from hub.adapters.base import BaseSession
 from hub.errors import HubError
-from hub.net.http import HttpSession
+from hub.net.http import UNFIT, HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
 from hub.schemas.delivery import Delivery
@@ -87,11 +87,19 @@ class OneCallSession(BaseSession):
         """The last HTTP answer."""
         return self._http.last.transcript() if self._http.last is not None else None
 
+    def answered(self) -> RawInbound | None:
+        """The body of the last HTTP answer."""
+        answer = self._http.last
+        if answer is None or not answer.body:
+            return None
+        return RawInbound(content_type=media_type(answer.content_type), body=answer.body)
+
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
         """The answer that is no SOAP, or that our own reading broke over; a page for people was not written by that
         system.
         """
-        if failure.stable_code not in ("soap.no_answer", "item.failed") and not failure.stable_code.startswith("wsse."):
+        ours = failure.stable_code in ("soap.no_answer", "item.failed", *UNFIT)
+        if not ours and not failure.stable_code.startswith("wsse."):
             return ()
         answer = self._http.last
         if answer is None or not answer.body or answer.status != 200 or "html" in answer.content_type.lower():

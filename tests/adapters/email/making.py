@@ -93,6 +93,7 @@ class PaperSink(NoDesk):
     envelopes: list[RawInbound] = field(default_factory=list)
     returns: list[Returned] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    noted_bytes: list[RawInbound] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
     holds_about: list[MessageId | None] = field(default_factory=list)
     held_bytes: list[RawInbound] = field(default_factory=list)
@@ -143,6 +144,7 @@ class PaperSink(NoDesk):
     def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
         self._may()
         self.notes.append(verdict)
+        self.noted_bytes.append(raw)
 
     def held(
         self,

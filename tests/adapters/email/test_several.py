@@ -136,6 +136,26 @@ def test_bytes_before_the_head_are_passed_over(before: bytes) -> None:
     assert second.raw.body == before + mail
 
 
+def test_a_long_mail_that_says_nothing_is_noted_whole() -> None:
+    """A notice of delay with our mail in it, of 2 MiB: nothing to decide, and nothing of it is lost."""
+    sink = PaperSink()
+    message_id = MessageId(sink.sent().header.message_id)
+    token_line = f"Delivered-To: zvernennia+{token(message_id)}@x"
+    mail = letter(token_line, "Auto-Submitted: auto-replied", text="Я у відпустці." + "\r\n> рядок" * 200_000)
+    receive(mail, RECEIVED, sink, box())
+    assert (sink.notes, [raw.body == mail for raw in sink.noted_bytes]) == (["mail.automatic"], [True])
+
+
+def test_a_long_statement_goes_with_the_whole_mail() -> None:
+    """What stands with the statement is the head, for the mail is one of its files; a refusal keeps all of it."""
+    sink = PaperSink()
+    mail = wire(reply(sink.sent(), TEXT + " слово" * 200_000))
+    receive(mail, RECEIVED, sink, box())
+    (said,) = sink.saids
+    assert len(said.raw.body) < len(mail)
+    assert said.came.body == mail
+
+
 def test_too_large_a_mail_is_held_by_its_first_part() -> None:
     """Of a mail over the limit the first MiB is kept with length and digest of the whole, at the case that it names."""
     sink = PaperSink()
