@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -48,7 +45,7 @@ from hub.api.quick import QuickDoor, is_quick
 from hub.api.refused import RefusedLogins
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
 from hub.api.watch import Watch
-from hub.bootstrap import Hub
+from hub.bootstrap import Hub, process_name
 from hub.bootstrap_upkeep import upkeep
 from hub.errors import ConfigurationError, HubError
 from hub.ports import Clock
@@ -133,7 +130,7 @@ def create_app(hub: Hub) -> HubApp:
         auth=Authenticator(keys=keys, tokens=_tokens(hub.settings, hub.clock)),
         uploads=UploadSlots(),
         metrics=metrics,
-        refused=RefusedLogins(hub.store, hub.clock, process=f"{socket.gethostname()}:{os.getpid()}"),
+        refused=RefusedLogins(hub.store, hub.clock, process=process_name()),
     )
     app.state.owners = Owners(hub.store)
     app.state.tail = Tail(hub.store)

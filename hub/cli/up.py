@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import click
 import uvicorn
 from fastapi import FastAPI
@@ -13,21 +16,40 @@ from hub.cli.output import home_option
 from hub.settings import load
 from hub.worker.embedded import Embedded
 
+FLUSH_SECS = 60.0
 
-class _Server(uvicorn.Server):
-    """Says when it is ready, with the port it really got."""
+
+class Server(uvicorn.Server):
+    """Says when it is ready, with the port it really got. ``flush``: done each minute, and last of all."""
+
+    def __init__(self, config: uvicorn.Config, flush: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._flush = flush
+        self._beat: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets=sockets)  # type: ignore[arg-type]
         for server in self.servers:
             host, port = server.sockets[0].getsockname()[:2]
             click.echo(f"Hub ready on http://{host}:{port}")
+        self._beat = asyncio.create_task(self._beats())
+
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECS)
+            await asyncio.to_thread(self._flush)
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().shutdown(sockets=sockets)  # type: ignore[arg-type]
+        if self._beat is not None:
+            self._beat.cancel()
+        await asyncio.to_thread(self._flush)
 
 
 def serve(app: FastAPI, listen: str) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished."""
+    """Serve until SIGTERM or SIGINT; requests under way are finished, and what was only counted is written."""
     host, _, port = listen.rpartition(":")
-    _Server(server_config(app, host.strip("[]"), int(port))).run()
+    Server(server_config(app, host.strip("[]"), int(port)), app.state.deps.refused.flush).run()
 
 
 @click.command()
