@@ -53,7 +53,7 @@ def test_a_search_for_a_person_tells_by_what_never_for_whom(world: World) -> Non
     asked = {"phone": PHONE, "applicant": f"Шевченко {mark}"}
     assert world.call("GET", "/v1/cases", "operator", params=asked).status_code == 200
     assert world.call("GET", "/v1/cases", "operator", params={"state": "routed"}).status_code == 200
-    entries = _trail(world, act="GET /v1/cases")
+    entries = [entry for entry in _trail(world, act="GET /v1/cases") if entry["status"] == 200]
     assert entries[0]["detail"] == "by applicant phone"
     assert not [entry for entry in entries if mark in str(entry) or PHONE in str(entry) or not entry["detail"]]
 
