@@ -25,8 +25,18 @@ _OPENDIR, _READDIR, _REMOVE, _MKDIR, _RMDIR, _STAT, _RENAME = 11, 12, 13, 14, 15
 _STATUS, _HANDLE, _DATA, _NAME, _ATTRS, _EXTENDED = 101, 102, 103, 104, 105, 200
 _READING, _WRITING, _CREATE, _TRUNCATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x10, 0x20
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x8000_0000
-_OK, _EOF, _NO_SUCH_FILE, _DENIED = 0, 1, 2, 3
-_MEANINGS: Final = {_NO_SUCH_FILE: "no such file", _DENIED: "permission denied", 4: "failure", 8: "unsupported"}
+_OK, _EOF, _NO_SUCH_FILE, _DENIED, _FAILURE, UNSUPPORTED, _NO_SUCH_PATH = 0, 1, 2, 3, 4, 8, 10
+_MEANINGS: Final = {
+    _NO_SUCH_FILE: "no such file",
+    _DENIED: "permission denied",
+    _FAILURE: "failure",
+    UNSUPPORTED: "unsupported",
+    _NO_SUCH_PATH: "no such path",
+}
+_VAGUE: Final = frozenset({_DENIED, _FAILURE})
+"""What some servers answer where nothing is."""
+LEAST_READ: Final = 512
+MOST_LISTED: Final = 10_000
 _POSIX_RENAME: Final = b"posix-rename@openssh.com"
 _FSYNC: Final = b"fsync@openssh.com"
 _TEXT_CHARS: Final = 200
@@ -60,7 +70,18 @@ class StatusError(Exception):
     @property
     def absent(self) -> bool:
         """True if the file is not there."""
-        return self.status == _NO_SUCH_FILE
+        return self.status in (_NO_SUCH_FILE, _NO_SUCH_PATH)
+
+
+class UnsureError(StatusError):
+    """All was written, and the server did not say yes to its end: what is there now must be looked at."""
+
+    @classmethod
+    def of(cls, error: StatusError) -> UnsureError:
+        """The same answer."""
+        made = cls(error.status, b"")
+        made.args = error.args
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +89,11 @@ class FolderEntry:
     """One line of a listing, or what is known of one path. Nothing of it is believed: ``name`` are the server's bytes.
 
     ``mode`` and ``modified`` are 0 if the server did not say them; what is of no said type is taken for a file.
+    ``size``: none if the server did not say it.
     """
 
     name: bytes
-    size: int
+    size: int | None
     mode: int
     modified: int
 
@@ -112,7 +134,7 @@ class _Reader:
 
     def entry(self, name: bytes) -> FolderEntry:
         flags = self.number()
-        size = int.from_bytes(self.read(8), "big") if flags & _HAS_SIZE else 0
+        size = int.from_bytes(self.read(8), "big") if flags & _HAS_SIZE else None
         self.read(8 if flags & _HAS_OWNER else 0)
         mode = self.number() if flags & _HAS_MODE else 0
         times = self.read(8) if flags & _HAS_TIMES else bytes(8)
@@ -132,7 +154,7 @@ def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _path(value: str | bytes) -> bytes:
-    return _text(value.encode("ascii") if isinstance(value, str) else value)
+    return _text(value.encode() if isinstance(value, str) else value)
 
 
 class Sftp:
@@ -142,6 +164,7 @@ class Sftp:
         self._stream = stream
         self._count = 0
         self._waiting: dict[int, tuple[int, _Reader] | None] = {}
+        self._piece = CHUNK  # what the server gives in one read
         self._put(_INIT, struct.pack(">I", _VERSION))
         kind, reader = self._get()
         if kind != _VERSION_IS or reader.number() < _VERSION:
@@ -158,9 +181,18 @@ class Sftp:
         try:
             return self._ask(_LSTAT, _path(path), want=_ATTRS).entry(b"")
         except StatusError as error:
-            if error.absent:
+            if error.absent or (error.status in _VAGUE and self._is_missing(path)):
                 return None
             raise
+
+    def _is_missing(self, path: str | bytes) -> bool:
+        """True if the folder's listing does not have it: servers that say less than "no such file" are asked so."""
+        folder, _, name = (path.encode() if isinstance(path, str) else path).rpartition(b"/")
+        try:
+            entries = self.listing(folder or b".", limit=MOST_LISTED)
+        except StatusError:
+            return False
+        return len(entries) < MOST_LISTED and all(entry.name != name for entry in entries)
 
     def make_folder(self, path: str) -> None:
         """Make a folder that may be there already."""
@@ -208,8 +240,6 @@ class Sftp:
                 offset += len(piece)
             while under_way:
                 self._done(under_way.popleft())
-            if _FSYNC in self.extensions:
-                self._ask(_EXTENDED, _text(_FSYNC) + handle)
         except StatusError:
             for number in under_way:
                 with contextlib.suppress(StatusError):
@@ -217,35 +247,59 @@ class Sftp:
             with contextlib.suppress(StatusError):
                 self._close(handle)
             raise
-        self._close(handle)
+        self._end(handle)
+
+    def _end(self, handle: bytes) -> None:
+        """Have it on the disk, and close it. ``UnsureError`` if the server does not say yes to both."""
+        unsure: StatusError | None = None
+        if _FSYNC in self.extensions:
+            try:
+                self._ask(_EXTENDED, _text(_FSYNC) + handle)
+            except StatusError as error:  # advertised, and not done: it is not asked for again
+                self.extensions.discard(_FSYNC)
+                unsure = error
+        try:
+            self._close(handle)
+        except StatusError as error:
+            unsure = error
+        if unsure is not None:
+            raise UnsureError.of(unsure)
 
     def read(self, path: str | bytes, *, limit: int) -> Iterator[bytes]:
-        """The content up to its end. ``ProtocolError`` beyond ``limit`` bytes."""
+        """The content up to its end. ``ProtocolError`` beyond ``limit`` bytes.
+
+        A server may give less than it was asked for (section 6.4 allows it at the end only; many do it always): what is
+        missing is asked for next, and from then on no more is asked for at a time than it gives.
+        """
         handle = self._open(path, _READING)
         asked, got = 0, 0
-        under_way: deque[tuple[int, int]] = deque()
+        under_way: deque[tuple[int, int, int]] = deque()
         ended = False
         while True:
             while not ended and len(under_way) < WINDOW and asked <= limit:
-                under_way.append((self._send(_READ, handle + struct.pack(">QI", asked, CHUNK)), CHUNK))
-                asked += CHUNK
+                under_way.append(self._ask_piece(handle, asked, self._piece))
+                asked += self._piece
             if not under_way:
                 break
-            number, wanted = under_way.popleft()
+            number, offset, wanted = under_way.popleft()
             piece = self._data(number)
             if piece is None or ended:
                 ended = True
                 continue
-            if len(piece) < wanted:  # section 6.4: only at the end of a file; what comes after is asked for anew
-                asked = got + len(piece)
-                for late, _ in under_way:
-                    self._data(late)
-                under_way.clear()
+            if not piece or len(piece) > wanted:
+                raise ProtocolError("a read gives nothing, or more than was asked for")
+            if len(piece) < wanted:
+                self._piece = min(self._piece, max(len(piece), LEAST_READ))
+                under_way.appendleft(self._ask_piece(handle, offset + len(piece), wanted - len(piece)))
             got += len(piece)
-            if got > limit or not piece:
-                raise ProtocolError("a file is longer than it may be, or gives nothing")
+            if got > limit:
+                raise ProtocolError("a file is longer than it may be")
             yield piece
         self._close(handle)
+
+    def _ask_piece(self, handle: bytes, offset: int, count: int) -> tuple[int, int, int]:
+        """Ask for a piece: the request's number, from where, and how much."""
+        return self._send(_READ, handle + struct.pack(">QI", offset, count)), offset, count
 
     def first(self, path: str | bytes, length: int) -> bytes:
         """The first ``length`` bytes, or all if there are fewer."""

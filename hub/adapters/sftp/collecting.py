@@ -44,6 +44,7 @@ MAX_HELD: Final = 50
 WAY: Final = (*BROKEN, StatusError)
 """Faults of the connection and refusals of the server: no fault of the file."""
 _CLOCK: Final = ".clock"
+_CLOCK_SECS: Final = 86_400
 _RELEASED: Final = "0" * 13
 _MARKER: Final = MARKER.encode()
 _UNSAFE: Final = re.compile(rb"[^A-Za-z0-9._-]")
@@ -179,11 +180,12 @@ class _Outbox:
 
     def _is_whole(self, folder: bytes) -> bool:
         """True if the marker is in a folder."""
-        if self._sftp.look(folder + b"/" + _MARKER) is not None:
+        wanted = {_MARKER, self._settings.marker.lower().encode()}
+        if self._sftp.look(folder + b"/" + self._settings.marker.encode()) is not None:
             return True
         with contextlib.suppress(StatusError):
             inside = self._sftp.listing(folder, limit=MAX_ENTRIES)
-            return any(entry.name.lower() == _MARKER for entry in inside)
+            return any(entry.name.lower() in wanted for entry in inside)
         return False
 
     def _claim(self, path: bytes, name: bytes, marker: bytes | None) -> Iterator[str]:
@@ -192,7 +194,7 @@ class _Outbox:
         try:
             self._sftp.rename(path, f"{self._root}/{WORK}/{claim}")
         except StatusError as error:
-            if not error.absent:
+            if not error.absent and self._sftp.look(path) is not None:
                 self._hold(path, refused(error, "let the hub take a file out of its outbox", "sftp.not_taken"))
             return
         if marker is not None:
@@ -277,16 +279,47 @@ def stable_before(sftp: Sftp, root: str, settings: SftpSettings) -> int | None:
     """
     if settings.ready == "marker":
         return None
-    path = f"{root}/{WORK}/{_CLOCK}"
-    try:
-        sftp.write(path, [b"."])
-        clock = sftp.look(path)
-    except StatusError as error:
-        raise refused(error, f"let the hub write into {WORK}", "sftp.no_clock") from None
-    if clock is None or not clock.modified:
+    shown = _clock(sftp, f"{root}/{WORK}", dotted=settings.temporary.startswith("."))
+    if shown is None:
         raise ConfigurationError(
             "This server does not say when files were written, so `ready: stable` cannot work there.",
             code="sftp.no_times",
             action="Agree on markers with the authority, and set ready: marker.",
         )
-    return clock.modified - settings.stable_secs
+    return shown - settings.stable_secs
+
+
+def _clock(sftp: Sftp, work: str, *, dotted: bool) -> int | None:
+    """Time of the server: that of a file that is written now. Where nothing may be written over, a file that was
+    written today shows how far its clock is from ours. None if it says no times. ``TemporaryFailure``.
+    """
+    name = f"{work}/{_CLOCK if dotted else _CLOCK.lstrip('.')}"
+    try:
+        sftp.write(name, [b"."])
+        clock = sftp.look(name)
+    except StatusError as error:
+        if sftp.look(name) is None:
+            raise refused(error, f"let the hub write into {WORK}", "sftp.no_clock") from None
+        return _clock_of_today(sftp, name)
+    return clock.modified or None if clock is not None else None
+
+
+def _clock_of_today(sftp: Sftp, name: str) -> int | None:
+    folder, _, stem = name.rpartition("/")
+    now = int(time.time())
+    pattern = re.compile(re.escape(stem.encode()) + rb"-(\d{10})")
+    entries = sftp.listing(folder, limit=MAX_ENTRIES)
+    known = {entry.name: int(found[1]) for entry in entries if (found := pattern.fullmatch(entry.name))}
+    newest = max(known, key=lambda each: known[each], default=None)
+    if newest is None or not 0 <= now - known[newest] < _CLOCK_SECS:
+        newest = f"{stem}-{now:010d}".encode()
+        known[newest] = now
+        try:
+            sftp.write(f"{folder}/{newest.decode()}", [b"."])
+        except StatusError as error:
+            raise refused(error, f"let the hub write into {WORK}", "sftp.no_clock") from None
+    for old in known.keys() - {newest}:
+        with contextlib.suppress(StatusError):
+            sftp.remove(f"{folder}/".encode() + old)
+    clock = sftp.look(f"{folder}/".encode() + newest)
+    return clock.modified + now - known[newest] if clock is not None and clock.modified else None

@@ -23,7 +23,7 @@ import socket
 import struct
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, cast
 
 import paramiko
@@ -47,6 +47,7 @@ _REFUSED_ALGORITHMS: Final = {
 }
 _KEY_CLASSES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _JOIN_SECS: Final = 5.0
+_METHODS: Final = ("publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic")
 _LOG: Final = "hub.adapters.sftp.wire"
 logging.getLogger(_LOG).disabled = True  # names of hosts and tracebacks of paramiko; what matters is in the outcome
 
@@ -121,7 +122,7 @@ class SftpConnection:
 
     def __init__(self, settings: SftpSettings, until: float, resolver: Resolver = system_resolver) -> None:
         """Connect, check the host key, log in, begin SFTP. Errors: see the module."""
-        credential = _credential(settings)
+        credentials = _credentials(settings)
         self.wire = Wire(_connect(settings, until, resolver))
         self.wire.start(until)
         # Both are typed for real sockets; paramiko asks for no more than Wire has.
@@ -130,7 +131,7 @@ class SftpConnection:
         try:
             self._shake_hands(settings)
             with self.talking():
-                self._log_in(settings.user, credential)
+                self._log_in(settings.user, credentials)
                 channel = self._transport.open_session(timeout=_left(until))
                 channel.invoke_subsystem("sftp")
                 self.sftp = Sftp(channel)
@@ -157,23 +158,33 @@ class SftpConnection:
             print_ = b64encode(hashlib.sha256(shown).digest()).rstrip(b"=").decode()
             raise _changed(settings, f"it shows SHA256:{print_}")
 
-    def _log_in(self, user: str, credential: paramiko.PKey | str) -> None:
+    def _log_in(self, user: str, credentials: Sequence[paramiko.PKey | str]) -> None:
+        """Show key and password, as far as there are; a server that asks for the password by a question gets it so."""
+        offered: Sequence[str] = ()
+        more: Sequence[str] = ("none yet",)
+        for credential in credentials:
+            try:
+                more = self._show(user, credential)
+            except paramiko.BadAuthenticationType as error:
+                offered = more = error.allowed_types
+            except paramiko.AuthenticationException:
+                if not self.alive:  # paramiko calls a connection that broke meanwhile a refusal too
+                    raise EOFError from None
+                more = ("other",)
+            if not more:
+                return
+        raise _no_entry(offered or [each for each in more if each != "other"], credentials)
+
+    def _show(self, user: str, credential: paramiko.PKey | str) -> Sequence[str]:
+        """Show one; methods that the server wants besides."""
+        if not isinstance(credential, str):
+            return self._transport.auth_publickey(user, credential)
         try:
-            more = (
-                self._transport.auth_password(user, credential, fallback=False)
-                if isinstance(credential, str)
-                else self._transport.auth_publickey(user, credential)
-            )
-        except paramiko.AuthenticationException:
-            if not self.alive:  # paramiko calls a connection that broke meanwhile a refusal too
-                raise EOFError from None
-            more = ["other"]
-        if more:
-            raise TemporaryFailure(
-                "The server refuses the channel's user with this key or password.",
-                code="sftp.auth_refused",
-                action="Renew the credential, or ask the authority to let the key in.",
-            )
+            return self._transport.auth_password(user, credential, fallback=False)
+        except paramiko.BadAuthenticationType as error:
+            if "keyboard-interactive" not in error.allowed_types:
+                raise
+            return self._transport.auth_interactive(user, _answers(credential))
 
     @contextlib.contextmanager
     def talking(self) -> Iterator[None]:
@@ -208,6 +219,28 @@ class SftpConnection:
             self._transport.join(_JOIN_SECS)
 
 
+def _answers(password: str) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:
+    """Answer a single question whose answer is not shown with the password; nothing to anything else."""
+
+    def answer(_title: str, _words: str, questions: list[tuple[str, bool]]) -> list[str]:
+        if len(questions) == 1 and not questions[0][1]:
+            return [password]
+        return ["" for _ in questions]
+
+    return answer
+
+
+def _no_entry(offered: Sequence[str], credentials: Sequence[paramiko.PKey | str]) -> TemporaryFailure:
+    shown = " and ".join("password" if isinstance(each, str) else "key" for each in credentials)
+    known = [method for method in offered if method in _METHODS]
+    wanted = f" It asks for: {', '.join(known)}." if known else ""
+    return TemporaryFailure(
+        f"The server refuses the channel's user with this {shown}.{wanted}",
+        code="sftp.auth_refused",
+        action="Renew the credential; give key and password if it asks for both; ask the authority to let it in.",
+    )
+
+
 def refused(error: StatusError, what: str, code: str = "sftp.refused") -> TemporaryFailure:
     """The server's no, for an operator. What is wrong there is not wrong with the message: it waits."""
     return TemporaryFailure(f"The server did not {what}: {error}.", code=code)
@@ -230,10 +263,19 @@ def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket
     return socket.socket(fileno=sock.detach())  # off the deadline of HTTP calls: Wire has its own
 
 
-def _credential(settings: SftpSettings) -> paramiko.PKey | str:
-    """The password, or the private key. ``ConfigurationError`` names the reference, never what is in it."""
+def _credentials(settings: SftpSettings) -> tuple[paramiko.PKey | str, ...]:
+    """The private key and the password, those that there are. ``ConfigurationError`` names the reference, never what is
+    in it.
+    """
+    found: list[paramiko.PKey | str] = []
+    if settings.key is not None:
+        found.append(_key(settings))
     if settings.password is not None:
-        return resolve(settings.password).reveal()
+        found.append(resolve(settings.password).reveal())
+    return tuple(found)
+
+
+def _key(settings: SftpSettings) -> paramiko.PKey:
     assert settings.key is not None
     path = secret_path(settings.key)
     password = resolve(settings.key_password).reveal() if settings.key_password else None

@@ -2,6 +2,9 @@
 
 Until the rename is asked for, nothing is in place and every failure is temporary. From then on until its answer has
 come the outcome is unknown; the next attempt looks at what is there under the message's own name before it sends.
+
+``lay: direct``, for servers that take a file the moment it is written: under its own name at once, and the server's
+yes is the proof; nothing is looked at afterwards.
 """
 
 from __future__ import annotations
@@ -12,29 +15,29 @@ from collections.abc import Iterator
 from typing import Final
 
 from hub.adapters.sftp.connection import SftpConnection, refused
-from hub.adapters.sftp.layout import MARKER, Layout, Piece
+from hub.adapters.sftp.layout import Layout, Piece
 from hub.adapters.sftp.settings import SftpSettings
-from hub.errors import OutcomeUnknown, PermanentFailure, TemporaryFailure
-from hub.protocols.sftp import StatusError
+from hub.errors import ConfigurationError, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.protocols.sftp import UNSUPPORTED, StatusError, UnsureError
 from hub.schemas.delivery import OutcomeKind
 
 ANSWERS_SHARE: Final = 64
 """For each piece of 32 KiB the server says yes in less than 512 bytes."""
-TEMPORARY: Final = ".tmp-"
-"""How names of what is not whole begin; authorities look past them."""
 
 
 def place(connection: SftpConnection, settings: SftpSettings, layout: Layout) -> OutcomeKind:
     """Lay one message down. ``DUPLICATE`` if an earlier attempt did. Raises ``DeliveryError``."""
     final = f"{settings.inbox.rstrip('/')}/{layout.name}"
-    placing = _Placing(connection, by_hash=settings.verify == "hash")
+    placing = _Placing(connection, settings)
     with connection.talking():
         try:
             if settings.taken and connection.sftp.look(f"{settings.taken.rstrip('/')}/{layout.name}"):
                 return OutcomeKind.DUPLICATE
             if connection.sftp.look(final) is not None:
                 return placing.found(layout, final)
-            temporary = f"{settings.inbox.rstrip('/')}/{TEMPORARY}{layout.name}"
+            if settings.lay == "direct":
+                return placing.lay(layout, final)
+            temporary = f"{settings.inbox.rstrip('/')}/{settings.temporary}{layout.name}"
             placing.upload(layout, temporary)
         except StatusError as error:
             raise refused(error, "take the message's files") from None
@@ -43,14 +46,26 @@ def place(connection: SftpConnection, settings: SftpSettings, layout: Layout) ->
 
 
 class _Placing:
-    def __init__(self, connection: SftpConnection, *, by_hash: bool) -> None:
+    def __init__(self, connection: SftpConnection, settings: SftpSettings) -> None:
         self._connection = connection
         self._sftp = connection.sftp
-        self._by_hash = by_hash
+        self._by_hash = settings.verify == "hash"
+        self._marker = settings.marker
+
+    def lay(self, layout: Layout, final: str) -> OutcomeKind:
+        """Write all pieces in place, the marker last. Once one is written a failure leaves the outcome unknown."""
+        self._make_folders(layout, final)
+        for piece in layout.pieces:
+            with _in_doubt(self._connection):
+                self._write(piece, _join(final, piece), 0)
+        if layout.is_folder:
+            with _in_doubt(self._connection):
+                self._sftp.mark(f"{final}/{self._marker}")
+        return OutcomeKind.DELIVERED
 
     def found(self, layout: Layout, final: str) -> OutcomeKind:
         """Something has the message's name: what an earlier attempt laid down, or something foreign."""
-        if layout.is_folder and self._sftp.look(f"{final}/{MARKER}") is not None:
+        if layout.is_folder and self._sftp.look(f"{final}/{self._marker}") is not None:
             return OutcomeKind.DUPLICATE
         if not all(self._holds(piece, _join(final, piece)) for piece in layout.pieces):
             raise PermanentFailure(
@@ -60,40 +75,53 @@ class _Placing:
             )
         if layout.is_folder:
             with _in_doubt(self._connection):
-                self._sftp.mark(f"{final}/{MARKER}")
+                self._sftp.mark(f"{final}/{self._marker}")
         return OutcomeKind.DUPLICATE
 
     def upload(self, layout: Layout, temporary: str) -> None:
         """Lay all pieces under the temporary name, each checked before the next."""
-        if layout.is_folder:
-            self._sftp.make_folder(temporary)
-            if any(piece.path.startswith("attachments/") for piece in layout.pieces):
-                self._sftp.make_folder(f"{temporary}/attachments")
+        self._make_folders(layout, temporary)
         for piece in layout.pieces:
             self._upload(piece, _join(temporary, piece))
 
+    def _make_folders(self, layout: Layout, root: str) -> None:
+        if layout.is_folder:
+            self._sftp.make_folder(root)
+            if any(piece.path.startswith("attachments/") for piece in layout.pieces):
+                self._sftp.make_folder(f"{root}/attachments")
+
     def _upload(self, piece: Piece, path: str) -> None:
         there = self._sftp.look(path)
-        begun = there.size if there is not None and there.is_file and there.size <= piece.size else 0
-        if there is None or begun < piece.size or begun == 0:
-            self._connection.wire.allow(piece.size // ANSWERS_SHARE)
-            try:
-                self._sftp.write(path, _from(piece, begun), offset=begun)
-            except StatusError as error:
-                self._discard(path)  # a full disk is not kept full by us
-                raise refused(error, "write a file", "sftp.write_refused") from None
+        size = there.size if there is not None and there.is_file else None
+        begun = size if size is not None and size <= piece.size else 0
+        written = there is None or begun < piece.size or begun == 0
+        if written:
+            self._write(piece, path, begun)
         if not self._holds(piece, path):
+            if written and self._sftp.look(path) is None:
+                raise _taken_at_once()
             self._discard(path)
             raise TemporaryFailure(
                 "What was uploaded is not on the server as it was sent; it was removed.", code="sftp.damaged"
             )
 
+    def _write(self, piece: Piece, path: str, begun: int) -> None:
+        self._connection.wire.allow(piece.size // ANSWERS_SHARE)
+        try:
+            self._sftp.write(path, _from(piece, begun), offset=begun)
+        except UnsureError as error:
+            if not self._by_hash:  # else what is read back decides
+                raise refused(error, "write a file to its end", "sftp.write_refused") from None
+        except StatusError as error:
+            self._discard(path)  # a full disk is not kept full by us
+            raise refused(error, "write a file", "sftp.write_refused") from None
+
     def _holds(self, piece: Piece, path: str) -> bool:
-        """True if a path has exactly this content (or, if so set, this size)."""
+        """True if a path has exactly this content (or, if so set, this size). A size that is not said is read."""
         there = self._sftp.look(path)
-        if there is None or not there.is_file or there.size != piece.size:
+        if there is None or not there.is_file or there.size not in (None, piece.size):
             return False
-        if not self._by_hash:
+        if not self._by_hash and there.size is not None:
             return True
         self._connection.wire.allow(piece.size)
         digest = hashlib.sha256()
@@ -113,9 +141,32 @@ class _Placing:
             try:
                 self._sftp.rename(temporary, final)
             except StatusError as error:
+                if layout.is_folder and error.status == UNSUPPORTED:
+                    raise _no_folders_renamed(error) from None
                 raise refused(error, "rename the message", "sftp.rename_refused") from None
             if layout.is_folder:
-                self._sftp.mark(f"{final}/{MARKER}")
+                self._sftp.mark(f"{final}/{self._marker}")
+
+
+def _taken_at_once() -> PermanentFailure:
+    """The server took what was written before it could be looked at: sent again, it would be taken again."""
+    return PermanentFailure(
+        "What was written is gone the moment it is written: the server takes files at once, under any name.",
+        code="sftp.taken_at_once",
+        action="Ask the authority whether it has the message; set lay: direct for this channel, then replay.",
+    )
+
+
+def _no_folders_renamed(error: StatusError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The server does not rename folders: {error}. Messages of this channel wait.",
+        code="sftp.folders_not_renamed",
+        action="Set the dialect asice (one file), or lay: direct.",
+    )
+
+
+_SURELY_NOT: Final = frozenset({"sftp.rename_refused", "sftp.write_refused"})
+"""The server said no, so it did not happen."""
 
 
 @contextlib.contextmanager
@@ -127,7 +178,7 @@ def _in_doubt(connection: SftpConnection) -> Iterator[None]:
     except StatusError as error:
         raise OutcomeUnknown(f"The server did not mark the message as whole: {error}.", code="sftp.unmarked") from None
     except TemporaryFailure as failure:
-        if failure.stable_code == "sftp.rename_refused":
+        if failure.stable_code in _SURELY_NOT:
             raise
         raise OutcomeUnknown(f"{failure.message} The message may be in place.", code=failure.stable_code) from None
 

@@ -26,7 +26,7 @@ from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
 from hub.ports import InboundSink, RawInbound, Rendering, ReportedStatus
 from hub.protocols.sftp import FolderEntry, StatusError
-from hub.schemas import jcs, strict_json
+from hub.schemas import charsets, jcs, strict_json
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
     MAX_ATTACHMENT_BYTES,
@@ -129,11 +129,11 @@ class Reader:
                 name, entry, kind = inside or (name, None, "text/plain; charset=utf-8")
             if entry is None or not entry.is_file:
                 return RawInbound(content_type="text/plain; charset=utf-8", body=_shown(name).encode())
-            most = WHOLE_BYTES if entry.size <= WHOLE_BYTES else HELD_BYTES
+            most = WHOLE_BYTES if entry.size is None or entry.size <= WHOLE_BYTES else HELD_BYTES
             self._connection.wire.allow(most + 2 * _CHUNK_BYTES)
             body = self._sftp.first(name, most + 1)
             longer = len(body) > most
-            size = max(entry.size, len(body)) if longer else None
+            size = max(entry.size or 0, len(body)) if longer else None
             return RawInbound(content_type=kind, body=body[:most], whole_size=size)
         except StatusError:
             return RawInbound(content_type="text/plain; charset=utf-8", body=_shown(name).encode())
@@ -153,18 +153,23 @@ class Reader:
         return None
 
     def _small(self, path: str | bytes, entry: FolderEntry) -> bytes:
-        if entry.size > MAX_ENVELOPE_BYTES:
-            raise _too_large(MAX_ENVELOPE_BYTES)
-        return b"".join(self._stream(path, entry))
+        return b"".join(self._stream(path, entry, MAX_ENVELOPE_BYTES))
 
-    def _stream(self, path: str | bytes, entry: FolderEntry) -> Iterator[bytes]:
-        """The content, if it is as long as the listing said: what is still growing is not whole."""
-        self._connection.wire.allow(entry.size)
+    def _stream(self, path: str | bytes, entry: FolderEntry, most: int) -> Iterator[bytes]:
+        """The content, if it is as long as the listing said: what is still growing is not whole. Where the server says
+        no size, up to ``most``.
+        """
+        if entry.size is not None and entry.size > most:
+            raise _too_large(most)
+        expected = most if entry.size is None else entry.size
+        self._connection.wire.allow(expected)
         got = 0
-        for chunk in self._sftp.read(path, limit=entry.size + _CHUNK_BYTES):
+        for chunk in self._sftp.read(path, limit=expected + _CHUNK_BYTES):
             got += len(chunk)
+            if got > most:
+                raise _too_large(most)
             yield chunk
-        if got != entry.size:
+        if entry.size is not None and got != entry.size:
             raise InvalidInput("The file changed while it was read.", code="sftp.unstable", action="Lay it there anew.")
 
     def _from_folder(self, path: str, sink: InboundSink) -> None:
@@ -185,7 +190,7 @@ class Reader:
         for each in sorted(entries, key=lambda each: each.name):
             if not each.is_file or b"/" in each.name or b"\0" in each.name:
                 raise InvalidInput("Among the attachments is something that is no plain file.", code="sftp.kind")
-            if each.size > MAX_ATTACHMENT_BYTES:
+            if each.size is not None and each.size > MAX_ATTACHMENT_BYTES:
                 raise _too_large(MAX_ATTACHMENT_BYTES)
             path = folder + b"/" + each.name
             found.append(Enclosed(name=_shown(each.name), chunks=self._opener(path, each)))
@@ -201,17 +206,15 @@ class Reader:
         return root + b"/" + names[0] if names else None
 
     def _opener(self, path: bytes, entry: FolderEntry) -> Callable[[], Iterator[bytes]]:
-        return lambda: self._stream(path, entry)
+        return lambda: self._stream(path, entry, MAX_ATTACHMENT_BYTES)
 
     def _from_container(self, path: str, entry: FolderEntry, sink: InboundSink) -> None:
         """Containers are fetched to a nameless file on disk first: a zip is read from its end."""
-        if entry.size > MAX_CONTAINER_BYTES:
-            raise _too_large(MAX_CONTAINER_BYTES)
         with tempfile.TemporaryFile() as file:
-            for chunk in self._stream(path, entry):
+            for chunk in self._stream(path, entry, MAX_CONTAINER_BYTES):
                 _write(file, chunk)
             with _zip_faults():
-                check_directory(file, entry.size)
+                check_directory(file, file.tell())
                 container = zipfile.ZipFile(file)
                 raw, enclosed = from_zip(container)
             with container:
@@ -312,13 +315,29 @@ def from_zip(container: zipfile.ZipFile) -> tuple[RawInbound, tuple[Enclosed, ..
         info = infos.get(f"envelope.{ending}") or lower.get(f"envelope.{ending}")
         if info is not None:
             content = b"".join(_unzip(container, info, MAX_ENVELOPE_BYTES))
-            files = tuple(Enclosed(name=_shown(_last(each)), chunks=_unzipper(container, each)) for each in enclosed)
+            files = tuple(Enclosed(name=_last(each), chunks=_unzipper(container, each)) for each in enclosed)
             return RawInbound(content_type=content_type, body=content), files
     raise _no_envelope()
 
 
-def _last(info: zipfile.ZipInfo) -> bytes:
-    return info.filename.rpartition("/")[2].encode("utf-8", "backslashreplace")
+_UTF8_NAMES: Final = 0x800
+_UNICODE_PATH: Final = struct.Struct("<HHBL")
+_UNICODE_PATH_ID: Final = 0x7075
+
+
+def _last(info: zipfile.ZipInfo) -> str:
+    """Last part of a member's name as it was meant (APPNOTE 4.4.4, 4.6.9): archivers write it in the code page of DOS
+    or of Windows, and say UTF-8 by a flag or in an extra field.
+    """
+    if info.flag_bits & _UTF8_NAMES:
+        return _shown_text(info.filename.rpartition("/")[2])
+    raw = info.filename.encode("cp437", "replace")
+    extra = info.extra
+    if len(extra) > _UNICODE_PATH.size:
+        kind, length, version, crc = _UNICODE_PATH.unpack_from(extra)
+        if kind == _UNICODE_PATH_ID and version == 1 and crc == zlib.crc32(raw):
+            raw = extra[_UNICODE_PATH.size : 4 + length]
+    return _shown_text(charsets.decode(raw, "cp866").replace("\\", "/").rpartition("/")[2])
 
 
 def _unzipper(container: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], Iterator[bytes]]:
@@ -367,5 +386,8 @@ def _no_envelope() -> InvalidInput:
 
 def _shown(name: bytes) -> str:
     """A name as people may see it: no controls, no more than a manifest allows."""
-    text = name.decode("utf-8", "backslashreplace")
+    return _shown_text(charsets.decode(name))
+
+
+def _shown_text(text: str) -> str:
     return "".join(char if char.isprintable() else "_" for char in text)[-255:].strip() or "_"

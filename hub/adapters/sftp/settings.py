@@ -28,13 +28,36 @@ KEY_TYPES: Final = {
 }
 """Types of host keys, and the signature algorithms that are allowed with each (RFC 8332: no SHA-1)."""
 MIN_RSA_BITS: Final = 2_048
-_FOLDER = re.compile(r"/?[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,19}|/", re.ASCII)
+_NAME = r"[^\W_][^/\\\x00-\x1f\x7f]{0,99}|_[^/\\\x00-\x1f\x7f]{0,99}"
+_FOLDER = re.compile(rf"/?(?:{_NAME})(?:/(?:{_NAME})){{0,19}}|/")
 
 
 def _folder(value: object) -> object:
-    if isinstance(value, str) and not _FOLDER.fullmatch(value):
-        raise PydanticCustomError("folder", "must be a path of plain names: letters, digits, dot, hyphen, underscore")
+    """Letters of any alphabet, blanks and signs may stand in a name; it begins with a letter or a digit."""
+    if isinstance(value, str) and not (_FOLDER.fullmatch(value) and value.isprintable() and not _blank_edge(value)):
+        raise PydanticCustomError(
+            "folder",
+            "must be a path of names with slashes between them; a name begins with a letter, digit or underscore",
+        )
     return value
+
+
+def _blank_edge(path: str) -> bool:
+    return any(name != name.strip() or name.endswith(".") for name in path.split("/"))
+
+
+def _user(value: object) -> object:
+    if isinstance(value, str):
+        plain = 0 < len(value) <= 104 and value == value.strip() and value.isprintable()
+        begins = value[:1].isalnum() or value[:1] == "_"
+        if not plain or not begins or any(sign in value for sign in '/:"<>|?*'):
+            raise PydanticCustomError(
+                "user", 'must be one line that begins with a letter or digit, without / : " < > | ? *'
+            )
+    return value
+
+
+_TEMPORARY = r"[._]?[A-Za-z0-9][A-Za-z0-9._-]{0,30}"
 
 
 def _host(value: object) -> object:
@@ -69,6 +92,7 @@ def _host_key(value: object) -> object:
 
 
 Folder = Annotated[str, BeforeValidator(_folder)]
+User = Annotated[str, BeforeValidator(_user)]
 HostKey = Annotated[str, BeforeValidator(_host_key)]
 
 
@@ -79,12 +103,15 @@ class SftpSettings(Frozen):
     lays messages there. ``taken``: where they move what they took, if they do. ``outbox``: theirs, the hub fetches from
     there. ``ready``: how a file there says that it is whole: by a ``marker`` (``NAME.done`` beside a file, ``.done`` in
     a folder), or ``stable``: not written to for ``stable_secs``. ``verify``: what was uploaded is read back (``hash``),
-    or its size only is asked for.
+    or its size only is asked for. ``lay``: under a temporary name that is renamed when all is there, or ``direct``, for
+    servers that take a file the moment it is written. ``temporary``: how temporary names begin, ``marker``: the name in
+    a folder that says it is whole, for servers that deny names with a dot. ``key`` and ``password`` together: the
+    server asks for both.
     """
 
     host: Annotated[str, BeforeValidator(_host)]
     port: int = Field(default=22, ge=1, le=65_535)
-    user: Annotated[str, Code(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")]
+    user: User
     host_keys: Annotated[tuple[HostKey, ...], AsTuple, Field(min_length=1, max_length=10)]
     key: SecretFile | None = None
     key_password: SecretRef | None = None
@@ -95,13 +122,16 @@ class SftpSettings(Frozen):
     ready: Literal["marker", "stable"] = "marker"
     stable_secs: int = Field(default=60, ge=1, le=86_400)
     verify: Literal["hash", "size"] = "hash"
+    lay: Literal["rename", "direct"] = "rename"
+    temporary: Annotated[str, Code(_TEMPORARY)] = ".tmp-"
+    marker: Annotated[str, Code(_TEMPORARY)] = ".done"
     attachments: Literal["carry", "refuse"] = "carry"
     allow_private: Annotated[tuple[Network, ...], AsTuple, Field(max_length=20)] = ()
 
     @model_validator(mode="after")
     def _together(self) -> SftpSettings:
-        if (self.key is None) == (self.password is None):
-            raise PydanticCustomError("credential", "exactly one of key and password must be given")
+        if self.key is None and self.password is None:
+            raise PydanticCustomError("credential", "key, password or both must be given")
         if self.key_password is not None and self.key is None:
             raise PydanticCustomError("key_password", "key_password belongs to key")
         folders = [folder for folder in (self.inbox, self.taken, self.outbox) if folder is not None]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 from hub.adapters.sftp.collecting import DONE, OWN_FOLDERS, WORK, stable_before
 from hub.adapters.sftp.connection import refused
-from hub.adapters.sftp.placing import TEMPORARY
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import ConfigurationError
 from hub.protocols.sftp import Sftp, StatusError
@@ -26,22 +25,26 @@ def try_rights(sftp: Sftp, settings: SftpSettings, *, in_folders: bool) -> None:
             sftp.listing(folder, limit=1)
         except StatusError as error:
             raise refused(error, f"show the folder {folder}", "sftp.folder") from None
-    missing = [*_placing(sftp, settings.inbox.rstrip("/"), in_folders=in_folders)]
+    missing = [*_placing(sftp, settings, in_folders=in_folders)]
     if settings.outbox is not None:
         missing += _collecting(sftp, settings.outbox.rstrip("/"))
     if missing:
         raise ConfigurationError(
             f"The server does not let the hub: {'; '.join(missing)}.",
             code="sftp.rights",
-            action="Ask the authority to give the hub's user these rights.",
+            action="Ask the authority to give the hub's user these rights; where names with a dot are denied, set "
+            "temporary and marker; where nothing may be renamed, lay: direct.",
         )
     if settings.outbox is not None:
         stable_before(sftp, settings.outbox.rstrip("/"), settings)
 
 
-def _placing(sftp: Sftp, inbox: str, *, in_folders: bool) -> Iterator[str]:
-    """Write under a temporary name, rename, remove."""
-    name = f"{inbox}/{TEMPORARY}probe-{uuid.uuid4().hex}"
+def _placing(sftp: Sftp, settings: SftpSettings, *, in_folders: bool) -> Iterator[str]:
+    """Write under a temporary name, rename, remove. What is laid down at once is not tried: it would be taken."""
+    inbox = settings.inbox.rstrip("/")
+    name = f"{inbox}/{settings.temporary}probe-{uuid.uuid4().hex}"
+    if settings.lay == "direct":
+        return
     if in_folders and (no := _refusal(lambda: sftp.make_folder(name))):
         yield f"make folders in {inbox} ({no})"
         return

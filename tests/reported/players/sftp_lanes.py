@@ -36,6 +36,7 @@ OLD = 1_000_000_000
 Settings: TypeAlias = Mapping[str, object]
 STABLE: Settings = {"ready": "stable", "stable_secs": 1}
 _CLAIM = re.compile(r"\b\d{13}-[0-9a-f]{8}-")
+_CLOCK = re.compile(r"clock-\d{10}\b")
 
 
 @dataclass
@@ -164,7 +165,7 @@ def rig(
 
 def _told(*parts: tuple[str, Rig]) -> str:
     text = settled([line for title, each in parts for line in (title, *(f"  {line}" for line in each.lines))])
-    return _CLAIM.sub("CLAIM-", text)
+    return _CLOCK.sub("clock-MOMENT", _CLAIM.sub("CLAIM-", text))
 
 
 def takes_at_once(case: Path) -> str:
@@ -175,6 +176,10 @@ def takes_at_once(case: Path) -> str:
             at.send(3, 50_000)
             at.lines += [f"taken: {name}" for name in at.habits.taken]
             texts.append(_told((dialect, at)))
+        with rig(Habits(takes_on_close=True), dialect, settings={"lay": "direct"}) as at:
+            at.send(1, 50_000)
+            at.lines += [f"taken: {name}" for name in at.habits.taken]
+            texts.append(_told((f"{dialect}, lay: direct", at)))
     return "".join(texts)
 
 
@@ -282,8 +287,9 @@ def write_once(case: Path) -> str:
 
 
 def dots_denied(case: Path) -> str:
-    """Names that begin with a dot are denied."""
+    """Names that begin with a dot are denied; then other names are set."""
     texts = []
+    names = {"temporary": "tmp-", "marker": "done"}
     for dialect in ("drop", "asice"):
         with rig(Habits(denies_dots=True), dialect) as at:
             at.send(2, 1_000)
@@ -294,6 +300,12 @@ def dots_denied(case: Path) -> str:
         at.collect()
         at.tree()
         texts.append(_told(("ready: stable", at)))
+    with rig(Habits(denies_dots=True), settings={**STABLE, **names}) as at:
+        at.send(2, 1_000)
+        at.probe()
+        at.lay("a.json", marker="")
+        at.collect(1)
+        texts.append(_told(("temporary: tmp-, marker: done", at)))
     return "".join(texts)
 
 
