@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from hub.adapters.email import imap_trial, wire
+from hub.adapters.email.imap_folders import Folders
 from hub.adapters.email.settings import ImapServer
-from hub.errors import HubError, TemporaryFailure
+from hub.errors import ConfigurationError, HubError, TemporaryFailure
 from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
 
@@ -27,6 +28,7 @@ BATCH: Final = 200
 """Mails that are looked at in one conversation, the oldest first."""
 PIECE_BYTES: Final = 1_048_576
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,10})")
+_UID: Final = re.compile(rb"\bUID (\d{1,10})\b")
 _TRIED: Final = "hub.tried"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
@@ -76,6 +78,7 @@ class Box:
         self._server = server
         self._deadline = deadline
         self._exists = exists
+        self._folders = Folders(imap)
         told = imap.untagged_responses.get("PERMANENTFLAGS", [])
         permanent = b" ".join(each for each in told if isinstance(each, bytes))
         self._keywords = not permanent or b"\\*" in permanent or _TRIED.encode() in permanent
@@ -83,7 +86,7 @@ class Box:
     def try_rights(self) -> None:
         """Do once what collecting needs, with a mail of our own. ``ConfigurationError`` names what is refused."""
         self._deadline.allow(10 * wire.ANSWER_BYTES)
-        imap_trial.try_rights(self._imap, self._server)
+        imap_trial.try_rights(self._imap, self._server, self._folders)
 
     def waiting(self) -> Iterator[WaitingMail]:
         """Mails that were not yet taken in; those that a worker began and never ended come last."""
@@ -104,7 +107,7 @@ class Box:
 
     def _look(self, uid: str) -> WaitingMail | None:
         data = self._ask("FETCH", uid, "(RFC822.SIZE INTERNALDATE)")
-        line = next((each for each in data if isinstance(each, bytes)), b"")
+        line = _about(uid, data)
         size = _SIZE.search(line)
         if size is None:
             return None  # somebody else took it meanwhile
@@ -117,7 +120,7 @@ class Box:
         self._mark(mail.uid, _TRIED)
         self._deadline.allow(mail.size + mail.size // 50 + wire.ANSWER_BYTES)
         data = self._ask("FETCH", mail.uid, "(BODY.PEEK[])")
-        return next((each[1] for each in data if isinstance(each, tuple) and isinstance(each[1], bytes)), None)
+        return _content(mail.uid, data)
 
     def pieces(self, mail: WaitingMail) -> Iterator[bytes]:
         """The bytes in pieces (RFC 3501 section 6.4.5), for what is too large to be held at once."""
@@ -125,7 +128,7 @@ class Box:
         while at < mail.size and not self._deadline.over:
             self._deadline.allow(2 * PIECE_BYTES + wire.ANSWER_BYTES)
             data = self._ask("FETCH", mail.uid, f"(BODY.PEEK[]<{at}.{PIECE_BYTES}>)")
-            piece = next((each[1] for each in data if isinstance(each, tuple) and isinstance(each[1], bytes)), b"")
+            piece = _content(mail.uid, data)
             if not piece:
                 return
             at += len(piece)
@@ -161,10 +164,9 @@ class Box:
 
     def _into(self, folder: str, verb: str, uid: str) -> None:
         self._deadline.allow(wire.ANSWER_BYTES)
-        kind, data = self._imap.uid(verb, uid, folder)
-        if kind != "OK" and b"TRYCREATE" in b" ".join(each for each in data if isinstance(each, bytes)).upper():
-            self._imap.create(folder)
-            kind, data = self._imap.uid(verb, uid, folder)
+        kind, _ = self._imap.uid(verb, uid, self._folders.placed(folder))
+        if kind != "OK" and self._folders.make(folder):  # TRYCREATE is what a server should say, and many do not
+            kind, _ = self._imap.uid(verb, uid, self._folders.placed(folder))
         if kind != "OK":
             raise TemporaryFailure(f"The mail could not be moved to {folder}.", code="imap.move")
 
@@ -175,6 +177,27 @@ class Box:
         if kind != "OK":
             raise TemporaryFailure(f"The mailbox refused {verb}.", code="imap.refused")
         return data
+
+
+def _about(uid: str, data: list[Any]) -> bytes:
+    """The line about the mail that was asked for: a server may tell of others unasked (RFC 3501 section 7.4.2)."""
+    lines = [each for each in data if isinstance(each, bytes) and _SIZE.search(each)]
+    return next((line for line in lines if _uid(line) in (None, uid)), b"")
+
+
+def _content(uid: str, data: list[Any]) -> bytes | None:
+    """The content that was asked for; its UID stands before or behind it, or, against the rules, not at all."""
+    for at, each in enumerate(data):
+        if isinstance(each, tuple) and isinstance(each[1], bytes):
+            behind = data[at + 1] if at + 1 < len(data) and isinstance(data[at + 1], bytes) else b""
+            if _uid(each[0] + behind) in (None, uid):
+                return each[1]
+    return None
+
+
+def _uid(line: bytes) -> str | None:
+    found = _UID.search(line)
+    return found[1].decode("ascii") if found else None
 
 
 @contextlib.contextmanager
@@ -218,11 +241,26 @@ def _starttls(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
 def _login(imap: _Imap, server: ImapServer) -> None:
     if server.user is None or server.password is None:
         return
+    password = resolve(server.password).reveal()
     try:
-        imap.login(server.user, resolve(server.password).reveal())
+        if password.isascii() and server.user.isascii():
+            imap.login(server.user, password)
+        else:
+            _plain(imap, server.user, password)
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error:
         raise TemporaryFailure(
             "The mailbox refused the login.", code="imap.login", action="Mend user and password of the channel."
         ) from None
+
+
+def _plain(imap: _Imap, user: str, password: str) -> None:
+    """Letters beyond ASCII go by AUTHENTICATE PLAIN only, in UTF-8 (RFC 4616)."""
+    if "AUTH=PLAIN" not in imap.capabilities:
+        raise ConfigurationError(
+            "User or password has letters beyond ASCII, and the mailbox offers no AUTH=PLAIN that could carry them.",
+            code="imap.login_letters",
+            action="Give the hub's user a name and a password of ASCII letters, digits and signs.",
+        )
+    imap.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from hub.adapters.email.imap_folders import Folders
 from hub.adapters.email.settings import ImapServer
 from hub.errors import ConfigurationError
 
@@ -18,9 +19,9 @@ _MAIL: Final = "Subject: hub probe\r\nMessage-ID: <{name}@hub.invalid>\r\nAuto-S
 _Ask = Callable[[], tuple[str, list[Any]]]
 
 
-def try_rights(box: imaplib.IMAP4, server: ImapServer) -> None:
+def try_rights(box: imaplib.IMAP4, server: ImapServer, folders: Folders) -> None:
     """Raises ``ConfigurationError`` (``imap.rights``) that names what the mailbox does not let the hub do."""
-    missing = list(_missing(box, server))
+    missing = list(_missing(box, server, folders))
     if missing:
         raise ConfigurationError(
             f"The mailbox does not let the hub: {'; '.join(missing)}.",
@@ -29,18 +30,19 @@ def try_rights(box: imaplib.IMAP4, server: ImapServer) -> None:
         )
 
 
-def _missing(box: imaplib.IMAP4, server: ImapServer) -> Iterator[str]:
+def _missing(box: imaplib.IMAP4, server: ImapServer, folders: Folders) -> Iterator[str]:
     if box.untagged_responses.get("READ-ONLY") is not None or getattr(box, "is_readonly", False):
         yield f"change the folder {server.folder}"
     if not _does(lambda: box.uid("SEARCH", "UNDELETED")):
         yield f"search the folder {server.folder}"
     if "ACL" in box.capabilities:
         yield from _denied(box, server.folder)
-    absent = [folder for folder in dict.fromkeys((server.refused, server.done)) if not _is_there(box, folder)]
+    absent = [folder for folder in dict.fromkeys((server.refused, server.done)) if not folders.is_there(folder)]
     for folder in absent:
         yield f"create the folder {folder}"
     if not absent:
-        yield from _moving(box, server)
+        refused, done = folders.placed(server.refused), folders.placed(server.done)
+        yield from _moving(box, server.model_copy(update={"refused": refused, "done": done}))
 
 
 def _denied(box: imaplib.IMAP4, folder: str) -> Iterator[str]:
@@ -50,11 +52,6 @@ def _denied(box: imaplib.IMAP4, folder: str) -> Iterator[str]:
     rights = told[-1].decode("ascii", "replace") if len(told) > 1 else None
     if rights is not None and "d" not in rights and not {"t", "e"} <= set(rights):
         yield f"take mails out of the folder {folder}"
-
-
-def _is_there(box: imaplib.IMAP4, folder: str) -> bool:
-    """True if a folder is there, or could be made."""
-    return _does(lambda: box.status(folder, "(MESSAGES)")) or _does(lambda: box.create(folder))
 
 
 def _moving(box: imaplib.IMAP4, server: ImapServer) -> Iterator[str]:
