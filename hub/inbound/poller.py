@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.contained import contained
@@ -23,6 +24,14 @@ from hub.schemas.directory import Channel
 from hub.schemas.journal import Door
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Silence:
+    """A question that got no answer. ``answer``: what came instead."""
+
+    code: str
+    answer: bytes | None = None
 
 
 class Poller:
@@ -53,40 +62,40 @@ class Poller:
         due = self._store.claim_polls(channel.id, now=now, next_at=again, limit=channel.lane.batch)
         if not due:
             return 0
-        failures: list[Outcome] = []
+        silences: list[_Silence] = []
         try:
             with adapter.session(channel) as session:
                 for delivery in due:
-                    ended = self._contained(session, delivery, channel)
-                    failures += [ended] if _failed(ended) else []
+                    silence = self._contained(session, delivery, channel)
+                    silences += [silence] if silence is not None else []
         except HubError as failure:
             # They are asked about again when the time they were moved to has come.
             log.warning("polling failed", extra={"channel": channel.id, "code": failure.stable_code})
             self._listener.not_heard(channel, _origin(due[0]), failure.stable_code)
         else:
-            self._note(channel, due, failures)
+            self._note(channel, due, silences)
         return len(due)
 
-    def _note(self, channel: Channel, due: Sequence[Delivery], failures: Sequence[Outcome]) -> None:
+    def _note(self, channel: Channel, due: Sequence[Delivery], silences: Sequence[_Silence]) -> None:
         """One question that went well shows that the channel can be heard."""
-        if len(failures) < len(due):
+        if len(silences) < len(due):
             self._listener.heard(channel)
         else:
-            last = failures[-1]
-            self._listener.not_heard(channel, _origin(due[-1]), last.code or "poll.failed", last.answer)
+            last = silences[-1]
+            self._listener.not_heard(channel, _origin(due[-1]), last.code, last.answer)
 
-    def _contained(self, session: Session, delivery: Delivery, channel: Channel) -> Outcome:
+    def _contained(self, session: Session, delivery: Delivery, channel: Channel) -> _Silence | None:
         """One question. A fault of the hub's own, or of an adapter's, costs this question; the next one is asked."""
         try:
             with contained("poll"):
-                return self._poll_one(session, delivery, channel)
+                return _silence(self._poll_one(session, delivery, channel))
         except ItemFailed as failure:
-            origin = _origin(delivery)
             nothing = RawInbound(content_type="text/plain", body=str(delivery.id).encode())
-            self._receiver.hold(nothing, origin, verdict=failure.code, about=delivery, detail=failure.message)
-            outcome = Outcome.of(failure)
-            self._store.apply(self._learnt(delivery, outcome, self._clock.now()))
-            return outcome
+            self._receiver.hold(
+                nothing, _origin(delivery), verdict=failure.code, about=delivery, detail=failure.message
+            )
+            self._store.apply(self._learnt(delivery, Outcome.of(failure), self._clock.now()))
+            return _Silence(code=failure.code)
 
     def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> Outcome:
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))
@@ -120,9 +129,12 @@ class Poller:
 _FAILURES = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN, OutcomeKind.PERMANENT})
 
 
-def _failed(outcome: Outcome) -> bool:
-    """True if the question got no answer that says anything."""
-    return outcome.kind in _FAILURES and outcome.proves is None and not outcome.receipts and not outcome.reported
+def _silence(outcome: Outcome) -> _Silence | None:
+    """What a question got no answer by; None if it got one that says anything."""
+    said = outcome.proves is not None or outcome.receipts or outcome.reported
+    if said or outcome.kind not in _FAILURES:
+        return None
+    return _Silence(code=outcome.code or "poll.failed", answer=outcome.answer)
 
 
 def _origin(delivery: Delivery) -> Origin:

@@ -61,6 +61,7 @@ def test_an_error_means_the_same_over_every_way(
     monkeypatch.setattr(session, "transmit", fail)
     monkeypatch.setattr(session, "inquire", fail)
     monkeypatch.setattr(session, "heard", lambda _: None)
+    monkeypatch.setattr(session, "answered", lambda _: None)
     open_session = object.__new__(session)
     prepared = Prepared(message_id=MessageId(new_id()), content_type="text/plain", body=b"x")
     asked = delivery(appeal(), rest_channel("https://edms.example.org/in"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from hub.adapters.email import imap_trial, wire
+from hub.adapters.email import imap_trial, wire, xoauth2
 from hub.adapters.email.imap_folders import Folders
 from hub.adapters.email.settings import ImapServer
 from hub.errors import ConfigurationError, HubError, TemporaryFailure
@@ -211,7 +211,7 @@ def opened(server: ImapServer, deadline: Deadline) -> Iterator[Box]:
         imap = _Imap(sock, server.host)
         if server.security == "starttls":
             _starttls(imap, server, deadline)
-        _login(imap, server)
+        _login(imap, server, deadline)
         _, offered = imap.capability()  # many servers say only after the login what they can (RFC 3501 section 6.2.3)
         imap.capabilities = tuple((offered[-1] or b"").decode("ascii", "replace").upper().split())
         kind, data = imap.select(server.folder)
@@ -238,11 +238,15 @@ def _starttls(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
     imap.starttls(context)
 
 
-def _login(imap: _Imap, server: ImapServer) -> None:
-    if server.user is None or server.password is None:
+def _login(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
+    if server.user is None:
         return
-    password = resolve(server.password).reveal()
+    said = xoauth2.words(server, deadline).encode() if server.oauth2 is not None else b""
     try:
+        if server.password is None:
+            imap.authenticate(xoauth2.NAME, lambda challenge: b"" if challenge else said)
+            return
+        password = resolve(server.password).reveal()
         if password.isascii() and server.user.isascii():
             imap.login(server.user, password)
         else:
@@ -250,6 +254,7 @@ def _login(imap: _Imap, server: ImapServer) -> None:
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error:
+        xoauth2.refused(server)
         raise TemporaryFailure(
             "The mailbox refused the login.", code="imap.login", action="Mend user and password of the channel."
         ) from None

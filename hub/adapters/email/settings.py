@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.email.tokens import TOKEN_CHARS
 from hub.net.addresses import IPNetwork, parse_url
+from hub.net.oauth import OAuth2Client
 from hub.net.secrets import SecretFile, SecretRef
 from hub.net.settings import AsTuple, FilePath, Network, url_rule
 from hub.schemas.base import Code, Frozen, Line
@@ -26,7 +27,8 @@ Host = Annotated[str, Code(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]"), url
 
 class Server(Frozen):
     """A mail server. ``security``: ``tls`` from the first byte, ``starttls`` before anything else, or ``none`` for a
-    server on a network of our own (a login is then refused). ``allow_private``: private networks it may be in.
+    server on a network of our own (a login is then refused). ``oauth2`` instead of a password: XOAUTH2 with a token of
+    the client credentials grant, as Microsoft 365 wants it. ``allow_private``: private networks it may be in.
     """
 
     host: Host
@@ -34,13 +36,16 @@ class Server(Frozen):
     security: Literal["tls", "starttls", "none"] = "starttls"
     user: Annotated[str, Code(r"[^\x00-\x1f\x7f]{1,200}")] | None = None
     password: SecretRef | None = None
+    oauth2: OAuth2Client | None = None
     ca_file: FilePath | None = None
     allow_private: Annotated[tuple[Network, ...], AsTuple, Field(max_length=20)] = ()
 
     @model_validator(mode="after")
     def _login(self) -> Server:
-        if (self.user is None) != (self.password is None):
-            raise PydanticCustomError("login", "user and password belong together")
+        if self.password is not None and self.oauth2 is not None:
+            raise PydanticCustomError("login", "password or oauth2, not both")
+        if (self.user is None) != (self.password is None and self.oauth2 is None):
+            raise PydanticCustomError("login", "user and password (or oauth2) belong together")
         if self.user is not None and self.security == "none":
             raise PydanticCustomError("login_in_clear", "a password never goes out without TLS")
         parse_url(f"https://{self.host}:{self.port}/")

@@ -15,7 +15,7 @@ from email.parser import BytesHeaderParser
 from typing import Any, Final, Protocol
 
 from hub.adapters.base import BaseSession
-from hub.adapters.email import compose, mime, tokens, wire
+from hub.adapters.email import compose, mime, tokens, wire, xoauth2
 from hub.adapters.email.settings import SmtpServer
 from hub.errors import ConfigurationError, DeliveryError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from hub.net.deadline import Deadline
@@ -191,11 +191,16 @@ class SmtpSession(BaseSession):
         self._hello(smtp)
 
     def _login(self, smtp: _Smtp) -> None:
-        if self._server.user is None or self._server.password is None:
+        if self._server.user is None:
             return
+        said = xoauth2.words(self._server, self._deadline) if self._server.oauth2 is not None else ""
         try:
-            smtp.login(self._server.user, resolve(self._server.password).reveal())
+            if self._server.password is None:
+                smtp.auth(xoauth2.NAME, lambda challenge=None: "" if challenge else said)
+            else:
+                smtp.login(self._server.user, resolve(self._server.password).reveal())
         except smtplib.SMTPAuthenticationError as refusal:
+            xoauth2.refused(self._server)
             raise _locked((refusal.smtp_code, _bytes(refusal.smtp_error))) from None
         except smtplib.SMTPNotSupportedError:
             raise _locked((530, b"the server offers no login")) from None
