@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, NoteId
@@ -101,6 +102,23 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+class ClockMark(StrEnum):
+    """Mark of a statement whose moment is not the one that it names. ``none``: it names none; ``day``: only a day;
+    ``future``: one after it was heard; ``before_routing``: one before its addressee was given the message.
+    """
+
+    NONE = "none"
+    DAY = "day"
+    FUTURE = "future"
+    BEFORE_ROUTING = "before_routing"
+
+
+CLOCK_MEMBERS: Final = frozenset({"heard_at", "says_at", "unseen_at", "clock"})
+"""Members of a fact's data that tell when it was heard, what moment it claims where another counts, when the hub looked
+last and did not see it, and why another moment counts (``ClockMark``). They are no part of what was said.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """One statement. Two facts with the same ``key`` are one fact, however often and in whatever order they come."""
@@ -117,21 +135,26 @@ class Fact:
 
     @property
     def key(self) -> str:
-        """SHA-256 over all that makes this fact this fact; ``message_id`` only says who brought it and is left out."""
+        """SHA-256 over all that makes this fact this fact; ``message_id`` only says who brought it and is left out, and
+        so is when it was heard. Where ``at`` is not the sender's own moment, the message stands in its place.
+        """
         if self._key is None:  # asked for many times on the way of an appeal, and it never changes
             object.__setattr__(self, "_key", self._digest())
         assert self._key is not None
         return self._key
 
     def _digest(self) -> str:
+        data: Iterable[tuple[str, str]] = self.data.items()
+        if not CLOCK_MEMBERS.isdisjoint(self.data):
+            data = (each for each in data if each[0] not in CLOCK_MEMBERS)
         parts = [
             self.kind,
             str(self.case_id),
-            format_datetime(self.at),
+            str(self.message_id) if "clock" in self.data else format_datetime(self.at),
             self.source,
             self.authority,
             str(self.delivery_id),
-            sorted(self.data.items()),
+            sorted(data),
         ]
         return hashlib.sha256(_encode(parts).encode()).hexdigest()
 
@@ -193,6 +216,7 @@ class Note:
 class Delivery:
     """One envelope on its way to one addressee. ``priority``: 0 normal, 1 urgent, 2 threat to life.
 
+    ``looked_at``: when the hub last asked about it and got an answer that it could read and take in whole.
     ``shadow``: only tries a channel beside the one that counts; nothing it brings is a fact of the case.
     """
 
@@ -217,6 +241,7 @@ class Delivery:
     last_code: str | None = None
     delivered_at: datetime | None = None
     shadow: bool = False
+    looked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +310,7 @@ class DeliveryUpdate:
     external_id: str | None = None
     last_code: str | None = None
     delivered_at: datetime | None = None
+    looked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

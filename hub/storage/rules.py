@@ -94,6 +94,7 @@ def updated(current: Delivery, update: DeliveryUpdate) -> Delivery:
         external_id=_or(update.external_id, current.external_id),
         last_code=_or(update.last_code, current.last_code),
         delivered_at=_or(update.delivered_at, current.delivered_at),
+        looked_at=_or(update.looked_at, current.looked_at),
     )
 
 

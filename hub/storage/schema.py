@@ -152,6 +152,8 @@ deliveries = sa.Table(
     sa.Column("delivered_at", Moment),
     # Tries a channel beside the one that counts; says nothing about the case.
     sa.Column("shadow", sa.Boolean),
+    # When the hub last asked about it and could read the answer: what is shown next happened after.
+    sa.Column("looked_at", Moment),
     # When a lane may take it; absent = nothing is to be sent. The same rule as rules.due_at.
     sa.Column(
         "due_at",

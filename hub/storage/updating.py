@@ -19,7 +19,7 @@ from hub.storage import rows, rules, schema
 from hub.storage.bulk import Columns, Insert
 
 _ALWAYS = ("state", "next_at", "poll_at", "lease_owner", "lease_until")
-_IF_GIVEN = ("attempts", "first_attempt_at", "external_id", "last_code", "delivered_at")
+_IF_GIVEN = ("attempts", "first_attempt_at", "external_id", "last_code", "delivered_at", "looked_at")
 _MOVING = (*_ALWAYS, *_IF_GIVEN)
 
 _KEPT = "d.state = 'delivered'"

@@ -150,6 +150,19 @@ def test_an_update_sets_what_it_names(store: Store) -> None:
     assert now_of(store, carried) == expected
 
 
+def test_the_last_look_stays_until_the_next(store: Store) -> None:
+    """When the hub looked is kept with the delivery, by updates that do not name it too."""
+    carried = put(store)
+    assert now_of(store, carried).looked_at is None
+    looked = DeliveryUpdate(id=carried.id, state=TransportState.DELIVERED, looked_at=NOW, poll_at=later(1))
+    store.apply(Change(updates=(looked,)))
+    store.apply(Change(updates=(DeliveryUpdate(id=carried.id, state=TransportState.DELIVERED, poll_at=later(2)),)))
+    assert now_of(store, carried).looked_at == NOW
+    store.apply(Change(updates=(replace(looked, looked_at=later(9)),)))
+    (due,) = store.claim_polls(carried.channel_id, now=later(9), next_at=later(20), limit=5)
+    assert due.looked_at == later(9)
+
+
 def test_delivered_is_never_lowered(store: Store) -> None:
     """A late failure or a replay cannot take back that the other side has it."""
     carried = put(store)
