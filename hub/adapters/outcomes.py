@@ -15,7 +15,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning, not_understood
-from hub.ports import Outcome, Prepared, RawInbound, ReportedStatus
+from hub.ports import Dating, Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
@@ -76,7 +76,7 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
         http_status=heard.http_status,
         detail=note or None,
         ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
-        reported=() if statement is None else (_reported(statement, rules, heard, prepared.message_id, "answer"),),
+        reported=() if statement is None else (_answered(statement, rules, heard, prepared.message_id),),
     )
 
 
@@ -87,16 +87,16 @@ def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, deliver
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
         return unreadable(heard.codes.unreadable, heard)
     said = _until(_usable(said), datetime.now(UTC))
-    at = delivery.created_at
-    if said.day is not None:
-        at = max(at, datetime.combine(said.day, time(), KYIV).astimezone(UTC))
+    day = datetime.combine(said.day, time(), KYIV).astimezone(UTC) if said.day is not None else None
+    at = max(delivery.created_at, day) if day is not None else delivery.created_at
     statement = _statement(said, said.status, at)
     reported: tuple[ReportedStatus, ...] = ()
     if statement is not None:
         about = f"{said.status}:{said.number}:{said.day}"
         if statement.unclear:  # what is read better later is another statement
             about += ":" + hashlib.sha256("\n".join(statement.unclear).encode()).hexdigest()[:16]
-        reported = (_reported(statement, rules, heard, delivery.message_id, about),)
+        told = _reported(statement, rules, heard, delivery.message_id, about)
+        reported = (replace(told, dated=Dating.NONE if day is None else Dating.DAY, claims=day),)
     return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, reported=reported)
 
 
@@ -191,6 +191,11 @@ def _fitting(number: str | None, unclear: list[str]) -> str | None:
         return number
     unclear.append(not_understood("number", number))
     return None
+
+
+def _answered(stated: _Stated, rules: AnswerMapping, heard: Heard, message_id: MessageId) -> ReportedStatus:
+    """What is said in the answer to a sending happened by then; the answer itself does not say when."""
+    return replace(_reported(stated, rules, heard, message_id, "answer"), dated=Dating.NONE)
 
 
 def _reported(stated: _Stated, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str) -> ReportedStatus:

@@ -176,7 +176,9 @@ class Decisions:
     def _decided(self, record: InboundRecord, given: Sequence[Delivery], order: Order) -> Decided:
         now, raw = self._clock.now(), self._raw(record)
         statements = [
-            self._statement(delivery, order.body, raw, self._files(raw, delivery), order, record.id, now)
+            self._statement(
+                delivery, order.body, raw, self._files(raw, delivery), order, record.id, now, record.received_at
+            )
             for delivery in given
             if order.body is not None
         ]
@@ -259,6 +261,7 @@ class Decisions:
         order: Order,
         rests_on: str,
         now: datetime,
+        heard: datetime | None = None,
     ) -> Statement:
         reported = ReportedStatus(
             raw=raw,
@@ -269,7 +272,7 @@ class Decisions:
             in_reply_to=delivery.message_id,
             attachments=files,
         )
-        told = Told(reported=reported, door=Door.COLLECT, by=order.by, why=order.why, rests_on=rests_on)
+        told = Told(reported=reported, door=Door.COLLECT, by=order.by, why=order.why, rests_on=rests_on, heard=heard)
         return self._evaluator.told(told, delivery)
 
     def _write(self, statements: Sequence[Statement], more: Change) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from hub.delivery.fallback import WITHDRAWABLE
@@ -16,13 +16,15 @@ from hub.delivery.files import unknown_files
 from hub.delivery.journal import Journal, Origin
 from hub.delivery.records import escalate, fact_of
 from hub.errors import Conflict, Fault, InvalidInput, SealRefused
+from hub.inbound.clocks import Claim, Counted, Hearing, counted
 from hub.inbound.correlate import Correlator, unknown_case
 from hub.inbound.statement import UNSETTLED, Received, Statement, stated
 from hub.inbound.wording import envelope_of
-from hub.ports import Clock, RawInbound, Registry, ReportedStatus, Seal, Store
+from hub.ports import Clock, Dating, RawInbound, Registry, ReportedStatus, Seal, Store
 from hub.schemas import json_rendering
 from hub.schemas.delivery import (
     Change,
+    ClockMark,
     Delivery,
     DeliveryUpdate,
     Direction,
@@ -44,7 +46,8 @@ from hub.sealed import SealedDocument
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """Statement that a person says an authority made. ``by``: who says so; ``why``: the reason; ``rests_on``: the
-    document it rests on: an entry of the journal, a letter's number and day, a call.
+    document it rests on: an entry of the journal, a letter's number and day, a call. ``heard``: when it came, absent =
+    now.
     """
 
     reported: ReportedStatus
@@ -52,6 +55,7 @@ class Told:
     by: str
     why: str
     rests_on: str
+    heard: datetime | None = None
 
     @property
     def data(self) -> dict[str, str]:
@@ -60,10 +64,6 @@ class Told:
 
 
 _MAIL = "message/rfc822"
-CLOCK_SKEW = timedelta(hours=24)
-"""How far in the future a statement may date itself, and how far before the sending: beyond it the sender's clock is
-broken, or says "no date" (1900, year 1).
-"""
 
 
 class Evaluator:
@@ -111,7 +111,7 @@ class Evaluator:
             reported.raw,
             replace(origin, party=delivery.authority),
             sealed=False,
-            unclear=reported.unclear,
+            words=reported,
             at_hand=at_hand,
         )
 
@@ -123,7 +123,9 @@ class Evaluator:
         origin = Origin(door=said.door, channel_id=delivery.channel_id, party=delivery.authority)
         reported = said.reported
         envelope = envelope_of(reported, delivery, original, origin.channel_id)
-        return self._statement(envelope, reported.raw, origin, sealed=False, at_hand=delivery, said=said)
+        return self._statement(
+            envelope, reported.raw, origin, sealed=False, words=reported, at_hand=delivery, said=said
+        )
 
     def _open(self, raw: RawInbound, party: str | None, now: datetime) -> tuple[AnyEnvelope, bool]:
         document = SealedDocument(raw)
@@ -145,35 +147,26 @@ class Evaluator:
         origin: Origin,
         *,
         sealed: bool,
-        unclear: str | None = None,
+        words: ReportedStatus | None = None,
         at_hand: Delivery | None = None,
         said: Told | None = None,
     ) -> Statement:
         now, party = self._clock.now(), origin.party
         assert party is not None  # both callers know whose word it is
         kind, at, data = stated(envelope)
-        if at > now + CLOCK_SKEW:
-            raise InvalidInput(
-                "The statement dates itself more than 24 hours into the future.",
-                code="inbound.future",
-                faults=[Fault(pointer="/body/at", code="inbound.future", message="must not lie in the future")],
-            )
         delivery = self._correlate.copy_over(self._correlate.of_envelope(envelope, party, at_hand), origin.channel_id)
-        early = None
-        if at < delivery.created_at - CLOCK_SKEW:
-            early = (
-                f"The statement dates itself {at:%Y-%m-%d}, before the appeal was sent; it counts from when it came."
-            )
-            at = now
         message = _message(envelope, raw, party)
         known = self._store.message(message.id)
         if known is not None:
             return Statement(received=_repeat(known, message, envelope), change=Change())
+        moment = self._moment(_claim(at, words), delivery, message, origin, _heard(words, said, delivery, now), said)
+        at = moment.at
         self._check_attachments(envelope.attachments, party)
         record = partial(self._journal.attached, raw, origin, case_id=message.case_id, message_id=message.id)
         source = Source.AUTHORITY if said is None else Source.OPERATOR
         data |= {"sealed": "no"} if not sealed else {}
         data |= said.data if said is not None else {}
+        data |= moment.data
         if delivery.shadow:
             return _compared(delivery, message, kind, at, record(verdict="shadow"))
         fact = Fact(
@@ -188,13 +181,12 @@ class Evaluator:
         )
         facts: tuple[Fact, ...] = ()
         items: tuple[OperatorItem, ...] = ()
-        if early:
-            unclear = f"{unclear} {early}" if unclear else early
-        if unclear is not None:
-            facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=at)
+        unclear = " ".join(filter(None, (words.unclear if words is not None else None, moment.doubt)))
+        if unclear:
+            facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=now)
         if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
-            more = said.data if said is not None else {}
+            more = {**(said.data if said is not None else {}), **moment.data}
             has = fact_of(delivery, FactKind.DELIVERED, at, source, channel=delivery.channel_id, **more)
             facts = (*facts, replace(has, message_id=message.id))
         return Statement(
@@ -209,6 +201,32 @@ class Evaluator:
             ),
             delivery=delivery,
             fact=fact,
+        )
+
+    def _moment(
+        self,
+        claim: Claim,
+        delivery: Delivery,
+        message: Message,
+        origin: Origin,
+        heard: datetime,
+        said: Told | None,
+    ) -> Counted:
+        """The moment from which a statement counts. A person who writes down what a body said is not in doubt."""
+        unseen = (delivery.looked_at or delivery.created_at) if origin.door is Door.POLL else None
+        hearing = Hearing(routed=delivery.created_at, heard=heard, unseen=unseen)
+        moment = counted(claim, hearing)
+        if moment.data.get("clock") == ClockMark.BEFORE_ROUTING:
+            named = message.in_reply_to is not None and said is None
+            moment = counted(claim, replace(hearing, routed=self._routed(delivery, named=named)))
+        return moment if said is None else replace(moment, doubt=None)
+
+    def _routed(self, delivery: Delivery, *, named: bool) -> datetime:
+        """When its addressee was first given the message that a statement answers; the case, if it names none."""
+        return min(
+            each.created_at
+            for each in (delivery, *self._store.deliveries(delivery.case_id))
+            if each.authority == delivery.authority and (each.message_id == delivery.message_id or not named)
         )
 
     def _other_copies(self, delivery: Delivery) -> tuple[DeliveryUpdate, ...]:
@@ -235,6 +253,24 @@ class Evaluator:
         if row is None:
             return ()
         return tuple(Grant(sha256=entry.sha256, party=row.case.owner) for entry in attachments)
+
+
+def _claim(at: datetime, words: ReportedStatus | None) -> Claim:
+    """The moment that a statement gives itself, be it one that no envelope can hold."""
+    if words is None:
+        return Claim(at=at)
+    named = None if words.dated is Dating.NONE else at
+    return Claim(at=words.claims or named, by_day=words.dated is Dating.DAY)
+
+
+def _heard(words: ReportedStatus | None, said: Told | None, delivery: Delivery, now: datetime) -> datetime:
+    """When the hub heard it: when it came to a place of the hub's own, if that can be; for a person's word, when the
+    input came that it rests on.
+    """
+    if said is not None:
+        return said.heard or now
+    came = words.heard if words is not None else None
+    return came if came is not None and delivery.created_at <= came <= now else now
 
 
 def _compared(delivery: Delivery, message: Message, kind: FactKind, at: datetime, record: InboundRecord) -> Statement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hub.contained import contained
@@ -16,6 +16,7 @@ from hub.delivery import retry
 from hub.delivery.journal import Origin
 from hub.delivery.records import escalate, fact_of
 from hub.errors import HubError, ItemFailed
+from hub.inbound.clocks import Claim, Hearing, counted
 from hub.inbound.listening import Listener
 from hub.inbound.receiver import Receiver
 from hub.ports import Adapter, Clock, Outcome, RawInbound, Session, Store
@@ -98,12 +99,18 @@ class Poller:
             return _Silence(code=failure.code)
 
     def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> Outcome:
+        asked = self._clock.now()
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))
         now = self._clock.now()
-        self._receiver.receive_outcome(delivery, outcome)
+        refusals = self._receiver.receive_outcome(delivery, outcome)
         current = self._store.delivery(delivery.id)
-        if current is not None and current.poll_at is not None:  # else a final answer came: there is no more to ask
-            self._store.apply(self._learnt(current, outcome, now))
+        if current is None or current.poll_at is None:
+            return outcome  # a final answer came meanwhile: there is nothing more to ask
+        learnt = self._learnt(current, outcome, now)
+        if outcome.kind is OutcomeKind.DELIVERED and not outcome.unread and not refusals:
+            # What it did not show happens after: the next look finds it between the two.
+            learnt = replace(learnt, updates=tuple(replace(each, looked_at=asked) for each in learnt.updates))
+        self._store.apply(learnt)
         return outcome
 
     def _learnt(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Change:
@@ -115,7 +122,18 @@ class Poller:
             facts, items = escalate(delivery, reason=outcome.code or "poll.failed", detail=detail, now=now)
             return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state),), facts=facts, items=items)
         if outcome.kind is OutcomeKind.DELIVERED and outcome.proves is not None:
-            has = fact_of(delivery, FactKind.DELIVERED, now, Source.AUTHORITY, channel=delivery.channel_id)
+            moment = counted(
+                Claim(at=None),
+                Hearing(routed=delivery.created_at, heard=now, unseen=delivery.looked_at or delivery.created_at),
+            )
+            has = fact_of(
+                delivery,
+                FactKind.DELIVERED,
+                moment.at,
+                Source.AUTHORITY,
+                channel=delivery.channel_id,
+                **moment.data,
+            )
             known = any(
                 each.kind is FactKind.DELIVERED and each.delivery_id == delivery.id
                 for each in self._store.facts(delivery.case_id)

@@ -14,7 +14,7 @@ from hub.ports.claims import Claims
 from hub.ports.deliveries import DeliveryReads, LaneStates
 from hub.ports.directory import Directory, Registry
 from hub.ports.excerpts import Excerpt, ExcerptFile, Excerpts
-from hub.ports.incoming import Outcome, RawInbound, ReportedStatus, Returned
+from hub.ports.incoming import Dating, Outcome, RawInbound, ReportedStatus, Returned
 from hub.ports.journal import InboundFilter, InboundReads
 from hub.ports.listening import Listening
 from hub.ports.numbers import NUMBER_TAKEN, CaseNumbers
@@ -40,6 +40,7 @@ __all__ = [
     "CaseReads",
     "Claims",
     "Clock",
+    "Dating",
     "DeliveryReads",
     "Directory",
     "Doorbell",

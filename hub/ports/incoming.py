@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from hub.errors import HubError, Retry
@@ -26,6 +27,14 @@ class RawInbound:
     whole_size: int | None = None
 
 
+class Dating(StrEnum):
+    """How far a statement says itself when it happened: the moment, only the day, nothing."""
+
+    MOMENT = "moment"
+    DAY = "day"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedStatus:
     """Status that another system told in its own words, read by an adapter; not yet believed, not yet correlated.
@@ -39,6 +48,11 @@ class ReportedStatus:
     55/2018): ``registered`` said over a way that cannot prove it is kept as ``accepted``, with its number and date.
     ``unclear``: what a person has to look at, because the words do not say it; it comes to the operators together with
     the statement.
+
+    ``at``: when it happened, as they say; where ``dated`` is ``none`` they do not say it, and ``at`` is only a part of
+    the id, the same for each repeat. ``claims``: the moment, or the beginning of the day, that they name, where the
+    adapter had to put another one into ``at``. ``heard``: when it came to a place of the hub's own, a mailbox; absent =
+    now.
     """
 
     raw: RawInbound
@@ -52,6 +66,9 @@ class ReportedStatus:
     attachments: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
     unclear: str | None = None
+    dated: Dating = Dating.MOMENT
+    claims: datetime | None = None
+    heard: datetime | None = None
     whole: RawInbound | None = field(default=None, repr=False)
 
     @property

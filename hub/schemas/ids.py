@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, NewType, TypeAlias
 
 import uuid_utils
@@ -72,6 +72,13 @@ def named_id(at: datetime, name: bytes) -> uuid.UUID:
     low = drawn & (1 << 62) - 1
     high = drawn >> 62 & 0xFFF
     return uuid.UUID(int=millis << 80 | 7 << 76 | high << 64 | 0b10 << 62 | low)
+
+
+def made_at(message_id: MessageId) -> datetime:
+    """When an id of our own was made (UUIDv7): the same moment for each copy of a message. ``OverflowError`` for one
+    that is not ours and names a year that Python does not know.
+    """
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message_id.int >> 80)
 
 
 def new_id() -> uuid.UUID:

@@ -15,7 +15,7 @@ from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import JsonAcknowledgement, from_list, read
 from hub.errors import OutcomeUnknown
 from hub.net.http import HttpAnswer
-from hub.ports import Outcome, Prepared, RawInbound
+from hub.ports import Dating, Outcome, Prepared, RawInbound
 from hub.protocols.sevovv import wire
 from hub.protocols.sevovv.client import session_of
 from hub.protocols.sevovv.codes import SevFault
@@ -144,6 +144,27 @@ def test_what_fits_asks_nobody() -> None:
     """A whole statement has nothing unclear, and its id is as it always was."""
     (reported,) = polled().reported
     assert (reported.unclear, reported.said_id) == (None, f"{SENT.header.message_id}:registered:Ш-12:2026-03-03")
+
+
+@pytest.mark.parametrize(
+    ("day", "dated", "claims"),
+    [
+        ("2026-03-03", Dating.DAY, datetime(2026, 3, 2, 22, tzinfo=UTC)),
+        ("2020-01-05", Dating.DAY, datetime(2020, 1, 4, 22, tzinfo=UTC)),
+        (None, Dating.NONE, None),
+        ("0001-01-01", Dating.NONE, None),
+    ],
+)
+def test_an_answer_to_a_question_says_the_day_at_most(day: str | None, dated: Dating, claims: datetime | None) -> None:
+    """A polled statement claims the beginning of its Kyiv day, or nothing; its id is the same at each look."""
+    first, again = (polled(date=day).reported[0] for _ in range(2))
+    assert (first.dated, first.claims) == (dated, claims)
+    assert (first.at, first.said_id) == (again.at, again.said_id)
+
+
+def test_an_answer_to_a_sending_says_no_moment() -> None:
+    """It happened by then; nobody claims when."""
+    assert [each.dated for each in sent().reported] == [Dating.NONE]
 
 
 def test_what_is_read_better_later_is_another_statement() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -408,14 +408,13 @@ def test_a_response_in_their_own_words_registers() -> None:
     world = World()
     (accepted,) = world.submit()
     words = spoken(accepted)
-    body = words.body.model_copy(update={"at": words.at + timedelta(days=400)})
-    late = replace(words, body=body)
+    strangers = replace(words, in_reply_to=MessageId(new_id()))
     world.adapter.script = [
-        Outcome(kind=OutcomeKind.DELIVERED, reported=(late,)),
+        Outcome(kind=OutcomeKind.DELIVERED, reported=(strangers,)),
         Outcome(kind=OutcomeKind.DELIVERED, reported=(words,), external_id="Г-17"),
     ]
     world.run()
-    assert world.delivery(accepted).last_code == "inbound.future"
+    assert world.delivery(accepted).last_code == "inbound.unknown_case"
     world.clock.go(600)
     world.run()
     assert (world.delivery(accepted).state, world.delivery(accepted).external_id) == (TransportState.DELIVERED, "Г-17")

@@ -15,7 +15,7 @@ from lxml import etree
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.errors import HubError, NotFound, TemporaryFailure, Unavailable
-from hub.ports import RawInbound, ReportedStatus
+from hub.ports import Dating, RawInbound, ReportedStatus
 from hub.protocols.sevovv.package import Package
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
@@ -191,6 +191,31 @@ def test_a_reply_brings_its_files_and_is_acknowledged(sev: SevNode, url: str, si
     ]
     acks = [etree.fromstring(message).find("Acknowledgement") for message in sev.whole]
     assert [(ack.get("msg_id"), ack.get("ack_type")) for ack in acks if ack is not None] == [(name, "1"), (name, "2")]
+
+
+@pytest.mark.parametrize(
+    ("time", "dated", "claims"),
+    [
+        ("2026-11-24T10:00:00Z", Dating.MOMENT, None),
+        ("0001-01-01T00:00:00", Dating.NONE, datetime(1, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59", Dating.NONE, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("учора", Dating.NONE, None),
+        (None, Dating.NONE, None),
+    ],
+)
+def test_a_notice_without_a_time_that_can_be_counts(
+    sev: SevNode, url: str, sink: Desk, time: str | None, dated: Dating, claims: datetime | None
+) -> None:
+    """A time of year 1, 9999, in words or not there costs itself, not the registration."""
+    root = notice(str(sink.known.message_id))
+    del root.attrib["time"]
+    if time is not None:
+        root.set("time", time)
+    put(sev, root)
+    assert collect(url, sink) == 1
+    (spoken,) = sink.heard
+    assert isinstance(spoken.body, ReceiptBody)
+    assert (spoken.body.number, spoken.dated, spoken.claims) == ("З-123/26", dated, claims)
 
 
 def test_killed_between_desk_and_end(sev: SevNode, url: str, sink: Desk) -> None:

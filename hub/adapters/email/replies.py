@@ -64,7 +64,8 @@ class Letterbox:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """One mail about one delivery. ``raw``: as it came; ``read``: from its head on; ``inside``: our message is named
-    in no header of the mail's own.
+    in no header of the mail's own. ``claims``: the mail's own date, where it cannot be; ``received``: when it came to
+    the box.
     """
 
     raw: bytes
@@ -74,6 +75,8 @@ class _Case:
     message_id: MessageId
     delivery: Delivery
     at: datetime
+    claims: datetime | None
+    received: datetime
     party: str | None = None
 
 
@@ -213,6 +216,7 @@ def _correlate(
     for other in _deliveries(named.aside, sink):
         if other.case_id not in {each.case_id for each in found}:
             sink.held(_whole(raw), verdict="mail.also_named", about=other.message_id, detail=_headline(mail))
+    own = _own_date(mail.first("date"))
     return tuple(
         _Case(
             raw=raw,
@@ -221,7 +225,9 @@ def _correlate(
             inside=named.inside,
             message_id=each.message_id,
             delivery=each,
-            at=_moment(mail.first("date"), received, each.created_at),
+            at=own if own is not None and _can_be(own, received, each.created_at) else received,
+            claims=own if own is not None and not _can_be(own, received, each.created_at) else None,
+            received=received,
         )
         for each in found
     )
@@ -241,19 +247,23 @@ def _headline(mail: parse.Mail) -> str:
     return visible(f"{_line(mail.first('from'), 200)}: {_line(mail.first('subject'), 300)}")
 
 
-def _moment(date: str, received: datetime, sent: datetime) -> datetime:
-    """When it was said: the mail's own date if it lies between our sending and its coming to the box."""
+def _own_date(date: str) -> datetime | None:
+    """The moment that a mail names, if it can be read."""
     try:
         own = parsedate_to_datetime(date)
     except (ValueError, TypeError, IndexError, OverflowError):
-        return received
+        return None
     if own.tzinfo is None:
         own = own.replace(tzinfo=UTC)
     try:
-        fits = sent - timedelta(minutes=5) <= own <= received + timedelta(minutes=5)
-        return own.astimezone(UTC) if fits else received
+        return own.astimezone(UTC)
     except OverflowError:
-        return received
+        return own
+
+
+def _can_be(own: datetime, received: datetime, sent: datetime) -> bool:
+    """True for a date between our sending and its coming to the box; clocks differ by minutes."""
+    return sent - timedelta(minutes=5) <= own <= received + timedelta(minutes=5)
 
 
 # What a person says
@@ -381,6 +391,8 @@ def _spoken(
         attachments=tuple(files),
         reaches=LegalClass.DELIVERED,
         unclear=unclear,
+        claims=case.claims,
+        heard=case.received,
     )
 
 

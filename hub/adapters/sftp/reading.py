@@ -15,18 +15,20 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import IO, Final
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from hub.adapters.sftp.connection import SftpConnection
 from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
-from hub.ports import InboundSink, RawInbound, Rendering, ReportedStatus
+from hub.ports import Dating, InboundSink, RawInbound, Rendering, ReportedStatus
 from hub.protocols.sftp import FolderEntry, StatusError
 from hub.schemas import charsets, jcs, strict_json
+from hub.schemas.base import Instant, format_datetime
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
     MAX_ATTACHMENT_BYTES,
@@ -40,7 +42,7 @@ from hub.schemas.envelope import (
     ReceiptBody,
     RedirectBody,
 )
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import MessageId, made_at
 from hub.sealed import CONTENT_TYPES, MAX_ENVELOPE_BYTES, SealedDocument
 
 MAX_CONTAINER_BYTES: Final = 4 * 1024 * 1024 * 1024
@@ -228,18 +230,20 @@ class Reader:
                 _keep(each, sink, sender)
             sink.envelope(raw)
             return
-        message_id, body = said
-        delivery = sink.find(message_id=message_id)
+        delivery = sink.find(message_id=said.message_id)
         kept = () if delivery is None else tuple(_keep(each, sink, delivery.authority) for each in enclosed)
         sink.reported(  # it knows what to say about a message_id that nobody knows
             ReportedStatus(
                 raw=raw,
                 said_id=sha256(raw.body).hexdigest(),
-                body=body,
-                at=body.at,
-                in_reply_to=message_id,
+                body=said.body,
+                at=said.body.at,
+                in_reply_to=said.message_id,
                 attachments=kept,
                 reaches=self._reaches,
+                dated=said.dated,
+                claims=said.claims,
+                unclear=said.unclear,
             )
         )
 
@@ -262,8 +266,21 @@ def _keep(each: Enclosed, sink: InboundSink, party: str) -> Attachment:
     return sink.keep(each.chunks(), media_type=kind, name=each.name, party=party)
 
 
-def statement(raw: RawInbound) -> tuple[MessageId, AuthorityBody] | None:
-    """Message and body of a statement in plain words; None if it is an envelope. ``InvalidInput``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainWords:
+    """Statement in plain words. ``dated``, ``claims``, ``unclear``: as in ``ReportedStatus``."""
+
+    message_id: MessageId
+    body: AuthorityBody
+    dated: Dating = Dating.MOMENT
+    claims: datetime | None = None
+    unclear: str | None = None
+
+
+def statement(raw: RawInbound) -> PlainWords | None:
+    """Statement in plain words; None if it is an envelope. A moment that cannot be read, or that no envelope can hold,
+    costs itself. ``InvalidInput``.
+    """
     if raw.content_type != CONTENT_TYPES[Rendering.JSON]:
         return None
     document = strict_json.parse(raw.body, max_bytes=MAX_ENVELOPE_BYTES)
@@ -278,14 +295,49 @@ def statement(raw: RawInbound) -> tuple[MessageId, AuthorityBody] | None:
         message_id = MessageId(UUID(str(document["message_id"])))
     except ValueError:
         raise InvalidInput("The statement's message_id is no UUID.", code="sftp.statement") from None
+    members = document[said[0]]
+    dated, claims, unclear = Dating.MOMENT, None, None
+    if isinstance(members, dict) and not _can_be_held(members.get("at")):
+        claims = _claimed(members.get("at"))
+        unclear = None if claims is not None else "The statement does not say when it happened (at)."
+        members, dated = {**members, "at": _stand_in(message_id)}, Dating.NONE
     try:
-        return message_id, _BODIES[said[0]].model_validate_json(jcs.canonical_bytes(document[said[0]]))
+        body = _BODIES[said[0]].model_validate_json(jcs.canonical_bytes(members))
     except ValidationError as error:
         faults = [
             Fault(pointer="/" + "/".join(map(str, (said[0], *e["loc"]))), code=e["type"], message=e["msg"])
             for e in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidInput("The statement breaks the rules.", code="sftp.statement", faults=faults) from None
+    return PlainWords(message_id=message_id, body=body, dated=dated, claims=claims, unclear=unclear)
+
+
+_INSTANT: Final[TypeAdapter[datetime]] = TypeAdapter(Instant, config=ConfigDict(strict=True))
+
+
+def _can_be_held(at: object) -> bool:
+    try:
+        _INSTANT.validate_python(at)
+    except ValidationError:
+        return False
+    return True
+
+
+def _stand_in(message_id: MessageId) -> str:
+    """A moment for what names none, the same at each repeat; what no message of ours can have is refused."""
+    try:
+        return format_datetime(made_at(message_id))
+    except OverflowError:
+        return ""
+
+
+def _claimed(at: object) -> datetime | None:
+    """A moment that can be told though no envelope can hold it: year 1, year 9999."""
+    try:
+        found = datetime.fromisoformat(at) if isinstance(at, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def check_directory(file: IO[bytes], size: int) -> None:

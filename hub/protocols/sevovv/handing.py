@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from hub.errors import HubError
-from hub.ports import Attachments, InboundSink, RawInbound, ReportedStatus
+from hub.ports import Attachments, Dating, InboundSink, RawInbound, ReportedStatus
 from hub.protocols.sevovv.building import MESSAGE_TYPE
 from hub.protocols.sevovv.meaning import meaning, numbers, subjects
 from hub.protocols.sevovv.package import Package
@@ -21,7 +21,7 @@ from hub.protocols.sevovv.split import refuse, split
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
-from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.ids import CaseId, MessageId, made_at
 from hub.schemas.journal import Gathered
 
 RAW_BYTES = 1_048_576
@@ -92,6 +92,9 @@ def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attac
         return
     delivery = _about(message, sink)
     # About none of ours: said all the same, for the sink refuses it and journals that it came.
+    undated = message.time is None and delivery is not None
+    if undated and delivery is not None:  # it costs its moment, not the statement
+        message = replace(message, time=made_at(delivery.message_id))
     said = meaning(message, _readable(message, attachments))
     assert message.time is not None  # ``meaning`` refuses a message without
     reference = next(iter(numbers(message)), None) if delivery is None else None
@@ -109,6 +112,8 @@ def hand_over(message: SevMessage, arrived: Arrived, *, sink: InboundSink, attac
             attachments=(*files, *whole),
             reaches=LegalClass.REGISTERED,
             unclear=said.unclear,
+            dated=Dating.NONE if undated else Dating.MOMENT,
+            claims=message.claims,
         )
     )
 

@@ -80,7 +80,8 @@ class Notice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SevMessage:
     """One message, read. ``msg_id`` without braces, in lower case, as all ids here; ``notes``: what was mended;
-    ``skeleton``: the bytes that came, with ``hub-file:<sha256>`` in the place of files.
+    ``skeleton``: the bytes that came, with ``hub-file:<sha256>`` in the place of files. ``time``: when it was made, by
+    the sender's clock; ``claims``: what stands there, where that can be no time of a message.
     """
 
     skeleton: bytes
@@ -88,6 +89,7 @@ class SevMessage:
     msg_type: int
     msg_id: str
     time: datetime | None
+    claims: datetime | None
     from_org_id: str
     from_organization: str
     from_sys_id: str
@@ -149,12 +151,15 @@ def read(skeleton: Skeleton) -> SevMessage:
         raise refuse("A message needs msg_type 0 to 4, msg_id and from_org_id.", "sevovv.header")
     if (root.get("standart"), root.get("version")) != ("1207", "1.5"):
         notes.append("version")
+    time = _moment(root.get("time"))
+    fits = time is not None and time.year in _YEARS
     return SevMessage(
         skeleton=_named(skeleton),
         root=root,
         msg_type=int(kind),
         msg_id=msg_id,
-        time=_moment(root.get("time")),
+        time=time if fits else None,
+        claims=None if fits else time,
         from_org_id=sender,
         from_organization=root.get("from_organization", ""),
         from_sys_id=root.get("from_sys_id", ""),
@@ -288,8 +293,6 @@ def _moment(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat((text or "").strip())
     except ValueError:
-        return None
-    if found.year not in _YEARS:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -367,15 +367,27 @@ def test_the_same_mail_by_another_way_is_the_same() -> None:
     assert sink.saids[0].at == sink.saids[1].at
 
 
-@pytest.mark.parametrize("moment", ["Mon, 02 Mar 2099 12:00:00 +0000", "Fri, 99 Foo 0000", "", "Mon, 01 Jan 1990 1:00"])
-def test_a_date_that_cannot_be_is_not_believed(moment: str) -> None:
-    """A mail from the future or the past is dated by its coming."""
+@pytest.mark.parametrize(
+    ("moment", "claims"),
+    [
+        ("Mon, 02 Mar 2099 12:00:00 +0000", datetime(2099, 3, 2, 12, tzinfo=UTC)),
+        ("Fri, 99 Foo 0000", None),
+        ("", None),
+        ("Mon, 01 Jan 1990 1:00", datetime(1990, 1, 1, 1, tzinfo=UTC)),
+        ("Mon, 02 Mar 2026 12:00:00 +0000", None),
+    ],
+)
+def test_a_date_that_cannot_be_is_not_believed(moment: str, claims: datetime | None) -> None:
+    """A mail from the future or the past is dated by its coming to the box, and keeps what it claims."""
     sink = PaperSink()
     mail = wire(reply(sink.sent(), "Так.")).replace(
         b"Date: Mon, 02 Mar 2026 12:00:00 +0000", f"Date: {moment}".encode()
     )
     receive(mail, RECEIVED, sink, box())
-    assert sink.saids[0].at == RECEIVED
+    (said,) = sink.saids
+    assert (said.claims, said.heard) == (claims, RECEIVED)
+    own = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert said.at == (own if moment == "Mon, 02 Mar 2026 12:00:00 +0000" else RECEIVED)
 
 
 class Sealer:

@@ -10,6 +10,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +18,7 @@ import pytest
 
 from hub.adapters.sftp.collecting import choose, claim_name
 from hub.errors import HubError, NotFound, PeerChanged, SealRefused, TemporaryFailure, Unavailable
-from hub.ports import RawInbound, Rendering, ReportedStatus
+from hub.ports import Dating, RawInbound, Rendering, ReportedStatus
 from hub.protocols.sftp import FolderEntry
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
@@ -224,6 +225,34 @@ def test_plain_words_are_understood(box: Box) -> None:
     assert len(spoken.said_id) == 64
 
 
+@pytest.mark.parametrize(
+    ("moment", "claims", "asks"),
+    [
+        ('"at":"0001-01-01T00:00:00Z",', datetime(1, 1, 1, tzinfo=UTC), False),
+        ('"at":"9999-12-31T23:59:59+02:00",', datetime(9999, 12, 31, 21, 59, 59, tzinfo=UTC), False),
+        ('"at":"2026-03-02",', datetime(2026, 3, 2, tzinfo=UTC), False),
+        ('"at":"вчора",', None, True),
+        ('"at":7,', None, True),
+        ("", None, True),
+    ],
+)
+def test_a_moment_that_no_envelope_holds_costs_itself(
+    box: Box, moment: str, claims: datetime | None, asks: bool
+) -> None:
+    """Year 1, year 9999, no zone, no words at all, or none said: the receipt is believed, the same at each repeat."""
+    about: AppealEnvelope = appeal()
+    body = f'{{{moment}"status":"registered","number":"К-1","date":"2026-03-02"}}'
+    content = f'{{"message_id":"{about.header.message_id}","receipt":{body}}}'.encode()
+    sink = RecordingDesk(about=delivery(about, box.channel()))
+    for name in ("r.json", "again.json"):
+        lay(box, name, content)
+        assert collect(box, sink, box.channel()) == 1
+    first, again = sink.spoken
+    assert (first.dated, first.claims, first.unclear is not None) == (Dating.NONE, claims, asks)
+    assert (first.at, first.said_id) == (again.at, again.said_id)
+    assert getattr(first.body, "number", None) == "К-1"
+
+
 def _before_its_beginning() -> bytes:
     """A zip whose files would lie before its first byte."""
     packed = io.BytesIO()
@@ -237,6 +266,8 @@ REFUSED = [
     ("sftp.form", "letter.pdf", b"%PDF"),
     ("sftp.statement", "r.json", b'{"message_id":"x","receipt":{}}'),
     ("sftp.statement", "r.json", b'{"message_id":"01920000-0000-7000-8000-000000000001","receipt":{"status":"?"}}'),
+    ("sftp.statement", "r.json", b'{"message_id":"ffffffff-ffff-7fff-bfff-ffffffffffff","publication":{}}'),
+    ("sftp.statement", "r.json", b'{"message_id":"01920000-0000-7000-8000-000000000001","receipt":[]}'),
     ("inbound.unknown_case", "r.json", b'{"message_id":"01920000-0000-7000-8000-000000000001","receipt":'
      b'{"status":"accepted","at":"2026-03-02T10:00:00Z"}}'),
     ("sftp.container", "c.asice", b"PK\x05\x06 no zip"),

@@ -70,7 +70,7 @@ def test_statements_of_the_page_are_understood() -> None:
     """Each is read as a statement about the message that it names."""
     raws = [RawInbound(content_type="application/json", body=body.encode()) for body in examples("statement")]
     said = [statement(raw) for raw in raws]
-    assert [type(each[1]).__name__ for each in said if each] == ["ReceiptBody", "ReceiptBody", "AnswerBody"]
+    assert [type(each.body).__name__ for each in said if each] == ["ReceiptBody", "ReceiptBody", "AnswerBody"]
 
 
 def test_codes_of_the_page_are_those_of_the_code() -> None:

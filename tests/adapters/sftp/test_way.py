@@ -32,7 +32,7 @@ def test_an_appeal_goes_out_and_its_answer_comes_back(way: Way) -> None:
     assert row is not None
     assert row.state == State.ANSWERED
     (registered,) = [fact for fact in facts if fact.kind is FactKind.REGISTERED]
-    assert set(registered.data) == {"number", "date"}
+    assert set(registered.data) == {"number", "date", "heard_at"}
     (delivery,) = way.store.deliveries(accepted.case_id)
     assert delivery.state is TransportState.DELIVERED
     assert [attempt.outcome for attempt in way.store.attempts(delivery.id)] == [OutcomeKind.DELIVERED]
