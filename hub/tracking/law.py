@@ -81,6 +81,7 @@ class Rule(Frozen):
     starts: Annotated[tuple[FactKind, ...], Field(min_length=1, alias="from")]
     length: Length
     ends_by: tuple[FactKind, ...] = ()
+    clock: Literal["says", "heard"] = "says"
     extended_by: tuple[FactKind, ...] = ()
     stopped_by: tuple[FactKind, ...] = ()
     at_most: Length | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from hub.schemas.delivery import Event, Fact, FactKind
+from hub.schemas.delivery import CLOCK_MEMBERS, Event, Fact, FactKind
 from hub.schemas.terms import Kind
 from hub.tracking.law import Law
 from hub.tracking.state import State, derive_story, state_of
@@ -46,6 +46,7 @@ _UNSENT: Final = frozenset({"unsent", "notice"})
 _DATA: Final = frozenset(
     {"number", "date", "ground", "stage", "result", "to", "until", "channel", "kind", "question", "answer", "term"}
     | {"what", "law", "due", "provisional", "times", "sealed", "source", "authority", "delivery_id"}
+    | CLOCK_MEMBERS
 )
 """Members of facts and events that a body is shown."""
 

@@ -6,16 +6,17 @@ are Kyiv days, an end is the last millisecond of its day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Fact, FactKind
 from hub.tracking.calendar import day_end
+from hub.tracking.clocks import earliest, heard_at
 from hub.tracking.law import OPERATOR, Law, Rule
 from hub.tracking.state import FINISHED, State, derive_story
-from hub.tracking.story import RECEIPTS, Executor, Story, is_final, is_refusal, returned_as_defective, text
+from hub.tracking.story import RECEIPTS, STATEMENTS, Executor, Story, is_final, is_refusal, returned_as_defective, text
 
 ANSWER, CASE_ANSWER = "answer", "case_answer"
 
@@ -119,16 +120,18 @@ def _case_ended_at(case: CaseFacts, law: Law) -> datetime | None:
         return case.story.concluded.at
     asked = [e for e in case.story.executors if e.decides] if law.all_must_answer else case.story.mains()
     held = [e for e in asked or case.story.executors if not e.relieved]
-    answers = [fact.at for e in held if (fact := e.standing()) is not None]
+    answers = [earliest(fact) for e in held if (fact := e.standing()) is not None]
     if not answers:  # an answer that no executor gave: the contact centre's own
-        answers = [fact.at for fact in case.story.facts if is_final(fact)]
+        answers = [earliest(fact) for fact in case.story.facts if is_final(fact)]
     return max(answers, default=None) if law.all_must_answer else min(answers, default=None)
 
 
 def _cut(term: Term, ended: datetime | None) -> Term:
-    if ended is None or term.ended_at is not None:
+    """The term with its end: its own, else that of the case; none ends before it begins."""
+    end = term.ended_at if term.ended_at is not None else ended
+    if end is None or (end == term.ended_at and end >= term.started_at):
         return term
-    return replace(term, ended_at=max(ended, term.started_at))
+    return replace(term, ended_at=max(end, term.started_at))
 
 
 # -- one executor
@@ -138,10 +141,16 @@ def _ends(executor: Executor, rule: Rule) -> datetime | None:
     """The first fact that ends it; an interim answer and a second copy's refusal do not, being superseded does."""
     moments: list[datetime] = []
     if not rule.ends.isdisjoint(executor.firsts):
-        moments = [fact.at for fact in executor.facts if fact.kind in rule.ends and _counts(fact)]
+        by = _clock_of(rule)
+        moments = [by(fact) for fact in executor.facts if fact.kind in rule.ends and _counts(fact)]
     if executor.superseded_by is not None:
         moments.append(executor.superseded_by.at)
     return min(moments, default=None)
+
+
+def _clock_of(rule: Rule) -> Callable[[Fact], datetime]:
+    """The clock by which facts end a term of this rule."""
+    return heard_at if rule.clock == "heard" else earliest
 
 
 def _counts(fact: Fact) -> bool:
@@ -181,7 +190,7 @@ def _extended(facts: Iterable[Fact], rule: Rule, law: Law, started: datetime, du
     before, limit = due, law.limit_of(rule, started)
     for fact in sorted((f for f in facts if f.kind in rule.extended_by), key=lambda f: (f.at, f.key)):
         day = until(fact)
-        if day is not None and fact.at <= due:
+        if day is not None and earliest(fact) <= due:
             wanted = day_end(day)
             due = max(due, min(wanted, limit) if limit is not None else wanted)
     return due, due > before
@@ -220,7 +229,7 @@ def _rework(executor: Executor, rule: Rule, law: Law) -> Iterator[Term]:
     for fact in executor.returns():
         end = law.end_of(rule, fact.at)
         named = until(fact)
-        after = [f.at for f in executor.finals() if f.at > fact.at]
+        after = [earliest(f) for f in executor.finals() if f.at > fact.at]
         if executor.superseded_by is not None and executor.superseded_by.at > fact.at:
             after.append(executor.superseded_by.at)
         yield Term(
@@ -238,58 +247,78 @@ def _rework(executor: Executor, rule: Rule, law: Law) -> Iterator[Term]:
 # -- one copy
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message as it went to an executor. ``facts``: those that tell when its copies went out; ``words``: what the
+    body said that shows that it is there; ``again``: when a person sent a copy of it again.
+    """
+
+    given: Fact
+    copies: list[str]
+    facts: list[Fact]
+    words: list[Fact]
+    again: datetime | None = None
+
+    def sendings(self, copy: str) -> list[Fact]:
+        """When a copy went out, earliest first."""
+        return [f for f in self.facts if f.kind is FactKind.SENT and f.delivery_id and text(f.delivery_id) == copy]
+
+    def waited_for(self, sendings: list[Fact]) -> Fact | None:
+        """The sending whose notice is waited for: the first after a person sent it again, else the first."""
+        after = (sent for sent in sendings if self.again is not None and sent.at >= self.again)
+        return next(after, sendings[0] if sendings else None)
+
+    def ends(self, rule: Rule, started: datetime) -> list[datetime]:
+        """When notices, or the person who sent it again, ended a term that began then. A word that was heard before it
+        was sent again is no notice of what went out after.
+        """
+        by, again = _clock_of(rule), self.again
+        words = [fact for fact in self.words if fact.kind in rule.ends]
+        if again is None:
+            return [by(fact) for fact in words]
+        if started >= again:
+            return [by(fact) for fact in words if heard_at(fact) >= started]
+        return [again, *(by(fact) for fact in words)]
+
+
 def _of_copies(case: CaseFacts, executor: Executor, law: Law) -> Iterator[Term]:
-    """The 6 hours of item 24 for each channel that was tried: word from the body over any of them ends them all."""
+    """The 6 hours of item 24 for each channel that was tried: a notice over any of them ends them all."""
     handed = {str(fact.delivery_id): fact for fact in case.story.facts if fact.kind is FactKind.HANDED_OVER}
     assert executor.routed is not None
-    heard = executor.first(*RECEIPTS, *_SPOKEN)
-    yield from _of_parcel(executor, executor.routed, executor.copies, executor.facts, heard, handed, law)
+    words = [fact for fact in executor.facts if fact.kind in STATEMENTS]
+    again = max(executor.sent_again, default=None)
+    appeal = _Sent(executor.routed, executor.copies, executor.facts, words, again)
+    yield from _of_message(executor, appeal, handed, law)
     for parcel in executor.parcels.values():
-        word = next((fact.at for fact in parcel.facts if fact.kind in (*RECEIPTS, FactKind.REFUSED)), None)
-        yield from _of_parcel(executor, parcel.given, parcel.copies, parcel.facts, word, handed, law)
+        answers = [fact for fact in words if fact.delivery_id is not None and text(fact.delivery_id) in parcel.copies]
+        message = _Sent(parcel.given, parcel.copies, parcel.facts, [*parcel.facts, *answers])
+        yield from _of_message(executor, message, handed, law)
 
 
-def _of_parcel(
-    executor: Executor,
-    first: Fact,
-    copies: list[str],
-    facts: list[Fact],
-    heard: datetime | None,
-    handed: dict[str, Fact],
-    law: Law,
-) -> Iterator[Term]:
-    left = {handed[copy].data.get("from"): handed[copy].at for copy in copies if copy in handed}
+def _of_message(executor: Executor, message: _Sent, handed: dict[str, Fact], law: Law) -> Iterator[Term]:
+    left = {handed[copy].data.get("from"): handed[copy].at for copy in message.copies if copy in handed}
     gone = executor.superseded_by.at if executor.superseded_by is not None else None
-    for copy in copies:
-        given = handed.get(copy, first)
-        sent = next(
-            (f for f in facts if f.kind is FactKind.SENT and f.delivery_id and text(f.delivery_id) == copy), None
-        )
-        ends = [at for at in (heard, left.get(copy), gone) if at is not None]
+    for copy in message.copies:
+        sendings = message.sendings(copy)
+        sent = message.waited_for(sendings)
         for rule in law.by_scope["copy"]:
             waits_for_notice = FactKind.SENT in rule.starts
             if waits_for_notice and (sent is None or sent.data.get("notice") == "none"):
                 continue  # not sent yet, or over a channel that can bring no notice
-            started = sent.at if waits_for_notice and sent is not None else given.at
-            over = ends if waits_for_notice or sent is None else [*ends, sent.at]
+            started = sent.at if waits_for_notice and sent is not None else handed.get(copy, message.given).at
+            over = [*message.ends(rule, started), left.get(copy), gone]
+            if sendings and not waits_for_notice:
+                over.append(sendings[0].at)
+            end = min((at for at in over if at is not None), default=None)
             yield Term(
                 rule=rule,
                 started_at=started,
                 due_at=law.end_of(rule, started).at,
-                ended_at=min(over, default=None),
+                ended_at=end,
                 authority=executor.authority,
                 executor=executor.key,
                 copy=copy,
             )
-
-
-_SPOKEN = (
-    FactKind.REFUSED,
-    FactKind.ANSWERED,
-    FactKind.REDIRECTED,
-    FactKind.EXTENDED,
-    FactKind.CLARIFICATION_ASKED,
-)
 
 
 # -- the case as such
@@ -323,7 +352,7 @@ def _first_answer(mains: list[Executor], rule: Rule) -> datetime | None:
     """When the applicant got the first final answer of whoever has the case; if it was returned, the term of the rework
     runs instead. Once the case went on to another body, that answer was none.
     """
-    finals = [fact.at for executor in mains if executor.superseded_by is None for fact in executor.finals()]
+    finals = [earliest(fact) for executor in mains if executor.superseded_by is None for fact in executor.finals()]
     return min(finals, default=None) if FactKind.ANSWERED in rule.ends else None
 
 
@@ -390,7 +419,7 @@ def breaches(case: CaseFacts, law: Law) -> Iterator[Breach]:
             for rule in law.rules.values():
                 if rule.checked_on is not None and rule.checked_on == checked:
                     due = law.end_of(rule, received).at
-                    if fact.at > due:
+                    if earliest(fact) > due:
                         yield Breach(code=f"late_{rule.code}", law=rule.law, fact=fact, executor=executor, due_at=due)
             if fact.kind is FactKind.EXTENDED:
                 yield from _unlawful_extension(executor, fact, received, law)
@@ -414,5 +443,5 @@ def _unlawful_extension(executor: Executor, fact: Fact, received: datetime, law:
         yield Breach(code="extension_too_long", law=rule.law, fact=fact, executor=executor, due_at=limit)
     earlier = (other for other in executor.facts if (other.at, other.key) < (fact.at, fact.key))
     due, _ = _extended(earlier, rule, law, received, law.end_of(rule, received).at)
-    if fact.at > due:
+    if earliest(fact) > due:
         yield Breach(code="extension_too_late", law=rule.law, fact=fact, executor=executor, due_at=due)

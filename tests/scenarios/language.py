@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.errors import HubError
-from hub.ports import Outcome
+from hub.ports import Dating, Outcome
 from hub.schemas.delivery import FactKind, OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import (
@@ -41,6 +41,7 @@ from hub.schemas.terms import (
     Role,
 )
 from hub.tracking import chain, law
+from hub.tracking.clocks import earliest, heard_at
 from hub.tracking.state import state_of
 from hub.tracking.story import Executor
 from hub.tracking.terms import Term, case_facts, terms
@@ -69,6 +70,7 @@ EVENTS = {
     "визначено виконавця": FactKind.ROUTED,
     "надіслано": FactKind.SENT,
     "доставлено": FactKind.DELIVERED,
+    "прийнято до розгляду": FactKind.ACCEPTED,
     "зареєстровано": FactKind.REGISTERED,
     "відмовлено у реєстрації": FactKind.REFUSED,
     "надіслано за належністю": FactKind.REDIRECTED,
@@ -293,6 +295,32 @@ def _answer(world: World, at: datetime, found: re.Match[str]) -> None:
     world.say(CODES[found[1]], body, AnswerEnvelope, at)
 
 
+@doing(rf"{BODY}: у системі, без дати: (прийнято до розгляду|остаточна відповідь)")
+def _show(world: World, at: datetime, found: re.Match[str]) -> None:
+    accepted = ReceiptBody(status=ReceiptStatus.ACCEPTED, at=at)
+    answer = AnswerBody(
+        stage=AnswerStage.FINAL,
+        result=AnswerResult.EXPLAINED,
+        number="55",
+        date=kyiv_day(at),
+        at=at,
+        text="Розглянуто.",
+    )
+    world.show(CODES[found[1]], accepted if found[2].startswith("прийнято") else answer, Dating.NONE)
+
+
+@doing(rf"{BODY}: у системі: зареєстровано № (\S+) від {DAY}")
+def _show_registered(world: World, _: datetime, found: re.Match[str]) -> None:
+    begins = kyiv(found[3], "00:00")
+    body = ReceiptBody(status=ReceiptStatus.REGISTERED, at=begins, number=found[2], date=day(found[3]))
+    world.show(CODES[found[1]], body, Dating.DAY)
+
+
+@doing(rf"хаб запитав: {BODY}")
+def _look(world: World, _: datetime, found: re.Match[str]) -> None:
+    world.ask(CODES[found[1]])
+
+
 @doing(rf"{BODY}: надіслано за належністю(?:, кому: {BODY})?")
 def _redirect(world: World, at: datetime, found: re.Match[str]) -> None:
     body = RedirectBody(at=at, to=CODES[found[2]] if found[2] else None, reason="Не належить до компетенції.")
@@ -476,6 +504,19 @@ def _term(world: World, found: re.Match[str]) -> tuple[object, object]:
     local = last.due_at.astimezone(KYIV)
     there = (f"{local:%d.%m.%Y}", f"{local:%H:%M}" if found[4] else None, _term_state(last, world.clock.time))
     return there, (found[3], found[4], found[5])
+
+
+@seeing(rf"факт ({'|'.join(EVENTS)}) {BODY}: {DAY} (\d\d:\d\d), почуто {DAY} (\d\d:\d\d)", of_facts=False)
+def _both_clocks(world: World, found: re.Match[str]) -> tuple[object, object]:
+    fact = _facts(world, found[1], found[2], None)[-1]
+    there = tuple(f"{each.astimezone(KYIV):%d.%m.%Y %H:%M}" for each in (fact.at, heard_at(fact)))
+    return there, (f"{found[3]} {found[4]}", f"{found[5]} {found[6]}")
+
+
+@seeing(rf"не раніше ({'|'.join(EVENTS)}) {BODY}: {DAY} (\d\d:\d\d)", of_facts=False)
+def _not_before(world: World, found: re.Match[str]) -> tuple[object, object]:
+    fact = _facts(world, found[1], found[2], None)[-1]
+    return f"{earliest(fact).astimezone(KYIV):%d.%m.%Y %H:%M}", f"{found[3]} {found[4]}"
 
 
 @seeing(rf"немає строку ([a-z_]+)(?: {BODY})?")

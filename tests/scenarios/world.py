@@ -14,9 +14,19 @@ from hub.bootstrap import Ports, SilentDoorbell, use_cases
 from hub.cases.contact_centre import CaseMessage
 from hub.cases.passing import CentreBody
 from hub.cases.submission import Submission
-from hub.ports import InboundSink, Outcome, Parcel, Prepared, RawInbound, Rendering
+from hub.ports import Dating, InboundSink, Outcome, Parcel, Prepared, RawInbound, Rendering, ReportedStatus
 from hub.schemas import json_rendering
-from hub.schemas.delivery import CaseRow, Delivery, Direction, Fact, Message, OperatorItem, OutcomeKind
+from hub.schemas.delivery import (
+    CaseRow,
+    Change,
+    Delivery,
+    DeliveryUpdate,
+    Direction,
+    Fact,
+    Message,
+    OperatorItem,
+    OutcomeKind,
+)
 from hub.schemas.directory import Channel
 from hub.schemas.envelope import AnyEnvelope, AppealForm, AuthorityBody, Header, Party
 from hub.schemas.ids import CaseId, MessageId, new_id
@@ -45,12 +55,14 @@ class Adapter:
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.sent: list[tuple[str, MessageId]] = []
+        self.shown: dict[str, ReportedStatus] = {}
+        self.asking = False
 
     def rendering(self, channel: Channel) -> Rendering:
         return Rendering.JSON
 
     def polls(self, channel: Channel) -> bool:
-        return False
+        return self.asking
 
     def collects(self, channel: Channel) -> bool:
         return False
@@ -79,7 +91,8 @@ class _Session:
         """Always there."""
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        raise AssertionError("never asked")
+        shown = self.adapter.shown.get(self.channel_id)
+        return Outcome(kind=OutcomeKind.DELIVERED, reported=() if shown is None else (shown,))
 
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         raise AssertionError("never asked")
@@ -186,6 +199,31 @@ class World:
             inbound = RawInbound(content_type="application/json", body=raw)
             self.receiver.receive(inbound, origin(delivery.channel_id, authority))
         self.work()
+
+    def show(self, authority: str, body: AuthorityBody, dated: Dating) -> None:
+        """A body's system shows what became of the appeal to whoever asks, and does not call."""
+        delivery = self.latest(authority)
+        self.adapter.shown[delivery.channel_id] = ReportedStatus(
+            raw=RawInbound(content_type="text/plain", body=b"shown"),
+            said_id=f"{delivery.id}:{type(body).__name__}",
+            body=body,
+            at=body.at if dated is Dating.DAY else delivery.created_at,
+            in_reply_to=delivery.message_id,
+            dated=dated,
+        )
+
+    def ask(self, authority: str) -> None:
+        """The hub asks a body's system what became of the newest appeal; it asks at no other time."""
+        delivery = self.latest(authority)
+        self.adapter.asking = True
+        self._ask_at(delivery, self.clock.time)
+        run_lane(self.cases, delivery.channel_id)
+        self._ask_at(self.latest(authority), None)
+        self.adapter.asking = False
+        self.work()
+
+    def _ask_at(self, delivery: Delivery, at: datetime | None) -> None:
+        self.store.apply(Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state, poll_at=at),)))
 
     def tell(self, body: CentreBody) -> None:
         """The contact centre speaks about the case."""

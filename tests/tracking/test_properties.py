@@ -8,7 +8,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.schemas.delivery import Fact, FactKind, Source
+from hub.schemas.base import format_datetime
+from hub.schemas.delivery import ClockMark, Fact, FactKind, Source
 from hub.schemas.ids import DeliveryId
 from hub.tracking import law
 from hub.tracking.chain import hops
@@ -23,6 +24,7 @@ from tests.tracking.test_state import CASE, T0
 RULES = law.shipped()
 IDS = [DeliveryId(uuid.UUID(int=number)) for number in range(1, 6)]
 BODIES = ["00032106", "00032684", "37641918"]
+_SPELLED = st.integers(0, 24 * 60).map(lambda hours: format_datetime(T0 + timedelta(hours=hours)))
 _DATA = st.fixed_dictionaries(
     {},
     optional={
@@ -36,6 +38,9 @@ _DATA = st.fixed_dictionaries(
         "until": st.sampled_from(["2026-12-01", "2027-02-30", "2027-03-01"]),
         "to": st.sampled_from(BODIES),
         "result": st.sampled_from(["explained", "returned"]),
+        "clock": st.sampled_from(list(ClockMark)),
+        "heard_at": _SPELLED,
+        "unseen_at": _SPELLED,
     },
 )
 
@@ -80,6 +85,7 @@ def test_terms_are_sane(known: list[Fact]) -> None:
     case = _case(known)
     found = terms(case, RULES)
     assert all(term.due_at >= term.started_at or term.rule.code in ("rework", "clarification") for term in found)
+    assert all(term.ended_at is None or term.ended_at >= term.started_at for term in found)
     ahead = outlook(case, RULES)
     if case.state in FINISHED:
         assert not [term for term in found if term.running and term.rule.per != "copy"]
