@@ -288,7 +288,11 @@ class CountsView(View):
 
 
 class EntryView(View):
-    """One line of a timeline. ``ref``: id of the message or attempt."""
+    """One line of a timeline. ``ref``: id of the message or attempt. ``at``: the moment that counts; ``heard_at``: when
+    the hub heard it, of what a body said; ``says_at``: the moment that it claims, where another one counts, and
+    ``clock`` why: ``future``, ``before_routing``, ``day`` (it names only a day), ``none`` (it names none);
+    ``unseen_at``: when the hub looked last and it was not there.
+    """
 
     at: str
     what: str
@@ -296,6 +300,10 @@ class EntryView(View):
     text: str
     authority: str | None
     ref: str | None
+    heard_at: str | None
+    says_at: str | None
+    unseen_at: str | None
+    clock: str | None
 
     @classmethod
     def of(cls, entry: TimelineEntry) -> EntryView:
@@ -307,6 +315,10 @@ class EntryView(View):
             text=entry.text,
             authority=entry.authority,
             ref=entry.ref,
+            heard_at=entry.heard_at,
+            says_at=entry.says_at,
+            unseen_at=entry.unseen_at,
+            clock=entry.clock,
         )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict, cast
 
 from hub.errors import NotFound
 from hub.ports import Directory, Store
-from hub.schemas.delivery import Attempt, Delivery, Direction, Fact, FactKind, Message
+from hub.schemas.delivery import CLOCK_MEMBERS, Attempt, Delivery, Direction, Fact, FactKind, Message
 from hub.schemas.ids import CaseId
 from hub.schemas.terms import Kind
+from hub.tracking.clocks import heard_at
 from hub.tracking.share import is_own
 from hub.tracking.state import FINISHED
 
@@ -53,6 +55,10 @@ _TOLD = {
 class TimelineEntry:
     """One line of a timeline. ``what``: ``fact``, ``attempt``, ``message``, or ``listening`` (a channel that
     cannot be asked now); ``text`` has no personal data.
+
+    ``at``: the moment that counts. ``heard_at``: when the hub heard it, of what a body said; ``says_at``: the moment
+    that it claims, where another one counts, and ``clock`` why (``ClockMark``); ``unseen_at``: when the hub looked last
+    and it was not there.
     """
 
     at: datetime
@@ -61,6 +67,10 @@ class TimelineEntry:
     text: str
     authority: str | None = None
     ref: str | None = None
+    heard_at: str | None = None
+    says_at: str | None = None
+    unseen_at: str | None = None
+    clock: str | None = None
 
 
 class _Words(dict[str, str]):
@@ -84,7 +94,20 @@ def _fact_entry(fact: Fact, directory: Directory) -> TimelineEntry:
         text=told.format_map(words),
         authority=fact.authority,
         ref=str(fact.message_id) if fact.message_id else fact.data.get("note"),
+        **_clocks(fact),
     )
+
+
+class _Clocks(TypedDict, total=False):
+    heard_at: str
+    says_at: str
+    unseen_at: str
+    clock: str
+
+
+def _clocks(fact: Fact) -> _Clocks:
+    """Members of a line that tell of a statement's two clocks; none for what the hub did itself."""
+    return cast("_Clocks", {name: fact.data[name] for name in CLOCK_MEMBERS if name in fact.data})
 
 
 def _attempt_entry(attempt: Attempt, delivery: Delivery) -> TimelineEntry:
@@ -101,28 +124,33 @@ def _attempt_entry(attempt: Attempt, delivery: Delivery) -> TimelineEntry:
     )
 
 
-def _message_entry(message: Message) -> TimelineEntry:
+def _message_entry(message: Message, stated: Fact | None) -> TimelineEntry:
+    """``stated``: the fact that it brought. A message whose own date cannot be stands where that fact stands."""
     way = "came in from" if message.direction is Direction.IN else "made for"
     other = message.sender if message.direction is Direction.IN else message.recipient
+    moved = stated is not None and ("clock" in stated.data or message.created_at > heard_at(stated))
     return TimelineEntry(
-        at=message.created_at,
+        at=stated.at if stated is not None and moved else message.created_at,
         what="message",
         code=message.kind,
         text=f"Envelope «{message.kind}» {way} {other}.",
         authority=other,
         ref=str(message.id),
+        **(_clocks(stated) if stated is not None else {}),
     )
 
 
 def _entries(store: Store, directory: Directory, case_id: CaseId, body: str | None) -> Iterator[TimelineEntry]:
+    facts = store.facts(case_id)
+    brought = {fact.message_id: fact for fact in facts if fact.message_id is not None and "heard_at" in fact.data}
     for message in store.messages(case_id):
-        yield _message_entry(message)
+        yield _message_entry(message, brought.get(message.id))
     for delivery in store.deliveries(case_id):
         for attempt in store.attempts(delivery.id):
             yield _attempt_entry(attempt, delivery)
     if body is None:
         yield from _unheard_entries(store, case_id)
-    for fact in store.facts(case_id):
+    for fact in facts:
         if body is None or is_own(fact.kind, fact.authority, fact.data, body):
             yield _fact_entry(fact, directory)
 

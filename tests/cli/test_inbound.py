@@ -66,6 +66,7 @@ def test_a_mail_is_found_read_and_attached(home: Path, tmp_path: Path) -> None:
     assert (done["entry"]["custody"], done["messages"][0]["case_id"]) == ("decided", case)
     told = hub("trace", case, home=home).stdout
     assert "answered (final, explained) with no. 17/2 of 2026-11-20" in told
+    assert "of 2026-11-20. [heard " in told
     again = hub(*words, home=home, check=False)
     assert (again.returncode, again.stderr.startswith("inbound.decided")) == (1, True)
 

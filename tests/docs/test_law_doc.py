@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.schemas.delivery import CLOCK_MEMBERS, ClockMark
 from hub.schemas.terms import RefusalGround
 from hub.tracking import law
 from hub.tracking.chain import ChainFault
@@ -40,6 +41,21 @@ def test_every_ground_stands_with_its_number(ground: RefusalGround) -> None:
 def test_every_fault_and_breach_is_told(word: str) -> None:
     """Codes that an operator or a report meets."""
     assert f"`{word}`" in PAGE
+
+
+@pytest.mark.parametrize("word", [*ClockMark, *CLOCK_MEMBERS])
+def test_both_clocks_are_told(word: str) -> None:
+    """Marks and members that a timeline shows stand on this page and on that of the doors."""
+    api = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
+    assert f"`{word}`" in PAGE
+    assert f"`{word}`" in api
+
+
+@pytest.mark.parametrize("rule", [rule for rule in law.shipped().rules.values() if rule.clock == "heard"])
+def test_terms_that_count_by_the_hearing_are_told(rule: law.Rule) -> None:
+    """Those whose law asks for it, and no others."""
+    assert rule.per == "copy"
+    assert "hears" in ROWS[rule.code]
 
 
 def test_a_broken_file_of_the_law_is_refused(tmp_path: Path) -> None:
