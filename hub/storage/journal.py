@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from hub.ports import InboundFilter
 from hub.schemas.ids import DeliveryId
-from hub.schemas.journal import InboundDecision, InboundRecord
+from hub.schemas.journal import Custody, InboundDecision, InboundRecord
 from hub.storage import rows, rules, schema
 from hub.storage.database import Database
 
@@ -29,12 +30,7 @@ class SqlJournalReads:
 
     def inbound(self, where: InboundFilter, *, limit: int, after: str | None = None) -> tuple[InboundRecord, ...]:
         """Entries, the newest first; ``InvalidInput`` for a cursor that is not ours."""
-        statement = sa.select(schema.inbound).where(*_conditions(where))
-        place = rules.inbound_place(after)
-        if place is not None:
-            there = sa.tuple_(sa.literal(place[0], _I.received_at.type), sa.literal(place[1], _I.id.type))
-            statement = statement.where(sa.tuple_(_I.received_at, _I.id) < there)
-        statement = statement.order_by(_I.received_at.desc(), _I.id.desc()).limit(limit)
+        statement = page(where, after=after, limit=limit, postgres=self.database.postgres)
         return self.database.read(lambda connection: tuple(map(rows.inbound, connection.execute(statement))))
 
     def inbound_record(self, record_id: str) -> InboundRecord | None:
@@ -63,24 +59,87 @@ class SqlJournalReads:
         return {row.number: row.answer for row in found}
 
 
-def _conditions(where: InboundFilter) -> list[sa.ColumnElement[bool]]:
+def page(where: InboundFilter, *, after: str | None, limit: int, postgres: bool) -> sa.Select[Any]:
+    """Entries behind a cursor, the newest first; ``InvalidInput`` for one that is not ours.
+
+    On PostgreSQL a filter by custody, door or verdict alone is answered kind by kind (``_by_kind``): a rare kind among
+    a million entries is not looked for one by one.
+    """
+    place = rules.inbound_place(after)
+    if postgres and _only_kinds(where):
+        return _by_kind(where, place, limit)
+    kind = _of_kind(where, _I)
+    if where.custody == Custody.HELD:
+        kind[0] = schema.IS_HELD  # with a literal, as the partial index is, so that planners see it
+    return _newest(_I, limit).where(*_named(where), *_times(where, place, _I), *kind)
+
+
+def _newest(entries: Any, limit: int) -> sa.Select[Any]:
+    return sa.select(*entries).order_by(entries.received_at.desc(), entries.id.desc()).limit(limit)
+
+
+def _only_kinds(where: InboundFilter) -> bool:
+    """True if nothing narrower is given than what an entry is: of what waits there are few, and they have an index."""
+    narrower = (where.channel_id, where.authority, where.case_id, where.sha256)
+    given = where.door is not None or where.code is not None or where.custody not in (None, Custody.HELD)
+    return given and all(each is None for each in narrower)
+
+
+def _by_kind(where: InboundFilter, place: tuple[datetime, str] | None, limit: int) -> sa.Select[Any]:
+    """The newest entries of each kind that the filter wants, and of these the newest. There are some dozens of kinds
+    (custody, door, verdict); each is one look into ``ix_inbound_kind``, and so is each of its pages.
+    """
+    kinds = _kinds()
+    entry = schema.inbound.alias("entry").c
+    same = (entry.custody == kinds.c.custody, entry.door == kinds.c.door, entry.verdict == kinds.c.verdict)
+    found = _newest(entry, limit).where(*same, *_times(where, place, entry)).lateral("found")
+    joined = sa.join(kinds, found, sa.true())
+    return _newest(found.c, limit).select_from(joined).where(*_of_kind(where, kinds.c))
+
+
+def _kinds() -> sa.CTE:
+    """Kinds that there are, each found behind the one before, without reading what lies between."""
+    first = sa.select(_I.custody, _I.door, _I.verdict).order_by(_I.custody, _I.door, _I.verdict).limit(1).subquery()
+    kinds = sa.select(first).cte("kinds", recursive=True)
+    other = schema.inbound.alias("other").c
+    key = (other.custody, other.door, other.verdict)
+    behind = sa.tuple_(*key) > sa.tuple_(kinds.c.custody, kinds.c.door, kinds.c.verdict)
+    following = sa.select(*key).where(behind).order_by(*key).limit(1).lateral("following")
+    return kinds.union_all(sa.select(following).select_from(sa.join(kinds, following, sa.true())))
+
+
+def _named(where: InboundFilter) -> list[sa.ColumnElement[bool]]:
     equal = {
         _I.channel_id: where.channel_id,
         _I.authority: where.authority,
         _I.case_id: where.case_id,
-        _I.door: where.door,
         _I.sha256: where.sha256,
     }
-    found: list[sa.ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
+    return [column == value for column, value in equal.items() if value is not None]
+
+
+def _of_kind(where: InboundFilter, entries: Any) -> list[sa.ColumnElement[bool]]:
+    """What an entry must be; its custody first."""
+    found: list[sa.ColumnElement[bool]] = []
     if where.custody is not None:
-        # With a literal, as the partial index is, so that planners see it.
-        found.append(schema.IS_HELD if where.custody == "held" else _I.custody == where.custody)
+        found.append(entries.custody == where.custody)
+    if where.door is not None:
+        found.append(entries.door == where.door)
     if where.code is not None:
-        found.append(_I.verdict.contains(where.code, autoescape=True))
+        found.append(entries.verdict.contains(where.code, autoescape=True))
+    return found
+
+
+def _times(where: InboundFilter, place: tuple[datetime, str] | None, entries: Any) -> list[sa.ColumnElement[bool]]:
+    """When it came, and behind which other entry it stands."""
+    found: list[sa.ColumnElement[bool]] = []
     if where.received_from is not None:
-        found.append(_I.received_at >= where.received_from)
+        found.append(entries.received_at >= where.received_from)
     if where.received_to is not None:
-        found.append(_I.received_at < where.received_to)
+        found.append(entries.received_at < where.received_to)
+    if place is not None:
+        there = sa.tuple_(sa.literal(place[0], _I.received_at.type), sa.literal(place[1], _I.id.type))
+        found.append(sa.tuple_(entries.received_at, entries.id) < there)
     return found
 
 

@@ -94,6 +94,39 @@ def test_filters_of_the_journal(store: Store, where: InboundFilter, wanted: list
     assert found == [entries[index].id for index in wanted]
 
 
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        (InboundFilter(code="mail."), {0, 1, 4, 5, 8, 9}),
+        (InboundFilter(code="l_x"), {1, 5, 9}),
+        (InboundFilter(door=Door.COLLECT), {0, 3, 6, 9}),
+        (InboundFilter(door=Door.COLLECT, code="mail."), {0, 9}),
+        (InboundFilter(custody=Custody.HELD, code="mail."), {0, 4, 8}),
+        (InboundFilter(custody=Custody.DECIDED), set()),
+        (InboundFilter(door=Door.COLLECT, received_from=later(4)), {6, 9}),
+    ],
+)
+def test_pages_of_kinds_are_in_order_of_arrival(store: Store, where: InboundFilter, wanted: set[int]) -> None:
+    """Custody, door and verdict, alone and together: each page goes on where the one before ended, the newest first."""
+    verdicts = ("mail.no_token", "mail.l_x", "accepted", "seal.party")
+    entries = [
+        replace(
+            record(number),
+            verdict=verdicts[number % 4],
+            door=Door.COLLECT if number % 3 == 0 else Door.CALLBACK,
+            custody=Custody.HELD if number % 2 == 0 else Custody.NOTED,
+        )
+        for number in range(10)
+    ]
+    store.apply(Change(inbound=tuple(entries)))
+    seen: list[str] = []
+    after: str | None = None
+    while page := store.inbound(where, limit=2, after=after):
+        seen += [each.id for each in page]
+        after = page[-1].cursor
+    assert seen == [entries[number].id for number in sorted(wanted, reverse=True)]
+
+
 def test_pages_lead_through_the_whole_journal(store: Store) -> None:
     """Each entry is on one page, also where several came in the same millisecond; a cursor of others is refused."""
     entries = [record(n // 3) for n in range(10)]

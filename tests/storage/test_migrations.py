@@ -32,7 +32,7 @@ LEFT JOIN pg_collation coll ON coll.oid = a.attcollation
 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0
 """
 _INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
-_ONE_DIALECT = {"ix_facts_feed", "ix_cases_topic", "ix_cases_oblast", "ix_cases_place"}
+_ONE_DIALECT = {"ix_facts_feed", "ix_cases_topic", "ix_cases_oblast", "ix_cases_place", "ix_inbound_kind"}
 _CONSTRAINTS = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hub.ports import CaseFilter
+from hub.ports import CaseFilter, InboundFilter
 from hub.schemas.delivery import Change, DeliveryUpdate, TransportState
-from hub.storage import SqlStore, listing, rules
+from hub.schemas.journal import Custody, Door
+from hub.storage import SqlStore, journal, listing, rules
 from hub.storage.engine import open_engine
 from hub.storage.schema import metadata
 from tests.storage.making import AUTHORITY, CHANNEL, NOW, OWNER, accepted, claim_one, delivery, joined, later, put
@@ -126,3 +127,31 @@ def test_a_page_of_cases_is_a_walk_in_order(new_tables: str, where: CaseFilter, 
     engine.dispose()
     assert index in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (InboundFilter(), "ix_inbound_received"),
+        (InboundFilter(custody=Custody.HELD), "ix_inbound_held"),
+        (InboundFilter(custody=Custody.DISMISSED), "ix_inbound_kind"),
+        (InboundFilter(door=Door.LOGIN), "ix_inbound_kind"),
+        (InboundFilter(code="sevovv.", received_from=NOW), "ix_inbound_kind"),
+        (InboundFilter(custody=Custody.HELD, door=Door.SEV), "ix_inbound_kind"),
+        (InboundFilter(authority=AUTHORITY, code="seal."), "ix_inbound_authority"),
+        (InboundFilter(sha256="0" * 64), "ix_inbound_sha256"),
+    ],
+)
+def test_a_page_of_the_journal_reads_what_it_shows(new_tables: str, where: InboundFilter, index: str) -> None:
+    """Whatever is asked for, an index leads to it: a rare kind is not looked for among all that ever came in."""
+    statement = journal.page(where, after=None, limit=50, postgres=True)
+    engine = open_engine(new_tables)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        connection.exec_driver_sql("SET enable_bitmapscan = off")
+        text = statement.compile(engine, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {text}".replace("%", "%%")))
+    engine.dispose()
+    assert index in plan
+    assert "Seq Scan" not in plan
