@@ -31,19 +31,18 @@ class SqlActs:
 
     def groups(self) -> tuple[FailureGroup, ...]:
         """Everything that failed or waits for a person, by cause, body and channel, the largest group first."""
-        # PostgreSQL has no greatest uuid; their text sorts alike.
-        key: sa.ColumnElement[Any] = sa.cast(_D.id, sa.Text) if self.database.postgres else _D.id
-        dead = _grouped(_D.last_code, _D.authority, _D.channel_id, _D.created_at, key, schema.IS_DEAD)
-        items = _grouped(_I.reason, _I.authority, _I.channel_id, _I.opened_at, _I.id, schema.IS_OPEN)
+        # PostgreSQL has no greatest uuid; their text sorts alike, as their digits do.
+        key: sa.ColumnElement[Any] = sa.cast(_D.id, sa.Text) if self.database.postgres else sa.func.hex(_D.id)
         e = schema.inbound.c
-        held = _grouped(e.verdict, e.authority, e.channel_id, e.received_at, e.id, schema.IS_HELD)
-
-        def work(connection: Connection) -> Iterator[FailureGroup]:
-            for kind, statement in ((GroupKind.DEAD, dead), (GroupKind.ITEM, items), (GroupKind.HELD, held)):
-                yield from (_group(kind, row) for row in connection.execute(statement))
-
-        found = self.database.read(lambda connection: list(work(connection)))
-        return tuple(sorted(found, key=lambda g: (-g.count, g.kind, g.code, g.channel_id or ""))[:_MOST_GROUPS])
+        every = sa.union_all(
+            _grouped(GroupKind.DEAD, _D.last_code, _D.authority, _D.channel_id, _D.created_at, key, schema.IS_DEAD),
+            _grouped(GroupKind.ITEM, _I.reason, _I.authority, _I.channel_id, _I.opened_at, _I.id, schema.IS_OPEN),
+            _grouped(GroupKind.HELD, e.verdict, e.authority, e.channel_id, e.received_at, e.id, schema.IS_HELD),
+        )
+        found = every.subquery().c
+        largest = (found.number.desc(), found.kind, found.code, sa.func.coalesce(found.channel_id, ""))
+        statement = sa.select(*found).order_by(*largest).limit(_MOST_GROUPS)
+        return self.database.read(lambda connection: tuple(map(_group, connection.execute(statement).all())))
 
     def count_dead(self, where: Selection) -> int:
         """Dead letters of a selection."""
@@ -180,6 +179,7 @@ def _act(row: rows.Row) -> BulkAct:
 
 
 def _grouped(
+    kind: GroupKind,
     code: sa.Column[Any],
     authority: sa.Column[Any],
     channel: sa.Column[Any],
@@ -189,6 +189,7 @@ def _grouped(
 ) -> sa.Select[Any]:
     named = sa.func.coalesce(code, "").label("code")
     counted = sa.select(
+        sa.literal(kind.value).label("kind"),
         named,
         authority.label("authority"),
         channel.label("channel_id"),
@@ -200,7 +201,8 @@ def _grouped(
     return counted.where(only).group_by(named, authority, channel)
 
 
-def _group(kind: GroupKind, row: rows.Row) -> FailureGroup:
+def _group(row: rows.Row) -> FailureGroup:
+    kind = GroupKind(row.kind)
     return FailureGroup(
         kind=kind,
         code=row.code,
@@ -209,7 +211,7 @@ def _group(kind: GroupKind, row: rows.Row) -> FailureGroup:
         count=row.number,
         first_at=row.first_at,
         last_at=row.last_at,
-        example=str(row.example),
+        example=str(UUID(row.example)) if kind is GroupKind.DEAD else row.example,
     )
 
 

@@ -12,11 +12,12 @@ import pytest
 from hub.cases.bulk import STEP, Bulk
 from hub.delivery.records import escalate
 from hub.errors import Conflict, InvalidInput
-from hub.ports import Outcome
+from hub.ports import InboundFilter, Outcome, RawInbound
 from hub.schemas.acts import ActKind, ActState, BulkAct, GroupKind, Selection
 from hub.schemas.delivery import Change, OutcomeKind, TransportState
 from hub.storage import SqlStore, open_store
 from hub.storage.acts import SqlActs
+from tests.delivery.origins import origin
 from tests.delivery.world import BODY, CHANNEL, World
 from tests.stores import fresh_store
 
@@ -77,6 +78,25 @@ def test_one_group_tells_what_failed(store: SqlStore) -> None:
     assert dead.example in {str(delivery.id) for delivery in store.dead(after=None, limit=9)}
     assert groups[GroupKind.ITEM].count == 5
     assert dead.first_at <= dead.last_at <= world.clock.now()
+
+
+def test_of_many_groups_the_largest_are_shown(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed most often stands first, of whatever kind; beyond the bound the smallest are left out."""
+    world = _failed(store, 3)
+    raw = RawInbound(content_type="text/plain", body=b"words")
+    for number in range(4):
+        came = replace(raw, body=b"words %d" % number)
+        world.receiver.hold(came, origin(CHANNEL, BODY), verdict="mail.no_token" if number else "seal.party")
+    groups = SqlActs(store.database).groups()
+    assert [(group.kind, group.code, group.count) for group in groups] == [
+        (GroupKind.DEAD, "answer.http_415", 3),
+        (GroupKind.HELD, "mail.no_token", 3),
+        (GroupKind.ITEM, "answer.http_415", 3),
+        (GroupKind.HELD, "seal.party", 1),
+    ]
+    assert groups[3].example == store.inbound(InboundFilter(code="seal.party"), limit=1)[0].id
+    monkeypatch.setattr("hub.storage.acts._MOST_GROUPS", 2)
+    assert SqlActs(store.database).groups() == groups[:2]
 
 
 @pytest.mark.parametrize("kind", [ActKind.REPLAY, ActKind.REBUILD])
