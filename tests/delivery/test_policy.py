@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from hub.delivery import retry
 from hub.outbound import circuit_breaker
-from hub.schemas.delivery import LaneState, OutcomeKind
-from hub.schemas.directory import LaneSettings
+from hub.schemas.delivery import Claim, Delivery, LaneState, OutcomeKind, TransportState
+from hub.schemas.directory import Channel, LaneSettings
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
+from hub.schemas.terms import Role
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 LANE = LaneSettings()
@@ -119,3 +122,96 @@ def test_a_refusal_is_an_answer() -> None:
 def test_a_paused_lane_does_not_run() -> None:
     """What an operator paused stays paused whatever the breaker says."""
     assert not LaneState(channel_id="c", paused=True).may_run(NOW)
+
+
+@pytest.mark.parametrize(("taken", "secs"), [(1, None), (9, None), (10, 0.2), (25, 0.5), (100, 2.0)])
+def test_a_lane_is_throttled_for_as_long_as_its_rate_asks(taken: int, secs: float | None) -> None:
+    """Fifty a second: what ten used up is a fifth of a second, and less than that is not worth a write."""
+    until = circuit_breaker.throttled_until(Channel(id="c", adapter="rest"), taken, NOW)
+    assert until == (None if secs is None else NOW + timedelta(seconds=secs))
+
+
+@pytest.mark.parametrize("more", range(6))
+def test_each_failure_doubles_the_wait_up_to_eight_times(more: int) -> None:
+    """An opened breaker stays open for 30, 60, 120 seconds, and for 240 however long the other side is dead."""
+    state = LaneState(channel_id="c", failures=LANE.breaker_failures + more - 1)
+    opened = circuit_breaker.after(state, OutcomeKind.TEMPORARY, NOW, LANE)
+    assert opened.failures == LANE.breaker_failures + more
+    assert opened.open_until == NOW + timedelta(seconds=30 * (1, 2, 4, 8, 8, 8)[more])
+
+
+def due(name: str, channel: str = "sick", **more: Any) -> Claim:
+    """A claim that is due; ``name`` is what the test calls it."""
+    fields: dict[str, Any] = {"priority": 0, "attempts": 0, "first_attempt_at": None} | more
+    delivery = Delivery(
+        id=DeliveryId(new_id()),
+        case_id=CaseId(new_id()),
+        message_id=MessageId(new_id()),
+        authority="00032106",
+        channel_id=channel,
+        role=Role.MAIN,
+        state=TransportState.WAITING,
+        created_at=NOW,
+        next_at=NOW,
+        **fields,
+    )
+    return Claim(delivery=delivery, body=name.encode())
+
+
+def chosen(*claims: Claim) -> tuple[list[str], list[str]]:
+    """Names of those that go and of those that are over; only the lane "well" has not failed."""
+    lanes = {
+        name: (Channel(id=name, adapter="rest"), LaneState(channel_id=name, failures=failures))
+        for name, failures in (("well", LANE.breaker_failures - 1), ("sick", LANE.breaker_failures), ("ill", 99))
+    }
+    going, over = circuit_breaker.choose(claims, lanes, NOW)
+    return sorted(claim.body.decode() for claim in going), [claim.body.decode() for claim in over]
+
+
+LONG_AGO = NOW - timedelta(seconds=LANE.give_up_secs + 1)
+BEGUN = NOW - timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("claims", "probe"),
+    [
+        ([due("tried", attempts=1, first_attempt_at=BEGUN), due("fresh")], "fresh"),
+        ([due("often", attempts=3, first_attempt_at=BEGUN), due("once", attempts=1, first_attempt_at=BEGUN)], "once"),
+        ([due("first"), due("second")], "first"),
+        ([due("fresh"), due("urgent", priority=2, attempts=5, first_attempt_at=BEGUN)], "urgent"),
+        (
+            [
+                due("tried", attempts=1, first_attempt_at=BEGUN, last_code="http.busy"),
+                due("put back", attempts=2, first_attempt_at=BEGUN, last_code=circuit_breaker.NOT_BEGUN),
+            ],
+            "put back",
+        ),
+    ],
+)
+def test_the_probe_is_what_can_say_most_about_the_lane(claims: list[Claim], probe: str) -> None:
+    """Of a lane that failed goes one delivery, in whatever order they are due: the most urgent, then one that was not
+    tried yet, then the one with the fewest tries.
+    """
+    assert chosen(*claims) == ([probe], [])
+    if probe != "first":
+        assert chosen(*reversed(claims)) == ([probe], [])
+
+
+def test_each_lane_is_probed_alone_and_a_well_one_sends_all() -> None:
+    """Two lanes that failed send a probe each; what waits for a lane that did not fail all goes."""
+    claims = [due("a", "well"), due("b", "well"), due("c"), due("d"), due("e", "ill"), due("f", "ill")]
+    assert chosen(*claims) == (["a", "b", "c", "e"], [])
+
+
+@pytest.mark.parametrize(
+    ("claim", "over"),
+    [
+        (due("x", attempts=4, first_attempt_at=LONG_AGO), True),
+        (due("x", attempts=4, first_attempt_at=LONG_AGO + timedelta(seconds=1)), False),
+        (due("x", attempts=4, first_attempt_at=LONG_AGO, last_code=circuit_breaker.NOT_BEGUN), False),
+        (due("x", "well", attempts=4, first_attempt_at=LONG_AGO), False),
+    ],
+)
+def test_a_schedule_that_ended_behind_a_failing_lane_ends_without_a_try(claim: Claim, over: bool) -> None:
+    """Only there, and not where the last attempt was written and never made: that one still has its try."""
+    assert chosen(claim) == (([], ["x"]) if over else (["x"], []))
