@@ -78,6 +78,11 @@ class Mutant:
         changed = difflib.ndiff(before, self.code.splitlines())
         return "\n".join(line for line in changed if line[0] in "-+")
 
+    def told(self, root: Path) -> str:
+        """Its place and its change, in one line."""
+        changed = " / ".join(f"{line[0]} {line[2:].strip()}" for line in self.shown(root).splitlines())
+        return f"{self.path}:{self.line}: {changed}"
+
 
 @dataclass(frozen=True)
 class _Site:

@@ -47,9 +47,9 @@ class Reach:
         wanted = known if lines is None else lines
         return {test for line in wanted for test in known.get(line, ())} - self.failed - {""}
 
-    def within(self, folder: str) -> set[str]:
-        """Tests that stand in a folder."""
-        return {test for test in self.secs if test.startswith(folder)} - self.failed
+    def within(self, folders: tuple[str, ...]) -> set[str]:
+        """Tests that stand in these folders."""
+        return {test for test in self.secs if test.startswith(folders)} - self.failed
 
     def loaded(self, path: str, lines: Collection[int]) -> bool:
         """True if any of these lines runs when the module is loaded."""

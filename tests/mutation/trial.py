@@ -16,6 +16,7 @@ import pickle
 import re
 import sys
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,10 @@ LEAST = 8
 """So many tests are tried, however long they take."""
 FEW = 3
 """Modules of tests that are loaded first: most mutants are noticed there."""
+PROVEN = 12
+"""So many tests that noticed mutants of the same module before are tried first."""
+HOMES = {"outbound": ("delivery", "worker"), "inbound": ("delivery",), "cases": ("delivery", "scenarios")}
+"""Folders of the tests of packages that have none of their own name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +82,20 @@ class Trial:
         return f"{self.reaching} tests reach it"
 
 
-def in_order(tests: Iterable[TimedTest], home: str, budget_secs: float) -> list[TimedTest]:
+def homes_of(mutant: Mutant) -> tuple[str, ...]:
+    """Folders where the tests of a mutant's package stand."""
+    package = mutant.path.split("/")[1]
+    return tuple(f"tests/{folder}/" for folder in HOMES.get(package, (package,)))
+
+
+def in_order(tests: Iterable[TimedTest], homes: tuple[str, ...], budget_secs: float) -> list[TimedTest]:
     """The package's own tests, then the others, the quickest first, until the budget is spent; at least a few.
 
     Tests of one file run together, for they share what they stand on.
     """
     chosen: list[TimedTest] = []
     left = budget_secs
-    for test in sorted(tests, key=lambda test: (not test.file.startswith(home), test.secs, test.id)):
+    for test in sorted(tests, key=lambda test: (not test.file.startswith(homes), test.secs, test.id)):
         if (left := left - test.secs) < 0 and len(chosen) >= LEAST:
             break
         chosen.append(test)
@@ -113,15 +124,15 @@ class Planner:
         functions = functions_of(mutant, self._ground.root)
         trial.living = functions is not None and not self._reach.loaded(mutant.path, mutant.lines)
         found = [self._reach.tests(mutant.path, mutant.lines)]
-        home = f"tests/{mutant.path.split('/')[1]}/"
+        homes = homes_of(mutant)
         if not trial.living:  # a test that only looks at a constant runs no line
-            found.append(self._named(mutant.names) | self._reach.within(home))
+            found.append(self._named(mutant.names) | self._reach.within(homes))
             found += [self._reach.tests(mutant.path), self._of_package(mutant.path)]
         known = set[str]()
         for tests in found:
             left = self._ground.budget_secs - sum(test.secs for test in trial.tests)
             if left > 0 and (fresh := tests - known):
-                trial.tests += in_order(map(self._reach.timed, fresh), home, left)
+                trial.tests += in_order(map(self._reach.timed, fresh), homes, left)
             known |= tests
         trial.reaching = len(known)
 
@@ -190,18 +201,30 @@ def _put_in(session: pytest.Session, ground: Ground, alive: Living, mutant: Muta
     return work
 
 
-def _try(trials: dict[int, Trial], jobs: int, work: Callable[[Mutant | None], Work]) -> None:
+def proven_first(tests: Sequence[TimedTest], proven: Counter[str]) -> list[TimedTest]:
+    """Those that noticed the most mutants of the same module so far, then the others as they are."""
+    first = sorted((test for test in tests if proven[test.id]), key=lambda test: -proven[test.id])[:PROVEN]
+    return [*first, *(test for test in tests if test not in first)]
+
+
+def _try(trials: dict[int, Trial], ground: Ground, work: Callable[[Mutant | None], Work]) -> None:
     """Try all; then each test that noticed one on unchanged code, and again without those that fail there."""
     left = [number for number, trial in trials.items() if trial.tests]
+    proven: dict[str, Counter[str]] = defaultdict(Counter)
     while left:
-        wanted = (Job(number, trials[number].tests, work(trials[number].mutant)) for number in left)
-        for done, (number, verdict) in enumerate(run(wanted, jobs), 1):
+        wanted = (
+            Job(number, proven_first(trial.tests, proven[trial.mutant.path]), work(trial.mutant))
+            for number, trial in ((number, trials[number]) for number in left)
+        )
+        for done, (number, verdict) in enumerate(run(wanted, ground.jobs), 1):
             trials[number].verdict = verdict
+            if verdict.by is not None:
+                proven[trials[number].mutant.path][verdict.by] += 1
             if verdict.ending is Ending.SURVIVED:
-                click.echo(f"  survived: {trials[number].mutant.path}:{trials[number].mutant.line}", err=True)
+                click.echo(f"  survived: {trials[number].mutant.told(ground.root)}", err=True)
             if done % 50 == 0:
                 click.echo(f"  {done} of {len(left)} tried", err=True)
-        wrong = _wrong([trials[number] for number in left], jobs, work(None))
+        wrong = _wrong([trials[number] for number in left], ground.jobs, work(None))
         left = [number for number in left if trials[number].verdict.by in wrong]
         for trial in (trials[number] for number in left):
             trial.tests = [test for test in trial.tests if test.id not in wrong]
@@ -243,7 +266,7 @@ def _warm(trials: dict[int, Trial], ground: Ground, kept: Path) -> None:
         click.echo(f"{len(living)} mutants that fit into living functions", err=True)
         alive = Living(f"{ground.root / folder}/" for folder in ground.folders)
         gc.freeze()  # a child that looks at all objects would copy them
-        _try(living, ground.jobs, lambda mutant: _put_in(session, ground, alive, mutant))
+        _try(living, ground, lambda mutant: _put_in(session, ground, alive, mutant))
         for trial in living.values():
             trial.living = trial.verdict.ending is not Ending.UNFIT
 
@@ -283,5 +306,5 @@ def tried(mutants: Sequence[Mutant], ground: Ground) -> list[Trial]:
     gc.freeze()
     anew = {number: trial for number, trial in trials.items() if not trial.living and trial.tests}
     click.echo(f"{len(anew)} mutants that need their module loaded anew", err=True)
-    _try(anew, ground.jobs, lambda mutant: _anew(ground, mutant))
+    _try(anew, ground, lambda mutant: _anew(ground, mutant))
     return list(trials.values())
