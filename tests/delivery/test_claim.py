@@ -8,17 +8,27 @@ from datetime import date, timedelta
 
 import pytest
 
-from hub.cases.submission import Accepted
+from hub.cases.submission import Accepted, Submission
 from hub.errors import HubError, Unavailable, UnsupportedFeature
 from hub.ports import Outcome, Parcel, Prepared
-from hub.schemas.delivery import Attempt, FactKind, OutcomeKind, TransportState
+from hub.schemas.delivery import (
+    Attempt,
+    Change,
+    FactKind,
+    Grant,
+    OutcomeKind,
+    StoredAttachment,
+    TransportState,
+)
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import Attachment
 from hub.schemas.terms import Priority, Role
 from registry import LoadedDirectory
 from registry.territories import shipped
-from tests.delivery.world import BODY, CHANNEL, START, World, sha256
+from tests.delivery.world import BODY, CHANNEL, HUB, START, World, sha256
 from tests.lanes import run_lane
+from tests.schemas.form_reading import form_from_json
+from tests.schemas.test_renderings import MINIMAL
 
 OTHER = "00032684"
 NEXT = f"{BODY}.next"
@@ -185,6 +195,49 @@ def test_a_lane_that_failed_is_looked_at_before_it_is_claimed_for() -> None:
     world.operators.resume(CHANNEL)
     (batch,) = world.dispatcher.claim([CHANNEL], "worker")
     assert batch.state.failures == world.store.lane(CHANNEL).failures
+
+
+def test_a_lane_that_may_not_run_holds_up_no_other() -> None:
+    """Claimed for together, the paused one gives nothing and the other gives what it has."""
+    world = World()
+    (accepted,) = world.submit()
+    with_registry(world, own(world), others=(council(OTHER),))
+    world.forwarding.assign(accepted.case_id, OTHER, by="tester", role=Role.CO_EXECUTOR)
+    world.operators.pause(f"{OTHER}.test")
+    assert world.dispatcher.claim([f"{OTHER}.test"], "worker") == ()
+    (batch,) = world.dispatcher.claim([f"{OTHER}.test", CHANNEL], "worker")
+    assert batch.channel.id == CHANNEL
+
+
+def test_a_probe_is_chosen_among_more_than_a_batch() -> None:
+    """Where a lane takes one message at a time, one that always fails does not stay its only probe."""
+    world = World(batch=1, breaker_failures=1, breaker_open_secs=1, retry_secs=(1,), give_up_secs=10_000)
+    (poison,) = world.submit()
+    world.adapter.script = [TEMPORARY]
+    for _ in range(2):
+        world.run()
+        world.clock.go(60)
+    (fresh,) = world.submit()
+    (batch,) = world.dispatcher.claim([CHANNEL], "worker")
+    assert [message.delivery.message_id for message in batch.messages] == [fresh.message_id]
+    assert world.delivery(poison).state is TransportState.WAITING
+
+
+def test_files_go_with_each_try() -> None:
+    """A later attempt has the same files as the first, though only the bytes of the first are kept."""
+    world = World()
+    file = Attachment(sha256="a" * 64, size=5_000, media_type="text/plain", name="a.txt")
+    stored = StoredAttachment(sha256=file.sha256, size=file.size, media_type=file.media_type, created_at=START)
+    world.store.apply(Change(attachments=(stored,), grants=(Grant(sha256=file.sha256, party=HUB.code),)))
+    form = form_from_json(MINIMAL)
+    (accepted,) = world.intake.submit_all([Submission(form=form, owner=HUB.code, attachments=(file,))])
+    world.adapter.script = [TEMPORARY]
+    world.run()
+    world.clock.go(20)
+    world.run()
+    second, _ = world.adapter.got[1]
+    assert second.files == (file,)
+    assert attempts(world, accepted)[1].size == len(second.body) + 5_000
 
 
 def council(code: str) -> Authority:

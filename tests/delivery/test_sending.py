@@ -24,7 +24,7 @@ from tests.delivery.world import CHANNEL, DELIVERED, START, World, keys
 from tests.lanes import run_lane
 
 TEMPORARY = Outcome(kind=OutcomeKind.TEMPORARY, code="http.busy")
-ON_RECEIPT = "00032684.test"
+COLLECTED = "00032684.test"
 
 
 def attempts(world: World, accepted: Accepted) -> tuple[Attempt, ...]:
@@ -160,6 +160,22 @@ def test_an_answer_that_does_not_hold_is_kept_with_the_reason() -> None:
     assert world.store.attempt_answers(world.delivery(accepted).id) == {1: answer[:1_024]}
 
 
+def test_a_worker_that_comes_too_late_moves_nothing() -> None:
+    """Its lease ran out and another has the message: what became of the late try is kept, and changes no delivery."""
+    world = World()
+    (accepted,) = world.submit()
+    (slow,) = world.dispatcher.claim([CHANNEL], "slow")
+    world.adapter.script = [TEMPORARY]
+    ended: list[Ended] = []
+    world.dispatcher.send(slow, ended.append)
+    world.clock.go(3_600)
+    assert world.dispatcher.claim([CHANNEL], "quick")
+    world.dispatcher.write(ended)
+    delivery = world.delivery(accepted)
+    assert (delivery.state, delivery.lease_owner, delivery.attempts) == (TransportState.SENDING, "quick", 2)
+    assert [each.code for each in attempts(world, accepted)] in (["http.busy", None], ["attempt.lost", None])
+
+
 @pytest.mark.parametrize("polls", [False, True])
 def test_only_a_channel_that_is_asked_is_asked_later(polls: bool) -> None:
     """After a success the first question comes a second later, where the channel is asked; else never."""
@@ -247,11 +263,14 @@ def test_the_sweeper_rings_for_what_is_due_and_for_what_is_collected() -> None:
     assert swept(world) == (0, [], [], 1)
     world.submit()
     assert swept(world) == (1, [(CHANNEL, False)], [CHANNEL], 1)
-    assert swept(world, CHANNEL, ON_RECEIPT) == (2, [(CHANNEL, False), (ON_RECEIPT, False)], [CHANNEL], 1)
-    world.store.save_lane(LaneState(channel_id=ON_RECEIPT, failures=3, suspect=True))
-    assert swept(world, ON_RECEIPT)[1] == [(CHANNEL, False), (ON_RECEIPT, True)]
-    world.store.pause_lane(ON_RECEIPT, paused=True)
-    assert swept(world, ON_RECEIPT, "third") == (2, [(CHANNEL, False), ("third", False)], [CHANNEL], 1)
+    assert swept(world, CHANNEL, COLLECTED) == (2, [(CHANNEL, False), (COLLECTED, False)], [CHANNEL], 1)
+    world.store.save_lane(LaneState(channel_id=COLLECTED, failures=3, suspect=True))
+    assert swept(world, COLLECTED)[1] == [(CHANNEL, False), (COLLECTED, True)]
+    opens = START + timedelta(seconds=9)
+    world.store.save_lane(LaneState(channel_id=COLLECTED, failures=3, suspect=True, open_until=opens))
+    assert swept(world, COLLECTED)[1] == [(CHANNEL, False)]
+    world.store.pause_lane(COLLECTED, paused=True)
+    assert swept(world, COLLECTED, "third") == (2, [(CHANNEL, False), ("third", False)], [CHANNEL], 1)
     world.store.plan_collect("third", START + timedelta(seconds=60))
     assert swept(world, "third") == (1, [(CHANNEL, False)], [CHANNEL], 1)
     world.clock.go(60)

@@ -100,18 +100,23 @@ class ScriptedAdapter:
         self.during: list[object] = []
 
     def rendering(self, channel: Channel) -> Rendering:
+        assert channel.adapter == self.name
         return self.wanted
 
     def polls(self, channel: Channel) -> bool:
+        assert channel.adapter == self.name
         return self.is_polled
 
     def collects(self, channel: Channel) -> bool:
+        assert channel.adapter == self.name
         return self.waiting is not None
 
     def pulled(self, channel: Channel) -> bool:
+        assert channel.adapter == self.name
         return self.is_pulled
 
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
+        assert channel.adapter == self.name
         self.parcels.append(parcel)
         if self.unready is not None:
             raise self.unready
@@ -119,6 +124,7 @@ class ScriptedAdapter:
 
     @contextmanager
     def session(self, channel: Channel) -> Iterator[ScriptedAdapter]:
+        assert channel.adapter == self.name
         if self.locked is not None:
             raise self.locked
         yield self
