@@ -57,6 +57,7 @@ class Patrol:
         if self._looked_at is not None and self._looked_at <= now < self._looked_at + EVERY:
             return 0
         self._looked_at = now
+        self._suspects = {case_id: min(since, now) for case_id, since in self._suspects.items()}  # a clock set back
         for case_id in self._loose(self._next_page()):
             self._suspects.setdefault(case_id, now)
         ripe = [case_id for case_id, since in self._suspects.items() if now - since >= GRACE]

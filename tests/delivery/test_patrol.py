@@ -107,6 +107,18 @@ def test_what_is_mended_meanwhile_does_not_count() -> None:
     assert (found, desk.items()) == ([], [])
 
 
+def test_a_clock_that_was_set_back_holds_up_no_finding() -> None:
+    """Neither the next page nor the second look waits for a moment that is an hour away again."""
+    desk = lost()
+    walker, found = patrol(desk)
+    walker.step()
+    desk.world.clock.go(-3_600)
+    for _ in range(14):
+        walker.step()
+        desk.world.clock.go(10)
+    assert found == [1]
+
+
 # Looking at one case
 
 
