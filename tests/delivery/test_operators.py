@@ -47,7 +47,7 @@ LONG = "причина " + "х" * 600
 class Desk:
     """Operators of a world with a second channel and a second body, and a bell that is heard."""
 
-    def __init__(self, outcome: Outcome = WRONG) -> None:
+    def __init__(self, outcome: Outcome = WRONG, *, count: int = 1) -> None:
         self.world = World()
         self.bell = Bell()
         self.operators = Operators(
@@ -62,7 +62,8 @@ class Desk:
             law=shipped_law(),
         )
         self.world.adapter.script = [outcome]
-        (self.accepted,) = self.world.submit()
+        self.all = self.world.submit(count)
+        self.accepted = self.all[0]
         run_lane(self.world.cases, CHANNEL)
         self.case = self.accepted.case_id
         self.delivery = self.world.delivery(self.accepted)
