@@ -393,6 +393,8 @@ def test_an_inbox_gives_the_exact_bytes_and_says_that_they_went_out() -> None:
     world, accepted, inbox = offered()
     delivery = world.delivery(accepted)
     assert [each.id for each in inbox.waiting(BODY, after=None, limit=9)] == [delivery.id]
+    assert inbox.waiting(BODY, after=str(delivery.id), limit=9) == inbox.waiting(OTHER, after=None, limit=9) == ()
+    assert inbox.waiting(BODY, after=None, limit=0) == ()
     for _ in range(2):
         fetched = inbox.fetch(BODY, accepted.message_id)
         assert (fetched.message_id, fetched.content_type, fetched.body) == (

@@ -262,7 +262,7 @@ def test_a_parcel_tells_who_works_on_the_case() -> None:
     world = World()
     (accepted,) = world.submit()
     run_lane(world.cases, CHANNEL)
-    with_registry(world, own(world), others=(council(OTHER), council("00034186")))
+    with_registry(world, own(world), others=tuple(map(council, (OTHER, "00034186", "00034187"))))
     assert working(world.adapter.parcels[-1]) == {BODY: ("Національний банк", Role.MAIN)}
     world.forwarding.assign(accepted.case_id, OTHER, by="tester", role=Role.CO_EXECUTOR)
     run_lane(world.cases, f"{OTHER}.test")
@@ -271,8 +271,10 @@ def test_a_parcel_tells_who_works_on_the_case() -> None:
     world.forwarding.assign(accepted.case_id, "00034186", by="tester")
     world.adapter.script = [Outcome(kind=OutcomeKind.REFUSED, ground="form")]
     run_lane(world.cases, "00034186.test")
+    world.forwarding.assign(accepted.case_id, "00034187", by="tester", role=Role.CO_EXECUTOR)
+    run_lane(world.cases, "00034187.test")
     third = {OTHER: both[OTHER], "00034186": ("Орган 00034186", Role.MAIN)}
-    assert working(world.adapter.parcels[-1]) == third
+    assert working(world.adapter.parcels[-2]) == third
     assert working(world.adapter.parcels[0]) == {**both, BODY: (both[BODY][0], Role.MAIN)}
     with_registry(world, own(world))
     assert working(world.adapter.parcels[0])[OTHER] == (None, Role.CO_EXECUTOR)

@@ -60,6 +60,8 @@ def test_a_poll_that_breaks_costs_that_question(monkeypatch: pytest.MonkeyPatch)
     world.run()
     assert set(asked) == {each.message_id for each in accepted}
     assert held(world) == [("item.failed", 1)]
+    (entry,) = world.store.inbound(InboundFilter(custody=Custody.HELD), limit=2)
+    assert (entry.door, entry.authority, entry.case_id) == (Door.POLL, BODY, struck.case_id)
     assert [reasons(world, each) for each in accepted] == [[], ["inbound.held"], []]
     world.clock.go(2 * POLL_SECS)
     world.run()

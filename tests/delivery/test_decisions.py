@@ -18,10 +18,13 @@ from hub.schemas.delivery import Change, Fact, FactKind, Grant, Source, StoredAt
 from hub.schemas.envelope import Attachment, ReceiptBody, RedirectBody
 from hub.schemas.ids import CaseId, new_id
 from hub.schemas.journal import Custody, Door, InboundRecord
-from hub.schemas.terms import ReceiptStatus, RefusalGround
+from hub.schemas.terms import ReceiptStatus, RefusalGround, Role
 from hub.tracking.state import State
+from registry import LoadedDirectory
+from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.origins import origin
+from tests.delivery.test_claim import council
 from tests.delivery.test_collector import ANSWER, REGISTERED
 from tests.delivery.test_statements import raw
 from tests.delivery.world import BODY, CHANNEL, HUB, START, World
@@ -263,6 +266,26 @@ def test_who_speaks_is_the_body_that_is_named_or_that_has_the_case() -> None:
     assert len(decided.messages) == 1
     (fact,) = of_kind(world, accepted, FactKind.REGISTERED)
     assert fact.authority == BODY
+
+
+def test_an_entry_is_the_word_of_the_body_that_sent_it() -> None:
+    """Held at a case that two bodies work on: decided without a name, it is its sender's word."""
+    world, (accepted,) = sent()
+    with_other(world)
+    world.forwarding.assign(accepted.case_id, "00032684", by="op", role=Role.CO_EXECUTOR)
+    (copy,) = [each for each in world.store.deliveries(accepted.case_id) if each.authority != BODY]
+    here = origin("00032684.test", "00032684", Door.POLL)
+    world.receiver.hold(RawInbound(content_type="text/plain", body=b"?"), here, verdict="poll.unreadable", about=copy)
+    world.cases.decisions.decide(held(world)[0].id, order())
+    (fact,) = of_kind(world, accepted, FactKind.REGISTERED)
+    assert (fact.authority, fact.delivery_id) == ("00032684", copy.id)
+
+
+def with_other(world: World) -> None:
+    """Another body is in the registry."""
+    body = world.registry.current().authority(BODY)
+    assert body is not None
+    world.registry._directory = LoadedDirectory(authorities=(body, council("00032684")), territories=shipped())
 
 
 def wrong(world: World, what: str, accepted: Accepted) -> None:

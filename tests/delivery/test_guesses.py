@@ -65,6 +65,7 @@ def test_each_sign_is_as_sure_as_it_is_alone(where: str) -> None:
     """Our id, that of our message, the centre's number or the case's, their number: wherever in the input it stands."""
     world = World()
     (accepted,) = submitted(world, "НКЦ-1/26")
+    submitted(world, "НКЦ-2/26")
     number, theirs = numbers_of(world, accepted)
     for written, sign, sure in (
         (str(accepted.case_id), "our_id", 90),
@@ -133,6 +134,8 @@ def test_a_number_is_a_word_with_a_digit(text: str, found: bool) -> None:
     world = World()
     (accepted,) = submitted(world, "НКЦ-1/26")
     submitted(world, "1")
+    (short,) = submitted(world, "7Б")
+    assert guessed(world, "№ 7Б.") == [(short.case_id, ("reference",), 80)]
     assert guessed(world, text) == ([(accepted.case_id, ("reference",), 80)] if found else [])
 
 

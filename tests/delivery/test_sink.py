@@ -108,6 +108,26 @@ def test_their_number_counts_only_for_the_case_that_has_it() -> None:
         assert unknown.value.stable_code == "inbound.unknown_case"
 
 
+def test_two_bodies_may_use_one_number() -> None:
+    """Their id of our message, and the centre's number, are looked up among what was sent to whoever speaks."""
+    world = World()
+    first, second = world.intake.submit_all(
+        [Submission(form=form_from_json(MINIMAL).model_copy(update={"reference": "НКЦ-1"}), owner=HUB.code)] * 2
+    )
+    with_channels(world, own(world))
+    world.forwarding.assign(second.case_id, OTHER, by="op")
+    world.adapter.script = [Outcome(kind=OutcomeKind.DELIVERED, external_id="E-1")]
+    run_lane(world.cases, CHANNEL)
+    run_lane(world.cases, f"{OTHER}.test")
+    others = next(each for each in world.store.deliveries(second.case_id) if each.authority == OTHER)
+    assert sink(world, OTHER, channel=f"{OTHER}.test").find(external_id="E-1") == others
+    said = replace(spoken(first), in_reply_to=None)
+    sink(world, OTHER, channel=f"{OTHER}.test").reported(replace(said, external_id="E-1"))
+    sink(world, OTHER, channel=f"{OTHER}.test").reported(replace(said, reference="НКЦ-1", said_id="2"))
+    assert {fact.authority for fact in of_kind(world, second, FactKind.REGISTERED)} == {OTHER}
+    assert of_kind(world, first, FactKind.REGISTERED) == []
+
+
 # Words of other systems
 
 

@@ -293,9 +293,8 @@ def test_a_word_from_long_before_the_sending_counts_from_when_it_came(early: tim
     (fact,) = [each for each in world.store.facts(accepted.case_id) if each.kind is FactKind.REGISTERED]
     assert fact.at == (START - early if kept else START + timedelta(seconds=60))
     items = world.store.items(open_only=True, after=None, limit=9)
-    assert [(item.reason, "2026-11-23" in item.detail) for item in items] == (
-        [] if kept else [("inbound.unclear", True)]
-    )
+    told = "The statement dates itself 2026-11-23, before the appeal was sent; it counts from when it came."
+    assert [(item.reason, item.detail) for item in items] == ([] if kept else [("inbound.unclear", told)])
 
 
 def with_file(world: World, *, size: int = len(REPORT), party: str = BODY) -> None:
@@ -374,6 +373,16 @@ def test_one_mail_that_came_to_two_addresses_is_one(change: dict[str, Any], same
         world.receiver.receive(second, origin(CHANNEL, BODY))
 
 
+def test_only_a_mail_may_come_twice_in_other_words_of_its_way() -> None:
+    """What is no mail and says the same with another moment in its head is another message under a used id."""
+    world, accepted = sent()
+    with_file(world)
+    first = changed(receipt(accepted, "answer"), attachments=MANIFEST)
+    world.calls(first)
+    with pytest.raises(Conflict):
+        world.calls(changed(first, header={"created_at": "2026-11-24T09:00:00Z"}))
+
+
 def test_word_of_a_copy_that_was_given_up_stops_the_others() -> None:
     """The body answers over the channel that had failed: what waits on its next channel is not sent any more."""
     world, accepted = sent(OutcomeKind.PERMANENT)
@@ -397,6 +406,20 @@ def test_word_over_the_next_channel_settles_that_copy() -> None:
     world.receiver.receive(raw(receipt(accepted, "accepted")), origin(f"{BODY}.next", BODY))
     states = {each.channel_id: each.state for each in world.store.deliveries(accepted.case_id)}
     assert states == {CHANNEL: TransportState.DEAD, f"{BODY}.next": TransportState.DELIVERED}
+
+
+def test_what_followed_the_appeal_is_not_taken_for_it() -> None:
+    """A withdrawal went over the channel that speaks, the appeal over another: word of the appeal is the appeal's."""
+    world, accepted = sent()
+    appeal = world.delivery(accepted)
+    message = world.store.message(accepted.message_id)
+    assert message is not None
+    later = replace(message, id=MessageId(new_id()))
+    onto = replace(appeal, id=DeliveryId(new_id()), message_id=later.id, channel_id=f"{BODY}.next")
+    world.store.apply(Change(messages=(later,), deliveries=(onto,)))
+    statement = world.receiver.evaluator.envelope(raw(receipt(accepted, "accepted")), origin(f"{BODY}.next", BODY))
+    assert statement.delivery is not None
+    assert statement.delivery.id == appeal.id
 
 
 def test_a_shadows_word_is_noted_and_states_nothing() -> None:

@@ -172,7 +172,7 @@ def test_a_receipt_that_cannot_be_kept_does_not_take_the_outcome_with_it(monkeyp
     def picky(change: Change) -> Applied:
         if any(record.verdict == "accepted" for record in change.inbound):
             raise InvalidInput("not this one", code="store.refused")
-        journal.extend(record.verdict for record in change.inbound)
+        journal.extend(f"{record.custody}: {record.verdict}" for record in change.inbound)
         return real(change)
 
     monkeypatch.setattr(world.store, "apply", picky)
@@ -181,5 +181,5 @@ def test_a_receipt_that_cannot_be_kept_does_not_take_the_outcome_with_it(monkeyp
     world.dispatcher.send(load, writer.put)
     until(lambda: world.delivery(accepted).state is TransportState.DELIVERED)
     writer.close()
-    assert journal == ["store.refused"]
+    assert journal == ["held: store.refused"]
     assert FactKind.REGISTERED not in _kinds(world, accepted)
