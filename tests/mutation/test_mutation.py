@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+from tests.mutation.forks import TimedTest
 from tests.mutation.mutants import Population
+from tests.mutation.trial import PROVEN, in_order, proven_first
 
 RULES = '''"""Docstring."""
 
@@ -100,3 +103,27 @@ def test_the_sample_is_that_of_its_seed_and_leaves_out_by_rule(tmp_path: Path) -
     drawn = [[mutant.code for mutant in population.sample(3, seed)] for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert not any("XX" in mutant.code for mutant in population.sample(100, 1))
+
+
+def test_the_order_of_the_tests_of_a_mutant() -> None:
+    """Those of the package's folders before others, the quickest first; before all, those that noticed the most."""
+    tests = [
+        TimedTest("tests/api/test_a.py::one", 0.1),
+        TimedTest("tests/delivery/test_b.py::slow", 9.0),
+        TimedTest("tests/delivery/test_b.py::quick", 0.2),
+        TimedTest("tests/worker/test_c.py::one", 0.3),
+    ]
+    planned = in_order(tests, ("tests/delivery/", "tests/worker/"), 99.0)
+    assert [test.id.partition("/test_")[2] for test in planned] == [
+        "b.py::quick",
+        "b.py::slow",
+        "c.py::one",
+        "a.py::one",
+    ]
+    proven = Counter({"tests/api/test_a.py::one": 2, "tests/worker/test_c.py::one": 3})
+    assert [test.id[-3:] for test in proven_first(planned, proven)] == ["one", "one", "ick", "low"]
+    assert proven_first(planned, proven)[0].file == "tests/worker/test_c.py"
+    many = [TimedTest(str(number), 0.1) for number in range(2 * PROVEN)]
+    found = proven_first(many, Counter({str(number): number for number in range(2 * PROVEN)}))
+    assert [test.id for test in found[:PROVEN]] == [str(number) for number in range(2 * PROVEN - 1, PROVEN - 1, -1)]
+    assert sorted(test.id for test in found) == sorted(test.id for test in many)
