@@ -105,11 +105,14 @@ def test_what_the_centre_says_goes_the_way_of_the_appeal(kind: str) -> None:
         "clarification": REPLY,
         "return": RETURN,
     }
-    made = desk.say(bodies[kind])[-1]
+    desk.upload()
+    made = desk.say(bodies[kind], attachments=(FILE,))[-1]
     (copy,) = desk.further()
     envelope = header_of(desk, made)
     header = envelope.header
     assert (envelope.kind, envelope.body, header.in_reply_to) == (kind, bodies[kind], about)
+    assert envelope.attachments == (FILE,)
+    assert desk.world.store.may_read(FILE.sha256, BODY)
     assert (header.sender, header.recipient.code, header.recipient.name) == (HUB, BODY, "Національний банк")
     assert (header.case_id, header.created_at, header.role) == (desk.case, desk.now, Role.MAIN)
     assert (str(copy.message_id), copy.channel_id, copy.authority) == (made, CHANNEL, BODY)

@@ -311,6 +311,31 @@ def test_a_redirect_that_leads_nowhere_comes_to_a_person(to: str, known: bool, r
     assert len(desk.copies()) == 1
 
 
+@pytest.mark.parametrize(
+    ("named", "change", "gets", "reason", "passed_over"),
+    [
+        (ABOVE, {}, ABOVE, "requested", None),
+        (ABOVE, {"competences": ()}, ABOVE, "requested", None),
+        (ABOVE, {"channels": ()}, TOP, "competence", f"{ABOVE} not_connected, {BODY} declined"),
+        ("00099999", {}, ABOVE, "competence", f"00099999 requested_unknown, {BODY} declined"),
+    ],
+)
+def test_a_body_that_is_named_gets_it_if_it_can_be_reached(
+    named: str, change: dict[str, Any], gets: str, reason: str, passed_over: str | None
+) -> None:
+    """Whoever sends on knows better who is competent (article 7); else the router finds one and says who was passed."""
+    desk = Country()
+    found = desk.world.registry.current().authority(BODY)
+    assert found is not None
+    others = (council(ABOVE).model_copy(update=change), council(TOP))
+    known = (found, others[0]) if named != ABOVE else (found, *others)
+    desk.world.registry._directory = LoadedDirectory(authorities=known, territories=shipped())
+    redirected(desk, named)
+    (routed,) = [fact for fact in desk.facts(FactKind.ROUTED) if fact.authority != BODY]
+    assert (routed.authority, routed.data["reason"], routed.data.get("passed_over")) == (gets, reason, passed_over)
+    assert [copy.channel_id for copy in desk.copies()[1:]] == [f"{gets}.test"]
+
+
 def test_what_was_answered_is_not_sent_on() -> None:
     """A redirect after the final answer comes to a person, with the chain told in words."""
     desk = Country()

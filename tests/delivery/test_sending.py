@@ -18,9 +18,12 @@ from hub.outbound.sweeper import Sweeper
 from hub.ports import Outcome, RawInbound
 from hub.schemas import json_rendering
 from hub.schemas.delivery import Attempt, LaneDue, LaneState, OutcomeKind, TransportState
+from hub.schemas.directory import Channel
 from hub.seals import HubSeal
+from registry import LoadedDirectory
+from registry.territories import shipped
 from tests.delivery.making import receipt
-from tests.delivery.world import CHANNEL, DELIVERED, START, World, keys
+from tests.delivery.world import BODY, CHANNEL, DELIVERED, START, World, keys
 from tests.lanes import run_lane
 
 TEMPORARY = Outcome(kind=OutcomeKind.TEMPORARY, code="http.busy")
@@ -97,6 +100,23 @@ def test_a_channel_that_is_locked_shows_why_at_every_message() -> None:
     waits = [(world.delivery(each).next_at or START) - START for each in accepted]
     assert all(timedelta(seconds=8) <= wait <= timedelta(seconds=12) for wait in waits)
     assert world.store.lane(CHANNEL).failures == 3
+
+
+@pytest.mark.parametrize("outcome", [Outcome(kind=OutcomeKind.PERMANENT, code="http.gone"), TEMPORARY])
+def test_what_failed_for_good_goes_by_the_next_channel(outcome: Outcome) -> None:
+    """Refused by the other side's system, or out of tries: the body's next channel takes it, and nobody is called."""
+    world = World(give_up_secs=5)
+    (accepted,) = world.submit()
+    body = world.registry.current().authority(BODY)
+    assert body is not None
+    channels = (*body.channels, Channel(id=f"{BODY}.next", adapter="scripted"))
+    body = body.model_copy(update={"channels": channels})
+    world.registry._directory = LoadedDirectory(authorities=(body,), territories=shipped())
+    world.adapter.script = [outcome]
+    run_lane(world.cases, CHANNEL)
+    states = [(copy.channel_id, copy.state) for copy in world.store.deliveries(accepted.case_id)]
+    assert states == [(CHANNEL, TransportState.DEAD), (f"{BODY}.next", TransportState.WAITING)]
+    assert world.store.items(open_only=True, after=None, limit=9) == ()
 
 
 def test_each_sending_is_counted_with_its_channel_and_outcome() -> None:
@@ -264,6 +284,7 @@ def test_the_sweeper_rings_for_what_is_due_and_for_what_is_collected() -> None:
     world.submit()
     assert swept(world) == (1, [(CHANNEL, False)], [CHANNEL], 1)
     assert swept(world, CHANNEL, COLLECTED) == (2, [(CHANNEL, False), (COLLECTED, False)], [CHANNEL], 1)
+    assert swept(world, COLLECTED, "third")[0] == 3
     world.store.save_lane(LaneState(channel_id=COLLECTED, failures=3, suspect=True))
     assert swept(world, COLLECTED)[1] == [(CHANNEL, False), (COLLECTED, True)]
     opens = START + timedelta(seconds=9)

@@ -163,6 +163,16 @@ def test_one_refusal_told_twice_is_one_fact(ground: str) -> None:
     assert len(world.store.items(open_only=True, after=None, limit=10)) == 1
 
 
+def test_a_refusal_beside_another_word_stands() -> None:
+    """A status that refuses and a receipt that accepts: both were said, and a person hears of the refusal."""
+    world = World()
+    (accepted,) = world.submit()
+    world.adapter.script = [replace(_with(accepted, "accepted", kind=OutcomeKind.REFUSED), ground="form")]
+    world.run()
+    assert {FactKind.ACCEPTED, FactKind.REFUSED} <= set(_kinds(world, accepted))
+    assert [item.reason for item in world.store.items(open_only=True, after=None, limit=10)] == ["refused.form"]
+
+
 @pytest.mark.parametrize("what", ["registered", "refused"])
 def test_a_receipt_that_cannot_be_kept_does_not_take_the_outcome_with_it(
     monkeypatch: pytest.MonkeyPatch, what: str
