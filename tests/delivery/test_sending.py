@@ -35,6 +35,21 @@ def attempts(world: World, accepted: Accepted) -> tuple[Attempt, ...]:
     return world.store.attempts(world.delivery(accepted).id)
 
 
+def test_a_stopped_lane_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Which channel, and by which code the other side is not who it should be."""
+    world = World()
+    world.submit(2)
+    world.adapter.script = [replace(TEMPORARY, code="ssh.other_key", stops_lane=True)]
+    run_lane(world.cases, CHANNEL)
+    (record,) = [each for each in caplog.records if each.message == "lane stopped"]
+    assert (record.levelno, record.__dict__["channel"], record.__dict__["code"]) == (
+        logging.ERROR,
+        CHANNEL,
+        "ssh.other_key",
+    )
+    assert len(world.adapter.got) == 1
+
+
 def test_what_an_opened_breaker_holds_back_is_as_if_it_had_not_begun() -> None:
     """Due at once and nobody's, with its attempt ended as never begun, at that moment."""
     world = World(breaker_failures=1, breaker_open_secs=60)
