@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import coverage
@@ -58,6 +59,16 @@ class Reach:
     def timed(self, test: str) -> TimedTest:
         """A test with its time."""
         return TimedTest(test, self.secs[test])
+
+    def focus(self, path: str) -> dict[str, float]:
+        """The share of a module in the lines that each test runs: one that is about the module runs little else."""
+        mine = Counter(test for tests in self.lines.get(path, {}).values() for test in tests)
+        return {test: lines / self._sizes[test] for test, lines in mine.items()}
+
+    @cached_property
+    def _sizes(self) -> Counter[str]:
+        """Lines that each test runs."""
+        return Counter(test for lines in self.lines.values() for tests in lines.values() for test in tests)
 
 
 def begin(folders: Sequence[str], root: Path) -> coverage.Coverage:

@@ -120,6 +120,8 @@ def test_the_order_of_the_tests_of_a_mutant() -> None:
         "c.py::one",
         "a.py::one",
     ]
+    focused = in_order(tests, ("tests/delivery/", "tests/worker/"), 99.0, {"tests/worker/test_c.py::one": 0.5})
+    assert focused[0].file == "tests/worker/test_c.py"
     proven = Counter({"tests/api/test_a.py::one": 2, "tests/worker/test_c.py::one": 3})
     assert [test.id[-3:] for test in proven_first(planned, proven)] == ["one", "one", "ick", "low"]
     assert proven_first(planned, proven)[0].file == "tests/worker/test_c.py"

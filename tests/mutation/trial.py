@@ -17,8 +17,9 @@ import re
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import CodeType
 
@@ -42,6 +43,9 @@ FEW = 3
 """Modules of tests that are loaded first: most mutants are noticed there."""
 PROVEN = 12
 """So many tests that noticed mutants of the same module before are tried first."""
+LEAST_FOCUS = 0.01
+"""Added to the share of a module in what a test runs, so that time counts for those that run hardly any of it."""
+NO_FOCUS: Mapping[str, float] = {}
 HOMES = {"outbound": ("delivery", "worker"), "inbound": ("delivery",), "cases": ("delivery", "scenarios")}
 """Folders of the tests of packages that have none of their own name."""
 
@@ -88,14 +92,21 @@ def homes_of(mutant: Mutant) -> tuple[str, ...]:
     return tuple(f"tests/{folder}/" for folder in HOMES.get(package, (package,)))
 
 
-def in_order(tests: Iterable[TimedTest], homes: tuple[str, ...], budget_secs: float) -> list[TimedTest]:
-    """The package's own tests, then the others, the quickest first, until the budget is spent; at least a few.
+def in_order(
+    tests: Iterable[TimedTest], homes: tuple[str, ...], budget_secs: float, focus: Mapping[str, float] = NO_FOCUS
+) -> list[TimedTest]:
+    """The package's own tests, then the others, those first that are quick and run little else than the module
+    (``focus``: by test, its share), until the budget is spent; at least a few.
 
     Tests of one file run together, for they share what they stand on.
     """
     chosen: list[TimedTest] = []
     left = budget_secs
-    for test in sorted(tests, key=lambda test: (not test.file.startswith(homes), test.secs, test.id)):
+
+    def cost(test: TimedTest) -> tuple[bool, float, str]:
+        return not test.file.startswith(homes), test.secs / (LEAST_FOCUS + focus.get(test.id, 0.0)), test.id
+
+    for test in sorted(tests, key=cost):
         if (left := left - test.secs) < 0 and len(chosen) >= LEAST:
             break
         chosen.append(test)
@@ -116,6 +127,7 @@ class Planner:
     def __init__(self, ground: Ground, reach: Reach) -> None:
         self._ground = ground
         self._reach = reach
+        self._focus = cache(reach.focus)
         self._texts = {path: (ground.root / path).read_text("utf-8") for path in reach.lines}
 
     def plan(self, trial: Trial) -> None:
@@ -124,7 +136,7 @@ class Planner:
         functions = functions_of(mutant, self._ground.root)
         trial.living = functions is not None and not self._reach.loaded(mutant.path, mutant.lines)
         found = [self._reach.tests(mutant.path, mutant.lines)]
-        homes = homes_of(mutant)
+        homes, focus = homes_of(mutant), self._focus(mutant.path)
         if not trial.living:  # a test that only looks at a constant runs no line
             found.append(self._named(mutant.names) | self._reach.within(homes))
             found += [self._reach.tests(mutant.path), self._of_package(mutant.path)]
@@ -132,7 +144,7 @@ class Planner:
         for tests in found:
             left = self._ground.budget_secs - sum(test.secs for test in trial.tests)
             if left > 0 and (fresh := tests - known):
-                trial.tests += in_order(map(self._reach.timed, fresh), homes, left)
+                trial.tests += in_order(map(self._reach.timed, fresh), homes, left, focus)
             known |= tests
         trial.reaching = len(known)
 
