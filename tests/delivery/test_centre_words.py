@@ -25,9 +25,10 @@ from hub.tracking.story import read, short
 from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
+from tests.delivery.origins import origin
 from tests.delivery.test_operators import Desk
 from tests.delivery.test_sending import Bell
-from tests.delivery.test_statements import as_kind
+from tests.delivery.test_statements import as_kind, changed, raw
 from tests.delivery.world import BODY, CHANNEL, HUB, START
 from tests.lanes import run_lane
 
@@ -281,6 +282,21 @@ def test_an_answer_goes_back_with_the_day_of_its_new_term(named: bool) -> None:
     assert dict(returned.data) == {"answer": short(answer), "until": "2026-11-24"}
     assert (returned.authority, returned.delivery_id) == (BODY, desk.further()[0].id)
     assert desk.world.state(desk.accepted) == State.RETURNED
+
+
+def test_of_two_equal_answers_the_named_one_goes_back() -> None:
+    """Two bodies answered under one number and day: what is named goes back to the body that gave it."""
+    desk = Centre()
+    desk.forwarding.assign(desk.case, OTHER, by="op", role=Role.CO_EXECUTOR)
+    run_lane(desk.world.cases, f"{OTHER}.test")
+    desk.world.calls(receipt(desk.accepted, "answer"))
+    (copy,) = [each for each in desk.copies() if each.authority == OTHER]
+    head = {"in_reply_to": str(copy.message_id), "sender": {"code": OTHER}}
+    second = changed(receipt(desk.accepted, "answer"), header=head)
+    desk.world.receiver.receive(raw(second), origin(f"{OTHER}.test", OTHER))
+    desk.say(RETURN, in_reply_to=MessageId(second.header.message_id))
+    (returned,) = desk.facts(FactKind.RETURNED_FOR_WORK)
+    assert returned.authority == OTHER
 
 
 def test_a_note_stays_beside_the_case() -> None:

@@ -57,7 +57,7 @@ NO_TOPICS = LoadedDirectory(authorities=(), topics=(), territories=shipped())
     ("changes", "pointer", "code", "message"),
     [
         ({"topics": ("housing", "taxis")}, "/topics/1", "topic.unknown", f"the nearest are taxes ({'П' * 80})"),
-        ({"topics": ("zzzz",)}, "/topics/0", "topic.unknown", "is no topic of the registry"),
+        ({"topics": ("zzzz",)}, "/topics/0", "topic.unknown", ""),
         ({"place": "UA80000000000093318"}, "/place", "place.unknown", f"{KYIV} (Київ"),
         ({"addressee": RequestedAddressee(code="00032107")}, "/addressee/code", "authority.unknown", "00032106 (НБУ)"),
         ({"about": ("00032106", "00032680")}, "/about/1", "authority.unknown", f"00032684 ({'М' * 80})"),
@@ -69,6 +69,8 @@ def test_what_the_registry_does_not_know_is_named_with_the_nearest(
     """Each with its place and code; the nearest by code and name, cut to eighty characters."""
     (fault,) = unknown_values(form(**changes), DIRECTORY)
     assert (fault.pointer, fault.code) == (pointer, code)
+    what = {"topic": "topic", "place": "place of the codifier", "authority": "body"}[code.partition(".")[0]]
+    assert fault.message.startswith(f"is no {what} of the registry")
     assert message in fault.message
 
 
