@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
+from hub.cases.duties import DutyRunner
 from hub.ports import Outcome
 from hub.schemas.delivery import FactKind, OutcomeKind, Source, TransportState
 from hub.schemas.directory import AuthorityKind, Channel
 from hub.schemas.terms import Role
+from hub.tracking.law import shipped as shipped_law
 from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.test_claim import council, own
 from tests.delivery.test_operators import Desk
 from tests.delivery.test_statements import as_kind
-from tests.delivery.world import BODY, CHANNEL, START
-from tests.lanes import run_lane
+from tests.delivery.world import BODY, CHANNEL, HUB, START
 
 ABOVE, TOP, NEXT = "00032684", "00034186", f"{BODY}.next"
 SENT = Outcome(kind=OutcomeKind.DELIVERED)
@@ -367,8 +368,17 @@ def test_who_sends_on_too_late_broke_a_rule() -> None:
 
 
 def test_lanes_of_what_was_done_are_woken() -> None:
-    """The next body's lane is rung for, so that nothing waits for the sweep."""
+    """The next body's lane is rung for, once for all that goes over it, so that nothing waits for the sweep."""
     desk = Country()
-    redirected(desk, ABOVE)
-    run_lane(desk.world.cases, f"{ABOVE}.test")
-    assert desk.copies()[1].state is TransportState.DELIVERED
+    runner = DutyRunner(
+        store=desk.world.store,
+        registry=desk.world.registry,
+        clock=desk.world.clock,
+        doorbell=desk.bell,
+        forwarding=desk.forwarding,
+        party=HUB,
+        law=shipped_law(),
+    )
+    desk.world.clock.time = START + timedelta(days=33)
+    assert runner.sweep() == 1
+    assert desk.bell.rung == [(f"{ABOVE}.test", False)]

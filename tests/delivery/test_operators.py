@@ -12,6 +12,7 @@ import pytest
 
 from hub.cases.forwarding import Forwarding
 from hub.cases.operators import LaneSeen, Operators, standing
+from hub.cases.submission import Submission
 from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.ports import Outcome, RawInbound
 from hub.schemas.delivery import (
@@ -27,7 +28,7 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.directory import Channel
 from hub.schemas.ids import CaseId, DeliveryId, new_id
-from hub.schemas.terms import Conclusion, Role
+from hub.schemas.terms import Conclusion, Priority, Role
 from hub.tracking.law import shipped as shipped_law
 from hub.tracking.state import State
 from registry import LoadedDirectory
@@ -38,6 +39,8 @@ from tests.delivery.test_claim import council, own
 from tests.delivery.test_sending import Bell
 from tests.delivery.world import BODY, CHANNEL, HUB, START, World
 from tests.lanes import run_lane
+from tests.schemas.form_reading import form_from_json
+from tests.schemas.test_renderings import MINIMAL
 
 OTHER, NEXT = "00032684", f"{BODY}.next"
 WRONG = Outcome(kind=OutcomeKind.PERMANENT, code="http.gone", detail="410")
@@ -407,6 +410,43 @@ def test_a_case_is_given_only_to_a_body_that_can_be_reached(code: str, change: s
     assert told.value.stable_code == code
     assert [(fault.pointer, fault.code) for fault in told.value.faults] == [(pointer, code) for pointer in faults]
     assert len(desk.copies()) == 1
+
+
+def test_a_threat_to_life_stays_one() -> None:
+    """Whoever gets the case later gets it with its priority, over the first of its channels that holds."""
+    desk = Desk()
+    (urgent,) = desk.world.intake.submit_all([_urgent()])
+    ended = Channel(id=f"{OTHER}.old", adapter="scripted", valid_to=date(2026, 11, 24))
+    body = council(OTHER)
+    body = body.model_copy(update={"channels": (ended, *body.channels)})
+    desk.world.registry._directory = LoadedDirectory(authorities=(body,), territories=shipped())
+    desk.forwarding.assign(urgent.case_id, OTHER, by="olena")
+    copy = desk.world.store.deliveries(urgent.case_id)[-1]
+    assert (copy.authority, copy.priority, copy.channel_id) == (OTHER, 2, f"{OTHER}.test")
+    message = desk.world.store.message(copy.message_id)
+    assert message is not None
+    assert b'"priority":"life_threatening"' in message.body
+
+
+def _urgent() -> Submission:
+    return Submission(form=form_from_json(MINIMAL), owner=HUB.code, priority=Priority.LIFE_THREATENING)
+
+
+def test_who_helps_keeps_the_case_when_the_one_that_answers_changes() -> None:
+    """Only copies of the body that is replaced are stopped, with what followed them."""
+    desk = Desk(Outcome(kind=OutcomeKind.UNKNOWN))
+    third = council("00034186")
+    found = desk.world.registry.current().authority(BODY)
+    assert found is not None
+    known = (found, council(OTHER), third)
+    desk.world.registry._directory = LoadedDirectory(authorities=known, territories=shipped())
+    desk.forwarding.assign(desk.case, OTHER, by="olena", role=Role.CO_EXECUTOR)
+    desk.forwarding.assign(desk.case, third.code, by="olena")
+    assert {copy.authority: copy.state for copy in desk.copies()} == {
+        BODY: TransportState.CANCELLED,
+        OTHER: TransportState.WAITING,
+        third.code: TransportState.WAITING,
+    }
 
 
 def test_an_unknown_case_is_given_to_nobody() -> None:
