@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cases, growth, isolation, memory, outage, report, rivals, route
+from benchmarks import cases, growth, isolation, journal_cost, memory, outage, report, rivals, route
 from benchmarks.appeals import codes
 from benchmarks.goals import GOALS, Results, missed
 from benchmarks.hub_run import HubRun, Load, SetUp, latency
@@ -46,6 +46,8 @@ class Sizes:
     overdue: int = 1_000
     pages: int = 20
     route_authorities: int = 100_000
+    journal_rounds: int = 5
+    journalled: int = 1_500
 
 
 FULL = Sizes(
@@ -60,6 +62,8 @@ FULL = Sizes(
     waiting=100_000,
     cases=1_000_000,
     pages=50,
+    journal_rounds=11,
+    journalled=4_000,
 )
 
 
@@ -101,16 +105,30 @@ class Bench:
             secs, resident = memory.embedded(self.crew)
             self.note("embedded_start_s", secs)
             self.note("embedded_rss_mb", resident)
-        lists = {"cases_page_ms", "report_s", "overdue_sweep_s"}
+        lists = {"cases_page_ms", "report_s", "overdue_sweep_s", "find_ms", "journal_page_ms", "groups_ms"}
         if self.wants(*lists):
             say(f"lists, reports and the sweep with {self.sizes.cases:,} cases …")
             with database() as url:
                 for key, figure in cases.measure(url, self.sizes.cases, self.sizes.overdue, self.sizes.pages).items():
                     self.note(key, figure)
-        production = set(GOALS) - {"route_us", "embedded_start_s", "embedded_rss_mb"} - lists
+        if self.wants("journal_cost"):
+            say("with and without the journal …")
+            self.note("journal_cost", self._journal_cost())
+        production = set(GOALS) - {"route_us", "embedded_start_s", "embedded_rss_mb", "journal_cost"} - lists
         if self.wants(*production):
             with ExitStack() as stack:
                 self._production(stack)
+
+    def _journal_cost(self) -> dict[str, Any]:
+        sizes = self.sizes
+        return journal_cost.measure(
+            self.crew,
+            codes(sizes.authorities),
+            self.set_up,
+            warm_up=sizes.warm_up,
+            rounds=sizes.journal_rounds,
+            count=sizes.journalled,
+        )
 
     def _production(self, stack: ExitStack) -> None:
         hub_db, rival_db = stack.enter_context(database()), stack.enter_context(database())

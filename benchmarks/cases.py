@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,10 +23,12 @@ import uvicorn
 
 import registry.starter
 from benchmarks.machine import percentile
+from benchmarks.shift import CODE, DEAD, Shift, draw, statements
 from hub.api.app import create_app
-from hub.bootstrap import Hub, build
+from hub.bootstrap import Hub, build, settle_heap
 from hub.cases.submission import Submission
 from hub.cli.init import make_home
+from hub.following.finding import Finders
 from hub.schemas.delivery import Change, Fact, FactKind, Source
 from hub.schemas.envelope import AppealForm
 from hub.schemas.ids import CaseId
@@ -67,14 +69,16 @@ def measure(database_url: str, count: int, overdue: int, pages: int) -> dict[str
         try:
             came = _come_overdue(hub, clock, overdue)
             topics = [topic.code for topic in hub.registry.current().topics()]
-            took = fill(database_url, count, topics, settings.party_code)
+            took = fill(database_url, count, topics, settings.party_code, hub.following.finders)
             figures = {"overdue_sweep_s": _sweep(hub, came), "cases_page_ms": {}, "report_s": {}}
             token = home.keys["ncc"].read_text("ascii").strip()
+            settle_heap()  # as `hub api` does
             with _served(hub) as url, requests.Session() as session:
                 session.trust_env = False
                 session.headers["Authorization"] = f"Bearer {token}"
                 figures["cases_page_ms"] = _pages(session, url, topics, pages)
                 figures["report_s"] = _reports(session, url)
+                figures |= _shift(Shift(session, url, count=count, pages=pages), database_url, home.keys)
         finally:
             hub.close()
     for figure in figures.values():
@@ -257,20 +261,39 @@ def _reports(session: requests.Session, url: str) -> dict[str, Any]:
     }
 
 
+def _shift(shift: Shift, database_url: str, keys: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Search, journal and groups."""
+    with psycopg.connect(database_url) as database:
+        ids = database.execute("SELECT id FROM messages ORDER BY md5(id::text) LIMIT 500")
+        messages = [str(row[0]) for row in ids]
+        entries = database.execute(
+            "SELECT case_id, sha256, authority FROM inbound WHERE custody = 'attached' ORDER BY md5(id) LIMIT 500"
+        )
+        known = [(str(case), digest, body) for case, digest, body in entries]
+    centre, operator = (keys[name].read_text("ascii").strip() for name in ("ncc", "operator"))
+    return {
+        "find_ms": shift.find(centre, messages),
+        "journal_page_ms": shift.journal(operator, known),
+        "groups_ms": shift.groups(operator),
+    }
+
+
 def _body(number: int) -> str:
     return f"{10_000_000 + number}"
 
 
-def fill(database_url: str, count: int, topics: Sequence[str], owner: str) -> float:
+def fill(database_url: str, count: int, topics: Sequence[str], owner: str, finders: Finders) -> float:
     """Generate the cases; seconds it took."""
     began = time.perf_counter()
     dice = random.Random(7)
     with psycopg.connect(database_url, autocommit=True) as database:
         _pools(database, dice, topics)
         for first in range(0, count, CHUNK):
-            bounds = {"first": first, "last": min(first + CHUNK, count) - 1, "count": count, "owner": owner}
+            last = min(first + CHUNK, count) - 1
+            bounds = {"first": first, "last": last, "count": count, "owner": owner}
             with database.transaction():
-                for statement in _STATEMENTS:
+                draw(database, finders, range(first, last + 1))
+                for statement in (*_STATEMENTS, *statements(_ROWS)):
                     database.execute(statement, bounds)
         database.execute("VACUUM ANALYZE")
     return time.perf_counter() - began
@@ -302,11 +325,12 @@ WITH numbered AS (
     FROM generate_series(%(first)s::int, %(last)s::int) AS n
 ), rows AS (
     SELECT numbered.n, at, luck, {_CASE_ID} AS case_id, {_MESSAGE_ID} AS message_id, {_DELIVERY_ID} AS delivery_id,
-           p.value AS place, t.value AS topic, b.value AS body,
+           {DEAD} AS dead, numbers.value AS case_number, p.value AS place, t.value AS topic, b.value AS body,
            CASE WHEN luck < 0.01 THEN 'withdrawn'
                 WHEN at < now() - interval '31 days' AND luck < 0.985 THEN 'answered'
                 WHEN luck < 0.3 THEN 'answered' WHEN luck < 0.9 THEN 'registered' ELSE 'delivered' END AS state
     FROM numbered
+    JOIN numbers ON numbers.n = numbered.n
     JOIN pool_places p ON p.n = ('x' || substr(md5(numbered.n || 'p'), 1, 6))::bit(24)::int %% {POOL}
     JOIN pool_topics t ON t.n = ('x' || substr(md5(numbered.n || 't'), 1, 6))::bit(24)::int %% {POOL}
     JOIN pool_bodies b ON b.n = ('x' || substr(md5(numbered.n || 'b'), 1, 6))::bit(24)::int %% {POOL}
@@ -315,15 +339,18 @@ WITH numbered AS (
 _DUE = "CASE WHEN state IN ('registered', 'delivered') THEN at + interval '31 days' END"
 _STATEMENTS = (
     f"""{_ROWS} INSERT INTO cases (id, created_at, owner, channel, kind, topics, place, priority, answer_due, state,
-            authority, number, needs_operator, updated_at, due_at, watch_at)
+            authority, number, needs_operator, updated_at, due_at, watch_at, reference, case_number)
         SELECT case_id, at, %(owner)s, 'web', 'complaint', '["' || topic || '"]', place, 0,
             to_char(at + interval '31 days', 'YYYY-MM-DD'), state, body, n::text, luck > 0.998,
-            at + interval '10 days', {_DUE}, CASE WHEN {_DUE} > now() THEN {_DUE} END FROM rows""",
+            at + interval '10 days', {_DUE}, CASE WHEN {_DUE} > now() THEN {_DUE} END, 'НЦ-' || n, case_number
+        FROM rows""",
     f"""{_ROWS} INSERT INTO messages (id, case_id, kind, direction, sender, recipient, created_at, sha256, body)
         SELECT message_id, case_id, 'appeal', 'out', %(owner)s, body, at, repeat('0', 64), ''::bytea FROM rows""",
     f"""{_ROWS} INSERT INTO deliveries (id, case_id, message_id, authority, channel_id, role, priority, state,
-            created_at, attempts, delivered_at)
-        SELECT delivery_id, case_id, message_id, body, body || '.rest', 'main', 0, 'delivered', at, 1, at FROM rows""",
+            created_at, attempts, delivered_at, external_id, last_code)
+        SELECT delivery_id, case_id, message_id, body, body || '.rest', 'main', 0,
+            CASE WHEN dead THEN 'dead' ELSE 'delivered' END, at, 1, CASE WHEN NOT dead THEN at END, 'EX-' || n,
+            CASE WHEN dead THEN {CODE} END FROM rows""",
     f"""{_ROWS} INSERT INTO facts (txid, case_id, key, kind, at, source, authority, data, recorded_at, state)
         SELECT 1, case_id, decode(md5(n || 'k') || md5(n || 'l'), 'hex'), 'accepted_by_hub', at, 'hub', NULL, '{{}}',
             at, state FROM rows""",

@@ -39,6 +39,10 @@ GOALS: Mapping[str, Goal] = {
     "embedded_start_s": Goal(what="embedded: until ready", limit=3),
     "embedded_rss_mb": Goal(what="embedded: memory when ready", limit=150),
     "cases_page_ms": Goal(what="a filtered page of {stored} cases, p95", limit=50),
+    "find_ms": Goal(what="a case found among {stored}, the slowest way, p95", limit=100),
+    "journal_page_ms": Goal(what="a page of the journal of {stored} cases, the slowest filter, p95", limit=200),
+    "groups_ms": Goal(what="the groups of failures among {stored} cases, p95", limit=200),
+    "journal_cost": Goal(what="throughput lost to writing the journal", limit=5),
     "report_s": Goal(what="a report over {stored} cases, the slowest", limit=2),
     "overdue_sweep_s": Goal(what="1,000 of {stored} cases come overdue: all looked at", limit=5),
 }

@@ -29,7 +29,7 @@ HUB = (API, WORKER, BEAT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUp:
-    """How many processes of each kind, and further settings of theirs (``HUB_…``).
+    """How many processes of each kind, and further settings of theirs (``HUB_…``). ``program``: the module that runs.
 
     A Python process fills one core, so on two cores two workers carry more than one; a second door only shares them.
     """
@@ -39,6 +39,7 @@ class SetUp:
     suspects: int = 1
     beats: int = 1
     environ: Mapping[str, str] = field(default_factory=dict)
+    program: str = "hub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +124,13 @@ class HubRun:
 
     def __enter__(self) -> HubRun:
         crew, env, wanted = self.crew, self._env, self._set_up
+        hub = wanted.program
         crew.start("hub", "broker", "prepare", env=env, ready="declared")
         self.stages = {
-            API: [crew.begin("hub", "api", env=env) for _ in range(wanted.apis)],
-            WORKER: [crew.begin("hub", "worker", "--healthy", env=env) for _ in range(wanted.workers)]
-            + [crew.begin("hub", "worker", "--suspect", env=env) for _ in range(wanted.suspects)],
-            BEAT: [crew.begin("hub", "beat", env=env) for _ in range(wanted.beats)],
+            API: [crew.begin(hub, "api", env=env) for _ in range(wanted.apis)],
+            WORKER: [crew.begin(hub, "worker", "--healthy", env=env) for _ in range(wanted.workers)]
+            + [crew.begin(hub, "worker", "--suspect", env=env) for _ in range(wanted.suspects)],
+            BEAT: [crew.begin(hub, "beat", env=env) for _ in range(wanted.beats)],
         }
         for process in self.processes:
             process.wait_until("ready")

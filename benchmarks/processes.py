@@ -191,6 +191,10 @@ class Receiver:
         """Let exactly these authorities hang."""
         self._ask("POST", "/_hang", list(codes))
 
+    def register(self, registers: bool) -> None:
+        """Have what is taken answered with a receipt, or with an acknowledgement."""
+        self._ask("POST", "/_register", registers)
+
     def forget(self) -> None:
         """Count anew."""
         self._ask("POST", "/_forget", [])

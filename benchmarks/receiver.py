@@ -5,6 +5,7 @@
                            (waiting for an answer), largest (body, bytes)
     GET  /_arrivals        message id -> [first arrival in seconds since 1970, authority's code]
     POST /_hang            a JSON list of codes that take a request and never answer it; the others are let go
+    POST /_register        true: what is taken is answered with a receipt that it is registered; false: as above
     POST /_forget          start counting anew
 
 Honours message ids: an id that came before is answered ``duplicate`` and taken once. Bodies are hashed as they come and
@@ -16,9 +17,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import sys
 import time
+import uuid
 
+_CASE = re.compile(rb'"case_id": ?"([0-9a-f-]{36})"')
+_SENDER = re.compile(rb'"sender": ?\{"code": ?"([0-9]{8})"')
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -31,15 +36,16 @@ class Book:
         self.altered = 0
         self.largest = 0
         self.hanging: frozenset[str] = frozenset()
+        self.registers = False
         self.held: set[Connection] = set()
 
-    def take(self, code: str, message_id: str, digest: bytes, size: int) -> bytes:
-        """Note one message; the acknowledgement."""
+    def take(self, code: str, message_id: str, digest: bytes, size: int, body: bytes) -> bytes:
+        """Note one message; the acknowledgement, or the receipt. ``body``: there if it registers."""
         self.largest = max(self.largest, size)
         before = self.seen.get(message_id)
         if before is None:
             self.seen[message_id] = (time.time(), code, digest)
-            return b'{"message_id":"%s","status":"accepted"}' % message_id.encode()
+            return receipt(code, message_id, body) if self.registers else _accepted(message_id)
         self.repeats += 1
         self.altered += before[2] != digest
         return b'{"message_id":"%s","status":"duplicate"}' % message_id.encode()
@@ -50,6 +56,8 @@ class Book:
             self.hanging = frozenset(json.loads(body))
             for held in list(self.held):
                 held.drop()
+        elif path == "/_register":
+            self.registers = json.loads(body)
         elif path == "/_forget":
             self.seen.clear()
             self.repeats = self.altered = self.largest = 0
@@ -57,6 +65,27 @@ class Book:
             return json.dumps({key: value[:2] for key, value in self.seen.items()}).encode()
         counts = {"received": len(self.seen), "repeats": self.repeats, "altered": self.altered}
         return json.dumps({**counts, "held": len(self.held), "largest": self.largest}).encode()
+
+
+def _accepted(message_id: str) -> bytes:
+    return b'{"message_id":"%s","status":"accepted"}' % message_id.encode()
+
+
+def receipt(code: str, message_id: str, body: bytes) -> bytes:
+    """The envelope of a receipt: registered, under a number."""
+    case, centre = (found[1].decode() for found in (_CASE.search(body), _SENDER.search(body)) if found)
+    now = time.time()
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    header = {
+        "message_id": f"{int(now * 1000):012x}"[:8] + f"-{int(now * 1000) & 0xFFFF:04x}-7" + str(uuid.uuid4())[15:],
+        "case_id": case,
+        "in_reply_to": message_id,
+        "created_at": at,
+        "sender": {"code": code},
+        "recipient": {"code": centre},
+    }
+    said = {"status": "registered", "at": at, "number": message_id[-8:], "date": at[:10]}
+    return json.dumps({"version": "1.0", "kind": "receipt", "header": header, "body": said}).encode()
 
 
 class Connection(asyncio.Protocol):
@@ -94,7 +123,7 @@ class Connection(asyncio.Protocol):
                 part, data = data[: self._left], data[self._left :]
                 self._left -= len(part)
                 self._digest.update(part)
-                if self._path.startswith("/_"):
+                if self._book.registers or self._path.startswith("/_"):
                     self._body += part
                 if self._left == 0:
                     self._left = -1
@@ -129,7 +158,8 @@ class Connection(asyncio.Protocol):
         if code in self._book.hanging:
             self._book.held.add(self)
             return
-        self._say(self._book.take(code, self._message_id, self._digest.digest(), self._size))
+        digest, body = self._digest.digest(), bytes(self._body)
+        self._say(self._book.take(code, self._message_id, digest, self._size, body))
 
     def _say(self, body: bytes) -> None:
         assert self._transport is not None

@@ -8,7 +8,9 @@ import http.client
 import json
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,22 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from benchmarks import floor, report
+from benchmarks import floor, report, shift
 from benchmarks.appeals import bodies, codes
 from benchmarks.goals import GOALS, missed
 from benchmarks.machine import OTHER, Usage, percentile, usage
 from benchmarks.processes import Crew, Receiver
+from benchmarks.receiver import receipt
+from benchmarks.unjournalled import bare
 from hub.api.submission import from_json
+from hub.following.finding import FinderKind
+from hub.schemas import json_rendering
+from hub.schemas.case_number import read_case_number
+from hub.schemas.delivery import AttemptEnd, Change, Grant, OutcomeKind
+from hub.schemas.envelope import ReceiptEnvelope
+from hub.schemas.ids import AttemptId, new_id
+from hub.schemas.journal import InboundRecord
+from hub.testing.samples import NOW, appeal
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +154,43 @@ def test_the_report_says_what_is_missed_and_keeps_what_was_measured_before(tmp_p
 
 
 def test_every_line_of_the_design_has_a_goal() -> None:
-    """The keys are those that DESIGN section 7 names, those of lists and reports, and of the end of an outage."""
+    """The keys are those that DESIGN section 7 names, those of lists, reports and the shift, and of an outage's end."""
     assert set(GOALS) == {
         *("ratio_to_floor", "ratio_to_plain", "accept_p99_ms", "delivered_p95_ms", "isolation_10", "isolation_30"),
         *("growth", "route_us", "attachment_rss_mb", "embedded_start_s", "embedded_rss_mb"),
         *("cases_page_ms", "report_s", "overdue_sweep_s", "outage_felt", "outage_rate"),
+        *("find_ms", "journal_page_ms", "groups_ms", "journal_cost"),
     }
+
+
+def test_a_receiver_that_registers_says_so_in_an_envelope() -> None:
+    """The receipt is one that the hub can take in: about the message that came, from the authority that got it."""
+    mine = appeal()
+    sent = json_rendering.to_json(mine)
+    said = json_rendering.from_json(receipt("00032106", str(mine.header.message_id), sent))
+    assert isinstance(said, ReceiptEnvelope)
+    header = said.header
+    assert (header.in_reply_to, header.case_id) == (mine.header.message_id, mine.header.case_id)
+    assert (header.sender.code, header.recipient.code) == ("00032106", mine.header.sender.code)
+    assert (said.body.status, said.body.number) == ("registered", str(mine.header.message_id)[-8:])
+
+
+def test_without_the_journal_all_else_is_written() -> None:
+    """The comparison leaves out entries and raw answers, and nothing but them."""
+    end = AttemptEnd(id=AttemptId(new_id()), finished_at=NOW, outcome=OutcomeKind.DELIVERED, answer=b"HTTP 200")
+    entry = InboundRecord(
+        id="1", received_at=NOW, channel_id="c", authority="a", sha256="0" * 64, size=1, verdict="accepted"
+    )
+    change = Change(attempt_ends=(end,), inbound=(entry,), grants=(Grant(sha256="0" * 64, party="a"),))
+    assert bare(change) == replace(change, inbound=(), attempt_ends=(replace(end, answer=None),))
+
+
+def test_generated_words_find_generated_cases() -> None:
+    """The number is one that the hub reads, an applicant is the same each time, and surnames are as common as real
+    ones.
+    """
+    assert read_case_number(shift.number_of(7)) == shift.number_of(7)
+    people = shift.People()
+    assert people.words(7) == people.words(7) != people.words(8)
+    surnames = Counter(people.words(number)[FinderKind.NAME].split()[0] for number in range(4_000))
+    assert surnames.most_common(1)[0][1] < 40

@@ -34,6 +34,8 @@ TINY = Sizes(
     cases=2_000,
     overdue=5,
     pages=1,
+    journal_rounds=1,
+    journalled=4,
 )
 
 
