@@ -175,7 +175,7 @@ def wrong_parameters(faults: Iterable[Fault]) -> dict[str, Any]:
 
 
 class ProblemResponse(Response):
-    """A problem document. After a refused body that was not heard to its end (``hub.heard`` in the scope) it lingers:
+    """A problem document. After a refused body that was not heard to its end it lingers:
     the caller, still sending, gets to read the answer.
 
     Closing at once would reset the connection under the answer (RFC 9112 section 9.6). What still comes is thrown away,
