@@ -22,7 +22,7 @@ PACKAGES = ("tracking", "router", "evidence", "seals", "cases", "inbound", "outb
 @click.option("--package", "packages", multiple=True, type=click.Choice(PACKAGES), help="May be given again; all.")
 @click.option("--sample", default=300, show_default=True, help="Mutants of each package; all, if it has fewer.")
 @click.option("--seed", type=int, help="Of the sample; another one each time, if not given.")
-@click.option("--budget-secs", default=15.0, show_default=True, help="Time of the tests of one mutant, together.")
+@click.option("--budget-secs", default=15.0, show_default=True, help="Processor time of the tests of one mutant.")
 @click.option("--floor", default=85.0, show_default=True, help="Least share that must be noticed, in per cent.")
 @click.option("--jobs", default=2, show_default=True, help="Mutants at once.")
 @click.option(

@@ -37,10 +37,18 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class TimedTest:
-    """A test by its id, and how long it takes, in seconds."""
+    """A test by its id, how long it takes, and how long a processor is at it, in seconds (absent = all that time)."""
 
     id: str
     secs: float
+    cpu_secs: float | None = None
+
+    @property
+    def cost(self) -> float:
+        """Time that counts against a budget: that of the processor, for a busy machine makes every test slow; of one
+        that waits, at least a tenth of the whole.
+        """
+        return self.secs if self.cpu_secs is None else max(self.cpu_secs, self.secs / 10)
 
     @property
     def file(self) -> str:

@@ -23,10 +23,11 @@ Lines = dict[int, set[str]]
 
 @dataclass
 class Reach:
-    """What the tests of a run reached: lines by the module's path, the time of each test, those that failed."""
+    """What the tests of a run reached: lines by the module's path, the times of each test, those that failed."""
 
     lines: dict[str, Lines] = field(default_factory=dict)
     secs: dict[str, float] = field(default_factory=dict)
+    cpu_secs: dict[str, float] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
 
     def add(self, other: Reach) -> None:
@@ -36,6 +37,7 @@ class Reach:
             for line, tests in lines.items():
                 own.setdefault(line, set()).update(tests)
         self.secs |= other.secs
+        self.cpu_secs |= other.cpu_secs
         self.failed |= other.failed
 
     def only(self, tests: Iterable[str]) -> None:
@@ -58,7 +60,7 @@ class Reach:
 
     def timed(self, test: str) -> TimedTest:
         """A test with its time."""
-        return TimedTest(test, self.secs[test])
+        return TimedTest(test, self.secs[test], self.cpu_secs[test])
 
     def focus(self, path: str) -> dict[str, float]:
         """The share of a module in the lines that each test runs: one that is about the module runs little else."""
@@ -118,7 +120,7 @@ class _Share:
         self._root = root
         self._file = file
         self._reach = Reach()
-        self._begun = time.perf_counter()
+        self._begun, self._cpu_begun = time.perf_counter(), time.process_time()
         self._test = ""
 
     def run(self) -> None:
@@ -159,10 +161,11 @@ class _Share:
     def _begins(self, item: pytest.Item) -> None:
         self._test = item.nodeid
         self._found.switch_context(item.nodeid)
-        self._begun = time.perf_counter()
+        self._begun, self._cpu_begun = time.perf_counter(), time.process_time()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The time so far; the last word, of cleaning up, holds."""
         self._reach.secs[report.nodeid] = time.perf_counter() - self._begun
+        self._reach.cpu_secs[report.nodeid] = time.process_time() - self._cpu_begun
         if report.failed:
             self._reach.failed.add(report.nodeid)

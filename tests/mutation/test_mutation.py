@@ -122,6 +122,8 @@ def test_the_order_of_the_tests_of_a_mutant() -> None:
     ]
     focused = in_order(tests, ("tests/delivery/", "tests/worker/"), 99.0, {"tests/worker/test_c.py::one": 0.5})
     assert focused[0].file == "tests/worker/test_c.py"
+    waits, works = TimedTest("tests/x.py::waits", 9.0, 0.1), TimedTest("tests/x.py::works", 9.0, 3.0)
+    assert [(test.cost, test.secs) for test in (waits, works)] == [(0.9, 9.0), (3.0, 9.0)]
     proven = Counter({"tests/api/test_a.py::one": 2, "tests/worker/test_c.py::one": 3})
     assert [test.id[-3:] for test in proven_first(planned, proven)] == ["one", "one", "ick", "low"]
     assert proven_first(planned, proven)[0].file == "tests/worker/test_c.py"

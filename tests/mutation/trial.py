@@ -104,10 +104,10 @@ def in_order(
     left = budget_secs
 
     def cost(test: TimedTest) -> tuple[bool, float, str]:
-        return not test.file.startswith(homes), test.secs / (LEAST_FOCUS + focus.get(test.id, 0.0)), test.id
+        return not test.file.startswith(homes), test.cost / (LEAST_FOCUS + focus.get(test.id, 0.0)), test.id
 
     for test in sorted(tests, key=cost):
-        if (left := left - test.secs) < 0 and len(chosen) >= LEAST:
+        if (left := left - test.cost) < 0 and len(chosen) >= LEAST:
             break
         chosen.append(test)
     place = {file: number for number, file in enumerate(dict.fromkeys(test.file for test in chosen))}
@@ -142,7 +142,7 @@ class Planner:
             found += [self._reach.tests(mutant.path), self._of_package(mutant.path)]
         known = set[str]()
         for tests in found:
-            left = self._ground.budget_secs - sum(test.secs for test in trial.tests)
+            left = self._ground.budget_secs - sum(test.cost for test in trial.tests)
             if left > 0 and (fresh := tests - known):
                 trial.tests += in_order(map(self._reach.timed, fresh), homes, left, focus)
             known |= tests
