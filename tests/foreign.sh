@@ -3,9 +3,10 @@
 PATH="$PATH:/usr/sbin:/sbin" # where sshd is
 missing=""
 for pair in sshd:openssh-server unzip:unzip xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl \
-    php:php-cli postfix:postfix dovecot:dovecot-imapd faketime:faketime systemd-analyze:systemd; do
+    php:php-cli postfix:postfix dovecot:dovecot-imapd faketime:faketime proftpd:proftpd-core systemd-analyze:systemd; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
+[ -e /usr/lib/proftpd/mod_sftp.so ] || missing="$missing proftpd-mod-crypto"
 php -m 2>/dev/null | grep -qx soap || missing="$missing php-soap"
 # npm's SOAP client: pinned by its lock, installed beside it.
 node="$(dirname "$0")/foreign/node"
