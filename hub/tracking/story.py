@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from hub.schemas.delivery import Fact, FactKind, Source
 from hub.schemas.ids import DeliveryId
 from hub.schemas.terms import AnswerResult, AnswerStage, Kind, RefusalGround, Role
+from hub.tracking.clocks import heard_at
 
 ID_CHARS = 16
 """How much of a fact's key names it in the data of another."""
@@ -272,7 +273,7 @@ class Story:
 
 def read(facts: Iterable[Fact]) -> Story:
     """Read all facts of one case, in any order, repeated or not. Statements that a person corrected say no more."""
-    unique = _standing(sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: (fact.at, fact.key)))
+    unique = _standing(sorted(_once(facts), key=lambda fact: (fact.at, fact.key)))
     executors: dict[str, Executor] = {}
     links: dict[str, Fact] = {}
     for fact in unique:
@@ -295,6 +296,20 @@ def read(facts: Iterable[Fact]) -> Story:
     for executor in executors.values():
         _overcome(executor)
     return Story(tuple(unique), tuple(executors.values()))
+
+
+def _once(facts: Iterable[Fact]) -> Iterable[Fact]:
+    """Each fact once. Of one that was heard at different moments the first counts, in whatever order they are given."""
+    found: dict[str, Fact] = {}
+    for fact in facts:
+        known = found.setdefault(fact.key, fact)
+        if known is not fact and known != fact:
+            found[fact.key] = min(known, fact, key=_heard_first)
+    return found.values()
+
+
+def _heard_first(fact: Fact) -> tuple[datetime, list[tuple[str, str]], str]:
+    return (heard_at(fact), sorted(fact.data.items()), f"{fact.at.isoformat()} {fact.message_id}")
 
 
 def _standing(facts: list[Fact]) -> list[Fact]:

@@ -224,6 +224,22 @@ def test_a_statement_taken_in_by_two_at_once_is_one_fact(at: datetime | None) ->
     assert len(stated(world, accepted)) == 1
 
 
+def test_of_one_fact_heard_twice_the_first_hearing_counts() -> None:
+    """Two workers heard the same message: however the facts are given, the case is read the same."""
+    world = World()
+    (accepted,) = world.submit()
+    world.run()
+    made = []
+    for _ in range(2):
+        world.clock.go(60)
+        statement = world.receiver.evaluator.reported(words(accepted, None), origin(CHANNEL, BODY))
+        made.append(statement.fact)
+    first, second = made
+    assert first is not None
+    assert second is not None
+    assert read([first, second]).facts == read([second, first, second]).facts == (first,)
+
+
 def test_a_word_over_one_copy_may_be_older_than_the_next_copy() -> None:
     """What is said of a message counts from its first copy on, not only from the one that was made last."""
     world = World()

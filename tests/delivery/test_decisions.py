@@ -14,6 +14,7 @@ from hub.delivery.journal import Origin
 from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.inbound.decisions import About, Order
 from hub.ports import InboundFilter, RawInbound
+from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Change, Fact, FactKind, Grant, Source, StoredAttachment, TransportState
 from hub.schemas.envelope import Attachment, ReceiptBody, RedirectBody
 from hub.schemas.ids import CaseId, new_id
@@ -103,6 +104,7 @@ def test_a_decision_is_a_persons_word_with_its_reason() -> None:
         "by": "olena",
         "why": WHY[:500],
         "rests_on": record.id,
+        "heard_at": format_datetime(record.received_at),
     }
     assert decided.messages == ((accepted.case_id, fact.message_id),)
     assert fact.message_id is not None
