@@ -8,6 +8,7 @@ is running when the deadline comes is the one that ends.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import queue
 import select
@@ -16,12 +17,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPResponse
-from typing import Any
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException
+from typing import Any, cast
 
 from hub.errors import PermanentFailure, TemporaryFailure
 from hub.failpoints import hit, named
 from hub.net.addresses import IPAddress, IPNetwork, Target, permitted
+from hub.net.heads import refuses
+from hub.net.response import Response
 
 Resolver = Callable[[str, int], Sequence[str]]
 """From name and port to addresses as text. Raises ``OSError``."""
@@ -32,6 +35,14 @@ _MAX_LOOKUPS = threading.BoundedSemaphore(64)
 
 class TooMuchError(OSError):
     """The other side sent more bytes than the call may read."""
+
+
+class AnsweredError(OSError):
+    """The other side said its last word before the request was out."""
+
+
+_EARLY_BYTES = 8_192
+_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Deadline:
@@ -72,24 +83,76 @@ class Deadline:
 
 
 class _OnLeash:
-    """Mixed into both kinds of sockets; ``deadline`` is set before the first operation that may send."""
+    """Mixed into both kinds of sockets; ``deadline`` is set before the first operation that may send.
+
+    While it sends it also listens, so that an answer which comes before the request is out is neither lost with the
+    connection nor waited for in vain: what came early is kept for the next reading.
+    """
 
     deadline: Deadline
+    _came: bytes = b""
+    _ended = False
+    _quiet = False
 
     def recv_into(self, *args: Any) -> int:
+        if self._quiet:
+            raise BlockingIOError(errno.EAGAIN, "nothing is read now")
+        if self._came:
+            return self._take(memoryview(args[0]).cast("B"))
         self.settimeout(self.deadline.remaining())  # type: ignore[attr-defined]
         hit("S10")
         count: int = super().recv_into(*args)  # type: ignore[misc]
         self.deadline.took(count)
         return count
 
-    def sendall(self, data: Any, *args: Any) -> None:
+    def _take(self, into: memoryview) -> int:
+        count = min(len(into), len(self._came))
+        into[:count] = self._came[:count]
+        self._came = self._came[count:]
+        return count
+
+    def has_more(self, stream: Any) -> bool:
+        """True if bytes came that nobody read, here or in the ``stream`` over this socket. Never waits."""
+        self._quiet = True
+        try:
+            return bool(self._came or stream.peek(1) or _decrypted(self))
+        finally:
+            self._quiet = False
+
+    def sendall(self, data: Any, *args: Any) -> None:  # noqa: ARG002 - the socket's signature
+        """Send all. ``AnsweredError`` once the other side refused, or hung up, before it was out."""
         self.settimeout(self.deadline.remaining())  # type: ignore[attr-defined]
         self.deadline.sent = True
         if named("S9"):
             data = data[self.send(data[: len(data) // 2 or 1]) :]
             hit("S9")
-        super().sendall(data, *args)  # type: ignore[misc]
+        left = memoryview(data)
+        while left:
+            self.settimeout(0.0)  # type: ignore[attr-defined]
+            try:
+                left = left[super().send(left) :]  # type: ignore[misc]
+            except _WAIT:
+                self._await_room()
+
+    def _await_room(self) -> None:
+        look = select.poll()
+        look.register(self, select.POLLOUT if self._ended else select.POLLOUT | select.POLLIN)  # type: ignore[arg-type]
+        found = look.poll(self.deadline.remaining() * 1_000)
+        if any(event & ~select.POLLOUT for _, event in found):
+            self._listen()
+
+    def _listen(self) -> None:
+        """Keep what came; a record of TLS that holds nothing for us is gone with that."""
+        piece = bytearray(_EARLY_BYTES)
+        try:
+            count: int = super().recv_into(piece)  # type: ignore[misc]
+        except _WAIT:
+            return
+        self._ended = self._ended or count == 0
+        self.deadline.took(count)
+        self._came += bytes(piece[:count])
+        if self._ended or refuses(self._came):
+            raise AnsweredError("answered before the request was out")
 
     def send(self, *args: Any) -> int:
         self.settimeout(self.deadline.remaining())  # type: ignore[attr-defined]
@@ -197,8 +260,16 @@ ONE_PIECE_BYTES = 65_536
 """Up to here a request goes out in one piece: each further one wakes the other side once more."""
 
 
+_STOPS = (AnsweredError, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
+
+
 class HttpConnection(HTTPConnection):
-    """One kept-alive connection to a checked address, one call at a time."""
+    """One kept-alive connection to a checked address, one call at a time.
+
+    ``stopped``: the last request was not sent to its end, so that nothing more can be said over this connection.
+    """
+
+    response_class = Response
 
     def __init__(self, target: Target, dialer: Dialer) -> None:
         super().__init__(target.host, target.port)
@@ -206,6 +277,7 @@ class HttpConnection(HTTPConnection):
         self._target = target
         self._dialer = dialer
         self._held = bytearray()
+        self.stopped = False
 
     def connect(self) -> None:
         """Connect now. ``TemporaryFailure``, ``PermanentFailure``: nothing of a request went out."""
@@ -214,18 +286,26 @@ class HttpConnection(HTTPConnection):
     def _open(self) -> socket.socket:
         return self._dialer.connect(self._target)
 
-    def ask(
-        self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
-    ) -> HTTPResponse:
+    def ask(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]) -> Response:
         """Send a request and read the head of its answer."""
         if self.sock is not None and _readable(self.sock):
             self.close()  # they closed it while it was idle, or said something that nobody asked for
+        self.stopped = False
         try:
             self.request(method, path, body, headers)
             self._flush()
-        except BrokenPipeError:
-            pass  # an answer may have come before the request was out: too large, not allowed
-        return self.getresponse()
+        except _STOPS as failure:
+            # An answer may have come before the request was out: too large, not allowed.
+            self.stopped = True
+            self._held.clear()
+            return self._answer_or(failure)
+        return cast("Response", self.getresponse())
+
+    def _answer_or(self, failure: OSError) -> Response:
+        try:
+            return cast("Response", self.getresponse())
+        except (HTTPException, OSError):
+            raise failure from None
 
     def send(self, data: Any) -> None:
         """Send, in large pieces."""
@@ -277,7 +357,13 @@ class TlsConnection(HttpConnection):
         return sock
 
 
+def _decrypted(sock: object) -> bool:
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+
 def _readable(sock: socket.socket) -> bool:
+    if _decrypted(sock):
+        return True
     look = select.poll()
     look.register(sock, select.POLLIN)
     return bool(look.poll(0))

@@ -21,13 +21,12 @@ from __future__ import annotations
 import re
 import ssl
 import weakref
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -46,6 +45,8 @@ from hub.net.deadline import (
     bounded,
     system_resolver,
 )
+from hub.net.encodings import EncodingError, unpack
+from hub.net.response import Response
 
 HEAD_MAX_BYTES = 65_536
 RETRY_AFTER_MAX_SECS = 86_400.0
@@ -176,25 +177,6 @@ def _no_password() -> str:
     raise ConfigurationError("The key file is encrypted; give a key without a password, closed to others.")
 
 
-class HttpHeaders(Mapping[str, str]):
-    """Headers of an answer by name, upper or lower case; what came several times is joined by a comma (RFC 9110)."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._values: dict[str, str] = {}
-        for name, value in pairs:
-            key = name.lower()
-            self._values[key] = f"{self._values[key]}, {value}" if key in self._values else value
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
 @lru_cache(maxsize=4_096)
 def _path(url: str) -> str:
     """Request target of a checked URL (RFC 9112 section 3.2.1)."""
@@ -237,8 +219,12 @@ class HttpSession:
         headers: Mapping[str, str] | None = None,
         body: bytes | StreamedBody | None = None,
         deadline_secs: float,
+        needs_body: bool = True,
     ) -> HttpAnswer:
-        """One call. ``deadline_secs`` counts from now to the last byte of the answer. Errors: see the module."""
+        """One call. ``deadline_secs`` counts from now to the last byte of the answer. Errors: see the module.
+
+        Without ``needs_body`` the status says it all: a body that breaks, swells or has no end is left out.
+        """
         self.last = None
         connection = self._connection(url)
         said = _said(headers or {}, body)
@@ -246,15 +232,17 @@ class HttpSession:
         self._deadline.start(deadline_secs, HEAD_MAX_BYTES)
         try:
             with connection.ask(method, _path(url), pieces, said) as response:
-                told = HttpHeaders(response.headers.items())
-                self.last = HttpAnswer(status=response.status, headers=told, body=self._read(response, told))
-                return self.last
+                content = self._read(response) if needs_body else self._read_if_whole(response)
+                self.last = answer = HttpAnswer(status=response.status, headers=response.told, body=content or b"")
         except (HTTPException, OSError, ValueError) as error:
             connection.close()
             raise self._failure(error) from None
         except BaseException:
             connection.close()
             raise
+        if content is None or response.followed or connection.stopped:
+            connection.close()
+        return answer
 
     def connect(self, url: str, *, deadline_secs: float) -> None:
         """Connect and shake hands without sending a request; the connection is kept. Errors as ``call``'s."""
@@ -274,25 +262,32 @@ class HttpSession:
             )
         return self._connections[target]
 
-    def _read(self, response: HTTPResponse, headers: HttpHeaders) -> bytes:
+    def _read(self, response: Response) -> bytes:
         """The whole body within the limit; one byte over it and the connection is given up."""
         limit = self._policy.max_response_bytes
         # Room for chunked framing of tiny chunks; what counts is the limit on content below.
         self._deadline.allow(4 * limit + HEAD_MAX_BYTES)
         data = response.read(limit + 1)
         # For people, even if it cannot be read to its end or decompressed.
-        self.last = HttpAnswer(status=response.status, headers=headers, body=data[:limit])
+        self.last = HttpAnswer(status=response.status, headers=response.told, body=data[:limit])
         # The second look sees the end of the body, so that the connection can be kept.
         if len(data) > limit or response.read(1):
             raise TooMuchError("the answer is longer than it may be")
         if response.length:
             raise IncompleteRead(b"", response.length)
-        return _decompress(data, headers.get("Content-Encoding", ""), limit)
+        return unpack(data, response.told, limit)
+
+    def _read_if_whole(self, response: Response) -> bytes | None:
+        """The body; None if it could not be read to its end."""
+        try:
+            return self._read(response)
+        except (HTTPException, OSError, ValueError):
+            return None
 
     def _failure(self, error: Exception) -> OutcomeUnknown | TemporaryFailure:
         if isinstance(error, TooMuchError):
             return OutcomeUnknown("The answer is longer than the channel allows.", code="http.too_large")
-        if isinstance(error, _EncodingError):
+        if isinstance(error, EncodingError):
             return OutcomeUnknown("The answer's content encoding cannot be read.", code="http.encoding")
         late = self._deadline.over or isinstance(error, TimeoutError)
         message = "The call did not end by its deadline." if late else "The connection broke before the answer's end."
@@ -324,26 +319,3 @@ def _said(headers: Mapping[str, str], body: bytes | StreamedBody | None) -> dict
             raise ConfigurationError("A header holds characters that HTTP does not allow.", code="http.header")
         said[name.lower()] = (name, value)
     return dict(said.values())
-
-
-class _EncodingError(ValueError):
-    """A content encoding that is unknown or broken."""
-
-
-def _decompress(data: bytes, encoding: str, limit: int) -> bytes:
-    """Identity or gzip. At most ``limit`` bytes are ever made, whatever the input would swell to."""
-    name = encoding.strip().lower()
-    if name in ("", "identity") or not data:
-        return data
-    if name not in ("gzip", "x-gzip"):
-        raise _EncodingError("unknown content encoding")
-    machine = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        plain = machine.decompress(data, limit + 1)
-    except zlib.error:
-        raise _EncodingError("broken gzip") from None
-    if len(plain) > limit:
-        raise TooMuchError("the answer is longer than it may be")
-    if not machine.eof or machine.unused_data:
-        raise _EncodingError("broken gzip")
-    return plain

@@ -1,7 +1,7 @@
 """HTTP sessions kept between conversations: a connection costs more than a call over it.
 
-Kept by origin and policy, not by channel: channels of one gateway share connections, for nothing in a call belongs to
-its connection (credentials are headers; a client certificate is part of the policy). A session that is idle for
+Kept by origin, policy and owner: channels of one gateway share no connection, so that whatever a peer says late or
+twice can never become the answer to another channel's message. A session that is idle for
 ``IDLE_SECS`` or older than ``AGE_SECS`` is not used again, so that a mended certificate, a revocation list or a new
 address of the other side is seen soon. Nor is a connection that the other side closed, or sent anything over, while it
 was idle (urllib3 looks before each call).
@@ -23,7 +23,7 @@ IDLE_SECS = 4.0
 AGE_SECS = 60.0
 MOST_IDLE = 256
 
-_Key = tuple[str, str, int, HttpPolicy]
+_Key = tuple[str, str, int, HttpPolicy, str]
 
 
 class SessionPool:
@@ -41,9 +41,11 @@ class SessionPool:
         self._next = 0
 
     @contextmanager
-    def session(self, url: str, policy: HttpPolicy) -> Iterator[HttpSession]:
-        """A session for this URL's origin. ``ConfigurationError`` if the policy does not allow the URL."""
-        key = _key(check_url(url, policy), policy)
+    def session(self, url: str, policy: HttpPolicy, owner: str) -> Iterator[HttpSession]:
+        """A session of this owner (a channel's id) for this URL's origin. ``ConfigurationError`` if the policy does not
+        allow the URL.
+        """
+        key = _key(check_url(url, policy), policy, owner)
         made, session = self._take(key)
         try:
             yield session
@@ -102,5 +104,5 @@ class SessionPool:
         return entry
 
 
-def _key(target: Target, policy: HttpPolicy) -> _Key:
-    return (target.scheme, target.host, target.port, policy)
+def _key(target: Target, policy: HttpPolicy, owner: str) -> _Key:
+    return (target.scheme, target.host, target.port, policy, owner)

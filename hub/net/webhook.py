@@ -148,7 +148,12 @@ def conversation(settings: HookSettings) -> Iterator[Call]:
             }
             try:
                 answer = session.call(
-                    "POST", settings.url, headers=headers, body=body, deadline_secs=settings.deadline_secs
+                    "POST",
+                    settings.url,
+                    headers=headers,
+                    body=body,
+                    deadline_secs=settings.deadline_secs,
+                    needs_body=False,
                 )
             except HubError as error:
                 return WebhookReply(status=None, code=error.stable_code)

@@ -29,26 +29,27 @@ class Desk:
         session.close = lambda: self.closed.append(session)  # type: ignore[method-assign]
         return session
 
-    def use(self, url: str = HERE, policy: HttpPolicy = LOOPBACK) -> HttpSession:
+    def use(self, url: str = HERE, policy: HttpPolicy = LOOPBACK, owner: str = "one") -> HttpSession:
         """Borrow and put back."""
-        with self.kept.session(url, policy) as session:
+        with self.kept.session(url, policy, owner) as session:
             return session
 
 
-def test_a_session_is_used_again_for_the_same_origin_and_policy_only() -> None:
-    """The same origin and policy share; another port or another policy does not."""
+def test_a_session_is_used_again_for_the_same_owner_origin_and_policy_only() -> None:
+    """A channel meets its own session again; another port, another policy or another channel does not get it."""
     sink = Desk()
     first = sink.use()
     assert sink.use("http://127.0.0.1:1/other") is first
     assert sink.use(THERE) is not first
     assert sink.use(policy=HttpPolicy(allow_http=True)) is not first
+    assert sink.use(owner="two") is not first
     assert sink.closed == []
 
 
 def test_two_at_once_never_share() -> None:
     """A session that is in use is not lent."""
     sink = Desk()
-    with sink.kept.session(HERE, LOOPBACK) as one, sink.kept.session(HERE, LOOPBACK) as two:
+    with sink.kept.session(HERE, LOOPBACK, "one") as one, sink.kept.session(HERE, LOOPBACK, "one") as two:
         assert one is not two
     assert sink.use() in (one, two)
 
@@ -80,10 +81,10 @@ def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_session_that_failed_is_not_kept() -> None:
     """What broke off in the middle may have half an answer on its line."""
     sink = Desk()
-    with pytest.raises(RuntimeError), sink.kept.session(HERE, LOOPBACK) as session:
+    with pytest.raises(RuntimeError), sink.kept.session(HERE, LOOPBACK, "one") as session:
         raise RuntimeError
     assert sink.closed == [session]
-    with pytest.raises(ConfigurationError, match=r"http\.scheme"), sink.kept.session(HERE, HttpPolicy()):
+    with pytest.raises(ConfigurationError, match=r"http\.scheme"), sink.kept.session(HERE, HttpPolicy(), "one"):
         pass
 
 
@@ -92,7 +93,7 @@ def test_a_connection_is_used_again() -> None:
     with serving(answering(http("200 OK"))) as server:
         kept = SessionPool()
         for _ in range(2):
-            with kept.session(server.url(), LOOPBACK) as session:
+            with kept.session(server.url(), LOOPBACK, "one") as session:
                 assert session.call("GET", server.url(), deadline_secs=5).status == 200
         kept.close()
         assert server.connections == 1

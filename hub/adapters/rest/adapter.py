@@ -73,10 +73,10 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         )
 
     @contextmanager
-    def open(self, channel: Channel, bound: RestDialect) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
+    def open(self, channel: Channel, bound: RestDialect) -> Iterator[Session]:
         """A conversation; secrets and certificates are read now, connections are made when the first call is."""
         sign = signer(bound.http.auth)
-        with self._kept.session(bound.target, bound.http.policy()) as http:
+        with self._kept.session(bound.target, bound.http.policy(), channel.id) as http:
             yield RestSession(bound, http, sign, self.attachments)
 
 
