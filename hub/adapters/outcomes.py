@@ -19,7 +19,7 @@ from hub.ports import Dating, Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
-from hub.schemas.ids import MessageId
+from hub.schemas.ids import MessageId, is_same
 from hub.schemas.kyiv import KYIV, kyiv_day
 from hub.schemas.terms import AnswerResult, AnswerStage, ReceiptStatus, RefusalGround
 
@@ -56,7 +56,7 @@ class Heard:
 def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Prepared) -> Outcome:
     """The outcome of the answer to a message that was sent."""
     note = hide(shown(said.note or ""), prepared.body)
-    if said.echo is not None and said.echo.lower() != str(prepared.message_id):
+    if said.echo is not None and not is_same(said.echo, prepared.message_id):
         return _unknown(heard.codes.foreign, "Another message's id.", heard)
     kind = _KINDS.get(said.status)
     unproved = isinstance(rules.status, str) and not any((said.echo, said.external_id, said.number))
@@ -82,7 +82,7 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
 
 def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, delivery: Delivery) -> Outcome:
     """Result of asking: a statement, or nothing yet; what cannot be read is asked again later, and kept."""
-    if said.echo is not None and said.echo.lower() != str(delivery.message_id):
+    if said.echo is not None and not is_same(said.echo, delivery.message_id):
         return unreadable(heard.codes.foreign, heard)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
         return unreadable(heard.codes.unreadable, heard)

@@ -51,6 +51,35 @@ Uuid7: TypeAlias = Annotated[
 ]
 """UUID version 7 (RFC 9562 section 5.7), spelled in lower case."""
 
+
+def _any_uuid(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = spelled(value)
+    if found is None:
+        raise PydanticCustomError("uuid", "must be a UUID")
+    return found
+
+
+AnyUuid: TypeAlias = Annotated[uuid.UUID, BeforeValidator(_any_uuid)]
+"""An id of ours as another system gives it back."""
+
+
+def spelled(text: str) -> uuid.UUID | None:
+    """The UUID in a text of another system: capitals, braces, ``urn:uuid:`` or no hyphens do not matter (RFC 9562
+    section 4; databases and runtimes each have their habit).
+    """
+    try:
+        return uuid.UUID(text.strip()) if text.isascii() else None
+    except ValueError:
+        return None
+
+
+def is_same(text: str | None, own: uuid.UUID) -> bool:
+    """True if a text of another system names this id."""
+    return text is not None and spelled(text) == own
+
+
 MessageId = NewType("MessageId", uuid.UUID)
 """Names one envelope for ever; a repeat carries the same."""
 CaseId = NewType("CaseId", uuid.UUID)

@@ -88,7 +88,7 @@ class _Numbers:
 def _parse(data: bytes, max_depth: int, numbers: _Numbers) -> JsonValue:
     text = _decode(data)
     if data.count(b"[") + data.count(b"{") > max_depth:
-        _check_depth(data, max_depth)
+        check_depth(data, max_depth)
     if _ESCAPED_SURROGATE.search(data) is None:
         try:
             value: JsonValue = json.loads(
@@ -101,7 +101,7 @@ def _parse(data: bytes, max_depth: int, numbers: _Numbers) -> JsonValue:
         except _DoubtfulError:
             pass
         except json.JSONDecodeError as error:
-            _refuse_syntax(error)
+            refuse_syntax(error)
         else:
             return value
     return _read_slowly(text, numbers)
@@ -129,29 +129,31 @@ def _crowded(value: JsonValue, pointer: str, limit: int) -> Iterator[str]:
             yield from _crowded(inner, f"{pointer}/{index}", limit)
 
 
-def _refuse(rule: str, message: str) -> NoReturn:
+def refuse(rule: str, message: str) -> NoReturn:
+    """Refuse the whole text: ``InvalidInput`` with the fault ``json.<rule>``."""
     fault = Fault(pointer="", code=f"json.{rule}", message=message)
     raise InvalidInput("This is not JSON that the hub takes.", faults=[fault])
 
 
-def _refuse_syntax(error: json.JSONDecodeError) -> NoReturn:
+def refuse_syntax(error: json.JSONDecodeError) -> NoReturn:
+    """Refuse for what the parser stopped at."""
     rule = "control" if error.msg.startswith("Invalid control character") else "syntax"
     # msg is one of the parser's fixed sentences; it never quotes the text.
-    _refuse(rule, f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}")
+    refuse(rule, f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}")
 
 
 def _decode(data: bytes) -> str:
     if data.startswith(_UTF8_BOM):
-        _refuse("bom", "begins with a byte order mark (RFC 8259 section 8.1)")
+        refuse("bom", "begins with a byte order mark (RFC 8259 section 8.1)")
     if data.startswith(_UTF16_OR_32):
-        _refuse("encoding", "is not UTF-8")
+        refuse("encoding", "is not UTF-8")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        _refuse("encoding", f"is not UTF-8 at byte {error.start}")
+        refuse("encoding", f"is not UTF-8 at byte {error.start}")
 
 
-def _check_depth(data: bytes, max_depth: int) -> None:
+def check_depth(data: bytes, max_depth: int) -> None:
     """Refuse what would recurse too deep. Linear; stops where brackets do not match, since the parser will too."""
     open_brackets = bytearray()
     for bracket in _STRING.sub(b"", data).translate(None, _NOT_BRACKETS):
@@ -159,7 +161,7 @@ def _check_depth(data: bytes, max_depth: int) -> None:
         if opener is None:
             open_brackets.append(bracket)
             if len(open_brackets) > max_depth:
-                _refuse("depth", f"nested more than {max_depth} levels deep")
+                refuse("depth", f"nested more than {max_depth} levels deep")
         elif not open_brackets or open_brackets.pop() != opener:
             return
 
@@ -224,7 +226,7 @@ def _read_slowly(text: str, numbers: _Numbers) -> JsonValue:
             parse_constant=_or_bad(_doubtful),
         )
     except json.JSONDecodeError as error:
-        _refuse_syntax(error)
+        refuse_syntax(error)
     faults = [fault for fault, _ in zip(_faults(tree, ""), range(_MAX_FAULTS), strict=False)]
     if faults:
         raise InvalidInput("This is not JSON that the hub takes.", faults=faults)

@@ -206,7 +206,7 @@ def test_an_acknowledgement_is_success_where_receipts_come_later() -> None:
     assert judge(202, body, envelope=mine, receipt="response").kind is OutcomeKind.UNKNOWN
     assert judge(204, body, envelope=mine).kind is OutcomeKind.UNKNOWN
     assert judge(202, {**body, "status": "done"}, envelope=mine).kind is OutcomeKind.UNKNOWN
-    assert judge(202, body, "text/plain", envelope=mine).kind is OutcomeKind.UNKNOWN
+    assert judge(202, body, "text/plain", envelope=mine).kind is OutcomeKind.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_polling_over_the_wire() -> None:
     ("answer", "code", "field"),
     [
         (http("200 OK", b"x" * 2_000, Content_Type=JSON), "http.too_large", "unread"),
-        (http("200 OK", b"no gzip", Content_Type=JSON, Content_Encoding="gzip"), "http.encoding", "unread"),
+        (http("200 OK", b"no\0gzip", Content_Type=JSON, Content_Encoding="gzip"), "http.encoding", "unread"),
         (http("200 OK", b"words", Content_Type="text/plain"), "poll.unreadable", "unread"),
         (http("500 Sick", b"stack trace", Content_Type="text/plain"), "poll.http_500", "noise"),
         (http("200 OK", b"<html>login", Content_Type="text/html"), "poll.unreadable", "noise"),

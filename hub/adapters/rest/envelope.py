@@ -5,6 +5,7 @@ One POST per message. Success is a receipt or an acknowledgement that names our 
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -12,13 +13,16 @@ from urllib.parse import quote
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import (
+    JSON,
     Claimed,
     JsonAcknowledgement,
     ProblemDocument,
     claimed,
     echoes,
     excerpt,
+    form,
     from_list,
+    is_page,
     read,
     read_problem,
 )
@@ -26,11 +30,12 @@ from hub.errors import InvalidInput, PermanentFailure, UnsupportedFeature
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, retry_after
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
 from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.ids import is_same
 from hub.schemas.terms import RefusalGround
 from hub.sealed import CONTENT_TYPES, media_type
 
 ACCEPT = "application/json, application/jose, application/xml;q=0.9, application/problem+json;q=0.5"
-_NOTHING_YET = frozenset({202, 204, 404})
+_NOTHING_YET = frozenset({204, 404})
 
 
 class RestEnvelopeDialect:
@@ -99,7 +104,7 @@ class RestEnvelopeDialect:
         statement = read(answer)
         if statement is None:
             return self._without_statement(answer, prepared)
-        if _about(statement) != str(prepared.message_id):
+        if not _is_about(statement, prepared.message_id):
             return concluded(OutcomeKind.UNKNOWN, "answer.foreign", answer)
         if isinstance(statement, Claimed):
             return self._envelope(answer, statement)
@@ -140,7 +145,7 @@ class RestEnvelopeDialect:
 
     def _success(self, status: int) -> OutcomeKind | None:
         """Value of a statement in our favour with this status; None: the two contradict each other."""
-        if status in self._s.accept_statuses:
+        if self._s.accepts(status):
             return OutcomeKind.DELIVERED
         return OutcomeKind.DUPLICATE if status in self._s.duplicate_statuses else None
 
@@ -162,7 +167,7 @@ class RestEnvelopeDialect:
     @staticmethod
     def _duplicate(answer: HttpAnswer) -> Outcome:
         """The channel's settings say what this status means; a page for people was not written by that system."""
-        if media_type(answer.content_type) in ("text/html", "application/xhtml+xml"):
+        if is_page(answer):
             return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
         return Outcome(kind=OutcomeKind.DUPLICATE, http_status=answer.status)
 
@@ -181,7 +186,7 @@ class RestEnvelopeDialect:
             return told
         read_ = self._found(answer, delivery)
         if read_ is None:
-            return unread(answer, "poll.unreadable")
+            return nothing_yet(answer) or unread(answer, "poll.unreadable")
         found, unreadable = read_
         ours = [item.raw for item in found if _concerns(item, delivery)]
         foreign = [item.raw for item in found if not _concerns(item, delivery)]
@@ -191,7 +196,7 @@ class RestEnvelopeDialect:
         return Outcome(
             kind=OutcomeKind.DELIVERED,
             code=code if foreign or unreadable else None,
-            http_status=200,
+            http_status=answer.status,
             receipts=tuple(ours),
             unread=(*foreign, *unreadable),
         )
@@ -201,20 +206,25 @@ class RestEnvelopeDialect:
         """The outcome where the status of a poll says that there is nothing to read."""
         if answer.status in _NOTHING_YET:
             return Outcome(kind=OutcomeKind.DELIVERED, http_status=answer.status)
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             return concluded(OutcomeKind.TEMPORARY, f"poll.http_{answer.status}", answer)
         return None
 
     @staticmethod
     def _found(answer: HttpAnswer, delivery: Delivery) -> tuple[tuple[Claimed, ...], tuple[RawInbound, ...]] | None:
         """Envelopes of an answer, and entries of its list that are none; None if it cannot be read at all."""
-        kind = media_type(answer.content_type)
+        raw = form(answer)
         try:
-            if kind == "application/json" and b'"envelopes"' in answer.body:
+            if raw.content_type == JSON and b'"envelopes"' in raw.body:
                 return from_list(answer, delivery.message_id)
-            return (claimed(RawInbound(content_type=kind, body=answer.body)),), ()
+            return (claimed(raw),), ()
         except InvalidInput:
             return None
+
+
+def nothing_yet(answer: HttpAnswer) -> Outcome | None:
+    """The outcome of a 202 that says nothing more: they are still at it."""
+    return Outcome(kind=OutcomeKind.DELIVERED, http_status=202) if answer.status == 202 else None
 
 
 def unread(answer: HttpAnswer, code: str) -> Outcome:
@@ -223,12 +233,14 @@ def unread(answer: HttpAnswer, code: str) -> Outcome:
     """
     kind = media_type(answer.content_type)
     raw = RawInbound(content_type=kind or "application/octet-stream", body=answer.body)
-    page = kind in ("text/html", "application/xhtml+xml")
-    return replace(concluded(OutcomeKind.TEMPORARY, code, answer), unread=() if page or not answer.body else (raw,))
+    seen = is_page(answer) or not answer.body
+    return replace(concluded(OutcomeKind.TEMPORARY, code, answer), unread=() if seen else (raw,))
 
 
-def _about(statement: JsonAcknowledgement | Claimed) -> str | None:
-    return statement.in_reply_to if isinstance(statement, Claimed) else str(statement.message_id)
+def _is_about(statement: JsonAcknowledgement | Claimed, message_id: uuid.UUID) -> bool:
+    if isinstance(statement, Claimed):
+        return is_same(statement.in_reply_to, message_id)
+    return statement.message_id == message_id
 
 
 def _usable(external_id: str | None) -> bool:
@@ -238,8 +250,8 @@ def _usable(external_id: str | None) -> bool:
 
 def _concerns(item: Claimed, delivery: Delivery) -> bool:
     if item.in_reply_to is not None:
-        return item.in_reply_to == str(delivery.message_id)
-    return item.case_id == str(delivery.case_id)
+        return is_same(item.in_reply_to, delivery.message_id)
+    return is_same(item.case_id, delivery.case_id)
 
 
 def _wait(answer: HttpAnswer) -> float | None:

@@ -95,6 +95,7 @@ class TemplateSection(Frozen):
         return self
 
 
+_WITHOUT_BODY = (204, 205)
 SECTIONS = ("xroad", "trembita", "template")
 """Names of dialects that have a section."""
 
@@ -105,7 +106,8 @@ class RestSettings(HttpSettings):
     ``url``: target of the POST; with a section, the address of our own security server or gateway. ``attachments``:
     ``link`` = manifest only, the authority fetches the files from the hub; ``multipart`` = the files go along;
     ``refuse`` = a message with files is an operator's matter. ``receipt``: in the ``response``, by ``callback``, or
-    asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a receipt or acknowledgement may come.
+    asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a receipt or acknowledgement may come; absent
+    = every 2xx that can have a body.
     ``duplicate_statuses``: what they answer if they have the message already.
     """
 
@@ -115,15 +117,21 @@ class RestSettings(HttpSettings):
     attachments: Literal["link", "multipart", "refuse"] = "link"
     receipt: Literal["response", "callback", "poll"] = "callback"
     status_url: StatusUrl | None = None
-    accept_statuses: Annotated[
-        tuple[Annotated[int, Field(ge=200, le=299)], ...], AsTuple, Field(min_length=1, max_length=10)
-    ] = (200, 201, 202)
+    accept_statuses: (
+        Annotated[tuple[Annotated[int, Field(ge=200, le=299)], ...], AsTuple, Field(min_length=1, max_length=10)] | None
+    ) = None
     duplicate_statuses: Annotated[tuple[Annotated[int, Field(ge=400, le=499)], ...], AsTuple, Field(max_length=10)] = (
         409,
     )
     xroad: XRoadSection | None = None
     trembita: RestTrembitaSection | None = None
     template: TemplateSection | None = None
+
+    def accepts(self, status: int) -> bool:
+        """True if a statement in our favour may come with this status."""
+        if self.accept_statuses is not None:
+            return status in self.accept_statuses
+        return 200 <= status < 300 and status not in _WITHOUT_BODY
 
     @model_validator(mode="after")
     def _together(self) -> RestSettings:

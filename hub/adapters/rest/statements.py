@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
+import re
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from lxml import etree
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
@@ -19,18 +21,24 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from hub.errors import InvalidInput
 from hub.net.http import HttpAnswer
 from hub.ports import RawInbound
-from hub.schemas import jcs, strict_json, strict_xml
+from hub.schemas import charsets, foreign_json, jcs, strict_json, strict_xml
 from hub.schemas.base import Frozen, Line
-from hub.schemas.ids import Uuid7
-from hub.schemas.jcs import JsonValue
+from hub.schemas.ids import AnyUuid, is_same
 from hub.schemas.terms import Kind, ReceiptStatus, RefusalGround
 from hub.sealed import media_type
 
 EXCERPT_BYTES = 300
 ECHO_BYTES = 64
 """Longer than a message id with its name, which a good answer repeats."""
-_XML_TYPES = frozenset({"application/xml", "text/xml"})
-_JSON_TYPES = frozenset({"application/json", "application/problem+json"})
+JSON = "application/json"
+_XML = "application/xml"
+_JOSE = "application/jose"
+_XML_TYPES = frozenset({_XML, "text/xml"})
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_PAGE = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+")
+_BLANKS = b" \t\r\n\x00"
+_PAGE_BEGINS_WITHIN = 500
 _UNREADABLE = "the answer is no acknowledgement and no envelope"
 
 
@@ -39,6 +47,8 @@ _ModelT = TypeVar("_ModelT", bound=Frozen)
 
 def _digits(value: object) -> object:
     """Ids that are numbers are kept as their digits."""
+    if isinstance(value, foreign_json.Fraction):
+        return re.sub(r"\.0+", "", value.text)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -50,7 +60,7 @@ class JsonAcknowledgement(Frozen):
 
     model_config = ConfigDict(extra="ignore")
 
-    message_id: Uuid7
+    message_id: AnyUuid
     status: Literal["accepted", "duplicate", "refused"]
     id: Annotated[str, Line(200), BeforeValidator(_digits)] | None = None
     ground: Annotated[RefusalGround, Field(strict=False)] | None = None
@@ -65,7 +75,7 @@ class ProblemDocument(Frozen):
     model_config = ConfigDict(extra="ignore")
 
     title: Annotated[str, Line(300)] | None = None
-    message_id: Uuid7 | None = None
+    message_id: AnyUuid | None = None
     ground: Annotated[RefusalGround, Field(strict=False)] | None = None
 
 
@@ -86,31 +96,66 @@ class Claimed:
         return self.kind == Kind.RECEIPT and self.status == ReceiptStatus.REFUSED
 
 
+def form(answer: HttpAnswer) -> RawInbound:
+    """What an answer is, and its bytes. What the bytes show comes before the label: PHP calls JSON ``text/html``, and
+    1C begins it with a byte order mark. JSON is in UTF-8 then, whatever it was in.
+    """
+    body = answer.body.strip(_BLANKS)
+    if foreign_json.is_json(answer.body):
+        text = charsets.read(answer.body, charset_of(answer))
+        return RawInbound(content_type=JSON, body=answer.body if text is None else _in_utf8(answer.body, text))
+    if _TOKEN.fullmatch(body):
+        return RawInbound(content_type=_JOSE, body=body)
+    kind = media_type(answer.content_type)
+    if not body.removeprefix(codecs.BOM_UTF8).startswith(b"<"):
+        return RawInbound(content_type=kind, body=answer.body)
+    if _PAGE.search(body[:_PAGE_BEGINS_WITHIN]) or (kind in _PAGES and not body.startswith(b"<?xml")):
+        return RawInbound(content_type="text/html", body=answer.body)
+    return RawInbound(content_type=_XML, body=answer.body.lstrip(_BLANKS))
+
+
+def charset_of(answer: HttpAnswer) -> str | None:
+    """The charset that the answer's label names."""
+    found = re.search(r"charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", answer.content_type, re.IGNORECASE)
+    return found[1] if found else None
+
+
+def is_page(answer: HttpAnswer) -> bool:
+    """True for a page for people, which that system did not write."""
+    return form(answer).content_type in _PAGES
+
+
+def _in_utf8(body: bytes, text: str) -> bytes:
+    """The same bytes wherever they are UTF-8 already: a receipt is handed on as it came."""
+    made = text.encode("utf-8", "replace")
+    return body if body == made else made
+
+
 def read(answer: HttpAnswer) -> JsonAcknowledgement | Claimed | None:
     """The statement in an answer; none if it holds neither an acknowledgement nor an envelope."""
-    kind = media_type(answer.content_type)
+    raw = form(answer)
     try:
-        if kind == "application/json":
-            document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
+        if raw.content_type == JSON:
+            document = foreign_json.parse(raw.body)
             if isinstance(document, dict) and "message_id" in document:
                 return _tolerant(JsonAcknowledgement, document)
-        return claimed(RawInbound(content_type=kind, body=answer.body))
+        return claimed(raw)
     except (InvalidInput, ValidationError):
         return None
 
 
 def read_problem(answer: HttpAnswer) -> ProblemDocument:
     """The problem document of a failure; an empty one if there is none that can be read."""
-    if media_type(answer.content_type) not in _JSON_TYPES:
+    raw = form(answer)
+    if raw.content_type != JSON:
         return ProblemDocument()
     try:
-        document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
-        return _tolerant(ProblemDocument, _with_short_title(document))
+        return _tolerant(ProblemDocument, _with_short_title(foreign_json.parse(raw.body)))
     except (InvalidInput, ValidationError):
         return ProblemDocument()
 
 
-def _tolerant(model: type[_ModelT], document: JsonValue) -> _ModelT:
+def _tolerant(model: type[_ModelT], document: object) -> _ModelT:
     """The document without optional members that do not fit: they cost themselves. ``ValidationError``."""
     try:
         return model.model_validate(document)
@@ -122,7 +167,7 @@ def _tolerant(model: type[_ModelT], document: JsonValue) -> _ModelT:
         return model.model_validate({name: value for name, value in document.items() if name not in unfit})
 
 
-def _with_short_title(document: JsonValue) -> JsonValue:
+def _with_short_title(document: object) -> object:
     """The document without a title that is no line of text: it is for people only, and must not cost the ground."""
     if not isinstance(document, dict) or "title" not in document:
         return document
@@ -135,9 +180,9 @@ def claimed(raw: RawInbound) -> Claimed:
     """Claims of an envelope, sealed or not, in any of the three forms. ``InvalidInput`` if it is no envelope."""
     if raw.content_type in _XML_TYPES:
         return _from_xml(raw)
-    if raw.content_type == "application/jose":
+    if raw.content_type == _JOSE:
         document = strict_json.parse(_jws_payload(raw.body))
-    elif raw.content_type == "application/json":
+    elif raw.content_type == JSON:
         document = strict_json.parse(raw.body)
         if isinstance(document, dict) and "envelope" in document:
             document = document["envelope"]
@@ -198,8 +243,8 @@ def from_list(answer: HttpAnswer, message_id: uuid.UUID) -> tuple[tuple[Claimed,
     """Envelopes of a status document ``{"message_id":…,"envelopes":[…]}``, and entries that are none: one of them costs
     no other. ``InvalidInput`` if the document is about another message.
     """
-    document = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
-    if not isinstance(document, dict) or document.get("message_id") != str(message_id):
+    document = foreign_json.parse(form(answer).body)
+    if not isinstance(document, dict) or not is_same(_text(document.get("message_id")), message_id):
         raise InvalidInput("the status document is about another message, or about none")
     entries = document.get("envelopes") or []
     if not isinstance(entries, list):
@@ -210,16 +255,16 @@ def from_list(answer: HttpAnswer, message_id: uuid.UUID) -> tuple[tuple[Claimed,
         try:
             found.append(claimed(_entry(entry)))
         except InvalidInput:
-            body = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace")
-            unreadable.append(RawInbound(content_type="application/json", body=body))
+            body = json.dumps(entry, ensure_ascii=False, default=str).encode("utf-8", "replace")
+            unreadable.append(RawInbound(content_type=JSON, body=body))
     return tuple(found), tuple(unreadable)
 
 
-def _entry(entry: JsonValue) -> RawInbound:
+def _entry(entry: Any) -> RawInbound:
     if isinstance(entry, str) and entry.isascii():
-        return RawInbound(content_type="application/jose", body=entry.encode())
-    # The seal is over RFC 8785 bytes, so writing the object anew cannot break it.
-    return RawInbound(content_type="application/json", body=jcs.canonical_bytes(entry))
+        return RawInbound(content_type=_JOSE, body=entry.encode())
+    # The seal is over RFC 8785 bytes, so writing the object anew cannot break it; what was not believed has no form.
+    return RawInbound(content_type=JSON, body=jcs.canonical_bytes(entry))
 
 
 def excerpt(answer: HttpAnswer) -> str:

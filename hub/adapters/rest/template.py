@@ -16,14 +16,14 @@ from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest.dialect import RestRequest
-from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, unread
+from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, nothing_yet, unread
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.rest.statements import charset_of
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Parcel, Prepared, RawInbound
-from hub.schemas import strict_json
+from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
-from hub.sealed import media_type
 
 CODES: Final = Codes(
     mapping="template.mapping",
@@ -99,17 +99,17 @@ class TemplateDialect(RestEnvelopeDialect):
         rules = self._t.poll
         said = None if rules is None else self._said(rules, answer)
         if rules is None or said is None:
-            return unread(answer, CODES.unreadable)
-        return read_poll_outcome(said, rules, _heard(answer), delivery)
+            return nothing_yet(answer) or unread(answer, CODES.unreadable)
+        outcome = read_poll_outcome(said, rules, _heard(answer), delivery)
+        return (nothing_yet(answer) or outcome) if outcome.unread else outcome
 
     @staticmethod
     def _said(rules: AnswerMapping, answer: HttpAnswer) -> Meaning | None:
-        """None if the answer is no JSON."""
-        kind = media_type(answer.content_type)
-        if kind != _JSON and not kind.endswith("+json"):
+        """None if the answer is no JSON, whatever its label says."""
+        if not foreign_json.is_json(answer.body):
             return None
         try:
-            tree = strict_json.parse(answer.body, max_bytes=len(answer.body), allow_floats=True, any_integers=True)
+            tree = foreign_json.parse(answer.body, charset_of(answer))
         except InvalidInput:
             return None
         return maps.meaning(rules, partial(find, tree))
@@ -131,4 +131,6 @@ def find(tree: Any, path: str) -> str | None:
             return None
     if isinstance(value, str):
         return value.strip() or None
+    if isinstance(value, foreign_json.Fraction):
+        return value.text
     return json.dumps(value) if isinstance(value, bool | int | float) else None

@@ -17,6 +17,7 @@ from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Parcel, Prepared
 from hub.protocols.faults import classify, retry_of, shown
 from hub.schemas.delivery import OutcomeKind
+from hub.schemas.ids import is_same
 
 
 def _encoded(identifier: str) -> str:
@@ -72,5 +73,7 @@ class XRoadDialect(RestEnvelopeDialect):
 
     def _is_ours(self, answer: HttpAnswer, prepared: Prepared) -> bool:
         """True if id and service, if they are told, are those of the request."""
-        ours = {"X-Road-Id": str(prepared.message_id), "X-Road-Service": self._x.service}
-        return all(unquote(answer.headers.get(name, value)) == value for name, value in ours.items())
+        named = answer.headers.get("X-Road-Id")
+        if named is not None and not is_same(unquote(named), prepared.message_id):
+            return False
+        return unquote(answer.headers.get("X-Road-Service", self._x.service)) == self._x.service
