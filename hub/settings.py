@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub.errors import ConfigurationError
 from hub.net.secrets import SecretRef
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Line
 from hub.schemas.ids import AuthorityCode
 
@@ -130,9 +131,9 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes.")
-        loaded = yaml.safe_load(path.read_bytes())
+        loaded = strict_yaml.load(path.read_bytes())
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read as YAML: {type(error).__name__}.") from error
+        raise ConfigurationError(f"{path} cannot be read as YAML: {strict_yaml.told(error)}.") from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):

@@ -127,8 +127,11 @@ def as_table(units: Iterable[Unit]) -> bytes:
     return (";".join(TABLE_HEADER) + "\n" + "".join(rows)).encode()
 
 
-def run(path: Path, out: Path, *, overwrite: bool = False) -> ImportReport:
-    """Read the codifier and write ``territories.csv.gz`` into ``out``."""
+def run(path: Path, out: Path, *, overwrite: bool = False, partial: bool = False) -> ImportReport:
+    """Read the codifier and write ``territories.csv.gz`` into ``out``.
+
+    Not if rows were refused, unless ``partial``.
+    """
     units, report = read(path)
-    official.write(out / OUT_FILE, official.gzipped(as_table(units)), overwrite=overwrite)
+    official.put(report, out / OUT_FILE, official.gzipped(as_table(units)), overwrite=overwrite, partial=partial)
     return report

@@ -181,8 +181,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)  # a JSON string is a double-quoted YAML scalar
 
 
-def run(path: Path, out: Path, *, overwrite: bool = False) -> ImportReport:
-    """Read the list and write ``authorities/sev-participants.yaml`` below ``out``."""
+def run(path: Path, out: Path, *, overwrite: bool = False, partial: bool = False) -> ImportReport:
+    """Read the list and write ``authorities/sev-participants.yaml`` below ``out``.
+
+    Not if rows were refused, unless ``partial``.
+    """
     bodies, report = read(path)
-    official.write(out / OUT_FILE, as_yaml(bodies).encode(), overwrite=overwrite)
+    official.put(report, out / OUT_FILE, as_yaml(bodies).encode(), overwrite=overwrite, partial=partial)
     return report

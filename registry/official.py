@@ -15,6 +15,7 @@ from hub.errors import Fault, InvalidInput, TooLarge
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of an official file; the codifier has 3.2 MB."""
+_SHOWN_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,14 @@ class Row:
 class ImportReport:
     """The account of one import: every row is clean, odd or refused, and the three add up to ``rows``.
 
-    ``odd`` and ``refused``: lines by stable code. ``meanings``: a sentence per code.
+    ``odd`` and ``refused``: lines by stable code. ``meanings``: a sentence per code. ``written``: whether the file
+    holds what was taken in.
     """
 
     source: str
     meanings: Mapping[str, str]
     rows: int = 0
+    written: bool = False
     odd: dict[str, list[int]] = field(default_factory=dict)
     refused: dict[str, list[int]] = field(default_factory=dict)
 
@@ -127,6 +130,25 @@ def write(path: Path, content: bytes, *, overwrite: bool) -> None:
         fresh.replace(path)
     except OSError as error:
         raise _broken(path.name, "import.unwritable", f"cannot be written: {error.strerror}") from None
+
+
+def put(report: ImportReport, path: Path, content: bytes, *, overwrite: bool, partial: bool) -> None:
+    """Write what an import made; if it refused rows, only where a ``partial`` file is asked for: what stands stays."""
+    if report.refused and not partial:
+        return
+    write(path, content, overwrite=overwrite)
+    report.written = True
+
+
+def require_whole(report: ImportReport) -> None:
+    """Refuse a list of which rows were refused: what is made of it would lack them. ``InvalidInput``."""
+    faults = [
+        _fault(f"{report.source}:{line}", "import.refused", report.meanings[code])
+        for code, lines in sorted(report.refused.items())
+        for line in lines[:_SHOWN_LINES]
+    ]
+    if faults:
+        raise InvalidInput("rows of the list cannot be taken", code="import.refused", faults=faults)
 
 
 def gzipped(content: bytes) -> bytes:

@@ -9,12 +9,12 @@ from functools import lru_cache
 from importlib import resources
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.alarms.values import Reading, Severity
 from hub.errors import ConfigurationError
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Frozen, Line
 
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"
@@ -126,7 +126,7 @@ def _summed(readings: tuple[Reading, ...]) -> Reading:
 
 def _shipped_entries() -> dict[str, dict[str, Any]]:
     text = resources.files("hub.alarms").joinpath("data", "alarms.yaml").read_text("utf-8")
-    return {entry["code"]: entry for entry in yaml.safe_load(text)["rules"]}
+    return {entry["code"]: entry for entry in strict_yaml.load(text)["rules"]}
 
 
 @lru_cache(maxsize=1)

@@ -77,13 +77,19 @@ _UNDESCRIBED = (sevovv.router, soap.router)  # the latter serves whatever else i
 """Doors that OpenAPI cannot describe: their WSDL does."""
 
 
+_ENDLESS = frozenset({"/v1/events/stream"})
+"""Doors whose body has no end, so that nobody may be sent its head alone."""
+
+
 class HubApp(FastAPI):
     """The doors: one for what nearly every call is, the framework's routes for all others."""
 
     quick: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call."""
+        """Answer one call. HEAD is a GET whose body the server leaves out (RFC 9110 section 9.3.2)."""
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] not in _ENDLESS:
+            scope = {**scope, "method": "GET"}
         if self.quick is not None and is_quick(scope):
             await self.quick(scope, receive, send)
         else:

@@ -201,7 +201,8 @@ def _take_lines(deps: Dependencies, principal: Principal, lines: Sequence[bytes]
         except HubError as error:
             answers[number] = _bad_line(number, error)
             continue
-        line_key = f"{key}#{number}" if key else None
+        # With a blank, which no caller's own key can hold: it is never the key of a single appeal.
+        line_key = f"{key} #{number}" if key else None
         good.append(_Line(number, replace(submission, repeatable=repeatable(principal.id, line_key, body))))
     for start in range(0, len(good), LINES_PER_TRANSACTION):
         answers.update(_accept_group(deps, good[start : start + LINES_PER_TRANSACTION]))

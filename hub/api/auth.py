@@ -26,6 +26,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from hub.errors import ConfigurationError, NotFound, Unauthenticated
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Frozen, Instant, Line
 from hub.schemas.ids import AuthorityCode, Sha256
 
@@ -143,11 +144,13 @@ def read_keys(file: Path) -> tuple[ApiKeyEntry, ...]:
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{file} is larger than {MAX_FILE_BYTES} bytes.", code="key.file")
-        loaded = yaml.safe_load(file.read_bytes())
+        loaded = strict_yaml.load(file.read_bytes())
     except FileNotFoundError:
         return ()
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{file} cannot be read as YAML: {type(error).__name__}.", code="key.file") from None
+        raise ConfigurationError(
+            f"{file} cannot be read as YAML: {strict_yaml.told(error)}.", code="key.file"
+        ) from None
     try:
         entries = _KeyFile.model_validate(loaded or {}).keys
     except ValidationError as error:

@@ -70,9 +70,12 @@ def _record(deps: Dependencies, principal: Principal, files: list[Uploaded]) -> 
 
 
 def keep(deps: Dependencies, principal: Principal, parts: Iterator[multipart.FormPart]) -> list[Uploaded]:
-    """Store all parts as files and grant them to the caller. The limit of one attachment holds for each."""
+    """Store all parts as files and grant them to the caller. The limit of one attachment holds for each.
+
+    A browser sends a part without a name and without a byte for a field in which no file was chosen: it is none.
+    """
     files: list[Uploaded] = []
-    for number, part in enumerate(parts, start=1):
+    for number, part in enumerate(multipart.chosen(parts), start=1):
         if number > MAX_ATTACHMENTS:
             raise TooLarge(f"At most {MAX_ATTACHMENTS} files.", code="multipart.too_many")
         kind = checked_type(part.media_type)

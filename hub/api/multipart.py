@@ -6,22 +6,22 @@ attachments. FormPart headers are bounded by the parser (8 headers of 4 KiB), pa
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
-from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from hub.api.file_names import name_of
 from hub.errors import Fault, InvalidInput, TooLarge
 from hub.sealed import media_type
 
 MAX_PARTS = 110
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
-_EXTENDED = re.compile(r"""filename\*=(?i:utf-8)'[A-Za-z-]*'([A-Za-z0-9!#$&+.^_`|~%-]+)""")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
@@ -121,20 +121,12 @@ def _part(headers: dict[str, str]) -> FormPart:
         raise _refuse("disposition", "a part has no Content-Disposition: form-data with a name")
     if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
         raise _refuse("encoding", "a part has a transfer encoding (RFC 7578 section 4.7 deprecates it)")
-    extended = _EXTENDED.search(disposition)
     plain = options.get(b"filename")
-    filename = unquote(extended[1], errors="replace") if extended else _name_text(plain) if plain is not None else None
     return FormPart(
         name=name.decode("utf-8", "replace"),
-        filename=filename,
+        filename=name_of(disposition, None if plain is None else plain.decode("utf-8", "replace")),
         media_type=media_type(headers.get("content-type", "application/octet-stream")),
     )
-
-
-def _name_text(raw: bytes) -> str:
-    # Browsers write a quotation mark and line ends in names as %22, %0D, %0A (WHATWG HTML, multipart/form-data).
-    text = raw.decode("utf-8", "replace")
-    return text.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
 
 
 def related(headers: dict[str, str]) -> FormPart:
@@ -148,6 +140,17 @@ def related(headers: dict[str, str]) -> FormPart:
         filename=None,
         media_type=media_type(headers["content-type"]),
     )
+
+
+def chosen(found: Iterator[FormPart]) -> Iterator[FormPart]:
+    """The parts that hold a file: all but those without a name and without a byte."""
+    for part in found:
+        if part.filename == "":
+            first = next((piece for piece in part.data if piece), b"")
+            if not first:
+                continue
+            part.data = itertools.chain([first], part.data)
+        yield part
 
 
 def file_name(part: FormPart, number: int) -> str:

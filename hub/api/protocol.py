@@ -11,10 +11,28 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_MAX_BYTES = 65_536
 HEAD_SECS = 20.0
+
+
+class UnframedCycle(RequestResponseCycle):
+    """An answer to a client of HTTP/1.0, which knows no chunks: without a length it ends with the connection (RFC 9112
+    sections 6.1 and 6.3).
+    """
+
+    unframed = False
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            if b"content-length" not in {name.lower() for name, _ in message.get("headers", ())}:
+                self.unframed, self.keep_alive = True, False
+                self.chunked_encoding = False
+                self.expected_content_length = 0
+        elif self.unframed:
+            self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -57,6 +75,8 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError  # the parser's error, answered with 400
         self._in_head = False
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            self.cycle.__class__ = UnframedCycle
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

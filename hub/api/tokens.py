@@ -38,13 +38,17 @@ FETCH_DEADLINE_SECS = 5.0
 _PARTY = re.compile(r"[0-9]{8,10}")
 _SUBJECT = re.compile(r"[\x21-\x7e]{1,200}")
 _ROLES = frozenset(role.value for role in CallerRole)
-_HEADERS = frozenset({"alg", "kid", "typ"})
+_HEADERS = frozenset({"alg", "kid", "typ", "cty", "x5t", "x5t#S256"})
+"""Headers that a token may have. The last three only inform (RFC 7515 sections 4.1.7, 4.1.8 and 4.1.10): no key is ever
+chosen by them.
+"""
 
 PublicKey = RSAKey | ECKey
 
 
-def _refuse() -> Unauthenticated:
-    """One answer for every fault: a caller who holds no valid token learns nothing."""
+def _refuse(why: str) -> Unauthenticated:
+    """One answer for every fault: a caller who holds no valid token learns nothing; the log says why."""
+    log.info("a bearer token was refused", extra={"code": f"token.{why}"})
     return Unauthenticated("The bearer token is not valid.", code="auth.invalid")
 
 
@@ -52,9 +56,9 @@ def _object(data: bytes) -> dict[str, JsonValue]:
     try:
         value = strict_json.parse(data, max_bytes=16_384, max_depth=8, allow_floats=True)
     except InvalidInput:
-        raise _refuse() from None
+        raise _refuse("claims") from None
     if not isinstance(value, dict):
-        raise _refuse()
+        raise _refuse("claims")
     return value
 
 
@@ -193,25 +197,25 @@ class BearerTokens:
         try:
             parts = compact.split(credential.encode())
         except SealRefused:
-            raise _refuse() from None
+            raise _refuse("form") from None
         algorithm, kid = self._header(parts.header)
         key = self._jwks.key(kid)
         if key is None or key.key_type != ALGORITHMS[algorithm]:
-            raise _refuse()
+            raise _refuse("key")
         try:
             jws.deserialize_compact(credential, key, algorithms=[algorithm])
         except (JoseError, ValueError):
-            raise _refuse() from None
+            raise _refuse("signature") from None
         return self._claims(_object(parts.payload))
 
     @staticmethod
     def _header(header: Mapping[str, JsonValue]) -> tuple[str, str]:
         algorithm, kid = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or not isinstance(kid, str):
-            raise _refuse()
+            raise _refuse("header")
         # jku, x5u, x5c, jwk choose a key for us, crit and b64 change what is signed: none of them is known here.
         if not header.keys() <= _HEADERS:
-            raise _refuse()
+            raise _refuse("header")
         return algorithm, kid
 
     def _claims(self, claims: Mapping[str, JsonValue]) -> Principal:
@@ -219,20 +223,17 @@ class BearerTokens:
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
         role, party, subject = claims.get("hub_role"), claims.get("hub_party"), claims.get("sub")
-        holds = (
-            claims.get("iss") == self._issuer
-            and self._audience in audiences
-            and _number(claims.get("exp")) > now - LEEWAY_SECS
-            and _number(claims.get("nbf"), absent=float("inf")) <= now + LEEWAY_SECS
-            and isinstance(role, str)
-            and role in _ROLES
-            and isinstance(party, str)
-            and _PARTY.fullmatch(party)
-            and isinstance(subject, str)
-            and _SUBJECT.fullmatch(subject)
-        )
-        if not holds:
-            raise _refuse()
+        holds = {
+            "iss": claims.get("iss") == self._issuer,
+            "aud": self._audience in audiences,
+            "exp": _number(claims.get("exp")) > now - LEEWAY_SECS,
+            "nbf": _number(claims.get("nbf"), absent=float("inf")) <= now + LEEWAY_SECS,
+            "hub_role": isinstance(role, str) and role in _ROLES,
+            "hub_party": isinstance(party, str) and _PARTY.fullmatch(party) is not None,
+            "sub": isinstance(subject, str) and _SUBJECT.fullmatch(subject) is not None,
+        }
+        if not all(holds.values()):
+            raise _refuse(next(name for name, good in holds.items() if not good))
         return Principal(id=f"oauth:{subject}", role=CallerRole(str(role)), party=str(party))
 
 

@@ -157,6 +157,7 @@ def diff(old: Path, new: Path, as_json: bool) -> None:
 
 
 def _importer(function: F) -> F:
+    function = click.option("--partial", is_flag=True, help="Write the file even if rows were refused.")(function)
     function = click.option("--overwrite", is_flag=True, help="Replace a file that an earlier import made.")(function)
     function = click.option("--out", type=_FOLDER, required=True, help="Registry folder to write into.")(function)
     return click.argument("file", type=_FILE)(json_option(function))
@@ -164,19 +165,19 @@ def _importer(function: F) -> F:
 
 @registry_group.command("import-sev")
 @_importer
-def import_sev_command(file: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+def import_sev_command(file: Path, out: Path, overwrite: bool, partial: bool, as_json: bool) -> None:
     """Bring the official list of SEV participants FILE into authorities/sev-participants.yaml."""
     begun = time.monotonic()
-    report = import_sev.run(file, out, overwrite=overwrite)
+    report = import_sev.run(file, out, overwrite=overwrite, partial=partial)
     _account(report, out / import_sev.OUT_FILE, time.monotonic() - begun, as_json=as_json)
 
 
 @registry_group.command("import-katottg")
 @_importer
-def import_katottg_command(file: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+def import_katottg_command(file: Path, out: Path, overwrite: bool, partial: bool, as_json: bool) -> None:
     """Bring the codifier of territories FILE into territories.csv.gz."""
     begun = time.monotonic()
-    report = import_katottg.run(file, out, overwrite=overwrite)
+    report = import_katottg.run(file, out, overwrite=overwrite, partial=partial)
     _account(report, out / import_katottg.OUT_FILE, time.monotonic() - begun, as_json=as_json)
 
 
@@ -223,15 +224,18 @@ def coverage_command(folder: Path | None, as_json: bool) -> None:
     emit(found.as_json(), as_json=as_json, lines=lines)
 
 
-def _account(report: ImportReport, written: Path, secs: float, *, as_json: bool) -> None:
-    """Print the account of rows; exit code 1 if any row was refused (the others were written)."""
-    document = {**report.as_json(), "written": str(written), "secs": round(secs, 3)}
+def _account(report: ImportReport, file: Path, secs: float, *, as_json: bool) -> None:
+    """Print the account of rows; exit code 1 if any row was refused, and then nothing was written unless asked for."""
+    document = {**report.as_json(), "written": str(file) if report.written else None, "secs": round(secs, 3)}
+    done = f"{report.imported_rows} written to {file}" if report.written else f"{file} is left as it was"
     lines = [
         f"{report.source}: {report.rows} rows = {report.clean_rows} clean + {report.odd_rows} odd"
-        f" + {report.refused_rows} refused; {report.imported_rows} written to {written} in {secs:.1f} s.",
+        f" + {report.refused_rows} refused; {done} in {secs:.1f} s.",
         *_kinds("odd", document["odd_kinds"]),
         *_kinds("refused", document["refused_kinds"]),
     ]
+    if not report.written:
+        lines.append("  Mend the rows, or write the others with --partial.")
     emit(document, as_json=as_json, lines=lines)
     if report.refused_rows:
         sys.exit(1)

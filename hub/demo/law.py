@@ -20,6 +20,7 @@ import yaml
 
 from hub.demo.arrangement import Arrangement
 from hub.errors import ConfigurationError
+from hub.schemas import strict_yaml
 from hub.schemas.envelope import (
     AnswerBody,
     AnswerEnvelope,
@@ -60,7 +61,7 @@ def prepare(arrangement: Arrangement) -> Path:
     with resources.as_file(source) as folder:
         shutil.copytree(folder, quick)
     file = quick / "terms.yaml"
-    document = yaml.safe_load(file.read_bytes())
+    document = strict_yaml.load(file.read_bytes())
     for term in document["terms"]:
         if term["code"] in ("notice", "unsent"):
             term["length"] = {"seconds": SIX_HOURS_SECS}

@@ -20,6 +20,7 @@ from typing import Final
 
 from hub.errors import Fault, InvalidInput
 from hub.following.ports import FinderIndex
+from hub.following.text import bare
 from hub.following.values import Finder
 from hub.ports import CaseFilter, Clock, Store
 from hub.schemas import json_rendering
@@ -34,7 +35,6 @@ LEASE: Final = timedelta(seconds=60)
 _PHONE_DIGITS: Final = 9
 _LEAST_PHONE_DIGITS: Final = 7
 _ACCEPTED: Final = f"case.{FactKind.ACCEPTED_BY_HUB}"
-_APOSTROPHES: Final = dict.fromkeys(map(ord, "'’ʼ‘`´′ʹ\u00ad\u200b\u200c\u200d\ufeff\u0301"))
 _DASHES: Final = re.compile(r"\s*[-\u2010-\u2015\u2212]\s*")
 _WORDS: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _PHONES: Final = re.compile(r"(?<![\d-])\+?\d[\d ()-]{5,20}\d(?![\d-])")
@@ -52,7 +52,7 @@ class FinderKind(StrEnum):
 
 def plain_name(text: str) -> str:
     """A name as it is compared: NFKC, lower case, without apostrophes, single blanks."""
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    folded = unicodedata.normalize("NFC", bare(text).casefold())
     return " ".join(_DASHES.sub("-", folded).split())
 
 
@@ -110,7 +110,7 @@ def _first(tokens: Iterator[str]) -> list[str]:
 
 def _names_in(text: str) -> Iterator[str]:
     """Neighbouring words that begin with capitals: surname and given name, either first."""
-    words = _WORDS.findall(unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
+    words = _WORDS.findall(bare(text))
     for one, other in pairwise(words):
         if one[0].isupper() and other[0].isupper():
             yield plain_name(f"{one} {other}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hub.following.text import likeness, words
+from hub.following.text import likeness, plain_words
 from hub.following.values import Earlier
 from hub.schemas.envelope import AppealForm
 from hub.schemas.ids import CaseId
@@ -41,11 +41,14 @@ def text_of(form: AppealForm) -> str:
 
 
 def applicant_tokens(applicant: Applicant, key: bytes) -> tuple[str, ...]:
-    """Keyed hashes of an applicant, one for each way to recognise him; sorted, none twice."""
+    """Keyed hashes of an applicant, one for each way to recognise him; sorted, none twice.
+
+    A name is taken whole: without its ending Олександр would be Олександра, and Ли or Наш are no words to leave out.
+    """
     name = applicant.name
-    who = " ".join(words(" ".join(filter(None, (name.surname, name.given, name.patronymic)))))
+    who = " ".join(plain_words(" ".join(filter(None, (name.surname, name.given, name.patronymic)))))
     if applicant.collective_name:
-        who += " / " + " ".join(words(applicant.collective_name))
+        who += " / " + " ".join(plain_words(applicant.collective_name))
     made = {hmac.new(key, f"{who}|{mark}".encode(), hashlib.sha256).hexdigest() for mark in _marks(applicant)}
     return tuple(sorted(made))
 
@@ -58,7 +61,7 @@ def _marks(applicant: Applicant) -> Iterator[str]:
         yield "email:" + email.casefold()
     if applicant.address.text:
         # Digits are kept here: a house has its number.
-        yield f"address:{' '.join(sorted(set(applicant.address.text.casefold().replace(',', ' ').split())))}"
+        yield f"address:{' '.join(sorted(set(plain_words(applicant.address.text))))}"
     if applicant.born:
         yield f"born:{applicant.born.isoformat()}"
 

@@ -28,9 +28,19 @@ MAX_WORDS = 3_000
 """So many words of a text are looked at: enough to know it by."""
 
 _WORD = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
-_DROPPED = dict.fromkeys(map(ord, "'’ʼ‘`´′\u02b9\u00ad\u200b\u200c\u200d\ufeff\u0301"))
-_LATIN = str.maketrans("aceiopxykmthbuґё", "асеіорхукмтнвигє")
-_CYRILLIC = re.compile(r"[а-яєії]")
+# Before NFKC, which would make a blank and an accent of U+00B4, and after it, for what it makes.
+_DROPPED = dict.fromkeys(
+    map(
+        ord,
+        "'’ʼ‘`´′‛＇\u02b9\u02bb\u02bd\u02be\u02c8\u02ca\u02cb\u055a\u05f3\ua78c\u1fef\u1ffd"
+        "\u00ad\u200b\u200c\u200d\u2060\ufeff\u0300\u0301",
+    )
+)
+_FOR_APOSTROPHE = re.compile("""(?<=[^\\W\\d_])["*“”„«»](?=[яюєїЯЮЄЇ])""")
+_ALIKE = str.maketrans("aceiopxykmthbuïαεικορτυνґё", "асеіорхукмтнвиїаеікортувгє")
+"""Latin and Greek letters that look like Cyrillic ones; ґ and ё, which many type as г and є."""
+_ALL_ALIKE = re.compile("[aceiopxykmthbïαεικορτυν]+")
+_CYRILLIC = re.compile(r"[а-яєіїґё]")
 _NUMBER = "0"
 
 
@@ -74,17 +84,28 @@ def stem(word: str) -> str:
     return word
 
 
-def _letters(word: str) -> str:
-    """A Cyrillic word in Cyrillic letters only; digits are all the same number."""
-    if word.isdigit():
-        return _NUMBER
-    return word.translate(_LATIN) if _CYRILLIC.search(word) else word
+def bare(text: str) -> str:
+    """A text in NFKC without apostrophes, accents and what nobody sees."""
+    dropped = _FOR_APOSTROPHE.sub("", text.translate(_DROPPED))
+    return unicodedata.normalize("NFKC", dropped).translate(_DROPPED)
+
+
+def plain_words(text: str) -> list[str]:
+    """All words and numbers of a text in one spelling, in order: case, apostrophes, look-alike letters are the same."""
+    plain = unicodedata.normalize("NFC", bare(text.replace("№", " ")).casefold())
+    ours = _CYRILLIC.search(plain) is not None
+    return [_letters(match[0], ours) for match in _WORD.finditer(plain)]
+
+
+def _letters(word: str, ours: bool) -> str:
+    """A Cyrillic word in Cyrillic letters only; beside such words (``ours``) one of look-alikes alone is one too."""
+    cyrillic = _CYRILLIC.search(word) or (ours and _ALL_ALIKE.fullmatch(word))
+    return word.translate(_ALIKE) if cyrillic else word
 
 
 def words(text: str) -> list[str]:
-    """The words that carry the text's sense, stemmed, in order."""
-    plain = unicodedata.normalize("NFKC", text.replace("№", " ")).translate(_DROPPED).casefold()
-    found = (_letters(match[0]) for match in _WORD.finditer(plain))
+    """The words that carry the text's sense, stemmed, in order; all numbers are one."""
+    found = (_NUMBER if word.isdigit() else word for word in plain_words(text))
     return [stem(word) for word in found if word not in STOPWORDS][:MAX_WORDS]
 
 

@@ -20,6 +20,7 @@ from hub.net import auth, webhook_signing
 from hub.net.http import HttpSession, check_url, retry_after
 from hub.net.secrets import SecretRef, resolve
 from hub.net.settings import AsTuple, HttpSettings, Url
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Frozen
 from hub.schemas.ids import AuthorityCode
 
@@ -65,11 +66,11 @@ def read(path: Path) -> tuple[EndpointSettings, ...]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_FILE_BYTES} bytes.", code="webhook.file")
-        found = _File.model_validate(yaml.safe_load(path.read_bytes()) or {})
+        found = _File.model_validate(strict_yaml.load(path.read_bytes()) or {})
     except FileNotFoundError:
         return ()
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.", code="webhook.file") from None
+        raise ConfigurationError(f"{path} cannot be read: {strict_yaml.told(error)}.", code="webhook.file") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
         raise ConfigurationError(f"{path} is wrong: {wrong}.", code="webhook.file") from None

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -55,6 +55,37 @@ class Frozen(BaseModel):
     """Base of all values: cannot be changed, knows no field that is not declared, converts nothing in silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Written(Frozen):
+    """Base of what others write to the hub: ``null`` for a member that need not be there is as good as none, also where
+    absent means a default (an empty list, ``normal``). Many serializers write it for all that is not set.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        made = handler(source)
+        inner: Any = handler.resolve_ref_schema(made)
+        while inner["type"] != "model-fields":
+            inner = inner["schema"]
+        for field in inner["fields"].values():
+            _take_null(field["schema"])
+        return made
+
+
+def _take_null(schema: Any) -> None:
+    """Let a member with a default take ``null`` for it; not one that chooses the model (``kind``)."""
+    if schema["type"] != "default" or schema.get("default") is None:
+        return
+    inner = schema["schema"]
+    if inner["type"] == "literal" or inner.get("metadata", {}).get("takes_null"):
+        return
+    default = schema["default"]
+    schema["schema"] = core_schema.no_info_after_validator_function(
+        lambda value: default if value is None else value,
+        core_schema.nullable_schema(inner),
+        metadata={"takes_null": True},
+    )
 
 
 def _clean_text(value: object) -> object:

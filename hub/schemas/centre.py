@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.schemas.base import Code, Day, Frozen, Instant, Line, Text
+from hub.schemas.base import Code, Day, Instant, Line, Text, Written
 from hub.schemas.ids import Sha256
 from hub.schemas.people import Phone
 from hub.schemas.terms import ConsultationResult, IdentityLevel, IdentityMethod, RecordingAccess
@@ -21,7 +21,7 @@ UNCHECKED = frozenset({IdentityMethod.NONE, IdentityMethod.SELF_DECLARED})
 CONTACT_ONLY = frozenset({IdentityMethod.PHONE, IdentityMethod.EMAIL})
 
 
-class Letter(Frozen):
+class Letter(Written):
     """Letter that came by post (лист): the day written on it, the day of the postmark (поштовий штемпель), the number
     under which the post carried it. Whether it keeps a term is seen from the postmark, not from the day of receipt.
     """
@@ -37,7 +37,7 @@ class Letter(Frozen):
         return self
 
 
-class Identity(Frozen):
+class Identity(Written):
     """Identity of the applicant as far as it was established (встановлення особи): how, to which level, when.
 
     ``evidence`` names the proof in the centre's own system (a session, a transaction); no authority gets it.
@@ -57,7 +57,7 @@ class Identity(Frozen):
         return self
 
 
-class Recording(Frozen):
+class Recording(Written):
     """Recording of a call (запис розмови): a reference to where the centre keeps it, which the hub never follows, and
     the SHA-256 of its bytes. ``access``: who may have the reference; absent = the centre alone.
     """
@@ -67,7 +67,7 @@ class Recording(Frozen):
     access: RecordingAccess | None = None
 
 
-class Call(Frozen):
+class Call(Written):
     """Call in which the appeal was told (дзвінок). The centre's own: of it an authority gets the beginning and the
     recording, and these only if the recording's ``access`` says so.
 
@@ -83,7 +83,7 @@ class Call(Frozen):
     recording: Recording | None = None
 
 
-class CentreAnswer(Frozen):
+class CentreAnswer(Written):
     """Answer that the centre itself gave at once (надана консультація). The centre's own: no authority gets it."""
 
     text: Annotated[str, Text(20_000)]

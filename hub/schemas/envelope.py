@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.schemas.base import Code, Day, Frozen, Instant, Line, Text
+from hub.schemas.base import Code, Day, Instant, Line, Text, Written
 from hub.schemas.centre import Call, CentreAnswer, Identity, Letter
 from hub.schemas.directory import AuthorityKind
 from hub.schemas.ids import AuthorityCode, Sha256, TerritoryCode, TopicCode, Uuid7
@@ -38,21 +38,21 @@ MAX_ATTACHMENTS = 100
 MAX_ATTACHMENT_BYTES = 1_073_741_824
 
 
-class Party(Frozen):
+class Party(Written):
     """Sender or addressee. The contact centre and the hub have codes like any body."""
 
     code: AuthorityCode
     name: Annotated[str, Line(1_000)] | None = None
 
 
-class DueDates(Frozen):
+class DueDates(Written):
     """Terms that run for the addressee: forwarding (art. 7: 5 days) and answer (art. 20), as calendar days in Kyiv."""
 
     forward: Day | None = None
     answer: Day | None = None
 
 
-class Header(Frozen):
+class Header(Written):
     """What every kind of envelope says about itself."""
 
     message_id: Uuid7
@@ -66,7 +66,7 @@ class Header(Frozen):
     due: DueDates | None = None
 
 
-class Attachment(Frozen):
+class Attachment(Written):
     """One entry of the manifest. ``name`` is shown to people only, never used as a path."""
 
     sha256: Sha256
@@ -76,7 +76,7 @@ class Attachment(Frozen):
     description: Annotated[str, Line(500)] | None = None
 
 
-class RequestedAddressee(Frozen):
+class RequestedAddressee(Written):
     """Addressee of the appeal (адресат): a body by code, a kind of body, or words for an operator to read.
 
     ``chosen_by``: absent = the applicant. What a front end preset or an operator chose is no wish of the applicant: it
@@ -95,7 +95,7 @@ class RequestedAddressee(Frozen):
         return self
 
 
-class AppealForm(Frozen):
+class AppealForm(Written):
     """The unified form of an appeal (уніфікована форма звернення) of the Concept: what the contact centre fills in.
 
     ``call``, ``answered`` and the evidence of ``identity`` are the centre's own: no authority gets them, but for a
@@ -136,7 +136,7 @@ class AppealForm(Frozen):
         return self
 
 
-class Registrar(Frozen):
+class Registrar(Written):
     """Who registered or refused (реєстратор): CMU 55/2018 item 28."""
 
     name: Annotated[str, Line(300)]
@@ -144,7 +144,7 @@ class Registrar(Frozen):
     unit: Annotated[str, Line(300)] | None = None
 
 
-class ReceiptBody(Frozen):
+class ReceiptBody(Written):
     """A receipt (квитанція): delivered, accepted, registered with number and date, or refused with a ground."""
 
     status: ReceiptStatus
@@ -164,7 +164,7 @@ class ReceiptBody(Frozen):
         return self
 
 
-class AnswerBody(Frozen):
+class AnswerBody(Written):
     """An answer to the appeal (відповідь), interim or final."""
 
     stage: AnswerStage
@@ -177,7 +177,7 @@ class AnswerBody(Frozen):
     executor: Annotated[str, Line(300)] | None = None
 
 
-class RedirectBody(Frozen):
+class RedirectBody(Written):
     """Forwarding to whom it concerns (надіслання за належністю), article 7: to a body, or with a reason to the hub."""
 
     at: Instant
@@ -185,7 +185,7 @@ class RedirectBody(Frozen):
     reason: Annotated[str, Text(2_000)]
 
 
-class ExtensionBody(Frozen):
+class ExtensionBody(Written):
     """A longer term (продовження строку), article 20: decided by the head, 45 days in all."""
 
     at: Instant
@@ -193,7 +193,7 @@ class ExtensionBody(Frozen):
     reason: Annotated[str, Text(2_000)]
 
 
-class ClarificationBody(Frozen):
+class ClarificationBody(Written):
     """A question to the applicant, or the reply to it (уточнення)."""
 
     step: ClarificationStep
@@ -202,14 +202,14 @@ class ClarificationBody(Frozen):
     until: Day | None = None
 
 
-class WithdrawalBody(Frozen):
+class WithdrawalBody(Written):
     """The applicant takes the appeal back (відкликання)."""
 
     at: Instant
     reason: Annotated[str, Text(2_000)] | None = None
 
 
-class ReturnBody(Frozen):
+class ReturnBody(Written):
     """An answer sent back for more work (повернення на доопрацювання)."""
 
     at: Instant
@@ -217,7 +217,7 @@ class ReturnBody(Frozen):
     until: Day | None = None
 
 
-class PublicationBody(Frozen):
+class PublicationBody(Written):
     """An answer made public, with what the applicant agreed to."""
 
     at: Instant
@@ -225,7 +225,7 @@ class PublicationBody(Frozen):
     text: Annotated[str, Text(100_000)]
 
 
-class SupplementBody(Frozen):
+class SupplementBody(Written):
     """Additional materials of the applicant (доповнення до звернення), article 18: a text, files of the manifest, or
     both.
     """
@@ -238,7 +238,7 @@ AuthorityBody: TypeAlias = ReceiptBody | AnswerBody | RedirectBody | ExtensionBo
 """What an authority may say about an appeal."""
 
 
-class Envelope(Frozen):
+class Envelope(Written):
     """Fields that all kinds have in common; each kind is a class of its own with its own body."""
 
     version: Literal["1.0"] = VERSION

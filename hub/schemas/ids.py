@@ -57,7 +57,7 @@ def _any_uuid(value: object) -> object:
         return value
     found = spelled(value)
     if found is None:
-        raise PydanticCustomError("uuid", "must be a UUID")
+        raise ValueError("must be a UUID")
     return found
 
 

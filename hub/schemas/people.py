@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.schemas.base import Code, Day, Frozen, Line
+from hub.schemas.base import Code, Day, Line, Written
 from hub.schemas.ids import TerritoryCode
 from hub.schemas.terms import ApplicantType, RepresentationBasis, Sex
 
@@ -19,7 +19,7 @@ ClassifierCode: TypeAlias = Annotated[str, Code(r"[0-9]{1,2}(?:\.[0-9]{1,3}){0,4
 """A line of classifier 858; kept as text, unknown codes are accepted (its later editions were not seen)."""
 
 
-class Address(Frozen):
+class Address(Written):
     """Place of residence (місце проживання): the codifier's code where known, and the words as given."""
 
     territory: TerritoryCode | None = None
@@ -33,14 +33,14 @@ class Address(Frozen):
         return self
 
 
-class Contacts(Frozen):
+class Contacts(Written):
     """Ways to reach the applicant; all that were given are kept."""
 
     phones: Annotated[tuple[Phone, ...], Field(max_length=10)] = ()
     emails: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
 
 
-class PersonName(Frozen):
+class PersonName(Written):
     """Surname, name, patronymic (прізвище, ім'я, по батькові), article 5."""
 
     surname: Annotated[str, Line(100)]
@@ -48,7 +48,7 @@ class PersonName(Frozen):
     patronymic: Annotated[str, Line(100)] | None = None
 
 
-class Applicant(Frozen):
+class Applicant(Written):
     """Applicant (заявник). A collective appeal names here the first who signed, its title and how many signed; who
     speaks for them stands in the form's ``representative``.
 
@@ -79,7 +79,7 @@ NEEDS_DOCUMENT = frozenset(
 """Bases that stand on a document: the mandate is to be made out as the law says (article 16)."""
 
 
-class Mandate(Frozen):
+class Mandate(Written):
     """Document that gives the right to represent (документ про повноваження): a power of attorney, a lawyer's order, a
     certificate of birth, a decision on guardianship.
     """
@@ -91,7 +91,7 @@ class Mandate(Frozen):
     valid_to: Day | None = None
 
 
-class Representative(Frozen):
+class Representative(Written):
     """Person who appeals for the applicant (представник), article 16. For one whom an organisation sends,
     ``organisation`` names it.
     """

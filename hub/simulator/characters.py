@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from hub.errors import ConfigurationError
 from hub.net.secrets import SecretRef
 from hub.net.settings import AsTuple, Url
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.ids import AuthorityCode, ChannelId
 from hub.schemas.keys import VerificationKey
@@ -169,9 +170,9 @@ def load(path: Path) -> Simulation:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
         # By way of JSON, as strict models take text for codes and moments there; a bare date in YAML is no text.
-        document = json.dumps(yaml.safe_load(path.read_bytes()))
+        document = json.dumps(strict_yaml.load(path.read_bytes()))
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{path} cannot be read as YAML: {type(error).__name__}.") from None
+        raise ConfigurationError(f"{path} cannot be read as YAML: {strict_yaml.told(error)}.") from None
     try:
         return Simulation.model_validate_json(document)
     except ValidationError as error:

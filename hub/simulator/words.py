@@ -6,9 +6,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Final
 
-import yaml
 from pydantic import Field
 
+from hub.schemas import strict_yaml
 from hub.schemas.base import Frozen
 from hub.schemas.terms import AppealKind
 
@@ -46,7 +46,7 @@ class Vocabulary(Frozen):
 def vocabulary() -> Vocabulary:
     """The words, read once."""
     text = files("hub.simulator").joinpath("words.yaml").read_text("utf-8")
-    return Vocabulary.model_validate(yaml.safe_load(text), strict=False)
+    return Vocabulary.model_validate(strict_yaml.load(text), strict=False)
 
 
 def fill(text: str, n: int) -> str:

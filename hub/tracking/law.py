@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.errors import ConfigurationError
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Day, Frozen, Line
 from hub.schemas.delivery import FactKind
 from hub.schemas.kyiv import KYIV
@@ -310,9 +311,11 @@ class Law:
 
 def _read(text: str, name: str, model: type[Any]) -> Any:
     try:
-        return model.model_validate(yaml.safe_load(text), strict=False)
+        return model.model_validate(strict_yaml.load(text), strict=False)
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{name} cannot be read as YAML: {type(error).__name__}.", code="law.yaml") from None
+        raise ConfigurationError(
+            f"{name} cannot be read as YAML: {strict_yaml.told(error)}.", code="law.yaml"
+        ) from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)[:20])
         raise ConfigurationError(f"{name} is wrong: {wrong}.", code="law.wrong") from None

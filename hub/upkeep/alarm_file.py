@@ -20,6 +20,7 @@ from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.settings import AsTuple
 from hub.net.webhook import HookSettings
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Frozen
 from hub.schemas.people import Email
 
@@ -98,11 +99,11 @@ def read(path: Path) -> Alarming:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise _refused(path, f"is larger than {MAX_FILE_BYTES} bytes")
-        found = _AlarmsFile.model_validate(yaml.safe_load(path.read_bytes()) or {})
+        found = _AlarmsFile.model_validate(strict_yaml.load(path.read_bytes()) or {})
     except FileNotFoundError:
         return Alarming(rules=shipped())
     except (OSError, yaml.YAMLError) as error:
-        raise _refused(path, f"cannot be read: {type(error).__name__}") from None
+        raise _refused(path, f"cannot be read: {strict_yaml.told(error)}") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)[:20])
         raise _refused(path, f"is wrong: {wrong}") from None

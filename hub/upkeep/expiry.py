@@ -24,6 +24,7 @@ from hub.adapters.base import read_settings
 from hub.errors import ConfigurationError
 from hub.net.secrets import secret_path
 from hub.ports import Adapter, Registry
+from hub.schemas import strict_yaml
 from hub.schemas.base import Instant
 from hub.seals import load_signing_key
 from hub.upkeep.certificates import MAX_BYTES, endings
@@ -201,7 +202,7 @@ def _seal(path: Path) -> ExpiryEntry:
 
 def _api_keys(path: Path) -> Iterator[tuple[str, ExpiryEntry]]:
     try:
-        lines = _KeyLines.model_validate(yaml.safe_load(path.read_bytes()) or {}).keys
+        lines = _KeyLines.model_validate(strict_yaml.load(path.read_bytes()) or {}).keys
     except FileNotFoundError:
         return
     except (OSError, yaml.YAMLError, ValidationError):

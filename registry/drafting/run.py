@@ -229,9 +229,11 @@ def _ambiguous(found: Sequence[Found], bodies: Sequence[Listed], country: Countr
 
 def _bodies(sev: Path | None) -> list[Listed]:
     if sev is not None:
+        bodies, report = import_sev.read(sev)
+        official.require_whole(report)
         return [
             Listed(code=b.code, name=b.name, short_name=b.short_name, kind=b.kind.value, part_of=b.parent)
-            for b in import_sev.read(sev)[0]
+            for b in bodies
         ]
     packed = files("registry").joinpath("data", "bodies.csv.gz").read_bytes()
     rows = csv.DictReader(io.StringIO(territories.unpack(packed, "bodies.csv.gz").decode()), delimiter=";")

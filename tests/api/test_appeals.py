@@ -139,6 +139,19 @@ def test_keys_of_two_callers_do_not_meet(world: World) -> None:
     assert first.json()["case_id"] != other.json()["case_id"]
 
 
+def test_a_batch_and_a_single_appeal_never_share_a_key(world: World) -> None:
+    """Whatever keys a caller chooses for single appeals, the lines of its batches have others, and repeat."""
+    name = uuid.uuid4().hex
+    lines = json.dumps(form(text="Рядок пакета")).encode()
+    for single in (f"{name}#1", f"{name}-1", name):
+        head = {"Idempotency-Key": single}
+        assert world.call("POST", "/v1/appeals", json=form(), headers=head).status_code == 202
+    batch = {"Idempotency-Key": name, "Content-Type": "application/x-ndjson"}
+    first, again = (world.call("POST", "/v1/appeals/batch", data=lines, headers=batch).json() for _ in range(2))
+    assert (first["status"], first["repeat"], again["repeat"]) == (202, False, True)
+    assert first["case_id"] == again["case_id"]
+
+
 @pytest.mark.parametrize("key", ["", "a" * 129, "with space", "тест".encode().decode("latin-1")])
 def test_a_bad_key_is_refused(world: World, key: str) -> None:
     """A key must be 1 to 128 visible ASCII characters."""

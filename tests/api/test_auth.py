@@ -169,6 +169,29 @@ def test_an_audience_may_be_one_of_several(tokens: BearerTokens) -> None:
     assert tokens.check(_token(claims=_claims(aud=["other", AUDIENCE])))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"x5t": "g5ZleTFZSqkxwQSbQ8eQFqfoxOE"},
+        {"x5t#S256": "A" * 43, "typ": "at+jwt"},
+        {"cty": "json", "typ": "JWT"},
+        {"x5t": "never a key of the JWKS"},
+    ],
+)
+def test_headers_that_only_inform_choose_nothing(tokens: BearerTokens, header: dict[str, Any]) -> None:
+    """RFC 7515 sections 4.1.7 to 4.1.10: thumbprints and a content type cost no token, and find no key either."""
+    assert tokens.check(_token(**header)).party == NCC
+    with pytest.raises(Unauthenticated):
+        tokens.check(_token(ECKey.generate_key("P-256", {"kid": "other"}), **header))
+
+
+def test_the_log_says_why_a_token_is_refused(tokens: BearerTokens, caplog: pytest.LogCaptureFixture) -> None:
+    """The caller learns nothing; the operator reads which claim is missing (Keycloak writes no ``nbf``)."""
+    with caplog.at_level("INFO"), pytest.raises(Unauthenticated):
+        tokens.check(_token(claims=_claims(nbf=None)))
+    assert [getattr(record, "code", None) for record in caplog.records] == ["token.nbf"]
+
+
 def _late() -> int:
     return int(NOW.timestamp()) + 3_600
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.api import protocol
 from hub.api.protocol import server_config
@@ -29,9 +29,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def served() -> Iterator[int]:
-    """A port where ``echo`` is served over the hub's protocol."""
-    server = uvicorn.Server(server_config(echo, "127.0.0.1", 0))
+def served(app: ASGIApp = echo) -> Iterator[int]:
+    """A port where an application is served over the hub's protocol."""
+    server = uvicorn.Server(server_config(app, "127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started, what="the server")
@@ -123,3 +123,22 @@ def test_what_two_servers_would_read_differently_is_refused(smuggled: bytes) -> 
         answer = talk(port, smuggled)
     assert answer.startswith(b"HTTP/1.1 400")
     assert answer.count(b"HTTP/1.1") == 1
+
+
+async def unmeasured(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers in two pieces, without a length."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"one,", "more_body": True})
+    await send({"type": "http.response.body", "body": b"two"})
+
+
+@pytest.mark.parametrize("keep", [b"", b"Connection: keep-alive\r\n"])
+def test_a_client_of_the_old_protocol_gets_no_chunks(keep: bytes) -> None:
+    """RFC 9112 section 6.1: what has no length ends with the connection; what has one is as ever."""
+    with served(unmeasured) as port:
+        head, _, body = talk(port, b"GET / HTTP/1.0\r\nHost: x\r\n" + keep + b"\r\n").partition(b"\r\n\r\n")
+        assert (b"transfer-encoding" in head.lower(), b"connection: close" in head.lower()) == (False, True)
+        assert body == b"one,two"
+        assert b"transfer-encoding: chunked" in talk(port, GET + b"Connection: close\r\n\r\n").lower()
+    with served() as port:
+        assert talk(port, b"GET / HTTP/1.0\r\nHost: x\r\n" + keep + b"\r\n").count(b"content-length: ") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,64 @@ def test_writing_differs_and_the_text_is_the_same() -> None:
     assert words("М'яч, будинок №12") == words("м’яч — БУДИНОК № 7") == words("мʼяч бyдинoк 450")
     assert likeness(_signed(POTHOLE), _signed(VARIANT)) > 0.7
     assert jaccard(shingles(words(POTHOLE)), shingles(words(HEATING))) == 0
+
+
+APOSTROPHES = "'’ʼ‘`´′‛＇\u02b9\u02bb\u02ca\u055a\u05f3\ua78c"
+LOOK_ALIKE = str.maketrans("асеіорхукАСЕІОРХКМТНВ", "aceiopxykACEIOPXKMTHB")
+PHRASE = "У п'ятницю в об'єднаній громаді знову від'єднали кабель зв'язку і тепла, а під'їзд завалено снігом"
+
+
+@given(st.lists(st.sampled_from(APOSTROPHES), min_size=5, max_size=5), st.integers(0, 2**32), st.booleans())
+def test_one_text_however_it_is_typed(marks: list[str], seed: int, decomposed: bool) -> None:
+    """Any apostrophe, Latin letters for Cyrillic ones in any word, whole words of them, NFC or NFD: the same words."""
+    dice, typed = random.Random(seed), iter(marks)
+    text = "".join(next(typed) if letter == "'" else letter for letter in PHRASE)
+    text = "".join(letter.translate(LOOK_ALIKE) if dice.random() < 0.5 else letter for letter in text)
+    assert words(unicodedata.normalize("NFD", text) if decomposed else text) == words(PHRASE)
+
+
+def _whole(surname: str, given_name: str, address: str = "м. Київ, вул. Слов'янська, 1-А") -> frozenset[str]:
+    person = Applicant(
+        type=ApplicantType.INDIVIDUAL,
+        name=PersonName(surname=surname, given=given_name),
+        address=Address(text=address),
+    )
+    return frozenset(applicant_tokens(person, KEY))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Лук'яненко", "Оксана"), ("Лук´яненко", "Оксана")),
+        (("Лук'яненко", "Оксана"), ("ЛУК`ЯНЕНКО", "Oкcaнa")),
+        (("Мар'яненко", "В'ячеслав"), ('Мар"яненко', "В*ячеслав")),
+        (("Їжакевич", "Ія"), ("Iжакевич".replace("I", "I\u0308"), "Iя")),
+        (("Ґудзь", "Олена"), ("Гудзь", "Олена")),
+        (("Те", "Олена"), ("Tе", "Oлена")),
+    ],
+)
+def test_a_person_is_one_however_the_name_is_typed(one: tuple[str, str], other: tuple[str, str]) -> None:
+    """Apostrophes, quotation marks for them, look-alike letters and case do not make two of one."""
+    assert _whole(*one) == _whole(*other)
+    assert _whole(*one) == _whole(*one, "м. Kиїв, вул. Слов’янськa 1-А")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Коваль", "Олександр"), ("Коваль", "Олександра")),
+        (("Ткачук", "Валентин"), ("Ткачук", "Валентина")),
+        (("Петренко", "Ярослав"), ("Петренко", "Ярослава")),
+        (("Ли", "Олена"), ("Те", "Олена")),
+        (("Наш", "Олена"), ("Ваш", "Олена")),
+        (("Є", "Олена"), ("Я", "Олена")),
+        (("Не", "Ан"), ("Ан", "Не")),
+        (("Біла", "Анна"), ("Білий", "Анна")),
+    ],
+)
+def test_two_persons_stay_two(one: tuple[str, str], other: tuple[str, str]) -> None:
+    """Endings tell a man from a woman, and a short name is a name, at one address too."""
+    assert _whole(*one).isdisjoint(_whole(*other))
 
 
 @given(st.lists(st.text(alphabet="абвгд", min_size=3, max_size=8), min_size=1, max_size=80), st.integers(0, 99))

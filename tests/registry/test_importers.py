@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hub.errors import InvalidInput, TooLarge
 from hub.schemas.directory import AuthorityKind
-from registry import derive, import_katottg, import_sev, kinds, load, official, starter, territories
+from registry import derive, drafting, import_katottg, import_sev, kinds, load, official, starter, territories
 from registry.import_sev import check_digit_holds
 from tests.conftest import leave_out, vectors_root
 from tests.pace import within
@@ -111,7 +112,7 @@ def test_rows_of_participants_that_cannot_be_taken_are_refused_one_by_one(tmp_pa
         "latin_letter",
     }
     assert report.rows == report.clean_rows + report.odd_rows + report.refused_rows == 8
-    import_sev.run(path, tmp_path / "out")
+    import_sev.run(path, tmp_path / "out", partial=True)
     assert load(tmp_path / "out", ADAPTERS).authority("003210612") is not None
 
 
@@ -185,6 +186,39 @@ def test_earlier_import_is_replaced_only_when_told_to(tmp_path: Path) -> None:
     assert refused.value.faults[0].code == "import.exists"
     import_sev.run(path, tmp_path, overwrite=True)
     assert [p.name for p in (tmp_path / "authorities").iterdir()] == ["sev-participants.yaml"]
+
+
+GOOD = {
+    import_sev: (SEV_HEAD, "00032106;;Банк;01.01.2015;;Ні", "20000001;x;x"),
+    import_katottg: (KATOTTG_HEAD, "UA46000000000026241;;;;;O;Львівська", "UA46000000000026242;;;;;Ж;Інша"),
+}
+
+
+@pytest.mark.parametrize("importer", GOOD, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_list_with_refused_rows_leaves_the_good_file_in_force(importer: Any, before: bool, tmp_path: Path) -> None:
+    """Refused rows write nothing, over a good file or for the first time; ``partial`` writes the others."""
+    head, good, bad = GOOD[importer]
+    path, made = tmp_path / "list.csv", tmp_path / "out" / importer.OUT_FILE
+    if before:
+        path.write_text(head + good + "\r\n", "utf-8", newline="")
+        assert importer.run(path, tmp_path / "out").written
+    stood = made.read_bytes() if before else None
+    path.write_text(head + good + "\r\n" + bad + "\r\n", "utf-8", newline="")
+    report = importer.run(path, tmp_path / "out", overwrite=True)
+    assert (report.refused_rows, report.written) == (1, False)
+    assert (made.read_bytes() if made.exists() else None) == stood
+    assert importer.run(path, tmp_path / "out", overwrite=True, partial=True).written
+    assert made.exists()
+
+
+def test_a_draft_is_not_made_of_a_list_with_refused_rows(tmp_path: Path) -> None:
+    """A newer list that would lose bodies in silence is refused, with the line of each."""
+    path = tmp_path / "list.csv"
+    path.write_text(SEV_HEAD + "20000001;x;x\r\n", "utf-8", newline="")
+    with pytest.raises(InvalidInput) as refused:
+        drafting.draft(tmp_path / "out", sev=path)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [("list.csv:2", "import.refused")]
 
 
 def test_list_of_participants_stands_beside_the_starter(tmp_path: Path) -> None:

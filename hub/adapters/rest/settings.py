@@ -106,9 +106,8 @@ class RestSettings(HttpSettings):
     ``url``: target of the POST; with a section, the address of our own security server or gateway. ``attachments``:
     ``link`` = manifest only, the authority fetches the files from the hub; ``multipart`` = the files go along;
     ``refuse`` = a message with files is an operator's matter. ``receipt``: in the ``response``, by ``callback``, or
-    asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a receipt or acknowledgement may come; absent
-    = every 2xx that can have a body.
-    ``duplicate_statuses``: what they answer if they have the message already.
+    asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a receipt or acknowledgement may come;
+    absent = every 2xx that can have a body. ``duplicate_statuses``: what they answer if they have the message already.
     """
 
     dialect: Literal["envelope", "xroad", "trembita", "template"] | None = None

@@ -19,6 +19,7 @@ from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
 from hub.ports import Parcel
 from hub.protocols.soap.files import wrong
 from hub.protocols.soap.mime import content_id
+from hub.schemas import strict_yaml
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.delivery import Delivery
 from hub.schemas.terms import Kind
@@ -62,9 +63,9 @@ class WsdlMapping(MappedOperation):
 def load(data: bytes) -> WsdlMapping:
     """A mapping file. ``ConfigurationError`` (``wsdl.mapping``) names every fault."""
     try:
-        return WsdlMapping.model_validate(yaml.safe_load(data))
+        return WsdlMapping.model_validate(strict_yaml.load(data))
     except yaml.YAMLError as error:
-        raise wrong("mapping", f"{FILE} is not YAML: {type(error).__name__}.") from None
+        raise wrong("mapping", f"{FILE} is not YAML: {strict_yaml.told(error)}.") from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
         raise wrong("mapping", f"{FILE} is wrong: {faults}.") from None

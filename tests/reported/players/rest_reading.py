@@ -94,7 +94,7 @@ def keys_twice(case: Path) -> str:
         law = _done(lambda: read_law(folder))
         lines = [f"calendar: {law}", f"webhooks: {_done(lambda: read_webhooks(case / 'webhooks.yaml'))}"]
         found = [each.id for each in read_webhooks(case / "webhooks.yaml")] if lines[1].endswith("taken") else []
-        return settled([*lines, f"endpoints: {found}"], folder)
+        return settled([*lines, f"endpoints: {found}"], folder, case)
 
 
 def codifier(case: Path) -> str:

@@ -1,0 +1,47 @@
+"""YAML files of a home and of the package: a key that stands twice is a fault with its line.
+
+The registry has a stricter reader of its own (``registry.yamlfile``). Here aliases and dates stay, for operators write
+these files; what ``yaml.safe_load`` takes and nobody can have meant is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader that refuses keys that stand twice."""
+
+    def construct_yaml_map(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            self._refuse_twice(node)
+        yield from super().construct_yaml_map(node)
+
+    def _refuse_twice(self, node: yaml.MappingNode) -> None:
+        seen: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            name = (key.tag, key.value)
+            if name in seen:
+                said = f"the key {key.value[:60]!r} stands at line {seen[name]} already"
+                raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+            seen[name] = key.start_mark.line + 1
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_yaml_map)
+
+
+def load(data: str | bytes) -> Any:
+    """The content of one document. ``yaml.YAMLError`` for what is none, or names a key twice."""
+    return yaml.load(data, Loader=_Loader)  # noqa: S506 - a safe loader
+
+
+def told(error: Exception) -> str:
+    """The kind of an error of reading, for people: with line and problem where YAML tells them."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return type(error).__name__
+    return f"{getattr(error, 'problem', None) or type(error).__name__}, line {mark.line + 1}"
