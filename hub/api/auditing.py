@@ -22,7 +22,7 @@ from hub.api.problems import ProblemResponse, problem_of
 from hub.errors import Fault, Forbidden, HubError, InvalidInput
 from hub.ports import AuditTrail, Clock
 from hub.schemas.audit import AuditEntry
-from hub.schemas.ids import new_id
+from hub.schemas.ids import new_id, spelled
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def ask(request: Request, principal: Principal, door: DoorAccess) -> None:
     allowed = principal.role in door.reach
     if request.method == "GET" and allowed and not personal:
         return
-    ids = [str(value) for value in request.path_params.values()]
+    ids = [str(spelled(str(value)) or value) for value in request.path_params.values()]
     asked = Asked(
         principal=principal,
         act=f"{request.method} {request.scope['route'].path}",

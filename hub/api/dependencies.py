@@ -105,11 +105,12 @@ TheDependencies = Annotated[Dependencies, Depends(dependencies_of)]
 
 
 def _uuid(text: str) -> uuid.UUID | None:
+    """The id in an address; capitals are as good (RFC 9562 section 4), other spellings are none."""
     try:
         value = uuid.UUID(text)
     except ValueError:
         return None
-    return value if str(value) == text else None
+    return value if str(value) == text.lower() else None
 
 
 def case_id(text: str) -> CaseId:

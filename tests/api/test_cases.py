@@ -40,6 +40,7 @@ def test_the_owner_sees_the_whole_case(world: World, who: str) -> None:
     case, reply = _answered(world)
     document = world.call("GET", f"/v1/cases/{case}", who).json()
     assert document["case"]["state"] == "answered"
+    assert world.call("GET", f"/v1/cases/{case.upper()}", who).json()["case"]["id"] == case
     assert document["case"]["reference"] == "НЦ-77"
     assert [d["authority"] for d in document["deliveries"]] == [PLAIN]
     assert [m["kind"] for m in document["messages"]].count("answer") == 1

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from hub.api.submission import AppealSubmission
 from hub.schemas.base import Written
+from hub.schemas.envelope import AppealForm
 from tests.api.world import form
 
 
