@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import uuid
 from typing import Any
 
@@ -11,14 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.adapters import AdapterContext
+from hub.adapters.rest.adapter import RestAdapter
 from hub.errors import InvalidInput
 from hub.ports import Rendering
 from hub.schemas import foreign_json
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.foreign_json import UNREAD
 from hub.schemas.ids import is_same, new_id
-from hub.testing.samples import appeal, receipt, render
+from hub.testing.samples import appeal, parcel, receipt, render
 from tests.adapters.channels import rest_channel
+from tests.adapters.servers import Server, http, read_request, serving
 from tests.adapters.test_rest import POLL, judge, status_of
 from tests.adapters.test_rest_template import TEMPLATE
 from tests.adapters.test_rest_template import asked as asked_by_template
@@ -252,3 +256,24 @@ def test_what_is_no_json_is_refused(data: bytes) -> None:
 def test_a_value_that_is_not_believed_is_no_text() -> None:
     """A contradiction is a mark of its own, which no model takes for a value."""
     assert foreign_json.parse(b'{"a":1,"a":true,"b":NaN}') == {"a": UNREAD, "b": UNREAD}
+
+
+def test_nothing_crosses_from_one_channel_to_another() -> None:
+    """A gateway that answers one channel's message twice, late, never gives the second answer to the other channel."""
+    late = http("409 Conflict")
+
+    def script(server: Server, conn: socket.socket) -> None:
+        head, _ = read_request(conn)
+        server.requests.append((head, b""))
+        conn.sendall(http("503 Busy"))
+        if read_request(conn)[0]:
+            conn.sendall(late)
+
+    adapter = RestAdapter(AdapterContext())
+    with serving(script) as server:
+        ended = []
+        for number in (1, 2):
+            channel = rest_channel(server.url()).model_copy(update={"id": f"0003210{number}.rest"})
+            with adapter.session(channel) as session:
+                ended.append(session.send(adapter.prepare(parcel(appeal()), channel), 5.0).code)
+        assert (ended, server.connections) == (["answer.try_later", "answer.try_later"], 2)
