@@ -10,13 +10,13 @@ import pytest
 from hub.cases.contact_centre import CaseMessage
 from hub.cases.patrol import NOBODY, Patrol
 from hub.errors import NotFound
-from hub.ports import Outcome
+from hub.ports import CaseFilter, Outcome
 from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, OutcomeKind, Source, TransportState
 from hub.tracking.law import shipped as shipped_law
 from tests.delivery.making import receipt
 from tests.delivery.test_centre_words import WITHDRAWAL
 from tests.delivery.test_deeds import Country
-from tests.delivery.world import HUB, START
+from tests.delivery.world import BODY, HUB, START
 
 
 def lost(outcome: OutcomeKind = OutcomeKind.UNKNOWN) -> Country:
@@ -93,6 +93,21 @@ def test_a_case_counts_as_lost_after_two_minutes() -> None:
         if walker.step():
             seen.append(seconds)
     assert (seen, found) == ([120], [1])
+
+
+def test_each_step_goes_on_where_the_last_one_ended() -> None:
+    """A lost case on a later page is found though an earlier page is full of cases that are well."""
+    desk = Country(Outcome(kind=OutcomeKind.OFFERED))
+    desk.world.cases.inbox.fetch(BODY, desk.accepted.message_id)
+    update = DeliveryUpdate(id=desk.delivery.id, state=TransportState.CANCELLED)
+    desk.world.store.apply(Change(updates=(update,)))
+    desk.world.submit(1)
+    assert {row.state for row in desk.world.store.cases(CaseFilter(), after=None, limit=9)} == {"routed", "sent"}
+    walker, found = patrol(desk)
+    for _ in range(20):
+        walker.step()
+        desk.world.clock.go(10)
+    assert found == [1]
 
 
 def test_what_is_mended_meanwhile_does_not_count() -> None:

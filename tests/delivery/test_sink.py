@@ -126,6 +126,24 @@ def test_two_bodies_may_use_one_number() -> None:
     sink(world, OTHER, channel=f"{OTHER}.test").reported(replace(said, reference="НКЦ-1", said_id="2"))
     assert {fact.authority for fact in of_kind(world, second, FactKind.REGISTERED)} == {OTHER}
     assert of_kind(world, first, FactKind.REGISTERED) == []
+    sink(world, BODY).reported(replace(said, external_id="E-1", said_id="3"))
+    assert {fact.authority for fact in of_kind(world, first, FactKind.REGISTERED)} == {BODY}
+
+
+def test_two_centres_may_give_one_number() -> None:
+    """Each centre counts its own cases: a body means the one that was sent to it."""
+    world = World()
+    (mine,) = world.submit()
+    (foreign,) = world.intake.submit_all([Submission(form=form_from_json(MINIMAL), owner="00000099")])
+    with_channels(world, own(world))
+    world.forwarding.assign(foreign.case_id, OTHER, by="op")
+    run_lane(world.cases, CHANNEL)
+    run_lane(world.cases, f"{OTHER}.test")
+    rows = [world.store.case(each.case_id) for each in (mine, foreign)]
+    (number,) = {row.case.case_number for row in rows if row is not None}
+    said = replace(spoken(mine), in_reply_to=None, reference=number)
+    sink(world, OTHER, channel=f"{OTHER}.test").reported(said)
+    assert [len(of_kind(world, each, FactKind.REGISTERED)) for each in (mine, foreign)] == [0, 1]
 
 
 # Words of other systems
