@@ -90,6 +90,7 @@ def test_a_decision_is_a_persons_word_with_its_reason() -> None:
     """The fact counts for the body and says who said so, why, and on which entry it rests; long reasons are cut."""
     world, (accepted,) = sent()
     record = entry(world)
+    world.clock.go(5)  # it was heard when it came, not when somebody decided
     decided = world.cases.decisions.attach(record.id, [About(case_id=accepted.case_id, authority=BODY)], order())
     (fact,) = of_kind(world, accepted, FactKind.REGISTERED)
     assert (fact.source, fact.authority, fact.delivery_id) == (
@@ -101,6 +102,7 @@ def test_a_decision_is_a_persons_word_with_its_reason() -> None:
         "number": "Г-17",
         "date": "2026-11-24",
         "sealed": "no",
+        "heard_at": "2026-11-24T08:01:00.000Z",
         "by": "olena",
         "why": WHY[:500],
         "rests_on": record.id,
