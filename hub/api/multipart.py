@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 
@@ -18,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from hub.api.file_names import name_of
 from hub.errors import Fault, InvalidInput, TooLarge
+from hub.schemas import mime_rules
 from hub.sealed import media_type
 
 MAX_PARTS = 110
@@ -34,12 +35,18 @@ def _refuse(rule: str, message: str) -> InvalidInput:
 
 @dataclass(slots=True)
 class FormPart:
-    """One part. ``data`` can be read once, and only until the next part is asked for."""
+    """One part. ``data`` can be read once, and only until the next part is asked for.
+
+    ``decode``: reads its transfer encoding; ``size``: of what is held in memory.
+    """
 
     name: str
     filename: str | None
     media_type: str
     data: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    charset: str | None = None
+    size: int = 0
+    decode: Callable[[Iterable[bytes]], Iterator[bytes]] = iter
 
 
 def boundary(content_type: str) -> bytes:
@@ -131,14 +138,18 @@ def _part(headers: dict[str, str]) -> FormPart:
 
 def related(headers: dict[str, str]) -> FormPart:
     """A part of multipart/related (RFC 2387): its name is its Content-ID without the angle brackets."""
-    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
-        raise _refuse("encoding", "a part has a transfer encoding")
+    decode = mime_rules.transfer_decoder(headers.get("content-transfer-encoding", ""))
+    if decode is None:
+        raise _refuse("encoding", "a part has a transfer encoding that is not known")
     if "content-type" not in headers:
         raise _refuse("content_type", "a part has no Content-Type")
+    kind, options = mime_rules.parameters(headers["content-type"])
     return FormPart(
-        name=headers.get("content-id", "").strip().removeprefix("<").removesuffix(">"),
+        name=mime_rules.bare_id(headers.get("content-id", "")),
         filename=None,
-        media_type=media_type(headers["content-type"]),
+        media_type=kind,
+        charset=options.get("charset"),
+        decode=decode,
     )
 
 
@@ -167,6 +178,7 @@ def parts(
     ``read``: makes a part of its headers (names in lower case); the default is that of form-data.
     """
     events = _Events(boundary_bytes)
+    chunks = _from_first_line(chunks, b"\n--" + boundary_bytes)
     count = 0
 
     def next_event() -> tuple[str, object] | None:
@@ -189,13 +201,35 @@ def parts(
         if count > MAX_PARTS:
             raise TooLarge(f"A body may have at most {MAX_PARTS} parts.", code="multipart.too_many")
         assert isinstance(event[1], dict)
-        part = read(event[1])
-        part.data = data()
+        part, raw = read(event[1]), data()
+        part.data = _decoded(part, raw)
         yield part
-        for _ in part.data:
+        for _ in raw:
             pass
     if not events.ended:
         raise _refuse("end", "the closing boundary is missing")
+
+
+def _from_first_line(chunks: Iterator[bytes], mark: bytes) -> Iterator[bytes]:
+    """The body from its first boundary on; what stands before is to be ignored (RFC 2046 section 5.1.1)."""
+    head = b"\n"
+    for piece in chunks:
+        head += piece
+        found = head.find(mark)
+        if found >= 0:
+            if head[found + len(mark) :].startswith(b"\n"):
+                raise _refuse("line_ends", "lines end with LF alone; MIME wants CR LF (RFC 2046 section 4.1.1)")
+            yield head[found + 1 :]
+            break
+        head = head[-len(mark) :]
+    yield from chunks
+
+
+def _decoded(part: FormPart, raw: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from part.decode(raw)
+    except ValueError:
+        raise _refuse("encoding", "a part is not in the transfer encoding that it names") from None
 
 
 def small(part: FormPart, limit: int) -> bytes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -36,6 +37,7 @@ from hub.ports import RawInbound
 from hub.protocols.soap import mime, own
 from hub.protocols.soap.files import shipped
 from hub.protocols.soap.wire import SoapVersion, read_envelope, refuse, write_envelope, write_fault
+from hub.schemas import mime_rules
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import MessageId
 from hub.schemas.journal import Door
@@ -161,7 +163,7 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
     content_type = request.headers.get("content-type", "")
     if kind in _KINDS:
         body = await read(request, limit)
-        return await run_in_threadpool(one.answer, body, mime.parameters(content_type)[1].get("charset"))
+        return await run_in_threadpool(one.answer, body, mime_rules.parameters(content_type)[1].get("charset"))
     if kind != _RELATED:
         raise InvalidInput("The body must be SOAP: text/xml or application/soap+xml.", code="input.media_type")
     boundary = multipart.boundary(content_type)
@@ -169,13 +171,26 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
     check_announced(request, most)
 
     def work(chunks: Iterator[bytes]) -> bytes:
-        one.rest = multipart.parts(chunks, boundary, multipart.related)
-        first = next(one.rest, None)
-        if first is None or first.media_type not in {*_KINDS, "application/xop+xml"}:
-            raise refuse("no_soap_part", "the first part is not SOAP")
-        return one.answer(multipart.small(first, limit), None)
+        root, one.rest = _root_first(multipart.parts(chunks, boundary, multipart.related), content_type, limit)
+        if root is None or root.media_type not in {*_KINDS, "application/xop+xml"}:
+            raise refuse("no_soap_part", "the root part is not SOAP")
+        return one.answer(multipart.small(root, limit), root.charset)
 
     return await one.deps.uploads.run(request, most, work)
+
+
+def _root_first(
+    parts: Iterator[multipart.FormPart], content_type: str, limit: int
+) -> tuple[multipart.FormPart | None, Iterator[multipart.FormPart]]:
+    """The part that ``start`` names, else the first; and all others. What stands before it is held in memory."""
+    wanted = mime_rules.bare_id(mime_rules.parameters(content_type)[1].get("start", ""))
+    before: list[multipart.FormPart] = []
+    for part in parts:
+        if not wanted or mime_rules.naming([wanted], part.name):
+            return part, itertools.chain(before, parts)
+        whole = multipart.small(part, limit - sum(each.size for each in before))
+        before.append(replace(part, data=iter([whole]), size=len(whole)))
+    return (before[0], iter(before[1:])) if before else (None, iter(()))
 
 
 def _fault(error: HubError, version: SoapVersion) -> Response:
@@ -321,20 +336,20 @@ def _bring(one: _Call, node: etree._Element) -> RawInbound:
     """The envelope, after all files that came along are stored and are what was announced."""
     content = node.find(own.tag("content"))
     include = None if content is None else next(content.iterchildren(etree.Element), None)
-    wanted = None if include is None else _cid(include.get("href", ""))
+    wanted = [] if include is None else [_cid(include.get("href", ""))]
     announced = [_announced(entry) for entry in node.findall(own.tag("file"))]
     by_part = {file.part: file for file in announced if file.part}
     envelope: list[mime.MimePart] = []
 
     def files() -> Iterator[multipart.FormPart]:
         for part in one.rest:
-            if part.name == wanted:
+            if mime_rules.naming(wanted, part.name):
                 data = multipart.small(part, one.deps.body_limit)
                 envelope.append(
                     mime.MimePart(content_type=part.media_type, content_id=part.name, headers={}, data=data)
                 )
-            elif part.name in by_part:
-                yield multipart.FormPart(part.name, None, by_part[part.name].media_type, part.data)
+            elif (name := mime_rules.naming(by_part, part.name)) is not None:
+                yield multipart.FormPart(part.name, None, by_part[name].media_type, part.data)
             else:
                 raise refuse("part", "a part is neither the content nor a file that is announced")
         for file in announced:
@@ -370,9 +385,10 @@ def _announced(entry: etree._Element) -> _Announced:
 
 
 def _cid(reference: str) -> str:
-    if not reference.startswith("cid:") or len(reference) < 5:
+    name = mime_rules.referred(reference)
+    if name is None:
         raise refuse("reference", "a part is referred to as cid:…", "/Body")
-    return reference.removeprefix("cid:")
+    return name
 
 
 _Work = Callable[[_Call, etree._Element], etree._Element]

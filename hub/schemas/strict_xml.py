@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 from lxml import etree
 
 from hub.errors import Fault, InvalidInput, TooLarge
+from hub.schemas import charsets
 
 MAX_BYTES: Final = 10_485_760
 MAX_DEPTH: Final = 32
@@ -25,6 +26,8 @@ MAX_TAG_BYTES: Final = 65_536
 MAX_ELEMENTS: Final = 50_000
 MAX_ATTRIBUTES: Final = 100_000
 MAX_PREFIXES: Final = 64
+MAX_FOREIGN_PREFIXES: Final = 1_000
+"""JAXB declares the namespaces of all packages at the root."""
 _MAX_FAULTS: Final = 100
 
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
@@ -54,6 +57,8 @@ _TAG: Final = re.compile(
 _SLASH: Final = ord("/")
 _CDATA: Final = re.compile(rb"<!\[CDATA\[.*?\]\]>", re.DOTALL)
 _BAD_REFERENCE: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_NO_LABEL: Final = re.compile(r"utf-(16|32|7)|iso2022|hz")
+_BEFORE: Final = "\ufeff \t\r\n"
 _NOT_UTF8: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00", b"\x4c\x6f\xa7\x94")
 
 
@@ -64,26 +69,57 @@ def parse(
     max_depth: int = MAX_DEPTH,
     max_text_bytes: int = MAX_TEXT_BYTES,
     foreign: bool = False,
+    charset: str | None = None,
 ) -> etree._Element:
     """The root element of one XML 1.0 document in UTF-8 (a byte order mark is allowed and skipped).
 
     ``max_bytes``: the whole document; ``max_depth``: elements inside elements; ``max_text_bytes``: text between two
     tags. Also bounded: length of a tag (64 KiB), elements (50,000), attributes (100,000), namespace prefixes (64).
     ``foreign``: for documents of other systems that carry no seal of ours; comments and processing instructions are
-    dropped (text stays whole), relative namespace names, ``xml:base`` and schema locations stay as dead text.
+    dropped (text stays whole), relative namespace names, ``xml:base`` and schema locations stay as dead text, up to
+    1,000 prefixes, and any encoding (``utf8``; ``charset``: what its carrier says of it, such as HTTP).
     Raises ``TooLarge`` or ``InvalidInput``; codes of the faults: ``xml.too_large``, ``xml.encoding``, ``xml.doctype``,
     ``xml.entity``, ``xml.comment``, ``xml.pi``, ``xml.depth``, ``xml.text``, ``xml.tag``, ``xml.elements``,
     ``xml.attributes``, ``xml.syntax``, ``xml.xinclude``, ``xml.base``, ``xml.schema_location``, ``xml.namespace``.
     """
     if len(data) > max_bytes:
         _refuse_size("too_large", f"longer than {max_bytes} bytes")
-    body = _body(data)
+    body = _body(utf8(data, charset), foreign) if foreign else _body(data)
     _scan(body, max_depth, max_text_bytes, foreign)
     root = _parse_tree(body)
     faults = [fault for fault, _ in zip(_tree_faults(root, body, foreign), range(_MAX_FAULTS), strict=False)]
     if faults:
         raise InvalidInput("This is not XML that the hub takes.", faults=faults)
     return root
+
+
+def utf8(data: bytes, charset: str | None = None) -> bytes:
+    """A foreign document as UTF-8 without mark and without blanks before it; its declaration stays and binds nobody.
+
+    ``InvalidInput`` (``xml.encoding``) if it is in no encoding that it may be in. ``charset``: of HTTP or of its part.
+    """
+    text = charsets.read(data, _label(data, charset))
+    if text is None:
+        _refuse("encoding", "the document is not in the encoding that is declared, nor in another one that is known")
+    return text.lstrip(_BEFORE).encode("utf-8")
+
+
+def _label(data: bytes, charset: str | None) -> str | None:
+    """The first of the labels that may be true: HTTP's (RFC 7303 section 3.2), then the declaration's.
+
+    A document whose markup stands in single bytes is in no wide encoding (.NET's StringWriter declares utf-16), and
+    letters of seven bits could hide markup.
+    """
+    names = [name for each in (charset, charsets.declared(data)) if (name := charsets.codec(each))]
+    return next((name for name in names if not _NO_LABEL.match(name) and _is_in(data, name)), None)
+
+
+def _is_in(data: bytes, name: str) -> bool:
+    try:
+        data.decode(name)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse(rule: str, message: str, data: bytes = b"", position: int = 0) -> NoReturn:
@@ -99,7 +135,7 @@ def _refuse_size(rule: str, message: str) -> NoReturn:
     )
 
 
-def _body(data: bytes) -> bytes:
+def _body(data: bytes, foreign: bool = False) -> bytes:
     """The document without byte order mark and XML declaration; surely UTF-8."""
     body = data.removeprefix(b"\xef\xbb\xbf")
     if body.startswith(_NOT_UTF8) or b"\x00" in body[:16]:
@@ -109,7 +145,7 @@ def _body(data: bytes) -> bytes:
         if declaration is None:
             _refuse("syntax", "the XML declaration is not one of XML 1.0")
         encoding = declaration["a"] or declaration["b"] or b"utf-8"
-        if encoding.lower() != b"utf-8":
+        if not foreign and encoding.lower() != b"utf-8":
             _refuse("encoding", "the declared encoding is not UTF-8")
         body = body[declaration.end() :]
     try:
@@ -228,8 +264,9 @@ def _parse_tree(body: bytes) -> etree._Element:
 def _tree_faults(root: etree._Element, body: bytes, foreign: bool) -> Iterator[Fault]:
     """Second gate: what is well-formed but reaches outward or breaks canonicalisation."""
     declared = {(prefix, uri) for _, (prefix, uri) in etree.iterwalk(root, events=("start-ns",))}
-    if len({prefix for prefix, _ in declared}) > MAX_PREFIXES:
-        yield Fault(pointer="/", code="xml.namespace", message=f"more than {MAX_PREFIXES} namespace prefixes")
+    limit = MAX_FOREIGN_PREFIXES if foreign else MAX_PREFIXES
+    if len({prefix for prefix, _ in declared}) > limit:
+        yield Fault(pointer="/", code="xml.namespace", message=f"more than {limit} namespace prefixes")
     uris = {uri for _, uri in declared}
     # Names cannot hold character references, so "xml:base" stands in the bytes if it stands in the tree.
     if b"xml:base" in body or any(uri in _SUSPECT or _relative(uri) for uri in uris):

@@ -25,12 +25,12 @@ from hub.errors import (
 )
 from hub.net.http import HttpPolicy, HttpSession
 from hub.protocols.faults import classify
-from hub.protocols.soap import mime
 from hub.protocols.soap.client import SoapClient, request_of, unpack
 from hub.protocols.soap.description import Description, from_folder, understand
 from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.files import resolve
 from hub.protocols.soap.wire import SoapVersion, fault_of, read_envelope, write_fault
+from hub.schemas import mime_rules
 from tests.adapters.servers import answering, http, serving
 
 SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
@@ -289,7 +289,7 @@ def test_parts_are_read_with_bare_line_feeds() -> None:
     [
         (b"--b\n\n<a/>\n--c--\n", "multipart/related; boundary=b"),
         (b"--b\nContent-Tpye: text/xml\n\n<a/>\n--b--\n", "multipart/related; boundary=b"),
-        (b"--b\nContent-Type: text/xml\nContent-Type: text/xml\n\n<a/>\n--b--\n", "multipart/related; boundary=b"),
+        (b"--b\nContent-Type: text/xml\nContent-Type: image/png\n\n<a/>\n--b--\n", "multipart/related; boundary=b"),
         (b"--b\nContent-Type: image/png\n\nx\n--b--\n", "multipart/related; boundary=b"),
         (b"<a/>", "multipart/related"),
         (b"--b\nnever ends", "multipart/related; boundary=b"),
@@ -304,7 +304,28 @@ def test_broken_multipart_is_refused(body: bytes, kind: str) -> None:
     assert caught.value.stable_code.startswith("soap.")
 
 
+@pytest.mark.parametrize("kind", ["multipart/related; boundary=b", 'multipart/related; boundary=b; start="<a@b>"'])
+@pytest.mark.parametrize("name", ["base64", "Base64 ", "base 64"])
+@pytest.mark.parametrize("preamble", [b"", b"This is a multi-part message in MIME format.\n", b"\r\n--bb\r\n"])
+def test_the_root_part_is_found_and_decoded(kind: str, name: str, preamble: bytes) -> None:
+    """The part that ``start`` names is the root, else the first; its transfer encoding is read, the preamble is not."""
+    soap = base64.encodebytes(b"<Envelope xmlns='urn:x'/>")
+    parts = [b"Content-Type: text/xml\nContent-ID: <a@b>\nContent-Transfer-Encoding: %s\n\n%s" % (name.encode(), soap)]
+    parts.insert(0 if "start" in kind else 1, b"Content-Type: image/png\nContent-ID: <x>\n\nPNG")
+    body = preamble + b"".join(b"--b\n" + part + b"\n" for part in parts) + b"--b--\n"
+    root, _, others = unpack(body, kind)
+    assert (root, [part.data for part in others]) == (b"<Envelope xmlns='urn:x'/>", [b"PNG"])
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "text/html; charset=utf-8", "soap", "application/json", "?"])
+def test_the_bytes_say_what_is_soap(kind: str) -> None:
+    """An envelope is SOAP under any type; a page for people is none."""
+    assert unpack(b"\n<?xml version='1.0'?><s:Envelope xmlns:s='urn:x'/>", kind)[0].startswith(b"\n<?xml")
+    with pytest.raises(InvalidInput):
+        unpack(b"<html><body>Service</body></html>", kind)
+
+
 def test_parameters_of_a_content_type() -> None:
     """Quoted and bare parameters, names without case."""
-    kind, options = mime.parameters('Multipart/Related; Boundary="a;b"; type=text/xml')
+    kind, options = mime_rules.parameters('Multipart/Related; Boundary="a;b"; type=text/xml')
     assert (kind, options) == ("multipart/related", {"boundary": "a;b", "type": "text/xml"})

@@ -275,6 +275,18 @@ def test_lenient_cases_are_noted(official: etree.XMLSchema) -> None:
     assert (message.notes, message.from_organization, message.msg_id) == (("encoding",), "Орган", "abc")
 
 
+@pytest.mark.parametrize("declared", ["utf8", "windows-1251", "utf-16", "KOI8-U"])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251", "koi8-u"])
+def test_a_message_is_read_in_the_encoding_that_it_is_in(charset: str, declared: str) -> None:
+    """Whatever a template's declaration says, with a blank line before it too; files in it come out byte for byte."""
+    document = '<Document kind="Лист відповіді"><DocTransfer type="txt" idnumber="1">0LDQsQ==</DocTransfer></Document>'
+    body = header(document, from_organization="Управління житлового господарства").decode()
+    store = MemoryAttachments()
+    message = open_sample(f'\n<?xml version="1.0" encoding="{declared}"?>{body}'.encode(charset), store)
+    assert message.from_organization == "Управління житлового господарства"
+    assert [store.open(each.sha256).read() for each in message.files] == ["аб".encode()]
+
+
 HOSTILE = {
     "doctype": b"<!DOCTYPE Header><Header/>",
     "entity": b"<!DOCTYPE h [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><Header>&x;</Header>",

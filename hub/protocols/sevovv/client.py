@@ -15,6 +15,7 @@ from hub.errors import InvalidInput, OutcomeUnknown, TemporaryFailure
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, retry_after
 from hub.protocols.sevovv import wire
 from hub.protocols.sevovv.codes import SevFault
+from hub.schemas.mime_rules import parameters
 
 _OVERHEAD_BYTES = 16_384
 
@@ -74,7 +75,8 @@ class Service:
         if answer.status not in (200, 500):
             raise _judged(answer)
         try:
-            return wire.read_response(operation, answer.body, max_bytes=self._max_bytes)
+            charset = parameters(answer.content_type)[1].get("charset")
+            return wire.read_response(operation, answer.body, max_bytes=self._max_bytes, charset=charset)
         except InvalidInput:
             code = "sevovv.no_answer" if answer.status == 200 else "sevovv.server_error"
             raise OutcomeUnknown(_shown(answer), code=code, http_status=answer.status) from None

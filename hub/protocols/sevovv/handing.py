@@ -5,6 +5,7 @@ Used by the client (messages from SEV's input queue) and by the server (uploads 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from hub.protocols.sevovv.building import MESSAGE_TYPE
 from hub.protocols.sevovv.meaning import meaning, numbers, subjects
 from hub.protocols.sevovv.package import Package
 from hub.protocols.sevovv.reading import Carried, SevMessage, as_uuid, read
-from hub.protocols.sevovv.split import refuse, split
+from hub.protocols.sevovv.split import narrow, refuse, split
+from hub.schemas import charsets
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
@@ -66,7 +68,7 @@ def pieces(source: BinaryIO) -> Iterator[bytes]:
 def load(arrived: Arrived, attachments: Attachments) -> SevMessage:
     """Read a message; its files go into the store. ``InvalidInput`` if it is none."""
     with contextlib.closing(arrived.open()) as content:
-        skeleton = split(pieces(content), lambda chunks: attachments.put(chunks, limit=MAX_ATTACHMENT_BYTES))
+        skeleton = split(narrow(pieces(content)), lambda chunks: attachments.put(chunks, limit=MAX_ATTACHMENT_BYTES))
     message = read(skeleton)
     texts = [file for file in message.files if file.kind == "txt" and file.size <= _TEXT_FILE_BYTES]
     if any(_cyrillic(file, attachments) for file in texts):
@@ -174,7 +176,7 @@ def _name(file: Carried) -> str:
 
 
 def _readable(message: SevMessage, attachments: Attachments) -> str | None:
-    """The words of the first text file, whatever encoding its author's machine had: UTF-8, else windows-1251."""
+    """The words of the first text file, whatever encoding its author's machine had."""
     for file in message.files:
         if file.kind == "txt" and 0 < file.size <= _TEXT_FILE_BYTES:
             with attachments.open(file.sha256) as content:
@@ -183,11 +185,9 @@ def _readable(message: SevMessage, attachments: Attachments) -> str | None:
 
 
 def text_of(data: bytes) -> tuple[str, bool]:
-    """A file's text, and whether it had to be taken for windows-1251 (``charset`` speaks of the XML only)."""
-    try:
-        return data.decode("utf-8-sig"), False
-    except UnicodeDecodeError:
-        return data.decode("cp1251", errors="replace"), True
+    """A file's text, and whether it was not UTF-8 (``charset`` speaks of the XML only)."""
+    text = charsets.decode(data)
+    return text, text.encode("utf-8") != data.removeprefix(codecs.BOM_UTF8)
 
 
 def _raw(

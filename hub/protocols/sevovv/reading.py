@@ -1,7 +1,7 @@
 """Messages that others wrote: read leniently, with a note on each thing that was mended or looks odd. Pure.
 
 Strict where a machine decides (parser, ids, who speaks), lenient where systems in operation differ from the schema:
-byte order marks, windows-1251, ``Expansion`` out of order, an empty ``TaskNumber``. Foreign clocks are kept as data.
+byte order marks, any encoding, ``Expansion`` out of order, an empty ``TaskNumber``. Foreign clocks are kept as data.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
-import re
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -19,12 +19,10 @@ from lxml import etree
 from hub.protocols.sevovv.building import NAMESPACE
 from hub.protocols.sevovv.package import PLACE
 from hub.protocols.sevovv.split import MAX_SKELETON_BYTES, Skeleton, refuse
-from hub.schemas import strict_xml
+from hub.schemas import charsets, strict_xml
 
 MAX_TEXT_BYTES = 4_194_304
 """Longest text outside files: a signature of a large document, our sealed envelope."""
-_DECLARED = re.compile(rb"""^(<\?xml[^>]*?encoding\s*=\s*)(["'])([A-Za-z0-9._-]+)\2""")
-_CYRILLIC = frozenset({"windows-1251", "cp1251"})
 _PART = {"Document": 0, "TaskList": 1, "AddDocuments": 2, "Expansion": 3, "Acknowledgement": 4}
 _EXPANSION_ORDER = {"Econtact": 0, "StaticExpansion": 1}
 _YEARS = range(2000, 2101)
@@ -137,10 +135,8 @@ def as_uuid(text: str | None) -> uuid.UUID | None:
 
 def read(skeleton: Skeleton) -> SevMessage:
     """Read a message. ``InvalidInput`` if it is not one: broken XML, another root, no id, no sender, wrong type."""
-    notes: list[str] = []
-    root = strict_xml.parse(
-        _utf8(skeleton.body, notes), max_bytes=MAX_SKELETON_BYTES, max_text_bytes=MAX_TEXT_BYTES, foreign=True
-    )
+    notes = list(_encoding_notes(skeleton.body))
+    root = strict_xml.parse(skeleton.body, max_bytes=MAX_SKELETON_BYTES, max_text_bytes=MAX_TEXT_BYTES, foreign=True)
     if root.tag != "Header":
         raise refuse("The root of a SEV message is Header, without a namespace.", "sevovv.root")
     _reorder(root, notes)
@@ -184,20 +180,13 @@ def _named(skeleton: Skeleton) -> bytes:
     return body
 
 
-def _utf8(body: bytes, notes: list[str]) -> bytes:
-    """The skeleton in UTF-8 whatever it came in; only windows-1251 is known to be used besides."""
+def _encoding_notes(body: bytes) -> Iterator[str]:
+    """Notes of a mark and of another encoding than UTF-8, for the log."""
     if body.startswith(codecs.BOM_UTF8):
-        notes.append("bom")
-        body = body.removeprefix(codecs.BOM_UTF8)
-    declared = _DECLARED.match(body)
-    if declared is None or declared[3].decode().lower() not in _CYRILLIC:
-        return body
-    notes.append("encoding")
-    try:
-        text = body.decode("cp1251")
-    except UnicodeDecodeError:
-        raise refuse("The document is not in the encoding that it declares.", "sevovv.encoding") from None
-    return _DECLARED.sub(rb'\1"utf-8"', text.encode("utf-8"), count=1)
+        yield "bom"
+    declared = charsets.codec(charsets.declared(body))
+    if declared not in (None, "utf-8") or strict_xml.utf8(body) != body.removeprefix(codecs.BOM_UTF8).lstrip():
+        yield "encoding"
 
 
 def _reorder(root: etree._Element, notes: list[str]) -> None:

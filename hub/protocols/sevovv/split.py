@@ -7,6 +7,8 @@ A document of 20 MB holds texts that libxml2 refuses (10 MB) and that nobody sho
 from __future__ import annotations
 
 import base64
+import codecs
+import itertools
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +21,11 @@ MAX_SKELETON_BYTES = 8_388_608
 MAX_FILES = 200
 _TAG_BYTES = 65_536
 _OPEN = b"<DocTransfer"
+_WIDE = (
+    (re.compile(codecs.BOM_UTF16_LE + b"|" + codecs.BOM_UTF16_BE), "utf-16"),
+    (re.compile(rb"[<\s]\x00"), "utf-16-le"),
+    (re.compile(rb"\x00[<\s]"), "utf-16-be"),
+)
 # Not possessive: early releases of Python 3.11 match such a group wrongly. The alternatives exclude each other.
 _TAG = re.compile(rb"""<DocTransfer(?=[\s/>])(?:[^"'<>]|"[^"<]*"|'[^'<]*')*>""")
 _SPACE = re.compile(rb"[ \t\r\n]+|&#(?:x0*[9aAdD]|0*(?:9|10|13));")
@@ -39,6 +46,24 @@ class Skeleton:
 def refuse(message: str, code: str) -> InvalidInput:
     """A message that cannot be read; the texts hold nothing of it."""
     return InvalidInput(message, code=code, faults=[Fault(pointer="/Header", code=code, message=message)])
+
+
+def narrow(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes; those of a document in UTF-16 as UTF-8, so that its markup can be seen. ``InvalidInput``."""
+    rest = iter(pieces)
+    first = next(rest, b"")
+    name = next((name for mark, name in _WIDE if mark.match(first)), None)
+    if name is None:
+        yield first
+        yield from rest
+        return
+    decoder = codecs.getincrementaldecoder(name)()
+    try:
+        for piece in itertools.chain([first], rest):
+            yield decoder.decode(piece).encode("utf-8")
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise refuse("The document is not in the encoding that it shows.", "sevovv.encoding") from None
 
 
 class _Flow:

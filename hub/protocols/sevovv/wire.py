@@ -191,11 +191,11 @@ def _write(parent: etree._Element, space: str, name: str, kind: str, value: Any)
 # Reading
 
 
-def read_request(body: bytes, *, max_bytes: int) -> tuple[SevOperation, dict[str, Any]]:
+def read_request(body: bytes, *, max_bytes: int, charset: str | None = None) -> tuple[SevOperation, dict[str, Any]]:
     """The operation that is called, and its arguments. ``InvalidInput`` if the bytes are no such call,
     ``SevFault`` if a value is not of its type.
     """
-    call = _content(body, max_bytes)
+    call = _content(body, max_bytes, charset)
     operation = OPERATIONS.get(etree.QName(call).localname)
     if operation is None:
         raise InvalidInput("The service has no such operation.", code="sevovv.operation")
@@ -209,9 +209,9 @@ def read_identity(body: bytes, *, max_bytes: int) -> tuple[str, Values]:
     return etree.QName(call).localname, found.get("identity") or {}
 
 
-def read_response(operation: SevOperation, body: bytes, *, max_bytes: int) -> Any:
+def read_response(operation: SevOperation, body: bytes, *, max_bytes: int, charset: str | None = None) -> Any:
     """The result of a call. Raises ``SevFault`` if it is one, ``InvalidInput`` if it is no answer to this call."""
-    answer = _content(body, max_bytes)
+    answer = _content(body, max_bytes, charset)
     name = etree.QName(answer).localname
     if name == "Fault":
         raise _fault_of(answer)
@@ -236,8 +236,8 @@ def _raise_error_in(result: etree._Element) -> None:
                 raise SevFault(code or UNDEFINED, text or None)
 
 
-def _content(body: bytes, max_bytes: int) -> etree._Element:
-    root = strict_xml.parse(body, max_bytes=max_bytes, max_text_bytes=max_bytes, foreign=True)
+def _content(body: bytes, max_bytes: int, charset: str | None) -> etree._Element:
+    root = strict_xml.parse(body, max_bytes=max_bytes, max_text_bytes=max_bytes, foreign=True, charset=charset)
     inner = root.find(f"{{{SOAP}}}Body")
     if root.tag != f"{{{SOAP}}}Envelope" or inner is None or len(inner) != 1:
         raise InvalidInput("This is no SOAP 1.1 envelope with one element in its body.", code="sevovv.soap")

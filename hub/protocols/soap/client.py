@@ -1,6 +1,6 @@
 """Calls over SOAP: one request, one answer, read strictly; every way it can end is an error of ours or a reply.
 
-    SoapReply                 a well-made envelope without a fault, over HTTP 200 or 202
+    SoapReply                 a well-made envelope without a fault, over HTTP 2xx
     SoapFault             soap.fault_retry, soap.fault_operator, soap.fault_permanent     they answered with a fault
     TemporaryFailure      soap.try_later, soap.unauthorized                               surely not taken in
     PermanentFailure      soap.http_4xx                                                   refused without a word of SOAP
@@ -12,6 +12,7 @@ A client belongs to one thread; the ``Description`` it uses is shared. No redire
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,12 +32,15 @@ from hub.protocols.soap.wire import (
     read_envelope,
     refuse,
     serialise,
-    to_utf8,
 )
+from hub.schemas import strict_xml
+from hub.schemas.mime_rules import parameters
 
 if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
     from hub.protocols.soap.description import WsdlOperation
 
+_LOOKED_AT: Final = 8_192
+_ENVELOPE: Final = re.compile(rb"<(?:[\w.-]+:)?Envelope[\s>]")
 SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
 
 
@@ -141,10 +145,10 @@ class SoapClient:
             raise _without_soap(answer, None)  # the status says more than the fault beside it
         if fault is not None:
             raise SoapFault(fault, sent=sent, http_status=answer.status)
-        if answer.status not in (200, 202):
+        if not 200 <= answer.status < 300:
             raise _without_soap(answer, None)
         if self._guard is not None:
-            soap, envelope = self._verified(to_utf8(soap, charset), answer.status)
+            soap, envelope = self._verified(strict_xml.utf8(soap, charset), answer.status)
         return SoapReply(envelope=envelope, parts=parts, soap=soap, http_status=answer.status)
 
     def _verified(self, soap: bytes, status: int) -> tuple[bytes, SoapEnvelope]:
@@ -179,17 +183,25 @@ def add_headers(root: etree._Element, headers: Iterable[etree._Element]) -> None
 
 
 def unpack(body: bytes, kind: str) -> tuple[bytes, str | None, tuple[mime.MimePart, ...]]:
-    """The SOAP part, its charset, and the other parts. ``InvalidInput`` (``soap.*``) if there is no SOAP first."""
-    media, options = mime.parameters(kind)
-    if media != "multipart/related":
-        if media not in SOAP_TYPES:
-            raise refuse("media_type", "the content type is not one of SOAP")
-        return body, options.get("charset"), ()
-    parts = mime.split(body, kind)
-    media, inner = mime.parameters(parts[0].content_type)
-    if media not in SOAP_TYPES:
-        raise refuse("no_soap_part", "the first part is not SOAP")
-    return parts[0].data, inner.get("charset"), parts[1:]
+    """The SOAP part, its charset, and the other parts. ``InvalidInput`` (``soap.*``) if there is no SOAP.
+
+    The bytes decide what is SOAP: hand-made services send it as text/plain, text/html or without a type.
+    """
+    media, options = parameters(kind)
+    if media.startswith("multipart/"):
+        root, *others = mime.root_first(mime.split(body, kind), options.get("start"))
+        media, inner = parameters(root.content_type)
+        if not _may_be_soap(media, root.data):
+            raise refuse("no_soap_part", "the root part is not SOAP")
+        return root.data, inner.get("charset"), tuple(others)
+    if not _may_be_soap(media, body):
+        raise refuse("media_type", "the content type is not one of SOAP")
+    return body, options.get("charset"), ()
+
+
+def _may_be_soap(media: str, data: bytes) -> bool:
+    """True if the type is one of SOAP, or the bytes name an Envelope of SOAP near their beginning."""
+    return media in SOAP_TYPES or _ENVELOPE.search(data[:_LOOKED_AT].replace(b"\x00", b"")) is not None
 
 
 def _no_answer(error: InvalidInput, status: int) -> OutcomeUnknown:

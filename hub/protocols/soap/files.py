@@ -23,7 +23,7 @@ from lxml import etree
 from pydantic import Field, ValidationError
 
 from hub.errors import ConfigurationError, InvalidInput
-from hub.protocols.soap.wire import serialise, to_utf8
+from hub.protocols.soap.wire import serialise
 from hub.schemas import strict_json, strict_xml
 from hub.schemas.base import Code, Frozen, Line
 
@@ -154,7 +154,7 @@ def references(tree: etree._Element) -> Iterator[tuple[str | None, str]]:
 def parse_document(name: str, data: bytes) -> etree._Element:
     """A WSDL or schema, read strictly. ``ConfigurationError`` (``wsdl.xml``) names file, line and rule."""
     try:
-        return strict_xml.parse(to_utf8(data, None), max_depth=100, foreign=True)
+        return strict_xml.parse(data, max_depth=100, foreign=True)
     except InvalidInput as error:
         rules = "; ".join(f"{fault.message} ({fault.code})" for fault in error.faults[:3])
         raise wrong("xml", f"{name} is not XML that the hub reads: {rules}.") from None

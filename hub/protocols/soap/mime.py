@@ -15,13 +15,14 @@ from typing import Final
 from hub.net.files import check_file, content, store_of
 from hub.net.http import StreamedBody
 from hub.ports import Attachments
+from hub.protocols.faults import shown
 from hub.protocols.soap.wire import SoapVersion, refuse
+from hub.schemas import mime_rules
 from hub.schemas.envelope import Attachment
 
 MAX_PARTS: Final = 110
 MAX_HEAD_BYTES: Final = 8_192
-_PARAMETER: Final = re.compile(r';\s*([A-Za-z0-9-]+)\s*=\s*(?:"([^"\\]*)"|([^\s;"]+))')
-_FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+_FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +35,16 @@ class MimePart:
     data: bytes
 
 
-def parameters(content_type: str) -> tuple[str, dict[str, str]]:
-    """Media type in lower case, and its parameters by lower-case name."""
-    kind, _, _ = content_type.partition(";")
-    found = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(content_type)}
-    return kind.strip().lower(), found
+def root_first(parts: tuple[MimePart, ...], start: str | None) -> tuple[MimePart, ...]:
+    """The parts with the root part first: the one that ``start`` names, else the first (RFC 2387 section 3.2)."""
+    wanted = mime_rules.bare_id(start or "")
+    root = next((part for part in parts if mime_rules.naming([wanted], part.content_id)), parts[0])
+    return (root, *(part for part in parts if part is not root))
 
 
 def split(data: bytes, content_type: str) -> tuple[MimePart, ...]:
-    """The parts of a body. ``InvalidInput`` (``soap.mime``) if it is not well made; at most 110 parts."""
-    boundary = parameters(content_type)[1].get("boundary", "")
+    """The parts of a body in their order. ``InvalidInput`` (``soap.mime``) if it is not well made."""
+    boundary = mime_rules.parameters(content_type)[1].get("boundary", "")
     if not 1 <= len(boundary) <= 70 or not boundary.isascii():
         raise refuse("mime", "Content-Type names no boundary")
     mark = re.compile(rb"(?:^|\r?\n)--" + re.escape(boundary.encode()) + rb"(--)?[ \t]*(?=\r?\n|$)")
@@ -67,10 +68,23 @@ def _part(block: bytes) -> MimePart:
         raise refuse("mime", "a part has no Content-Type")
     return MimePart(
         content_type=headers["content-type"],
-        content_id=headers.get("content-id", "").strip().removeprefix("<").removesuffix(">"),
+        content_id=mime_rules.bare_id(headers.get("content-id", "")),
         headers=headers,
-        data=body,
+        data=_decoded(body, headers.get("content-transfer-encoding", "")),
     )
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """The bytes that were meant. What begins like XML is in no base64, whatever its header says."""
+    decode = mime_rules.transfer_decoder(encoding)
+    if decode is None:
+        raise refuse("mime", f"a part is in the transfer encoding {shown(encoding, 40)}, which is not known")
+    try:
+        return b"".join(decode([body]))
+    except ValueError:
+        if body.lstrip().startswith(b"<"):
+            return body
+        raise refuse("mime", f"a part is not in its transfer encoding, {shown(encoding, 40)}") from None
 
 
 def _head_and_body(block: bytes) -> tuple[bytes, bool, bytes]:
@@ -87,9 +101,11 @@ def _headers(head: bytes) -> dict[str, str]:
     text = re.sub(r"\r?\n[ \t]+", " ", head.decode("latin-1"))
     for line in text.splitlines():
         field = _FIELD.fullmatch(line)
-        if field is None or field[1].lower() in headers:
-            raise refuse("mime", "a part has a header that is broken or stands twice")
-        headers[field[1].lower()] = field[2].strip()
+        if field is None:
+            raise refuse("mime", "a part has a header that is broken")
+        name, value = field[1].lower(), field[2].strip()
+        if headers.setdefault(name, value) != value:
+            raise refuse("mime", "a part has a header that stands twice and says two things")
     return headers
 
 

@@ -17,6 +17,7 @@ from hub.errors import InvalidInput
 from hub.ports import RawInbound
 from hub.protocols.soap import mime
 from hub.protocols.soap.wire import refuse
+from hub.schemas import mime_rules
 from hub.schemas.envelope import Attachment
 
 NAMESPACE: Final = "urn:ua:appeal-hub:soap:1"
@@ -92,8 +93,7 @@ def binary(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> bytes
     """base64 text, or the part that an ``xop:Include`` names."""
     children = list(node.iterchildren(etree.Element))
     if children:
-        href = children[0].get("href", "")
-        found = [part for part in parts if part.content_id and f"cid:{part.content_id}" == href]
+        found = _named(children[0].get("href", ""), parts)
         if len(children) != 1 or children[0].tag != f"{{{XOP}}}Include" or len(found) != 1:
             raise refuse("include", "xop:Include names exactly one part of the message", "/Body/*/content")
         return found[0].data
@@ -101,6 +101,13 @@ def binary(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> bytes
         return base64.b64decode("".join((node.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
         raise refuse("base64", "the content is not base64", "/Body/*/content") from None
+
+
+def _named(href: str, parts: tuple[mime.MimePart, ...]) -> list[mime.MimePart]:
+    """The parts that a ``cid:`` URL names: as it stands, else decoded."""
+    reference = mime_rules.referred(href) or ""
+    exact = [part for part in parts if reference and part.content_id == reference]
+    return exact or [part for part in parts if mime_rules.naming([reference], part.content_id)]
 
 
 def acknowledgement(node: etree._Element | None, parts: tuple[mime.MimePart, ...]) -> SoapAcknowledgement:

@@ -1,12 +1,10 @@
 """SOAP 1.1 and 1.2 envelopes and faults, read strictly and written plainly.
 
-Received bytes are hostile: ``strict_xml`` reads them, at most one Header, exactly one Body, nothing beside them. A
-message in another encoding than UTF-8 is decoded only if HTTP or its XML declaration says so and we know the encoding.
+Received bytes are hostile: ``strict_xml`` reads them in whatever encoding they are; at most one Header, one Body.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,18 +20,6 @@ SOAP11: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
 MAX_TEXT_BYTES: Final = 9_437_184
 """Base64 of a part of 7 MB; libxml2 ends text nodes at 10 MB."""
-_ENCODINGS: Final = {
-    "utf-8": "utf-8",
-    "us-ascii": "ascii",
-    "iso-8859-1": "iso-8859-1",
-    "windows-1251": "cp1251",
-    "cp1251": "cp1251",
-    "utf-16": "utf-16",
-}
-_DECLARATION: Final = re.compile(r"^\ufeff?<\?xml[^>]{0,200}\?>")
-_DECLARED: Final = re.compile(
-    rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding[ \t\r\n]*=[ \t\r\n]*["']([A-Za-z0-9._-]+)["']"""
-)
 
 
 class SoapVersion(StrEnum):
@@ -92,30 +78,11 @@ def refuse(rule: str, message: str, pointer: str = "/") -> InvalidInput:
     )
 
 
-def to_utf8(data: bytes, charset: str | None) -> bytes:
-    """The document as UTF-8 without declaration, if it is in an encoding that we know; else as it is."""
-    declared = _DECLARED.match(data)
-    name = (charset or (declared[1].decode("ascii") if declared else "") or "utf-8").strip("\"' ").lower()
-    if name == "utf-8" and (declared is None or declared[1].lower() == b"utf-8"):
-        return data
-    # Where HTTP says one thing and the declaration another, HTTP is right (RFC 7303 section 3.2).
-    if name not in _ENCODINGS:
-        raise refuse("encoding", "the encoding is not one of UTF-8, ISO-8859-1, windows-1251, UTF-16")
-    try:
-        return _undeclared(data.decode(_ENCODINGS[name]))
-    except UnicodeDecodeError:
-        raise refuse("encoding", "the document is not in the encoding that is declared") from None
-
-
-def _undeclared(text: str) -> bytes:
-    return _DECLARATION.sub("", text, count=1).encode("utf-8")
-
-
 def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = strict_xml.MAX_BYTES) -> SoapEnvelope:
     """A SOAP envelope. ``InvalidInput`` with ``xml.*`` or ``soap.*`` codes, ``TooLarge`` over ``max_bytes``."""
     if not data.strip():
         raise refuse("empty", "there is no SOAP message")
-    root = strict_xml.parse(to_utf8(data, charset), max_bytes=max_bytes, max_text_bytes=MAX_TEXT_BYTES, foreign=True)
+    root = strict_xml.parse(data, max_bytes=max_bytes, max_text_bytes=MAX_TEXT_BYTES, foreign=True, charset=charset)
     name = etree.QName(root)
     if name.localname != "Envelope" or name.namespace not in (SOAP11, SOAP12):
         raise refuse("envelope", "the root is no Envelope of SOAP 1.1 or 1.2")
