@@ -28,13 +28,14 @@ _RECEIPTS: Final = {
     "registered": ReceiptStatus.REGISTERED,
     "refused": ReceiptStatus.REFUSED,
 }
-_KINDS: Final = {
+KINDS: Final = {
     **dict.fromkeys(("delivered", "accepted", "registered", "answered"), OutcomeKind.DELIVERED),
     "duplicate": OutcomeKind.DUPLICATE,
     "refused": OutcomeKind.REFUSED,
     "retry": OutcomeKind.TEMPORARY,
     "permanent": OutcomeKind.PERMANENT,
 }
+"""What a verdict of a mapping makes of the attempt; all others are ``unknown``."""
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
 MAX_ID_CHARS: Final = 200
 MAX_TEXT_CHARS: Final = 100_000
@@ -58,7 +59,7 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
     note = hide(shown(said.note or ""), prepared.body)
     if said.echo is not None and not is_same(said.echo, prepared.message_id):
         return _unknown(heard.codes.foreign, "Another message's id.", heard)
-    kind = _KINDS.get(said.status)
+    kind = KINDS.get(said.status)
     unproved = isinstance(rules.status, str) and not any((said.echo, said.external_id, said.number))
     no_echo = rules.echo is not None and said.echo is None and kind is OutcomeKind.DELIVERED
     if kind is None or unproved or no_echo:

@@ -22,6 +22,8 @@ from hub.schemas import mime_rules
 from hub.sealed import media_type
 
 MAX_PARTS = 110
+_LINE_BYTES = 200
+"""Longest line of a boundary, blanks behind it included."""
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
@@ -178,7 +180,7 @@ def parts(
     ``read``: makes a part of its headers (names in lower case); the default is that of form-data.
     """
     events = _Events(boundary_bytes)
-    chunks = _from_first_line(chunks, b"\n--" + boundary_bytes)
+    chunks = _from_first_line(chunks, boundary_bytes)
     count = 0
 
     def next_event() -> tuple[str, object] | None:
@@ -210,18 +212,19 @@ def parts(
         raise _refuse("end", "the closing boundary is missing")
 
 
-def _from_first_line(chunks: Iterator[bytes], mark: bytes) -> Iterator[bytes]:
+def _from_first_line(chunks: Iterator[bytes], boundary_bytes: bytes) -> Iterator[bytes]:
     """The body from its first boundary on; what stands before is to be ignored (RFC 2046 section 5.1.1)."""
+    line = re.compile(rb"\n(--" + re.escape(boundary_bytes) + rb")(?:--)?[ \t]*(\r?)\n")
     head = b"\n"
     for piece in chunks:
         head += piece
-        found = head.find(mark)
-        if found >= 0:
-            if head[found + len(mark) :].startswith(b"\n"):
+        found = line.search(head)
+        if found is not None:
+            if not found[2]:
                 raise _refuse("line_ends", "lines end with LF alone; MIME wants CR LF (RFC 2046 section 4.1.1)")
-            yield head[found + 1 :]
+            yield head[found.start(1) :]
             break
-        head = head[-len(mark) :]
+        head = head[-_LINE_BYTES:]
     yield from chunks
 
 

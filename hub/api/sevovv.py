@@ -17,6 +17,7 @@ from starlette.responses import Response
 from hub.api.auth import CallerRole
 from hub.api.bodies import MIB, read
 from hub.api.dependencies import Dependencies, TheDependencies
+from hub.api.problems import ProblemResponse, problem_of
 from hub.api.sevovv_mailbox import HubMailbox, sev_channel, system_of
 from hub.bootstrap import Hub
 from hub.errors import HubError, InvalidInput, Unauthenticated, Unavailable
@@ -24,10 +25,12 @@ from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.describing import wsdl
 from hub.protocols.sevovv.server import PART_BYTES, VERSION, Caller, Node
+from hub.schemas.mime_rules import parameters
 
 router = APIRouter(include_in_schema=False)
 
 PATH = "/soap/IntegrationService"
+_KEPT_STATUSES = frozenset({408, 413, 503})
 MAX_CALL_BYTES = PART_BYTES * 4 // 3 + 65_536
 """A part in Base64 and what stands around it."""
 
@@ -55,10 +58,11 @@ async def call(request: Request, deps: TheDependencies) -> Response:
     node, source = request.app.state.sev_node, request.client.host if request.client else "-"
     try:
         body = await read(request, MAX_CALL_BYTES)
-    except HubError:  # who called stands in the body: nobody can be told
+    except HubError as error:  # who called stands in the body: nobody can be told
         await run_in_threadpool(deps.refused.note, source, PATH)
-        raise
-    status, answer, principal = await run_in_threadpool(_answer, deps, node, body, source)
+        return _unread(error)
+    charset = parameters(request.headers.get("content-type", ""))[1].get("charset")
+    status, answer, principal = await run_in_threadpool(_answer, deps, node, body, charset, source)
     if principal is not None:
         request.scope["hub.principal"] = principal
     return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)
@@ -68,11 +72,28 @@ _Answer = tuple[int, bytes, str | None]
 """Status, body, and the principal that called, if one did."""
 
 
-def _answer(deps: Dependencies, service: Node, body: bytes, source: str) -> _Answer:
+def _unread(error: HubError) -> Response:
+    """A fault for a body that could not be read; statuses that proxies look at are told as they are."""
+    problem = problem_of(error)
+    status = problem["status"] if problem["status"] in _KEPT_STATUSES else 500
+    body = wire.fault(_fault_of(error))
+    return ProblemResponse({**problem, "status": status}, {}, body=body, media=wire.CONTENT_TYPE)
+
+
+def _fault_of(error: HubError | SevFault) -> SevFault:
+    """The fault of an error: of ours its sentence, and the rules that the bytes broke. No value is in them."""
+    if isinstance(error, SevFault):
+        return error
+    faults = error.faults if isinstance(error, InvalidInput) else ()
+    rules = "; ".join(f"{fault.message} ({fault.code})" for fault in faults[:3])
+    return SevFault(codes.CLIENT, f"{error.message} {rules}".strip())
+
+
+def _answer(deps: Dependencies, service: Node, body: bytes, charset: str | None, source: str) -> _Answer:
     try:
-        operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES)
+        operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES, charset=charset)
     except (SevFault, InvalidInput) as error:
-        return _unreadable(deps, body, source, _fault_of(error))
+        return _unreadable(deps, body, charset, source, _fault_of(error))
     if operation.name == "GetVersion":
         return 200, wire.response(operation, VERSION), None
     try:
@@ -85,10 +106,10 @@ def _answer(deps: Dependencies, service: Node, body: bytes, source: str) -> _Ans
         return 500, _refused(deps, caller, operation.name, body, _fault_of(error)), principal
 
 
-def _unreadable(deps: Dependencies, body: bytes, source: str, fault: SevFault) -> _Answer:
+def _unreadable(deps: Dependencies, body: bytes, charset: str | None, source: str, fault: SevFault) -> _Answer:
     """Answer to a call whose values cannot be read: kept, if it can be read at least who calls."""
     try:
-        operation, identity = wire.read_identity(body, max_bytes=MAX_CALL_BYTES)
+        operation, identity = wire.read_identity(body, max_bytes=MAX_CALL_BYTES, charset=charset)
     except InvalidInput:
         operation, identity = "", {}
     try:
@@ -107,10 +128,6 @@ def _refused(deps: Dependencies, caller: Caller, operation: str, body: bytes, fa
     except Unavailable:
         return wire.fault(SevFault(codes.SYSTEM))
     return wire.fault(fault)
-
-
-def _fault_of(error: SevFault | InvalidInput) -> SevFault:
-    return error if isinstance(error, SevFault) else SevFault(codes.CLIENT, error.message)
 
 
 def _identified(deps: Dependencies, identity: Mapping[str, Any], source: str) -> tuple[str, Caller]:

@@ -34,9 +34,10 @@ from hub.api.problems import ProblemResponse, problem_of
 from hub.api.receiving import kept, origin, own_channel
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound
+from hub.protocols.faults import shown
 from hub.protocols.soap import mime, own
 from hub.protocols.soap.files import shipped
-from hub.protocols.soap.wire import SoapVersion, read_envelope, refuse, write_envelope, write_fault
+from hub.protocols.soap.wire import SoapVersion, not_understood, read_envelope, refuse, write_envelope, write_fault
 from hub.schemas import mime_rules
 from hub.schemas.base import format_datetime
 from hub.schemas.ids import MessageId
@@ -89,6 +90,16 @@ def _own_url(request: Request, deps: Dependencies) -> str:
     return f"{request.scope['scheme']}://{host}:{server[1]}"
 
 
+class NotUnderstoodError(InvalidInput):
+    """A header block for us must be understood, and the door knows none. ``block``: its name with namespace."""
+
+    def __init__(self, block: etree._Element) -> None:
+        name = etree.QName(block)
+        self.block = (name.namespace or "", name.localname)
+        said = shown(f"{{{self.block[0]}}}{self.block[1]}")
+        super().__init__(f"The header block {said} must be understood, and is not.", code="soap.must_understand")
+
+
 @dataclass(slots=True)
 class _Call:
     """One call on its way. ``version`` is that of the content type until the envelope says it."""
@@ -102,15 +113,15 @@ class _Call:
         """Do what the envelope asks for; the envelope of the answer."""
         envelope = read_envelope(soap, charset=charset, max_bytes=self.deps.body_limit)
         self.version = envelope.version
-        for block in envelope.header:
-            if block.get(f"{{{envelope.version.namespace}}}mustUnderstand", "0").strip() in ("1", "true"):
-                raise InvalidInput("A header block must be understood, and is not.", code="soap.must_understand")
+        for block in envelope.demanded():
+            raise NotUnderstoodError(block)
         node = envelope.content
         name = "" if node is None or etree.QName(node).namespace != own.NAMESPACE else etree.QName(node).localname
         if node is None or name not in OPERATIONS:
             raise refuse("operation", f"the Body holds one of: {', '.join(OPERATIONS)}", "/Body")
         if self.principal.role not in ACCESS[SOAP, name].reach:
             raise Forbidden("This call is for other roles.")
+        own.check_members(own.qualify(node), name)
         return write_envelope(self.version, OPERATIONS[name](self, node))
 
 
@@ -208,13 +219,15 @@ def _fault(error: HubError, version: SoapVersion) -> Response:
         ),
     )
     code = "Client" if status < 500 else "Server"
-    if problem["code"] == "soap.must_understand":
+    headers: list[etree._Element] = []
+    if isinstance(error, NotUnderstoodError):
         code = "MustUnderstand"
-    body = write_fault(version, code, problem["detail"], detail)
+        headers = [not_understood(*error.block)] if version is SoapVersion.V12 else []
+    body = write_fault(version, code, problem["detail"], detail, headers)
     if status not in _KEPT_STATUSES:
         status = 400 if version is SoapVersion.V12 and code == "Client" else 500
-    headers = {"WWW-Authenticate": 'Basic realm="appeal-hub"'} if status == 401 else {}
-    return ProblemResponse({**problem, "status": status}, headers, body=body, media=_MEDIA[version])
+    told = {"WWW-Authenticate": 'Basic realm="appeal-hub"'} if status == 401 else {}
+    return ProblemResponse({**problem, "status": status}, told, body=body, media=_MEDIA[version])
 
 
 def _submit(one: _Call, node: etree._Element) -> etree._Element:

@@ -15,11 +15,12 @@ from lxml import etree
 
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
+from hub.adapters.soap.mapping import find
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.ports import Outcome, Rendering
 from hub.protocols.soap import xroad
 from hub.protocols.soap.fetching import pin
-from hub.protocols.soap.wire import SoapVersion, read_envelope, serialise, write_envelope
+from hub.protocols.soap.wire import SOAP11, SoapVersion, read_envelope, serialise, write_envelope
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
 from hub.storage.attachments import MemoryAttachments
@@ -341,6 +342,87 @@ def test_a_changed_mapping_is_refused(adapter: SoapAdapter, tmp_path: Path) -> N
     assert caught.value.stable_code == "wsdl.pin"
 
 
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [("<faultcode>x:-4</faultcode>", "faultcode"), ("<detail><e><code>-4</code></e></detail>", "detail/e/code")],
+)
+@pytest.mark.parametrize(
+    ("verdict", "kind", "code"),
+    [
+        ("duplicate", OutcomeKind.DUPLICATE, None),
+        ("refused", OutcomeKind.REFUSED, "soap.refused"),
+        ("retry", OutcomeKind.TEMPORARY, "soap.retry"),
+        ("permanent", OutcomeKind.PERMANENT, "soap.permanent"),
+        ("unknown", OutcomeKind.UNKNOWN, "soap.unknown"),
+    ],
+)
+def test_a_mapping_says_what_their_own_fault_codes_mean(
+    adapter: SoapAdapter, tmp_path: Path, place: str, path: str, verdict: str, kind: OutcomeKind, code: str | None
+) -> None:
+    """A code of the authority's own, in faultcode or in its detail; others stay as they were."""
+    body = f"<s:Envelope xmlns:s='{SOAP11}'><s:Body><s:Fault>{{}}</s:Fault></s:Body></s:Envelope>"
+    said = [body.format(place), body.format("<faultcode>Client</faultcode>")]
+
+    def script(server: Server, conn: socket.socket) -> None:
+        for each in said:
+            read_request(conn)
+            conn.sendall(http("500 Fault", each.encode(), Content_Type="text/xml"))
+
+    with serving(script) as server:
+        channel = channel_of(tmp_path, server.url(), fault={"path": path, "values": {"-4": verdict}})
+        prepared = adapter.prepare(parcel(appeal(), Rendering.XML), channel)
+        with adapter.session(channel) as session:
+            first, second = session.send(prepared, 5.0), session.send(prepared, 5.0)
+    assert (first.kind, first.code, first.http_status) == (kind, code, 500)
+    assert (second.kind, second.code) == (OutcomeKind.PERMANENT, "soap.fault_permanent")
+
+
+ENCODED = "http://schemas.xmlsoap.org/soap/encoding/"
+ONE = "<multiRef id='a' {root}><code>0</code><number href='#b'/></multiRef><multiRef id='b' {root}>Ш-1</multiRef>"
+ANSWERS = {
+    "in place": "<r><x><code>0</code><number>Ш-1</number></x></r>",
+    "beside": "<r><x href='#a'/></r>" + ONE,
+    "before": ONE + "<r><x href='#a'/></r>",
+    "the answer itself": "<r><x href='#c'/></r><y id='c' href='#a'/>" + ONE,
+    "SOAP 1.2": "<r><x n:ref='a'/></r><m n:id='a'><code>0</code><number>Ш-1</number></m>",
+    "escaped": "<r><x>&lt;code>0&lt;/code></x>"
+    "<number>&lt;?xml version='1.0' encoding='utf-16'?>\n&lt;n>Ш-1&lt;/n></number></r>",
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_values_are_found_where_rpc_encoded_puts_them(name: str) -> None:
+    """multiRef of Axis in any order, references to references, SOAP 1.2's own; XML in a text."""
+    marked = ANSWERS[name].format(root="c:root='0'")
+    data = (
+        f"<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:c='{ENCODED}'"
+        f" xmlns:n='http://www.w3.org/2003/05/soap-encoding'><s:Body>{marked}</s:Body></s:Envelope>"
+    )
+    node = read_envelope(data.encode()).content
+    assert node is not None
+    places = ("x/code", "number/n") if name == "escaped" else ("x/code", "x/number")
+    assert [find(node, place) for place in places] == ["0", "Ш-1"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<r><x href='#a'/></r><m id='a' href='#b'/><m id='b' href='#a'/>",
+        "<r><x href='#a'/></r><m id='a'><code>0</code></m><m id='a'><code>1</code></m>",
+        "<r><x href='#none'/></r>",
+        "<r><x>&lt;!DOCTYPE code>&lt;code>0&lt;/code></x></r>",
+        "<r><x>&lt;code></x></r>",
+        "<r><x>&lt; 5</x></r>",
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_no_value(body: str) -> None:
+    """Circles, an id that stands twice or nowhere, a text that is hostile or no XML: nothing is found or fails."""
+    data = f"<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body>{body}</s:Body></s:Envelope>"
+    node = read_envelope(data.encode()).content
+    assert node is not None
+    assert find(node, "x/code") is None
+
+
 # Trembita
 
 CLIENT, SERVICE = "SEVDEIR-TEST/GOV/36521731/NCC_prod", "SEVDEIR-TEST/GOV/00032106/10_MIA_prod/RegisterAppeal/v1"
@@ -414,6 +496,52 @@ def test_an_answer_of_another_exchange_is_not_believed(adapter: SoapAdapter, cha
         with adapter.session(channel) as session:
             outcome = session.send(adapter.prepare(parcel(appeal(), Rendering.XML), channel), 5.0)
     assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, code)
+
+
+@pytest.mark.parametrize("lost", ["namespaces of parts", "all namespaces", "types", "version", "all headers"])
+def test_headers_that_a_service_copied_by_hand_are_read(adapter: SoapAdapter, lost: str) -> None:
+    """The answer is to our request: its id and parts fit, or its body names the message; it does not go again."""
+    gateway = Gateway()
+    whole = gateway.answer
+
+    def answer(body: bytes) -> bytes:
+        said = whole(body)
+        root = etree.fromstring(said)
+        header = root[0]
+        for each in list(header.iter(etree.Element)):
+            name, inner = etree.QName(each), each.getparent() is not header
+            if lost == "types" and each is not header:
+                each.attrib.clear()
+            if each is not header and (lost == "all namespaces" or (lost == "namespaces of parts" and inner)):
+                each.tag = name.localname
+            if lost == "version" and name.localname in ("protocolVersion", "requestHash"):
+                header.remove(each)
+        if lost == "all headers":
+            root.remove(header)
+        return etree.tostring(root)
+
+    gateway.answer = answer  # type: ignore[method-assign]
+    with serving(gateway.script) as server:
+        channel = trembita(server.url())
+        with adapter.session(channel) as session:
+            outcome = session.send(adapter.prepare(parcel(appeal(), Rendering.XML), channel), 5.0)
+    assert (outcome.kind, outcome.external_id) == (OutcomeKind.DELIVERED, "ТР-5")
+
+
+@pytest.mark.parametrize("echo", [True, False])
+def test_without_headers_only_a_body_that_names_our_message_counts(
+    adapter: SoapAdapter, tmp_path: Path, echo: bool
+) -> None:
+    """A mapping without echo, or another message's id: not believed, whatever the body says."""
+    answer = {**MAPPING["answer"]} if echo else {k: v for k, v in MAPPING["answer"].items() if k != "echo"}
+    section = {**lay_down(tmp_path / "wsdl", {**MAPPING, "answer": answer}), "attachments": "link"}
+    gateway = Gateway()
+    gateway.answer = lambda body: result("0", "other")  # type: ignore[method-assign]
+    with serving(gateway.script) as server:
+        channel = trembita(server.url(), description=section)
+        with adapter.session(channel) as session:
+            outcome = session.send(adapter.prepare(parcel(appeal(), Rendering.XML), channel), 5.0)
+    assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "soap.foreign" if echo else "soap.no_receipt")
 
 
 def test_trembita_with_readable_elements(adapter: SoapAdapter, tmp_path: Path) -> None:

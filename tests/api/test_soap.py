@@ -230,6 +230,97 @@ def test_files_come_along(world: World, way: str) -> None:
     assert world.call("GET", f"/v1/attachments/{digest}", "puller").content == PNG
 
 
+@pytest.mark.parametrize("odd", ["preamble", "start", "transfer", "cid", "charset"])
+def test_odd_but_legal_multipart_is_read(world: World, odd: str) -> None:
+    """A preamble, the root behind the file, base64 parts, percent-encoded ids, a charset: as toolkits write them."""
+    case, message, _ = waiting(world)
+    child = own.element("reference", text="cid:f%40x" if odd == "cid" else "cid:f@x")
+    soap = write_envelope(
+        SoapVersion.V11, own.element("SubmitEnvelope", *document(as_bytes(with_file(case, message))), file_of(child))
+    )
+    transfer, charset = "", "utf8"
+    png = PNG
+    if odd == "transfer":
+        transfer, png, soap = (
+            "Content-Transfer-Encoding: base64 \r\n",
+            base64.encodebytes(PNG),
+            base64.encodebytes(soap),
+        )
+    if odd == "charset":
+        soap, charset = soap.decode().encode("utf-16"), "utf-16"
+    root = f"Content-Type: text/xml; charset={charset}\r\nContent-ID: <s@x>\r\n{transfer}\r\n".encode() + soap
+    file = f"Content-Type: image/png\r\nContent-ID: <f@x>\r\n{transfer}\r\n".encode() + png
+    body = b"".join(b"--b\r\n" + each + b"\r\n" for each in ([file, root] if odd == "start" else [root, file]))
+    data = (b"This is a message in MIME format.\r\n--bx\r\n" if odd == "preamble" else b"") + body + b"--b--\r\n"
+    kind = 'multipart/related; boundary=b; type="text/xml"' + ('; start="<s@x>"' if odd == "start" else "")
+    taken = world.call("POST", "/soap/hub", "puller", data=data, headers={"Content-Type": kind})
+    assert content(taken).findtext(own.tag("caseId")) == case
+    assert world.call("GET", f"/v1/attachments/{hashlib.sha256(PNG).hexdigest()}", "puller").content == PNG
+
+
+def plain(node: etree._Element) -> etree._Element:
+    """The element, its members in no namespace."""
+    for each in node.iterdescendants(etree.Element):
+        each.tag = etree.QName(each).localname
+    return node
+
+
+def test_members_without_a_namespace_are_ours(world: World) -> None:
+    """SOAP::Lite and PHP without a WSDL qualify the operation only: each call reads its members all the same."""
+    case, message, receipt = waiting(world)
+    calls = [
+        own.element("ListInbox", own.element("limit", text="1")),
+        own.element("FetchMessage", own.element("messageId", text=message)),
+        own.element("Acknowledge", own.element("messageId", text=message), *document(as_bytes(receipt))),
+        own.element("GetStatus", own.element("caseId", text=case)),
+    ]
+    for each in calls:
+        body = write_envelope(SoapVersion.V11, plain(each))
+        got = world.call("POST", "/soap/hub", "puller", data=body, headers={"Content-Type": "text/xml"})
+        assert etree.QName(content(got)).localname.endswith("Response")
+    assert state(world, case) == "registered"
+
+
+@pytest.mark.parametrize("name", list(own.MEMBERS))
+@pytest.mark.parametrize("member", [own.element("Limit"), etree.Element("limits"), etree.Element("{urn:x}messageId")])
+def test_a_member_that_a_call_does_not_have_is_named(world: World, name: str, member: etree._Element) -> None:
+    """Misspelt, unknown or of another namespace: nothing is skipped in silence."""
+    if name == "file":
+        call = own.element("SubmitEnvelope", own.element("file", copy.deepcopy(member)))
+    else:
+        call = own.element(name, copy.deepcopy(member))
+    body = write_envelope(SoapVersion.V11, call)
+    refused = world.call("POST", "/soap/hub", "puller", data=body, headers={"Content-Type": "text/xml"})
+    assert fault(refused)[2] == "soap.content"
+    assert etree.QName(member).localname in refused.text
+
+
+ENVELOPES = {
+    SoapVersion.V11: ("actor", "http://schemas.xmlsoap.org/soap/actor/next"),
+    SoapVersion.V12: ("role", "http://www.w3.org/2003/05/soap-envelope/role/next"),
+}
+
+
+@pytest.mark.parametrize("version", list(SoapVersion))
+@pytest.mark.parametrize("whose", ["nobody's", "the next's", "another's"])
+def test_a_block_that_must_be_understood_is_ours_or_not(world: World, version: SoapVersion, whose: str) -> None:
+    """A block for another node is not ours; one for us is refused by its name (SOAP 1.2: NotUnderstood)."""
+    attribute, following = ENVELOPES[version]
+    block = etree.Element("{urn:w}Audit", {f"{{{version.namespace}}}mustUnderstand": "true"})
+    role = {"nobody's": None, "the next's": following, "another's": "http://gateway.example/"}[whose]
+    if role is not None:
+        block.set(f"{{{version.namespace}}}{attribute}", role)
+    body = write_envelope(version, own.element("ListInbox"), [block])
+    kind = "text/xml" if version is SoapVersion.V11 else "application/soap+xml"
+    answer = world.call("POST", "/soap/hub", "puller", data=body, headers={"Content-Type": kind})
+    if whose == "another's":
+        assert answer.status_code == 200
+        return
+    assert fault(answer)[1].code == "MustUnderstand"
+    assert "{urn:w}Audit" in fault(answer)[1].reason
+    assert (b"NotUnderstood" in answer.content) == (version is SoapVersion.V12)
+
+
 @pytest.mark.parametrize("wrong", ["digest", "extra part", "missing part"])
 def test_files_that_are_not_as_announced_are_refused(world: World, wrong: str) -> None:
     """Another content, a part that nobody announced, a part that is not there."""

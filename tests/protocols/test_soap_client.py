@@ -201,7 +201,7 @@ def test_faults_are_read_whole_and_classified(version: SoapVersion) -> None:
         ("Server.ServerProxy.NetworkError", "retry"),
         ("server.serverproxy.network_error", "retry"),
         ("Server.ServerProxy.AccessDenied", "operator"),
-        ("Server.ServerProxy.ServiceFailed.InvalidSoap", "permanent"),
+        ("Server.ServerProxy.ServiceFailed.InvalidSoap", "retry"),
         ("Server.ClientProxy.UnknownMember", "operator"),
         ("Client.InvalidSoapAction", "permanent"),
         ("VersionMismatch", "operator"),

@@ -156,6 +156,21 @@ def test_calls_of_nobody_are_counted(hub: World) -> None:
     assert b"no call at all" not in [body for _, body in held(hub)]
 
 
+@pytest.mark.parametrize(
+    ("data", "headers", "said"),
+    [
+        (b"<a><b></a>", {}, "xml.syntax"),
+        (b"<!DOCTYPE a><a/>", {}, "xml.doctype"),
+        (b"\x1f\x8b", {"Content-Encoding": "gzip"}, "Compressed bodies are not taken"),
+    ],
+)
+def test_a_refusal_is_a_fault_that_names_the_rule(hub: World, data: bytes, headers: dict[str, str], said: str) -> None:
+    """Whoever calls can act on it: SOAP it can read, with the rule and the place, for bodies that are not read too."""
+    answer = requests.post(f"{hub.url}/soap/IntegrationService", data=data, headers=headers, timeout=20)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/xml; charset=utf-8")
+    assert said in answer.text
+
+
 def test_a_body_over_the_limit(hub: World) -> None:
     """More than a part and its envelope is refused before it is read."""
     assert post(hub, b"x" * 2_000_000).status_code == 413

@@ -100,3 +100,28 @@ def _official() -> etree.XMLSchema:
     if not _SCHEMA:
         _SCHEMA.append(etree.XMLSchema(etree.parse(str(SPEC / "wsdl-official-2019" / "tempuri.org.xsd"))))
     return _SCHEMA[0]
+
+
+@pytest.mark.parametrize("name", list(wire.OPERATIONS))
+def test_answers_bear_the_prefixes_of_the_real_bus(name: str) -> None:
+    """Clients made for it look for ``s01:…Result`` in a response without a prefix; members have none."""
+    operation = wire.OPERATIONS[name]
+    results = {"string": "2.0", "ArrayOfMessageInfo": [{"MessageId": "1"}], "ArrayOfSessionInfo": [{"SessionId": 1}]}
+    data = wire.response(operation, results.get(operation.result, {"Session": {"SessionId": 1}, "SessionId": 1}))
+    answer = etree.fromstring(data)[0][0]
+    assert [answer.prefix, answer[0].prefix] == [None, "s01"]
+    assert {each.prefix for each in answer[0].iterdescendants(etree.Element)} <= {None}
+    assert etree.QName(answer[0]).namespace == wire.SERVICE
+
+
+@pytest.mark.parametrize("charset", [None, "utf8", "windows-1251"])
+@pytest.mark.parametrize("written", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
+def test_calls_and_answers_are_read_in_their_encoding(charset: str | None, written: str) -> None:
+    """Blank lines first and any encoding, at the door and in answers of the bus."""
+    operation = wire.OPERATIONS["GetVersion"]
+    call = "\r\n" + wire.request(wire.OPERATIONS["OpenDownloadingSession"], {"messageId": "Ш"}).decode()
+    said = "windows-1251" if written == "cp1251" else charset
+    _, values = wire.read_request(call.encode(written), charset=said, max_bytes=10_000)
+    assert values == {"messageId": "Ш"}
+    answer = wire.response(operation, "версія").decode()
+    assert wire.read_response(operation, answer.encode(written), max_bytes=10_000, charset=charset) == "версія"

@@ -9,6 +9,7 @@ from hub.errors import HubError
 from hub.net.http import UNFIT, HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
+from hub.protocols.soap.faults import SoapFault
 from hub.schemas.delivery import Delivery
 from hub.sealed import media_type
 
@@ -53,6 +54,10 @@ class OneCall(Protocol):
         """Meaning of an answer. Raises ``OutcomeUnknown`` for one that cannot be read."""
         ...
 
+    def judge_fault(self, fault: SoapFault) -> Outcome | None:
+        """Meaning of a fault that is not that of the rule for all; None for that."""
+        ...
+
     def status_request(self, delivery: Delivery) -> SoapRequest:
         """How to ask what became of a delivery."""
         ...
@@ -76,7 +81,14 @@ class OneCallSession(BaseSession):
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared, self._attachments)
-        return self._dialect.judge(self._client.exchange(request, deadline_secs=deadline_secs), prepared)
+        try:
+            reply = self._client.exchange(request, deadline_secs=deadline_secs)
+        except SoapFault as fault:
+            judged = self._dialect.judge_fault(fault)
+            if judged is None:
+                raise
+            return judged
+        return self._dialect.judge(reply, prepared)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """One call that asks what became of a delivery."""

@@ -6,20 +6,23 @@ local names: ``result/code``, ``item[2]/id``, ``@state``.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import yaml
 from lxml import etree
 from pydantic import Field, ValidationError
 
 from hub.adapters import mapping as maps
-from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
+from hub.adapters.mapping import AnswerMapping, AnswerPath, Codes, MappingSource, Meaning
+from hub.errors import InvalidInput
 from hub.ports import Parcel
 from hub.protocols.soap.files import wrong
 from hub.protocols.soap.mime import content_id
-from hub.schemas import strict_yaml
+from hub.schemas import strict_xml, strict_yaml
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.delivery import Delivery
 from hub.schemas.terms import Kind
@@ -36,17 +39,34 @@ CODES: Final = Codes(
     verdict="soap.",
     place=FILE,
 )
+SOAP12_ENCODING: Final = "http://www.w3.org/2003/05/soap-encoding"
+_REFERENCES: Final = ("href", f"{{{SOAP12_ENCODING}}}ref")
+_MAX_REFERENCES: Final = 10
 _STEP: Final = re.compile(r"([^/@\[\]\s]{1,100})(?:\[([1-9][0-9]{0,3})\])?")
 
 
+FaultVerdict: TypeAlias = Literal["duplicate", "refused", "retry", "permanent", "unknown"]
+
+
+class FaultField(Frozen):
+    """A place in a fault, such as ``faultcode`` or ``detail/error/code``, and what the codes there mean to the hub."""
+
+    path: AnswerPath = "faultcode"
+    values: Annotated[dict[str, FaultVerdict], Field(min_length=1)]
+
+
 class MappedOperation(Frozen):
-    """One operation: what goes into it and what its answer means. ``service`` and ``port`` choose among several."""
+    """One operation: what goes into it and what its answer means. ``service`` and ``port`` choose among several.
+
+    ``fault``: what codes of the authority's own mean; one that it does not name is judged by the rule for all.
+    """
 
     operation: Annotated[str, Line(200)]
     service: Annotated[str, Line(200)] | None = None
     port: Annotated[str, Line(200)] | None = None
     request: dict[str, Any]
     answer: AnswerMapping
+    fault: FaultField | None = None
 
 
 class WsdlMapping(MappedOperation):
@@ -89,11 +109,21 @@ def meaning(mapping: AnswerMapping, node: etree._Element) -> Meaning:
     return maps.meaning(mapping, partial(find, node))
 
 
+def fault_verdict(rule: FaultField | None, node: etree._Element | None) -> FaultVerdict | None:
+    """Meaning of a fault by the mapping; None if it says nothing of it. A code may bear a prefix."""
+    said = None if rule is None or node is None else find(node, rule.path)
+    if rule is None or said is None:
+        return None
+    return rule.values.get(said) or rule.values.get(said.rpartition(":")[2])
+
+
 def find(node: etree._Element, path: str) -> str | None:
-    """Text at a path of local names below an element; None if there is none, or nothing in it."""
-    steps = path.split("/")
-    current: etree._Element | None = node
-    for step in steps:
+    """Text at a path of local names below an element; None if there is none, or nothing in it.
+
+    References of rpc/encoded are followed (SOAP 1.1 section 5.4.1), and XML that stands in a text is looked into.
+    """
+    current: etree._Element | None = _followed(node)
+    for step in path.split("/"):
         if current is None:
             return None
         if step.startswith("@"):
@@ -108,6 +138,36 @@ def _child(node: etree._Element, step: str) -> etree._Element | None:
     match = _STEP.fullmatch(step)
     if match is None:
         return None
-    fits = [child for child in node.iterchildren(etree.Element) if etree.QName(child).localname == match[1]]
+    fits = [child for child in _children(node) if etree.QName(child).localname == match[1]]
     wanted = int(match[2] or 1)
-    return fits[wanted - 1] if len(fits) >= wanted else None
+    return _followed(fits[wanted - 1]) if len(fits) >= wanted else None
+
+
+def _children(node: etree._Element) -> Iterator[etree._Element]:
+    """Elements in an element; of one that holds XML as text (many .asmx services do) the root of that."""
+    if len(node) or not (node.text or "").lstrip("\ufeff \t\r\n").startswith("<"):
+        yield from node.iterchildren(etree.Element)
+        return
+    with contextlib.suppress(InvalidInput):  # a text that only begins like XML holds no elements
+        yield strict_xml.parse((node.text or "").encode(), foreign=True)
+
+
+def _followed(node: etree._Element) -> etree._Element:
+    """The element that holds the value: that with the id, where an empty element refers to one in the same Body."""
+    for _ in range(_MAX_REFERENCES):
+        reference = next((node.get(name, "") for name in _REFERENCES if node.get(name)), "")
+        if len(node) or (node.text or "").strip() or not reference:
+            break
+        named = [each for each in _body(node).iter(etree.Element) if reference.removeprefix("#") in _ids(each)]
+        if len(named) != 1:
+            break
+        node = named[0]
+    return node
+
+
+def _body(node: etree._Element) -> etree._Element:
+    return next((each for each in node.iterancestors() if etree.QName(each).localname == "Body"), node)
+
+
+def _ids(node: etree._Element) -> Iterator[str]:
+    yield from (node.get(name, "") for name in ("id", f"{{{SOAP12_ENCODING}}}id") if node.get(name))

@@ -20,6 +20,7 @@ from hub.net.http import HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.soap import own, xroad
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, add_headers
+from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.security_settings import NoSecurity
 from hub.protocols.soap.wire import content_type, read_envelope, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -109,18 +110,18 @@ class SoapTrembitaDialect:
         )
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
-        """Headers first: an answer that is not to our request, or whose hash is another's, is not believed."""
-        sent = xroad.read_headers(read_envelope(prepared.body))
+        """Headers first: an answer that is not to our request, or whose hash is another's, is not believed.
+
+        An answer without headers is believed if its body names our message: it was taken in, and must not go again.
+        """
         try:
-            received = xroad.read_headers(reply.envelope)
             xroad.check_body(reply.envelope)
+            if reply.envelope.header or not self._names_message():
+                wrong = self._not_ours(reply, prepared)
+                if wrong is not None:
+                    return wrong
         except InvalidInput as error:
             raise unread(error, reply) from None
-        if not xroad.same_exchange(sent, received):
-            return _unknown("xroad.headers", "The answer's headers are not those of the request.", reply)
-        # With a security header of ours other bytes went out than were prepared, so there is nothing to compare.
-        if isinstance(self._s.security, NoSecurity) and not xroad.hash_agrees(received, prepared.body):
-            return _unknown("xroad.request_hash", "The answer is to another request than was sent.", reply)
         if self._described:
             return self._described.judge(reply, prepared)
         try:
@@ -128,6 +129,25 @@ class SoapTrembitaDialect:
         except InvalidInput as error:
             raise unread(error, reply) from None
         return judged(said, prepared, reply, needs_receipt=False)
+
+    def _names_message(self) -> bool:
+        """True if an answer's body counts only when it names our message."""
+        return self._described is None or self._described.mapping.answer.echo is not None
+
+    def _not_ours(self, reply: SoapReply, prepared: Prepared) -> Outcome | None:
+        """Outcome of an answer whose headers are not those of the request; None if they are. ``InvalidInput``."""
+        sent = xroad.read_headers(read_envelope(prepared.body))
+        received = xroad.read_headers(reply.envelope, copied=True)
+        if not xroad.same_exchange(sent, received):
+            return _unknown("xroad.headers", "The answer's headers are not those of the request.", reply)
+        # With a security header of ours other bytes went out than were prepared, so there is nothing to compare.
+        if isinstance(self._s.security, NoSecurity) and not xroad.hash_agrees(received, prepared.body):
+            return _unknown("xroad.request_hash", "The answer is to another request than was sent.", reply)
+        return None
+
+    def judge_fault(self, fault: SoapFault) -> Outcome | None:
+        """Meaning by the mapping, if there is one."""
+        return self._described.judge_fault(fault) if self._described else None
 
     def status_request(self, delivery: Delivery) -> SoapRequest:  # noqa: ARG002 - the protocol's signature
         """Raises ``ConfigurationError``: nobody is asked."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome, unreadable
+from hub.adapters.outcomes import KINDS, Heard, read_outcome, read_poll_outcome, unreadable
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
@@ -23,10 +23,12 @@ from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Render
 from hub.protocols.soap import mime
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, request_of
 from hub.protocols.soap.description import WsdlOperation, from_folder
+from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.files import pinned_file
 from hub.protocols.soap.wire import content_type, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
+from hub.schemas.terms import RefusalGround
 
 
 class Described:
@@ -60,6 +62,19 @@ class Described:
             )
         said = maps.meaning(self.mapping.answer, node)
         return read_outcome(said, self.mapping.answer, _heard(reply), prepared)
+
+    def judge_fault(self, fault: SoapFault) -> Outcome | None:
+        """Meaning of a fault whose code the mapping knows; None for all others."""
+        verdict = maps.fault_verdict(self.mapping.fault, fault.fault.node)
+        if verdict is None:
+            return None
+        return Outcome(
+            kind=KINDS.get(verdict, OutcomeKind.UNKNOWN),
+            code=None if verdict == "duplicate" else f"{maps.CODES.verdict}{verdict}",
+            http_status=fault.http_status,
+            detail=fault.detail,
+            ground=RefusalGround.OTHER if verdict == "refused" else None,
+        )
 
     def status_request(self, delivery: Delivery, url: str) -> SoapRequest:
         """The operation that asks. ``PermanentFailure`` if it needs an id of theirs that is not there."""
@@ -148,6 +163,10 @@ class WsdlDialect:
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """Meaning of the answer by the mapping."""
         return self._described.judge(reply, prepared)
+
+    def judge_fault(self, fault: SoapFault) -> Outcome | None:
+        """Meaning of a fault by the mapping."""
+        return self._described.judge_fault(fault)
 
     def status_request(self, delivery: Delivery) -> SoapRequest:
         """How to ask what became of a delivery, by the mapping's ``poll``."""

@@ -139,7 +139,8 @@ def response(operation: SevOperation, result: Any) -> bytes:
     """The SOAP envelope of an answer."""
     body, root = _envelope()
     answer = etree.SubElement(body, f"{{{SERVICE}}}{operation.name}Response", nsmap=_default(SERVICE))
-    _write(answer, SERVICE, f"{operation.name}Result", operation.result, result)
+    # The real bus writes the result with this prefix, and clients made for it compare names with their prefix.
+    _write(answer, SERVICE, f"{operation.name}Result", operation.result, result, prefix="s01")
     return _bytes(root)
 
 
@@ -168,11 +169,11 @@ def _bytes(root: etree._Element) -> bytes:
     return b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(root, encoding="utf-8")
 
 
-def _write(parent: etree._Element, space: str, name: str, kind: str, value: Any) -> None:
+def _write(parent: etree._Element, space: str, name: str, kind: str, value: Any, prefix: str | None = None) -> None:
     """One element; nothing is written for None (every member may be absent)."""
     if value is None:
         return
-    element = etree.SubElement(parent, f"{{{space}}}{name}", nsmap=_default(space))
+    element = etree.SubElement(parent, f"{{{space}}}{name}", nsmap={prefix: space} if prefix else _default(space))
     if kind in TYPES:
         for member, member_kind in TYPES[kind]:
             _write(element, CONTRACTS, member, member_kind, value.get(member))
@@ -202,9 +203,9 @@ def read_request(body: bytes, *, max_bytes: int, charset: str | None = None) -> 
     return operation, _members(call, dict(operation.arguments), operation.name)
 
 
-def read_identity(body: bytes, *, max_bytes: int) -> tuple[str, Values]:
+def read_identity(body: bytes, *, max_bytes: int, charset: str | None = None) -> tuple[str, Values]:
     """Operation and ``Identity`` of a call whose other values cannot be read. ``InvalidInput`` if it is no call."""
-    call = _content(body, max_bytes)
+    call = _content(body, max_bytes, charset)
     found = _members(call, {"identity": "Identity"}, "", lenient=True)
     return etree.QName(call).localname, found.get("identity") or {}
 

@@ -1,7 +1,7 @@
 """The words of our own WSDLs (``schemas/hub.xsd``): written and read without zeep, element by element.
 
 ``authority.wsdl``: what a system offers that the hub calls (DeliverEnvelope, GetReceipts). ``hub.wsdl``: what the hub
-offers (``/soap/hub``). Reading is lenient in namespace prefixes and strict in everything else.
+offers (``/soap/hub``). Reading is lenient in prefixes and in members of no namespace, and strict in all else.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from lxml import etree
 
 from hub.errors import InvalidInput
 from hub.ports import RawInbound
+from hub.protocols.faults import shown
 from hub.protocols.soap import mime
 from hub.protocols.soap.wire import refuse
 from hub.schemas import mime_rules
@@ -69,6 +70,39 @@ def file_entry(file: Attachment, *, mtom: bool) -> etree._Element:
     )
 
 
+MEMBERS: Final = {
+    "SubmitEnvelope": ("contentType", "content", "file"),
+    "Acknowledge": ("messageId", "contentType", "content", "file"),
+    "ListInbox": ("after", "limit"),
+    "FetchMessage": ("messageId",),
+    "FetchFile": ("sha256", "from", "count"),
+    "GetStatus": ("caseId",),
+    "file": ("sha256", "mediaType", "content", "reference"),
+}
+"""What a call of the hub's door holds, as its schema has it; ``file``: what such a member holds."""
+
+
+def qualify(node: etree._Element) -> etree._Element:
+    """The element, all in it that is in no namespace taken for ours: many clients qualify the outermost name only."""
+    for child in node.iterdescendants(etree.Element):
+        if not etree.QName(child).namespace:
+            child.tag = tag(etree.QName(child).localname)
+    return node
+
+
+def check_members(node: etree._Element, name: str) -> None:
+    """Refuse what a call does not have: a member that is not known would be skipped in silence. ``InvalidInput``."""
+    for child in node.iterchildren(etree.Element):
+        found, place = etree.QName(child), f"/Body/{name}"
+        said = shown(found.localname, 100)
+        if found.localname not in MEMBERS[name]:
+            raise refuse("content", f"{name} has no {said}; it has {', '.join(MEMBERS[name])}", place)
+        if found.namespace != NAMESPACE:
+            raise refuse("content", f"{said} must be in the namespace {NAMESPACE}", place)
+        if found.localname in MEMBERS:
+            check_members(child, found.localname)
+
+
 def text(parent: etree._Element, name: str, limit: int = 1_000) -> str | None:
     """The text of a child; None if it is not there or ``xsi:nil``. ``InvalidInput`` if it is there twice or long."""
     found = parent.findall(tag(name))
@@ -119,7 +153,7 @@ def expected(node: etree._Element | None, name: str) -> etree._Element:
     """The element, if it is the one of ours that is expected. ``InvalidInput`` otherwise."""
     if node is None or node.tag != tag(name):
         raise refuse("content", f"the body is no {name}", "/Body")
-    return node
+    return qualify(node)
 
 
 def statement(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> SoapAcknowledgement:

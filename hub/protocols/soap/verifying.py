@@ -75,7 +75,7 @@ class Verifier:
         ``wsse.algorithm``, ``wsse.reference``, ``wsse.digest``, ``wsse.signature``, ``wsse.key``, ``wsse.time``;
         ``InvalidInput`` for what is no SOAP.
         """
-        envelope = read_envelope(data)
+        envelope = read_envelope(data, signed=True)
         shape = _shape(envelope)
         verified = {part.place: _checked(part) for part in shape.parts}
         self._check_signature(shape, at)

@@ -5,7 +5,7 @@ Received bytes are hostile: ``strict_xml`` reads them in whatever encoding they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -34,6 +34,13 @@ class SoapVersion(StrEnum):
         return SOAP11 if self is SoapVersion.V11 else SOAP12
 
 
+_ROOT: Final = "{http://schemas.xmlsoap.org/soap/encoding/}root"
+_OUR_ROLES: Final = {
+    SoapVersion.V11: frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}),
+    SoapVersion.V12: frozenset({"", f"{SOAP12}/role/next", f"{SOAP12}/role/ultimateReceiver"}),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoapEnvelope:
     """A received envelope. ``header``: its blocks, empty if there is no Header. ``body``: the Body element."""
@@ -45,8 +52,21 @@ class SoapEnvelope:
 
     @property
     def content(self) -> etree._Element | None:
-        """The first element of the Body; None if it is empty."""
-        return next(self.body.iterchildren(etree.Element), None)
+        """The element that the Body says; None if it is empty. Of rpc/encoded values beside it (SOAP 1.1 section 5.6)
+        none is it.
+        """
+        children = list(self.body.iterchildren(etree.Element))
+        return next((child for child in children if child.get(_ROOT) not in ("0", "false")), None)
+
+    def demanded(self) -> Iterator[etree._Element]:
+        """Header blocks that whoever is the last to get the message must understand (SOAP 1.1 section 4.2, SOAP 1.2
+        part 1 section 2.2); those for a node on the way are not ours.
+        """
+        space, role = self.version.namespace, "actor" if self.version is SoapVersion.V11 else "role"
+        for block in self.header:
+            must = block.get(f"{{{space}}}mustUnderstand", "0").strip() in ("1", "true")
+            if must and block.get(f"{{{space}}}{role}", "").strip() in _OUR_ROLES[self.version]:
+                yield block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +74,7 @@ class FaultElement:
     """A fault as it was said. ``code``: its local name with dots; ``subcodes``: of SOAP 1.2, outermost first.
 
     ``detail``: the detail element, which a dialect may read; its text is the other side's and may hold anything.
+    ``node``: the whole element, for a mapping.
     """
 
     code: str
@@ -61,6 +82,7 @@ class FaultElement:
     reason: str = ""
     actor: str | None = None
     detail: etree._Element | None = None
+    node: etree._Element | None = None
 
     @property
     def path(self) -> str:
@@ -78,8 +100,14 @@ def refuse(rule: str, message: str, pointer: str = "/") -> InvalidInput:
     )
 
 
-def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = strict_xml.MAX_BYTES) -> SoapEnvelope:
-    """A SOAP envelope. ``InvalidInput`` with ``xml.*`` or ``soap.*`` codes, ``TooLarge`` over ``max_bytes``."""
+def read_envelope(
+    data: bytes, *, charset: str | None = None, max_bytes: int = strict_xml.MAX_BYTES, signed: bool = False
+) -> SoapEnvelope:
+    """A SOAP envelope. ``InvalidInput`` with ``xml.*`` or ``soap.*`` codes, ``TooLarge`` over ``max_bytes``.
+
+    Elements behind the Body are legal in SOAP 1.1 (section 4) and nobody's to read; ``signed``: none is allowed, for
+    a signature could be carried there.
+    """
     if not data.strip():
         raise refuse("empty", "there is no SOAP message")
     root = strict_xml.parse(data, max_bytes=max_bytes, max_text_bytes=MAX_TEXT_BYTES, foreign=True, charset=charset)
@@ -92,18 +120,21 @@ def read_envelope(data: bytes, *, charset: str | None = None, max_bytes: int = s
     header_tag, body_tag = f"{{{version.namespace}}}Header", f"{{{version.namespace}}}Body"
     if tags.count(body_tag) != 1:
         raise refuse("body", "an envelope holds exactly one Body", "/Envelope")
-    if tags not in ([body_tag], [header_tag, body_tag]):
+    behind = tags[tags.index(body_tag) + 1 :]
+    legal = not behind or (version is SoapVersion.V11 and not signed and header_tag not in behind)
+    if not legal or tags[: tags.index(body_tag)] not in ([], [header_tag]):
         raise refuse("structure", "an envelope holds at most one Header, then the Body, and nothing else", "/Envelope")
-    blocks = tuple(children[0].iterchildren(etree.Element)) if len(children) == 2 else ()
-    return SoapEnvelope(version=version, root=root, header=blocks, body=children[-1])
+    blocks = tuple(children[0].iterchildren(etree.Element)) if tags[0] == header_tag else ()
+    return SoapEnvelope(version=version, root=root, header=blocks, body=children[tags.index(body_tag)])
 
 
 def fault_of(envelope: SoapEnvelope) -> FaultElement | None:
     """The fault in the Body, whatever prefixes it uses; None if there is none."""
     node = envelope.content
-    if node is None or node.tag != f"{{{envelope.version.namespace}}}Fault":
+    if node is None or node.tag not in (f"{{{SOAP11}}}Fault", f"{{{SOAP12}}}Fault", "Fault"):
         return None
-    return _fault_11(node) if envelope.version is SoapVersion.V11 else _fault_12(node)
+    # Local names decide: some servers write the fault of the other version, or one in no namespace.
+    return _fault_12(node) if _child(node, "Code") is not None else _fault_11(node)
 
 
 def _local(text: str | None) -> str:
@@ -129,6 +160,7 @@ def _fault_11(node: etree._Element) -> FaultElement:
         reason=_text(_child(node, "faultstring")),
         actor=_text(_child(node, "faultactor")) or None,
         detail=_child(node, "detail"),
+        node=node,
     )
 
 
@@ -145,6 +177,7 @@ def _fault_12(node: etree._Element) -> FaultElement:
         reason=_text(_child(node, "Reason")),
         actor=_text(_child(node, "Node", "Role")) or None,
         detail=_child(node, "Detail"),
+        node=node,
     )
 
 
@@ -164,7 +197,20 @@ def serialise(root: etree._Element) -> bytes:
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
-def write_fault(version: SoapVersion, code: str, reason: str, detail: etree._Element | None = None) -> bytes:
+def not_understood(namespace: str, name: str) -> etree._Element:
+    """The header block of SOAP 1.2 that names a block which was not understood (part 1 section 5.4.8)."""
+    block = etree.Element(f"{{{SOAP12}}}NotUnderstood", nsmap={"n": namespace} if namespace else None)
+    block.set("qname", f"n:{name}" if namespace else name)
+    return block
+
+
+def write_fault(
+    version: SoapVersion,
+    code: str,
+    reason: str,
+    detail: etree._Element | None = None,
+    headers: Iterable[etree._Element] = (),
+) -> bytes:
     """A fault envelope. ``code``: ``Client`` or ``Server``, written as ``Sender`` / ``Receiver`` in SOAP 1.2."""
     space = version.namespace
     fault = etree.Element(f"{{{space}}}Fault", nsmap={"soap": space})
@@ -181,7 +227,7 @@ def write_fault(version: SoapVersion, code: str, reason: str, detail: etree._Ele
         holder = f"{{{space}}}Detail"
     if detail is not None:
         etree.SubElement(fault, holder).append(detail)
-    return write_envelope(version, fault)
+    return write_envelope(version, fault, headers)
 
 
 def content_type(version: SoapVersion, action: str) -> str:

@@ -99,6 +99,19 @@ def read_identifier(node: etree._Element) -> Identifier:
     return Identifier(kind, tuple(zip(names, values, strict=True)))
 
 
+def _copied_identifier(node: etree._Element) -> Identifier:
+    """An identifier that was copied by hand: its parts in their order, in whatever namespace, with or without type."""
+    children = list(node.iterchildren(etree.Element))
+    names = tuple(etree.QName(child).localname for child in children)
+    kinds = [kind for kind, shapes in _PARTS.items() if names in shapes]
+    said = node.get(f"{{{IDENTIFIERS}}}objectType") or node.get("objectType")
+    if not kinds or any(len(child) for child in children) or said not in (None, *kinds):
+        raise _refuse("identifier", "objectType and parts do not fit together")
+    return Identifier(
+        said or kinds[0], tuple(zip(names, ((child.text or "").strip() for child in children), strict=True))
+    )
+
+
 def write_identifier(name: str, identifier: Identifier) -> etree._Element:
     """The header element of an identifier."""
     node = etree.Element(f"{{{XROAD}}}{name}", nsmap={"xro": XROAD, "iden": IDENTIFIERS})
@@ -125,28 +138,34 @@ def write_headers(headers: XRoadHeaders) -> list[etree._Element]:
     return blocks
 
 
-def read_headers(envelope: SoapEnvelope) -> XRoadHeaders:
-    """The headers, in whatever order they come. ``InvalidInput`` (``xroad.*``)."""
+def read_headers(envelope: SoapEnvelope, *, copied: bool = False) -> XRoadHeaders:
+    """The headers, in whatever order they come. ``InvalidInput`` (``xroad.*``).
+
+    ``copied``: of an answer, whose service may have copied them by hand and lost namespaces and types.
+    """
     if not envelope.header:
         raise _refuse("no_header", "there is no header")
     found: dict[str, etree._Element] = {}
     for block in envelope.header:
         name = etree.QName(block)
-        if name.namespace != XROAD or name.localname not in _NAMES:
+        ours = name.namespace == XROAD or (copied and not name.namespace)
+        if not ours or name.localname not in _NAMES:
             continue
         if name.localname in found:
             raise _refuse("duplicate_header", f"{name.localname} stands twice")
         found[name.localname] = block
-    for required in ("client", "service", "id", "protocolVersion"):
+    for required in ("client", "service", "id", *(() if copied else ("protocolVersion",))):
         if required not in found:
             raise _refuse("missing_header", f"{required} is missing")
-    version, message_id = _text(found["protocolVersion"]), _text(found["id"]) or ""
+    version = _text(found["protocolVersion"]) if "protocolVersion" in found else VERSION
+    message_id = _text(found["id"]) or ""
     if version is None or not version.startswith("4."):
         raise _refuse("protocol_version", "the protocol version is not 4.x")
     hashed = found.get("requestHash")
+    identifier = _copied_identifier if copied else read_identifier
     return XRoadHeaders(
-        client=read_identifier(found["client"]),
-        service=read_identifier(found["service"]),
+        client=identifier(found["client"]),
+        service=identifier(found["service"]),
         id=message_id,
         protocol_version=version,
         user_id=_text(found.get("userId")),
