@@ -13,6 +13,7 @@ import click
 
 from hub import adapters, settings
 from hub.cli.output import emit, json_option, table
+from hub.cli.rehearsing import rehearse
 from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
 from hub.schemas.kyiv import kyiv_day
 from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
@@ -82,7 +83,7 @@ def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:
     found = []
     for _, channel in directory.channels():
         try:
-            known[channel.adapter].rendering(channel)
+            rehearse(known[channel.adapter], channel)
         except UnsupportedFeature:
             continue  # what it cannot say is no fault of its settings
         except ConfigurationError as error:

@@ -11,6 +11,8 @@ import click
 from hub.cli.output import emit, json_option
 from hub.errors import ConfigurationError
 
+_ONE_WAY = " (one-way: it can never confirm a message)"
+
 
 def _told(folder: Path, pin: str, as_json: bool) -> None:
     """Read the folder as a channel would, and print pin, repairs and operations."""
@@ -26,6 +28,7 @@ def _told(folder: Path, pin: str, as_json: bool) -> None:
             "action": each.action,
             "address": each.address,
             "signature": description.signature(each),
+            "answers": each.answers,
         }
         for each in description.operations
     ]
@@ -33,12 +36,15 @@ def _told(folder: Path, pin: str, as_json: bool) -> None:
         "wsdl": str(folder),
         "wsdl_sha256": pin,
         "repairs": description.repairs,
-        "notes": description.notes,
+        "notes": [*description.notes, *description.undefined],
         "operations": operations,
     }
     lines = [f"wsdl: {folder}", f"wsdl_sha256: {pin}", *(f"repaired: {r}" for r in description.repairs)]
-    lines += [f"note: {note}" for note in description.notes]
-    lines += [f"{o['service']}/{o['port']} (SOAP {o['soap']}): {o['signature']}" for o in operations]
+    lines += [f"note: {note}" for note in (*description.notes, *description.undefined)]
+    lines += [
+        f"{o['service']}/{o['port']} (SOAP {o['soap']}): {o['signature']}{'' if o['answers'] else _ONE_WAY}"
+        for o in operations
+    ]
     emit(document, as_json=as_json, lines=lines)
 
 

@@ -105,6 +105,15 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
+class Rehearsed(Protocol):
+    """An adapter whose channels can be tried with a made-up message before there is one: a mapping that cannot fit."""
+
+    def rehearse(self, parcel: Parcel, channel: Channel) -> None:
+        """Make the bytes, without sending. ``ConfigurationError`` if such a message can never be said."""
+        ...
+
+
+@runtime_checkable
 class Outlined(Protocol):
     """An adapter that can say what goes out around the bytes, for people who set a channel up."""
 

@@ -7,12 +7,15 @@ import socket
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from hub.cli import cli
 from hub.errors import ConfigurationError
 from hub.protocols.soap.description import from_folder
+from hub.protocols.soap.fetching import pin
 from tests.adapters.servers import Server, http, read_request, serving
+from tests.conftest import ROOT
 from tests.protocols.test_soap_client import SCHEMA, WSDL
 
 ALLOW = ("--allow-http", "--allow-private", "127.0.0.0/8")
@@ -114,3 +117,33 @@ authorities:
     assert done.exit_code == 1
     (fault,) = json.loads(done.stdout)["faults"]
     assert (fault["pointer"], fault["code"]) == ("00032106.edms", "wsdl.file")
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "named"),
+    [
+        ("13-request-against-its-schema", "wsdl.schema", "kind is not one of the values"),
+        ("15-abstract-type", "wsdl.schema", "who is of an abstract type"),
+        ("25-one-way-operation", "wsdl.one_way", "can never confirm"),
+        ("14-sealed-into-anytype", None, ""),
+    ],
+)
+def test_the_registry_s_check_says_made_up_appeals(tmp_path: Path, case: str, code: str | None, named: str) -> None:
+    """What a mapping can never say, and what can never confirm, is heard of before there is a message."""
+    (tmp_path / "w").mkdir()
+    files = {}
+    for name in ("service.wsdl", "mapping.yaml"):
+        files[name] = (ROOT / "tests" / "reported" / "soap" / case / name).read_bytes()
+        (tmp_path / "w" / name).write_bytes(files[name])
+    section = {"folder": str(tmp_path / "w"), "sha256": pin(tmp_path / "w", "service.wsdl", files)}
+    channel = {"id": "00032106.edms", "adapter": "soap", "dialect": "wsdl"}
+    settings = {"url": "https://edms.example.org/", "wsdl": section}
+    authority = {"code": "00032106", "name": "Банк", "kind": "national_bank"}
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "a.yaml").write_text(
+        yaml.safe_dump({"authorities": [{**authority, "channels": [{**channel, "settings": settings}]}]}), "utf-8"
+    )
+    done = CliRunner().invoke(cli, ["registry", "check", "--registry", str(tmp_path / "r"), "--json"])
+    faults = json.loads(done.stdout).get("faults", [])
+    assert [fault["code"] for fault in faults] == ([code] if code else []), done.output
+    assert all(named in fault["message"] for fault in faults)

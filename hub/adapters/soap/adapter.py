@@ -11,7 +11,7 @@ from importlib import import_module
 from hub.adapters.base import BaseAdapter
 from hub.adapters.soap.dialect import SoapDialect
 from hub.adapters.soap.settings import SoapSettings
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.net.auth import signer
 from hub.net.http import HttpSession
 from hub.ports import Parcel, Prepared, Rendering, Session
@@ -67,6 +67,18 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         """The exact bytes."""
         return self.bound(channel).dialect.prepare(parcel)
+
+    def rehearse(self, parcel: Parcel, channel: Channel) -> None:
+        """Make the bytes. ``ConfigurationError`` (``wsdl.schema``) if a value of the mapping is not of its type; what
+        this one message lacks, another may have.
+        """
+        try:
+            self.prepare(parcel, channel)
+        except UnsupportedFeature as error:
+            if error.stable_code == "wsdl.schema":
+                raise ConfigurationError(
+                    f"Channel {channel.id}: {error.message}", code=error.stable_code, action=error.next_step
+                ) from None
 
     @contextmanager
     def open(self, channel: Channel, bound: Bound) -> Iterator[Session]:  # noqa: ARG002 - the base's signature

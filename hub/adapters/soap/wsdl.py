@@ -40,7 +40,14 @@ class Described:
         description = from_folder(folder, section.sha256)
 
         def operation(said: maps.MappedOperation) -> WsdlOperation:
-            return description.operation(said.operation, service=said.service, port=said.port)
+            found = description.operation(said.operation, service=said.service, port=said.port)
+            if not found.answers:
+                raise ConfigurationError(
+                    f"The operation {said.operation} is one-way: it has no answer, so it can never confirm a message.",
+                    code="wsdl.one_way",
+                    action="Name an operation that answers, or connect this authority another way.",
+                )
+            return found
 
         self.operation = operation(self.mapping)
         self.poll = operation(self.mapping.poll) if self.mapping.poll else None

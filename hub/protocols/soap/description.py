@@ -6,11 +6,12 @@ no address and no redirect is within its reach.
 
 from __future__ import annotations
 
+import base64
 import re
 import threading
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -21,8 +22,16 @@ import zeep.wsdl.bindings
 from lxml import etree
 from zeep.wsdl import Document
 from zeep.xsd.const import Nil, NotSet, SkipValue
+from zeep.xsd.types.any import AnyType
+from zeep.xsd.types.builtins import Base64Binary, Boolean
+from zeep.xsd.types.collection import ListType, UnionType
+from zeep.xsd.types.complex import ComplexType
+from zeep.xsd.types.simple import AnySimpleType
+from zeep.xsd.valueobjects import AnyObject
 
-from hub.protocols.soap.files import Documents, read_folder, resolve, wrong
+from hub.errors import ConfigurationError
+from hub.protocols.soap.checking import RequestSchema, RpcCall, RpcPart, compiled
+from hub.protocols.soap.files import WSDL, Documents, read_folder, resolve, wrong
 from hub.protocols.soap.wire import SoapEnvelope, SoapVersion, refuse
 
 _ZEEP_ERRORS: Final = (
@@ -38,7 +47,10 @@ _ZEEP_ERRORS: Final = (
     etree.LxmlError,
 )
 """What zeep raises for descriptions and values that are not as it thinks."""
+_BINARY: Final = Base64Binary()
 _MAX_TEXT: Final = 600
+_NONE: Final = "none"
+_NO_PORT: Final = "No service of it has a SOAP port over HTTP"
 _ACTION: Final = re.compile(r"[!#-\[\]-~]{0,500}")
 """Visible ASCII without quotation mark and backslash: it stands in quotes in an HTTP header."""
 
@@ -70,10 +82,35 @@ class WsdlOperation:
     style: str
     address: str
     _zeep: Any
+    _schema: RequestSchema | None = None
+
+    @property
+    def answers(self) -> bool:
+        """True if it has an answer; a one-way operation confirms nothing."""
+        return self._zeep.output is not None
 
     def request(self, values: Mapping[str, Any]) -> etree._Element:
-        """An envelope with the request. ``ConfigurationError`` (``wsdl.values``) names what is missing or unknown."""
-        return self._write(self._zeep.input, values)
+        """An envelope with the request. ``ConfigurationError``: ``wsdl.values`` names what is missing or unknown,
+        ``wsdl.schema`` what is not of its type.
+        """
+        fitted = Fitted()
+        said = fitted.members(values, getattr(getattr(self._zeep.input, "body", None), "type", None))
+        try:
+            root = self._write(self._zeep.input, said)
+        except ConfigurationError:
+            self._check(fitted.faults)
+            raise
+        self._check((*fitted.faults, *(self._schema.faults(root, self.style) if self._schema is not None else ())))
+        return root
+
+    def _check(self, faults: Iterable[str]) -> None:
+        told = "; ".join(dict.fromkeys(faults))
+        if told:
+            raise wrong(
+                "schema",
+                f"The operation {self.name} cannot be said so: {told}.",
+                "Mend the mapping: `hub channel wsdl` shows the types.",
+            )
 
     def read_answer(self, envelope: SoapEnvelope) -> Any:
         """Values of an answer: dicts, lists, text, numbers, dates. ``InvalidInput`` (``soap.content``)."""
@@ -103,6 +140,48 @@ class WsdlOperation:
             raise refuse("content", f"the body is not that of {self.name}: {type(error).__name__}", "/Body") from None
 
 
+@dataclass(slots=True)
+class Fitted:
+    """Values of a mapping as zeep must get them, and what cannot be said: zeep would write Python's own words."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def members(self, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+        """The members of an element of this type."""
+        known = dict(getattr(kind, "elements", None) or ())
+        return {name: self.value(value, known.get(name), name) for name, value in values.items()}
+
+    def value(self, value: Any, element: Any, name: str) -> Any:
+        """One value for an element; ``element`` is None where zeep knows none by that name."""
+        if element is None or value is None:
+            return value
+        if isinstance(value, list) and element.accepts_multiple:
+            return [self._single(each, element.type, name) for each in value]
+        return self._single(value, element.type, name)
+
+    def _single(self, value: Any, kind: Any, name: str) -> Any:
+        if isinstance(kind, ComplexType):
+            return self.members(value, kind) if isinstance(value, Mapping) else value
+        if isinstance(value, list | Mapping):
+            if not isinstance(kind, ListType | UnionType) or isinstance(value, Mapping):
+                self.faults.append(f"{name} takes one value, and the mapping gives several")
+            return value
+        if isinstance(value, bytes):
+            return _binary(value, kind)
+        if isinstance(kind, Boolean):
+            if str(value).lower() not in ("true", "false", "1", "0"):
+                self.faults.append(f"{name} is no xs:boolean")
+            return str(value).lower() in ("true", "1")
+        return str(value).lower() if isinstance(value, bool) else value
+
+
+def _binary(value: bytes, kind: Any) -> Any:
+    """Bytes for an element of this type: where anything may stand they bear the type that they have."""
+    if type(kind) is AnyType:
+        return AnyObject(_BINARY, value)
+    return base64.b64encode(value).decode() if type(kind) is AnySimpleType else value
+
+
 def plain(value: Any) -> Any:
     """zeep's objects as dicts, lists and scalars; what was not said is left out, ``xsi:nil`` is None."""
     if any(value is nothing for nothing in (NotSet, SkipValue, Nil)):
@@ -123,13 +202,24 @@ def _told(error: BaseException, *, ours: bool = False) -> str:
 
 
 class Description:
-    """A WSDL with its schemas."""
+    """A WSDL with its schemas. ``undefined``: what its messages name and no schema has; ``schema``: what requests are
+    held against, None if libxml2 cannot take it.
+    """
 
-    def __init__(self, document: Any, repairs: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        document: Any,
+        repairs: tuple[str, ...],
+        notes: tuple[str, ...],
+        undefined: tuple[str, ...] = (),
+        schema: RequestSchema | None = None,
+        encoded: Collection[tuple[str, str]] = (),
+    ) -> None:
         self._document = document
         self.repairs = repairs
         self.notes = notes
-        self.operations = tuple(_operations(document))
+        self.undefined = undefined
+        self.operations = tuple(_operations(document, schema, encoded))
 
     def operation(self, name: str, *, service: str | None = None, port: str | None = None) -> WsdlOperation:
         """The operation with this name; of several ports the first of SOAP 1.1 unless ``service``/``port`` say.
@@ -143,8 +233,10 @@ class Description:
         ]
         if not fits:
             known = ", ".join(sorted({f"{each.service}/{each.port}/{each.name}" for each in self.operations}))
-            known = known[:_MAX_TEXT] or "none, for no service of it has a SOAP port over HTTP"
-            raise wrong("operation", f"The WSDL has no operation {name!r} there; it has: {known}.")
+            known = known[:_MAX_TEXT] or "none"
+            because = "; ".join(self.undefined)[:_MAX_TEXT] or (known == "none" and _NO_PORT) or ""
+            told = f"The WSDL has no operation {name!r} there; it has: {known}. {because}".strip().rstrip(".")
+            raise wrong("operation", f"{told}.")
         found = min(fits, key=lambda each: each.version)
         if not _ACTION.fullmatch(found.action):
             raise wrong("operation", f"The soapAction of {name!r} holds characters that a header cannot carry.")
@@ -155,7 +247,9 @@ class Description:
         return str(operation._zeep)
 
 
-def _operations(document: Any) -> list[WsdlOperation]:
+def _operations(
+    document: Any, schema: RequestSchema | None, encoded: Collection[tuple[str, str]]
+) -> list[WsdlOperation]:
     found = []
     for service in document.services.values():
         for port in service.ports.values():
@@ -174,9 +268,53 @@ def _operations(document: Any) -> list[WsdlOperation]:
                         operation.style,
                         str((port.binding_options or {}).get("address") or ""),
                         operation,
+                        None if (str(binding.name), operation.name) in encoded else schema,
                     )
                 )
     return found
+
+
+def _encoded(documents: Documents) -> frozenset[tuple[str, str]]:
+    """Binding and name of operations that are rpc/encoded: their values bear types that no schema here has."""
+    found = set()
+    for data in documents.content.values():
+        root = etree.fromstring(data)
+        for binding in root.iter(f"{{{WSDL}}}binding"):
+            for operation in binding.iterchildren(f"{{{WSDL}}}operation"):
+                if any(body.get("use") == "encoded" for body in operation.iterfind("{*}input//{*}body")):
+                    name = f"{{{root.get('targetNamespace')}}}{binding.get('name')}"
+                    found.add((name, operation.get("name", "")))
+    return frozenset(found)
+
+
+def _calls(document: Any, encoded: Collection[tuple[str, str]]) -> Iterator[RpcCall]:
+    """The elements that operations in style rpc/literal write."""
+    for service in document.services.values():
+        for port in service.ports.values():
+            for operation in port.binding.all().values():
+                body = getattr(operation.input, "body", None)
+                known = (str(port.binding.name), operation.name) not in encoded
+                if operation.style == "rpc" and known and body is not None:
+                    parts = operation.abstract.input_message.parts
+                    yield RpcCall(
+                        str(body.qname.namespace or ""),
+                        str(body.qname.localname),
+                        tuple(
+                            RpcPart(str(name), str(part.type.qname.namespace), str(part.type.qname.localname))
+                            for name, part in parts.items()
+                            if part.type is not None
+                        ),
+                    )
+
+
+def _compiled(
+    documents: Documents, document: Any, encoded: Collection[tuple[str, str]]
+) -> tuple[RequestSchema | None, str | None]:
+    """What requests are held against, or a note for a person why they are not."""
+    try:
+        return compiled(documents, tuple(dict.fromkeys(_calls(document, encoded)))), None
+    except _ZEEP_ERRORS as error:
+        return None, f"requests are not held against the schema: {_told(error)}"[:_MAX_TEXT]
 
 
 def understand(documents: Documents) -> Description:
@@ -188,7 +326,10 @@ def understand(documents: Documents) -> Description:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             document = Document(documents.root, _Memory(documents.content), settings=settings)
-            made = Description(document, documents.repairs, tuple(str(each.message)[:_MAX_TEXT] for each in said))
+            encoded = _encoded(documents)
+            schema, unchecked = _compiled(documents, document, encoded)
+            notes = (*(str(each.message)[:_MAX_TEXT] for each in said), *filter(None, (unchecked,)))
+            made = Description(document, documents.repairs, notes, documents.undefined, schema, encoded)
     except _ZEEP_ERRORS as error:
         _refuse(error)
     return made

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files as resources
@@ -42,6 +42,10 @@ _SHIPPED: Final = {
     "http://www.w3.org/2005/05/xmlmime": "xmlmime.xsd",
     "http://ws-i.org/profiles/basic/1.1/xsd": "swaref.xsd",
     "http://www.w3.org/2004/08/xop/include": "xop.xsd",
+    "http://www.w3.org/2000/09/xmldsig#": "xmldsig.xsd",
+    "http://www.w3.org/2001/04/xmlenc#": "xmlenc.xsd",
+    "http://www.w3.org/2005/08/addressing": "ws-addr.xsd",
+    "http://www.w3.org/1999/xlink": "xlink.xsd",
     "http://x-road.eu/xsd/xroad.xsd": "xroad.xsd",
     "http://x-road.eu/xsd/identifiers": "xroad-identifiers.xsd",
 }
@@ -72,11 +76,14 @@ class Manifest(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """Documents that name each other by made-up paths. ``repairs``: what was mended, for a person."""
+    """Documents that name each other by made-up paths. ``repairs``: what was mended, for a person; ``undefined``: what
+    messages name and no schema has.
+    """
 
     root: str
     content: Mapping[str, bytes]
     repairs: tuple[str, ...]
+    undefined: tuple[str, ...] = ()
 
 
 def wrong(rule: str, message: str, action: str | None = None) -> ConfigurationError:
@@ -169,6 +176,7 @@ class _Resolver:
     content: dict[str, bytes] = field(default_factory=dict)
     trees: dict[str, etree._Element] = field(default_factory=dict)
     repairs: list[str] = field(default_factory=list)
+    undefined: list[str] = field(default_factory=list)
 
     def walk(self, root: str) -> None:
         waiting, seen = [root], {root}
@@ -196,6 +204,8 @@ class _Resolver:
             for schema in root.iter(f"{{{XSD}}}schema")
             for each in schema.findall(f"{{{XSD}}}element")
         }
+        for name, root in trees.items():
+            self._note_undefined(name, root, elements)
         messages = {
             (root.get("targetNamespace"), message.get("name"))
             for root in trees.values()
@@ -211,6 +221,17 @@ class _Resolver:
                 if parent is not None and _qname(header, "message") not in messages:
                     self.repairs.append(f"{name}, line {header.sourceline}: an undefined header is left out")
                     parent.remove(header)
+
+    def _note_undefined(
+        self, name: str, root: etree._Element, elements: Collection[tuple[str | None, str | None]]
+    ) -> None:
+        """Note the elements that parts of messages name and no schema defines: zeep leaves their operations out."""
+        for part in root.iter(f"{{{WSDL}}}part"):
+            space, local = _qname(part, "element")
+            if part.get("element") and (space, local) not in elements:
+                where = f"{name}, line {part.sourceline}: the part {part.get('name')}"
+                named = f"{local} in {f'the namespace {space}' if space else 'no namespace'}"
+                self.undefined.append(f"{where} names the element {named}, which no schema of it defines")
 
     def _bring_encoding(self, tree: etree._Element) -> None:
         """SOAP's own types are imported in so many words, or zeep would ask for them by their web address."""
@@ -235,6 +256,12 @@ class _Resolver:
         for element in list(tree.iter(*_REFERENCES)):
             attribute = _REFERENCES[str(element.tag)]
             location, namespace = element.get(attribute), element.get("namespace")
+            if element.tag == f"{{{XSD}}}redefine":
+                raise wrong(
+                    "content",
+                    f"{name}, line {element.sourceline}: xs:redefine is not supported.",
+                    "Write the redefined types out in the schema itself, and pin it.",
+                )
             if not location and str(element.tag) != f"{{{XSD}}}import":
                 if str(element.tag) == f"{{{WSDL}}}import":
                     continue
@@ -248,11 +275,12 @@ class _Resolver:
         return targets
 
     def _find(self, name: str, element: etree._Element, location: str | None, namespace: str | None) -> str | None:
-        if location:
-            found = self._by_location(name, location)
-            if found is not None:
-                return found
+        found = self._by_location(name, location) if location else None
+        if found is not None and (namespace not in _SHIPPED or self._readable(found)):
+            return found
         if namespace in _SHIPPED:
+            if found is not None:  # W3C's own files have a DOCTYPE
+                self.repairs.append(f"{name}, line {element.sourceline}: the hub's own {_SHIPPED[namespace]} is read")
             return f"@{_SHIPPED[namespace]}"
         if not location:
             return self._inline_or_only(name, namespace)
@@ -327,4 +355,9 @@ def resolve(root: str, files: Mapping[str, bytes], addresses: Mapping[str, str] 
         raise wrong("file", f"The description has no file {root}.")
     resolver = _Resolver(files, addresses or {})
     resolver.walk(root)
-    return Documents(root=_virtual(root), content=resolver.content, repairs=tuple(resolver.repairs))
+    return Documents(
+        root=_virtual(root),
+        content=resolver.content,
+        repairs=tuple(resolver.repairs),
+        undefined=tuple(resolver.undefined),
+    )

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.cli import cli
-from hub.errors import HubError
+from hub.errors import ConfigurationError, HubError
 from hub.schemas.directory import Channel
 from hub.storage.attachments import MemoryAttachments
 from hub.testing.samples import appeal, parcel
@@ -69,6 +69,11 @@ def _whole(case: Path, _spec: dict[str, Any]) -> Iterator[str]:
         with described(case) as section, serving(peer.script) as server:
             to = channel(server.url(), "wsdl", wsdl=section)
             adapter = SoapAdapter(AdapterContext(attachments=attachments))
+            try:
+                adapter.rendering(to)  # what `hub registry check` asks for
+            except ConfigurationError as refusal:
+                yield f"{file.name}: {error(refusal)}"
+                continue
             with house(("soap", adapter), to, attachments=attachments) as at:
                 accepted = at.submit(appeal().body)
                 at.run(to)
