@@ -7,6 +7,9 @@ for pair in sshd:openssh-server unzip:unzip xmlsec1:xmlsec1 jose:jose xmllint:li
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -e /usr/lib/proftpd/mod_sftp.so ] || missing="$missing proftpd-mod-crypto"
+
+perl -MSOAP::Lite -MMIME::Entity -e1 2>/dev/null || missing="$missing libsoap-lite-perl libmime-tools-perl"
+/usr/bin/python3 -c 'import suds' 2>/dev/null || missing="$missing python3-suds"
 php -m 2>/dev/null | grep -qx soap || missing="$missing php-soap"
 # npm's SOAP client: pinned by its lock, installed beside it.
 node="$(dirname "$0")/foreign/node"

@@ -83,18 +83,37 @@ def state(world: World, case: str) -> str:
     return row.state
 
 
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""Where Debian's packages of Python are."""
 CLIENTS = {
     "php": ["php", str(FOREIGN / "hub_client.php")],
     "node": ["node", str(FOREIGN / "node" / "hub_client.js")],
+    "perl": ["perl", str(FOREIGN / "hub_client.pl")],
+    SYSTEM_PYTHON: [SYSTEM_PYTHON, str(FOREIGN / "hub_client.py")],
 }
+LIBRARIES = {"perl": ["perl", "-MSOAP::Lite", "-e1"], SYSTEM_PYTHON: [SYSTEM_PYTHON, "-c", "import suds"]}
+"""What must work for a client to run."""
+SPOKEN = [
+    (name, version) for name in CLIENTS for version in ("1.1", "1.2") if (name, version) != (SYSTEM_PYTHON, "1.2")
+]
+"""suds speaks SOAP 1.1 only."""
 
 
-@pytest.mark.parametrize("version", ["1.1", "1.2"])
-@pytest.mark.parametrize("program", [pytest.param(name, marks=pytest.mark.foreign(name)) for name in CLIENTS])
+def need_library(program: str) -> None:
+    if program in LIBRARIES and subprocess.run(LIBRARIES[program], capture_output=True, check=False).returncode:
+        leave_out(f"the SOAP library of {program} is not installed (tests/foreign.sh)")
+
+
+@pytest.mark.parametrize(
+    ("program", "version"), [pytest.param(*each, marks=pytest.mark.foreign(each[0])) for each in SPOKEN]
+)
 def test_a_client_that_others_wrote_exchanges_an_appeal_and_a_receipt(
     world: World, program: str, version: str, tmp_path: Path
 ) -> None:
-    """PHP's SoapClient and npm's soap, by our WSDL: inbox, message byte for byte, receipt, repeat, state, fault."""
+    """PHP's SoapClient, npm's soap and suds by our WSDL, SOAP::Lite without: inbox, message byte for byte, receipt,
+    repeat, state, fault.
+    """
+    need_library(program)
     if program == "node" and not (FOREIGN / "node" / "node_modules" / "soap").is_dir():
         leave_out("npm's soap is not installed (tests/foreign.sh)")
     case, message, receipt = waiting(world)
@@ -116,16 +135,19 @@ def test_a_client_that_others_wrote_exchanges_an_appeal_and_a_receipt(
     assert state(world, case) == "registered"
 
 
-@pytest.mark.foreign("node")
-def test_npms_soap_sends_a_file_as_a_part(world: World, tmp_path: Path) -> None:
-    """A multipart body that others wrote: the file is stored and belongs to the answer."""
-    if not (FOREIGN / "node" / "node_modules" / "soap").is_dir():
+@pytest.mark.parametrize("program", [pytest.param(each, marks=pytest.mark.foreign(each)) for each in ("node", "perl")])
+def test_a_client_that_others_wrote_sends_a_file_as_a_part(world: World, program: str, tmp_path: Path) -> None:
+    """Multipart bodies of npm's soap, and of SOAP::Lite with preamble, base64 and encoded id: the file is stored and
+    belongs to the answer.
+    """
+    need_library(program)
+    if program == "node" and not (FOREIGN / "node" / "node_modules" / "soap").is_dir():
         leave_out("npm's soap is not installed (tests/foreign.sh)")
     case, message, _ = waiting(world)
     (tmp_path / "answer.json").write_bytes(as_bytes(with_file(case, message)))
     (tmp_path / "photo.png").write_bytes(PNG)
-    script = str(FOREIGN / "node" / "send_file.js")
-    command = ["node", script, f"{world.url}/soap/hub?wsdl", world.tokens["puller"]]
+    script = FOREIGN / ("node/send_file.js" if program == "node" else "send_file.pl")
+    command = [program, str(script), f"{world.url}/soap/hub?wsdl", world.tokens["puller"]]
     done = subprocess.run(
         [*command, str(tmp_path / "answer.json"), str(tmp_path / "photo.png")],
         capture_output=True,
