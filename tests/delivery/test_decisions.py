@@ -106,7 +106,6 @@ def test_a_decision_is_a_persons_word_with_its_reason() -> None:
         "by": "olena",
         "why": WHY[:500],
         "rests_on": record.id,
-        "heard_at": format_datetime(record.received_at),
     }
     assert decided.messages == ((accepted.case_id, fact.message_id),)
     assert fact.message_id is not None

@@ -329,3 +329,13 @@ def test_parameters_of_a_content_type() -> None:
     """Quoted and bare parameters, names without case."""
     kind, options = mime_rules.parameters('Multipart/Related; Boundary="a;b"; type=text/xml')
     assert (kind, options) == ("multipart/related", {"boundary": "a;b", "type": "text/xml"})
+
+
+@pytest.mark.parametrize("declared", ["utf-8", "utf8", "windows-1251", "utf-16"])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
+def test_descriptions_are_read_in_the_encoding_that_they_are_in(charset: str, declared: str) -> None:
+    """WSDLs as Windows writes them: a mark, wide letters, a declaration that is not true, a blank line before it."""
+    said = "windows-1251" if charset == "cp1251" else declared
+    text = f'\r\n<?xml version="1.0" encoding="{said}"?>' + WSDL.replace('name="Register"', 'name="Реєстрація"')
+    made = understand(resolve("s.wsdl", {"s.wsdl": text.encode(charset), "LOCATION": SCHEMA.encode()}))
+    assert made.operation("Реєстрація").name == "Реєстрація"

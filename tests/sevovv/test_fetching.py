@@ -14,9 +14,10 @@ from lxml import etree
 
 from hub.adapters import AdapterContext
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.errors import HubError, NotFound, TemporaryFailure, Unavailable
+from hub.errors import DeliveryError, HubError, NotFound, TemporaryFailure, Unavailable
 from hub.ports import Dating, RawInbound, ReportedStatus
 from hub.protocols.sevovv.package import Package
+from hub.protocols.sevovv.wire import SOAP, XSI
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
 from hub.schemas.ids import CaseId, MessageId
@@ -372,3 +373,44 @@ def test_a_large_message_in_lines_is_kept_whole(sev: SevNode, url: str, sink: De
     (spoken,) = sink.heard
     assert [file.name for file in spoken.attachments] == ["скан.pdf", "sev-message.xml"]
     assert sink.files.open(spoken.attachments[1].sha256).read() == whole
+
+
+NIL = f'<GetInputMessagesResult i:nil="true" xmlns:i="{XSI}"/>'
+REFUSALS = {
+    "in the result": "<R><Error><Code>30</Code><Text>Невірний пароль</Text></Error></R>",
+    "as an item": "<R><MessageInfo><Error><Code>30</Code></Error></MessageInfo></R>",
+    "beside the result": "<Error><Code>30</Code></Error><R/>",
+    "without a result": "<Error><Code>30</Code></Error>",
+    "by its long name": "<R><CommunicationError><Code>30</Code></CommunicationError></R>",
+    "text only": "<R><Error>Невірний пароль</Error></R>",
+    "code as a word": "<R><Error><Code>AuthorityFailed</Code><Text>Невірний пароль</Text></Error></R>",
+    "mere words": "<R>Невірний пароль</R>",
+    "an item without an id": "<R><MessageInfo><Size>0</Size></MessageInfo></R>",
+}
+
+
+def answers(inner: str) -> bytes:
+    """The bus's answer to GetInputMessages."""
+    said = f"<GetInputMessagesResponse>{inner}</GetInputMessagesResponse>"
+    return f'<s:Envelope xmlns:s="{SOAP}"><s:Body>{said}</s:Body></s:Envelope>'.encode()
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_bad_password_is_never_an_empty_queue(
+    sev: SevNode, url: str, sink: Desk, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the bus says it with HTTP 200: the round fails with an error, and says nothing of an empty queue."""
+    inner = REFUSALS[name].replace("R>", "GetInputMessagesResult>").replace("R/>", "GetInputMessagesResult/>")
+    monkeypatch.setattr(sev, "answer", lambda _: (None, 200, answers(inner)))
+    with pytest.raises(DeliveryError) as caught:
+        collect(url, sink)
+    assert caught.value.stable_code in ("sevovv.30", "sevovv.0", "sevovv.no_answer")
+
+
+@pytest.mark.parametrize("inner", ["", "<GetInputMessagesResult/>", NIL])
+def test_an_empty_queue_is_empty(
+    sev: SevNode, url: str, sink: Desk, inner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No result, one without items, or one that is nil: nothing waits."""
+    monkeypatch.setattr(sev, "answer", lambda _: (None, 200, answers(inner)))
+    assert collect(url, sink) == 0

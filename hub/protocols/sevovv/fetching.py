@@ -79,6 +79,8 @@ class Fetching:
                 waiting = self.service.call("GetInputMessages", self.deadline, **{wire.COUNT: BATCH}) or []
             except SevFault as fault:
                 raise _as_error(fault) from None
+            if waiting and not any(each.get("MessageId") for each in waiting):
+                raise OutcomeUnknown("The queue names no message, and is not empty.", code="sevovv.no_answer")
             fresh = [each for each in waiting if each.get("MessageId") not in (None, *seen)]
             if not fresh:
                 break

@@ -219,20 +219,33 @@ def read_response(operation: SevOperation, body: bytes, *, max_bytes: int, chars
     if name != f"{operation.name}Response":
         raise InvalidInput("The answer belongs to another call.", code="sevovv.answer")
     name = f"{operation.name}Result"
-    for result in answer:
-        if etree.QName(result).localname == name and operation.result != "SessionInfo":
-            _raise_error_in(result)
+    _raise_error_in(answer)
+    for result in answer.iterchildren(etree.Element):
+        if etree.QName(result).localname == name:
+            _check_result(result, operation.result)
     return _members(answer, {name: operation.result}, "", lenient=True).get(name)
 
 
-def _raise_error_in(result: etree._Element) -> None:
-    """Raise ``SevFault`` for an error that stands inside a result: the bus answers so with HTTP 200, and a list with an
-    error in it is no empty one.
+def _check_result(result: etree._Element, kind: str) -> None:
+    """Raise for an error that stands where a result should: a list with an error in it is no empty one, and neither is
+    one with words in it. A session says its own error.
     """
-    for found in result.iterchildren(etree.Element):
-        if etree.QName(found).localname == "Error":
+    if kind == "SessionInfo":
+        return
+    _raise_error_in(result)
+    if kind == "ArrayOfMessageInfo":
+        for each in result.iterchildren(etree.Element):
+            _raise_error_in(each)
+    if kind in LISTS and not len(result) and (result.text or "").strip():
+        raise InvalidInput("The answer holds words where a list should be.", code="sevovv.answer")
+
+
+def _raise_error_in(parent: etree._Element) -> None:
+    """Raise ``SevFault`` for an error among these members: the bus answers so with HTTP 200."""
+    for found in parent.iterchildren(etree.Element):
+        if etree.QName(found).localname in ("Error", "CommunicationError"):
             values = _members(found, dict(TYPES["CommunicationError"]), "", lenient=True)
-            code, text = values.get("Code"), (values.get("Text") or "").strip()
+            code, text = values.get("Code"), (values.get("Text") or found.text or "").strip()
             if code or (code is None and text):
                 raise SevFault(code or UNDEFINED, text or None)
 
