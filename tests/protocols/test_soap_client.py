@@ -325,6 +325,13 @@ def test_the_bytes_say_what_is_soap(kind: str) -> None:
         unpack(b"<html><body>Service</body></html>", kind)
 
 
+@pytest.mark.parametrize("kind", ["text/xml", "", "application/octet-stream", "multipart/related; boundary=b"])
+@pytest.mark.parametrize("body", [b"--b\r\nContent-Type: text/xml\r\n\r\n<Envelope/>\r\n--b--\r\n", b"\r\n<Envelope/>"])
+def test_the_bytes_say_whether_there_are_parts(kind: str, body: bytes) -> None:
+    """Parts under the type of XML, and a lone envelope under the type of parts: both are read."""
+    assert unpack(body, kind)[0].strip() == b"<Envelope/>"
+
+
 def test_parameters_of_a_content_type() -> None:
     """Quoted and bare parameters, names without case."""
     kind, options = mime_rules.parameters('Multipart/Related; Boundary="a;b"; type=text/xml')

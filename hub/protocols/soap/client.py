@@ -40,7 +40,8 @@ if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
     from hub.protocols.soap.description import WsdlOperation
 
 _LOOKED_AT: Final = 8_192
-_ENVELOPE: Final = re.compile(rb"<(?:[\w.-]+:)?Envelope[\s>]")
+_ENVELOPE: Final = re.compile(rb"<(?:[\w.-]+:)?Envelope[\s/>]")
+_BOUNDARY: Final = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})[ \t]*\r?\nContent-", re.IGNORECASE)
 SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
 
 
@@ -187,6 +188,7 @@ def unpack(body: bytes, kind: str) -> tuple[bytes, str | None, tuple[mime.MimePa
 
     The bytes decide what is SOAP: hand-made services send it as text/plain, text/html or without a type.
     """
+    kind = _told_by_bytes(body, kind)
     media, options = parameters(kind)
     if media.startswith("multipart/"):
         root, *others = mime.root_first(mime.split(body, kind), options.get("start"))
@@ -197,6 +199,15 @@ def unpack(body: bytes, kind: str) -> tuple[bytes, str | None, tuple[mime.MimePa
     if not _may_be_soap(media, body):
         raise refuse("media_type", "the content type is not one of SOAP")
     return body, options.get("charset"), ()
+
+
+def _told_by_bytes(body: bytes, kind: str) -> str:
+    """The content type, corrected where the bytes show parts, or show none."""
+    parts, begins = kind.lower().lstrip().startswith("multipart/"), body.lstrip()[:_LOOKED_AT]
+    if parts and begins.startswith(b"<") and _ENVELOPE.search(begins):
+        return "text/xml"
+    line = _BOUNDARY.match(begins)
+    return kind if parts or line is None else f'multipart/related; boundary="{line[1].decode("ascii")}"'
 
 
 def _may_be_soap(media: str, data: bytes) -> bool:
