@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from hub.adapters.email import bounces, machines, tnef, tokens, trim
+from hub.adapters.email import bounces, machines, passages, tnef, tokens, trim
 from hub.adapters.email.machines import Sound
 from hub.adapters.email.parse import File, Mail, is_ours
 
@@ -116,8 +116,7 @@ def judge(mail: Mail) -> MailVerdict:
 
 def _words(mail: Mail) -> tuple[str, str]:
     """Own words of a mail, and its text with what it quotes."""
-    whole = mail.text if mail.text.strip() else trim.text_of_html(mail.html)
-    whole = whole[:_TEXT_CHARS].replace("\r\n", "\n")
+    whole = passages.text_of(mail)[:_TEXT_CHARS].replace("\r\n", "\n")
     return trim.split(whole).reading, whole
 
 
@@ -126,7 +125,9 @@ def _theirs(mail: Mail) -> tuple[File, ...]:
     return tuple(
         file
         for file in mail.files
-        if file.media_type not in _NO_FILES and not is_ours(file) and not _is_notice(tnef.message_class(file.data))
+        if file.media_type not in _NO_FILES
+        and not is_ours(file)
+        and not (_is_notice(mail.outlook) and tnef.is_tnef(file.data))
     )
 
 
@@ -180,7 +181,7 @@ def _bounced(mail: Mail, own: str, whole: str) -> bool:
     """A mail server's words without a report: by its sender or empty return path and its words, or by its text."""
     if mail.kind == "multipart/report" or "x-failed-recipients" in mail.headers:
         return True
-    if any(tnef.message_class(file.data).endswith((".ndr", ".non-delivery")) for file in mail.files):
+    if mail.outlook.endswith((".ndr", ".non-delivery")):
         return True
     sender = mail.first("from")[:_LOOKED_AT]  # the return path of people's mail is often a machine's (RFC 5321 VERP)
     in_text = machines.tells_undelivered(own)
@@ -201,9 +202,7 @@ def _notice(mail: Mail, whole: str) -> MailVerdict | None:
     """A reading or delivery notice without its report (RFC 8098): in words, or in Exchange's own form."""
     if _theirs(mail):
         return None
-    subject, kind = mail.first("subject"), ""
-    for file in mail.files:
-        kind = kind or tnef.message_class(file.data)
+    subject, kind = mail.first("subject"), mail.outlook
     if kind.endswith(".dr") or machines.says_handed_over(subject, whole):
         return MailVerdict(voice=Voice.DELIVERED, code="mail.delivered", detail=bounces.words_of(mail)[:500])
     if _is_notice(kind) or machines.says_read(subject, whole):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.adapters.email import parse, trim
+from hub.adapters.email import parse, passages, trim
 from hub.errors import InvalidInput
 from hub.ports import Excerpt, ExcerptFile, RawInbound
 from hub.schemas.charsets import decode
@@ -29,7 +29,7 @@ class MailExcerpts:
 
 
 def _of_mail(mail: parse.Mail) -> Excerpt:
-    whole = mail.text.strip() or trim.text_of_html(mail.html)
+    whole = passages.text_of(mail)
     own = trim.split(whole).reading or whole
     heads = "\n".join(value for name in _SEARCHED for value in mail.headers.get(name, ()))
     returned = "\n".join(value for values in mail.returned.values() for value in values)

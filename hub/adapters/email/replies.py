@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
-from hub.adapters.email import classify, enclosed, forms, parse, places, signed, trim
+from hub.adapters.email import classify, enclosed, filenames, forms, parse, passages, places, signed, trim
 from hub.adapters.email.classify import Voice
 from hub.errors import DeliveryError, HubError, InvalidInput, NotFound, SealRefused, Unavailable
 from hub.ports import MailSink, Outcome, RawInbound, ReportedStatus, Returned
@@ -49,6 +49,10 @@ _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-
 _UNCLEAR: Final = "Words by mail without the form: a person reads them and says whether they answer the appeal."
 _DOUBTFUL: Final = "Something in this mail speaks for a machine: a person reads it and says whether it is an answer."
 _INSIDE: Final = "Our message is named inside the mail only: a person reads it and says whether it answers the appeal."
+_LEFT: Final = (
+    "The mail has more files than one statement holds: {left} of them are only inside лист.eml, the whole mail."
+)
+_UNOPENED: Final = "A winmail.dat in the mail could not be opened here: a person opens it in Outlook."
 _CUT: Final = "\n[…] Повний текст – у доданому листі."
 
 
@@ -80,6 +84,19 @@ class _Case:
     party: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """Files of a mail that the hub keeps beside its statement. ``left``: how many more are only inside the mail."""
+
+    files: tuple[Attachment, ...]
+    left: int
+
+    @property
+    def said(self) -> str | None:
+        """What a person must know of the files; None if they are all there."""
+        return _LEFT.format(left=self.left) if self.left else None
+
+
 def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> None:
     """Hand one mail to the sink. ``received``: when it came to the box (for mails whose own date cannot be).
 
@@ -103,8 +120,8 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
             _each(cases, lambda case: _automatic(case, verdict, received, sink, box))
         case Voice.DELIVERED | Voice.DISPLAYED:
             case = cases[0]
-            body = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
-            sink.reported(_spoken(case, body))
+            receipt = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
+            sink.reported(_spoken(case, receipt))
         case Voice.FAILED:
             returned = Returned(
                 raw=_whole(raw),
@@ -277,7 +294,11 @@ def _person(case: _Case, verdict: classify.MailVerdict, received: datetime, sink
     stage = box.plain_stage
     if verdict.doubtful or case.inside:
         unclear, stage = _DOUBTFUL if verdict.doubtful else _INSIDE, AnswerStage.INTERIM
-    sink.reported(_spoken(case, _plain(case, stage), tuple(_files(case, sink)), unclear))
+    kept = _files(case, sink)
+    if kept.said or case.mail.unopened:
+        stage = AnswerStage.INTERIM
+    unclear = " ".join(filter(None, (unclear, kept.said, _UNOPENED if case.mail.unopened else None))) or None
+    sink.reported(_spoken(case, _plain(case, stage), kept.files, unclear))
 
 
 def _automatic(case: _Case, verdict: classify.MailVerdict, received: datetime, sink: MailSink, box: Letterbox) -> None:
@@ -295,7 +316,8 @@ def _by_form(case: _Case, sink: MailSink) -> bool:
     """Report what an envelope in the mail or the filled form states; False if there is neither."""
     stated = _stated(case)
     if stated is not None:
-        sink.reported(_spoken(case, stated, tuple(_files(case, sink))))
+        kept = _files(case, sink)
+        sink.reported(_spoken(case, stated, kept.files, kept.said))
     return stated is not None
 
 
@@ -337,7 +359,7 @@ def _stated(case: _Case) -> AuthorityBody | None:
 
 
 def _words(case: _Case) -> tuple[str, trim.Parts]:
-    whole = _text(case.mail.text.strip() or trim.text_of_html(case.mail.html))
+    whole = _text(passages.text_of(case.mail))
     return whole, trim.split(whole)
 
 
@@ -360,21 +382,23 @@ def _plain(case: _Case, stage: AnswerStage) -> AnswerBody:
     )
 
 
-def _files(case: _Case, sink: MailSink) -> Iterator[Attachment]:
-    """The mail itself, whole, and what was attached to it."""
+def _files(case: _Case, sink: MailSink) -> _Kept:
+    """The mail itself, whole, and what was attached to it; of more files than an envelope holds the first ones."""
     whole = parse.File(name="лист.eml", media_type=MAIL, data=case.raw)
-    seen: set[str] = set()
-    for file in (whole, *case.mail.files)[:MAX_ATTACHMENTS]:
-        entry = _keep(file, sink, case.delivery.authority)
-        if entry.sha256 not in seen:
-            seen.add(entry.sha256)
-            yield entry
+    kept: dict[str, Attachment] = {}
+    left = 0
+    for file in (whole, *case.mail.files):
+        if len(kept) < MAX_ATTACHMENTS:
+            entry = _keep(file, sink, case.delivery.authority)
+            kept.setdefault(entry.sha256, entry)
+        else:
+            left += hashlib.sha256(file.data).hexdigest() not in kept
+    return _Kept(files=tuple(kept.values()), left=left)
 
 
 def _keep(file: parse.File, sink: MailSink, party: str) -> Attachment:
     kind = file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
-    name = _line(re.split(r"[/\\]", file.name)[-1], 255) or "без назви"
-    return sink.keep(iter((file.data,)), media_type=kind, name=name, party=party)
+    return sink.keep(iter((file.data,)), media_type=kind, name=filenames.safe(file.name), party=party)
 
 
 def _spoken(

@@ -33,6 +33,10 @@ from hub.seals.public import PublicKey, load_public, verify_signature
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 MAX_CMS_BYTES: Final = 262_144
+UNCHECKED: Final = "smime.grammar"
+"""Code of what cannot be checked here: it counts as no signature. The others are of signatures that do not hold."""
+_WRONG: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""asn1crypto parses lazily and raises whatever it stumbles over, far from where the bytes were wrong."""
 _SHA256: Final = hashes.SHA256()
 _HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _MATCHING: Final = {
@@ -158,6 +162,7 @@ class Opened:
     algorithm: str
     signature: bytes
     certificates: tuple[bytes, ...]
+    """Those of the signer that it names."""
 
 
 def verify(
@@ -167,33 +172,53 @@ def verify(
 
     ``content``: what a detached signature is over; absent = it is inside. A signature of an unknown signer must still
     hold under the certificate that came with it, but proves nothing about who that is. Raises ``SealRefused``:
-    ``smime.grammar``, ``smime.tampered``, ``smime.signature``.
+    ``smime.tampered`` and ``smime.signature`` for one that does not hold, ``UNCHECKED`` for one that cannot be checked.
     """
     if content is not None and len(der) > MAX_CMS_BYTES:
         raise _grammar(f"is longer than {MAX_CMS_BYTES} bytes")
     opened = _open(der)
     covered = content if content is not None else opened.content
     if covered is None or (content is not None and opened.content is not None):
-        raise SealRefused("The S/MIME signature covers nothing, or two things.", code="smime.grammar")
+        raise _grammar("covers nothing, or two things")
     if _HASHES[opened.digest_name](covered).digest() != opened.message_digest:
         raise SealRefused("The mail was changed after it was signed.", code="smime.tampered")
     for entry in keys:
         if _made_by(entry, opened, at):
             return covered, entry.kid
-    if not any(_holds(certificate, opened) for certificate in opened.certificates):
+    held = [_holds(certificate, opened) for certificate in opened.certificates]
+    if not any(held) and False in held:
         raise SealRefused("The S/MIME signature does not hold.", code="smime.signature")
+    if not any(held):
+        raise _grammar("has no certificate of its signer, or one of a kind that is not known")
     return covered, None
 
 
+def kind_of(der: bytes) -> str:
+    """Kind of a CMS: ``signed_data``, ``enveloped_data``; empty if it is none."""
+    try:
+        return str(cms.ContentInfo.load(der)["content_type"].native)
+    except _WRONG:
+        return ""
+
+
+def content_of(der: bytes) -> bytes:
+    """The content inside a CMS signature, of which nothing is verified; empty if there is none."""
+    try:
+        data = cms.ContentInfo.load(der)["content"]
+        inner = data["encap_content_info"]["content"] if isinstance(data, cms.SignedData) else None
+        return bytes(inner.native) if isinstance(inner, core.OctetString) else b""
+    except _WRONG:
+        return b""
+
+
 def _grammar(rule: str) -> SealRefused:
-    return SealRefused(f"The S/MIME signature {rule}.", code="smime.grammar")
+    return SealRefused(f"The S/MIME signature {rule}.", code=UNCHECKED)
 
 
 def _open(der: bytes) -> Opened:
     try:
         return _take_apart(der)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        # asn1crypto parses lazily and raises whatever it stumbles over, far from where the bytes were wrong.
+    except _WRONG:
         raise _grammar("cannot be read") from None
 
 
@@ -227,9 +252,11 @@ def _take_apart(der: bytes) -> Opened:
         message_digest=digests[0],
         algorithm=info["signature_algorithm"]["algorithm"].native,
         signature=info["signature"].native,
-        certificates=tuple(each.chosen.dump() for each in (data["certificates"] or ()) if each.name == "certificate")[
-            :10
-        ],
+        certificates=tuple(
+            each.chosen.dump()
+            for each in (data["certificates"] or ())
+            if each.name == "certificate" and _is_of(each.chosen, info["sid"])
+        )[:10],
     )
 
 
@@ -254,22 +281,41 @@ def _raw(public: PublicKey, signature: bytes) -> bytes:
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
-def _holds(certificate: bytes, opened: Opened) -> bool:
-    """True if an embedded certificate's key made the signature: integrity, not identity."""
+def _is_of(certificate: asn1_x509.Certificate, signer: cms.SignerIdentifier) -> bool:
+    """True if it is the certificate that a signature names as its own."""
+    if signer.name == "issuer_and_serial_number":
+        named = signer.chosen
+        same_issuer = certificate.issuer.dump() == named["issuer"].dump()
+        return same_issuer and bool(certificate.serial_number == named["serial_number"].native)
+    return bool(certificate.key_identifier == signer.chosen.native)
+
+
+def _holds(certificate: bytes, opened: Opened) -> bool | None:
+    """True if an embedded certificate's key made the signature: integrity, not identity; None: unknown means."""
     digest = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[opened.digest_name]
     try:
         key = x509.load_der_x509_certificate(certificate).public_key()
-        if isinstance(key, ec.EllipticCurvePublicKey):
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    names = {"ec": (f"{opened.digest_name}_ecdsa",), "rsa": (f"{opened.digest_name}_rsa", *_ANY_RSA)}
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey) and opened.algorithm in names["ec"]:
             key.verify(opened.signature, opened.signed_attributes, ec.ECDSA(digest))
-        elif isinstance(key, rsa.RSAPublicKey) and key.key_size <= 8_192:
-            scheme = (
-                padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.AUTO)
-                if opened.algorithm == "rsassa_pss"
-                else padding.PKCS1v15()
-            )
-            key.verify(opened.signature, opened.signed_attributes, scheme, digest)
+        elif isinstance(key, rsa.RSAPublicKey) and key.key_size <= 8_192 and opened.algorithm in names["rsa"]:
+            key.verify(opened.signature, opened.signed_attributes, _padding(opened, digest), digest)
         else:
-            return False
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+            return None
+    except (InvalidSignature, ValueError):
         return False
+    except UnsupportedAlgorithm:
+        return None
     return True
+
+
+_ANY_RSA: Final = ("rsassa_pkcs1v15", "rsassa_pss")
+
+
+def _padding(opened: Opened, digest: hashes.HashAlgorithm) -> padding.PSS | padding.PKCS1v15:
+    if opened.algorithm == "rsassa_pss":
+        return padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.AUTO)
+    return padding.PKCS1v15()
