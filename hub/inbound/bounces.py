@@ -67,4 +67,6 @@ def _moot(fact: Fact, delivery: Delivery, reason: str) -> bool:
         return fact.data.get("of") == str(delivery.id)
     if fact.delivery_id != delivery.id:
         return False
+    if fact.kind is FactKind.DELIVERED and fact.message_id is not None:
+        return True  # a report or a notice said so; the word of the server that took it over brings no message
     return fact.kind in _SHOWN or (fact.kind is FactKind.ESCALATED and fact.data.get("reason") == reason)

@@ -16,10 +16,11 @@ from hub.delivery.journal import Origin
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
 from hub.inbound.receiver import Receiver
-from hub.ports import Attachments, Clock, RawInbound, ReportedStatus, Returned, Store
+from hub.ports import Attachments, Clock, Original, RawInbound, ReportedStatus, Returned, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.json_rendering import from_json
 from hub.schemas.keys import VerificationKey
 from hub.schemas.kyiv import kyiv_day
 
@@ -88,6 +89,14 @@ class ChannelSink:
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         """The registry's keys of a party."""
         return self._registry.current().keys(party)
+
+    def original(self, message_id: MessageId) -> Original | None:
+        """Our message and the channel of the copy that this sink speaks about."""
+        message, copy = self._store.message(message_id), self._copy(message_id)
+        if message is None or copy is None or self._party not in (None, copy.authority):
+            return None
+        channel = self._registry.current().channel(copy.channel_id)
+        return Original(envelope=from_json(message.body), channel=channel[1] if channel else None)
 
     def undelivered(self, returned: Returned) -> None:
         """A dead address: the next channel, or an operator; what may work later: an operator. Once.

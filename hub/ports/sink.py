@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from hub.ports.incoming import RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
-from hub.schemas.envelope import Attachment
+from hub.schemas.directory import Channel
+from hub.schemas.envelope import AnyEnvelope, Attachment
 from hub.schemas.ids import CaseId, MessageId
 from hub.schemas.keys import VerificationKey
 
@@ -63,12 +65,26 @@ class InboundSink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A message of ours as it went out. ``channel``: the one that carried it, of the same kind as the sink's; None if
+    the registry has it no more.
+    """
+
+    envelope: AnyEnvelope
+    channel: Channel | None
+
+
 @runtime_checkable
 class MailSink(InboundSink, Protocol):
     """A sink for ways on which machines speak too, and people sign in other ways than by our seals: the post."""
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         """The registry's keys of a party, to verify what is signed in another way than our seals."""
+        ...
+
+    def original(self, message_id: MessageId) -> Original | None:
+        """Our message, to tell apart what a reply quotes of it and what a report says of others; None: unknown."""
         ...
 
     def undelivered(self, returned: Returned) -> None:

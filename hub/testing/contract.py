@@ -23,7 +23,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hub.errors import ConfigurationError, HubError, Unavailable, UnsupportedFeature
-from hub.ports import Adapter, Bounded, Outcome, Prepared, RawInbound, Rendering, ReportedStatus, Returned
+from hub.ports import Adapter, Bounded, Original, Outcome, Prepared, RawInbound, Rendering, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import Attachment
@@ -273,6 +273,9 @@ class _Desk(NoDesk):
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         return ()
+
+    def original(self, message_id: MessageId) -> Original | None:
+        return None
 
     def undelivered(self, returned: Returned) -> None:
         self._take()

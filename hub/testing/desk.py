@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hub.ports import RawInbound, ReportedStatus, Returned
+from hub.ports import Original, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId
@@ -36,6 +36,9 @@ class NoDesk:
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         raise AssertionError("no key was expected to be asked for")
+
+    def original(self, message_id: MessageId) -> Original | None:
+        raise AssertionError("nobody was expected to look for a message of ours")
 
     def undelivered(self, returned: Returned) -> None:
         raise AssertionError("nothing was expected to come back")

@@ -13,9 +13,10 @@ from hub.delivery.journal import Journal
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
 from hub.inbound.sink import ChannelSink
-from hub.ports import InboundFilter, RawInbound, Returned
+from hub.ports import InboundFilter, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Change, Fact, FactKind, OutcomeKind, TransportState
-from hub.schemas.directory import Channel
+from hub.schemas.directory import Channel, LegalClass
+from hub.schemas.envelope import ReceiptBody
 from hub.schemas.ids import MessageId, new_id
 from hub.schemas.journal import Door
 from hub.schemas.terms import ReceiptStatus
@@ -149,3 +150,39 @@ def test_notes_are_journalled() -> None:
         ("mail.automatic", BODY, accepted.case_id),
         ("mail.no_token", "-", None),
     }
+
+
+def reported_delivered(accepted: Accepted, world: World) -> ReportedStatus:
+    """A report by mail that the addressee's box has it."""
+    return ReportedStatus(
+        raw=RAW,
+        body=ReceiptBody(status=ReceiptStatus.DELIVERED, at=world.clock.now()),
+        at=world.clock.now(),
+        said_id="report-1",
+        in_reply_to=accepted.message_id,
+        reaches=LegalClass.DELIVERED,
+    )
+
+
+def test_after_a_report_of_delivery_a_bounce_is_about_somebody_else() -> None:
+    """A member of the authority's list whose box is dead brings no operator and no second copy; the word of the server
+    that took it over is no such report.
+    """
+    for reported in (True, False):
+        world, accepted = sent()
+        if reported:
+            sink(world).reported(reported_delivered(accepted, world))
+        sink(world).undelivered(bounce(world, accepted))
+        assert len(world.store.items(open_only=True, after=None, limit=9)) == (0 if reported else 1)
+
+
+def test_the_sink_knows_our_message_and_its_channel() -> None:
+    """The envelope as it went out, and the channel of the copy; nothing of others and of what is unknown."""
+    world, accepted = sent()
+    original = sink(world).original(accepted.message_id)
+    assert original is not None
+    assert original.envelope.header.message_id == accepted.message_id
+    assert original.channel is not None
+    assert original.channel.id == CHANNEL
+    assert sink(world, party="00000000").original(accepted.message_id) is None
+    assert sink(world).original(MessageId(new_id())) is None

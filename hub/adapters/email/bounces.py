@@ -7,6 +7,7 @@ has of its own. Codes alone mislead: 5.1.1 and 550 stand for full boxes and for 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from hub.adapters.email.parse import Mail
@@ -100,6 +101,8 @@ _RULES: Final = (
 )
 """In this order; the first that fits."""
 _RECIPIENT: Final = re.compile(r"^[ \t]{0,4}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:[ \t]*$|^Final-Recipient:", re.MULTILINE)
+_ADDRESS: Final = re.compile(r"[^\s<>@;,:\"'()]{1,64}@[^\s<>@;,:\"'()]{1,255}")
+_ADDRESSED: Final = re.compile(r"^[ \t]{0,4}<([^<>@\s]{1,64}@[^<>@\s]{1,255})>:", re.MULTILINE)
 _LATE: Final = re.compile(
     r"(?:reply to|after)[\w\s]{0,20}\bDATA\b|>>> ?DATA|command\s+DATA\b|while sending (?:end of )?data", re.IGNORECASE
 )
@@ -143,6 +146,29 @@ def reasons(mail: Mail) -> tuple[str, ...]:
     if len(blocks) > 1:
         return tuple(_reason("", block) for block in blocks)
     return (_reason("", own),)
+
+
+def about(mail: Mail, to: frozenset[str]) -> Mail | None:
+    """The mail as far as it is about addresses that we wrote to; None if it is about others only: a member of their
+    list, a private box behind theirs. ``to``: in lower case; empty: not known, then all of it.
+    """
+    named = [(group, _recipients(group)) for group in mail.status]
+    if to and any(addresses for _, addresses in named):
+        groups = tuple(group for group, addresses in named if not addresses or addresses & to)
+        return replace(mail, status=groups) if any(addresses & to for _, addresses in named) else None
+    failed = _addresses(", ".join(mail.headers.get("x-failed-recipients", ())))
+    failed = failed or _addresses(" ".join(_ADDRESSED.findall(_own(mail.text))))
+    told = mail.text[:MAX_WORDS].lower()
+    return None if to and failed and not (failed & to) and not any(each in told for each in to) else mail
+
+
+def _recipients(group: dict[str, str]) -> frozenset[str]:
+    """RFC 3464 sections 2.3.1 and 2.3.2: whom we named, and whom it came to in the end."""
+    return _addresses(" ".join(group.get(name, "") for name in ("original-recipient", "final-recipient")))
+
+
+def _addresses(text: str) -> frozenset[str]:
+    return frozenset(each.lower() for each in _ADDRESS.findall(text))
 
 
 def _fields(group: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from hub.adapters.email import bounces, machines, passages, tnef, tokens, trim
+from hub.adapters.email import bounces, machines, passages, tnef, tokens, trim, words
 from hub.adapters.email.machines import Sound
 from hub.adapters.email.parse import File, Mail, is_ours
 
@@ -72,7 +72,7 @@ _BOUNCED: Final = re.compile(
 )
 _COMPLAINS: Final = re.compile(r"^complaint about message from \d", re.IGNORECASE)
 _WAITING: Final = re.compile(r"this is a warning message only|you do not need to resend", re.IGNORECASE)
-_QUIET_HEADERS: Final = (
+_REPLIED: Final = (
     "x-autoreply",
     "x-autorespond",
     "x-autoresponder",
@@ -81,6 +81,8 @@ _QUIET_HEADERS: Final = (
     "x-mail-autoreply",
     "x-apple-action",
     "x-amavis-alert",
+)
+_PASSED: Final = (
     "x-loop",
     "feedback-id",
     "x-aol-ip",
@@ -111,7 +113,7 @@ def judge(mail: Mail) -> MailVerdict:
     if _bounced(mail, own, whole):
         return _failed(mail)
     notice = _notice(mail, whole)
-    return notice if notice is not None else _automatic(mail, own)
+    return notice if notice is not None else _automatic(mail, own, whole)
 
 
 def _words(mail: Mail) -> tuple[str, str]:
@@ -210,11 +212,14 @@ def _notice(mail: Mail, whole: str) -> MailVerdict | None:
     return None
 
 
-def _automatic(mail: Mail, own: str) -> MailVerdict:
+def _automatic(mail: Mail, own: str, whole: str) -> MailVerdict:
     """RFC 3834 section 5, what programs wrote before it and beside it, and the words of a text."""
     sound = machines.sound(own)
-    marked = _marked(mail) or machines.names_absence(mail.first("subject"))
-    empty = not own.strip() or sound is Sound.NOISE
+    replied = _replied(mail)
+    marked = replied or _passed(mail)
+    if marked and not replied and sound is Sound.PLAIN and machines.answers(own) and not _is_our_own(mail):
+        return MailVerdict(voice=Voice.PERSON, doubtful=True)
+    empty = not own.strip() or (sound is Sound.NOISE and _is_all(own, whole))
     if (marked or sound is Sound.NOISE or sound is Sound.AUTOMATIC) and (marked or not _theirs(mail)):
         noise = (empty and not _theirs(mail)) or _is_our_own(mail)
         return MailVerdict(voice=Voice.AUTOMATIC, code="mail.automatic", noise=noise)
@@ -222,14 +227,33 @@ def _automatic(mail: Mail, own: str) -> MailVerdict:
     return MailVerdict(voice=Voice.PERSON, doubtful=doubtful or machines.tells_undelivered(own))
 
 
-def _marked(mail: Mail) -> bool:
-    """True if a header says that a program wrote it, or passed it on."""
-    submitted = mail.first("auto-submitted").lower()
+def _is_all(own: str, whole: str) -> bool:
+    """True if nothing but a quotation was left out of a text: what has marks, or what holds our token or our form."""
+    surely = trim.split(whole, trim.letter("", "")).reading
+    ours = tokens.candidates((whole,)) or words.FORM_BEGINS.lower() in whole.lower()
+    return len(surely) <= len(own) or bool(ours) or machines.sound(surely) is Sound.NOISE
+
+
+def _replied(mail: Mail) -> bool:
+    """True if it says that a program replied by itself."""
     return (
         _null_path(mail)
-        or (bool(submitted) and not submitted.startswith("no"))
-        or mail.first("precedence").lower() in ("bulk", "junk", "list", "auto_reply", "auto-reply")
-        or any(name in mail.headers for name in _QUIET_HEADERS)
+        or mail.first("auto-submitted").lower().startswith("auto-replied")
+        or mail.first("precedence").lower() in ("auto_reply", "auto-reply", "junk")
+        or any(name in mail.headers for name in _REPLIED)
+        or machines.names_absence(mail.first("subject"))
+    )
+
+
+def _passed(mail: Mail) -> bool:
+    """True if a header says that a program wrote it or passed it on: ticket systems, mailbox rules and relays write
+    them into people's mail too.
+    """
+    submitted = mail.first("auto-submitted").lower()
+    return (
+        (bool(submitted) and not submitted.startswith("no"))
+        or mail.first("precedence").lower() in ("bulk", "list")
+        or any(name in mail.headers for name in _PASSED)
     )
 
 

@@ -15,11 +15,9 @@ from hub.schemas.terms import AnswerResult, AnswerStage, ClarificationStep, Rece
 _LINE: Final = re.compile(
     rf"^[>\s|*]*({'|'.join(re.escape(name) for name in words.FIELDS)})\s*:[ \t*]*(.*)$", re.IGNORECASE
 )
-_FRAME: Final = re.compile(
-    r"^[>\s|*]*-{3,}\s*(?:реєстраційна картка відповіді|кінець картки)\s*-{3,}\s*$", re.IGNORECASE
-)
+_BEGINS: Final = re.compile(r"^[>\s|*]*-{3,}\s*реєстраційна картка відповіді\s*-{3,}\s*$", re.IGNORECASE)
+_ENDS: Final = re.compile(r"^[>\s|*]*-{3,}\s*кінець картки\s*-{3,}\s*$", re.IGNORECASE)
 _DAY: Final = re.compile(r"(?:(\d{1,2})[./](\d{1,2})[./](\d{4})|(\d{4})-(\d{2})-(\d{2}))(?:\s*р(?:\.|оку))?", re.ASCII)
-_REFERENCE: Final = re.compile(r"№\s*([^\s,;]{1,60})\s+від\s+(\d{1,2}[./]\d{1,2}[./]\d{4})")
 NO_NUMBER: Final = "б/н"
 """Without a number (без номера), as offices write it."""
 
@@ -33,19 +31,68 @@ class FilledForm:
 
 
 def read(text: str) -> FilledForm:
-    """The filled fields of a text and its other lines. A field named twice counts where it was filled first."""
+    """The filled fields of the forms in a text, and its other lines. A field named twice counts where it was filled
+    first. Lines like those of a form, where there is none, are somebody's words.
+    """
     fields: dict[str, str] = {}
     rest: list[str] = []
-    for line in text.splitlines():
-        head = line[:2_000]
-        found = _LINE.match(head)
+    lines = text.splitlines()
+    within = _within(lines)
+    for number, line in enumerate(lines):
+        found = _LINE.match(line[:2_000]) if number in within else None
         if found is not None:
-            name = next(each for each in words.FIELDS if each.casefold() == found[1].casefold())
             if found[2].strip():
-                fields.setdefault(name, found[2].strip())
-        elif not _FRAME.match(head):
+                fields.setdefault(_field(found[1]), found[2].strip())
+        elif number not in within or not _is_frame(line):
             rest.append(line)
     return FilledForm(fields=fields, text="\n".join(rest).strip())
+
+
+def words_of(text: str) -> str:
+    """The words of a text whose form states nothing: without what our form is of itself, with all that was filled."""
+    lines = text.splitlines()
+    within = _within(lines)
+    return "\n".join(line for at, line in enumerate(lines) if at not in within or not _is_bare(line)).strip()
+
+
+def _field(name: str) -> str:
+    return next(each for each in words.FIELDS if each.casefold() == name.casefold())
+
+
+def _is_frame(line: str) -> bool:
+    return bool(_BEGINS.match(line[:2_000]) or _ENDS.match(line[:2_000]))
+
+
+def _is_bare(line: str) -> bool:
+    found = _LINE.match(line[:2_000])
+    return _is_frame(line) or (found is not None and not found[2].strip())
+
+
+def _within(lines: list[str]) -> frozenset[int]:
+    """Numbers of the lines that are in a form: between its frame, or a run of fields of which one is the state."""
+    found: set[int] = set()
+    run: list[int] = []
+    framed = False
+    for number, line in enumerate(lines):
+        head = line[:2_000]
+        begins, ends = bool(_BEGINS.match(head)), bool(_ENDS.match(head))
+        if begins or not (framed or ends or not head.strip() or _LINE.match(head)):
+            found |= _form_in(run, lines)
+            run = []
+        framed = (framed or begins) and not ends
+        run.append(number)
+        if ends:
+            found |= _form_in(run, lines)
+            run = []
+    return frozenset(found | _form_in(run, lines))
+
+
+def _form_in(run: list[int], lines: list[str]) -> set[int]:
+    """The run, if it is a form; of one whose frame has no end, as far as its fields go."""
+    heads = {number: _LINE.match(lines[number][:2_000]) for number in run}
+    names = {number: _field(found[1]) for number, found in heads.items() if found is not None}
+    frames = {number for number in run if _is_frame(lines[number])}
+    return {*names, *frames} if frames or words.STATUS in names.values() else set()
 
 
 def day_of(text: str) -> date | None:
@@ -58,13 +105,6 @@ def day_of(text: str) -> date | None:
         return date(int(year), int(month), int(day))
     except ValueError:
         return None
-
-
-def reference(text: str) -> tuple[str, date] | None:
-    """``№ 18-05/77 від 24.11.2026`` in a text: number and date of their letter."""
-    found = _REFERENCE.search(text[:20_000])
-    day = day_of(found[2]) if found else None
-    return (found[1], day) if found and day else None
 
 
 def _plain(value: str) -> str:

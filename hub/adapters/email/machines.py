@@ -87,6 +87,17 @@ _WEIGHTY: Final = _any(
     r"№|\bвх\b|вхідн|входящ|зареєстр|зарегистр|розглян|рассмотр|передан|пересла|надіслан\w+ за належ|рішенн|решени[ея]|"
     r"відмовлен|отказан|повідомляємо|сообщаем|опрацьован|виконан|выполнен|продовжен|продлен|registered"
 )
+_ANSWERS: Final = _any(
+    r"повідомляємо|повідомляю|інформуємо|сообщаем|информируем|роз.ясню|разъясня|надаємо відповідь|надаємо інформацію",
+    r"\b(?:розглянут|рассмотрен|виконан|выполнен|відновлен|восстановлен|усунут|усунен|устранен|проведен|здійснен|"
+    r"встановлен|установлен|відремонтован|отремонтирован|подано\b|задоволен|удовлетворен|відмовлен|отказан|виплачен|"
+    r"призначен|нарахован|перерахован|вирішен|решен[оа]\b|опрацьован)",
+)
+_ACKNOWLEDGED: Final = _any(
+    rf"\b(?:{_MAIL}|заявк\w+|тікет|тикет|ticket)\b.{{0,60}}\b(?:отриман|одержан|надійшл|прийнят|зареєстрован|получен|"
+    r"принят|зарегистрирован|received|registered|передан|створен|создан)",
+    r"\b(?:очікуйте|ожидайте|тікет|тикет|ticket|номер (?:заявки|запиту|обращения))\b",
+)
 _SENTENCE: Final = re.compile(
     r"(?<!\b\w)[.!?;]+(?:\s|$)|\n+|,\s(?=будь ласка|не відповід|не отвеч|пожалуйста|please)", re.IGNORECASE
 )
@@ -166,6 +177,12 @@ def sound(own: str) -> Sound:
 
 def _says_nothing(sentence: str) -> bool:
     return any(pattern.search(sentence) for pattern in (_AWAY, _ROBOT, _RECEIVED, _IDLE))
+
+
+def answers(own: str) -> bool:
+    """True for words by which people answer, in a text that says nothing of what machines say."""
+    text = _plain(own)
+    return bool(_ANSWERS.search(text)) and not any(each.search(text) for each in (_ACKNOWLEDGED, _AWAY, _ROBOT))
 
 
 def says_undelivered(own: str, whole: str) -> bool:

@@ -15,8 +15,22 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
-from hub.adapters.email import classify, enclosed, filenames, forms, parse, passages, places, signed, trim
+from hub.adapters.email import (
+    bounces,
+    classify,
+    enclosed,
+    filenames,
+    forms,
+    forwarded,
+    letterhead,
+    parse,
+    passages,
+    places,
+    signed,
+    trim,
+)
 from hub.adapters.email.classify import Voice
+from hub.adapters.email.ours import Ours, ours
 from hub.errors import DeliveryError, HubError, InvalidInput, NotFound, SealRefused, Unavailable
 from hub.ports import MailSink, Outcome, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
@@ -53,6 +67,7 @@ _LEFT: Final = (
     "The mail has more files than one statement holds: {left} of them are only inside лист.eml, the whole mail."
 )
 _UNOPENED: Final = "A winmail.dat in the mail could not be opened here: a person opens it in Outlook."
+_PASSED_ON: Final = "The words stand in a mail that was passed on: a person reads whose answer it is."
 _CUT: Final = "\n[…] Повний текст – у доданому листі."
 
 
@@ -68,8 +83,8 @@ class Letterbox:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """One mail about one delivery. ``raw``: as it came; ``read``: from its head on; ``inside``: our message is named
-    in no header of the mail's own. ``claims``: the mail's own date, where it cannot be; ``received``: when it came to
-    the box.
+    in no header of the mail's own; ``claims``: the mail's own date, where it cannot be; ``received``: when it came to
+    the box; ``ours``: what is known of that message; ``passed_on``: mails of others that are attached.
     """
 
     raw: bytes
@@ -81,7 +96,9 @@ class _Case:
     at: datetime
     claims: datetime | None
     received: datetime
+    ours: Ours
     party: str | None = None
+    passed_on: tuple[parse.Mail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,22 +135,32 @@ def receive(raw: bytes, received: datetime, sink: MailSink, box: Letterbox) -> N
             _each(cases, lambda case: _person(case, verdict, received, sink, box))
         case Voice.AUTOMATIC:
             _each(cases, lambda case: _automatic(case, verdict, received, sink, box))
+        case _:
+            _by_machine(cases[0], verdict, sink)
+
+
+def _by_machine(case: _Case, verdict: classify.MailVerdict, sink: MailSink) -> None:
+    """A report or a notice. One that is about somebody else than those whom we wrote to is noted."""
+    about_us = bounces.about(case.mail, case.ours.to)
+    if about_us is None:
+        sink.noted(_whole(case.raw), verdict="mail.others", about=case.message_id)
+        return
+    verdict = verdict if about_us is case.mail else classify.judge(about_us)
+    match verdict.voice:
         case Voice.DELIVERED | Voice.DISPLAYED:
-            case = cases[0]
-            receipt = ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))
-            sink.reported(_spoken(case, receipt))
+            sink.reported(_spoken(case, ReceiptBody(status=ReceiptStatus.DELIVERED, at=case.at, note=_note(verdict))))
         case Voice.FAILED:
             returned = Returned(
-                raw=_whole(raw),
-                about=cases[0].message_id,
-                at=cases[0].at,
+                raw=_whole(case.raw),
+                about=case.message_id,
+                at=case.at,
                 permanent=verdict.permanent,
                 code=verdict.code,
                 detail=visible(verdict.detail)[: Outcome.DETAIL_MAX_CHARS],
             )
             sink.undelivered(returned)
-        case Voice.RELAYED | Voice.DELAYED | Voice.COMPLAINT:
-            sink.noted(_whole(raw), verdict=verdict.code or f"mail.{verdict.voice}", about=cases[0].message_id)
+        case _:
+            sink.noted(_whole(case.raw), verdict=verdict.code or f"mail.{verdict.voice}", about=case.message_id)
 
 
 def too_large(pieces: Iterator[bytes], size: int, sink: MailSink, box: Letterbox) -> None:
@@ -245,6 +272,7 @@ def _correlate(
             at=own if own is not None and _can_be(own, received, each.created_at) else received,
             claims=own if own is not None and not _can_be(own, received, each.created_at) else None,
             received=received,
+            ours=ours(sink.original(each.message_id)),
         )
         for each in found
     )
@@ -290,15 +318,27 @@ def _person(case: _Case, verdict: classify.MailVerdict, received: datetime, sink
     case = _verified(case, received, sink, box)
     if _by_form(case, sink):
         return
-    unclear = _UNCLEAR if box.plain_stage is AnswerStage.INTERIM else None
-    stage = box.plain_stage
-    if verdict.doubtful or case.inside:
-        unclear, stage = _DOUBTFUL if verdict.doubtful else _INSIDE, AnswerStage.INTERIM
     kept = _files(case, sink)
-    if kept.said or case.mail.unopened:
-        stage = AnswerStage.INTERIM
-    unclear = " ".join(filter(None, (unclear, kept.said, _UNOPENED if case.mail.unopened else None))) or None
+    doubts = tuple(_doubts(case, verdict, kept))
+    stage = AnswerStage.INTERIM if doubts else box.plain_stage
+    unclear = " ".join(doubts) or (_UNCLEAR if stage is AnswerStage.INTERIM else None)
     sink.reported(_spoken(case, _plain(case, stage), kept.files, unclear))
+
+
+def _doubts(case: _Case, verdict: classify.MailVerdict, kept: _Kept) -> Iterator[str]:
+    """Everything because of which the words end nothing by themselves, for the person who reads them."""
+    if verdict.doubtful:
+        yield _DOUBTFUL
+    elif case.inside:
+        yield _INSIDE
+    elif case.passed_on:
+        yield _PASSED_ON
+    elif kept.said or case.mail.unopened:
+        yield _UNCLEAR
+    if kept.said:
+        yield kept.said
+    if case.mail.unopened:
+        yield _UNOPENED
 
 
 def _automatic(case: _Case, verdict: classify.MailVerdict, received: datetime, sink: MailSink, box: Letterbox) -> None:
@@ -329,7 +369,12 @@ def _verified(case: _Case, received: datetime, sink: MailSink, box: Letterbox) -
     except (InvalidInput, SealRefused) as refusal:
         sink.held(_whole(case.raw), verdict=refusal.stable_code, about=case.message_id, detail=refusal.message)
         raise
-    return replace(case, mail=checked.mail, party=authority if checked.kid is not None else None)
+    return replace(
+        case,
+        mail=checked.mail,
+        party=authority if checked.kid is not None else None,
+        passed_on=forwarded.passed_on(checked.mail, limit=box.limit),
+    )
 
 
 def _stated(case: _Case) -> AuthorityBody | None:
@@ -348,7 +393,8 @@ def _stated(case: _Case) -> AuthorityBody | None:
     whole, parts = _words(case)
     own, day = parts.reading or whole, kyiv_day(case.at)
     said = forms.read(own)
-    for fields in (said.fields, forms.read(f"{parts.above}\n{parts.quoted}").fields):
+    elsewhere = (f"{parts.above}\n{parts.quoted}", "\n".join(_words_passed_on(case)))
+    for fields in (said.fields, *(forms.read(text).fields for text in elsewhere)):
         try:
             body = forms.statement(forms.FilledForm(fields=fields, text=said.text), at=case.at, today=day)
         except ValueError:
@@ -360,14 +406,23 @@ def _stated(case: _Case) -> AuthorityBody | None:
 
 def _words(case: _Case) -> tuple[str, trim.Parts]:
     whole = _text(passages.text_of(case.mail))
-    return whole, trim.split(whole)
+    return whole, trim.split(whole, case.ours.letter)
+
+
+def _words_passed_on(case: _Case) -> Iterator[str]:
+    for mail in case.passed_on:
+        whole = _text(passages.text_of(mail))
+        yield trim.split(whole, case.ours.letter).reading or whole
 
 
 def _plain(case: _Case, stage: AnswerStage) -> AnswerBody:
-    """A person's words without a form: an answer, its number and date taken from the words if they stand there."""
+    """A person's words without a form, and those of mails that are passed on: an answer. Its number and date are taken
+    from the words if they stand there.
+    """
     whole, parts = _words(case)
-    own = forms.read(parts.reading or whole).text
-    number, day = forms.reference(own) or (forms.NO_NUMBER, kyiv_day(case.at))
+    said = (parts.reading or whole, *_words_passed_on(case))
+    own = "\n\n".join(filter(None, map(forms.words_of, said)))
+    number, day = letterhead.reference(own, case.ours.number) or (forms.NO_NUMBER, kyiv_day(case.at))
     text = own or "(Без тексту: дивіться додатки.)"
     if len(text) > 100_000:
         text = text[: 100_000 - len(_CUT)] + _CUT
@@ -387,7 +442,7 @@ def _files(case: _Case, sink: MailSink) -> _Kept:
     whole = parse.File(name="лист.eml", media_type=MAIL, data=case.raw)
     kept: dict[str, Attachment] = {}
     left = 0
-    for file in (whole, *case.mail.files):
+    for file in (whole, *case.mail.files, *(file for mail in case.passed_on for file in mail.files)):
         if len(kept) < MAX_ATTACHMENTS:
             entry = _keep(file, sink, case.delivery.authority)
             kept.setdefault(entry.sha256, entry)

@@ -2,12 +2,16 @@
 
 Three parts which joined are the text again: own words, signature, quotation. Where somebody answers between quoted
 lines, or the seam is uncertain, everything counts as own words. Line by line, in linear time.
+
+Who knows the letter that is answered gives it: then a seam without marks counts only if our letter stands behind it,
+and lines behind it that are not in our letter are somebody's own. A forwarded mail of others is no quotation.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from lxml import etree, html
@@ -45,6 +49,19 @@ _SIGNATURE: Final = re.compile(
     r"с|von)\b[^,.!?]{0,60}$|^\s*(?:з повагою|с уважением|best regards|kind regards),?\s*$",
     re.IGNORECASE,
 )
+_FORWARDED: Final = re.compile(r"forward|переслан|пересилан|перенаправлен", re.IGNORECASE)
+_SENDER: Final = re.compile(r"^[>\s*]*(?:from|від|от|відправник|отправитель)\*?\s?:", re.IGNORECASE)
+_RECIPIENT: Final = re.compile(
+    r"^[>\s*]*(?:to|cc|reply-to|кому|копія|копия|отримувач|получатель)\*?\s?:", re.IGNORECASE
+)
+_NO_LETTER: Final = re.compile(r"[\W_]+")
+_BEHIND: Final = 30
+"""So many lines behind a seam are looked at for our letter."""
+_TELLING: Final = 20
+_LONG: Final = 12
+_MAX_UNMARKED: Final = 2_000
+_MAX_SEAMS: Final = 50
+_ANY_FIELD: Final = re.compile(r"^[>\s*]*[^\W\d_][\w ]{1,24}:\s")
 _DASHES: Final = re.compile(r"^\s*[-_]{5,}\s*$")
 _RULE: Final = re.compile(r"^\s*_{20,}\s*$")
 _QUOTING: Final = frozenset({"blockquote"})
@@ -76,8 +93,32 @@ _BLOCKS: Final = frozenset(
         "body",
         "dt",
         "dd",
+        "h5",
+        "h6",
+        "dl",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "main",
+        "aside",
+        "nav",
+        "address",
+        "caption",
+        "figure",
+        "figcaption",
+        "fieldset",
+        "form",
+        "center",
+        "thead",
+        "tbody",
+        "tfoot",
+        "option",
+        "legend",
     }
 )
+_CELLS: Final = frozenset({"td", "th"})
+_LINES_KEPT: Final = re.compile(r"white-space\s*:\s*pre", re.IGNORECASE)
 _SILENT: Final = frozenset({"script", "style", "head", "title", "meta", "template"})
 
 
@@ -96,11 +137,47 @@ class Parts:
         return (self.own + self.signature).strip()
 
 
-def split(text: str) -> Parts:
-    """Take a plain text apart."""
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Our letter that a mail answers. ``text``: letters and digits only; ``lines``: each of its lines so; ``address``:
+    ours. All may be empty.
+    """
+
+    text: str
+    lines: frozenset[str]
+    address: str
+
+    def holds(self, line: str, before: str = "") -> bool:
+        """True if a line stands in the letter: a whole one, a long piece, or the end of what began in the line
+        before it, for programs break lines anew.
+        """
+        bare = _squeezed(line)
+        if bare in self.lines or (len(bare) >= _LONG and bare in self.text):
+            return True
+        begun = _squeezed(before) + bare
+        return len(begun) >= _LONG and begun in self.text
+
+    def names_us(self, line: str) -> bool:
+        """True if our address stands in a line, with a token or without."""
+        local, _, domain = self.address.lower().partition("@")
+        low = line.lower()
+        return bool(local) and local in low and f"@{domain}" in low
+
+
+def letter(text: str, address: str) -> Letter:
+    """Our letter, to be held against what comes back."""
+    return Letter(_squeezed(text), frozenset(map(_squeezed, text.splitlines())), address)
+
+
+def _squeezed(text: str) -> str:
+    return _NO_LETTER.sub("", text.lower())
+
+
+def split(text: str, letter: Letter | None = None) -> Parts:
+    """Take a plain text apart. ``letter``: ours, if it is known."""
     lines = text.splitlines(keepends=True)
     looked_at = [line[:LOOKED_AT] for line in lines]  # expressions see no more of a line, so none can stall
-    top, seam = _seams(looked_at)
+    top, seam = _seams(looked_at, letter)
     sign = top + _signature(looked_at[top:seam])
     return Parts(
         above="".join(lines[:top]),
@@ -110,28 +187,105 @@ def split(text: str) -> Parts:
     )
 
 
-def _seams(lines: list[str]) -> tuple[int, int]:
+def _seams(lines: list[str], letter: Letter | None) -> tuple[int, int]:
     """Where own words begin and end. Everything is own where the seam is uncertain."""
-    seam = _seam(lines)
+    seam = _seam(lines, letter)
     if seam == len(lines):
         return 0, seam
     if not any(line.strip() for line in lines[:seam]):
         return _below(lines, seam), len(lines)
-    if _answers_between(lines[seam:]):
+    if _answers_between(lines[seam:], letter) or (letter is not None and _answers_inside(lines[seam:], letter)):
         return 0, len(lines)
     while seam and (not lines[seam - 1].strip() or _DASHES.match(lines[seam - 1])):
         seam -= 1
     return 0, seam
 
 
-def _seam(lines: list[str]) -> int:
+def _seam(lines: list[str], letter: Letter | None) -> int:
     """Number of the first line that is quotation; the number of lines if there is none."""
-    for at, line in enumerate(lines):
-        if _DIVIDER.match(line) or _wrote(lines, at) or _header_block(lines, at):
-            return at
-        if _is_quoted(line) and all(not each.strip() or _is_quoted(each) for each in lines[at : at + 3]):
-            return at
+    at = tried = 0
+    while at < len(lines) and tried < _MAX_SEAMS:
+        unmarked = _DIVIDER.match(lines[at]) or _wrote(lines, at) or _header_block(lines, at)
+        if unmarked or _marked(lines, at):
+            if letter is None or (_is_ours(lines, at, letter) if unmarked else not _forwarded(lines, at, letter)):
+                return at
+            tried += 1
+            at += len(_head(lines, at)) if unmarked else _run(lines, at)
+        else:
+            at += 1
     return len(lines)
+
+
+def _run(lines: list[str], at: int) -> int:
+    """Number of lines with marks from here on."""
+    return next((n for n, line in enumerate(islice(lines, at, None)) if not _is_quoted(line)), len(lines) - at)
+
+
+def _marked(lines: list[str], at: int) -> bool:
+    near = lines[at : at + 3]
+    return _is_quoted(lines[at]) and all(not each.strip() or _is_quoted(each) for each in near)
+
+
+def _is_ours(lines: list[str], at: int, letter: Letter) -> bool:
+    """True if our letter stands behind a seam: by its sender, marked as a quotation by a program, or by its words."""
+    head = _head(lines, at)
+    senders = [line for line in head if "@" in line and not _RECIPIENT.match(line)]
+    if any(map(letter.names_us, senders)):
+        return True
+    behind = [line for line in lines[at + len(head) : at + len(head) + _BEHIND] if line.strip()]
+    if behind and all(map(_is_quoted, behind[:2])):
+        return not _forwarded(lines, at, letter)
+    if senders and letter.address:
+        return False
+    return any(len(_squeezed(line)) >= _TELLING and letter.holds(line) for line in behind)
+
+
+def _head(lines: list[str], at: int) -> list[str]:
+    """Lines that name the mail behind a seam: a divider, its fields, or who wrote; without what follows them."""
+    end = at
+    while end < min(at + _BEHIND, len(lines)) and _names(lines, at, end):
+        end += 1
+    if end > at:
+        return lines[at:end]
+    joined = ""
+    for line in lines[at : at + MAX_WROTE_LINES]:
+        end += 1
+        joined += line[:300].strip() + " "
+        if joined.endswith(": ") and _WROTE.search(joined.rstrip()):
+            break
+    return lines[at:end]
+
+
+def _names(lines: list[str], begin: int, at: int) -> bool:
+    """True for a line of a head; blank ones between divider and fields, and what a long field goes on with, too."""
+    line = lines[at]
+    if not line.strip():
+        return at - begin <= 2 and any(_FIELD.match(each) for each in lines[at + 1 : at + 3])
+    if _DIVIDER.match(line) or _RULE.match(line) or _FIELD.match(line):
+        return True
+    return at > begin and (lines[at - 1].rstrip().endswith((",", ";")) or bool(_ANY_FIELD.match(line)))
+
+
+def _forwarded(lines: list[str], at: int, letter: Letter) -> bool:
+    """True for a mail of others that somebody passes on, marked with ``>`` or not."""
+    near = lines[max(at - 3, 0) : at + _BEHIND]
+    senders = [line for line in near if _SENDER.match(line) and "@" in line]
+    told = any(_FORWARDED.search(line) for line in near[:8])
+    return told and bool(senders) and not any(map(letter.names_us, senders))
+
+
+def _answers_inside(rest: list[str], letter: Letter) -> bool:
+    """True if unmarked lines stand behind the seam that are not in our letter: somebody wrote into it."""
+    if any(map(_is_quoted, rest[:_BEHIND])):
+        return False  # told apart by their marks
+    own = rest[len(_head(rest, 0)) :]
+    return len(own) > _MAX_UNMARKED or any(not _explained(own, at, letter) for at in range(len(own)))
+
+
+def _explained(lines: list[str], at: int, letter: Letter) -> bool:
+    """True for a line behind a seam that is nobody's answer: our letter's, a field of a head, or empty."""
+    line, before = lines[at], lines[at - 1] if at else ""
+    return not _squeezed(line) or letter.holds(line, before) or bool(_FIELD.match(line) or _wrote([line], 0))
 
 
 def _is_quoted(line: str) -> bool:
@@ -155,7 +309,7 @@ def _wrote(lines: list[str], at: int) -> bool:
         if number and (not line.strip() or (_OPENS.match(line[:300]) and re.match(r"\s*on\s", line, re.IGNORECASE))):
             return False
         joined += line[:300].strip() + " "
-        if _WROTE.search(joined.rstrip()):
+        if joined.endswith(": ") and _WROTE.search(joined.rstrip()):
             return True
     return False
 
@@ -172,15 +326,17 @@ def _header_block(lines: list[str], at: int) -> bool:
     return sum(bool(_FIELD.match(each)) for each in near) >= 3
 
 
-def _answers_between(rest: list[str]) -> bool:
-    """True if own lines stand after lines quoted with ``>``."""
-    quoted = False
-    for line in rest:
+def _answers_between(rest: list[str], letter: Letter | None) -> bool:
+    """True if own lines stand after lines quoted with ``>``; some programs mark only the head of our letter."""
+    quoted, own = False, 0
+    for at, line in enumerate(rest):
         bare = line.strip()
         if bare.startswith(">"):
             quoted = True
         elif bare and quoted:
-            return not _SIGNATURE.match(line) and not _DASHES.match(line)
+            own += 1
+            if letter is None or own > _MAX_UNMARKED or not _explained(rest, at, letter):
+                return not _SIGNATURE.match(line) and not _DASHES.match(line)
     return False
 
 
@@ -211,6 +367,8 @@ class _Flow:
         self._lines: list[str] = [""]
         self._depth = 0
         self._silent = 0
+        self._kept = 0
+        """Depth in elements whose own line breaks show."""
 
     def of(self, root: html.HtmlElement) -> str:
         for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
@@ -232,6 +390,9 @@ class _Flow:
             self._depth += 1
         if tag in _BLOCKS:
             self._break()
+        elif tag in _CELLS:
+            self._space()
+        self._kept += _keeps_lines(element, tag)
         self._say(element.text)
 
     def _end(self, element: html.HtmlElement) -> None:
@@ -239,6 +400,9 @@ class _Flow:
         if tag in _SILENT:
             self._silent -= 1
         else:
+            self._kept -= _keeps_lines(element, tag)
+            if tag in _CELLS:
+                self._space()
             if tag in _BLOCKS and tag != "br":
                 self._break()
             if _quotes(element, tag):
@@ -252,8 +416,19 @@ class _Flow:
         if self._lines[-1].strip("> "):
             self._lines.append("")
 
+    def _space(self) -> None:
+        """Cells of a row stay apart."""
+        if self._lines[-1].strip("> ") and not self._lines[-1].endswith(" "):
+            self._lines[-1] += " "
+
     def _say(self, words: str | None) -> None:
         if not words or self._silent:
+            return
+        if self._kept and "\n" in words:
+            for number, line in enumerate(words.splitlines()):
+                if number:
+                    self._break()
+                self._say(line)
             return
         flat = re.sub(r"[ \t\r\n\u00a0]+", " ", words)
         if not self._lines[-1]:
@@ -263,8 +438,18 @@ class _Flow:
         self._lines[-1] += flat
 
 
+def _keeps_lines(element: html.HtmlElement, tag: str) -> bool:
+    return tag in ("pre", "textarea") or bool(_LINES_KEPT.search(str(element.get("style", ""))[:LOOKED_AT]))
+
+
 def _quotes(element: html.HtmlElement, tag: str) -> bool:
+    """True for what programs mark as a quotation; a mail that is passed on is none."""
     if tag in _QUOTING:
         return True
     marks = f"{element.get('class', '')} {element.get('id', '')}".lower()
-    return any(mark in marks for mark in _QUOTING_MARKS)
+    return any(mark in marks for mark in _QUOTING_MARKS) and not _passes_on(element)
+
+
+def _passes_on(element: html.HtmlElement) -> bool:
+    head = [piece.strip()[:LOOKED_AT] for piece in islice(element.itertext(), 8)]
+    return any(_DIVIDER.match(piece) and _FORWARDED.search(piece) for piece in head)

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from hub.adapters.email import tokens
 from hub.adapters.email.replies import Letterbox
 from hub.errors import HubError
-from hub.ports import RawInbound, ReportedStatus, Returned
+from hub.ports import Original, RawInbound, ReportedStatus, Returned
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AppealEnvelope, Attachment
@@ -84,7 +84,8 @@ def parsed(raw: bytes) -> Message:
 
 @dataclass
 class PaperSink(NoDesk):
-    """A desk that notes everything. Knows the deliveries it is given; ``registry``: keys by party."""
+    """A desk that notes everything. Knows the deliveries it is given; ``registry``: keys by party;
+    ``channel``: the one that carried what it sent."""
 
     deliveries: dict[MessageId, Delivery] = field(default_factory=dict)
     registry: dict[str, tuple[VerificationKey, ...]] = field(default_factory=dict)
@@ -99,11 +100,14 @@ class PaperSink(NoDesk):
     held_bytes: list[RawInbound] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
     fails: HubError | None = None
+    envelopes_sent: dict[MessageId, AppealEnvelope] = field(default_factory=dict)
+    channel: Channel | None = None
 
     def sent(self, envelope: AppealEnvelope | None = None) -> AppealEnvelope:
         """An appeal that this desk knows as sent."""
         made = envelope or appeal()
         self.deliveries[MessageId(made.header.message_id)] = delivery(made, out_channel())
+        self.envelopes_sent[MessageId(made.header.message_id)] = made
         return made
 
     def _may(self) -> None:
@@ -136,6 +140,10 @@ class PaperSink(NoDesk):
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         return self.registry.get(party, ())
+
+    def original(self, message_id: MessageId) -> Original | None:
+        envelope = self.envelopes_sent.get(message_id)
+        return Original(envelope=envelope, channel=self.channel) if envelope else None
 
     def undelivered(self, returned: Returned) -> None:
         self._may()

@@ -232,15 +232,19 @@ def test_charsets_of_ukraine_are_read(charset: str) -> None:
         assert body.text == words_in
 
 
-MARKED = [
+REPLIED = [
     {"Auto-Submitted": "auto-replied"},
-    {"Auto-Submitted": "auto-generated"},
     {"Subject": "Автовідповідь: Звернення"},
     {"Subject": "Out of office"},
-    {"Precedence": "bulk"},
     {"Return-Path": "<>"},
     {"X-Autoreply": "yes"},
+]
+PASSED = [
+    {"Auto-Submitted": "auto-generated"},
+    {"Precedence": "bulk"},
+    {"Precedence": "list"},
     {"List-Unsubscribe": "<https://mta.example.org/u/1>"},
+    {"X-Loop": "rada@gromada.example.org"},
 ]
 
 
@@ -253,14 +257,14 @@ def marked(about: AppealEnvelope, headers: dict[str, str], text: str) -> EmailMe
     return mail
 
 
-@pytest.mark.parametrize("headers", MARKED)
+@pytest.mark.parametrize("headers", [*REPLIED, *PASSED])
 def test_what_is_marked_automatic_counts_by_what_is_in_it(headers: dict[str, str]) -> None:
     """A filled form is the statement that it is; words or a file of a person are held; a machine's words are noted."""
     sink = PaperSink()
     about = sink.sent()
     body = taken(marked(about, headers, form(status="зареєстровано", number="1")), sink)
     assert isinstance(body, ReceiptBody)
-    receive(wire(marked(about, headers, "Воду подано 25.11.2026.")), RECEIVED, sink, box())
+    receive(wire(marked(about, headers, "Дивіться на сайті.")), RECEIVED, sink, box())
     filed = marked(about, headers, "Я у відпустці до 14.12.2026.")
     filed.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="відповідь.pdf")
     receive(wire(filed), RECEIVED, sink, box())
@@ -268,6 +272,39 @@ def test_what_is_marked_automatic_counts_by_what_is_in_it(headers: dict[str, str
     assert sink.holds_about == [MessageId(about.header.message_id)] * 2
     receive(wire(marked(about, headers, "Я у відпустці до 14.12.2026.")), RECEIVED, sink, box())
     assert (sink.notes, len(sink.saids)) == (["mail.automatic"], 1)
+
+
+ACKNOWLEDGED = [
+    "Ваше звернення отримано, заявку № 1547 створено. Очікуйте відповіді.",
+    "Повідомляємо, що Ваш запит зареєстровано. Номер заявки 1547.",
+    "Ваше обращение принято в работу, ожидайте.",
+    "Your ticket 1547 was created. We have installed a new portal.",
+]
+
+
+@pytest.mark.parametrize("headers", PASSED)
+def test_an_answer_that_a_relay_marked_is_an_answer(headers: dict[str, str]) -> None:
+    """Ticket systems, mailbox rules and relays mark people's mail too: words that answer are an answer, which ends
+    nothing by itself; an acknowledgement is none.
+    """
+    sink = PaperSink()
+    about = sink.sent()
+    for text in ("Воду подано 25.11.2026.", "На Ваше звернення повідомляємо: борг перераховано."):
+        receive(wire(marked(about, headers, text)), RECEIVED, sink, box(AnswerStage.FINAL))
+        said = sink.saids[-1]
+        assert isinstance(said.body, AnswerBody)
+        assert (said.body.stage, said.body.text, bool(said.unclear)) == (AnswerStage.INTERIM, text, True)
+    for text in ACKNOWLEDGED:
+        receive(wire(marked(about, headers, text)), RECEIVED, sink, box(AnswerStage.FINAL))
+    assert (len(sink.saids), sink.holds) == (2, ["mail.automatic"] * len(ACKNOWLEDGED))
+
+
+@pytest.mark.parametrize("headers", REPLIED)
+def test_what_replied_by_itself_is_no_answer(headers: dict[str, str]) -> None:
+    """A program that says that it replied is not believed to be a person: its words are held."""
+    sink = PaperSink()
+    receive(wire(marked(sink.sent(), headers, "Воду подано 25.11.2026.")), RECEIVED, sink, box())
+    assert (sink.saids, sink.holds) == ([], ["mail.automatic"])
 
 
 def test_our_own_mail_and_a_mail_servers_do_not_answer() -> None:

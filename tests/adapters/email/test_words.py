@@ -1,0 +1,122 @@
+"""Whose words are they: what somebody wrote is never cut for a quotation, and our own letter is no answer of theirs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.adapters.email import trim
+from hub.adapters.email.letter import Links, write
+from hub.testing.samples import appeal
+
+US = "zvernennia@hub.example.org"
+WRITTEN = write(appeal(), notice=False, links=Links(), inside=())
+LETTER = trim.letter(f"{WRITTEN.subject}\n{WRITTEN.text}", US)
+QUOTED = "\n".join(f"> {line}" for line in WRITTEN.text.splitlines())
+BLOCK = f"Від: Контактний центр <{US}>\nНадіслано: 2 березня 2026 р. 10:00\nКому: rada@b.example\nТема: Звернення\n\n"
+NAMED = "Від: Контактний центр\nНадіслано: 2 березня 2026 р. 10:00\nКому: Рада\nТема: Звернення\n\n"
+OWN = "Доброго дня!\n\nВоду подано."
+
+KEPT = [
+    "Доброго дня!\n\n2. На питання, у якому Ви пишете про воду, повідомляємо:\nводу подано.\n",
+    "Встановлено.\n\n24.11.2026 о 10:15 заявник написав до ЖЕКу:\nводи немає. Воду подано.\n",
+    "Доброго дня!\n\nДата: 26.11.2026\nКому: заявнику\nВід: міського голови\nТема: Про воду\n\nВоду подано.\n",
+    "Доброго дня!\n\nFrom: Kyiv\nTo: Lviv\nDate: 26.11.2026\nSubject: water\n\nThe water is back.\n",
+    "Вітаю!\n\n____________________________\nВід: заявника\nКому: голові\nДата: 24.11.2026\n\nРозглянуто.\n",
+    "Пересилаю.\n\n-------- Переслане повідомлення --------\nВід: КП <kp@b.example>\nДата: x\nТема: в\n\nЛист.\n",
+    "Пересилаю.\n\n---------- Forwarded message ---------\nFrom: KP <kp@b.example>\nDate: x\nSubject: y\n\nЛист.\n",
+    "Див.\n\nВід: КП <kp@b.example>\nНадіслано: вчора\nКому: рада\nТема: вода\n\nЛист.\n\n" + WRITTEN.text,
+    "Пересилаю.\n> -------- Пересланное сообщение --------\n> От: КП <kp@b.example>\n> Тема: в\n>\n> Лист.\n",
+    f"Відповіді нижче.\n\n{BLOCK}1. Коли буде вода?\nВОДУ ПОДАНО.\n",
+    f"Відповіді нижче.\n\n{BLOCK}" + WRITTEN.text.replace("СУТЬ ЗВЕРНЕННЯ", "СУТЬ ЗВЕРНЕННЯ\nНі."),
+]
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_own_words_and_those_of_others_stay(text: str) -> None:
+    """Lists, chronologies, letterheads, forwarded mails, answers written into our letter: all of it is read."""
+    assert trim.split(text, LETTER).reading == text.strip()
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        BLOCK + WRITTEN.text,
+        NAMED + WRITTEN.text,
+        "_" * 32 + "\n" + BLOCK + WRITTEN.text,
+        "-----Вихідне повідомлення-----\n" + BLOCK + WRITTEN.text,
+        "-----Original Message-----\n" + NAMED + WRITTEN.text.replace(". ", ".\n"),
+        f"02.03.2026 12:00, Центр <{US}> пише:\n\n{WRITTEN.text}",
+        f"пн, 2 бер. 2026 р. о 12:00 Центр <zvernennia+abc@hub.example.org> пише:\n\n{QUOTED}",
+        f"02.03.2026 12:00, Центр пише:\n{QUOTED}",
+        "02.03.2026, Центр пише:\n\n> Немає води.\n> Стан: \n",
+        QUOTED,
+        "> Від: Центр\n> Кому: рада\n> Тема: Звернення\n\n" + WRITTEN.text,
+        "-------- Переслане повідомлення --------\n" + BLOCK + WRITTEN.text,
+    ],
+)
+def test_our_letter_is_left_out(behind: str) -> None:
+    """Whatever program quotes it, with marks or without, with other line breaks: only their words are read."""
+    assert trim.split(f"{OWN}\n\n{behind}", LETTER).reading == OWN
+
+
+@given(st.integers(30, 90))
+def test_line_breaks_of_a_program_change_nothing(width: int) -> None:
+    """Our letter broken at any width is our letter."""
+    lines = [line[at : at + width] for line in WRITTEN.text.splitlines() for at in range(0, max(len(line), 1), width)]
+    assert trim.split(f"{OWN}\n\n{NAMED}" + "\n".join(lines), LETTER).reading == OWN
+
+
+@given(st.text(max_size=300), st.sampled_from(["", BLOCK, NAMED, QUOTED, WRITTEN.text, "> x\n"]))
+def test_no_letter_is_lost(text: str, more: str) -> None:
+    """The parts joined are the text, with our letter known and without."""
+    for whole in (text + more, more + text, f"{text}\n{more}\n{text}"):
+        for known in (LETTER, trim.letter("", ""), None):
+            parts = trim.split(whole, known)
+            assert parts.above + parts.own + parts.signature + parts.quoted == whole
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "From: a\nTo: b\nDate: c\n" * 40_000,
+        BLOCK + "".join(f"{WRITTEN.text[at % 500 : at % 500 + 60]!r}\n" for at in range(20_000)),
+        "x\n" + "> From: a@b\n> fwd forward\n" * 50_000,
+        "02.03.2026 Центр\n" * 40_000,
+        "x\n" + BLOCK * 20_000,
+    ],
+)
+def test_texts_made_to_stall_do_not(bomb: str) -> None:
+    """Thousands of seams and of pieces of our letter: read in moments."""
+    begun = time.process_time()
+    trim.split(bomb, LETTER)
+    assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        ("<table><tr><td>а</td><td>1</td><td>2</td></tr><tr><th>б</th><td>3</td></tr></table>", "а 1 2\nб 3"),
+        ("<table><tr><td><p>а</p></td><td><b>1</b></td></tr></table>", "а\n\n1"),
+        ("<pre>один\nдва</pre>три", "один\nдва\nтри"),
+        ('<div style="white-space: pre-wrap">один\nдва</div>', "один\nдва"),
+        ("<section>а</section><section>б</section><h5>в</h5>г<address>ґ</address>", "а\nб\nв\nг\nґ"),
+        ("<dl><dt>а</dt><dd>б</dd></dl>", "а\nб"),
+        ("<p>а<span>б</span> <i>в</i></p>", "аб в"),
+        ("<select><option>а</option><option>б</option></select>", "а\nб"),
+    ],
+)
+def test_words_in_html_do_not_run_together(document: str, text: str) -> None:
+    """Cells, kept line breaks and blocks of any kind stay apart; what stands together stays together."""
+    assert trim.text_of_html(document).strip() == text
+
+
+def test_a_mail_that_gmail_passes_on_is_no_quotation() -> None:
+    """A forwarded mail has the class of quotations; its words stay."""
+    head = '<div class="gmail_quote"><div class="gmail_attr">{}<br>Від: КП &lt;kp@b.example&gt;</div>Воду подано.</div>'
+    passed_on = trim.text_of_html("<p>Пересилаю.</p>" + head.format("---------- Forwarded message ---------"))
+    assert "\nВоду подано." in passed_on
+    assert "\n> Воду подано." in trim.text_of_html("<p>Так.</p>" + head.format("пн, 2 бер. 2026 Центр пише:"))
