@@ -71,7 +71,11 @@ _BOUNCED: Final = re.compile(
     re.IGNORECASE,
 )
 _COMPLAINS: Final = re.compile(r"^complaint about message from \d", re.IGNORECASE)
-_WAITING: Final = re.compile(r"this is a warning message only|you do not need to resend", re.IGNORECASE)
+_WAITING: Final = re.compile(
+    r"this is a warning message only|you do not need to resend|(?:спроби|попытки) доставки (?:будуть |будут )?"
+    r"(?:триват|триваю|продовж|продолж)|доставк\w+ (?:затриман|задержан)|will (?:keep|continue) trying",
+    re.IGNORECASE,
+)
 _REPLIED: Final = (
     "x-autoreply",
     "x-autorespond",
@@ -193,7 +197,11 @@ def _bounced(mail: Mail, own: str, whole: str) -> bool:
         return True
     if any(not file.media_type.startswith("message/") for file in _theirs(mail)):
         return False
-    return (_null_path(mail) and told) or (in_text and in_subject) or machines.says_undelivered(own, whole)
+    return (
+        (_null_path(mail) and told)
+        or (in_text and in_subject)
+        or machines.says_undelivered(own, whole, mail.first("subject"))
+    )
 
 
 def _null_path(mail: Mail) -> bool:

@@ -89,15 +89,32 @@ _WEIGHTY: Final = _any(
 )
 _ANSWERS: Final = _any(
     r"повідомляємо|повідомляю|інформуємо|сообщаем|информируем|роз.ясню|разъясня|надаємо відповідь|надаємо інформацію",
-    r"\b(?:розглянут|рассмотрен|виконан|выполнен|відновлен|восстановлен|усунут|усунен|устранен|проведен|здійснен|"
-    r"встановлен|установлен|відремонтован|отремонтирован|подано\b|задоволен|удовлетворен|відмовлен|отказан|виплачен|"
-    r"призначен|нарахован|перерахован|вирішен|решен[оа]\b|опрацьован)",
+    r"(?<!буде )(?<!будет )(?<!бути )\b(?:розглянут|рассмотрен|виконан|выполнен|відновлен|восстановлен|усунут|усунен|"
+    r"устранен|проведен|здійснен|встановлен[оі]\b|установлен[оы]\b|відремонтован|отремонтирован|подано\b|задоволен|"
+    r"удовлетворен|відмовлен|отказан|виплачен|призначен|нарахован|перерахован|вирішен|решен[оа]\b|опрацьован|"
+    r"(?:відповідь|ответ) (?:надан|надіслан|дан[оа]?\b))",
+    r"\b(?:we inform|has been (?:resolved|fixed|repaired|restored|reviewed|considered|granted|denied))\b",
 )
 _ACKNOWLEDGED: Final = _any(
-    rf"\b(?:{_MAIL}|заявк\w+|тікет|тикет|ticket)\b.{{0,60}}\b(?:отриман|одержан|надійшл|прийнят|зареєстрован|получен|"
-    r"принят|зарегистрирован|received|registered|передан|створен|создан)",
-    r"\b(?:очікуйте|ожидайте|тікет|тикет|ticket|номер (?:заявки|запиту|обращения))\b",
+    rf"\b(?:{_MAIL}|заявк\w+|request|тікет|тикет|ticket)\b.{{0,60}}\b(?:отриман|одержан|надійшл|надходи|прийнят|"
+    r"зареєстрован|получен|поступил|принят|зарегистрирован|received|registered|accepted|створен|создан|"
+    r"(?:успішно|успешно) )",
+    rf"\b(?:отримали|одержали|прийняли|зареєстрували|получили|приняли|зарегистрировали|received)\b.{{0,30}}{_MAIL}",
+    r"\b(?:очікуйте|ожидайте|тікет|тикет|ticket|номер (?:заявки|запиту|звернення|обращения))\b",
+    r"\b(?:відповідь буде надан|відповідь надамо|ответ будет (?:дан|предоставлен|направлен)|"
+    r"будет рассмотрен|буде розглянут)",
+    r"підтверджу(?:ю|ємо) (?:прочитання|отримання|одержання)|подтвержда(?:ю|ем) (?:прочтение|получение)",
 )
+_GONE: Final = _any(
+    r"\bне в (?:офісі|офисе)\b|\b(?:поза офісом|вне офиса)\b|\b(?:обмежен|ограничен)\w* доступ|limited access",
+    r"\b(?:більше|больше|вже|уже) не (?:працю|работа)|\bno longer (?:works?|employed|with)\b",
+    r"\b(?:звільнився|звільнилася|уволился|уволилась)\b",
+    r"\b(?:скриньк|ящик|адрес|mailbox|inbox)\w*.{0,30}\bне (?:обслугов|обслуж|використов|использу|перевіря|"
+    r"проверя|моніторит)|\bnot monitored\b",
+    r"\b(?:заміщує|замінює|замещает|заменяет) мен[еяі]|\bмен[ея] (?:заміщує|замінює|замещает|заменяет)",
+    r"\bвідсутн(?:ій|я) на (?:робочому місці|роботі)|\bотсутству(?:ю|ет) на (?:рабочем месте|работе)",
+)
+_ADDRESS: Final = re.compile(r"[^\s<>@'\"«»]{1,64}@[^\s<>@'\"«»]{1,255}")
 _SENTENCE: Final = re.compile(
     r"(?<!\b\w)[.!?;]+(?:\s|$)|\n+|,\s(?=будь ласка|не відповід|не отвеч|пожалуйста|please)", re.IGNORECASE
 )
@@ -115,9 +132,16 @@ _NO_HANDOVER: Final = _any(
     r"\bдоставка\b.{0,100}\bне (?:вдалася|вдалась|удалась|виконана|выполнена|состоялась)",
     r"\b(?:помилка|ошибка|збій|сбой)\b.{0,20}(?:доставк|доставлен|при відправ|при отправ|надсилання)",
     rf"{_MAIL}\s(?:було |был[оа]? )?(?:повернен|повернут|возвращ|отклонен|відхилен)",
+    r"\bвідмовлено (?:в|у) (?:доставці|прийманні)|\bотказано в (?:доставке|приеме)|"
+    r"\b(?:не знайшов|не нашел|не нашёл) (?:отримувач|одержувач|получател|адресат)|"
+    r"\b(?:спроби|попытки) доставки\b",
     r"\bundeliver|could not (?:be delivered|deliver your)|(?:delivery|message).{0,60}\bfailed\b|unable to deliver|"
     r"(?:was|been) not delivered|not be delivered|notificationtype\W+bounce|are not a? ?member of this mailing list|"
     r"\b(?:user unknown|no such user|mailbox (?:not found|unavailable))\b",
+)
+_UNDELIVERED_SUBJECT: Final = _any(
+    r"не ?доставлен|не (?:вдалося|удалось) достав|(?:лист|письмо|повідомлення|сообщение) (?:повернут|повернен|возвращ)|"
+    r"(?:адресат|одержувач|отримувач|получател|адрес)\w* не (?:знайден|найден|існує|существует)"
 )
 _CODE: Final = re.compile(
     r"(?<![\d.])[45]\d\d[ -](?:\d\.\d{1,3}\.\d{1,3}|[A-Za-z#])|(?<![\d.])#?[45]\.\d{1,3}\.\d{1,3}(?![\d.])"
@@ -141,7 +165,7 @@ _SHOWN: Final = _any(
 )
 """Sentence that mail programs write into such notices."""
 _READ_SUBJECT: Final = _any(
-    r"^\W*(?:не )?(?:прочитано|прочтено|прочитан|read|not read|lu|gelesen)\s*:",
+    r"^\W*(?:не )?(?:прочитано|прочтено|прочитан|видалено|удалено|read|not read|deleted|lu|gelesen)\s*:",
     r"^\W*(?:підтвердження|повідомлення|сповіщення|подтверждение|уведомление|отчет|отчёт|звіт)\s(?:про |о |об )?"
     r"(?:прочитання|прочтени[еия]|прочтении|отримання|перегляд)",
     r"^\W*(?:return|read) receipt\b|^\W*disposition notification",
@@ -170,9 +194,17 @@ def sound(own: str) -> Sound:
     short = len(own) <= _SHORT
     if short and (away or robot or received) and not _WEIGHTY.search(text) and all(map(_says_nothing, sentences)):
         return Sound.NOISE
-    if short and (away or robot):
+    if short and (away or robot or _hollow(text)):
         return Sound.AUTOMATIC
     return Sound.FOOTED if robot else Sound.PLAIN
+
+
+def _hollow(text: str) -> bool:
+    """True for words that confirm, tell of an absence or of a mail that did not come through, and answer nothing."""
+    if _ANSWERS.search(text):
+        return False
+    undelivered = _NO_HANDOVER.search(text) and _ADDRESS.search(text)
+    return bool(undelivered or _ACKNOWLEDGED.search(text) or _GONE.search(text))
 
 
 def _says_nothing(sentence: str) -> bool:
@@ -185,11 +217,14 @@ def answers(own: str) -> bool:
     return bool(_ANSWERS.search(text)) and not any(each.search(text) for each in (_ACKNOWLEDGED, _AWAY, _ROBOT))
 
 
-def says_undelivered(own: str, whole: str) -> bool:
+def says_undelivered(own: str, whole: str, subject: str = "") -> bool:
     """True for a bounce in words: the mail named that did not come through, and a code or an address beside it.
 
-    ``own``: without what it quotes; ``whole``: the text as it came.
+    ``own``: without what it quotes; ``whole``: the text as it came. Where the subject says it too, an address in a
+    sentence is enough.
     """
+    if _UNDELIVERED_SUBJECT.search(subject[:200]) and tells_undelivered(own) and _ADDRESS.search(own[:LOOKED_AT]):
+        return not _ANSWERS.search(_plain(own))
     return tells_undelivered(own) and any(pattern.search(whole[:LOOKED_AT]) for pattern in (_CODE, _ALONE, _QUOTED))
 
 
@@ -204,7 +239,7 @@ def says_read(subject: str, whole: str) -> bool:
     if len(text) > _SHORT:
         return False
     if names_reading(subject):
-        return not text.strip() or bool(_READ.search(text) or _SHOWN.search(text))
+        return not _ANSWERS.search(text)
     if _WEIGHTY.search(text):
         return False
     return bool(_SHOWN.search(text) or (_READ.search(text) and _OF_A_MAIL.search(text)))
