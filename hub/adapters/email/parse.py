@@ -256,7 +256,7 @@ class _Reader:
         if kind in ("text/plain", "text/html") and not attached and not name:
             self._say(_worded(kind, self._without_files(decode(data, _charset(part)))), leaf.group)
         elif data:
-            if kind in ("text/plain", "text/html") and not attached and _TEXT_NAME.fullmatch(name):
+            if kind in ("text/plain", "text/html") and _TEXT_NAME.fullmatch(name):
                 self._named.append(_worded(kind, decode(data, _charset(part))))
             self._take_file(name, kind, data)
 

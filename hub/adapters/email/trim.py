@@ -16,6 +16,8 @@ from typing import Final
 
 from lxml import etree, html
 
+from hub.adapters.email import words
+
 MAX_WROTE_LINES: Final = 4
 LOOKED_AT: Final = 400
 _MONTHS: Final = r"січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек"
@@ -53,6 +55,13 @@ _FORWARDED: Final = re.compile(r"forward|переслан|пересилан|п�
 _SENDER: Final = re.compile(r"^[>\s*]*(?:from|від|от|відправник|отправитель)\*?\s?:", re.IGNORECASE)
 _RECIPIENT: Final = re.compile(
     r"^[>\s*]*(?:to|cc|reply-to|кому|копія|копия|отримувач|получатель)\*?\s?:", re.IGNORECASE
+)
+_FORM: Final = re.compile(rf"^[>\s|*]*(?:{'|'.join(map(re.escape, words.FIELDS))})\s*:", re.IGNORECASE)
+_POINTS_BELOW: Final = re.compile(
+    r"(?:відповід|див\.|дивіт|коментар|пояснен|ответ|см\.|смотрит|комментар|answer|comment|repl|see)\w*.{0,40}"
+    r"\b(?:нижче|ниже|below|inline|тексті|тексту|тексте)\b|(?:великими|заглавными) (?:літер|букв)|"
+    r"(?:червоним|зеленим|синім|іншим|красным|зеленым|синим|другим) (?:кольором|шрифтом|цветом)|жирним|жирным|курсивом",
+    re.IGNORECASE,
 )
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _BEHIND: Final = 30
@@ -194,7 +203,7 @@ def _seams(lines: list[str], letter: Letter | None) -> tuple[int, int]:
         return 0, seam
     if not any(line.strip() for line in lines[:seam]):
         return _below(lines, seam), len(lines)
-    if _answers_between(lines[seam:], letter) or (letter is not None and _answers_inside(lines[seam:], letter)):
+    if _answers_between(lines[seam:], letter) or (letter is not None and _answers_inside(lines, seam, letter)):
         return 0, len(lines)
     while seam and (not lines[seam - 1].strip() or _DASHES.match(lines[seam - 1])):
         seam -= 1
@@ -274,18 +283,26 @@ def _forwarded(lines: list[str], at: int, letter: Letter) -> bool:
     return told and bool(senders) and not any(map(letter.names_us, senders))
 
 
-def _answers_inside(rest: list[str], letter: Letter) -> bool:
-    """True if unmarked lines stand behind the seam that are not in our letter: somebody wrote into it."""
-    if any(map(_is_quoted, rest[:_BEHIND])):
-        return False  # told apart by their marks
+def _answers_inside(lines: list[str], seam: int, letter: Letter) -> bool:
+    """True if somebody wrote into the quotation: lines that are not in our letter, where it is ours for sure, or where
+    it has no marks; or words above that point below.
+    """
+    if any(_POINTS_BELOW.search(line) for line in lines[:seam][:_BEHIND]):
+        return True
+    rest = lines[seam:]
     own = rest[len(_head(rest, 0)) :]
+    marked = any(map(_is_quoted, rest[:_BEHIND]))
+    if marked and not any(len(_squeezed(line)) >= _TELLING and letter.holds(line) for line in own[: 4 * _BEHIND]):
+        return False
     return len(own) > _MAX_UNMARKED or any(not _explained(own, at, letter) for at in range(len(own)))
 
 
 def _explained(lines: list[str], at: int, letter: Letter) -> bool:
     """True for a line behind a seam that is nobody's answer: our letter's, a field of a head, or empty."""
     line, before = lines[at], lines[at - 1] if at else ""
-    return not _squeezed(line) or letter.holds(line, before) or bool(_FIELD.match(line) or _wrote([line], 0))
+    if not _squeezed(line) or letter.holds(line, before):
+        return True
+    return bool(_FIELD.match(line) or _FORM.match(line) or _wrote([line], 0))
 
 
 def _is_quoted(line: str) -> bool:

@@ -192,6 +192,8 @@ def either(plain: str, rich: str) -> str:
         (mixed(text("Доброго дня!"), text(f"<p>{WORDS}</p>", "html")), f"Доброго дня!\n{WORDS}"),
         (mixed(either("x html", WORDS), text("Голова")), f"{WORDS}\nГолова"),
         (mixed(text(WORDS, more='; name="message.txt"')), WORDS),
+        (mixed(text(WORDS, more="\nContent-Disposition: attachment")), WORDS),
+        (mixed(text(" "), text(WORDS, more='; name="ATT00001.txt"\nContent-Disposition: attachment')), WORDS),
         (mixed(text("Доброго дня!"), text(WORDS, more='; name="a.txt"')), "Доброго дня!"),
     ],
 )

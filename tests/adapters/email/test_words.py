@@ -31,6 +31,8 @@ KEPT = [
     "Див.\n\nВід: КП <kp@b.example>\nНадіслано: вчора\nКому: рада\nТема: вода\n\nЛист.\n\n" + WRITTEN.text,
     "Пересилаю.\n> -------- Пересланное сообщение --------\n> От: КП <kp@b.example>\n> Тема: в\n>\n> Лист.\n",
     f"Відповіді нижче.\n\n{BLOCK}1. Коли буде вода?\nВОДУ ПОДАНО.\n",
+    "Відповіді червоним шрифтом.\n\n02.03.2026 12:00, Центр пише:\n> Коли буде вода?\n> Завтра.\n",
+    "Дивіться.\n\n02.03.2026 12:00, Центр пише:\n" + QUOTED.replace("> СУТЬ ЗВЕРНЕННЯ", "> СУТЬ ЗВЕРНЕННЯ\n> Подано!"),
     f"Відповіді нижче.\n\n{BLOCK}" + WRITTEN.text.replace("СУТЬ ЗВЕРНЕННЯ", "СУТЬ ЗВЕРНЕННЯ\nНі."),
 ]
 
@@ -52,6 +54,7 @@ def test_own_words_and_those_of_others_stay(text: str) -> None:
         f"02.03.2026 12:00, Центр <{US}> пише:\n\n{WRITTEN.text}",
         f"пн, 2 бер. 2026 р. о 12:00 Центр <zvernennia+abc@hub.example.org> пише:\n\n{QUOTED}",
         f"02.03.2026 12:00, Центр пише:\n{QUOTED}",
+        "02.03.2026 12:00, Центр пише:\n" + QUOTED.replace("> Стан: \n", "> Стан: зареєстровано\n"),
         "02.03.2026, Центр пише:\n\n> Немає води.\n> Стан: \n",
         QUOTED,
         "> Від: Центр\n> Кому: рада\n> Тема: Звернення\n\n" + WRITTEN.text,
@@ -120,3 +123,27 @@ def test_a_mail_that_gmail_passes_on_is_no_quotation() -> None:
     passed_on = trim.text_of_html("<p>Пересилаю.</p>" + head.format("---------- Forwarded message ---------"))
     assert "\nВоду подано." in passed_on
     assert "\n> Воду подано." in trim.text_of_html("<p>Так.</p>" + head.format("пн, 2 бер. 2026 Центр пише:"))
+
+
+BODY = WRITTEN.html.partition("<body")[2].partition(">")[2].partition("</body>")[0]
+HEADED = f"<b>Від:</b> Центр &lt;{US}&gt;<br><b>Надіслано:</b> учора<br><b>Кому:</b> рада<br><b>Тема:</b> Звернення"
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        f'<hr><div id="divRplyFwdMsg">{HEADED}</div><div>{BODY}</div>',
+        f'<div style="border-top:solid #E1E1E1 1pt"><p class=MsoNormal>{HEADED}</p></div>{BODY}',
+        f'<div class="gmail_quote"><div class="gmail_attr">пн, 2 бер. 2026 р. о 10:00 Центр &lt;{US}&gt; пише:</div>'
+        f'<blockquote class="gmail_quote">{BODY}</blockquote></div>',
+        f'<div class="moz-cite-prefix">02.03.2026 12:00, Центр пише:</div><blockquote type="cite">{BODY}</blockquote>',
+        f'<i>2 березня 2026, 10:00:12, від "Центр" &lt;{US}&gt;: </i><blockquote>{BODY}</blockquote>',
+        f"<blockquote>Понедельник, 2 марта 2026, 10:00 +03:00 от Центр &lt;{US}&gt;:<br>{BODY}</blockquote>",
+    ],
+)
+def test_our_letter_in_html_is_left_out(quoted: str) -> None:
+    """As Outlook, Gmail, Thunderbird, ukr.net and mail.ru quote it; what is written into it stays."""
+    said = f"<p>Доброго дня!</p><p>Воду подано.</p>{quoted}"
+    assert trim.split(trim.text_of_html(said), LETTER).reading == OWN
+    inside = said.replace("</table>", "</table><p style='color:red'>Подамо завтра.</p>")
+    assert "Подамо завтра." in trim.split(trim.text_of_html(inside), LETTER).reading
