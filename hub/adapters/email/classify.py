@@ -137,6 +137,11 @@ def _theirs(mail: Mail) -> tuple[File, ...]:
     )
 
 
+def _documents(mail: Mail) -> bool:
+    """True if somebody attached a document: robots attach pictures and texts."""
+    return any(file.media_type.startswith("application/") for file in _theirs(mail))
+
+
 def _is_notice(kind: str) -> bool:
     return kind.startswith(_REPORT_CLASSES)
 
@@ -225,7 +230,8 @@ def _automatic(mail: Mail, own: str, whole: str) -> MailVerdict:
     sound = machines.sound(own)
     replied = _replied(mail)
     marked = replied or _passed(mail)
-    if marked and not replied and sound is Sound.PLAIN and machines.answers(own) and not _is_our_own(mail):
+    answers = machines.answers(own) or (_documents(mail) and sound is Sound.PLAIN)
+    if marked and not replied and answers and not _is_our_own(mail):
         return MailVerdict(voice=Voice.PERSON, doubtful=True)
     empty = not own.strip() or (sound is Sound.NOISE and _is_all(own, whole))
     if (marked or sound is Sound.NOISE or sound is Sound.AUTOMATIC) and (marked or not _theirs(mail)):

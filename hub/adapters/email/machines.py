@@ -19,7 +19,7 @@ _SHORT: Final = 1_200
 
 class Sound(StrEnum):
     """Kind of a text. ``noise``: nothing in it is a person's; ``automatic``: a machine's, and more stands in it;
-    ``footed``: a longer text under which a machine has set its line.
+    ``footed``: an answer or a longer text, and a line of a machine under it.
     """
 
     NOISE = "noise"
@@ -191,10 +191,11 @@ def sound(own: str) -> Sound:
     sentences = [part for part in sentences if part]
     received = [part for part in sentences if _RECEIVED.search(part)]
     away, robot = bool(_AWAY.search(text)), bool(_ROBOT.search(text))
-    short = len(own) <= _SHORT
-    if short and (away or robot or received) and not _WEIGHTY.search(text) and all(map(_says_nothing, sentences)):
+    short, answered = len(own) <= _SHORT, bool(_ANSWERS.search(text))
+    said = (away or robot or received) and not answered and not _WEIGHTY.search(text)
+    if short and said and all(map(_says_nothing, sentences)):
         return Sound.NOISE
-    if short and (away or robot or _hollow(text)):
+    if short and (away or _hollow(text) or (robot and not (answered and not _ACKNOWLEDGED.search(text)))):
         return Sound.AUTOMATIC
     return Sound.FOOTED if robot else Sound.PLAIN
 

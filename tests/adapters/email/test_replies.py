@@ -294,9 +294,12 @@ def test_an_answer_that_a_relay_marked_is_an_answer(headers: dict[str, str]) -> 
         said = sink.saids[-1]
         assert isinstance(said.body, AnswerBody)
         assert (said.body.stage, said.body.text, bool(said.unclear)) == (AnswerStage.INTERIM, text, True)
+    filed = marked(about, headers, "Див. додаток.")
+    filed.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="відповідь.pdf")
+    assert isinstance(taken(filed, sink), AnswerBody)
     for text in ACKNOWLEDGED:
         receive(wire(marked(about, headers, text)), RECEIVED, sink, box(AnswerStage.FINAL))
-    assert (len(sink.saids), sink.holds) == (2, ["mail.automatic"] * len(ACKNOWLEDGED))
+    assert (len(sink.saids), sink.holds) == (3, ["mail.automatic"] * len(ACKNOWLEDGED))
 
 
 @pytest.mark.parametrize("headers", REPLIED)
