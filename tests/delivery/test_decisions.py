@@ -14,7 +14,6 @@ from hub.delivery.journal import Origin
 from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.inbound.decisions import About, Order
 from hub.ports import InboundFilter, RawInbound
-from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Change, Fact, FactKind, Grant, Source, StoredAttachment, TransportState
 from hub.schemas.envelope import Attachment, ReceiptBody, RedirectBody
 from hub.schemas.ids import CaseId, new_id
