@@ -31,9 +31,11 @@ def filled(data: bytes, names: Mapping[str, bytes], pack: str | None = None) -> 
     """A message of HTTP with names put in, its body packed, and its length told."""
     for name, value in names.items():
         data = data.replace(b"{{" + name.encode() + b"}}", value)
-    head, gap, body = data.partition(b"\r\n\r\n")
-    if b"{{LEN}}" not in head:
+    told = data.find(b"{{LEN}}")
+    if told < 0:
         return data
+    end = data.index(b"\r\n\r\n", told)  # interim answers may stand before
+    head, gap, body = data[:end], b"\r\n\r\n", data[end + 4 :]
     body = _PACKS[pack](body) if pack else body
     return head.replace(b"{{LEN}}", str(len(body)).encode()) + gap + body
 
