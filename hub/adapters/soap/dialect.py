@@ -9,7 +9,7 @@ from hub.errors import HubError
 from hub.net.http import UNFIT, HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
-from hub.protocols.soap.faults import SoapFault
+from hub.protocols.soap.wire import FaultElement
 from hub.schemas.delivery import Delivery
 from hub.sealed import media_type
 
@@ -54,8 +54,8 @@ class OneCall(Protocol):
         """Meaning of an answer. Raises ``OutcomeUnknown`` for one that cannot be read."""
         ...
 
-    def judge_fault(self, fault: SoapFault) -> Outcome | None:
-        """Meaning of a fault that is not that of the rule for all; None for that."""
+    def knows(self, fault: FaultElement) -> bool:
+        """True for a fault that ``judge`` can take as an answer; for all others there is one rule."""
         ...
 
     def status_request(self, delivery: Delivery) -> SoapRequest:
@@ -81,13 +81,7 @@ class OneCallSession(BaseSession):
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared, self._attachments)
-        try:
-            reply = self._client.exchange(request, deadline_secs=deadline_secs)
-        except SoapFault as fault:
-            judged = self._dialect.judge_fault(fault)
-            if judged is None:
-                raise
-            return judged
+        reply = self._client.exchange(request, deadline_secs=deadline_secs, knows=self._dialect.knows)
         return self._dialect.judge(reply, prepared)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:

@@ -16,8 +16,7 @@ from hub.net.http import HttpSession, StreamedBody
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap import mime, own
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
-from hub.protocols.soap.faults import SoapFault
-from hub.protocols.soap.wire import content_type, write_envelope
+from hub.protocols.soap.wire import FaultElement, content_type, write_envelope
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
 from hub.schemas.terms import RefusalGround
@@ -115,9 +114,9 @@ class SoapEnvelopeDialect:
             raise unread(error, reply) from None
         return judged(said, prepared, reply, needs_receipt=self._e.receipt == "response")
 
-    def judge_fault(self, fault: SoapFault) -> Outcome | None:  # noqa: ARG002 - the protocol's signature
-        """None: the rule for all."""
-        return None
+    def knows(self, fault: FaultElement) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Never."""
+        return False
 
     def status_request(self, delivery: Delivery) -> SoapRequest:
         """GetReceipts with the ids."""

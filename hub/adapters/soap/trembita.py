@@ -20,9 +20,8 @@ from hub.net.http import HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.soap import own, xroad
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, add_headers
-from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.security_settings import NoSecurity
-from hub.protocols.soap.wire import content_type, read_envelope, serialise
+from hub.protocols.soap.wire import FaultElement, content_type, read_envelope, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import AppealEnvelope
 
@@ -114,6 +113,8 @@ class SoapTrembitaDialect:
 
         An answer without headers is believed if its body names our message: it was taken in, and must not go again.
         """
+        if self._described and reply.fault is not None:
+            return self._described.judge(reply, prepared)  # faults come without headers
         try:
             xroad.check_body(reply.envelope)
             if reply.envelope.header or not self._names_message():
@@ -145,9 +146,9 @@ class SoapTrembitaDialect:
             return _unknown("xroad.request_hash", "The answer is to another request than was sent.", reply)
         return None
 
-    def judge_fault(self, fault: SoapFault) -> Outcome | None:
-        """Meaning by the mapping, if there is one."""
-        return self._described.judge_fault(fault) if self._described else None
+    def knows(self, fault: FaultElement) -> bool:
+        """True if there is a mapping that knows it."""
+        return self._described is not None and self._described.knows(fault)
 
     def status_request(self, delivery: Delivery) -> SoapRequest:  # noqa: ARG002 - the protocol's signature
         """Raises ``ConfigurationError``: nobody is asked."""

@@ -23,9 +23,8 @@ from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Render
 from hub.protocols.soap import mime
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, request_of
 from hub.protocols.soap.description import WsdlOperation, from_folder
-from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.files import pinned_file
-from hub.protocols.soap.wire import content_type, serialise
+from hub.protocols.soap.wire import FaultElement, content_type, serialise
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
 from hub.schemas.terms import RefusalGround
@@ -62,6 +61,8 @@ class Described:
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """Meaning of the answer by the mapping."""
+        if reply.fault is not None:
+            return self._judged_fault(reply, reply.fault)
         node = reply.envelope.content
         if node is None:
             return Outcome(
@@ -70,16 +71,17 @@ class Described:
         said = maps.meaning(self.mapping.answer, node)
         return read_outcome(said, self.mapping.answer, _heard(reply), prepared)
 
-    def judge_fault(self, fault: SoapFault) -> Outcome | None:
-        """Meaning of a fault whose code the mapping knows; None for all others."""
-        verdict = maps.fault_verdict(self.mapping.fault, fault.fault.node)
-        if verdict is None:
-            return None
+    def knows(self, fault: FaultElement) -> bool:
+        """True if the mapping says what this fault means."""
+        return maps.fault_verdict(self.mapping.fault, fault.node) is not None
+
+    def _judged_fault(self, reply: SoapReply, fault: FaultElement) -> Outcome:
+        verdict = maps.fault_verdict(self.mapping.fault, fault.node) or "unknown"
         return Outcome(
             kind=KINDS.get(verdict, OutcomeKind.UNKNOWN),
             code=None if verdict == "duplicate" else f"{maps.CODES.verdict}{verdict}",
-            http_status=fault.http_status,
-            detail=fault.detail,
+            http_status=reply.http_status,
+            detail=reply.said,
             ground=RefusalGround.OTHER if verdict == "refused" else None,
         )
 
@@ -171,9 +173,9 @@ class WsdlDialect:
         """Meaning of the answer by the mapping."""
         return self._described.judge(reply, prepared)
 
-    def judge_fault(self, fault: SoapFault) -> Outcome | None:
-        """Meaning of a fault by the mapping."""
-        return self._described.judge_fault(fault)
+    def knows(self, fault: FaultElement) -> bool:
+        """True if the mapping says what this fault means."""
+        return self._described.knows(fault)
 
     def status_request(self, delivery: Delivery) -> SoapRequest:
         """How to ask what became of a delivery, by the mapping's ``poll``."""

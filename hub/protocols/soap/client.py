@@ -23,8 +23,9 @@ from lxml import etree
 from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
 from hub.protocols.soap import mime
-from hub.protocols.soap.faults import SoapFault
+from hub.protocols.soap.faults import SoapFault, told
 from hub.protocols.soap.wire import (
+    FaultElement,
     SoapEnvelope,
     SoapVersion,
     content_type,
@@ -59,12 +60,17 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoapReply:
-    """An answer without a fault. ``parts``: attachments that came along; ``soap``: the bytes of the SOAP part."""
+    """An answer without a fault. ``parts``: attachments that came along; ``soap``: the bytes of the SOAP part.
+
+    ``fault`` and ``said``: a fault that whoever asked knows how to take, and what an operator may read of it.
+    """
 
     envelope: SoapEnvelope
     parts: tuple[mime.MimePart, ...]
     soap: bytes
     http_status: int
+    fault: FaultElement | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +122,14 @@ class SoapClient:
         except InvalidInput as error:
             raise _no_answer(error, reply.http_status) from None
 
-    def exchange(self, request: SoapRequest, *, deadline_secs: float) -> SoapReply:
-        """Send an envelope and read what comes back. Errors: see the module."""
+    def exchange(
+        self,
+        request: SoapRequest,
+        *,
+        deadline_secs: float,
+        knows: Callable[[FaultElement], bool] = lambda _: False,
+    ) -> SoapReply:
+        """Send an envelope and read what comes back. ``knows``: faults that are answers. Errors: see the module."""
         envelope = request.envelope if self._guard is None else self._guard.secure(request.envelope)
         kind, body = (
             (content_type(request.version, request.action), envelope)
@@ -129,9 +141,9 @@ class SoapClient:
             fixed["SOAPAction"] = f'"{request.action}"'
         headers = {**fixed, **self._headers(request.message_id, envelope)}
         answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
-        return self._read(answer, request.envelope)
+        return self._read(answer, request.envelope, knows)
 
-    def _read(self, answer: HttpAnswer, sent: bytes) -> SoapReply:
+    def _read(self, answer: HttpAnswer, sent: bytes, knows: Callable[[FaultElement], bool]) -> SoapReply:
         if 300 <= answer.status < 400:
             raise OutcomeUnknown(
                 "They redirect, which is never followed.", code="soap.redirect", http_status=answer.status
@@ -144,13 +156,15 @@ class SoapClient:
         fault = fault_of(envelope)
         if answer.status in NOT_TAKEN_IN or answer.status in CREDENTIAL_REFUSED:
             raise _without_soap(answer, None)  # the status says more than the fault beside it
-        if fault is not None:
+        if fault is not None and not knows(fault):
             raise SoapFault(fault, sent=sent, http_status=answer.status)
-        if not 200 <= answer.status < 300:
+        if fault is None and not 200 <= answer.status < 300:
             raise _without_soap(answer, None)
         if self._guard is not None:
             soap, envelope = self._verified(strict_xml.utf8(soap, charset), answer.status)
-        return SoapReply(envelope=envelope, parts=parts, soap=soap, http_status=answer.status)
+            fault = fault_of(envelope)
+        said = None if fault is None else told(fault, sent)
+        return SoapReply(envelope=envelope, parts=parts, soap=soap, http_status=answer.status, fault=fault, said=said)
 
     def _verified(self, soap: bytes, status: int) -> tuple[bytes, SoapEnvelope]:
         assert self._guard is not None

@@ -7,6 +7,11 @@ from hub.protocols.faults import classify, hide, retry_of, shown
 from hub.protocols.soap.wire import FaultElement
 
 
+def told(fault: FaultElement, sent: bytes) -> str:
+    """Code and reason for an operator, without any word of ``sent`` that they repeat."""
+    return f"Fault {shown(fault.path)}: {hide(shown(fault.reason), sent)}"
+
+
 class SoapFault(DeliveryError):
     """The other side answered with a fault: ``fault`` holds it whole.
 
@@ -21,7 +26,7 @@ class SoapFault(DeliveryError):
             f"They answered with the fault {shown(fault.path) or '(no code)'}.",
             code=f"soap.fault_{classify(fault.path)}",
             http_status=http_status,
-            detail=f"Fault {shown(fault.path)}: {hide(shown(fault.reason), sent)}",
+            detail=told(fault, sent),
         )
         self.fault = fault
         self.retry = retry_of(fault.path)
