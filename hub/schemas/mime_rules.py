@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote
 
+from hub.schemas.transfer_encoding import name_of
+
 _PARAMETER: Final = re.compile(r';\s*([A-Za-z0-9*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;",]+))')
 _ESCAPED: Final = re.compile(r"\\(.)")
-_NOISE: Final = re.compile(r"\([^)]*\)|[\s\"';-]")
 _PIECE: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}|=+")
 _PLAIN: Final = frozenset({"", "binary", "7bit", "8bit"})
 
@@ -57,9 +58,9 @@ def naming(references: Iterable[str], content_id: str) -> str | None:
 def transfer_decoder(header: str) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
     """A reader of a Content-Transfer-Encoding (RFC 2045 section 6), piece by piece; None if it is not known.
 
-    The reader raises ``ValueError`` for what is not in it.
+    The reader raises ``ValueError`` for what is not in it. Of a part that is held whole: ``transfer_encoding.undone``.
     """
-    name = _NOISE.sub("", header).lower()
+    name = name_of(header)
     if name in _PLAIN:
         return iter
     return {"base64": _base64, "quotedprintable": _quoted}.get(name)

@@ -19,6 +19,7 @@ from hub.protocols.faults import shown
 from hub.protocols.soap.wire import SoapVersion, refuse
 from hub.schemas import mime_rules
 from hub.schemas.envelope import Attachment
+from hub.schemas.transfer_encoding import undone
 
 MAX_PARTS: Final = 110
 MAX_HEAD_BYTES: Final = 8_192
@@ -75,16 +76,10 @@ def _part(block: bytes) -> MimePart:
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:
-    """The bytes that were meant. What begins like XML is in no base64, whatever its header says."""
-    decode = mime_rules.transfer_decoder(encoding)
-    if decode is None:
+    """The bytes that were meant; what is not encoded as it says stays as it is. A name that is not known is refused."""
+    if mime_rules.transfer_decoder(encoding) is None:
         raise refuse("mime", f"a part is in the transfer encoding {shown(encoding, 40)}, which is not known")
-    try:
-        return b"".join(decode([body]))
-    except ValueError:
-        if body.lstrip().startswith(b"<"):
-            return body
-        raise refuse("mime", f"a part is not in its transfer encoding, {shown(encoding, 40)}") from None
+    return undone(body, encoding)
 
 
 def _head_and_body(block: bytes) -> tuple[bytes, bool, bytes]:

@@ -31,13 +31,12 @@ def filled(data: bytes, names: Mapping[str, bytes], pack: str | None = None) -> 
     """A message of HTTP with names put in, its body packed, and its length told."""
     for name, value in names.items():
         data = data.replace(b"{{" + name.encode() + b"}}", value)
-    told = data.find(b"{{LEN}}")
-    if told < 0:
+    before, told, rest = data.partition(b"{{LEN}}")  # in the last head: interim answers may stand before it
+    head, gap, body = rest.partition(b"\r\n\r\n")
+    if not told:
         return data
-    end = data.index(b"\r\n\r\n", told)  # interim answers may stand before
-    head, gap, body = data[:end], b"\r\n\r\n", data[end + 4 :]
     body = _PACKS[pack](body) if pack else body
-    return head.replace(b"{{LEN}}", str(len(body)).encode()) + gap + body
+    return before + str(len(body)).encode() + head + gap + body
 
 
 class Peer:
