@@ -21,11 +21,12 @@ from hub.errors import (
     OutcomeUnknown,
     PermanentFailure,
     Retry,
+    SealRefused,
     TemporaryFailure,
 )
 from hub.net.http import HttpPolicy, HttpSession
 from hub.protocols.faults import classify
-from hub.protocols.soap.client import SoapClient, request_of, unpack
+from hub.protocols.soap.client import SoapClient, SoapRequest, request_of, unpack
 from hub.protocols.soap.description import Description, from_folder, understand
 from hub.protocols.soap.faults import SoapFault
 from hub.protocols.soap.files import resolve
@@ -346,3 +347,29 @@ def test_descriptions_are_read_in_the_encoding_that_they_are_in(charset: str, de
     text = f'\r\n<?xml version="1.0" encoding="{said}"?>' + WSDL.replace('name="Register"', 'name="Реєстрація"')
     made = understand(resolve("s.wsdl", {"s.wsdl": text.encode(charset), "LOCATION": SCHEMA.encode()}))
     assert made.operation("Реєстрація").name == "Реєстрація"
+
+
+class _NothingSigned:
+    """A guard that finds no signature."""
+
+    def secure(self, envelope: bytes) -> bytes:
+        return envelope
+
+    def check(self, envelope: bytes) -> bytes:
+        raise SealRefused("There is no signature.", code="wsse.missing")
+
+
+def test_a_fault_that_counts_as_an_answer_is_signed_like_one() -> None:
+    """Where answers must be signed, nobody says «taken already» by a fault without a signature."""
+    said = write_fault(SoapVersion.V11, "Server", "17")
+
+    answer = http("500 Fault", said, Content_Type="text/xml")
+    policy = HttpPolicy(allow_http=True, allow_private=(ipaddress.ip_network("127.0.0.0/8"),))
+    with serving(answering(answer, answer)) as server, HttpSession(policy) as session:
+        request = SoapRequest(url=server.url(), version=SoapVersion.V11, action="", envelope=b"<a/>")
+        known = SoapClient(session).exchange(request, deadline_secs=5, knows=lambda _: True)
+        assert known.fault is not None
+        assert known.said == "Fault Server: 17"
+        with pytest.raises(OutcomeUnknown) as caught:
+            SoapClient(session, guard=_NothingSigned()).exchange(request, deadline_secs=5, knows=lambda _: True)
+    assert caught.value.stable_code == "wsse.missing"
