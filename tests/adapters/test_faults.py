@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from hub.adapters import AdapterContext, outcomes
 from hub.adapters import mapping as maps
-from hub.adapters.email import classify, enclosed, forms, mailbox, parse, places, replies, signed, trim
+from hub.adapters.email import classify, enclosed, forms, letterhead, mailbox, parse, places, replies, signed, trim
 from hub.adapters.email.adapter import EmailAdapter
 from hub.adapters.rest import envelope as rest_envelope
 from hub.adapters.rest import statements
@@ -127,7 +127,7 @@ MAIL = [
     (signed, "check"),
     (trim, "split"),
     (forms, "read"),
-    (forms, "reference"),
+    (letterhead, "reference"),
     (replies, "said_id"),
     (replies, "_kept"),
     (PaperSink, "find"),
