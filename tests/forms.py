@@ -25,4 +25,4 @@ def examples(whole: int) -> int:
     return max(5, round(whole * SCALES[FORM]))
 
 
-settings.register_profile(FORM, max_examples=examples(100), deadline=None, suppress_health_check=UNHURRIED)
+settings.register_profile(FORM, max_examples=examples(60), deadline=None, suppress_health_check=UNHURRIED)

@@ -29,7 +29,7 @@ from hub.schemas.envelope import AppealEnvelope, AppealForm
 from hub.schemas.ids import CaseId
 from hub.schemas.people import Contacts, PersonName
 
-NAME: Final = "finder"
+NAME: Final = "finder.2"  # words are compared otherwise since: what was indexed before is indexed again
 BATCH: Final = 200
 LEASE: Final = timedelta(seconds=60)
 _PHONE_DIGITS: Final = 9

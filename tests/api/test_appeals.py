@@ -208,7 +208,7 @@ def _parts(*parts: bytes, end: bytes = b"--XX--\r\n") -> bytes:
     ("body", "code"),
     [
         (b"", "multipart.end"),
-        (b"nonsense", "multipart.syntax"),
+        (b"nonsense", "multipart.end"),
         (_parts(b'Content-Disposition: form-data; name="x"\r\n\r\n{}'), "multipart.appeal"),
         (_parts(b"Content-Type: text/plain\r\n\r\n{}"), "multipart.disposition"),
         (_parts(b'Content-Disposition: attachment; name="appeal"\r\n\r\n{}'), "multipart.disposition"),

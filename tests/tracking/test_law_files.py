@@ -106,7 +106,8 @@ def test_a_file_that_is_no_yaml_is_refused_without_its_content(tmp_path: Path) -
     with pytest.raises(ConfigurationError) as refused:
         read(tmp_path)
     assert refused.value.stable_code == "law.yaml"
-    assert refused.value.message == f"{TERMS_FILE} cannot be read as YAML: ParserError."
+    assert refused.value.message.startswith(f"{TERMS_FILE} cannot be read as YAML: ")
+    assert "counting" not in refused.value.message
     (tmp_path / TERMS_FILE).unlink()
     with pytest.raises(ConfigurationError) as absent:
         read(tmp_path)

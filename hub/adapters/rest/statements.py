@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import hashlib
 import json
 import re
 import uuid
@@ -98,12 +99,12 @@ class Claimed:
 
 def form(answer: HttpAnswer) -> RawInbound:
     """What an answer is, and its bytes. What the bytes show comes before the label: PHP calls JSON ``text/html``, and
-    1C begins it with a byte order mark. JSON is in UTF-8 then, whatever it was in.
+    1C begins it with a byte order mark. JSON is in UTF-8 then, whatever it was in; the digest stays that of what came.
     """
     body = answer.body.strip(_BLANKS)
     if foreign_json.is_json(answer.body):
         text = charsets.read(answer.body, charset_of(answer))
-        return RawInbound(content_type=JSON, body=answer.body if text is None else _in_utf8(answer.body, text))
+        return _as_utf8(answer.body, text)
     if _TOKEN.fullmatch(body):
         return RawInbound(content_type=_JOSE, body=body)
     kind = media_type(answer.content_type)
@@ -125,10 +126,12 @@ def is_page(answer: HttpAnswer) -> bool:
     return form(answer).content_type in _PAGES
 
 
-def _in_utf8(body: bytes, text: str) -> bytes:
-    """The same bytes wherever they are UTF-8 already: a receipt is handed on as it came."""
-    made = text.encode("utf-8", "replace")
-    return body if body == made else made
+def _as_utf8(body: bytes, text: str | None) -> RawInbound:
+    """JSON as it came wherever it is UTF-8 already; else in UTF-8, with length and digest of what came."""
+    made = body if text is None else text.encode("utf-8", "replace")
+    if made == body:
+        return RawInbound(content_type=JSON, body=body)
+    return RawInbound(content_type=JSON, body=made, whole_sha256=hashlib.sha256(body).hexdigest(), whole_size=len(body))
 
 
 def read(answer: HttpAnswer) -> JsonAcknowledgement | Claimed | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from hub.inbound import listening
 from hub.ports import InboundFilter, Store
+from hub.schemas import charsets
 from hub.schemas.ids import DeliveryId
 from hub.schemas.journal import Custody, Door, InboundRecord
 from tests.acceptance.accounting.hostile import PASSWORD
@@ -150,7 +151,12 @@ def _has_bytes(record: InboundRecord, sent: Sent, store: Store) -> bool:
     if body is None:
         return False
     beside = store.attachment(record.sha256) is not None
-    return any(_same(body, form) or (beside and form.startswith(body)) for form in sent.forms)
+    return any(_same(body, form) or (beside and form.startswith(body)) or _in_utf8(form) == body for form in sent.forms)
+
+
+def _in_utf8(form: bytes) -> bytes:
+    """What came, as text in UTF-8: an answer in another charset is read so, and its digest is that of what came."""
+    return (charsets.read(form) or "").encode()
 
 
 def _same(kept: bytes, came: bytes) -> bool:
