@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 # What stands on a store; the rest of these folders would say the same twice.
 ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
 	$(addprefix --ignore=tests/,api/test_openapi.py api/test_memory.py api/test_soap_memory.py api/test_protocol.py \
-	api/test_cli_keys.py delivery/test_policy.py)
+	api/test_cli_keys.py api/test_file_names.py api/test_roles.py $(addprefix delivery/test_,policy.py settle.py claim.py \
+	sending.py statements.py decisions.py guesses.py sink.py asking.py timeline.py form_checks.py operators.py \
+	centre_words.py deeds.py intake.py patrol.py steps.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test nightly lint types imports fast tests bench chaos mutation lock foreign clean

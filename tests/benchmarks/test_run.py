@@ -18,7 +18,13 @@ from benchmarks.processes import Crew
 from tests.conftest import leave_out
 from tests.forms import NIGHTLY
 
-pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(1_200), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.rabbitmq,
+    pytest.mark.timeout(1_200),
+    pytest.mark.slow,
+    pytest.mark.nightly,
+]
 TINY = Sizes(
     authorities=20,
     rounds=1,

@@ -32,7 +32,7 @@ EMBEDDED = {
 FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps": clock.fit}
 """Why a cell cannot run here."""
 PRODUCTION = {"chain-kill": 10, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
-NIGHTLY = ("chain-stop",)
+NIGHTLY = ("chain-stop", "worker-dies", "broker-wiped")
 
 
 def _marked(names: Iterable[str]) -> list[Any]:

@@ -24,7 +24,7 @@ from registry import LoadedDirectory
 from registry.territories import shipped
 from tests.delivery.making import receipt
 from tests.delivery.world import BODY, CHANNEL, HUB, World
-from tests.forms import NIGHTLY, examples
+from tests.forms import NIGHTLY
 from tests.lanes import run_lane
 from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
@@ -330,7 +330,7 @@ def test_no_history_of_acts_leaves_a_case_to_nobody(part: int) -> None:
     """Whatever is submitted, answered, refused, assigned, replayed, closed and however time passes: after each act and
     the sweep that follows it, no case is nobody's.
     """
-    for number in range(2_500 if NIGHTLY else examples(50)):
+    for number in range(2_500 if NIGHTLY else 50):
         history = History(part * 100_000 + number)
         for _ in range(25):
             history.step()
