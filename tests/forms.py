@@ -1,7 +1,8 @@
 """How much a run tries: ``HUB_TEST_FORM`` is ``quick``, ``whole`` (the usual one) or ``nightly``.
 
-Every behaviour is proved in the form ``whole``, with half of the examples that each law names; ``quick`` tries a quarter
-of them, ``nightly`` ten times as many, and what is marked ``nightly``: more cells and roles of what another test proves.
+Every behaviour is proved in the form ``whole``, with half of the examples that each law names; ``quick`` tries a
+quarter of them, ``nightly`` ten times as many, and what is marked ``nightly``: more cells and roles of what another
+test proves.
 """
 
 from __future__ import annotations
