@@ -171,7 +171,7 @@ def _complete(draw: st.DrawFn, model: type[BaseModel], given: dict[str, Any]) ->
     if model.__name__ == "Representative" and given["basis"] in NEEDS_DOCUMENT:
         needs = ("document",)
     if model.__name__ == "SupplementEnvelope" and not given.get("attachments") and given["body"].text is None:
-        given["body"] = given["body"].model_copy(update={"text": draw(_value(shapes(SupplementBody)["text"]))})
+        given["body"] = SupplementBody(at=given["body"].at, text=draw(_value(shapes(SupplementBody)["text"])))
     for name in needs:
         given.setdefault(name, draw(_value(shapes(model)[name])))
     if "header" in given and given["header"].in_reply_to is None:

@@ -17,7 +17,7 @@ from tests.chaos.world import Backing
 from tests.conftest import leave_out
 
 EMBEDDED = {
-    "chain-kill": 10,
+    "chain-kill": 5,
     "chain-stop": 10,
     "lost-answers": 10,
     "random-503": 100,
@@ -31,7 +31,7 @@ EMBEDDED = {
 """Cells and how many messages each gets."""
 FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps": clock.fit}
 """Why a cell cannot run here."""
-PRODUCTION = {"chain-kill": 10, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
+PRODUCTION = {"chain-kill": 5, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
 NIGHTLY = ("chain-stop", "worker-dies", "broker-wiped")
 
 
