@@ -14,7 +14,7 @@ ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
 	centre_words.py deeds.py intake.py patrol.py steps.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test nightly lint types imports fast tests bench chaos mutation lock foreign clean
+.PHONY: help demo quick test nightly lint types imports fast tests stored bench chaos mutation lock foreign clean
 
 help: ## Show this help
 	@echo "appeal-hub: carries citizens' appeals into the systems that authorities have, and answers back"
@@ -43,7 +43,7 @@ quick: $(DEV) foreign ## Before each commit, under two minutes: lint, types, con
 	@$(MAKE) --no-print-directory -j 4 lint types imports fast
 
 test: $(DEV) foreign ## Everything that must pass before a change lands, under eight minutes
-	@$(MAKE) --no-print-directory -j 4 lint types imports tests
+	@$(MAKE) --no-print-directory -j 5 lint types imports tests stored
 
 nightly: export HUB_TEST_FORM = nightly
 nightly: test chaos mutation ## The long forms: ten times the examples, all cells and phases, mutants; hours
@@ -61,9 +61,11 @@ imports: $(DEV) ## Imports point inward
 fast: $(DEV) ## The tests that are not marked slow
 	@HUB_TEST_FORM=quick $(PYTEST) -m "not slow"
 
-tests: $(DEV) ## The tests, in random order, warnings as errors; those of doors, use cases and worker on PostgreSQL too
-	@$(PYTEST)
-	@HUB_TEST_STORE=postgres $(PYTEST) $(ON_BOTH)
+tests: $(DEV) ## The tests, in random order, warnings as errors
+	@$(PYTEST) --dist worksteal
+
+stored: $(DEV) ## Those of doors, use cases and worker once more, on PostgreSQL
+	@HUB_TEST_STORE=postgres $(BIN)/python -m pytest -q -n 2 $(ON_BOTH)
 
 foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
 	@sh tests/foreign.sh
