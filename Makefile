@@ -59,7 +59,7 @@ imports: $(DEV) ## Imports point inward
 	@$(BIN)/lint-imports --cache-dir .import_linter_cache >$(VENV)/.imports || { cat $(VENV)/.imports; exit 1; }
 
 fast: $(DEV) ## The tests that are not marked slow
-	@HUB_TEST_FORM=quick $(PYTEST) -m "not slow"
+	@HUB_TEST_FORM=quick $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 
 tests: $(DEV) ## The tests, in random order, warnings as errors
 	@$(PYTEST) --dist worksteal

@@ -17,6 +17,8 @@ from hub.settings import Settings
 from tests.acceptance.processes import until
 from tests.following.test_webhooks import SECRET, Receiver, receiver  # noqa: F401  # a fixture
 
+pytestmark = pytest.mark.slow  # all of it together
+
 STEP = """
 import sys
 from datetime import timedelta

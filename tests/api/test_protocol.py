@@ -15,6 +15,8 @@ from hub.api import protocol
 from hub.api.protocol import server_config
 from tests.acceptance.processes import until
 
+pytestmark = pytest.mark.slow  # all of it together
+
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the names of the headers that it was given."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.processes import Running, hub, hub_process
+
+pytestmark = pytest.mark.slow  # all of it together
 
 
 def test_without_a_home_the_hub_says_what_to_do(tmp_path: Path) -> None:

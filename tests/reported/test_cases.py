@@ -18,6 +18,7 @@ def _marks(case: Case) -> list[pytest.MarkDecorator]:
     return [pytest.mark.foreign(program) for program in case.programs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=_marks(case)) for case in cases()])
 def test_case(case: Case) -> None:
     """What the hub makes of this input changes only on purpose."""

@@ -25,6 +25,8 @@ from tests.schemas.documents import VALUES, by_post, every_change, trees, whole
 from tests.schemas.form_reading import form_from_json
 from tests.strategies import envelopes
 
+pytestmark = pytest.mark.slow  # all of it together
+
 
 @cache
 def validator(name: str) -> Any:

@@ -16,6 +16,8 @@ from tests.conftest import leave_out
 from tests.sevovv.edms import Edms
 from tests.sevovv.world import BODY, NCC, OTHER, OTHER_SYSTEM, SPEC, SYSTEM, World, world
 
+pytestmark = pytest.mark.slow  # all of it together
+
 MIB = 1_048_576
 
 

@@ -18,6 +18,8 @@ from hub.storage import SqlStore, database, open_store
 from hub.storage.engine import open_engine
 from tests.storage.making import CHANNEL, NOW, accepted, attempt, case, claim_one, fact, later, message, put
 
+pytestmark = pytest.mark.slow  # all of it together
+
 
 @pytest.fixture
 def on_sqlite(sqlite_url: str) -> Iterator[SqlStore]:

@@ -23,6 +23,8 @@ from hub.storage.schema import metadata
 from tests.storage.conftest import drop_database, new_database, text_of
 from tests.storage.making import put
 
+pytestmark = pytest.mark.slow  # all of it together
+
 _COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
        a.attstorage, pg_get_expr(d.adbin, d.adrelid), coll.collname, array_to_string(c.reloptions, ',')

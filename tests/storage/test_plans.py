@@ -16,6 +16,8 @@ from hub.storage.engine import open_engine
 from hub.storage.schema import metadata
 from tests.storage.making import AUTHORITY, CHANNEL, NOW, OWNER, accepted, claim_one, delivery, joined, later, put
 
+pytestmark = pytest.mark.slow  # all of it together
+
 _WHOLE = ("Seq Scan on deliveries", "SCAN deliveries", "Seq Scan on facts", "SCAN facts", "Seq Scan on messages")
 
 

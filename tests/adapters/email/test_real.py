@@ -52,7 +52,7 @@ HUB = Party(code="36521731", name="Контактний центр")
 BODY = "00032106"
 OUT, IN = f"{BODY}.mail", f"{HUB.code}.mailbox"
 
-pytestmark = [pytest.mark.foreign("postfix"), pytest.mark.foreign("dovecot")]
+pytestmark = [pytest.mark.slow, pytest.mark.foreign("postfix"), pytest.mark.foreign("dovecot")]
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ from tests.adapters.sftp.proxy import Proxy
 from tests.adapters.sftp.sshd import Sshd, make_key
 from tests.conftest import leave_out
 
+pytestmark = pytest.mark.slow  # all of it together
+
 BIG = 8 * 1024 * 1024
 ON_THE_WAY = 7 * 512 * 1024
 """What sshd may have in its buffers when a connection breaks (its window is 2 MiB), and what the rest costs."""

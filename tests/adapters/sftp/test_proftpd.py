@@ -27,6 +27,8 @@ from tests.adapters.sftp.sshd import free_port, make_key
 from tests.adapters.sftp.test_collecting import RecordingDesk
 from tests.conftest import leave_out
 
+pytestmark = pytest.mark.slow  # all of it together
+
 PASSWORD = "right"
 NOBODY = 65_534
 SECS = 30.0
