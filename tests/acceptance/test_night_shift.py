@@ -99,7 +99,7 @@ def test_a_lane_that_failed_is_delivered_in_five_calls(tmp_path: Path) -> None:
         until(lambda: call.failed() == count, seconds=300, what="all dead")
 
         (group,) = [g for g in call("GET", "/v1/ops/groups", "operator").json()["groups"] if g["kind"] == "dead"]
-        (attempt,) = call("GET", f"/v1/ops/deliveries/{group['example']}/attempts", "operator").json()["attempts"]
+        *_, attempt = call("GET", f"/v1/ops/deliveries/{group['example']}/attempts", "operator").json()["attempts"]
         _connect(home, {**channel, "settings": {**settings, "format": "json"}})
         order = {"act": "rebuild", "where": {"code": group["code"], "authority": BODY}, "reason": "they take JSON only"}
         seen = call("POST", "/v1/ops/acts", "operator", json=order).json()
