@@ -35,7 +35,7 @@ KINDS: Final = {
     "retry": OutcomeKind.TEMPORARY,
     "permanent": OutcomeKind.PERMANENT,
 }
-"""What a verdict of a mapping makes of the attempt; all others are ``unknown``."""
+"""Ends of an attempt, by a mapping's verdict; all others are ``unknown``."""
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
 MAX_ID_CHARS: Final = 200
 MAX_TEXT_CHARS: Final = 100_000
@@ -195,7 +195,7 @@ def _fitting(number: str | None, unclear: list[str]) -> str | None:
 
 
 def _answered(stated: _Stated, rules: AnswerMapping, heard: Heard, message_id: MessageId) -> ReportedStatus:
-    """What is said in the answer to a sending happened by then; the answer itself does not say when."""
+    """Moment of what the answer to a sending says: it happened by then; the answer itself does not say when."""
     return replace(_reported(stated, rules, heard, message_id, "answer"), dated=Dating.NONE)
 
 

@@ -22,7 +22,7 @@ class Reach(StrEnum):
 
 
 class Personal(StrEnum):
-    """Whether a door shows personal data of applicants. ``sought``: it tells who has a case if one asks by a person's
+    """Personal data of applicants at a door. ``sought``: it tells who has a case if one asks by a person's
     name, phone or e-mail.
     """
 
@@ -33,7 +33,7 @@ class Personal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorAccess:
-    """Who may use one door, and how far each reaches."""
+    """Roles that may use one door, and how far each reaches."""
 
     reach: Mapping[CallerRole, Reach]
     personal: Personal = Personal.NONE

@@ -40,7 +40,7 @@ _ID_LENGTH = 12
 _SECRET_BYTES = 32
 _PREFIX = "hub_"
 USE_STEP = timedelta(minutes=10)
-"""How exactly the last use of a key is known."""
+"""Precision with which the last use of a key is known."""
 
 
 class CallerRole(StrEnum):

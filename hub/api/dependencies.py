@@ -100,7 +100,7 @@ def known_parameters(request: Request) -> None:
 
 TheCaller = Annotated[Principal, Depends(authenticate)]
 SpeakingCaller = Annotated[Principal, Depends(identify)]
-"""Of doors where what is refused is kept: they look at the parameters themselves."""
+"""Caller of a door where what is refused is kept: the door looks at the parameters itself."""
 TheDependencies = Annotated[Dependencies, Depends(dependencies_of)]
 
 

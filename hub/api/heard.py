@@ -20,7 +20,7 @@ MOST_BYTES = 2 * CAP_BYTES
 """So much of a refused body is listened to; what a caller says beyond it was never heard."""
 
 
-class Heard:
+class HeardBody:
     """ASGI's ``receive`` of one call, which keeps what passes: whole up to the journal's cap, else the first part with
     length and digest of the whole. On disk beyond the first part. Close it.
     """

@@ -16,7 +16,7 @@ from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
 from hub.api.dependencies import Dependencies, known_parameters, show
 from hub.api.files import keep
-from hub.api.heard import Heard
+from hub.api.heard import HeardBody
 from hub.api.views import TakenView
 from hub.contained import contained
 from hub.delivery.journal import Origin
@@ -77,7 +77,7 @@ async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIte
 
     The body is to be read from the request that is given: it is kept as it came, and heard to its end.
     """
-    with closing(Heard(request)) as heard:
+    with closing(HeardBody(request)) as heard:
         try:
             with contained("call"):
                 if request.scope["query_string"]:
@@ -92,7 +92,7 @@ async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIte
             raise
 
 
-def _hold(heard: Heard, deps: Dependencies, origin: Origin, refusal: HubError) -> None:
+def _hold(heard: HeardBody, deps: Dependencies, origin: Origin, refusal: HubError) -> None:
     deps.hub.receiver.hold(heard.raw(), origin, verdict=refusal.stable_code, detail=refusal.message)
     refusal.journalled = True
 

@@ -156,7 +156,7 @@ def _entries(store: Store, directory: Directory, case_id: CaseId, body: str | No
 
 
 def _unheard_entries(store: Store, case_id: CaseId) -> Iterator[TimelineEntry]:
-    """What stands in the way of hearing a body now: its channel cannot be asked, or collected."""
+    """Lines about what stands in the way of hearing a body now: its channel cannot be asked, or collected."""
     row = store.case(case_id)
     rows = {each.channel_id: each for each in store.unheard()}
     if row is None or row.state in FINISHED or not rows:

@@ -23,7 +23,7 @@ _WITHIN_SECOND = timedelta(milliseconds=999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class SaidMoment:
     """Moment that a statement gives itself; none, or a Kyiv day that ``at`` is the beginning of (``by_day``). Whole
     seconds are a second: most systems name no smaller part.
     """
@@ -66,7 +66,7 @@ class Counted:
     doubt: str | None = None
 
 
-def counted(claim: Claim, hearing: Hearing) -> Counted:
+def counted(claim: SaidMoment, hearing: Hearing) -> Counted:
     """The moment of a statement: what it claims, within what can be; else when it was heard."""
     data = {"heard_at": format_datetime(hearing.heard)}
     if hearing.unseen is not None:
@@ -82,7 +82,7 @@ def counted(claim: Claim, hearing: Hearing) -> Counted:
     return Counted(at=at, data=data, doubt=_doubt(claim, mark, hearing))
 
 
-def _mark(claim: Claim, hearing: Hearing) -> ClockMark | None:
+def _mark(claim: SaidMoment, hearing: Hearing) -> ClockMark | None:
     if claim.at is None or claim.until is None:
         return ClockMark.NONE
     if claim.at > hearing.latest:
@@ -92,7 +92,7 @@ def _mark(claim: Claim, hearing: Hearing) -> ClockMark | None:
     return ClockMark.DAY if claim.by_day else None
 
 
-def _within_day(claim: Claim, hearing: Hearing) -> datetime:
+def _within_day(claim: SaidMoment, hearing: Hearing) -> datetime:
     """The earliest moment of the day that it names at which it can have happened: a body is not called late for an hour
     that nobody said.
     """
@@ -103,7 +103,7 @@ def _within_day(claim: Claim, hearing: Hearing) -> datetime:
     return unseen if unseen is not None and first < unseen <= min(claim.until, hearing.latest) else first
 
 
-def _doubt(claim: Claim, mark: ClockMark, hearing: Hearing) -> str | None:
+def _doubt(claim: SaidMoment, mark: ClockMark, hearing: Hearing) -> str | None:
     if claim.at is None or claim.until is None:
         return None
     if mark is ClockMark.FUTURE and claim.at - hearing.latest > SKEW:

@@ -16,7 +16,7 @@ from hub.delivery.files import unknown_files
 from hub.delivery.journal import Journal, Origin
 from hub.delivery.records import escalate, fact_of
 from hub.errors import Conflict, Fault, InvalidInput, SealRefused
-from hub.inbound.clocks import Claim, Counted, Hearing, counted
+from hub.inbound.clocks import Counted, Hearing, SaidMoment, counted
 from hub.inbound.correlate import Correlator, unknown_case
 from hub.inbound.statement import UNSETTLED, Received, Statement, stated
 from hub.inbound.wording import envelope_of
@@ -205,7 +205,7 @@ class Evaluator:
 
     def _moment(
         self,
-        claim: Claim,
+        claim: SaidMoment,
         delivery: Delivery,
         message: Message,
         origin: Origin,
@@ -255,12 +255,12 @@ class Evaluator:
         return tuple(Grant(sha256=entry.sha256, party=row.case.owner) for entry in attachments)
 
 
-def _claim(at: datetime, words: ReportedStatus | None) -> Claim:
+def _claim(at: datetime, words: ReportedStatus | None) -> SaidMoment:
     """The moment that a statement gives itself, be it one that no envelope can hold."""
     if words is None:
-        return Claim(at=at)
+        return SaidMoment(at=at)
     named = None if words.dated is Dating.NONE else at
-    return Claim(at=words.claims or named, by_day=words.dated is Dating.DAY)
+    return SaidMoment(at=words.claims or named, by_day=words.dated is Dating.DAY)
 
 
 def _heard(words: ReportedStatus | None, said: Told | None, delivery: Delivery, now: datetime) -> datetime:

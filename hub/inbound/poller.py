@@ -16,7 +16,7 @@ from hub.delivery import retry
 from hub.delivery.journal import Origin
 from hub.delivery.records import escalate, fact_of
 from hub.errors import HubError, ItemFailed
-from hub.inbound.clocks import Claim, Hearing, counted
+from hub.inbound.clocks import Hearing, SaidMoment, counted
 from hub.inbound.listening import Listener
 from hub.inbound.receiver import Receiver
 from hub.ports import Adapter, Clock, Outcome, RawInbound, Session, Store
@@ -123,7 +123,7 @@ class Poller:
             return Change(updates=(DeliveryUpdate(id=delivery.id, state=delivery.state),), facts=facts, items=items)
         if outcome.kind is OutcomeKind.DELIVERED and outcome.proves is not None:
             moment = counted(
-                Claim(at=None),
+                SaidMoment(at=None),
                 Hearing(routed=delivery.created_at, heard=now, unseen=delivery.looked_at or delivery.created_at),
             )
             has = fact_of(
@@ -148,7 +148,7 @@ _FAILURES = frozenset({OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN, OutcomeKind.P
 
 
 def _silence(outcome: Outcome) -> _Silence | None:
-    """What a question got no answer by; None if it got one that says anything."""
+    """The silence that a question met; None if it got an answer that says anything."""
     said = outcome.proves is not None or outcome.receipts or outcome.reported
     if said or outcome.kind not in _FAILURES:
         return None

@@ -29,8 +29,8 @@ _WORD: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
 
 class OAuth2Client(Frozen):
-    """Where the hub gets its token, and as whom. ``scope``: as the issuer names it, absent = its default; ``ca_file``:
-    trust exactly these certificates.
+    """Issuer of the hub's token, and whom the hub is to it. ``scope``: as the issuer names it, absent = its default;
+    ``ca_file``: trust exactly these certificates.
     """
 
     token_url: Url

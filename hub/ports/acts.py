@@ -63,7 +63,7 @@ class Acts(Protocol):
         ...
 
     def count_things(self, act_id: UUID) -> int:
-        """How many things an act did something to."""
+        """Number of things that an act did something to."""
         ...
 
     def save_act(self, act: BulkAct, *, owner: str) -> bool:

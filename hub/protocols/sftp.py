@@ -34,7 +34,7 @@ _MEANINGS: Final = {
     _NO_SUCH_PATH: "no such path",
 }
 _VAGUE: Final = frozenset({_DENIED, _FAILURE})
-"""What some servers answer where nothing is."""
+"""Statuses that some servers answer where nothing is."""
 LEAST_READ: Final = 512
 MOST_LISTED: Final = 10_000
 _POSIX_RENAME: Final = b"posix-rename@openssh.com"

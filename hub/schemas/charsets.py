@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 _ALLOWED: Final = re.compile(
-    r"ascii|utf-8|utf-16(-[lb]e)?|utf-32(-[lb]e)?|utf-7|iso8859-\d+|cp125\d|cp8\d\d|cp437|cp93[26]|cp949|cp950|"
+    r"ascii|utf-8|utf-16(-[lb]e)?|utf-32(-[lb]e)?|utf-7|iso8859-\d+|cp125\d|cp1125|cp8\d\d|cp437|cp93[26]|cp949|cp950|"
     r"koi8-[rut]|mac-\w+|gb2312|gbk|gb18030|big5|big5hkscs|euc_jp|euc_kr|shift_jis|iso2022_(jp|kr)(_\w+)?|tis-620|hz|johab"
 )
 _ALIASES: Final = {
@@ -41,8 +41,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WIDE_SAMPLE: Final = 400
-_UKRAINIAN: Final = ("cp1251", "koi8-u", "cp866", "cp1252")
-_SINGLE: Final = re.compile(r"ascii|iso8859-\d+|cp125\d|cp8\d\d|cp437|koi8-[rut]|mac-\w+")
+_UKRAINIAN: Final = ("cp1251", "koi8-u", "cp866", "cp1125", "cp1252")
+_SINGLE: Final = re.compile(r"ascii|iso8859-\d+|cp125\d|cp1125|cp8\d\d|cp437|koi8-[rut]|mac-\w+")
 _SEVEN_BITS: Final = re.compile(r"utf-7|iso2022.*|hz")
 _LETTERS: Final = re.compile(r"[^\W\d_]+(?:['\u2019\u02bc-][^\W\d_]+)*")
 _CYRILLIC: Final = re.compile(r"[А-ЯІЇЄҐЁа-яіїєґё'\u2019\u02bc-]+")
@@ -157,7 +157,7 @@ def _likest(found: list[tuple[str, str]], label: str | None) -> str:
 
 
 def _likeness(text: str) -> int:
-    """How much a text reads like Ukrainian. A wrong charset mixes alphabets in a word, turns case, brings odd signs."""
+    """Likeness of a text to Ukrainian. A wrong charset mixes alphabets in a word, turns case, brings odd signs."""
     sample = text[:_SAMPLE_CHARS]
     return sum(map(_word, _LETTERS.findall(sample))) - 2 * len(_ODD.findall(sample)) - 3 * sample.count("\ufffd")
 

@@ -120,7 +120,7 @@ class SqlActs:
         return tuple(ActThing(**row._mapping) for row in found)
 
     def count_things(self, act_id: UUID) -> int:
-        """How many things an act did something to."""
+        """Number of things that an act did something to."""
         mine = schema.act_things.c.act_id == act_id
         return self._count(sa.select(sa.func.count()).select_from(schema.act_things).where(mine))
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.types import Message
 
 from hub.api import heard
-from hub.api.heard import Heard
+from hub.api.heard import HeardBody
 from hub.ports import RawInbound
 
 MORE: Message = {"type": "http.request", "body": b"half", "more_body": True}
@@ -29,7 +29,7 @@ def _heard(*messages: Message, **headers: str) -> tuple[RawInbound, int]:
 
     async def run() -> RawInbound:
         named = [(name.encode(), value.encode()) for name, value in headers.items()]
-        with closing(Heard(Request({"type": "http", "headers": named}, receive))) as body:
+        with closing(HeardBody(Request({"type": "http", "headers": named}, receive))) as body:
             await body.rest()
             return body.raw()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hub.cases.submission import Accepted
 from hub.cases.timeline import TimelineEntry, timeline
-from hub.inbound.clocks import SKEW, Claim, Hearing, counted
+from hub.inbound.clocks import SKEW, Hearing, SaidMoment, counted
 from hub.ports import Dating, InboundFilter, Outcome, RawInbound, ReportedStatus
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import CLOCK_MEMBERS, ClockMark, Event, Fact, FactKind, OutcomeKind, Source
@@ -63,7 +63,7 @@ def test_whatever_is_claimed_counts_from_a_moment_that_can_be(
     at: datetime | None, by_day: bool, hearing: Hearing
 ) -> None:
     """It lies between the routing and the hearing, is marked where it is not the claimed one, and loses no claim."""
-    moment = counted(Claim(at=at, by_day=by_day), hearing)
+    moment = counted(SaidMoment(at=at, by_day=by_day), hearing)
     assert hearing.routed <= moment.at <= hearing.heard
     assert moment.data["heard_at"] == format_datetime(hearing.heard)
     assert ("clock" in moment.data) == (by_day or moment.at != at)
@@ -77,19 +77,19 @@ def test_whatever_is_claimed_counts_from_a_moment_that_can_be(
 @pytest.mark.parametrize(
     ("claim", "mark", "after"),
     [
-        (Claim(at=None), "none", 240),
-        (Claim(at=START + timedelta(minutes=90)), None, 90),
-        (Claim(at=START), None, 0),
-        (Claim(at=START + timedelta(minutes=240)), None, 240),
-        (Claim(at=START + timedelta(minutes=241)), "future", 240),
-        (Claim(at=START - timedelta(minutes=1)), "before_routing", 240),
-        (Claim(at=START - timedelta(seconds=1)), "before_routing", 240),
-        (Claim(at=datetime(2026, 11, 23, 22, tzinfo=UTC), by_day=True), "day", 60),
-        (Claim(at=datetime(2026, 11, 22, 22, tzinfo=UTC), by_day=True), "before_routing", 240),
-        (Claim(at=datetime(2026, 11, 24, 22, tzinfo=UTC), by_day=True), "future", 240),
+        (SaidMoment(at=None), "none", 240),
+        (SaidMoment(at=START + timedelta(minutes=90)), None, 90),
+        (SaidMoment(at=START), None, 0),
+        (SaidMoment(at=START + timedelta(minutes=240)), None, 240),
+        (SaidMoment(at=START + timedelta(minutes=241)), "future", 240),
+        (SaidMoment(at=START - timedelta(minutes=1)), "before_routing", 240),
+        (SaidMoment(at=START - timedelta(seconds=1)), "before_routing", 240),
+        (SaidMoment(at=datetime(2026, 11, 23, 22, tzinfo=UTC), by_day=True), "day", 60),
+        (SaidMoment(at=datetime(2026, 11, 22, 22, tzinfo=UTC), by_day=True), "before_routing", 240),
+        (SaidMoment(at=datetime(2026, 11, 24, 22, tzinfo=UTC), by_day=True), "future", 240),
     ],
 )
-def test_a_claim_is_taken_as_far_as_it_can_be(claim: Claim, mark: str | None, after: int) -> None:
+def test_a_claim_is_taken_as_far_as_it_can_be(claim: SaidMoment, mark: str | None, after: int) -> None:
     """Between routing (8:00) and hearing (12:00) it counts itself; a day counts from its earliest possible moment, here
     that of the last look (9:00); what cannot be counts from the hearing.
     """
@@ -102,8 +102,8 @@ def test_a_claim_is_taken_as_far_as_it_can_be(claim: Claim, mark: str | None, af
 def test_whole_seconds_name_a_second() -> None:
     """A receipt of the very second of the routing is none from before it; one with a smaller part is."""
     hearing = Hearing(routed=START + timedelta(milliseconds=400), heard=START + timedelta(seconds=2))
-    assert counted(Claim(at=START), hearing) == counted(Claim(at=hearing.routed), hearing)
-    early = counted(Claim(at=START + timedelta(milliseconds=399)), hearing)
+    assert counted(SaidMoment(at=START), hearing) == counted(SaidMoment(at=hearing.routed), hearing)
+    early = counted(SaidMoment(at=START + timedelta(milliseconds=399)), hearing)
     assert (early.at, early.data["clock"]) == (hearing.heard, ClockMark.BEFORE_ROUTING)
 
 
@@ -112,9 +112,9 @@ def test_a_person_hears_of_a_clock_that_is_wrong_by_more_than_a_day() -> None:
     hearing = Hearing(routed=START, heard=START + timedelta(hours=4))
     late, early = hearing.heard + SKEW, START - SKEW
     step = timedelta(milliseconds=1)
-    assert counted(Claim(at=late), hearing).doubt is counted(Claim(at=early), hearing).doubt is None
-    assert "after the hub heard it" in (counted(Claim(at=late + step), hearing).doubt or "")
-    assert "before the appeal was sent" in (counted(Claim(at=early - step), hearing).doubt or "")
+    assert counted(SaidMoment(at=late), hearing).doubt is counted(SaidMoment(at=early), hearing).doubt is None
+    assert "after the hub heard it" in (counted(SaidMoment(at=late + step), hearing).doubt or "")
+    assert "before the appeal was sent" in (counted(SaidMoment(at=early - step), hearing).doubt or "")
 
 
 def words(accepted: Accepted, at: datetime | None, dated: Dating = Dating.MOMENT) -> ReportedStatus:

@@ -16,12 +16,12 @@ class Ours:
     """``letter``: to tell quoted words; ``number``: ours; ``to``: addresses in lower case. Empty what is not known."""
 
     number: str
-    letter: trim.Letter
+    letter: trim.OwnLetter
     to: frozenset[str]
 
 
 def ours(original: Original | None) -> Ours:
-    """What is known of a message of ours; where it is unknown, nothing is taken for its quotation without marks."""
+    """Our own message, as far as it is known; where it is not, nothing is taken for its quotation without marks."""
     if original is None:
         return Ours(number="", letter=trim.letter("", ""), to=frozenset())
     envelope = original.envelope

@@ -110,7 +110,7 @@ class _Kept:
 
     @property
     def said(self) -> str | None:
-        """What a person must know of the files; None if they are all there."""
+        """Words for a person about the files; None if they are all there."""
         return _LEFT.format(left=self.left) if self.left else None
 
 

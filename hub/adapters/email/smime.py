@@ -162,7 +162,7 @@ class Opened:
     algorithm: str
     signature: bytes
     certificates: tuple[bytes, ...]
-    """Those of the signer that it names."""
+    """Certificates of the signer that it names."""
 
 
 def verify(

@@ -50,7 +50,7 @@ class TnefFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class WinmailContents:
     """Content of a ``winmail.dat``. ``rtf``: the letter in rich text; empty if there is none."""
 
     files: tuple[TnefFile, ...]
@@ -80,7 +80,7 @@ def message_class(data: bytes) -> str:
     return found[:_MAX_CHARS].split(b"\0", 1)[0].decode("ascii", "replace").lower()
 
 
-def opened(data: bytes) -> Opened:
+def opened(data: bytes) -> WinmailContents:
     """Everything in it that a person can use. Raises ``InvalidInput`` (``mail.winmail``) if it is not well made."""
     drafts: list[_Draft] = []
     letter: dict[int, tuple[int, bytes]] = {}
@@ -96,7 +96,7 @@ def opened(data: bytes) -> Opened:
             letter.update(_properties(value))
         elif drafts:
             _take(drafts[-1], name, value)
-    return Opened(
+    return WinmailContents(
         files=tuple(_file(draft, codepage) for draft in drafts if draft.data or _content(draft)),
         text=_text(letter.get(_P_BODY), codepage) or _string(body, codepage),
         html=_text(letter.get(_P_HTML), codepage),

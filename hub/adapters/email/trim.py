@@ -147,7 +147,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OwnLetter:
     """Our letter that a mail answers. ``text``: letters and digits only; ``lines``: each of its lines so; ``address``:
     ours. All may be empty.
     """
@@ -173,16 +173,16 @@ class Letter:
         return bool(local) and local in low and f"@{domain}" in low
 
 
-def letter(text: str, address: str) -> Letter:
+def letter(text: str, address: str) -> OwnLetter:
     """Our letter, to be held against what comes back."""
-    return Letter(_squeezed(text), frozenset(map(_squeezed, text.splitlines())), address)
+    return OwnLetter(_squeezed(text), frozenset(map(_squeezed, text.splitlines())), address)
 
 
 def _squeezed(text: str) -> str:
     return _NO_LETTER.sub("", text.lower())
 
 
-def split(text: str, letter: Letter | None = None) -> Parts:
+def split(text: str, letter: OwnLetter | None = None) -> Parts:
     """Take a plain text apart. ``letter``: ours, if it is known."""
     lines = text.splitlines(keepends=True)
     looked_at = [line[:LOOKED_AT] for line in lines]  # expressions see no more of a line, so none can stall
@@ -196,7 +196,7 @@ def split(text: str, letter: Letter | None = None) -> Parts:
     )
 
 
-def _seams(lines: list[str], letter: Letter | None) -> tuple[int, int]:
+def _seams(lines: list[str], letter: OwnLetter | None) -> tuple[int, int]:
     """Where own words begin and end. Everything is own where the seam is uncertain."""
     seam = _seam(lines, letter)
     if seam == len(lines):
@@ -210,7 +210,7 @@ def _seams(lines: list[str], letter: Letter | None) -> tuple[int, int]:
     return 0, seam
 
 
-def _seam(lines: list[str], letter: Letter | None) -> int:
+def _seam(lines: list[str], letter: OwnLetter | None) -> int:
     """Number of the first line that is quotation; the number of lines if there is none."""
     at = tried = 0
     while at < len(lines) and tried < _MAX_SEAMS:
@@ -235,7 +235,7 @@ def _marked(lines: list[str], at: int) -> bool:
     return _is_quoted(lines[at]) and all(not each.strip() or _is_quoted(each) for each in near)
 
 
-def _is_ours(lines: list[str], at: int, letter: Letter) -> bool:
+def _is_ours(lines: list[str], at: int, letter: OwnLetter) -> bool:
     """True if our letter stands behind a seam: by its sender, marked as a quotation by a program, or by its words."""
     head = _head(lines, at)
     senders = [line for line in head if "@" in line and not _RECIPIENT.match(line)]
@@ -275,7 +275,7 @@ def _names(lines: list[str], begin: int, at: int) -> bool:
     return at > begin and (lines[at - 1].rstrip().endswith((",", ";")) or bool(_ANY_FIELD.match(line)))
 
 
-def _forwarded(lines: list[str], at: int, letter: Letter) -> bool:
+def _forwarded(lines: list[str], at: int, letter: OwnLetter) -> bool:
     """True for a mail of others that somebody passes on, marked with ``>`` or not."""
     near = lines[max(at - 3, 0) : at + _BEHIND]
     senders = [line for line in near if _SENDER.match(line) and "@" in line]
@@ -283,7 +283,7 @@ def _forwarded(lines: list[str], at: int, letter: Letter) -> bool:
     return told and bool(senders) and not any(map(letter.names_us, senders))
 
 
-def _answers_inside(lines: list[str], seam: int, letter: Letter) -> bool:
+def _answers_inside(lines: list[str], seam: int, letter: OwnLetter) -> bool:
     """True if somebody wrote into the quotation: lines that are not in our letter, where it is ours for sure, or where
     it has no marks; or words above that point below.
     """
@@ -297,7 +297,7 @@ def _answers_inside(lines: list[str], seam: int, letter: Letter) -> bool:
     return len(own) > _MAX_UNMARKED or any(not _explained(own, at, letter) for at in range(len(own)))
 
 
-def _explained(lines: list[str], at: int, letter: Letter) -> bool:
+def _explained(lines: list[str], at: int, letter: OwnLetter) -> bool:
     """True for a line behind a seam that is nobody's answer: our letter's, a field of a head, or empty."""
     line, before = lines[at], lines[at - 1] if at else ""
     if not _squeezed(line) or letter.holds(line, before):
@@ -343,7 +343,7 @@ def _header_block(lines: list[str], at: int) -> bool:
     return sum(bool(_FIELD.match(each)) for each in near) >= 3
 
 
-def _answers_between(rest: list[str], letter: Letter | None) -> bool:
+def _answers_between(rest: list[str], letter: OwnLetter | None) -> bool:
     """True if own lines stand after lines quoted with ``>``; some programs mark only the head of our letter."""
     quoted, own = False, 0
     for at, line in enumerate(rest):

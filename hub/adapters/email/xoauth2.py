@@ -11,7 +11,7 @@ NAME = "XOAUTH2"
 
 
 def words(server: Server, deadline: Deadline) -> str:
-    """What the client says first: user and token. ``TemporaryFailure`` (``oauth.*``) if there is no token now."""
+    """First words of the client: user and token. ``TemporaryFailure`` (``oauth.*``) if there is no token now."""
     if server.oauth2 is None or server.user is None:
         raise ConfigurationError("The channel has no oauth2.", code="oauth.none")
     token = oauth.access_token(server.oauth2, deadline_secs=deadline.remaining(), allow_private=server.networks())

@@ -98,7 +98,7 @@ class Claimed:
 
 
 def form(answer: HttpAnswer) -> RawInbound:
-    """What an answer is, and its bytes. What the bytes show comes before the label: PHP calls JSON ``text/html``, and
+    """Kind of an answer, and its bytes. What the bytes show comes before the label: PHP calls JSON ``text/html``, and
     1C begins it with a byte order mark. JSON is in UTF-8 then, whatever it was in; the digest stays that of what came.
     """
     body = answer.body.strip(_BLANKS)

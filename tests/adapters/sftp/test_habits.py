@@ -128,7 +128,7 @@ class _Reads:
         self._out.write((len(payload) + 1).to_bytes(4, "big") + bytes([kind]) + payload)
 
 
-@pytest.mark.parametrize("charset", ["cp866", "cp1251", "utf-8"])
+@pytest.mark.parametrize("charset", ["cp866", "cp1125", "cp1251", "utf-8"])
 @pytest.mark.parametrize("name", ["Заява громадянки.pdf", "Додаток 1.docx", "ответ.pdf", "ЗАПЕРЕЧЕННЯ.PDF"])
 def test_names_in_a_zip_are_read_in_the_code_page_of_their_archiver(name: str, charset: str) -> None:
     """Names in DOS, Windows and UTF-8 without its flag come out as people wrote them."""
