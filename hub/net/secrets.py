@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +69,24 @@ class Secret:
 
 
 _KNOWN: dict[str, None] = {}
+_LOCK = threading.Lock()
 MOST_KNOWN = 10_000
+"""Secrets that are kept in mind; of more those that were used last, for tokens are new each hour."""
 
 
 def known() -> tuple[str, ...]:
-    """Values of secrets that this process has read: what must not be kept with what comes in."""
-    return tuple(_KNOWN)
+    """Values of secrets that this process has used: what must not be kept with what comes in."""
+    with _LOCK:
+        return tuple(_KNOWN)
+
+
+def remember(value: str) -> None:
+    """Keep a secret in mind that was not read by reference: a token that was given to the hub."""
+    with _LOCK:
+        _KNOWN.pop(value, None)
+        _KNOWN[value] = None
+        if len(_KNOWN) > MOST_KNOWN:
+            del _KNOWN[next(iter(_KNOWN))]
 
 
 def secret_path(reference: str) -> Path:
@@ -107,8 +120,7 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None) -> Secret:
         raise ConfigurationError(f"The secret {reference} is missing or empty.")
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         raise ConfigurationError(f"The secret {reference} holds control characters or more than one line.")
-    if len(_KNOWN) < MOST_KNOWN:
-        _KNOWN[value] = None
+    remember(value)
     return Secret(value)
 
 
