@@ -36,7 +36,7 @@ def _executor(story: Story, executor: Executor, channels: dict[str, str]) -> Exe
         authority=executor.authority,
         role=executor.role,
         state=state_of(executor),
-        number=registered[0].data.get("number") if registered else None,
+        number=executor.number,
         registered_on=registered[0].data.get("date") if registered else None,
         ground=refused[0].data.get("ground") if refused and not registered else None,
         superseded=executor.superseded_by is not None,

@@ -57,7 +57,7 @@ _STATE_OF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorState:
-    """Where one addressee stands.
+    """Where one addressee stands. ``number``: theirs, of a registration if ``registered_on`` is there.
 
     ``contradiction``: it said things that cannot both be true; an operator looks. ``delivery_id``: the delivery it was
     given the case with. ``superseded``: another body has the case instead; ``relieved``: as an operator decided.
@@ -128,7 +128,7 @@ def _executor(executor: Executor, resolved: datetime | None) -> ExecutorState:
     return ExecutorState(
         authority=executor.authority,
         state=state_of(executor),
-        number=registered[0].data.get("number") if registered else None,
+        number=executor.number,
         registered_on=registered[0].data.get("date") if registered else None,
         ground=refused[0].data.get("ground") if refused and not registered else None,
         contradiction=contradicted is not None and (resolved is None or contradicted > resolved),

@@ -144,6 +144,14 @@ class Executor:
         return min((firsts[kind] for kind in kinds if kind in firsts), default=None)
 
     @property
+    def number(self) -> str | None:
+        """Their number of the appeal: of its registration, else what they gave with a weaker receipt (a registration
+        that could not be read to its end, or came a way that cannot prove it).
+        """
+        receipts = (*self.of(FactKind.REGISTERED), *self.of(FactKind.ACCEPTED))
+        return next((number for fact in receipts if (number := fact.data.get("number"))), None)
+
+    @property
     def relieved(self) -> bool:
         """True if an operator gave the case to another body: then its answer does not end the case."""
         return self.superseded_by is not None and self.superseded_by.source is Source.OPERATOR

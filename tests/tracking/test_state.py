@@ -59,6 +59,15 @@ def test_a_registered_number_is_never_lost(facts: list[Fact]) -> None:
     assert list(State).index(executor.state) >= list(State).index(State.REGISTERED)
 
 
+def test_a_number_with_a_weaker_receipt_is_shown() -> None:
+    """What they gave without a date is their number, without a day of registration; a registration's own goes first."""
+    weaker = fact(FactKind.ACCEPTED, number="17-X")
+    (one,) = derive([fact(FactKind.ROUTED), weaker]).executors
+    assert (one.state, one.number, one.registered_on) == (State.RECEIVED, "17-X", None)
+    (one,) = derive([weaker, fact(FactKind.REGISTERED, 5, number="18-Y", date="2026-11-24")]).executors
+    assert (one.state, one.number, one.registered_on) == (State.REGISTERED, "18-Y", "2026-11-24")
+
+
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
