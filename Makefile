@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 PYTEST_WORKERS ?= 4
+# Compiled files are kept, whatever the caller's environment says: without them each process compiles the hub anew.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 # What stands on a store; the rest of these folders would say the same twice.
 ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
