@@ -174,6 +174,7 @@ THE_WAY = {("ports", "incoming", "of")}
 """``Outcome.of``, which the base calls."""
 
 
+@pytest.mark.slow
 def test_nothing_but_the_base_turns_an_error_into_an_outcome() -> None:
     """Outside the base no except block, and no function that is given an error, makes an ``Outcome``."""
     assert list(_second_ways()) == []

@@ -199,6 +199,7 @@ def test_who_hears_is_the_rules_matter(world: World) -> None:
     assert codes["shift"] == ("receiver.gone", 1)
 
 
+@pytest.mark.slow
 def test_one_digest_a_day_of_what_is_open(world: World) -> None:
     """At the hour in Kyiv, once, whoever runs; what opened later waits for the next day; with nothing open none."""
     world.book = replace(BOOK, digests=("duty",), digest_at=time(15, 0))  # 13:00 UTC in November

@@ -33,6 +33,7 @@ def _blocks(language: str) -> list[str]:
     return [body for found, _, body in FENCE.findall(TEXT) if found == language]
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("curl")
 def test_the_examples_run_as_written(world: World, tmp_path: Path) -> None:
     """One shell session of all examples ends without an error, and the stream tells of the appeal."""

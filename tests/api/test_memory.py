@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.api.world import form
@@ -42,6 +43,7 @@ def _body(boundary: str) -> Iterator[bytes]:
     yield f"\r\n--{boundary}--\r\n".encode()
 
 
+@pytest.mark.slow
 def test_a_large_attachment_streams_through(tmp_path: Path) -> None:
     """100 MB in as multipart and out again: the server's peak of memory grows by at most 50 MB."""
     server = subprocess.Popen(

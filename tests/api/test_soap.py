@@ -104,6 +104,7 @@ def need_library(program: str) -> None:
         leave_out(f"the SOAP library of {program} is not installed (tests/foreign.sh)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "version"), [pytest.param(*each, marks=pytest.mark.foreign(each[0])) for each in SPOKEN]
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 import requests
 
 from hub.protocols.soap import own
@@ -108,6 +109,7 @@ def _body(case: str, message: str) -> Iterator[bytes]:
     yield b"\r\n--b--\r\n"
 
 
+@pytest.mark.slow
 def test_a_large_attachment_comes_in_as_a_stream(tmp_path: Path) -> None:
     """MTOM through the door: the server's peak of memory grows by at most 50 MB, and the file is whole."""
     server = subprocess.Popen(

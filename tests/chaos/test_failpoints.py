@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import threading
 from hub.failpoints import hit
@@ -20,6 +22,7 @@ for thread in threads: thread.join()
 """
 
 
+@pytest.mark.slow
 def test_freezes_of_several_threads_are_several() -> None:
     """Eight threads that come to eight points at one moment freeze the process eight times, not once for some."""
     points = ",".join(f"S{number}:stop" for number in range(1, 9))

@@ -218,6 +218,7 @@ def test_items_are_closed_only_where_somebody_has_the_case(store: SqlStore) -> N
     assert len(store.items(open_only=True, after=None, limit=9)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ActKind.REPLAY, ActKind.REBUILD])
 def test_what_was_not_sent_yet_is_taken_back(store: SqlStore, kind: ActKind) -> None:
     """Undone before anything went out: each is a dead letter with its old code and an open item; nothing is sent."""
@@ -249,6 +250,7 @@ def test_what_was_sent_meanwhile_stays_sent(store: SqlStore) -> None:
     assert store.dead(after=None, limit=9) == ()
 
 
+@pytest.mark.slow
 def test_a_half_done_act_is_undone_as_far_as_it_came(store: SqlStore) -> None:
     """A paused act: what it did is taken back, what it had not come to stays as it was; a running one is refused."""
     world = _failed(store)

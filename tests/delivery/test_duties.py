@@ -98,6 +98,7 @@ def test_one_bad_case_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatc
     assert _missed(world) == 4
 
 
+@pytest.mark.slow
 def test_a_sweep_takes_many_batches() -> None:
     """More cases than one batch holds are all looked at in one sweep."""
     world = _overdue(450)

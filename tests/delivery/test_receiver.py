@@ -24,6 +24,7 @@ from tests.forms import examples
 WORDS = ("delivered", "accepted", "registered", "refused", "interim", "answer", "redirect", "extension")
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60))
 @given(said=st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 5)), min_size=1, max_size=6), data=st.data())
 def test_any_order_and_repetition_give_the_same_state(said: list[tuple[str, int]], data: st.DataObject) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from hub.logs import FIELDS
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_every_field_that_is_given_is_written() -> None:
     """A field that the formatter does not know would be given and never read by anybody."""
     given = {

@@ -307,6 +307,7 @@ def test_an_attempt_is_held_against_what_is_kept_as_sent(case: Case, side: str) 
     assert case.check(sealed_anew(case, lambda _: None)).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["jws", "xml"])
 def test_a_seal_is_held_against_the_envelope_beside_it(case: Case, form: str) -> None:
     """A good seal over other content than the envelope beside it is named, though the manifest is right."""
@@ -325,6 +326,7 @@ def test_a_seal_is_held_against_the_envelope_beside_it(case: Case, form: str) ->
     ]
 
 
+@pytest.mark.slow
 def test_a_seal_that_no_key_fits_is_said(case: Case) -> None:
     """When the registry lost the authority's key, the export says so and the check does not hold."""
     entry = case.way.registry.current().authority(CODE)

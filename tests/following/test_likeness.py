@@ -172,6 +172,7 @@ def test_the_same_question_in_other_words_is_repeated(world: World) -> None:
     assert world.linked(other) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [2, 7, 500])
 def test_a_campaign_is_one_group(world: World, batch: int) -> None:
     """Like texts of different people become one group from the fourth on, whatever the batches; strangers stay out."""

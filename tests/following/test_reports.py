@@ -90,6 +90,7 @@ def test_reports_split_and_filter(world: World) -> None:
     assert _only(world, Report.VOLUMES, day_from=TODAY.isoformat(), day_to=TODAY.isoformat())["all"]["cases"] == 3
 
 
+@pytest.mark.slow
 def test_a_body_gets_the_figures_of_its_own_part(world: World) -> None:
     """Cases that were sent to it, with what it did itself, whoever has them now; old ones once they were walked
     through.

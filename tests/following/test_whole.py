@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import requests
 
 from hub.bootstrap import build
@@ -24,6 +25,7 @@ __all__ = ["receiver"]
 LVIV = "UA46060250000025047"
 
 
+@pytest.mark.slow
 def test_a_running_hub_tells_and_counts(tmp_path: Path, receiver: Receiver) -> None:
     """`hub up` calls the endpoint of webhooks.yaml, links a repeated appeal, and `hub report` counts both."""
     home = tmp_path / "home"

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.mutation.forks import TimedTest
 from tests.mutation.mutants import Population
 from tests.mutation.trial import PROVEN, in_order, proven_first
@@ -68,6 +70,7 @@ for trial in tried(mutants, ground):
 """
 
 
+@pytest.mark.slow
 def test_a_fault_that_a_test_holds_to_is_noticed_and_one_that_none_looks_at_survives(tmp_path: Path) -> None:
     """Comparison and constant of a tested rule are noticed, and what a shared fixture ran; the sum that no test asserts
     about is named.

@@ -63,6 +63,7 @@ def test_a_call_brings_status_headers_and_body_over_one_kept_connection() -> Non
         assert server.requests[1][0].startswith(b"GET /s?a=b HTTP/1.1\r\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [

@@ -30,6 +30,7 @@ def folder_of(path: Path, root: Path) -> Path:
     return path.parent if "request-response-samples" in path.parts else root
 
 
+@pytest.mark.slow
 def test_wsdls_load_off_line_or_fail_by_name(vectors: Path) -> None:
     """129 WSDLs of node-soap and PHP: none asks the network, each failure names a file, a line or a thing."""
     ends: dict[str, str] = {}

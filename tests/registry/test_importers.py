@@ -51,6 +51,7 @@ def test_every_participant_is_brought_in(tmp_path: Path) -> None:
     assert part.superior == "02910019"
 
 
+@pytest.mark.slow
 def test_every_territory_is_brought_in(tmp_path: Path) -> None:
     """All 31,748 units are written and load with their parents; names are trimmed, repeated codes understood."""
     with within(5):
@@ -64,6 +65,7 @@ def test_every_territory_is_brought_in(tmp_path: Path) -> None:
     assert table.ancestry("UA32000000010085013") == ("UA32000000010085013", "UA32000000000030281", "UA")
 
 
+@pytest.mark.slow
 def test_shipped_table_leads_every_real_unit_to_its_real_parents() -> None:
     """For each of the 31,748 units, the compact table gives the same way up as the codifier, from its level on."""
     units, _ = import_katottg.read(official_file("katottg.csv"))

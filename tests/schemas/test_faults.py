@@ -46,6 +46,7 @@ def _refusal(tree: Any) -> tuple[Fault, ...]:
     return refused.value.faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENVELOPES)
 def test_whatever_is_wrong_has_a_known_code(kind: str) -> None:
     """Any wrong value in any place gives documented codes, and words without addresses of pydantic's site."""

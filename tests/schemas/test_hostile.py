@@ -94,6 +94,7 @@ def _cleaned(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("naughty-strings")
 def test_naughty_strings_survive_both_renderings(vectors: Path) -> None:
     """Each of 515 strings as text, subject and name is unchanged but for cleaning, in JSON and XML, or is refused."""

@@ -56,6 +56,7 @@ def largest(kind: str, fill: str) -> AnyEnvelope:
     return from_json(json.dumps(tree | parts, ensure_ascii=False).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [ASTRAL, "&", '"', "\\", "ї"])
 @pytest.mark.parametrize("kind", ENVELOPES)
 def test_the_largest_envelope_passes(kind: str, fill: str) -> None:
@@ -110,6 +111,7 @@ JSON_FLOODS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flood", JSON_FLOODS)
 def test_a_flood_of_faults_in_json_is_refused_quickly(flood: str) -> None:
     """A megabyte of broken entries costs no more than reading it, and its answer is short."""

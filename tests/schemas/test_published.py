@@ -54,6 +54,7 @@ def check_jsonschema(*files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("xmllint")
 def test_validators_accept_what_the_hub_renders(tmp_path: Path) -> None:
     """xmllint and check-jsonschema accept generated envelopes of every kind."""

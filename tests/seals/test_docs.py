@@ -14,6 +14,7 @@ DOCUMENT = ROOT / "docs" / "seals.md"
 CODE = re.compile(r"`((?:seal|json|xml)\.[a-z_0-9]+)`")
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("jose")
 @pytest.mark.foreign("openssl")
 @pytest.mark.foreign("xmllint")

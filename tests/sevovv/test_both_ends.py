@@ -70,6 +70,7 @@ def reply(case: str, scan: bytes) -> tuple[bytes, str, MemoryAttachments]:
     return etree.tostring(root, encoding="utf-8"), root.get("msg_id", ""), store
 
 
+@pytest.mark.slow
 def test_twenty_megabytes_up(hub: World) -> None:
     """Answers to two parts in the middle are lost: the message arrives whole, with every part sent once."""
     case = hub.submit()["case_id"]
@@ -96,6 +97,7 @@ def test_twenty_megabytes_up(hub: World) -> None:
         assert file.read() == scan
 
 
+@pytest.mark.slow
 def test_twenty_megabytes_down(hub: World, tmp_path: Path) -> None:
     """An appeal with a 15 MB file is fetched with two broken answers, its sealed envelope and its file unharmed."""
     scan = random.Random(7).randbytes(15 * MIB)

@@ -60,6 +60,7 @@ def stored(envelope: AnyEnvelope, store: MemoryAttachments) -> AnyEnvelope:
     return envelope.model_copy(update={"attachments": tuple(files)})
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(120), suppress_health_check=[*UNHURRIED, HealthCheck.filter_too_much])
 @given(envelope=envelopes(), first=st.booleans())
 def test_every_message_of_ours_is_valid(official: etree.XMLSchema, envelope: AnyEnvelope, first: bool) -> None:

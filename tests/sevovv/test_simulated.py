@@ -120,6 +120,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
         assert (counts["notice_1"], counts["notice_2"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_every_way_to_fail_ends_well(tmp_path: Path) -> None:
     """Busy, broken, hung up, answer lost after accepting: every appeal arrives once, none is sent twice."""
     with connected(tmp_path, c00032684={"fail_percent": 100, "fail_tries": 2, "copies": 2}, c00032106={}) as (

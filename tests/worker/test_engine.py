@@ -217,6 +217,7 @@ def test_a_channel_of_wrong_settings_does_not_end_the_writer(
     engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("polled", [False, True])
 def test_a_lane_that_rests_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch, polled: bool) -> None:
     """What the rate held back goes out when the rest is over, though nobody rings again, and not before; also over a

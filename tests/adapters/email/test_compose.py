@@ -219,6 +219,7 @@ def test_a_token_cannot_be_changed(message: object, at: int, letter: str) -> Non
     assert tokens.candidates([f"Re <box+{mark}@x>, {mark}"]) == (mark,)
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("naughty-strings")
 def test_naughty_strings_inject_nothing(vectors: Path) -> None:
     """Each string as name of a file, of the sender and as reference: it arrives as it was, or is refused by name."""

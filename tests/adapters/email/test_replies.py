@@ -619,6 +619,7 @@ def test_bombs_are_refused_quickly(raw: bytes, code: str) -> None:
     assert caught.value.stable_code == code == sink.holds[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [

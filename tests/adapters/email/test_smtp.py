@@ -243,6 +243,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tmp_path: Path) 
         assert not any(said)
 
 
+@pytest.mark.slow
 def test_a_large_file_is_streamed(tmp_path: Path) -> None:
     """F25: a signed mail with 45 MiB in it goes out with at most 15 MB more memory."""
     run = [sys.executable, "-m", "tests.adapters.email.memory_run", str(tmp_path)]

@@ -77,6 +77,7 @@ def test_no_bounce_is_an_answer(vectors: Path) -> None:
     assert len(sink.returns) > 250
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("email-flanker")
 @pytest.mark.vectors("email-mikel-mail")
 @pytest.mark.vectors("email-talon")

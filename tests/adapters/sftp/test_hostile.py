@@ -69,6 +69,7 @@ def flood(server: Server, conn: socket.socket) -> None:
         conn.sendall(b"x" * 65_536)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "codes"),
     [

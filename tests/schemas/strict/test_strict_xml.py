@@ -182,6 +182,7 @@ def cost(name: str) -> dict[str, object]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_hostile_documents_cost_nearly_nothing(name: str) -> None:
     """Up to 10 MB of any shape costs no more than the largest harmless document takes (100 ms; allowed here: twice its
@@ -195,6 +196,7 @@ def test_hostile_documents_cost_nearly_nothing(name: str) -> None:
     assert result["rss_mib"] < 50
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("defusedxml")
 @pytest.mark.parametrize(
     "name", ["xmlbomb", "xmlbomb2", "quadratic", "cyclic", "external", "external_file", "dtd", "dtd_element"]
