@@ -37,10 +37,18 @@ _LINES: Final = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _NUMERIC: Final = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4}|\d{2})|(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _WORDED: Final = re.compile(r"[«\"“]?(\d{1,2})[»\"”]?\s+([а-яіїє]{3})[а-яіїє]{0,6}\s+(\d{4})", re.IGNORECASE)
 _DATE: Final = (
-    r"(?P<date>\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}-\d{2}-\d{2}|[«\"“]?\d{1,2}[»\"”]?\s+[а-яіїє]{3,9}\s+\d{4})"
+    r"(?<!\d)(?P<date>\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}-\d{2}-\d{2}|[«\"“]?\d{1,2}[»\"”]?\s+[а-яіїє]{3,9}\s+\d{4})"
     r"(?:\s*(?:року|р\.?|года|г\.?)(?!\w))?"
 )
-_NUMBER: Final = r"(?:№|N[oº°]?|#|(?<=номер: ))\s*(?P<number>[^\s,;|][^\s,;|]{0,59}(?:\s?/\s?[^\s,;|]{1,20})?)\s*"
+_NAMED: Final = "|".join(
+    rf"(?<={word}{end})"
+    for word in ("номер", "індекс", "реєстрації", "вихідний", r"вих\.", r"исх\.")
+    for end in (": ", " ")
+)
+"""Words behind which a number stands without a sign."""
+_NUMBER: Final = rf"(?:№|N[oº°]?|#|{_NAMED})\s*(?P<number>[^\s,;|][^\s,;|]{{0,59}}(?:\s?/\s?[^\s,;|]{{1,20}})?)\s*"
+_INDEX: Final = r"(?P<number>[^\s,;|№]{0,30}\d[^\s,;|№]{0,30}/[^\s,;|№]{1,30})\s*"
+"""A number that its slash tells, without a sign (index of a file / its number)."""
 _FROM: Final = r"(?:від|от)\s*"
 _LABEL: Final = (
     r"[>\s|*]*(?:(?:вихідний|вих|исходящий|исх|реєстраційний|реєстрації|індекс|номер|дата|наш|від|от)\b[.:]?\s*){0,3}"
@@ -52,7 +60,9 @@ _OURS: Final = re.compile(
 )
 _HEADS: Final = (
     re.compile(rf"{_LABEL}{_DATE}[\s|,]*(?:вих\.?\s*)?{_NUMBER}[.|\s]*", re.IGNORECASE),
-    re.compile(rf"{_LABEL}{_NUMBER}[|,\s]*(?:{_FROM})?{_DATE}[.|\s]*", re.IGNORECASE),
+    re.compile(rf"{_LABEL}{_NUMBER}[|,\s]*(?:{_FROM}|дата:?\s*)?{_DATE}[.|\s]*", re.IGNORECASE),
+    re.compile(rf"{_LABEL}{_DATE}[\s|,]*{_INDEX}[.|\s]*", re.IGNORECASE),
+    re.compile(rf"{_LABEL}{_INDEX}[|,\s]*(?:{_FROM})?{_DATE}[.|\s]*", re.IGNORECASE),
 )
 _HALVES: Final = (
     re.compile(rf"{_LABEL}{_DATE}[.|\s]*", re.IGNORECASE),
@@ -61,6 +71,10 @@ _HALVES: Final = (
 _SAID: Final = (
     re.compile(rf"{_NUMBER}{_FROM}{_DATE}", re.IGNORECASE),
     re.compile(rf"{_FROM}{_DATE}\s*(?:за\s+)?{_NUMBER}", re.IGNORECASE),
+)
+_REGISTERED: Final = re.compile(
+    rf"(?:зареєстровано|зарегистрировано)[:\s]\s*(?:{_FROM})?{_DATE}\s*(?:за\s+)?(?:(?:вхідним|вх\.?)\s*)?{_NUMBER}",
+    re.IGNORECASE,
 )
 _BEGINS: Final = re.compile(r"(?:^|[.;:(!?–—-]|\n)[\s>*]*(?:за\s+)?$")
 _THEIR_LETTER: Final = re.compile(
@@ -112,13 +126,15 @@ def _in_words(text: str) -> Iterator[Reference]:
                 continue
             if of_theirs is not None or _BEGINS.search(before):
                 yield from _made(found, found)
+    for found in _REGISTERED.finditer(text):
+        yield from _made(found, found)
 
 
 def _made(dated: re.Match[str] | None, numbered: re.Match[str] | None) -> Iterator[Reference]:
     if dated is None or numbered is None:
         return
     number, day = re.sub(r"\s", "", numbered["number"]).rstrip('.)»"|'), day_of(dated["date"])
-    if day is not None and any(map(str.isdigit, number)):
+    if day is not None and any(map(str.isdigit, number)) and day_of(number) is None:
         yield number[:MAX_CHARS], day
 
 
