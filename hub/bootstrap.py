@@ -24,6 +24,7 @@ from hub.cases.operators import Operators
 from hub.cases.patrol import Patrol
 from hub.clock import SystemClock
 from hub.delivery.journal import Journal
+from hub.delivery.redaction import Redaction
 from hub.errors import ConfigurationError
 from hub.evidence import Exporter
 from hub.following.finding import FinderFollower, Finders, applicants_in
@@ -232,12 +233,14 @@ def use_cases(ports: Ports) -> UseCases:
     forwarding = Forwarding(**acts, party=it.party, law=it.law)
     duty_runner = DutyRunner(**acts, forwarding=forwarding, party=it.party, law=it.law)
     patrol = Patrol(store=it.store, clock=it.clock, law=it.law, found=it.patrolled)
+    redaction = Redaction(it.store, it.secrets)
     receiver = Receiver(
         store=it.store,
         registry=it.registry,
         seal=it.seal,
         clock=it.clock,
         journal=Journal(it.clock, secrets=it.secrets),
+        redaction=redaction,
         asked=duty_runner.look,
     )
     decisions = Decisions(
@@ -288,7 +291,7 @@ def use_cases(ports: Ports) -> UseCases:
         decisions=decisions,
         guesser=Guesser(store=it.store, registry=it.registry, applicants=it.applicants),
         retriever=Retriever(registry=it.registry, adapters=it.adapters, poller=poller, collector=collector),
-        inbox=Inbox(store=it.store, clock=it.clock, seal=it.seal),
+        inbox=Inbox(store=it.store, clock=it.clock, seal=it.seal, redaction=redaction),
     )
 
 

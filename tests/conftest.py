@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.forms import FORM, NIGHTLY
+from tests.forms import FORM, NIGHTLY, STORED
 
 settings.load_profile(FORM)
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not NIGHTLY:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    if STORED:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("one_store")])
+        items[:] = [item for item in items if not item.get_closest_marker("one_store")]
     slow = [item for item in items if item.get_closest_marker("slow")]
     if not slow:
         return

@@ -17,6 +17,8 @@ FORM = os.environ.get("HUB_TEST_FORM", "whole")
 if FORM not in SCALES:
     raise ValueError(f"HUB_TEST_FORM is {FORM!r}; it is one of {', '.join(SCALES)}")
 NIGHTLY = FORM == "nightly"
+STORED = os.environ.get("HUB_TEST_STORE") == "postgres" and not NIGHTLY
+"""This run says once more, on PostgreSQL, what another says on the embedded store."""
 UNHURRIED = (HealthCheck.too_slow,)
 """Health checks that look at the wall clock: on a busy machine they would fail for no fault of ours."""
 

@@ -15,6 +15,7 @@ from hub.delivery.fallback import WITHDRAWABLE
 from hub.delivery.files import unknown_files
 from hub.delivery.journal import Journal, Origin
 from hub.delivery.records import escalate, fact_of
+from hub.delivery.redaction import Redaction
 from hub.errors import Conflict, Fault, InvalidInput, SealRefused
 from hub.inbound.clocks import Counted, Hearing, SaidMoment, counted
 from hub.inbound.correlate import Correlator, unknown_case
@@ -69,12 +70,22 @@ _MAIL = "message/rfc822"
 class Evaluator:
     """Evaluates what authorities send. Safe to call from many threads."""
 
-    def __init__(self, *, store: Store, registry: Registry, seal: Seal, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        seal: Seal,
+        clock: Clock,
+        journal: Journal,
+        redaction: Redaction,
+    ) -> None:
         self._store = store
         self._registry = registry
         self._seal = seal
         self._clock = clock
         self._journal = journal
+        self._redaction = redaction
         self._correlate = Correlator(store)
 
     def envelope(
@@ -183,7 +194,8 @@ class Evaluator:
         items: tuple[OperatorItem, ...] = ()
         unclear = " ".join(filter(None, (words.unclear if words is not None else None, moment.doubt)))
         if unclear:
-            facts, items = escalate(delivery, reason="inbound.unclear", detail=unclear, now=now)
+            shown = self._redaction.of(delivery.case_id).text(unclear)
+            facts, items = escalate(delivery, reason="inbound.unclear", detail=shown, now=now)
         if delivery.state in UNSETTLED and fact.kind not in (FactKind.DELIVERED, FactKind.REFUSED):
             # Whoever speaks about it has it, although no answer to our sending said so.
             more = {**(said.data if said is not None else {}), **moment.data}

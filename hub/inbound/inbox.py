@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.delivery.records import escalate, fact_of
+from hub.delivery.redaction import Redaction
 from hub.errors import NotFound
 from hub.ports import Clock, Rendering, Seal, Store
 from hub.schemas import json_rendering
@@ -33,10 +34,11 @@ class FetchedMessage:
 class Inbox:
     """Messages that wait for authorities that pull."""
 
-    def __init__(self, *, store: Store, clock: Clock, seal: Seal) -> None:
+    def __init__(self, *, store: Store, clock: Clock, seal: Seal, redaction: Redaction) -> None:
         self._store = store
         self._clock = clock
         self._seal = seal
+        self._redaction = redaction
 
     def waiting(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries that wait for this authority, oldest first; ``after``: the last delivery id seen."""
@@ -75,7 +77,8 @@ class Inbox:
         delivery = self._of(authority, message_id)
         if delivery.state is not TransportState.OFFERED:
             return
-        facts, items = escalate(delivery, reason="inbox.failed", detail=detail, now=self._clock.now())
+        shown = self._redaction.of(delivery.case_id).text(detail)
+        facts, items = escalate(delivery, reason="inbox.failed", detail=shown, now=self._clock.now())
         update = DeliveryUpdate(id=delivery.id, state=TransportState.DEAD, last_code="inbox.failed")
         self._store.apply(Change(updates=(update,), facts=facts, items=items))
 

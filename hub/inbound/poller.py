@@ -101,6 +101,7 @@ class Poller:
     def _poll_one(self, session: Session, delivery: Delivery, channel: Channel) -> Outcome:
         asked = self._clock.now()
         outcome = session.poll(delivery, float(channel.lane.deadline_secs))
+        outcome = self._receiver.redaction.outcome(outcome, delivery)
         now = self._clock.now()
         refusals = self._receiver.receive_outcome(delivery, outcome)
         current = self._store.delivery(delivery.id)

@@ -15,6 +15,7 @@ from functools import partial
 from hub.contained import contained
 from hub.delivery.journal import REPEATING, Journal, Origin
 from hub.delivery.records import escalate
+from hub.delivery.redaction import Redaction
 from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.inbound.evaluation import Evaluator
@@ -44,6 +45,7 @@ class Receiver:
         seal: Seal,
         clock: Clock,
         journal: Journal,
+        redaction: Redaction,
         asked: Callable[[CaseId], None] = lambda _case: None,
     ) -> None:
         """``asked``: called with a case whose authority asks for an act of the hub: it refused, or sends it on."""
@@ -52,7 +54,10 @@ class Receiver:
         self._registry = registry
         self._clock = clock
         self.journal = journal
-        self.evaluator = Evaluator(store=store, registry=registry, seal=seal, clock=clock, journal=journal)
+        self.redaction = redaction
+        self.evaluator = Evaluator(
+            store=store, registry=registry, seal=seal, clock=clock, journal=journal, redaction=redaction
+        )
 
     @property
     def registry(self) -> Registry:
@@ -151,9 +156,9 @@ class Receiver:
 
         The same again is counted and makes no second item. Raises ``Unavailable``.
         """
-        record = self.journal.held(
-            raw, origin, verdict=verdict, case_id=about.case_id if about is not None else None, detail=detail or None
-        )
+        case_id = about.case_id if about is not None else None
+        detail = self.redaction.of(case_id).text(detail) if detail else detail
+        record = self.journal.held(raw, origin, verdict=verdict, case_id=case_id, detail=detail or None)
         facts: tuple[Fact, ...] = ()
         items: tuple[OperatorItem, ...] = ()
         if about is not None and self._store.inbound_record(record.id) is None:

@@ -105,6 +105,8 @@ class ChannelSink:
         """
         now = self._clock.now()
         delivery = self._copy(returned.about)
+        case_id = delivery.case_id if delivery is not None else None
+        returned = replace(returned, detail=self._receiver.redaction.of(case_id).text(returned.detail))
         if delivery is None or self._party not in (None, delivery.authority):
             unknown = NotFound("Nothing of this name was sent over this channel.", code="inbound.unknown_case")
             self.held(returned.raw, verdict=unknown.stable_code, detail=returned.detail)

@@ -19,10 +19,11 @@ from hub.schemas.directory import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedMessage:
-    """One claimed delivery with the bytes that will go out; its attempt is committed."""
+    """One claimed delivery with the bytes that will go out; its attempt is committed. ``body``: its envelope."""
 
     delivery: Delivery
     prepared: Prepared
+    body: bytes
 
 
 @dataclass(slots=True, kw_only=True)

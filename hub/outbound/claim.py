@@ -175,7 +175,7 @@ class Claimer:
         # Among what was claimed the fresh go first: what failed before may fail again and open the breaker.
         for ready in sorted(beginning.ready, key=lambda each: (-each.begun.priority, each.begun.attempts)):
             if ready.begun.id not in lost:
-                message = ClaimedMessage(delivery=ready.begun, prepared=ready.prepared)
+                message = ClaimedMessage(delivery=ready.begun, prepared=ready.prepared, body=ready.claim.body)
                 by_lane.setdefault(ready.begun.channel_id, []).append(message)
         return tuple(
             LaneBatch(

@@ -123,6 +123,7 @@ class Sender:
                 outcome = session.send(message.prepared, float(lane.channel.lane.deadline_secs))
                 self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
                 kept = self._receiver.journal.answer(outcome.answer, lane.channel.lane.answer_kb * 1_024)
+                outcome = self._receiver.redaction.outcome(outcome, message.delivery, message.body)
                 outcome = replace(outcome, answer=kept)
                 self._end(lane, settler, ended, message, outcome)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hub.cases.submission import Accepted
+from hub.delivery.redaction import Redaction
 from hub.errors import ConfigurationError, HubError, NotFound, PeerChanged, TemporaryFailure
 from hub.inbound.collector import CollectingChannels, collecting
 from hub.inbound.inbox import Inbox
@@ -385,7 +386,11 @@ def offered() -> tuple[World, Accepted, Inbox]:
     (accepted,) = world.submit()
     run_lane(world.cases, CHANNEL)
     world.clock.go(60)
-    return world, accepted, Inbox(store=world.store, clock=world.clock, seal=HubSeal(keys()[0]))
+    return (
+        world,
+        accepted,
+        Inbox(store=world.store, clock=world.clock, seal=HubSeal(keys()[0]), redaction=Redaction(world.store)),
+    )
 
 
 def test_an_inbox_gives_the_exact_bytes_and_says_that_they_went_out() -> None:

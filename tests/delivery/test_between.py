@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hub.cases.submission import Submission
+from hub.delivery.redaction import Redaction
 from hub.errors import NotFound
 from hub.inbound.inbox import Inbox
 from hub.inbound.sink import ChannelSink
@@ -151,7 +152,7 @@ def test_fetched_and_processed_is_delivered() -> None:
     world.adapter.is_pulled = True
     first, second = world.submit(2)
     world.run()
-    inbox = Inbox(store=world.store, clock=world.clock, seal=world.body_seal)
+    inbox = Inbox(store=world.store, clock=world.clock, seal=world.body_seal, redaction=Redaction(world.store))
     with pytest.raises(NotFound):
         inbox.taken("00032684", first.message_id)
     for _ in range(2):

@@ -325,7 +325,7 @@ class History:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600 if NIGHTLY else 300)
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.one_store) for part in (1, 2, 3))])
 def test_no_history_of_acts_leaves_a_case_to_nobody(part: int) -> None:
     """Whatever is submitted, answered, refused, assigned, replayed, closed and however time passes: after each act and
     the sweep that follows it, no case is nobody's.

@@ -50,13 +50,14 @@ def test_there_are_enough() -> None:
     assert [s.place for s in SCENARIOS if not s.law or not any(check.lines for check in s.checks)] == []
 
 
-@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("copies", [1, pytest.param(2, marks=pytest.mark.one_store)])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_IDS)
 def test_it_goes_as_told(scenario: Scenario, copies: int) -> None:
     """States, terms, events, chains and the operators' queue are as told, also if each statement comes twice."""
     play(scenario, copies=copies)
 
 
+@pytest.mark.one_store
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_IDS)
 def test_its_facts_may_come_in_any_order(scenario: Scenario) -> None:
     """Any permutation of the case's facts, with repeats, gives the same state, terms, duties and chain."""
@@ -88,6 +89,7 @@ def _only_spoken(scenario: Scenario) -> bool:
 SPOKEN = [scenario for scenario in SCENARIOS if _only_spoken(scenario)]
 
 
+@pytest.mark.one_store
 @pytest.mark.parametrize("scenario", SPOKEN, ids=[scenario.place for scenario in SPOKEN])
 def test_statements_may_come_late_and_in_any_order(scenario: Scenario) -> None:
     """Statements that reach the hub only at the end, in any order, give the states and terms that the text says."""

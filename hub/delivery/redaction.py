@@ -1,0 +1,303 @@
+"""Redaction of what another system says, before it is kept for people: without secrets, and without the words of the
+appeal, in whatever spelling they come back.
+
+Details of attempts, items and journal entries are read by engineers and stand in evidence; the applicant's data and
+credentials have no place there. What came, as it came, is kept apart (``hub.delivery.journal``) for those who may see
+it. Looked through are letter case, look-alike letters, escapes of HTML, JSON, URLs and quoted-printable, base64 and
+hexadecimal, separators in between, and pieces: of a secret from eight characters on, of the applicant's data from four
+as a word of their own, from six within another word. Pieces that are shorter than that are not told from other words.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import json
+import quopri
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from hub.delivery.credentials import cut
+from hub.ports import Outcome, Store
+from hub.schemas.delivery import Delivery
+from hub.schemas.ids import CaseId
+from hub.schemas.terms import Kind
+
+MARK: Final = "…"
+LOST_ID: Final = "The id that they gave holds what must not be kept with it; it was left out."
+_SECRET_CHARS: Final = 8
+_STEP: Final = 4
+"""Every fourth window of a secret is known, so that eleven of its characters in a row are found for sure."""
+_PIECE_CHARS: Final = 4
+_INNER_CHARS: Final = 6
+_SPREAD_CHARS: Final = 5
+_DIGITS: Final = 5
+_NATIONAL_DIGITS: Final = 9
+_ENDING_CHARS: Final = 2
+_NAME_CHARS: Final = 60
+_LOOKED_AT: Final = 4_000
+_SKELETON: Final = str.maketrans("аеіорсухкмтнвїєґё", "aeiopcyxkmthbieге")
+"""Cyrillic letters that look like Latin ones, and those that many type instead of others."""
+_CODES: Final = frozenset(
+    {
+        *("channel", "kind", "sign", "received_at", "topics", "place", "about", "earlier", "reply_by", "addressee"),
+        *("type", "sex", "categories", "territory", "basis", "reference", "sha256", "media_type", "size", "access"),
+    }
+)
+"""Members whose values are codes, or the centre's own number: nobody's data."""
+_PEOPLE: Final = frozenset({"applicant", "representative", "call", "identity", "letter"})
+"""Members of a form that tell who somebody is."""
+_WORD: Final = re.compile(r"\w+")
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});?", re.IGNORECASE)
+_UNICODE: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+_PERCENT: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
+_QUOTED: Final = re.compile(r"(?:=[0-9A-F]{2}){2,}")
+_PACKED: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_HEX: Final = re.compile(r"[0-9a-fA-F]+")
+_OPAQUE: Final = re.compile(r"(?=[A-Za-z0-9]*[A-Z])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}")
+_PLAIN_ID: Final = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!\S*[A-Za-z]{5})(?!\S*\d{9})[A-Za-z0-9./:_-]{1,64}", re.IGNORECASE
+)
+_LOGIN: Final = re.compile(r"\b(Bearer|Basic|Digest)(\s+)(?=\S*[\d=])\S{6,}", re.IGNORECASE)
+
+
+def _one_case(text: str) -> str:
+    """The text in one case and one of look-alike letters."""
+    return unicodedata.normalize("NFKC", text).casefold().translate(_SKELETON)
+
+
+@lru_cache(maxsize=2_048)
+def _folded(text: str) -> str:
+    """Letters and digits only, in one case and one of look-alike letters."""
+    return "".join(filter(str.isalnum, _one_case(text)))
+
+
+def unescaped(text: str) -> str:
+    """A text without the escapes of HTML, JSON, URLs and quoted-printable, twice at most."""
+    for _ in range(2):
+        before = text
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        text = _UNICODE.sub(lambda found: _of_json(found[0]), text)
+        text = _PERCENT.sub(lambda found: _decoded(unquote_to_bytes(found[0])) or found[0], text)
+        text = _QUOTED.sub(lambda found: _decoded(quopri.decodestring(found[0])) or found[0], text)
+        if text == before:
+            break
+    return text
+
+
+def _of_json(escapes: str) -> str:
+    read: str = json.loads(f'"{escapes}"')
+    return read.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _decoded(data: bytes) -> str | None:
+    for charset in ("utf-8", "cp1251"):
+        try:
+            return data.decode(charset)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _unpacked(run: str) -> Iterator[str]:
+    """What a run of letters says if it is hexadecimal or base64; of base64 also from the middle of one."""
+    if _HEX.fullmatch(run) and len(run) % 2 == 0:
+        yield _decoded(bytes.fromhex(run)) or ""
+    plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+    for skipped in range(4):
+        part = plain[skipped : skipped + (len(plain) - skipped) // 4 * 4]
+        try:
+            data = base64.b64decode(part, validate=True)
+        except binascii.Error:
+            return  # its letters are those of no base64, from wherever one begins
+        yield data.decode("utf-8", "ignore")
+        yield data.decode("cp1251", "ignore")
+
+
+@lru_cache(maxsize=4)
+def _windows(secrets: tuple[str, ...]) -> frozenset[str]:
+    """Windows of secrets; a secret that is shorter is one itself, if it is no ordinary word."""
+    return frozenset(
+        plain[at : at + _SECRET_CHARS]
+        for secret in secrets
+        if len(plain := _folded(secret)) >= _INNER_CHARS
+        for at in (*range(0, max(len(plain) - _SECRET_CHARS, 0) + 1, _STEP), max(len(plain) - _SECRET_CHARS, 0))
+    )
+
+
+class Redactor:
+    """Redactor of texts about one case. ``documents``: envelopes of the case as JSON; ``secrets``: values that are
+    known to be secret.
+    """
+
+    def __init__(self, documents: Iterable[bytes] = (), secrets: Iterable[str] = ()) -> None:
+        self._documents = tuple(documents)
+        self._secrets = tuple(secrets)
+
+    def text(self, said: str) -> str:
+        """The text for people; what must not be kept is ``…``. Of longer ones the first 4,000 characters."""
+        if not said:
+            return said
+        plain = cut(unescaped(said[:_LOOKED_AT]).encode("utf-8", "replace"))[0].decode("utf-8", "replace")
+        plain = _LOGIN.sub(lambda found: f"{found[1]}{found[2]}{MARK}", plain)
+        hidden = bytearray(len(plain))
+        for begin, end in (*self._own_words(plain), *self._spread(plain), *self._packed(plain)):
+            hidden[begin:end] = b"\1" * (end - begin)
+        for found in _OPAQUE.finditer(plain):
+            hidden[found.start() : found.end()] = b"\1" * len(found[0])
+        return _marked(plain, hidden)
+
+    def tells(self, said: str) -> bool:
+        """True if the text holds a secret or the appeal's words."""
+        plain = unescaped(said[:_LOOKED_AT])
+        return any(True for _ in (*self._own_words(plain), *self._spread(plain), *self._packed(plain)))
+
+    @cached_property
+    def _said(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Words of the appeal, and those of them that tell who somebody is."""
+        words: set[str] = set()
+        people: set[str] = set()
+        for document in self._documents:
+            for value, of_people in _leaves(json.loads(document)):
+                found = {word for word in _WORD.findall(_one_case(value)) if len(word) >= _PIECE_CHARS}
+                words |= found
+                if of_people:
+                    people |= _names(value, found)
+        return frozenset(each for each in words if not each.isdigit() or len(each) >= _DIGITS), tuple(people)
+
+    def _own_words(self, plain: str) -> Iterator[tuple[int, int]]:
+        words, people = self._said
+        for found in _WORD.finditer(plain):
+            word = _folded(found[0])
+            if len(word) >= _PIECE_CHARS and (word in words or any(_is_of(word, each) for each in people)):
+                yield found.span()
+
+    def _spread(self, plain: str) -> Iterator[tuple[int, int]]:
+        """Places of the applicant's data and of secrets, whatever stands between their letters."""
+        windows = _windows(self._secrets)
+        if not windows and not self._said[1]:
+            return
+        letters = [(at, letter) for at, each in enumerate(plain) for letter in _folded(each)]
+        folded = "".join(letter for _, letter in letters)
+        for name in self._said[1]:
+            if len(name) >= _SPREAD_CHARS:
+                yield from ((letters[at][0], letters[at + len(name) - 1][0] + 1) for at in _places(folded, name))
+        if windows:
+            for at in range(len(folded)):
+                for size in range(_INNER_CHARS, _SECRET_CHARS + 1):
+                    if folded[at : at + size] in windows and at + size <= len(folded):
+                        yield from self._around(plain, letters[at][0], letters[at + size - 1][0] + 1)
+
+    @staticmethod
+    def _around(plain: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """A place with all of the words in which it begins and ends."""
+        while begin and not plain[begin - 1].isspace():
+            begin -= 1
+        while end < len(plain) and not plain[end].isspace():
+            end += 1
+        yield begin, end
+
+    def _packed(self, plain: str) -> Iterator[tuple[int, int]]:
+        for found in _PACKED.finditer(plain):
+            for inner in _unpacked(found[0]):
+                if any(True for _ in (*self._own_words(inner), *self._spread(inner))):
+                    yield found.span()
+                    break
+
+
+def _names(value: str, words: set[str]) -> set[str]:
+    """How somebody may be named by a value: a phone in its national form too, a mailbox without its domain."""
+    digits = re.sub(r"\D", "", value)
+    if len(digits) >= _DIGITS and not any(map(str.isalpha, value)):
+        return {digits, digits[-_NATIONAL_DIGITS:]}
+    mailbox, at, _ = value.partition("@")
+    if at:
+        return {_folded(value), *(each for each in map(_folded, _WORD.findall(mailbox)) if len(each) >= _PIECE_CHARS)}
+    return words | ({_folded(value)} if len(value) <= _NAME_CHARS else set())
+
+
+def _is_of(word: str, name: str) -> bool:
+    """True if a word is a name, a form or a piece of it, or holds one."""
+    if word.isdigit() or name.isdigit():
+        return len(word) >= _DIGITS and (word in name or name in word)
+    if word in name or (len(name) >= _SPREAD_CHARS and name in word):
+        return True
+    stem = name[: max(_PIECE_CHARS, len(name) - _ENDING_CHARS)]
+    if len(name) > _PIECE_CHARS and abs(len(word) - len(name)) <= _ENDING_CHARS + 1 and word.startswith(stem):
+        return True
+    return any(name[at : at + _INNER_CHARS] in word for at in range(len(name) - _INNER_CHARS + 1))
+
+
+def _places(text: str, part: str) -> Iterator[int]:
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+def _marked(plain: str, hidden: bytearray) -> str:
+    made: list[str] = []
+    for letter, is_hidden in zip(plain, hidden, strict=True):
+        if not is_hidden:
+            made.append(letter)
+        elif not made or made[-1] != MARK:
+            made.append(MARK)
+    return "".join(made)
+
+
+def _leaves(node: Any, *, people: bool = False) -> Iterator[tuple[str, bool]]:
+    """Texts of an envelope's body and the names of its files, and whether each tells who somebody is."""
+    if isinstance(node, str):
+        yield node, people
+    elif isinstance(node, list):
+        for each in node:
+            yield from _leaves(each, people=people)
+    elif isinstance(node, dict):
+        for name, each in node.items():
+            if name not in _CODES and name != "header" and name != "version":
+                yield from _leaves(each, people=people or name in _PEOPLE)
+
+
+class Redaction:
+    """Redactors of cases, made when something is to be redacted. ``secrets``: asked for each time."""
+
+    def __init__(self, store: Store, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+        self._store = store
+        self._secrets = secrets
+
+    def of(self, case_id: CaseId | None, body: bytes | None = None) -> Redactor:
+        """A redactor for what is said about a case. ``body``: the envelope that was sent, if it is at hand: of an
+        appeal it is enough. Raises ``Unavailable``.
+        """
+        if body is not None and json.loads(body).get("kind") == Kind.APPEAL:
+            return Redactor((body,), self._secrets())
+        if case_id is None:
+            return Redactor((), self._secrets())
+        return Redactor((each.body for each in self._store.messages(case_id)), self._secrets())
+
+    def outcome(self, outcome: Outcome, delivery: Delivery, body: bytes | None = None) -> Outcome:
+        """The outcome as it may be kept: its detail, what of it is for people, the id that they gave."""
+        unclear = any(each.unclear for each in outcome.reported)
+        external_id = outcome.external_id
+        if outcome.detail is None and not unclear and (external_id is None or self._is_plain(external_id)):
+            return outcome
+        redactor = self.of(delivery.case_id, body)
+        detail = redactor.text(outcome.detail) if outcome.detail else outcome.detail
+        if external_id is not None and redactor.tells(external_id):
+            external_id, detail = None, f"{LOST_ID} {detail or ''}".strip()
+        reported = outcome.reported
+        if unclear:
+            reported = tuple(
+                replace(each, unclear=redactor.text(each.unclear)) if each.unclear else each for each in reported
+            )
+        return replace(outcome, detail=detail, external_id=external_id, reported=reported)
+
+    def _is_plain(self, external_id: str) -> bool:
+        """True for an id as systems make them: it need not be held against the appeal."""
+        return _PLAIN_ID.fullmatch(external_id) is not None and not Redactor((), self._secrets()).tells(external_id)

@@ -1,0 +1,185 @@
+"""What another system says is kept without secrets and without the appeal's words, however they are spelt."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import quopri
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.delivery.redaction import MARK, Redactor, unescaped
+from tests.forms import examples
+
+SECRET = "Zx9-quite-secret-7431"
+PEOPLE = {"surname": "Канаренкоїд", "given": "Жадвіга"}
+BODY: dict[str, Any] = {
+    "channel": "web",
+    "kind": "complaint",
+    "topics": ["housing.heating"],
+    "reference": "UKC-2026-17",
+    "applicant": {
+        "type": "individual",
+        "name": PEOPLE,
+        "address": {"text": "вул. Лепестковська, 7"},
+        "contacts": {"phones": ["+380 66 555 01 99"], "emails": ["kanareika.xyz@pochta.example"]},
+    },
+    "text": "Третій тиждень немає опалення, дитина хворіє на пневмонію.",
+}
+
+
+def _redactor(body: dict[str, Any] = BODY, *secrets: str) -> Redactor:
+    envelope = {"kind": "appeal", "header": {"message_id": "x"}, "body": body, "attachments": [{"name": "витяг.pdf"}]}
+    return Redactor((json.dumps(envelope, ensure_ascii=False).encode(),), secrets or (SECRET,))
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "capitals": str.upper,
+    "small": str.lower,
+    "json": json.dumps,
+    "html": lambda text: "".join(f"&#{ord(each)};" for each in text),
+    "html, hexadecimal": lambda text: "".join(f"&#x{ord(each):x};" for each in text),
+    "html, twice": lambda text: html.escape("".join(f"&#{ord(each)};" for each in text)),
+    "percent": lambda text: quote(text, safe=""),
+    "quoted-printable": lambda text: quopri.encodestring(text.encode(), quotetabs=True).decode().replace("=\n", ""),
+    "base64": lambda text: base64.b64encode(f"field={text};".encode()).decode(),
+    "base64 of a page": lambda text: base64.b64encode(f"Поле {text}!".encode("cp1251", "ignore")).decode(),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(f"»{text}".encode()).decode(),
+    "base64, its second half": lambda text: base64.b64encode(f"Помилка у полі {text} документа".encode()).decode()[5:],
+    "hexadecimal": lambda text: text.encode().hex(),
+    "blanks between": " ".join,
+    "dots between": ".".join,
+    "hyphenated": lambda text: f"{text[:5]}-{text[5:]}",
+    "in a word": lambda text: f"value_{text}_is_wrong",
+    "quoted": lambda text: f"«{text}»",
+    "tags between": lambda text: f"<b>{text[:4]}</b> <i>{text[4:]}</i>",
+    "look-alikes": lambda text: text.translate(str.maketrans("аеоіК", "aeoiK")),
+    "zero width": "\u200b".join,
+    "a piece": lambda text: text[: max(len(text) * 2 // 3, 6)],
+}
+OURS = ["Канаренкоїд", "Жадвіга", "Лепестковська", "380665550199", "kanareika.xyz"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_applicants_data_is_told_in_any_spelling(spelling: str) -> None:
+    """Of names, street, phone and mailbox nothing is left, and the rest of the sentence is."""
+    for word in OURS:
+        said = f"Error 17 in field: {SPELLINGS[spelling](word)} not found"
+        shown = _redactor().text(said)
+        assert "Error 17 in field" in shown, (word, shown)
+        assert not _holds(shown, word), (word, shown)
+        assert _redactor().tells(said)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_told_in_any_spelling(spelling: str) -> None:
+    """Of a credential that comes back nothing is left."""
+    said = f"Error 17: {SPELLINGS[spelling](SECRET)} is no credential"
+    shown = _redactor().text(said)
+    assert not _holds(shown, SECRET), shown
+    assert _redactor().tells(said)
+
+
+def _holds(shown: str, word: str) -> bool:
+    """True if a piece of six letters of a word is in a text, in either case, whatever stands in between."""
+    plain = "".join(filter(str.isalnum, unescaped(shown).casefold()))
+    bare = "".join(filter(str.isalnum, word.casefold()))
+    return any(bare[at : at + 6] in plain for at in range(len(bare) - 5))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "тел. 066 555 01 99",
+        "+38 (066) 555-01-99",
+        "Канаренкоїду Жадвізі відмовлено",
+        "громадянка КАНАРЕНКОЇД Ж.",
+        "дитина хворіє",
+        "ПНЕВМОНІЮ",
+        "файл витяг.pdf не відкрито",
+    ],
+)
+def test_other_forms_of_their_words(said: str) -> None:
+    """Phones as people write them, names in other cases, words of the text, names of files."""
+    assert MARK in _redactor().text(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "HTTP 503, text/html, 120 bytes: Service Unavailable",
+        "Fault soap:Server: ORA-00001: unique constraint (EDMS.DOC_PK) violated",
+        "java.lang.NullPointerException at com.acme.Doc.save(Doc.java:123)",
+        "Basic authentication is required",
+        "document 2026-1 is not registered: field applicant.surname is empty",
+        "Документ 17/26 не зареєстровано: помилка 55 у рядку 12",
+        "550 5.1.1 no such user rada@gromada.ua",
+        "018f3c1e-7b2a-7c3d-9e4f-123456789abc",
+        "UKC-2026-17 is known already",
+        "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "",
+    ],
+)
+def test_what_is_nobodys_data_is_shown(said: str) -> None:
+    """Errors stay readable: words of systems, ids, hosts, the centre's own number."""
+    assert _redactor().text(said) == said
+    assert not _redactor().tells(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Authorization: Bearer abcdef12345",
+        "bad login Basic aHViOmh1YjEyMw==",
+        '{"password": "hunter22"}',
+        "token Ab3dEf6hIj9kLm2nOp5qRs8t refused",
+    ],
+)
+def test_what_looks_like_a_credential_is_cut_though_nobody_knows_it(said: str) -> None:
+    """A credential of somebody else's is one too."""
+    shown = _redactor().text(said)
+    assert not any(each in shown for each in ("abcdef12345", "aHViOmh1", "hunter22", "Ab3dEf6hIj9k")), shown
+
+
+LETTERS = st.sampled_from("абвгдежзиіїйклмнопрстуфхцчшщьюяє")
+NAMES = st.lists(LETTERS, min_size=7, max_size=14).map(lambda letters: "".join(letters).capitalize())
+SECRETS = st.text(st.characters(codec="ascii", categories=("Lu", "Ll", "Nd")), min_size=12, max_size=64)
+
+
+@given(name=NAMES, secret=SECRETS, spelling=st.sampled_from(sorted(SPELLINGS)), before=st.text(max_size=40))
+def test_no_name_and_no_secret_is_left(name: str, secret: str, spelling: str, before: str) -> None:
+    """Whatever they are and whatever stands before them."""
+    body = {**BODY, "applicant": {**BODY["applicant"], "name": {"surname": name, "given": "Олена"}}}
+    redactor = _redactor(body, secret)
+    shown = redactor.text(f"{before} {SPELLINGS[spelling](name)} | {SPELLINGS[spelling](secret)}")
+    assert not _holds(shown, name), shown
+    assert not _whole(shown, secret), shown
+
+
+def _whole(shown: str, secret: str) -> bool:
+    """True if eleven characters of a secret in a row are in a text."""
+    plain = "".join(filter(str.isalnum, unescaped(shown).casefold()))
+    bare = secret.casefold()
+    return any(bare[at : at + 11] in plain for at in range(len(bare) - 10))
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_redacted(said: str) -> None:
+    """No text of theirs makes it fail; what was redacted stays as it is."""
+    redactor = _redactor()
+    once = redactor.text(said)
+    assert redactor.text(once).count(MARK) >= once.count(MARK) - said.count(MARK)
+
+
+def test_a_long_text_costs_little() -> None:
+    """Texts made to stall it are cut first."""
+    redactor = _redactor()
+    for piece in ("&#1050;", "%D0", "Ab1" * 9, "Bearer x1=", "=D0=9A", '{"password":"' + "\\" * 50):
+        assert len(redactor.text(piece * examples(40_000))) <= 8_000
