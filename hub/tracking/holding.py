@@ -28,9 +28,11 @@ def is_held(story: Story, lost: Container[str]) -> bool:
 
 
 def _reworks(executor: Executor) -> bool:
-    """True if an answer that it gave though it had the case no longer was sent back, and it gave none since."""
+    """True if its answer was sent back though it had the case no longer, and it gave none since: then that one ends the
+    case.
+    """
     returned = max((fact.at for fact in executor.returns()), default=None)
-    return returned is not None and all(fact.at <= returned for fact in executor.finals())
+    return executor.recalled and returned is not None and all(fact.at <= returned for fact in executor.finals())
 
 
 def _holds(executor: Executor, lost: Container[str]) -> bool:

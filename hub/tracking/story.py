@@ -152,9 +152,16 @@ class Executor:
         return next((number for fact in receipts if (number := fact.data.get("number"))), None)
 
     @property
+    def recalled(self) -> bool:
+        """True if its answer was sent back for more work after the case went on: the centre wants an answer of it."""
+        return self.superseded_by is not None and any(fact.at >= self.superseded_by.at for fact in self.returns())
+
+    @property
     def relieved(self) -> bool:
-        """True if an operator gave the case to another body: then its answer does not end the case."""
-        return self.superseded_by is not None and self.superseded_by.source is Source.OPERATOR
+        """True if an operator gave the case to another body, and its answer was not sent back since: then it does not
+        end the case.
+        """
+        return self.superseded_by is not None and self.superseded_by.source is Source.OPERATOR and not self.recalled
 
     @property
     def decides(self) -> bool:

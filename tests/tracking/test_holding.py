@@ -10,7 +10,9 @@ import pytest
 from hub.schemas.delivery import Fact, FactKind, Source
 from hub.schemas.ids import DeliveryId
 from hub.tracking.holding import holders, is_held
+from hub.tracking.state import State
 from hub.tracking.story import read
+from tests.states import derive
 from tests.tracking.test_state import fact
 
 FIRST, SECOND = (DeliveryId(uuid.UUID(int=number)) for number in (1, 2))
@@ -73,6 +75,22 @@ def test_who_reworks_an_answer_holds_though_the_case_went_on() -> None:
     returned = about(FIRST, FactKind.RETURNED_FOR_WORK, 40)
     assert not held(ROUTED, AGAIN, refused)
     assert held(ROUTED, AGAIN, answered, refused, returned)
+
+
+def test_the_answer_that_a_centre_sent_back_for_ends_the_case() -> None:
+    """An operator gave the case to another body, then the centre sent the first one's answer back: its new answer ends
+    the case. Sent back before the case went on, it does not, and the first body does not hold the case either.
+    """
+    by_hand = replace(AGAIN, source=Source.OPERATOR)
+    first = about(FIRST, FactKind.ANSWERED, 10, number="1")
+    for returned, ends in ((30, True), (15, False)):
+        back = about(FIRST, FactKind.RETURNED_FOR_WORK, returned)
+        told = [ROUTED, first, by_hand, back]
+        assert held(*told) is ends
+        assert derive(told).state is not State.ANSWERED
+        told.append(about(FIRST, FactKind.ANSWERED, 40, number="2"))
+        assert (derive(told).state is State.ANSWERED) is ends
+        assert not held(*told)
 
 
 def test_a_co_executor_does_not_hold_for_the_main_one() -> None:
