@@ -236,6 +236,19 @@ class Unavailable(HubError):
         self.retry_after = retry_after
 
 
+class ShareTaken(HubError):
+    """The caller holds as much as one may hold at once; nothing was kept. ``retry_after``: seconds."""
+
+    code = "share.taken"
+    title = "You hold your share of this already"
+    action = "End or await one of your own, then send the same again."
+    retry = Retry.LATER
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class DeliveryError(HubError):
     """Talking to another system failed. ``http_status`` is what it answered, where it did."""
 

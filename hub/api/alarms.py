@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.alarms.values import ReceiverState
 from hub.api.alarm_views import AlarmsView, AlarmView, ExpiriesView, ExpiryView, ReceiverView
 from hub.api.dependencies import TheCaller, TheDependencies, problems, show
 from hub.api.listing import Limit
+from hub.api.threads import run_in_thread
 from hub.bootstrap_upkeep import Upkeep
 from hub.schemas.base import format_datetime
 
@@ -48,7 +48,7 @@ def _alarms(upkeep: Upkeep, limit: int) -> AlarmsView:
 )
 async def list_alarms(_: TheCaller, upkeep: TheUpkeep, limit: Limit = 50) -> Response:
     """All alarms that stand, up to `limit` that closed last, and whether receivers are reached."""
-    return show(await run_in_threadpool(_alarms, upkeep, limit))
+    return show(await run_in_thread(_alarms, upkeep, limit))
 
 
 @router.get(
@@ -65,7 +65,7 @@ async def list_expiry(
     limit: Limit = 50,
 ) -> Response:
     """Read now from the files that settings name, as this process sees them."""
-    entries, now = await run_in_threadpool(upkeep.expiry.entries, fresh=True), deps.hub.clock.now()
+    entries, now = await run_in_thread(upkeep.expiry.entries, fresh=True), deps.hub.clock.now()
     if days is not None:
         entries = tuple(e for e in entries if e.fault or ((left := e.days(now)) is not None and left <= days))
     shown = tuple(ExpiryView.of(entry, now) for entry in entries[:limit])

@@ -39,10 +39,12 @@ from hub.api.auditing import Audited, KeyUses
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
 from hub.api.dependencies import Dependencies
-from hub.api.events import Owners, Streams, Tail
+from hub.api.events import Owners, Tail
 from hub.api.metrics import Metrics, UpkeepFigures
 from hub.api.quick import QuickDoor, is_quick
 from hub.api.refused import RefusedLogins
+from hub.api.shares import Shares
+from hub.api.threads import Threads
 from hub.api.tokens import BearerTokens, Jwks, jwks_source
 from hub.api.watch import Watch
 from hub.bootstrap import Hub, process_name
@@ -131,16 +133,18 @@ def create_app(hub: Hub) -> HubApp:
     metrics = Metrics(hub.store.counts)
     app.state.upkeep = upkeep(hub)
     metrics.add(UpkeepFigures(app.state.upkeep, hub.clock))
+    shares = Shares()
     app.state.deps = Dependencies(
         hub=hub,
         auth=Authenticator(keys=keys, tokens=_tokens(hub.settings, hub.clock)),
-        uploads=UploadSlots(),
+        uploads=UploadSlots(shares),
+        shares=shares,
+        threads=Threads(),
         metrics=metrics,
         refused=RefusedLogins(hub.store, hub.clock, process=process_name()),
     )
     app.state.owners = Owners(hub.store)
     app.state.tail = Tail(hub.store)
-    app.state.streams = Streams()
     app.state.sev_node = sevovv.node(hub)
     app.add_exception_handler(HubError, problems.of_hub_error)
     app.add_exception_handler(RequestValidationError, problems.of_parameters)

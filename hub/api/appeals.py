@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api import multipart
@@ -18,6 +17,7 @@ from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, probl
 from hub.api.files import keep
 from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
+from hub.api.threads import run_in_thread
 from hub.api.views import AcceptedView
 from hub.cases.submission import Accepted, Submission
 from hub.delivery.together import together_else_each
@@ -102,7 +102,7 @@ ROUTE_PATH = "/v1/appeals"
     ROUTE_PATH,
     status_code=202,
     response_model=AcceptedView,
-    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 500, 503),
+    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503),
     openapi_extra=_BODY,
     summary="Submit one appeal",
 )
@@ -118,11 +118,12 @@ async def submit(
     if kind in READERS:
         body = await read(request, deps.body_limit)
         hit("S1")
-        accepted = await run_in_threadpool(accept, deps, principal, kind, body, key)
+        accepted = await run_in_thread(accept, deps, principal, kind, body, key)
     else:
         boundary = multipart.boundary(request.headers["content-type"])
         accepted = await deps.uploads.run(
             request,
+            principal,
             deps.body_limit + deps.attachment_limit,
             lambda chunks: _accept_multipart(deps, principal, multipart.parts(chunks, boundary), key),
         )
@@ -188,7 +189,7 @@ async def submit_batch(
         raise InvalidInput("The batch is empty.", code="ndjson.empty", faults=[fault])
     if len(lines) > MAX_LINES:
         raise TooLarge(f"A batch may have at most {MAX_LINES} lines.", code="batch.too_many")
-    answers = await run_in_threadpool(_take_lines, deps, principal, lines, key)
+    answers = await run_in_thread(_take_lines, deps, principal, lines, key)
     return Response(b"".join(answers), media_type=NDJSON)
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.dependencies import TheCaller, TheDependencies, problems, show
 from hub.api.listing import UUID_PATTERN, DayFrom, DayTo, Limit, day, midnight
+from hub.api.threads import run_in_thread
 from hub.api.views import View
 from hub.ports import AuditFilter
 from hub.schemas.audit import AuditEntry
@@ -86,6 +86,6 @@ async def list_audit(
         at_from=midnight(first) if first else None,
         at_to=midnight(last + timedelta(days=1)) if last else None,
     )
-    found = await run_in_threadpool(lambda: deps.hub.audit.entries(where, after=after, limit=limit))
+    found = await run_in_thread(lambda: deps.hub.audit.entries(where, after=after, limit=limit))
     cursor = found[-1].cursor if len(found) == limit else None
     return show(AuditView(entries=tuple(map(AuditEntryView.of, found)), cursor=cursor))

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.access import PEOPLE, SOUGHT_BY, DoorAccess, Personal
 from hub.api.auth import ApiKeys, CallerRole, Principal
 from hub.api.problems import ProblemResponse, problem_of
+from hub.api.threads import run_in_thread
 from hub.errors import Fault, Forbidden, HubError, InvalidInput
 from hub.ports import AuditTrail, Clock
 from hub.schemas.audit import AuditEntry
@@ -115,7 +115,7 @@ class Audited:
             nonlocal refused
             asked = scope.get(_ASKED)
             if message["type"] == "http.response.start" and asked is not None:
-                problem = await run_in_threadpool(self._keep, asked, message["status"])
+                problem = await run_in_thread(self._keep, asked, message["status"])
                 if problem is not None:
                     refused = True
                     await problem(scope, receive, send)

@@ -1,13 +1,14 @@
 """Reading bodies: limits before bytes, a least speed, no content encodings; and the bridge from async to threads.
 
-Content-Length over the limit is refused before a byte is read; chunked bodies are counted while they come. A body must
-come at 16 KiB a second on average after a grace of 20 seconds, so that slow senders cannot hold a door.
+Content-Length over the limit is refused before a byte is read; chunked bodies are counted while they come. In each ten
+seconds 640 KiB must come, or the end of the body, so that slow senders cannot hold a door; what came faster before
+buys no time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import anyio
@@ -15,15 +16,16 @@ import anyio.from_thread
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from hub.errors import InvalidInput, TooLarge, Unavailable
+from hub.api.auth import Principal
+from hub.api.shares import SHARES, Held, Shares, Side, side_of
+from hub.errors import InvalidInput, TooLarge
 from hub.sealed import media_type
 
 MIB = 1_048_576
-GRACE_SECS = 20.0
-LEAST_BYTES_PER_SEC = 16_384
+PACE_SECS = 10.0
+PACE_BYTES = 655_360
 HELD_AT_ONCE = 4
-UPLOADS_AT_ONCE = 24
-"""Uploads hold a thread each; more at once are told to come later, so that they cannot starve the other calls."""
+GATE_BYTES = 16_384
 
 T = TypeVar("T")
 
@@ -63,15 +65,30 @@ def _too_slow() -> InvalidInput:
     return InvalidInput("The body came too slowly.", code="input.too_slow", action="Send it again over a faster line.")
 
 
+class Pace:
+    """The least speed of one body: ``until`` is when the next bytes must be here, on the event loop's clock."""
+
+    def __init__(self) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._bytes = 0
+        self.until = self._now() + PACE_SECS
+
+    def came(self, count: int) -> None:
+        """Note bytes; with enough of them the time begins anew."""
+        self._bytes += count
+        if self._bytes >= PACE_BYTES:
+            self._bytes = 0
+            self.until = self._now() + PACE_SECS
+
+
 async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The body in pieces. ``TooLarge`` beyond ``limit`` bytes, ``InvalidInput`` (408) if it comes too slowly."""
     check_announced(request, limit)
-    loop = asyncio.get_running_loop()
-    pieces = request.stream().__aiter__()
-    started, size = loop.time(), 0
+    pieces, pace = request.stream().__aiter__(), Pace()
+    size = 0
     while True:
         try:
-            async with asyncio.timeout_at(started + GRACE_SECS + size / LEAST_BYTES_PER_SEC):
+            async with asyncio.timeout_at(pace.until):
                 piece = await anext(pieces, None)
         except TimeoutError:
             raise _too_slow() from None
@@ -82,18 +99,20 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
+        pace.came(len(piece))
         if piece:
             yield piece
 
 
-async def read(request: Request, limit: int) -> bytes:
-    """The whole body, at most ``limit`` bytes. Errors as ``stream``'s."""
+async def read(request: Request, limit: int, gate: Callable[[bytes], Awaitable[None]] | None = None) -> bytes:
+    """The whole body, at most ``limit`` bytes. Errors as ``stream``'s. ``gate``: called once with the first 16 KiB or
+    more of a body that is longer; what it raises ends the reading.
+    """
     check_announced(request, limit)
-    loop = asyncio.get_running_loop()
-    started, size = loop.time(), 0
+    pace, size = Pace(), 0
     pieces: list[bytes] = []
     try:
-        async with asyncio.timeout_at(started + GRACE_SECS) as patience:
+        async with asyncio.timeout_at(pace.until) as patience:
             while True:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
@@ -105,39 +124,42 @@ async def read(request: Request, limit: int) -> bytes:
                 pieces.append(piece)
                 if not message.get("more_body", False):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                patience.reschedule(started + GRACE_SECS + size / LEAST_BYTES_PER_SEC)
+                pace.came(len(piece))
+                patience.reschedule(pace.until)
+                if gate is not None and size >= GATE_BYTES:
+                    await gate(b"".join(pieces))
+                    gate = None
     except TimeoutError:
         raise _too_slow() from None
 
 
 class UploadSlots:
-    """How many uploads may run at once; each holds a thread of its own while bytes come in. And how many refused
-    bodies may be in memory at once, on their way into the journal.
+    """Uploads of one process: each holds a thread of its own while bytes come in, out of those of its side. And how
+    many refused bodies may be in memory at once, on their way into the journal.
     """
 
-    def __init__(self, count: int = UPLOADS_AT_ONCE) -> None:
-        self._free = count
-        self._threads = anyio.CapacityLimiter(count)
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
+        most = SHARES[Held.UPLOADS].side
+        self._threads = {side: anyio.CapacityLimiter(most) for side in Side}
         self._holders = anyio.CapacityLimiter(HELD_AT_ONCE)
 
     async def hold(self, work: Callable[[], None]) -> None:
         """Run ``work``, which has a refused body in memory, in a thread; who comes when all are busy waits."""
         await anyio.to_thread.run_sync(work, limiter=self._holders)
 
-    async def run(self, request: Request, limit: int, work: Callable[[Iterator[bytes]], T]) -> T:
-        """Run ``work`` in a thread over the body's pieces. ``Unavailable`` if all slots are taken."""
+    async def run(self, request: Request, principal: Principal, limit: int, work: Callable[[Iterator[bytes]], T]) -> T:
+        """Run ``work`` in a thread over the body's pieces. ``ShareTaken``, ``Unavailable`` (``Shares.hold``)."""
         check_announced(request, limit)
-        if self._free < 1:
-            raise Unavailable("Too many uploads are under way.", code="upload.busy", retry_after=5)
-        pieces = stream(request, limit)
+        with self._shares.hold(Held.UPLOADS, principal, request.scope):
+            pieces = stream(request, limit)
 
-        def chunks() -> Iterator[bytes]:
-            while (piece := anyio.from_thread.run(anext, pieces, b"")) != b"":
-                yield piece
+            def chunks() -> Iterator[bytes]:
+                while (piece := anyio.from_thread.run(anext, pieces, b"")) != b"":
+                    yield piece
 
-        self._free -= 1
-        try:
-            return await anyio.to_thread.run_sync(lambda: work(chunks()), limiter=self._threads)
-        finally:
-            self._free += 1
-            await pieces.aclose()  # type: ignore[attr-defined]
+            try:
+                limiter = self._threads[side_of(principal)]
+                return await anyio.to_thread.run_sync(lambda: work(chunks()), limiter=limiter)
+            finally:
+                await pieces.aclose()  # type: ignore[attr-defined]

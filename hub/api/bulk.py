@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.ops import body_of, read_body
+from hub.api.threads import run_in_thread
 from hub.api.views import View
 from hub.cases.bulk import MOST
 from hub.errors import NotFound
@@ -148,7 +148,7 @@ class Undo(Frozen):
 )
 async def list_groups(_: TheCaller, deps: TheDependencies) -> Response:
     """Dead letters (`dead`), open items (`item`) and held entries (`held`) by code, body and channel, with counts."""
-    groups = await run_in_threadpool(deps.hub.acts.groups)
+    groups = await run_in_thread(deps.hub.acts.groups)
     return show(GroupsView(groups=tuple(map(GroupView.of, groups))))
 
 
@@ -160,7 +160,7 @@ async def list_groups(_: TheCaller, deps: TheDependencies) -> Response:
 )
 async def list_acts(_: TheCaller, deps: TheDependencies) -> Response:
     """The newest 100, and how far each has come."""
-    acts = await run_in_threadpool(lambda: deps.hub.acts.acts(limit=100))
+    acts = await run_in_thread(lambda: deps.hub.acts.acts(limit=100))
     return show(ActsView(acts=tuple(map(ActView.of, acts))))
 
 
@@ -178,10 +178,10 @@ async def act_on(request: Request, principal: TheCaller, deps: TheDependencies) 
     """
     given = await read_body(request, ActOn)
     if given.expected is None:
-        seen = await run_in_threadpool(deps.hub.bulk.preview, ActKind(given.act), given.selection)
+        seen = await run_in_thread(deps.hub.bulk.preview, ActKind(given.act), given.selection)
         return show(PreviewView(total=seen.total, examples=seen.examples))
     kind, expected = ActKind(given.act), given.expected
-    act = await run_in_threadpool(
+    act = await run_in_thread(
         lambda: deps.hub.bulk.order(
             kind,
             given.selection,
@@ -212,7 +212,7 @@ def _act(deps: Dependencies, text: str) -> BulkAct:
 )
 async def get_act(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """One act."""
-    return show(ActView.of(await run_in_threadpool(_act, deps, id)))
+    return show(ActView.of(await run_in_thread(_act, deps, id)))
 
 
 @router.post(
@@ -223,7 +223,7 @@ async def get_act(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # 
 )
 async def pause(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """It stops after the step that it is at."""
-    return show(ActView.of(await run_in_threadpool(lambda: deps.hub.bulk.pause(_act(deps, id)))))
+    return show(ActView.of(await run_in_thread(lambda: deps.hub.bulk.pause(_act(deps, id)))))
 
 
 @router.post(
@@ -241,7 +241,7 @@ async def undo(request: Request, id: str, principal: TheCaller, deps: TheDepende
     """
     given = await read_body(request, Undo)
     work = deps.hub.bulk.undo
-    act = await run_in_threadpool(lambda: work(_act(deps, id), by=principal.id, why=given.reason))
+    act = await run_in_thread(lambda: work(_act(deps, id), by=principal.id, why=given.reason))
     return show(ActView.of(act), 202)
 
 
@@ -253,4 +253,4 @@ async def undo(request: Request, id: str, principal: TheCaller, deps: TheDepende
 )
 async def resume(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """It goes on where it stopped."""
-    return show(ActView.of(await run_in_threadpool(lambda: deps.hub.bulk.resume(_act(deps, id)))))
+    return show(ActView.of(await run_in_thread(lambda: deps.hub.bulk.resume(_act(deps, id)))))

@@ -24,7 +24,7 @@ router = APIRouter()
     "/v1/callbacks/{channel_id}",
     status_code=202,
     response_model=TakenView,
-    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503),
     openapi_extra=BODY_WITH_FILES,
     summary="Push a receipt or an answer",
     tags=["callbacks"],

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api import law_views
@@ -23,6 +22,7 @@ from hub.api.dependencies import (
     unknown_case,
 )
 from hub.api.listing import UUID_PATTERN
+from hub.api.threads import run_in_thread
 from hub.api.views import (
     CaseDetailView,
     CaseView,
@@ -96,7 +96,7 @@ def _other_party(message: Message) -> str | None:
 )
 async def get_case(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """A case with its deliveries and messages, executors and terms. An authority sees its own only."""
-    return show(await run_in_threadpool(_detail, deps, principal, case_id(id)))
+    return show(await run_in_thread(_detail, deps, principal, case_id(id)))
 
 
 def _detail(deps: Dependencies, principal: Principal, case: CaseId) -> CaseDetailView:
@@ -148,7 +148,7 @@ def _chain(deps: Dependencies, principal: Principal, case: CaseId) -> ChainView:
 )
 async def get_chain(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Tell who had the appeal, who sent it on to whom, when and why; in steps and in words."""
-    return show(await run_in_threadpool(_chain, deps, principal, case_id(id)))
+    return show(await run_in_thread(_chain, deps, principal, case_id(id)))
 
 
 def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> TimelineView:
@@ -170,7 +170,7 @@ def _timeline(deps: Dependencies, principal: Principal, case: CaseId) -> Timelin
 )
 async def get_timeline(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Messages, attempts and facts on one line of time, told in words without personal data."""
-    return show(await run_in_threadpool(_timeline, deps, principal, case_id(id)))
+    return show(await run_in_thread(_timeline, deps, principal, case_id(id)))
 
 
 @router.get(
@@ -192,7 +192,7 @@ async def get_message(
     deps: TheDependencies,
 ) -> Response:
     """An envelope of the case as RFC 8785 JSON: the appeal as sent, a receipt, the answer with its text."""
-    seen = await run_in_threadpool(look, deps, principal, case_id(id))
+    seen = await run_in_thread(look, deps, principal, case_id(id))
     unknown = NotFound("There is no such message in this case.", code="message.unknown")
     wanted = message_id(message, unknown)
     found = next((m for m in seen.messages if m.id == wanted), None)

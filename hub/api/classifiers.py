@@ -15,11 +15,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.ops import body_of, read_body
+from hub.api.threads import run_in_thread
 from hub.api.views import View
 from hub.ports import Directory
 from hub.router import Decision, RoutingRequest, decide
@@ -218,7 +218,7 @@ async def territories(
     directory = deps.hub.registry.current()
     if (same := _unchanged(directory.version, if_none_match)) is not None:
         return same
-    found = await run_in_threadpool(_units, directory, parent, after or "", limit)
+    found = await run_in_thread(_units, directory, parent, after or "", limit)
     cursor = found[-1].code if len(found) == limit else None
     return show(TerritoriesView(territories=found, cursor=cursor), headers=_headers(directory.version))
 
@@ -250,7 +250,7 @@ async def authorities(
     version = f"{directory.version}.{day:%Y%m%d}"  # who is in force and connected changes with the day
     if (same := _unchanged(version, if_none_match)) is not None:
         return same
-    found = await run_in_threadpool(_bodies, directory, day, kind, after or "", limit)
+    found = await run_in_thread(_bodies, directory, day, kind, after or "", limit)
     cursor = found[-1].code if len(found) == limit else None
     return show(BodiesView(authorities=found, cursor=cursor), headers=_headers(version))
 
@@ -327,7 +327,7 @@ def _vocabulary_version() -> str:
 async def route(request: Request, _: TheCaller, deps: TheDependencies) -> Response:
     """A dry run of the router: whom the appeal would reach, why, and who was passed over. Nothing is kept or sent."""
     question = await read_body(request, RouteQuestion)
-    decision, name = await run_in_threadpool(_decided, deps, question)
+    decision, name = await run_in_thread(_decided, deps, question)
     view = RouteView(
         authority=decision.authority,
         name=name,

@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.access import ACCESS
@@ -17,6 +16,8 @@ from hub.api.auth import Authenticator, Principal
 from hub.api.bodies import MIB, UploadSlots
 from hub.api.metrics import Metrics
 from hub.api.refused import RefusedLogins
+from hub.api.shares import Shares
+from hub.api.threads import Threads, run_in_thread
 from hub.bootstrap import Hub
 from hub.errors import Fault, Forbidden, InvalidInput, NotFound
 from hub.schemas.ids import CaseId, MessageId
@@ -32,6 +33,8 @@ class Dependencies:
     hub: Hub
     auth: Authenticator
     uploads: UploadSlots
+    shares: Shares
+    threads: Threads
     metrics: Metrics
     refused: RefusedLogins
 
@@ -60,10 +63,11 @@ async def identify(request: Request) -> Principal:
     deps = dependencies_of(request)
     credential = deps.auth.credential(request.headers.get("authorization"))
     if deps.auth.blocks(credential):
-        principal = await run_in_threadpool(deps.auth.check, credential)
+        principal = await run_in_thread(deps.auth.check, credential)
     else:
         principal = deps.auth.check(credential)
     request.scope["hub.principal"] = principal.id
+    deps.threads.for_calls_of(principal)
     door = ACCESS[request.method, request.scope["route"].path]
     ask(request, principal, door)
     if principal.role not in door.reach:

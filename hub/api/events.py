@@ -6,19 +6,20 @@ import asyncio
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api.access import PEOPLE
 from hub.api.auth import CallerRole, Principal
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
+from hub.api.shares import Held
+from hub.api.threads import run_in_thread
 from hub.api.views import EventsView, EventView
-from hub.errors import InvalidInput, NotFound, Unavailable
+from hub.errors import InvalidInput, NotFound
 from hub.failpoints import hit
 from hub.ports import Store
 from hub.schemas.delivery import Event
@@ -33,7 +34,6 @@ SCAN_PAGES = 10
 """How many pages of other parties' events one look may pass over; the cursor keeps the place."""
 REMEMBERED = 50_000
 PAGE = 100
-MOST_STREAMS = 200
 STREAM_SECS = 600.0
 BEAT_SECS = 15.0
 _CURSOR = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
@@ -87,7 +87,7 @@ class Tail:
             now = asyncio.get_running_loop().time()
             if here >= self._end and now - self._looked >= LOOK_SECS:
                 # Everybody who waits stands at the end; the first one's cursor is as good as any.
-                found = await run_in_threadpool(self._store.events, after=here or None, limit=1)
+                found = await run_in_thread(self._store.events, after=here or None, limit=1)
                 self._looked = asyncio.get_running_loop().time()
                 if found:
                     self._end = found[0].cursor
@@ -166,7 +166,7 @@ EventsAt = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 @router.get(
     "/v1/events",
     response_model=EventsView,
-    responses=problems(401, 403, 410, 422, 500, 503),
+    responses=problems(401, 403, 410, 422, 429, 500, 503),
     summary="What happened since",
 )
 async def get_events(
@@ -184,23 +184,24 @@ async def get_events(
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
-    after = await run_in_threadpool(_begin, deps, after)
-    while True:
-        if after is not None:
-            hit("S17")
-        page = await run_in_threadpool(_page, deps, owners, principal, after, limit)
-        tail.note(page.cursor)
-        if page.events:
-            hit("S16")
-        if page.events or loop.time() >= deadline:
-            return show(page)
-        after = page.cursor
-        # No thread is held between two looks: a thousand waiting front ends cost a thousand timers.
-        while not await tail.beyond(after):
-            left = deadline - loop.time()
-            if left <= 0 or await request.is_disconnected():
+    after = await run_in_thread(_begin, deps, after)
+    with deps.shares.hold(Held.WAITS, principal, request.scope) if wait else nullcontext():
+        while True:
+            if after is not None:
+                hit("S17")
+            page = await run_in_thread(_page, deps, owners, principal, after, limit)
+            tail.note(page.cursor)
+            if page.events:
+                hit("S16")
+            if page.events or loop.time() >= deadline:
                 return show(page)
-            await asyncio.sleep(min(LOOK_SECS, left))
+            after = page.cursor
+            # No thread is held between two looks: a thousand waiting front ends cost a thousand timers.
+            while not await tail.beyond(after):
+                left = deadline - loop.time()
+                if left <= 0 or await request.is_disconnected():
+                    return show(page)
+                await asyncio.sleep(min(LOOK_SECS, left))
 
 
 def _sent(event: EventView) -> bytes:
@@ -208,28 +209,12 @@ def _sent(event: EventView) -> bytes:
     return f"id: {event.cursor}\nevent: {event.type}\ndata: {data}\n\n".encode()
 
 
-class Streams:
-    """Open streams of one process, so that they cannot take all connections."""
-
-    def __init__(self) -> None:
-        self.open = 0
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Count a stream while it is open; ``Unavailable`` if there are too many."""
-        self.open += 1
-        try:
-            yield
-        finally:
-            self.open -= 1
-
-
 @router.get(
     "/v1/events/stream",
     response_class=Response,
     responses={
         200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **problems(401, 403, 410, 422, 500, 503),
+        **problems(401, 403, 410, 422, 429, 500, 503),
     },
     summary="What happens, as it happens",
 )
@@ -237,17 +222,17 @@ async def stream_events(request: Request, principal: TheCaller, deps: TheDepende
     """The same events as server-sent events: `id` is the cursor, `event` the type, `data` the event. A browser's
     EventSource goes on by itself after a break (`Last-Event-ID`). The stream ends after ten minutes; then call again.
     """
-    streams = request.app.state.streams
-    if streams.open >= MOST_STREAMS:
-        raise Unavailable("Too many streams are open here.", retry_after=30)
     given = request.headers.get("last-event-id") or after
     if given is not None and not _CURSOR.fullmatch(given):
         raise InvalidInput("This is not a cursor that the hub gave out.", code="cursor.invalid")
-    begin = await run_in_threadpool(_begin, deps, given)
-    first = await run_in_threadpool(_page, deps, request.app.state.owners, principal, begin, PAGE)
+    begin = await run_in_thread(_begin, deps, given)
+    first = await run_in_thread(_page, deps, request.app.state.owners, principal, begin, PAGE)
+
+    held = ExitStack()
+    held.enter_context(deps.shares.hold(Held.STREAMS, principal, request.scope))
 
     async def lines() -> AsyncIterator[bytes]:
-        with streams.one():
+        with held:
             async for piece in _lines(request, principal, deps, first):
                 yield piece
 
@@ -274,4 +259,4 @@ async def _lines(request: Request, principal: Principal, deps: Dependencies, pag
                 # An event without data moves the client's Last-Event-ID and is not shown to it.
                 yield f": alive\nid: {after}\n\n".encode() if after else b": alive\n\n"
             await asyncio.sleep(LOOK_SECS)
-        page = await run_in_threadpool(_page, deps, owners, principal, after, PAGE)
+        page = await run_in_thread(_page, deps, owners, principal, after, PAGE)

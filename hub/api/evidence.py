@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import Principal
 from hub.api.cases import look
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, case_id, problems
+from hub.api.threads import run_in_thread
 from hub.bootstrap import exporter
 from hub.schemas.ids import CaseId
 
@@ -61,6 +61,6 @@ async def get_evidence(
     SHA-256 of what went out, what came in as it came, facts, public keys, a sealed manifest, a README that says how.
     """
     case = case_id(id)
-    file = await run_in_threadpool(_export, deps, principal, case, with_attachments=attachments)
+    file = await run_in_thread(_export, deps, principal, case, with_attachments=attachments)
     headers = {"Content-Disposition": f'attachment; filename="evidence-{case}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(_chunks(file), media_type="application/zip", headers=headers)

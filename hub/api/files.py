@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api import multipart
 from hub.api.access import PEOPLE
 from hub.api.auth import Principal
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
+from hub.api.threads import run_in_thread
 from hub.api.views import StoredView
 from hub.errors import Fault, InvalidInput, NotFound, TooLarge
 from hub.schemas.delivery import Change, Grant, StoredAttachment
@@ -107,7 +107,7 @@ def _promised(request: Request, sha256: str | None) -> set[str]:
     "/v1/attachments",
     status_code=201,
     response_model=StoredView,
-    responses=problems(400, 401, 403, 408, 413, 415, 422, 500, 503),
+    responses=problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
     openapi_extra=_BODY,
     summary="Upload a file",
 )
@@ -130,7 +130,7 @@ async def upload(
         _record(deps, principal, [file])
         return file
 
-    stored = await deps.uploads.run(request, deps.attachment_limit, work)
+    stored = await deps.uploads.run(request, principal, deps.attachment_limit, work)
     headers = {"Location": f"/v1/attachments/{stored.sha256}"}
     return show(StoredView(sha256=stored.sha256, size=stored.size), 201, headers)
 
@@ -164,6 +164,6 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 )
 async def download(sha256: str, principal: TheCaller, deps: TheDependencies) -> Response:
     """The file, if it was granted to the caller; always as something to save, never to show."""
-    stored, file = await run_in_threadpool(find, deps, principal, sha256)
+    stored, file = await run_in_thread(find, deps, principal, sha256)
     headers = {"Content-Length": str(stored.size), "Content-Disposition": f'attachment; filename="{sha256}"'}
     return StreamingResponse(_pieces(file), media_type=stored.media_type, headers=headers)

@@ -6,13 +6,13 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole
 from hub.api.dependencies import TheCaller, TheDependencies, case_id, problems, show, unknown_case
 from hub.api.following_views import CampaignsView, CampaignView, LikenessView, ScoreView
 from hub.api.listing import UUID_PATTERN, Limit
+from hub.api.threads import run_in_thread
 from hub.schemas.ids import CaseId
 
 router = APIRouter(tags=["cases"])
@@ -37,7 +37,7 @@ async def list_groups(
     owner = principal.owner
     size = least or deps.hub.settings.mass_least
     cursor = CaseId(uuid.UUID(after)) if after else None
-    found = await run_in_threadpool(deps.hub.following.insights.campaigns, owner, least=size, after=cursor, limit=limit)
+    found = await run_in_thread(deps.hub.following.insights.campaigns, owner, least=size, after=cursor, limit=limit)
     last = str(found[-1].id) if len(found) == limit else None
     return show(CampaignsView(groups=tuple(CampaignView.of(one) for one in found), cursor=last))
 
@@ -53,13 +53,13 @@ async def get_likeness(id: str, principal: TheCaller, deps: TheDependencies) -> 
     is a sign for a person to look, never a verdict. `looked` is false until the follower has seen the case.
     """
     wanted = case_id(id)
-    row = await run_in_threadpool(deps.hub.store.case, wanted)
+    row = await run_in_thread(deps.hub.store.case, wanted)
     if row is None or (principal.role is CallerRole.NCC and row.case.owner != principal.party):
         raise unknown_case()
     insights = deps.hub.following.insights
-    known = (await run_in_threadpool(insights.likenesses, [wanted])).get(wanted)
-    scores = await run_in_threadpool(insights.scores_of, wanted)
-    campaign = await run_in_threadpool(insights.campaign, known.group_id) if known and known.group_id else None
+    known = (await run_in_thread(insights.likenesses, [wanted])).get(wanted)
+    scores = await run_in_thread(insights.scores_of, wanted)
+    campaign = await run_in_thread(insights.campaign, known.group_id) if known and known.group_id else None
     return show(
         LikenessView(
             case_id=str(wanted),

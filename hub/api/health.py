@@ -6,11 +6,11 @@ import html
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.dependencies import TheDependencies, problems, show
 from hub.api.metrics import CONTENT_TYPE
+from hub.api.threads import run_in_thread
 from hub.api.views import AliveView, ReadyView
 
 router = APIRouter(tags=["health"])
@@ -25,7 +25,7 @@ async def healthz() -> Response:
 @router.get("/readyz", response_model=ReadyView, responses=problems(500, 503), summary="Can the hub take appeals in")
 async def readyz(deps: TheDependencies) -> Response:
     """503 if the store cannot be written."""
-    await run_in_threadpool(deps.hub.store.ping)
+    await run_in_thread(deps.hub.store.ping)
     return show(ReadyView(registry_version=deps.hub.registry.current().version))
 
 
@@ -40,7 +40,7 @@ async def readyz(deps: TheDependencies) -> Response:
 )
 async def metrics(deps: TheDependencies) -> Response:
     """Counts and times by route and state; no ids, no personal data."""
-    return Response(await run_in_threadpool(deps.metrics.text), headers={"Content-Type": CONTENT_TYPE})
+    return Response(await run_in_thread(deps.metrics.text), headers={"Content-Type": CONTENT_TYPE})
 
 
 def page(document: dict[str, Any]) -> bytes:

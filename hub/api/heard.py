@@ -12,7 +12,7 @@ import tempfile
 from fastapi import Request
 from starlette.types import Message
 
-from hub.api.bodies import GRACE_SECS, LEAST_BYTES_PER_SEC
+from hub.api.bodies import Pace
 from hub.ports import RawInbound
 from hub.schemas.journal import CAP_BYTES, FIRST_BYTES
 
@@ -27,7 +27,7 @@ class HeardBody:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._started = asyncio.get_running_loop().time()
+        self._pace = Pace()
         self._file = tempfile.SpooledTemporaryFile(max_size=FIRST_BYTES)  # noqa: SIM115 - ``close`` closes it
         self._digest = hashlib.sha256()
         self._size = 0
@@ -44,6 +44,7 @@ class HeardBody:
     def _note(self, piece: bytes) -> None:
         self._digest.update(piece)
         self._size += len(piece)
+        self._pace.came(len(piece))
         if self._size <= CAP_BYTES:
             self._file.write(piece)
 
@@ -55,7 +56,7 @@ class HeardBody:
             return
         with contextlib.suppress(TimeoutError):
             while not self._ended and self._size < MOST_BYTES:
-                async with asyncio.timeout_at(self._started + GRACE_SECS + self._size / LEAST_BYTES_PER_SEC):
+                async with asyncio.timeout_at(self._pace.until):
                     await self()
         if self._ended:
             self._request.scope["hub.heard"] = True  # there is nothing left to linger for

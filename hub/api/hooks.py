@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.following_views import WebhooksView, WebhookView
 from hub.api.ops import body_of, read_body
+from hub.api.threads import run_in_thread
 from hub.errors import NotFound
 from hub.following.values import EndpointState
 from hub.schemas.base import Code, Frozen
@@ -51,7 +51,7 @@ def _views(deps: Dependencies) -> WebhooksView:
 )
 async def list_webhooks(_: TheCaller, deps: TheDependencies) -> Response:
     """Every endpoint of the webhooks' file, how many events wait for it, and the first 50 that were given up."""
-    return show(await run_in_threadpool(_views, deps))
+    return show(await run_in_thread(_views, deps))
 
 
 def _enable(deps: Dependencies, endpoint_id: str) -> WebhookView:
@@ -70,7 +70,7 @@ def _enable(deps: Dependencies, endpoint_id: str) -> WebhookView:
 )
 async def enable(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """An endpoint that said 410 Gone, or that is left alone for a while, is called again at once."""
-    return show(await run_in_threadpool(_enable, deps, id))
+    return show(await run_in_thread(_enable, deps, id))
 
 
 def _replay(deps: Dependencies, endpoint_id: str, order: Replay) -> WebhookView:
@@ -93,4 +93,4 @@ def _replay(deps: Dependencies, endpoint_id: str, order: Replay) -> WebhookView:
 async def replay(request: Request, id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Under the same ids: a receiver that remembers them takes nothing twice."""
     order = await read_body(request, Replay)
-    return show(await run_in_threadpool(_replay, deps, id, order))
+    return show(await run_in_thread(_replay, deps, id, order))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import Principal
@@ -20,6 +19,7 @@ from hub.api.dependencies import (
 )
 from hub.api.listing import UUID_PATTERN
 from hub.api.receiving import BODY_WITH_FILES, ENVELOPE_TYPES, Receive, origin, own_channel, received
+from hub.api.threads import run_in_thread
 from hub.api.views import DeliveryView, InboxView, TakenView
 from hub.errors import NotFound
 from hub.inbound.statement import Received
@@ -44,7 +44,7 @@ async def get_inbox(
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
 ) -> Response:
     """Messages that wait for an authority that pulls, oldest first. A message leaves the list with its receipt."""
-    waiting = await run_in_threadpool(deps.hub.inbox.waiting, principal.party, after=after, limit=limit)
+    waiting = await run_in_thread(deps.hub.inbox.waiting, principal.party, after=after, limit=limit)
     cursor = str(waiting[-1].id) if len(waiting) == limit else None
     return show(InboxView(messages=tuple(DeliveryView.of(d) for d in waiting), cursor=cursor))
 
@@ -65,7 +65,7 @@ _UNKNOWN = "No message with this id waits for you."
 async def fetch(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """The sealed envelope, byte by byte the same however often it is fetched."""
     wanted = message_id(id, NotFound(_UNKNOWN, code="inbox.unknown"))
-    parcel = await run_in_threadpool(deps.hub.inbox.fetch, principal.party, wanted)
+    parcel = await run_in_thread(deps.hub.inbox.fetch, principal.party, wanted)
     return Response(parcel.body, headers={"Content-Type": parcel.content_type})
 
 
@@ -73,7 +73,7 @@ async def fetch(id: str, principal: TheCaller, deps: TheDependencies) -> Respons
     "/v1/inbox/{id}/receipt",
     status_code=202,
     response_model=TakenView,
-    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503),
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503),
     openapi_extra=BODY_WITH_FILES,
     summary="Say what became of a message",
     tags=["inbox"],

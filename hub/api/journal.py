@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import Principal
@@ -29,6 +28,7 @@ from hub.api.journal_views import (
 )
 from hub.api.listing import CASE_CURSOR, UUID_PATTERN, DayFrom, DayTo, Limit, day, midnight
 from hub.api.ops import body_of, read_body
+from hub.api.threads import run_in_thread
 from hub.errors import NotFound
 from hub.inbound.decisions import About, Decided
 from hub.ports import Excerpt, InboundFilter
@@ -84,7 +84,7 @@ async def list_inbound(
         received_from=midnight(first) if first else None,
         received_to=midnight(last + timedelta(days=1)) if last else None,
     )
-    return show(await run_in_threadpool(_page, deps, where, after, limit))
+    return show(await run_in_thread(_page, deps, where, after, limit))
 
 
 @router.get(
@@ -96,7 +96,7 @@ async def list_inbound(
 async def list_pen(_: TheCaller, deps: TheDependencies, after: AfterEntry = None, limit: Limit = 50) -> Response:
     """The holding pen: what may be an authority's word and could not be taken in, the newest first."""
     where = InboundFilter(custody=Custody.HELD)
-    return show(await run_in_threadpool(_page, deps, where, after, limit))
+    return show(await run_in_thread(_page, deps, where, after, limit))
 
 
 def _entry(deps: Dependencies, record_id: str) -> InboundRecord:
@@ -125,7 +125,7 @@ def _shown(deps: Dependencies, record_id: str) -> InboundEntryView:
 )
 async def get_entry(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Its readable part, and cases to which it may belong: by our ids, numbers, the applicant, the sender."""
-    shown = await run_in_threadpool(_shown, deps, id)
+    shown = await run_in_thread(_shown, deps, id)
     return show(shown)
 
 
@@ -140,8 +140,8 @@ async def get_entry(id: str, _: TheCaller, deps: TheDependencies) -> Response:  
 )
 async def get_raw(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """The bytes as they came, without credentials, up to the cap; to save, never to show."""
-    record = await run_in_threadpool(_entry, deps, id)
-    body = await run_in_threadpool(deps.hub.store.inbound_body, record)
+    record = await run_in_thread(_entry, deps, id)
+    body = await run_in_thread(deps.hub.store.inbound_body, record)
     if body is None:
         raise NotFound("Nothing is kept of this entry.", code="inbound.not_kept")
     headers = {"Content-Disposition": f'attachment; filename="{record.sha256[:16]}"'}
@@ -156,7 +156,7 @@ def _said(statement: GivenStatement | None, excerpt: Excerpt, at: datetime) -> A
 
 
 async def _answer(deps: Dependencies, work: Callable[[], Decided]) -> Response:
-    return show(DecidedView.of(await run_in_threadpool(work), deps.hub.law))
+    return show(DecidedView.of(await run_in_thread(work), deps.hub.law))
 
 
 def _attach(deps: Dependencies, principal: Principal, record_id: str, given: Attach) -> Decided:

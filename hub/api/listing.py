@@ -12,7 +12,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import CallerRole, Principal
@@ -24,6 +23,7 @@ from hub.api.dependencies import (
     problems,
     show,
 )
+from hub.api.threads import run_in_thread
 from hub.api.views import CasesView, CaseView, CountsView
 from hub.errors import Fault, InvalidInput
 from hub.following.finding import FinderKind
@@ -213,7 +213,7 @@ async def list_cases(
     """
     if blind(principal, where):
         return show(CasesView(cases=(), cursor=None))
-    return show(await run_in_threadpool(_page, deps, principal, where, after, limit, order == "newest"))
+    return show(await run_in_thread(_page, deps, principal, where, after, limit, order == "newest"))
 
 
 def _page(
@@ -241,7 +241,7 @@ async def count_cases(
     """
     if blind(principal, where):
         return show(CountsView(by=by, total=0, counts={}))
-    counted = await run_in_threadpool(deps.hub.store.count_cases, where, by)
+    counted = await run_in_thread(deps.hub.store.count_cases, where, by)
     return show(CountsView(by=by, total=sum(counted.values()), counts=dict(sorted(counted.items()))))
 
 

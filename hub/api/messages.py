@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field, RootModel, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.appeals import IdempotencyHeader
@@ -16,6 +15,7 @@ from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
 from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, case_id, problems, raw_json
 from hub.api.submission import idempotency_key, repeatable
+from hub.api.threads import run_in_thread
 from hub.api.views import SaidView
 from hub.cases.contact_centre import CaseMessage, CaseNote, Passed
 from hub.errors import InvalidInput
@@ -145,6 +145,6 @@ async def say(
     key = idempotency_key(request.headers)
     content_type(request, JSON)
     body = await read(request, deps.body_limit)
-    told = await run_in_threadpool(_say, deps, principal, id, body, key)
+    told = await run_in_thread(_say, deps, principal, id, body, key)
     headers = {"Idempotent-Replayed": "true"} if told.repeat else None
     return raw_json(told.answer, 202, headers)

@@ -40,6 +40,7 @@ _STATUSES = {
     413: "Over a stated limit.",
     415: "A body type that is not taken here.",
     422: "It can be read and breaks a rule; `faults` names each.",
+    429: "You hold your share already: uploads, streams or waiting questions; `RateLimit-Policy` names it.",
     500: "A fault of the hub; `incident` names it.",
     503: "The hub cannot keep what it would accept; see Retry-After.",
 }
@@ -110,7 +111,7 @@ def _responses() -> dict[str, Any]:
         f"Problem{status}": {
             "description": text,
             "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}},
-            **({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status == 503 else {}),
+            **({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status in (429, 503) else {}),
             **({"headers": {"WWW-Authenticate": {"schema": {"type": "string"}}}} if status == 401 else {}),
         }
         for status, text in _STATUSES.items()

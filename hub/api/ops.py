@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auditing import because
@@ -37,6 +36,7 @@ from hub.api.ops_views import (
     ShadowsView,
     compare,
 )
+from hub.api.threads import run_in_thread
 from hub.api.views import AcceptedView, DeliveryView
 from hub.errors import InvalidInput, NotFound
 from hub.schemas import faults, strict_json
@@ -115,7 +115,7 @@ async def list_items(
     limit: Limit = 50,
 ) -> Response:
     """List what waits for a person, oldest first."""
-    items = await run_in_threadpool(deps.hub.store.items, open_only=open_only, after=after, limit=limit)
+    items = await run_in_thread(deps.hub.store.items, open_only=open_only, after=after, limit=limit)
     cursor = items[-1].id if len(items) == limit else None
     return show(ItemsView(items=tuple(ItemView.of(item, deps.hub.law) for item in items), cursor=cursor))
 
@@ -128,7 +128,7 @@ async def list_items(
 )
 async def list_dead(_: TheCaller, deps: TheDependencies, after: AfterId = None, limit: Limit = 50) -> Response:
     """Dead letters by id; `last_code` says why."""
-    dead = await run_in_threadpool(deps.hub.store.dead, after=after, limit=limit)
+    dead = await run_in_thread(deps.hub.store.dead, after=after, limit=limit)
     cursor = str(dead[-1].id) if len(dead) == limit else None
     return show(DeadView(deliveries=tuple(DeliveryView.of(d) for d in dead), cursor=cursor))
 
@@ -142,7 +142,7 @@ async def list_dead(_: TheCaller, deps: TheDependencies, after: AfterId = None, 
 async def replay(id: str, principal: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002  # the path's own word
     """The same bytes under the same id, with a fresh schedule."""
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
-    delivery = await run_in_threadpool(deps.hub.operators.replay, DeliveryId(wanted), by=principal.id)
+    delivery = await run_in_thread(deps.hub.operators.replay, DeliveryId(wanted), by=principal.id)
     return show(DeliveryView.of(delivery))
 
 
@@ -160,7 +160,7 @@ async def assign(request: Request, id: str, principal: TheCaller, deps: TheDepen
     """
     order = await read_body(request, Assign)
     work = deps.hub.forwarding.assign
-    accepted = await run_in_threadpool(
+    accepted = await run_in_thread(
         work, case_id(id), order.authority, by=principal.id, role=order.role, reason=order.reason or ""
     )
     return raw_json(accepted.answer, 202, {"Location": f"/v1/cases/{accepted.case_id}"})
@@ -183,7 +183,7 @@ async def choose_channel(
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
     order = await read_body(request, ChooseChannel)
     work = deps.hub.operators.choose_channel
-    delivery = await run_in_threadpool(work, DeliveryId(wanted), order.channel_id, by=principal.id)
+    delivery = await run_in_thread(work, DeliveryId(wanted), order.channel_id, by=principal.id)
     return show(DeliveryView.of(delivery))
 
 
@@ -211,7 +211,7 @@ def _attempts(deps: Dependencies, wanted: DeliveryId) -> AttemptsView:
 async def list_attempts(id: str, _: TheCaller, deps: TheDependencies) -> Response:  # noqa: A002
     """Each attempt with the exact bytes and the other side's raw answer, side by side."""
     wanted = message_id(id, NotFound("There is no delivery with this id.", code="delivery.unknown"))
-    seen = await run_in_threadpool(_attempts, deps, DeliveryId(wanted))
+    seen = await run_in_thread(_attempts, deps, DeliveryId(wanted))
     return show(seen)
 
 
@@ -223,7 +223,7 @@ async def list_attempts(id: str, _: TheCaller, deps: TheDependencies) -> Respons
 )
 async def list_shadows(_: TheCaller, deps: TheDependencies) -> Response:
     """How deliveries ended over channels that are only tried, beside those over the channels that count."""
-    compared = await run_in_threadpool(deps.hub.store.compared)
+    compared = await run_in_thread(deps.hub.store.compared)
     return show(ShadowsView(channels=compare(compared)))
 
 
@@ -240,7 +240,7 @@ async def close(request: Request, id: str, principal: TheCaller, deps: TheDepend
     """
     order = await read_body(request, Close)
     work = deps.hub.operators.close
-    closed = await run_in_threadpool(work, case_id(id), by=principal.id, resolution=order.resolution)
+    closed = await run_in_thread(work, case_id(id), by=principal.id, resolution=order.resolution)
     return show(ClosedView(closed=closed))
 
 
@@ -257,7 +257,7 @@ async def conclude(request: Request, id: str, principal: TheCaller, deps: TheDep
     """
     order = await read_body(request, Conclude)
     work = deps.hub.operators.conclude
-    closed = await run_in_threadpool(work, case_id(id), order.decision, by=principal.id, why=order.reason)
+    closed = await run_in_thread(work, case_id(id), order.decision, by=principal.id, why=order.reason)
     return show(ClosedView(closed=closed))
 
 
@@ -269,7 +269,7 @@ async def conclude(request: Request, id: str, principal: TheCaller, deps: TheDep
 )
 async def list_lanes(_: TheCaller, deps: TheDependencies) -> Response:
     """Every lane that ever had trouble, was paused, or has work now."""
-    seen = await run_in_threadpool(deps.hub.operators.lanes)
+    seen = await run_in_thread(deps.hub.operators.lanes)
     return show(LanesView(lanes=tuple(map(LaneView.of, seen))))
 
 
@@ -281,7 +281,7 @@ async def list_lanes(_: TheCaller, deps: TheDependencies) -> Response:
 )
 async def pause(channel_id: str, _: TheCaller, deps: TheDependencies) -> Response:
     """Nothing goes out over this channel until it is resumed; what waits, waits."""
-    return show(LaneView.of(await run_in_threadpool(deps.hub.operators.pause, channel_id)))
+    return show(LaneView.of(await run_in_thread(deps.hub.operators.pause, channel_id)))
 
 
 @router.post(
@@ -292,4 +292,4 @@ async def pause(channel_id: str, _: TheCaller, deps: TheDependencies) -> Respons
 )
 async def resume(channel_id: str, _: TheCaller, deps: TheDependencies) -> Response:
     """The lane runs again, with a closed breaker."""
-    return show(LaneView.of(await run_in_threadpool(deps.hub.operators.resume, channel_id)))
+    return show(LaneView.of(await run_in_thread(deps.hub.operators.resume, channel_id)))

@@ -29,6 +29,7 @@ from hub.errors import (
     NotFound,
     RegistryRefused,
     SealRefused,
+    ShareTaken,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -58,6 +59,7 @@ _BY_CLASS: tuple[tuple[type[HubError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (SealRefused, 422),
+    (ShareTaken, 429),
     (Unavailable, 503),
 )
 _SYNTAX = ("json.", "xml.", "multipart.", "ndjson.", "seal.grammar", "input.body", "input.header")

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -22,6 +21,7 @@ from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import read
 from hub.api.problems import ProblemResponse, internal, problem_of
 from hub.api.submission import idempotency_key, repeatable
+from hub.api.threads import run_in_thread
 from hub.cases.group_commit import MOST, WAIT_SECS
 from hub.cases.intake import Intake
 from hub.cases.submission import Accepted, Built
@@ -115,22 +115,23 @@ class QuickDoor:
         body = await read(request, deps.body_limit)
         hit("S1")
         if len(body) > QUICK_BYTES:
-            return await run_in_threadpool(accept, deps, principal, JSON, body, key)
+            return await run_in_thread(accept, deps, principal, JSON, body, key)
         submission = submission_of(READERS[JSON](body, deps.body_limit), principal)
         submission = replace(submission, repeatable=repeatable(principal.id, key, body))
         built = self._intake.build(submission)
         if built is None:  # it names things that the store must be asked for
-            return await run_in_threadpool(self._intake.submit, submission)
+            return await run_in_thread(self._intake.submit, submission)
         return await self._writes.call(built)
 
     async def _principal(self, request: Request, scope: Scope) -> Principal:
         auth = self._deps.auth
         credential = auth.credential(request.headers.get("authorization"))
         if auth.blocks(credential):
-            principal = await run_in_threadpool(auth.check, credential)
+            principal = await run_in_thread(auth.check, credential)
         else:
             principal = auth.check(credential)
         scope["hub.principal"] = principal.id
+        self._deps.threads.for_calls_of(principal)
         if principal.role is not CallerRole.NCC:
             raise Forbidden("This call is for other roles.")
         return principal

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api import multipart
@@ -17,6 +16,7 @@ from hub.api.bodies import content_type, read
 from hub.api.dependencies import Dependencies, known_parameters, show
 from hub.api.files import keep
 from hub.api.heard import HeardBody
+from hub.api.threads import parse_in_thread
 from hub.api.views import TakenView
 from hub.contained import contained
 from hub.delivery.journal import Origin
@@ -110,11 +110,13 @@ async def _received(request: Request, deps: Dependencies, principal: Principal, 
         boundary = multipart.boundary(request.headers["content-type"])
         taken = await deps.uploads.run(
             request,
+            principal,
             deps.body_limit + deps.attachment_limit,
             lambda chunks: receive(_with_files(deps, principal, multipart.parts(chunks, boundary))),
         )
     else:
-        taken = await run_in_threadpool(receive, await raw_inbound(request, deps))
+        raw = await raw_inbound(request, deps)
+        taken = await parse_in_thread(len(raw.body), receive, raw)
     return show(TakenView.of(taken), 202)
 
 

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole, Principal
@@ -26,6 +25,7 @@ from hub.api.listing import (
     download,
     line,
 )
+from hub.api.threads import run_in_thread
 from hub.errors import Forbidden
 from hub.following.follower import NAME
 from hub.following.reports import COLUMNS, Report, ReportLine, report, surges
@@ -106,12 +106,12 @@ async def get_surges(
     """
     wanted = day(on, "on") or kyiv_day(deps.hub.clock.now()) - timedelta(days=1)
     where = _where(principal, None, None, None, topic, territory)
-    found = await run_in_threadpool(surges, deps.hub.following.insights, where, wanted, deps.hub.law.calendar.is_off)
+    found = await run_in_thread(surges, deps.hub.following.insights, where, wanted, deps.hub.law.calendar.is_off)
     directory = deps.hub.registry.current()
     return show(
         SurgesView(
             day=wanted.isoformat(),
-            behind_since=await run_in_threadpool(_behind, deps),
+            behind_since=await run_in_thread(_behind, deps),
             surges=tuple(
                 SurgeView(
                     topic=surge.topic or None,
@@ -156,7 +156,7 @@ async def get_report(
         raise Forbidden("Flags of formal answers are the contact centre's, for a person to look.")
     where = _where(principal, day(day_from, "from"), day(day_to, "to"), authority, topic, territory)
     now = deps.hub.clock.now()
-    lines = await run_in_threadpool(report, deps.hub.following.insights, kind, by, where, now)
+    lines = await run_in_thread(report, deps.hub.following.insights, kind, by, where, now)
     directory = deps.hub.registry.current()
     if form == "csv":
         return download(_csv(kind, by, lines, directory), f"{kind}.csv")
@@ -167,7 +167,7 @@ async def get_report(
             day_from=where.day_from,
             day_to=where.day_to,
             made_at=format_datetime(now),
-            behind_since=await run_in_threadpool(_behind, deps),
+            behind_since=await run_in_thread(_behind, deps),
             lines=tuple(
                 ReportLineView(key=one.key, name=name_of(directory, by, one.key), values=one.values) for one in lines
             ),

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hub.api.auth import CallerRole
+from hub.api.auth import CallerRole, Principal
 from hub.api.bodies import MIB, read
 from hub.api.dependencies import Dependencies, TheDependencies
 from hub.api.problems import ProblemResponse, problem_of
 from hub.api.sevovv_mailbox import HubMailbox, sev_channel, system_of
+from hub.api.threads import parse_in_thread, run_in_thread
 from hub.bootstrap import Hub
 from hub.errors import HubError, InvalidInput, Unauthenticated, Unavailable
 from hub.protocols.sevovv import codes, wire
@@ -56,16 +56,36 @@ async def describe(deps: TheDependencies) -> Response:
 async def call(request: Request, deps: TheDependencies) -> Response:
     """One SOAP call. Faults go with status 500, as SOAP 1.1 demands over HTTP."""
     node, source = request.app.state.sev_node, request.client.host if request.client else "-"
+
+    async def gate(head: bytes) -> None:
+        principal = await run_in_thread(_known, deps, head)
+        if principal is None:
+            raise SevFault(codes.AUTHORITY_FAILED)
+        deps.threads.for_calls_of(principal)
+
     try:
-        body = await read(request, MAX_CALL_BYTES)
+        body = await read(request, MAX_CALL_BYTES, gate)
+    except SevFault as stranger:  # nothing of what it sends is read to the end
+        await run_in_thread(deps.refused.note, source, PATH)
+        return Response(wire.fault(stranger), status_code=500, media_type=wire.CONTENT_TYPE)
     except HubError as error:  # who called stands in the body: nobody can be told
-        await run_in_threadpool(deps.refused.note, source, PATH)
+        await run_in_thread(deps.refused.note, source, PATH)
         return _unread(error)
     charset = parameters(request.headers.get("content-type", ""))[1].get("charset")
-    status, answer, principal = await run_in_threadpool(_answer, deps, node, body, charset, source)
+    status, answer, principal = await parse_in_thread(len(body), _answer, deps, node, body, charset, source)
     if principal is not None:
         request.scope["hub.principal"] = principal
     return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)
+
+
+def _known(deps: Dependencies, head: bytes) -> Principal | None:
+    """Whom the beginning of a call shows as its caller, if anybody that the hub knows."""
+    for password in wire.passwords_in(head):
+        try:
+            return deps.auth.keys.check(password)
+        except Unauthenticated:
+            continue
+    return None
 
 
 _Answer = tuple[int, bytes, str | None]

@@ -17,7 +17,6 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 from lxml import etree
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hub.api import multipart
@@ -32,6 +31,7 @@ from hub.api.inbox import reply_to
 from hub.api.listing import views
 from hub.api.problems import ProblemResponse, problem_of
 from hub.api.receiving import kept, origin, own_channel
+from hub.api.threads import parse_in_thread, run_in_thread
 from hub.errors import Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.ports import RawInbound
 from hub.protocols.faults import shown
@@ -150,10 +150,11 @@ async def call(request: Request, deps: TheDependencies) -> Response:
 async def _caller(request: Request, deps: Dependencies) -> Principal:
     credential = deps.auth.credential(_bearer(request.headers.get("authorization")))
     if deps.auth.blocks(credential):
-        principal = await run_in_threadpool(deps.auth.check, credential)
+        principal = await run_in_thread(deps.auth.check, credential)
     else:
         principal = deps.auth.check(credential)
     request.scope["hub.principal"] = principal.id
+    deps.threads.for_calls_of(principal)
     return principal
 
 
@@ -174,7 +175,8 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
     content_type = request.headers.get("content-type", "")
     if kind in _KINDS:
         body = await read(request, limit)
-        return await run_in_threadpool(one.answer, body, mime_rules.parameters(content_type)[1].get("charset"))
+        charset = mime_rules.parameters(content_type)[1].get("charset")
+        return await parse_in_thread(len(body), one.answer, body, charset)
     if kind != _RELATED:
         raise InvalidInput("The body must be SOAP: text/xml or application/soap+xml.", code="input.media_type")
     boundary = multipart.boundary(content_type)
@@ -187,7 +189,7 @@ async def _answered(request: Request, one: _Call, kind: str) -> bytes:
             raise refuse("no_soap_part", "the root part is not SOAP")
         return one.answer(multipart.small(root, limit), root.charset)
 
-    return await one.deps.uploads.run(request, most, work)
+    return await one.deps.uploads.run(request, one.principal, most, work)
 
 
 def _root_first(

@@ -10,11 +10,12 @@ import logging
 import time
 from collections.abc import Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auditing import KeyUses
 from hub.api.metrics import Metrics
+from hub.api.shares import LIMITS
+from hub.api.threads import run_in_thread
 from hub.failpoints import hit
 
 log = logging.getLogger("hub.api.access")
@@ -54,7 +55,8 @@ class Watch:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
+                more = (*_HEADERS, *scope.get(LIMITS, ()))
+                message["headers"] = [*message["headers"], *(h for h in more if h[0] not in present)]
             await send(message)
 
         try:
@@ -66,9 +68,9 @@ class Watch:
         if status == UNAUTHENTICATED:
             source = scope["client"][0] if scope.get("client") else "-"
             route = getattr(scope.get("route"), "path", UNMATCHED)
-            await run_in_threadpool(self._refused, source, route)
+            await run_in_thread(self._refused, source, route)
         elif self._used.due():
-            await run_in_threadpool(self._used.write)
+            await run_in_thread(self._used.write)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)

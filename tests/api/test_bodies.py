@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-import threading
-import uuid
-from collections.abc import Iterator
 
 import pytest
 
 from hub.api import bodies
-from tests.api.world import World, problem, wait_until
+from hub.api.shares import Held
+from tests.api.world import World, wait_until
 
 
 def _head(world: World, path: str, kind: str, length: int) -> bytes:
@@ -30,7 +28,7 @@ def _connect(world: World) -> socket.socket:
 )
 def test_a_slow_body_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch, path: str, kind: str) -> None:
     """Who announces a body and does not send it is told so and let go, and holds no slot any more."""
-    monkeypatch.setattr(bodies, "GRACE_SECS", 0.1)
+    monkeypatch.setattr(bodies, "PACE_SECS", 0.1)
     with _connect(world) as line:
         line.sendall(_head(world, path, kind, 1_000) + b"{")
         assert line.recv(65_536).startswith(b"HTTP/1.1 408 ")
@@ -38,36 +36,15 @@ def test_a_slow_body_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_body_that_breaks_off_leaves_nothing(world: World) -> None:
     """A connection that ends in the middle of an upload frees its slot and leaves no attachment."""
-    uploads = world.uploads
     with _connect(world) as line:
         line.sendall(_head(world, "/v1/attachments", "application/pdf", 1_000) + b"half")
-        wait_until(lambda: uploads._free < bodies.UPLOADS_AT_ONCE)
-    wait_until(lambda: uploads._free == bodies.UPLOADS_AT_ONCE)
+        wait_until(lambda: world.shares.held(Held.UPLOADS) == 1)
+    wait_until(lambda: world.shares.held(Held.UPLOADS) == 0)
 
 
-def test_too_many_uploads_are_told_to_come_later(world: World) -> None:
-    """When all slots are taken, an upload is 503 with Retry-After at once, while other calls go on."""
-    gate = threading.Event()
-
-    def slow() -> Iterator[bytes]:
-        yield uuid.uuid4().bytes
-        gate.wait(20)
-        yield b"end"
-
-    def upload() -> None:
-        world.call("POST", "/v1/attachments", data=slow(), headers={"Content-Type": "a/b"})
-
-    uploads = world.uploads
-    threads = [threading.Thread(target=upload) for _ in range(bodies.UPLOADS_AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    try:
-        wait_until(lambda: uploads._free == 0)
-        busy = world.call("POST", "/v1/attachments", data=b"x", headers={"Content-Type": "a/b"})
-        assert problem(busy, 503, "upload.busy")["retry_after"] > 0
-        assert world.submit()["case_id"]
-    finally:
-        gate.set()
-        for thread in threads:
-            thread.join(20)
-    assert world.call("POST", "/v1/attachments", data=b"x", headers={"Content-Type": "a/b"}).status_code == 201
+def test_what_came_fast_buys_no_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends a great part at once and then nothing is let go as soon as who never sent anything."""
+    monkeypatch.setattr(bodies, "PACE_SECS", 0.3)
+    with _connect(world) as line:
+        line.sendall(_head(world, "/v1/attachments", "application/pdf", 100_000_000) + bytes(4 * bodies.PACE_BYTES))
+        assert line.recv(65_536).startswith(b"HTTP/1.1 408 ")

@@ -10,7 +10,7 @@ import pytest
 from fastapi import Request
 from starlette.types import Message
 
-from hub.api import heard
+from hub.api import bodies, heard
 from hub.api.heard import HeardBody
 from hub.ports import RawInbound
 
@@ -50,8 +50,7 @@ def test_a_caller_that_waits_to_be_asked_is_not_asked() -> None:
 
 def test_a_slow_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever stops sending is kept as far as it came."""
-    monkeypatch.setattr(heard, "GRACE_SECS", 0.0)
-    monkeypatch.setattr(heard, "LEAST_BYTES_PER_SEC", 1_000)
+    monkeypatch.setattr(bodies, "PACE_SECS", 0.0)
     raw, _ = _heard(MORE)
     assert raw.body in (b"", b"half")
 

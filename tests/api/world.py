@@ -19,9 +19,9 @@ import uvicorn
 
 from hub.api.app import create_app
 from hub.api.auth import KEY_FILE, append_key, new_api_key
-from hub.api.bodies import UploadSlots
 from hub.api.dependencies import Dependencies
 from hub.api.protocol import server_config
+from hub.api.shares import Shares
 from hub.bootstrap import Hub, Ports, SilentDoorbell, follow, use_cases
 from hub.cases.bulk import Bulk
 from hub.clock import SystemClock
@@ -119,10 +119,10 @@ class World:
     deps: Dependencies | None = None
 
     @property
-    def uploads(self) -> UploadSlots:
-        """The slots of uploads of the running application."""
+    def shares(self) -> Shares:
+        """What callers of the running application hold."""
         assert self.deps is not None
-        return self.deps.uploads
+        return self.deps.shares
 
     def call(self, method: str, path: str, who: str | None = "ncc", **options: Any) -> requests.Response:
         """One call over a fresh connection. ``who``: a name in ``tokens``; None = without a credential."""

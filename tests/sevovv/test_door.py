@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import requests
 
 from hub.net.http import HttpSession
 from hub.ports import InboundFilter
+from hub.protocols.sevovv import codes
 from hub.protocols.sevovv.client import Service, TimeLeft
 from hub.schemas.journal import Custody, Door
 from tests.conftest import leave_out
@@ -42,6 +44,55 @@ def identity(hub: World) -> str:
     """Who calls."""
     inner = f"<Password>{hub.keys[BODY]}</Password><SystemId>{SYSTEM}</SystemId>"
     return f'<identity xmlns:c="x">{inner}</identity>'
+
+
+def _begun(hub: World, head: bytes, announced: int) -> bytes:
+    """The beginning of a call's body goes out; the answer, or nothing if the door still listens."""
+    host, port = hub.service.removeprefix("http://").partition("/")[0].split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as line:
+        line.sendall(
+            b"POST /soap/IntegrationService HTTP/1.1\r\nHost: hub\r\nContent-Type: text/xml\r\n"
+            + f"Content-Length: {announced}\r\n\r\n".encode()
+            + head
+        )
+        line.settimeout(2 if announced > len(head) else 60)
+        try:
+            return line.recv(65_536)
+        except TimeoutError:
+            return b""
+
+
+_FLOOD = b'<GetInputMessages xmlns="http://tempuri.org/">' + b"<identity/>" * 1_600
+
+
+@pytest.mark.parametrize(
+    "known",
+    ["", "<Password>wrong</Password>", "<Password>hub_a_b</Password>" * 4, "<Password><![CDATA[no]]></Password>"],
+)
+def test_a_stranger_is_refused_before_its_call_is_heard(hub: World, known: str) -> None:
+    """Of half a megabyte 18 KB came, without anybody known in them: SEV's fault for a wrong login, at once."""
+    begun = SOAP.format(known + "{}").partition("{}")[0].encode() + _FLOOD
+    answer = _begun(hub, begun, 526_000)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert FAULT.findall(answer.decode()) == [str(codes.AUTHORITY_FAILED)]
+
+
+def test_a_known_system_is_heard_to_the_end(hub: World) -> None:
+    """A large call that begins with who calls is read on; its answer comes when it is whole."""
+    begun = SOAP.partition("{}")[0].encode() + b'<UploadMessageChunk xmlns="http://tempuri.org/">'
+    begun += identity(hub).encode() + b"<messageChunk>" + b"A" * 20_000
+    assert _begun(hub, begun, 526_000) == b""
+    whole = begun + b"</messageChunk><sessionId>1</sessionId></UploadMessageChunk></s:Body></s:Envelope>"
+    # There is no such session: it was read whole, and answered as SEV does.
+    assert FAULT.findall(_begun(hub, whole, len(whole)).decode()) == [str(codes.SESSION_NOT_FOUND)]
+
+
+def test_a_flood_of_elements_is_refused_before_it_is_a_tree(hub: World) -> None:
+    """Even a known system's call holds no more elements than an operation can take."""
+    inner = identity(hub) + "<identity/>" * 30_000
+    answer = post(hub, SOAP.format(f'<GetInputMessages xmlns="http://tempuri.org/">{inner}</GetInputMessages>'))
+    assert answer.status_code == 500
+    assert "more elements" in answer.text
 
 
 @pytest.mark.foreign("php")

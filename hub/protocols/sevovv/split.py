@@ -67,23 +67,31 @@ def narrow(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Flow:
-    """The bytes that have come and were not used yet."""
+    """Bytes that have come and were not used yet: those of ``data`` from ``at`` on. Reading moves the place and copies
+    only what is read.
+    """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
         self.data = b""
-        self.ended = False
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        """How many bytes are at hand."""
+        return len(self.data) - self.at
 
     def fill(self) -> bool:
         """One more piece; False at the end."""
         piece = next(self._pieces, None)
-        self.ended = piece is None
-        self.data += piece or b""
-        return not self.ended
+        if piece:
+            self.data, self.at = self.data[self.at :] + piece, 0
+        return piece is not None
 
     def read(self, count: int) -> bytes:
         """The next bytes."""
-        taken, self.data = self.data[:count], self.data[count:]
+        taken = self.data[self.at : self.at + count]
+        self.at += len(taken)
         return taken
 
 
@@ -94,16 +102,16 @@ def split(pieces: Iterable[bytes], keep: Keep) -> Skeleton:
     body = bytearray()
     kept: dict[str, tuple[str, int]] = {}
     while True:
-        found = flow.data.find(_OPEN)
+        found = flow.data.find(_OPEN, flow.at)
         if found < 0:
-            body += flow.read(max(len(flow.data) - len(_OPEN), 0))
+            body += flow.read(max(flow.left - len(_OPEN), 0))
             _check(body)
             if not flow.fill():
-                body += flow.data
+                body += flow.read(flow.left)
                 _check(body)
                 return Skeleton(body=bytes(body), files=kept)
             continue
-        body += flow.read(found)
+        body += flow.read(found - flow.at)
         tag = _tag(flow)
         body += tag
         _check(body)
@@ -124,18 +132,18 @@ def _check(body: bytearray) -> None:
 def _tag(flow: _Flow) -> bytes:
     """The opening tag that stands next; if it is none, just its first letters, for the parser to judge."""
     while True:
-        match = _TAG.match(flow.data)
+        match = _TAG.match(flow.data, flow.at)
         if match:
-            return flow.read(match.end())
-        if len(flow.data) > _TAG_BYTES or not flow.fill():
+            return flow.read(match.end() - flow.at)
+        if flow.left > _TAG_BYTES or not flow.fill():
             return flow.read(len(_OPEN))
 
 
 def _has_text(flow: _Flow) -> bool:
     """True if Base64 follows, and not markup (an empty element, CDATA) that the parser takes as it is."""
-    while not flow.data and flow.fill():
+    while not flow.left and flow.fill():
         pass
-    return bool(flow.data) and not flow.data.startswith(b"<")
+    return flow.left > 0 and not flow.data.startswith(b"<", flow.at)
 
 
 def _decoded(flow: _Flow) -> Iterator[bytes]:
@@ -143,12 +151,12 @@ def _decoded(flow: _Flow) -> Iterator[bytes]:
     rest = b""
     ended = padded = False
     while not ended:
-        end = flow.data.find(b"<")
+        end = flow.data.find(b"<", flow.at)
         ended = end >= 0
         if not ended:
-            cut = flow.data.rfind(b"&", max(len(flow.data) - 16, 0))
+            cut = flow.data.rfind(b"&", max(len(flow.data) - 16, flow.at))
             end = len(flow.data) if cut < 0 else cut  # a character reference may go on in the next piece
-        rest += _SPACE.sub(b"", flow.read(end))
+        rest += _SPACE.sub(b"", flow.read(end - flow.at))
         usable = len(rest) if ended else len(rest) // 4 * 4
         group, rest = rest[:usable], rest[usable:]
         if len(group) % 4 or (padded and group) or not _BASE64.fullmatch(group):

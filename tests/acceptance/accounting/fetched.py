@@ -57,7 +57,7 @@ class Fetched(Speaker):
             self.ground.settle(accepted)
             self.ground.peer.says = http(status, body, Content_Type=media, **encoded)
             heard = body[: HttpPolicy().max_response_bytes]
-            self.ledger.note("poll", Door.POLL, kind, heard, news=kind != "good")
+            self.ledger.note("poll", Door.POLL, kind, heard)
             run_lane(self.ground.hub, f"{POLLED}.rest")
             self.ground.settle(accepted, asked=False)
 

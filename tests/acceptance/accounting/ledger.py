@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from hub.delivery.journal import REPEATING
 from hub.inbound import listening
 from hub.ports import InboundFilter, Store
 from hub.schemas import charsets
@@ -16,6 +17,7 @@ from hub.schemas.journal import Custody, Door, InboundRecord
 from tests.acceptance.accounting.hostile import PASSWORD
 
 PAGE = 500
+ATTACHED = Custody.ATTACHED
 ANSWER_BYTES = 60 * 1024
 """So much of an answer is kept with its attempt at least."""
 _SECRET = re.compile(PASSWORD.encode() + rb"|hub_[A-Za-z0-9]+_[A-Za-z0-9_-]+")
@@ -46,18 +48,14 @@ class Ledger:
         self._sent: dict[tuple[Door, str], Sent] = {}
         self.refused: Counter[str] = Counter()
 
-    def note(
-        self, way: str, door: Door, kind: str, *forms: bytes, delivery: DeliveryId | None = None, news: bool = True
-    ) -> None:
-        """One input of a known sender. ``forms``: the first as it came; ``news``: a repeat of it is to be counted."""
+    def note(self, way: str, door: Door, kind: str, *forms: bytes, delivery: DeliveryId | None = None) -> None:
+        """One input of a known sender. ``forms``: the first as it came."""
         known = self._sent.get((door, _sha256(forms[0])))
         if known is None:
             known = Sent(way=way, door=door, kind=kind, forms=forms, delivery=delivery)
             self._sent |= {(door, _sha256(form)): known for form in forms}
-        elif news:
-            known.times += 1
         else:
-            known.again += 1
+            known.times += 1
 
     @property
     def inputs(self) -> list[Sent]:
@@ -81,6 +79,8 @@ class Ledger:
             elif record.door is not Door.LOGIN:
                 faults.append(f"nobody sent what the journal has: {record.door} {record.verdict} {record.size} bytes")
         for sent in self.inputs:
+            if sent.door in REPEATING and sent.entries and all(each.custody is ATTACHED for each in sent.entries):
+                sent.times, sent.again = 1, sent.times - 1  # it was taken in; shown again, it is no news
             faults += [f"{sent.way}, {sent.kind}: {fault}" for fault in _faults(sent, store)]
         return faults + self._uncounted(store)
 

@@ -1,0 +1,96 @@
+"""Threads of the doors, apart for each side, so that no authority takes those of the contact centre.
+
+An authority has four at once, all of them together 24; its next call waits for its own. What costs much (a body of more
+than 64 KiB to be parsed) runs one at a time for each authority, and two at a time for all of them: Python's threads
+share one interpreter, and what they compute is taken from everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Final, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from hub.api.auth import Principal
+from hub.api.shares import Side, caller_of, side_of
+
+SIDE_THREADS: Final = {Side.CENTRE: 40, Side.AUTHORITIES: 24}
+EACH_THREADS: Final = 4
+HEAVY_BYTES: Final = 65_536
+HEAVY_AT_ONCE: Final = 2
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Turns:
+    """Limiters by name, made when needed and forgotten when nobody holds or awaits one."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._kept: dict[str, tuple[anyio.CapacityLimiter, int]] = {}
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        limiter, users = self._kept.get(name) or (anyio.CapacityLimiter(self._each), 0)
+        self._kept[name] = (limiter, users + 1)
+        try:
+            async with limiter:
+                yield
+        finally:
+            limiter, users = self._kept[name]
+            if users == 1:
+                del self._kept[name]
+            else:
+                self._kept[name] = (limiter, users - 1)
+
+
+class Threads:
+    """Threads of one process, for its one event loop."""
+
+    def __init__(self) -> None:
+        self._sides = {side: anyio.CapacityLimiter(count) for side, count in SIDE_THREADS.items()}
+        self._each = _Turns(EACH_THREADS)
+        self._heavy_each = _Turns(1)
+        self._heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
+
+    def for_calls_of(self, principal: Principal) -> None:
+        """Note who calls: what this call does runs in threads of its side."""
+        _CALLER.set((self, principal))
+
+    async def run(self, principal: Principal, work: Callable[[], T]) -> T:
+        """Run ``work``; who has its threads at work already waits."""
+        side = side_of(principal)
+        if side is Side.CENTRE:
+            return await anyio.to_thread.run_sync(work, limiter=self._sides[side])
+        async with self._each.turn(caller_of(principal)):
+            return await anyio.to_thread.run_sync(work, limiter=self._sides[side])
+
+    async def run_heavy(self, principal: Principal, work: Callable[[], T]) -> T:
+        """Run ``work`` that costs much."""
+        if side_of(principal) is Side.CENTRE:
+            return await self.run(principal, work)
+        async with self._heavy_each.turn(caller_of(principal)), self._heavy:
+            return await self.run(principal, work)
+
+
+_CALLER: ContextVar[tuple[Threads, Principal] | None] = ContextVar("hub_caller", default=None)
+
+
+async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run what may block in a thread of the caller's side; who has its threads at work already waits."""
+    return await parse_in_thread(0, work, *args, **kwargs)
+
+
+async def parse_in_thread(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run what reads a body of ``size`` bytes in a thread; of large ones one at a time for each authority."""
+    caller = _CALLER.get()
+    if caller is None:
+        return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs))
+    threads, principal = caller
+    run = threads.run_heavy if size > HEAVY_BYTES else threads.run
+    return await run(principal, lambda: work(*args, **kwargs))
