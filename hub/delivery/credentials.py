@@ -19,9 +19,9 @@ _NAMES: Final = (
     rb"session|security|bearer)[_-]?token|api[_-]?key|apikey|private[_-]?key|client[_-]?assertion|assertion"
 )
 _ELEMENT: Final = re.compile(
-    rb"(<(?P<name>(?:[\w.-]+:)?(?:"
+    rb"(<(?P<name>(?:[\w.-]{1,100}:)?(?:"
     + _NAMES
-    + rb"|password(?:digest|text)?|nonce|binarysecuritytoken))(?=[\s>/])[^>]*>)"
+    + rb"|password(?:digest|text)?|nonce|binarysecuritytoken))(?=[\s>/])[^<>]{0,4000}>)"
     rb"(?P<value>[^<]+)(?=</)",
     re.IGNORECASE,
 )

@@ -60,3 +60,23 @@ def test_any_bytes_can_be_looked_at(data: bytes) -> None:
     """Bytes that are no text end in no error."""
     kept, cuts = cut(data, [SECRET])
     assert cuts or kept == data
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"<password ",
+        b"<password>a",
+        b'"password":"',
+        b'"password":"\\',
+        b"cookie : ",
+        b"password=",
+        b"<a:" * 20,
+        b"\n ",
+    ],
+)
+def test_a_flood_of_beginnings_is_read_once(piece: bytes) -> None:
+    """Two megabytes of what begins like a credential and never ends cost one look: once they cost minutes."""
+    flood = piece * (2_000_000 // len(piece))
+    kept, _ = cut(flood, ("a-known-secret",))
+    assert len(kept) <= len(flood) * 2

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from itertools import islice
 from typing import Final
 
@@ -20,6 +21,8 @@ from hub.adapters.email import words
 
 MAX_WROTE_LINES: Final = 4
 LOOKED_AT: Final = 400
+MOST_MARKUP: Final = 100_000
+"""Tags of an HTML body that are walked through; a letter of forty pages has some thousands."""
 _MONTHS: Final = r"січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек"
 _WROTE: Final = re.compile(
     r"(?:wrote|writes|schrieb|escribió|a écrit|пише|писав|писала|написав|написала|написав\(ла\)|пишет|писал|написал)"
@@ -65,6 +68,8 @@ _POINTS_BELOW: Final = re.compile(
 )
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _BEHIND: Final = 30
+_MARKUP: Final = re.compile(r"<[^<>]*>")
+_UNSEEN: Final = re.compile(r"<(script|style|title)\b[^<>]*>[^<]*</\1\s*>", re.IGNORECASE)
 """So many lines behind a seam are looked at for our letter."""
 _TELLING: Final = 20
 _LONG: Final = 12
@@ -369,19 +374,60 @@ def _signature(lines: list[str]) -> int:
 
 
 def text_of_html(document: str) -> str:
-    """An HTML body as text; what programs mark as quotation begins with ``> ``. Never raises."""
+    """An HTML body as text; what programs mark as quotation begins with ``> ``. Never raises.
+
+    A body with more markup than people's letters have, or deeper than a parser goes, is read without its layout: its
+    words, one after the other.
+    """
+    if document.count("<") > MOST_MARKUP:
+        return _without_layout(document)
+    parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
     try:
-        root = html.document_fromstring(document.encode("utf-8", "replace"), parser=html.HTMLParser(encoding="utf-8"))
+        root = html.document_fromstring(document.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return ""
+    if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
+        return _without_layout(document)
     return _Flow().of(root)
 
 
-class _Flow:
-    """Walks a tree and writes lines."""
+def _without_layout(document: str) -> str:
+    plain = unescape(_MARKUP.sub(" ", _UNSEEN.sub(" ", document)))
+    return re.sub(r"\s+", " ", plain).strip() + "\n"
+
+
+class _Line:
+    """A line that is being written. ``bare``: nothing but marks of quotation stands in it."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = [""]
+        self._pieces: list[str] = []
+        self.bare = True
+
+    def add(self, words: str) -> None:
+        """Write words behind it."""
+        if words:
+            self._pieces.append(words)
+            self.bare = self.bare and not words.strip("> ")
+
+    @property
+    def is_empty(self) -> bool:
+        """True as long as nothing was written."""
+        return not self._pieces
+
+    @property
+    def ends_open(self) -> bool:
+        """True if no blank stands at its end."""
+        return bool(self._pieces) and not self._pieces[-1].endswith(" ")
+
+    def __str__(self) -> str:
+        return "".join(self._pieces)
+
+
+class _Flow:
+    """Walks a tree and writes lines; each letter is copied once, however long a line grows."""
+
+    def __init__(self) -> None:
+        self._lines = [_Line()]
         self._depth = 0
         self._silent = 0
         self._kept = 0
@@ -395,7 +441,7 @@ class _Flow:
                 self._end(element)
             else:
                 self._say(element.tail)
-        text = "\n".join(line.rstrip() for line in self._lines)
+        text = "\n".join(str(line).rstrip() for line in self._lines)
         return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
     def _start(self, element: html.HtmlElement) -> None:
@@ -426,17 +472,17 @@ class _Flow:
                 self._depth -= 1
                 self._break()
             if tag == "p":
-                self._lines.append("")
+                self._lines.append(_Line())
         self._say(element.tail)
 
     def _break(self) -> None:
-        if self._lines[-1].strip("> "):
-            self._lines.append("")
+        if not self._lines[-1].bare:
+            self._lines.append(_Line())
 
     def _space(self) -> None:
         """Cells of a row stay apart."""
-        if self._lines[-1].strip("> ") and not self._lines[-1].endswith(" "):
-            self._lines[-1] += " "
+        if not self._lines[-1].bare and self._lines[-1].ends_open:
+            self._lines[-1].add(" ")
 
     def _say(self, words: str | None) -> None:
         if not words or self._silent:
@@ -448,11 +494,11 @@ class _Flow:
                 self._say(line)
             return
         flat = re.sub(r"[ \t\r\n\u00a0]+", " ", words)
-        if not self._lines[-1]:
+        if self._lines[-1].is_empty:
             flat = flat.lstrip()
             if flat and self._depth:
                 flat = "> " + flat
-        self._lines[-1] += flat
+        self._lines[-1].add(flat)
 
 
 def _keeps_lines(element: html.HtmlElement, tag: str) -> bool:

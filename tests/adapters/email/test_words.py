@@ -147,3 +147,13 @@ def test_our_letter_in_html_is_left_out(quoted: str) -> None:
     assert trim.split(trim.text_of_html(said), LETTER).reading == OWN
     inside = said.replace("</table>", "</table><p style='color:red'>Подамо завтра.</p>")
     assert "Подамо завтра." in trim.split(trim.text_of_html(inside), LETTER).reading
+
+
+@pytest.mark.parametrize("piece", ["<p>слово ", "<table><tr><td>слово ", "<div>слово ", "слово<br>", "<b>слово "])
+@pytest.mark.parametrize("size", [20_000, 1_400_000])
+def test_a_body_that_is_nothing_but_markup_loses_no_word(piece: str, size: int) -> None:
+    """However much markup stands around them the words stay apart and all are there; beyond what people write the
+    layout is not looked at. Nor is it where tags stand within tags deeper than the parser goes.
+    """
+    count = size // len(piece)
+    assert trim.text_of_html(piece * count).split() == ["слово"] * count

@@ -6,6 +6,7 @@ import re
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -21,6 +22,7 @@ from tests.reported.players.mails import Post, answer, post
 
 BOX = "hub"
 PREFIXED = "\nnamespace inbox {{\n  inbox = yes\n  prefix = INBOX.\n  separator = .\n}}\n"
+_DATE = re.compile(rb"^Date: .*$", re.MULTILINE)
 _DAY = re.compile(r"(?<=date=')\d{4}-\d\d-\d\d")
 _SIZE = re.compile(r"\b\d+ bytes|(?<=rfc822 )\d+")
 """Days and sizes are new each time here: Postfix adds lines of its own."""
@@ -42,6 +44,8 @@ def _mailed(folder: Path) -> Iterator[tuple[Post, MailHost]]:
 
 
 def _send(at: Post, host: MailHost, to: list[str], raw: bytes) -> None:
+    """Send a mail, dated now: the hub has the clock of these programs."""
+    raw = _DATE.sub(f"Date: {formatdate()}".encode(), raw, count=1)
     with smtplib.SMTP("127.0.0.1", host.smtp) as smtp:
         smtp.sendmail(f"rada@{BODY_DOMAIN}", [f"zvernennia+{each}@hub.example.org" for each in to], at.filled(raw))
 
