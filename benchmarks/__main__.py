@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cases, growth, isolation, journal_cost, memory, outage, report, rivals, route
+from benchmarks import attacks, cases, growth, isolation, journal_cost, memory, outage, report, rivals, route
 from benchmarks.appeals import codes
 from benchmarks.goals import GOALS, Results, missed
 from benchmarks.hub_run import HubRun, Load, SetUp, latency
@@ -114,7 +114,12 @@ class Bench:
         if self.wants("journal_cost"):
             say("with and without the journal …")
             self.note("journal_cost", self._journal_cost())
-        production = set(GOALS) - {"route_us", "embedded_start_s", "embedded_rss_mb", "journal_cost"} - lists
+        if self.wants("attack_ratio"):
+            with ExitStack() as stack:
+                self.note("attack_ratio", self._attacks(stack))
+        production = (
+            set(GOALS) - {"attack_ratio", "route_us", "embedded_start_s", "embedded_rss_mb", "journal_cost"} - lists
+        )
         if self.wants(*production):
             with ExitStack() as stack:
                 self._production(stack)
@@ -129,6 +134,16 @@ class Bench:
             rounds=sizes.journal_rounds,
             count=sizes.journalled,
         )
+
+    def _attacks(self, stack: ExitStack) -> dict[str, Any]:
+        places = stack.enter_context(database()), stack.enter_context(virtual_host())
+        hub = HubRun(self.crew, Receiver(self.crew), *places, codes(self.sizes.authorities), self.set_up)
+        attacks.allow(hub.home)
+        stack.enter_context(hub)
+        say("warming up …")
+        hub.require_sound(hub.submit(self.sizes.warm_up))
+        say("under attack …")
+        return attacks.measure(hub, self.sizes.isolation_secs)
 
     def _production(self, stack: ExitStack) -> None:
         hub_db, rival_db = stack.enter_context(database()), stack.enter_context(database())

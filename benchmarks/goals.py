@@ -34,6 +34,7 @@ GOALS: Mapping[str, Goal] = {
     "growth": Goal(what="cost of a message with much stored and waiting", limit=1.1),
     "outage_felt": Goal(what="the others while an authority comes back to {stored} waiting, p95", limit=1.2),
     "outage_rate": Goal(what="what it gets then, against its lane's rate", limit=1.1),
+    "attack_ratio": Goal(what="accepting while a caller attacks the doors, the worst, p95", limit=1.5),
     "route_us": Goal(what="one routing decision", limit=50),
     "attachment_rss_mb": Goal(what="memory for a 100 MB attachment", limit=50),
     "embedded_start_s": Goal(what="embedded: until ready", limit=3),

@@ -24,7 +24,6 @@ from hub.sealed import media_type
 MIB = 1_048_576
 PACE_SECS = 10.0
 PACE_BYTES = 655_360
-HELD_AT_ONCE = 4
 GATE_BYTES = 16_384
 
 T = TypeVar("T")
@@ -134,19 +133,12 @@ async def read(request: Request, limit: int, gate: Callable[[bytes], Awaitable[N
 
 
 class UploadSlots:
-    """Uploads of one process: each holds a thread of its own while bytes come in, out of those of its side. And how
-    many refused bodies may be in memory at once, on their way into the journal.
-    """
+    """Uploads of one process: each holds a thread of its own while bytes come in, out of those of its side."""
 
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
         most = SHARES[Held.UPLOADS].side
         self._threads = {side: anyio.CapacityLimiter(most) for side in Side}
-        self._holders = anyio.CapacityLimiter(HELD_AT_ONCE)
-
-    async def hold(self, work: Callable[[], None]) -> None:
-        """Run ``work``, which has a refused body in memory, in a thread; who comes when all are busy waits."""
-        await anyio.to_thread.run_sync(work, limiter=self._holders)
 
     async def run(self, request: Request, principal: Principal, limit: int, work: Callable[[Iterator[bytes]], T]) -> T:
         """Run ``work`` in a thread over the body's pieces. ``ShareTaken``, ``Unavailable`` (``Shares.hold``)."""

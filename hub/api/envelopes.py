@@ -19,7 +19,7 @@ from hub.api.dependencies import (
     show,
 )
 from hub.api.receiving import BODY, ENVELOPE_TYPES, kept, origin, own_channel, raw_inbound
-from hub.api.threads import run_in_thread
+from hub.api.threads import parse_in_thread
 from hub.api.views import AcceptedView, TakenView
 from hub.cases.idempotency import IdempotencyKey
 from hub.cases.submission import Accepted, Submission
@@ -54,13 +54,13 @@ async def post_envelope(request: Request, principal: SpeakingCaller, deps: TheDe
         async with kept(request, deps, way) as heard:
             content_type(heard, *ENVELOPE_TYPES)
             raw = await raw_inbound(heard, deps)
-            taken = await run_in_thread(deps.hub.receiver.receive, raw, way)
+            taken = await parse_in_thread(len(raw.body), deps.hub.receiver.receive, raw, way)
             return show(TakenView.of(taken), 202)
     if request.scope["query_string"]:
         known_parameters(request)
     content_type(request, *ENVELOPE_TYPES)
     raw = await raw_inbound(request, deps)
-    accepted = await run_in_thread(accept_appeal, deps, principal, raw)
+    accepted = await parse_in_thread(len(raw.body), accept_appeal, deps, principal, raw)
     headers = {"Location": f"/v1/cases/{accepted.case_id}"}
     if accepted.repeat:
         headers["Idempotent-Replayed"] = "true"

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from hub.api.access import PEOPLE
 from hub.api.auth import CallerRole, Principal
@@ -184,8 +185,8 @@ async def get_events(
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
-    after = await run_in_thread(_begin, deps, after)
     with deps.shares.hold(Held.WAITS, principal, request.scope) if wait else nullcontext():
+        after = await run_in_thread(_begin, deps, after)
         while True:
             if after is not None:
                 hit("S17")
@@ -209,6 +210,19 @@ def _sent(event: EventView) -> bytes:
     return f"id: {event.cursor}\nevent: {event.type}\ndata: {data}\n\n".encode()
 
 
+class HeldStream(StreamingResponse):
+    """A stream that holds its share until it is over, begun or not."""
+
+    def __init__(self, lines: AsyncIterator[bytes], held: ExitStack) -> None:
+        super().__init__(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._held:
+            await super().__call__(scope, receive, send)
+
+
 @router.get(
     "/v1/events/stream",
     response_class=Response,
@@ -225,19 +239,11 @@ async def stream_events(request: Request, principal: TheCaller, deps: TheDepende
     given = request.headers.get("last-event-id") or after
     if given is not None and not _CURSOR.fullmatch(given):
         raise InvalidInput("This is not a cursor that the hub gave out.", code="cursor.invalid")
-    begin = await run_in_thread(_begin, deps, given)
-    first = await run_in_thread(_page, deps, request.app.state.owners, principal, begin, PAGE)
-
-    held = ExitStack()
-    held.enter_context(deps.shares.hold(Held.STREAMS, principal, request.scope))
-
-    async def lines() -> AsyncIterator[bytes]:
-        with held:
-            async for piece in _lines(request, principal, deps, first):
-                yield piece
-
-    headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(lines(), media_type="text/event-stream", headers=headers)
+    with ExitStack() as stack:
+        stack.enter_context(deps.shares.hold(Held.STREAMS, principal, request.scope))
+        begin = await run_in_thread(_begin, deps, given)
+        first = await run_in_thread(_page, deps, request.app.state.owners, principal, begin, PAGE)
+        return HeldStream(_lines(request, principal, deps, first), stack.pop_all())
 
 
 async def _lines(request: Request, principal: Principal, deps: Dependencies, page: EventsView) -> AsyncIterator[bytes]:

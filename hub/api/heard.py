@@ -61,6 +61,11 @@ class HeardBody:
         if self._ended:
             self._request.scope["hub.heard"] = True  # there is nothing left to linger for
 
+    @property
+    def size(self) -> int:
+        """Bytes that were heard."""
+        return self._size
+
     def raw(self) -> RawInbound:
         """All that was heard, for the journal."""
         kind, announced = self._request.headers.get("content-type", ""), _announced(self._request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
-from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -88,7 +87,7 @@ async def kept(request: Request, deps: Dependencies, origin: Origin) -> AsyncIte
         except HubError as refusal:
             if not refusal.journalled:
                 await heard.rest()
-                await deps.uploads.hold(partial(_hold, heard, deps, origin, refusal))
+                await parse_in_thread(heard.size, _hold, heard, deps, origin, refusal)
             raise
 
 

@@ -19,6 +19,7 @@ from hub.api.dependencies import Dependencies, TheDependencies
 from hub.api.problems import ProblemResponse, problem_of
 from hub.api.sevovv_mailbox import HubMailbox, sev_channel, system_of
 from hub.api.threads import parse_in_thread, run_in_thread
+from hub.api.watch import REFUSED
 from hub.bootstrap import Hub
 from hub.errors import HubError, InvalidInput, Unauthenticated, Unavailable
 from hub.protocols.sevovv import codes, wire
@@ -67,6 +68,7 @@ async def call(request: Request, deps: TheDependencies) -> Response:
         body = await read(request, MAX_CALL_BYTES, gate)
     except SevFault as stranger:  # nothing of what it sends is read to the end
         await run_in_thread(deps.refused.note, source, PATH)
+        request.scope[REFUSED] = True
         return Response(wire.fault(stranger), status_code=500, media_type=wire.CONTENT_TYPE)
     except HubError as error:  # who called stands in the body: nobody can be told
         await run_in_thread(deps.refused.note, source, PATH)

@@ -1,15 +1,19 @@
 """Threads of the doors, apart for each side, so that no authority takes those of the contact centre.
 
 An authority has four at once, all of them together 24; its next call waits for its own. What costs much (a body of more
-than 64 KiB to be parsed) runs one at a time for each authority, and two at a time for all of them: Python's threads
-share one interpreter, and what they compute is taken from everybody.
+than 64 KiB to be read) runs one at a time for each authority, and two at a time for all of them: Python's threads share
+one interpreter, and what they compute is taken from everybody. So an authority that made the hub compute waits with its
+next large body until that is a twentieth of the time gone by, ten seconds at most.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 import anyio
@@ -22,6 +26,9 @@ SIDE_THREADS: Final = {Side.CENTRE: 40, Side.AUTHORITIES: 24}
 EACH_THREADS: Final = 4
 HEAVY_BYTES: Final = 65_536
 HEAVY_AT_ONCE: Final = 2
+REST_TIMES: Final = 19.0
+"""So many times as long as its last large body was computed on, an authority's next one waits."""
+LONGEST_REST_SECS: Final = 10.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +63,7 @@ class Threads:
         self._sides = {side: anyio.CapacityLimiter(count) for side, count in SIDE_THREADS.items()}
         self._each = _Turns(EACH_THREADS)
         self._heavy_each = _Turns(1)
+        self._rests: dict[str, float] = {}
         self._heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
 
     def for_calls_of(self, principal: Principal) -> None:
@@ -74,8 +82,25 @@ class Threads:
         """Run ``work`` that costs much."""
         if side_of(principal) is Side.CENTRE:
             return await self.run(principal, work)
-        async with self._heavy_each.turn(caller_of(principal)), self._heavy:
-            return await self.run(principal, work)
+        name, now = caller_of(principal), asyncio.get_running_loop().time
+        async with self._heavy_each.turn(name):
+            await asyncio.sleep(self._rests.pop(name, 0.0) - now())
+            async with self._heavy:
+                computed = [0.0]
+                try:
+                    return await self.run(principal, partial(_counted, work, computed))
+                finally:
+                    self._rests[name] = now() + min(computed[0] * REST_TIMES, LONGEST_REST_SECS)
+                    self._rests = {each: until for each, until in self._rests.items() if until > now()}
+
+
+def _counted(work: Callable[[], T], computed: list[float]) -> T:
+    """Do it; ``computed``: takes the CPU seconds of this thread."""
+    before = time.thread_time()
+    try:
+        return work()
+    finally:
+        computed[0] = time.thread_time() - before
 
 
 _CALLER: ContextVar[tuple[Threads, Principal] | None] = ContextVar("hub_caller", default=None)

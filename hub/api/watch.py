@@ -6,6 +6,7 @@ query string, a header or a body.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auditing import KeyUses
 from hub.api.metrics import Metrics
+from hub.api.patience import Patience
 from hub.api.shares import LIMITS
 from hub.api.threads import run_in_thread
 from hub.failpoints import hit
@@ -22,7 +24,9 @@ log = logging.getLogger("hub.api.access")
 
 UNMATCHED = "unmatched"
 ACCEPTED = 202
-UNAUTHENTICATED = 401
+UNAUTHENTICATED, TOO_MANY = 401, 429
+REFUSED = "hub.refused"
+"""Set in a call's scope by a door that refuses a caller whom it does not know under another status."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -41,6 +45,7 @@ class Watch:
         self._metrics = metrics
         self._refused = refused
         self._used = used
+        self._patience = Patience(time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on and note how it ended."""
@@ -54,6 +59,8 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if pause := self._pause(scope, status):
+                    await asyncio.sleep(pause)
                 present = {name.lower() for name, _ in message["headers"]}
                 more = (*_HEADERS, *scope.get(LIMITS, ()))
                 message["headers"] = [*message["headers"], *(h for h in more if h[0] not in present)]
@@ -71,6 +78,14 @@ class Watch:
             await run_in_thread(self._refused, source, route)
         elif self._used.due():
             await run_in_thread(self._used.write)
+
+    def _pause(self, scope: Scope, status: int) -> float:
+        """Seconds to wait before a refusal is told."""
+        if status == TOO_MANY:
+            return self._patience.pause(scope.get("hub.principal", "nobody"))
+        if status == UNAUTHENTICATED or REFUSED in scope:
+            return self._patience.pause(scope["client"][0] if scope.get("client") else "-")
+        return 0.0
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 import click
@@ -17,6 +18,7 @@ from hub.settings import load
 from hub.worker.embedded import Embedded
 
 FLUSH_SECS = 60.0
+SWITCH_SECS = 0.001
 
 
 class Server(uvicorn.Server):
@@ -49,6 +51,8 @@ class Server(uvicorn.Server):
 def serve(app: FastAPI, listen: str) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished, and what was only counted is written."""
     host, _, port = listen.rpartition(":")
+    # Small steps between threads: what one computes delays the others, and the doors' event loop, by this at most.
+    sys.setswitchinterval(SWITCH_SECS)
     Server(server_config(app, host.strip("[]"), int(port)), app.state.deps.refused.flush).run()
 
 

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from hub.api import patience as patience_module
 from hub.api import shares, threads
 from hub.api.auth import CallerRole, Principal
+from hub.api.patience import LONGEST_SECS, MOST_NAMES, Patience
 from hub.api.shares import SHARES, Held, Share, Shares, Side
 from hub.errors import ShareTaken, Unavailable
 from tests.api.world import World, as_bytes, form, problem, wait_until
@@ -207,3 +209,39 @@ def test_shares_are_told_in_the_words_of_the_draft() -> None:
             b"ratelimit-policy": b'"waits";q=20;qu="concurrent-requests"',
             b"ratelimit": b'"waits";r=19',
         }
+
+
+def test_who_is_refused_again_and_again_waits() -> None:
+    """Fifty refusals are told at once, then ten a second, each at its turn and none after more than ten seconds;
+    each caller has its own measure, and time gives it back.
+    """
+    now = [0.0]
+    patience = Patience(lambda: now[0])
+    assert [patience.pause("one") for _ in range(50)] == [0.0] * 50
+    assert [patience.pause("one") for _ in range(3)] == [0.1, 0.2, 0.3]
+    assert patience.pause("two") == 0.0
+    assert max(patience.pause("one") for _ in range(1_000)) == LONGEST_SECS
+    now[0] = 5.0
+    assert patience.pause("one") == 5.1
+    now[0] = 1_000.0
+    assert [patience.pause("one") for _ in range(51)] == [0.0] * 50 + [0.1]
+    for number in range(20_000):
+        patience.pause(f"address {number}")
+    assert len(patience._left) == MOST_NAMES
+
+
+def test_a_pause_is_for_the_refused_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one address, calls without a valid key are told late; those with one at once."""
+    slept: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(secs: float) -> None:
+        slept.append(secs)
+        await real(0)
+
+    monkeypatch.setattr(patience_module, "BURST", 3.0)
+    monkeypatch.setattr("hub.api.watch.asyncio.sleep", sleep)
+    for _ in range(6):
+        problem(world.call("GET", "/v1/cases", None), 401, "auth.required")
+        assert world.call("GET", "/v1/cases").status_code == 200
+    assert len([secs for secs in slept if 0 < secs < 1]) >= 3
