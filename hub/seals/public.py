@@ -63,14 +63,26 @@ def verify_signature(public: PublicKey, data: bytes, signature: bytes) -> None:
     digest = _HASHES[public.algorithm]
     try:
         if isinstance(public.key, ec.EllipticCurvePublicKey):
-            public.key.verify(_der(signature, public.key.key_size // 8), data, ec.ECDSA(digest))
+            public.key.verify(ecdsa_der(signature, public.key), data, ec.ECDSA(digest))
         elif public.algorithm is SealAlgorithm.PS256:
             pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
             public.key.verify(signature, data, pss, digest)
         else:
             public.key.verify(signature, data, padding.PKCS1v15(), digest)
     except InvalidSignature:
-        raise _no_signature() from None
+        raise SealRefused("The signature is not by the key that the registry has.", code="seal.signature") from None
+
+
+def ecdsa_der(signature: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
+    """The DER that ``cryptography`` asks for of an ECDSA value r‖s, each exactly as long as the curve's order (RFC 7518
+    section 3.4, XML Signature 1.1 section 6.4.3). ``InvalidSignature`` for another length and for a zero, which no
+    signature holds.
+    """
+    size = (key.key_size + 7) // 8
+    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    if len(signature) != 2 * size or not r or not s:
+        raise InvalidSignature
+    return encode_dss_signature(r, s)
 
 
 def certificate_spki(certificate: x509.Certificate) -> bytes:
@@ -84,19 +96,6 @@ def certificate_spki(certificate: x509.Certificate) -> bytes:
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 of the certificate (DER), hexadecimal."""
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-
-
-def _no_signature() -> SealRefused:
-    return SealRefused("The signature is not by the key that the registry has.", code="seal.signature")
-
-
-def _der(signature: bytes, size: int) -> bytes:
-    if len(signature) != 2 * size:
-        raise _no_signature()
-    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-    if not r or not s:
-        raise _no_signature()
-    return encode_dss_signature(r, s)
 
 
 @lru_cache(maxsize=8_192)  # the registry has some 3,800 parties

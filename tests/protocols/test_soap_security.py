@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import json
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -30,8 +31,10 @@ from hub.schemas.delivery import OutcomeKind
 from hub.testing.samples import appeal, parcel
 from tests.adapters.servers import http, serving
 from tests.adapters.test_soap import SoapPeer, said
+from tests.conftest import ROOT, leave_out
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+FOREIGN = ROOT / "tests" / "foreign" / "node"
 BODY, SECURITY, HEADER = f"{{{SOAP11}}}Body", f"{{{WSSE}}}Security", f"{{{SOAP11}}}Header"
 SIGNATURE = f"{{{DS}}}Signature"
 
@@ -119,7 +122,8 @@ def forge(body: etree._Element, *, keep_id: bool = False) -> etree._Element:
     forged = copy.deepcopy(body)
     forged[0][0].text = "FORGED"
     if not keep_id:
-        del forged.attrib[f"{{{WSU}}}Id"]
+        for name in {"Id", f"{{{WSU}}}Id"} & set(forged.attrib):
+            del forged.attrib[name]
     return forged
 
 
@@ -246,6 +250,14 @@ def test_altered_messages_are_refused() -> None:
     assert refused(etree.tostring(root)) == "wsse.signature"
 
 
+def verify_with_value(change: Callable[[bytes], bytes]) -> bytes:
+    """Verify a genuine message whose SignatureValue was changed."""
+    root = etree.fromstring(signed())
+    value = parts(root)[2][1]
+    value.text = base64.b64encode(change(base64.b64decode(value.text or ""))).decode()
+    return verify(etree.tostring(root))
+
+
 def test_another_key_is_refused_whatever_the_token_says() -> None:
     """The key is the channel's; the certificate in the message decides nothing."""
     other = signer_of(ec.generate_private_key(ec.SECP256R1()))
@@ -333,6 +345,82 @@ def test_a_signed_channel_believes_signed_answers_only(tmp_path: Path) -> None:
     ):
         outcome, _ = exchange(settings, answer)
         assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, code)
+
+
+def npm_signed(data: bytes, folder: Path, **options: object) -> bytes:
+    """An envelope signed by npm's ``soap`` as its users sign."""
+    if not (FOREIGN / "node_modules" / "soap").is_dir():
+        leave_out("npm's soap is not installed (tests/foreign.sh)")
+    pem(folder, RSA)
+    root = etree.fromstring(data)
+    if root.find(HEADER) is None:  # WSSecurityCert puts its block into a Header that is there
+        root.insert(0, etree.Element(HEADER))
+        root[0].text = ""
+    files = [str(path) for path in (FOREIGN / "signed.js", folder / "key.pem", folder / "cert.pem")]
+    command = ["node", *files, root.prefix or "", json.dumps(options)]
+    done = subprocess.run(command, input=etree.tostring(root), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.foreign("node")
+def test_npm_soap_is_believed(tmp_path: Path) -> None:
+    """What WSSecurityCert signs with its defaults (plain Id, enveloped transform) counts; altered or wrapped not."""
+    theirs = tmp_path / "cert.pem"
+    theirs.write_bytes(RSA.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "ours").mkdir()
+    settings: dict[str, object] = {**pem(tmp_path / "ours", EC), "their_cert": str(theirs)}
+    genuine = npm_signed(message(), tmp_path)
+    assert b' Id="' in genuine
+    assert b"#enveloped-signature" in genuine
+    verified = read_envelope(verify(genuine, RSA))
+    assert verified.content is not None
+    assert verified.content.findtext(own.tag("messageId")) == "genuine"
+    outcome, _ = exchange(settings, lambda data: npm_signed(data, tmp_path))
+    assert outcome.kind is OutcomeKind.DELIVERED
+    outcome, _ = exchange(settings, lambda data: npm_signed(data, tmp_path).replace(b"accepted", b"refused"))
+    assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "wsse.digest")
+    for shape, codes in WRAPPED.items():
+        root = etree.fromstring(genuine)
+        shape(root)
+        with pytest.raises(HubError) as caught:
+            verify(etree.tostring(root), RSA)
+        assert caught.value.stable_code in codes, shape
+
+
+@pytest.mark.foreign("node")
+def test_npm_soap_with_weaker_options_is_refused(tmp_path: Path) -> None:
+    """SHA-1 (the default of old versions), no time stamp, an unsigned body: refused, each for its reason."""
+    sha1 = "http://www.w3.org/2000/09/xmldsig#sha1"
+    weaker: list[tuple[dict[str, object], str]] = [
+        ({"digestAlgorithm": sha1}, "wsse.algorithm"),
+        ({"signatureAlgorithm": "http://www.w3.org/2000/09/xmldsig#rsa-sha1"}, "wsse.algorithm"),
+        ({"hasTimeStamp": False}, "wsse.structure"),
+        ({"excludeReferencesFromSigning": ["Body"]}, "wsse.reference"),
+        ({"signatureTransformations": ["http://www.w3.org/2000/09/xmldsig#enveloped-signature"]}, "wsse.algorithm"),
+    ]
+    for options, code in weaker:
+        with pytest.raises(SealRefused) as caught:
+            verify(npm_signed(message(), tmp_path, **options), RSA)
+        assert caught.value.stable_code == code, options
+    as_good: list[dict[str, object]] = [
+        {"signerOptions": {"idMode": "wssecurity"}},
+        {"signatureTransformations": ["http://www.w3.org/2001/10/xml-exc-c14n#"]},
+        {"signatureAlgorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"},
+    ]
+    for options in as_good:
+        assert b"genuine" in verify(npm_signed(message(), tmp_path, **options), RSA)
+
+
+def test_an_enveloped_transform_changes_nothing_else() -> None:
+    """Only before the canonicalisation, once, and without parameters; a plain id may not stand a second time."""
+    enveloped = b'<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>'
+    exclusive = b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>'
+    for wrong in (exclusive + enveloped, enveloped * 2 + exclusive, enveloped):
+        assert refused(change(exclusive, wrong)) in ("wsse.reference", "wsse.algorithm")
+    parameter = enveloped.replace(b"/>", b"><ds:XPath>1</ds:XPath></ds:Transform>")
+    assert refused(change(exclusive, parameter + exclusive)) == "wsse.reference"
+    assert refused(change(b"<x:route ", b'<x:route Id="body" ')) == "wsse.ids"
 
 
 def test_a_key_that_does_not_fit_stops_the_channel(tmp_path: Path) -> None:

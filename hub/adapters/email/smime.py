@@ -267,7 +267,7 @@ def _made_by(entry: VerificationKey, opened: Opened, at: datetime) -> bool:
     try:
         public = load_public(entry, at=at)
         verify_signature(public, opened.signed_attributes, _raw(public, opened.signature))
-    except (SealRefused, ValueError):
+    except (SealRefused, ValueError, OverflowError):  # a number below zero, or longer than the curve's order
         return False
     return True
 

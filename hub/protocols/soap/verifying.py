@@ -5,6 +5,10 @@ Signature, a direct child of it, holding SignedInfo, SignatureValue and KeyInfo 
 at the Body, the Timestamp, the token or another block of the Header in its one place, each at most once; Body and
 Timestamp must be among them. The key is the one that the channel names, never one of the message. What is returned is
 a new envelope made of the canonical bytes that were verified; the received tree is not looked at again.
+
+Two liberties, because npm's ``soap`` takes them and neither leaves a choice: an element is named by ``wsu:Id`` or by a
+plain ``Id``, and every id of either kind stands once in the message; and the enveloped-signature transform may stand
+before the canonicalisation, where it does nothing, for no part that may be signed holds the Signature.
 """
 
 from __future__ import annotations
@@ -22,16 +26,17 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
 from hub.errors import ConfigurationError, SealRefused
 from hub.protocols.soap.wire import SoapEnvelope, read_envelope
+from hub.seals.public import ecdsa_der
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 _WSS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-"
 WSSE: Final = f"{_WSS}secext-1.0.xsd"
 WSU: Final = f"{_WSS}utility-1.0.xsd"
+ENVELOPED: Final = f"{DS}enveloped-signature"
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
@@ -41,6 +46,8 @@ SKEW: Final = timedelta(seconds=300)
 MAX_AGE: Final = timedelta(hours=1)
 """How long ago a message may have been signed, whatever it says itself."""
 _IDS: Final = (f"{{{WSU}}}Id", "Id", "ID", "{http://www.w3.org/XML/1998/namespace}id")
+_NAMES: Final = _IDS[:2]
+"""Attributes that name an element for a reference."""
 _MAX_REFERENCES: Final = 20
 
 
@@ -92,9 +99,7 @@ class Verifier:
                 key.verify(shape.value, data, padding.PKCS1v15(), hashes.SHA256())
                 return
             if isinstance(key, ec.EllipticCurvePublicKey) and shape.method == ECDSA_SHA256:
-                half = len(shape.value) // 2
-                numbers = (int.from_bytes(shape.value[:half], "big"), int.from_bytes(shape.value[half:], "big"))
-                key.verify(encode_dss_signature(*numbers), data, ec.ECDSA(hashes.SHA256()))
+                key.verify(ecdsa_der(shape.value, key), data, ec.ECDSA(hashes.SHA256()))
                 return
         except InvalidSignature:
             refuse("signature", "the signature is not by the key that the channel names")
@@ -177,8 +182,7 @@ def _places(envelope: SoapEnvelope, security: etree._Element) -> dict[str, tuple
     named += [(f"block-{n}", block) for n, block in enumerate(envelope.header) if block is not security]
     places = {}
     for place, element in named:
-        name = element.get(f"{{{WSU}}}Id")
-        if name:
+        for name in filter(None, map(element.get, _NAMES)):
             places[name] = (place, element)
     return places
 
@@ -226,13 +230,21 @@ def _reference(reference: etree._Element, places: dict[str, tuple[str, etree._El
     if [child.tag for child in children] != [f"{{{DS}}}{n}" for n in ("Transforms", "DigestMethod", "DigestValue")]:
         refuse("reference", "a Reference holds Transforms, DigestMethod, DigestValue")
     transforms = list(children[0])
+    if len(transforms) == 2 and _is_enveloped(transforms[0]):
+        del transforms[0]
     if len(transforms) != 1:
-        refuse("reference", "exactly one transform, exclusive C14N")
+        refuse("reference", "one transform, exclusive C14N, after at most one enveloped-signature")
     prefixes = _exclusive(transforms[0], "Transform")
     if children[1].get("Algorithm") != SHA256 or len(children[1]):
         refuse("algorithm", "the digest method is SHA-256")
     place, element = places[uri[1:]]
     return _Part(place=place, element=element, digest=_base64(children[2]), prefixes=prefixes)
+
+
+def _is_enveloped(element: etree._Element) -> bool:
+    """True for the transform that takes the Signature out of a part; no part of this shape has it inside."""
+    bare = not len(element) and not (element.text or "").strip()
+    return bare and element.tag == f"{{{DS}}}Transform" and element.get("Algorithm") == ENVELOPED
 
 
 def _base64(element: etree._Element) -> bytes:
