@@ -241,6 +241,7 @@ def use_cases(ports: Ports) -> UseCases:
         clock=it.clock,
         journal=Journal(it.clock, secrets=it.secrets),
         redaction=redaction,
+        party=it.party.code,
         asked=duty_runner.look,
     )
     decisions = Decisions(

@@ -102,6 +102,23 @@ def known_parameters(request: Request) -> None:
         raise InvalidInput("Parameters of the call break the rules.", code="input.parameters", faults=faults)
 
 
+def refuse_filters_of_others(request: Request, principal: Principal, names: frozenset[str]) -> None:
+    """Refuse filters by what a body does not see: one that is ignored, or finds nothing, lies. ``InvalidInput`` with a
+    fault (``parameter.role``) for each.
+    """
+    given = [name for name in request.query_params if name in names] if principal.body is not None else []
+    if given:
+        faults = [
+            Fault(pointer=f"query/{name}", code="parameter.role", message="is not for authorities") for name in given
+        ]
+        raise InvalidInput(
+            "Parameters of the call are for other roles.",
+            code="input.parameters",
+            faults=faults,
+            action="Leave out every parameter that is named.",
+        )
+
+
 TheCaller = Annotated[Principal, Depends(authenticate)]
 SpeakingCaller = Annotated[Principal, Depends(identify)]
 """Caller of a door where what is refused is kept: the door looks at the parameters itself."""

@@ -21,6 +21,7 @@ from hub.api.dependencies import (
     TheDependencies,
     dependencies_of,
     problems,
+    refuse_filters_of_others,
     show,
 )
 from hub.api.threads import run_in_thread
@@ -48,6 +49,10 @@ Territory = Annotated[
 ]
 Topic = Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="First topic of the appeal.")]
 Authority = Annotated[str | None, Query(pattern=r"^[0-9]{8,10}$", description="Sent to this body.")]
+NOT_FOR_BODIES = frozenset({"applicant", "phone", "email", "registered", "message", "external", "code"}) | frozenset(
+    {"needs_operator", "reference", "number", "authority", "group"}
+)
+"""Filters by what a body does not see of a case."""
 EXPORT_PAGE = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet may take for a formula (OWASP, CSV Injection), full-width forms included."""
@@ -141,14 +146,14 @@ def _filter(
     day_to: DayTo = None,
 ) -> CaseFilter:
     """The filter of a call, bounded to what the caller may see."""
+    refuse_filters_of_others(request, principal, NOT_FOR_BODIES)
     first, last = day(day_from, "from"), day(day_to, "to")
-    body = principal.role is CallerRole.AUTHORITY
     return CaseFilter(
         owner=principal.owner,
-        sent_to=principal.party if body else None,
-        authority=None if body else authority,
+        sent_to=principal.body,
+        authority=authority,
         state=state,
-        needs_operator=None if body else needs_operator,
+        needs_operator=needs_operator,
         reference=typed(reference),
         registered=sought.registered,
         finders=sought.finders,
@@ -168,21 +173,6 @@ def _filter(
 
 
 Filter = Annotated[CaseFilter, Depends(_filter)]
-
-
-def blind(principal: Principal, where: CaseFilter) -> bool:
-    """True if an authority filters by what it does not see, so that it finds nothing."""
-    named = (
-        where.reference,
-        where.case_number,
-        where.group,
-        where.registered,
-        where.message_id,
-        where.external_id,
-        where.failed,
-    )
-    hidden = bool(where.finders) or any(each is not None for each in named)
-    return principal.role is CallerRole.AUTHORITY and hidden
 
 
 def views(deps: Dependencies, rows: Sequence[CaseRow], principal: Principal) -> tuple[CaseView, ...]:
@@ -208,11 +198,10 @@ async def list_cases(
     limit: Limit = 50,
     order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",
 ) -> Response:
-    """Cases that concern the caller, in order of arrival. All filters given must hold. For authorities the filters
-    `reference`, `number` and `group` find nothing and `needs_operator` is left out: they do not see these members.
+    """Cases that concern the caller, in order of arrival. All filters given must hold. An authority filters by `state`,
+    `overdue`, `territory`, `topic`, `kind`, `channel` and days; the other filters are refused (`parameter.role`), for
+    it does not see what they name.
     """
-    if blind(principal, where):
-        return show(CasesView(cases=(), cursor=None))
     return show(await run_in_thread(_page, deps, principal, where, after, limit, order == "newest"))
 
 
@@ -230,7 +219,6 @@ def _page(
     summary="Count cases",
 )
 async def count_cases(
-    principal: TheCaller,
     deps: TheDependencies,
     where: Filter,
     by: Annotated[CaseGrouping, Query(description="What they are counted by.")] = CaseGrouping.STATE,
@@ -239,8 +227,6 @@ async def count_cases(
     special status: the first four characters of the code; what has no value counts under the empty text. A body counts
     its own part: the states of its own consideration, as known some seconds ago.
     """
-    if blind(principal, where):
-        return show(CountsView(by=by, total=0, counts={}))
     counted = await run_in_thread(deps.hub.store.count_cases, where, by)
     return show(CountsView(by=by, total=sum(counted.values()), counts=dict(sorted(counted.items()))))
 
@@ -258,7 +244,7 @@ def _csv(deps: Dependencies, where: CaseFilter, principal: Principal, newest: bo
     names = tuple(CaseView.model_fields)
     yield b"\xef\xbb\xbf" + line(names)
     after: str | None = None
-    while not blind(principal, where):
+    while True:
         rows = deps.hub.store.cases(where, after=after, limit=EXPORT_PAGE, newest=newest)
         yield b"".join(line(cell(getattr(one, name)) for name in names) for one in views(deps, rows, principal))
         if len(rows) < EXPORT_PAGE:

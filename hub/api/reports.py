@@ -6,11 +6,18 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hub.api.auth import CallerRole, Principal
-from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
+from hub.api.dependencies import (
+    Dependencies,
+    TheCaller,
+    TheDependencies,
+    problems,
+    refuse_filters_of_others,
+    show,
+)
 from hub.api.following_views import ReportLineView, ReportView, SurgesView, SurgeView
 from hub.api.listing import (
     CSV_ANSWER,
@@ -138,6 +145,7 @@ async def get_surges(
 )
 async def get_report(
     kind: Report,
+    request: Request,
     principal: TheCaller,
     deps: TheDependencies,
     by: Annotated[ReportBy, Query(description="What it is split by.")] = ReportBy.AUTHORITY,
@@ -150,8 +158,10 @@ async def get_report(
 ) -> Response:
     """Volumes, terms kept, redirects or flags of formal answers of the cases that arrived on some days, by body, topic,
     oblast or week. `behind_since`: since when the figures lag behind; null = they are complete. A body gets the figures
-    of its own part of cases, by the days on which they were sent to it; flags of formal answers are not for bodies.
+    of its own part of cases, by the days on which they were sent to it; flags of formal answers and the filter
+    `authority` are not for bodies (`parameter.role`).
     """
+    refuse_filters_of_others(request, principal, frozenset({"authority"}))
     if principal.role is CallerRole.AUTHORITY and kind is Report.FORMAL_ANSWERS:
         raise Forbidden("Flags of formal answers are the contact centre's, for a person to look.")
     where = _where(principal, day(day_from, "from"), day(day_to, "to"), authority, topic, territory)

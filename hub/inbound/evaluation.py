@@ -79,13 +79,16 @@ class Evaluator:
         clock: Clock,
         journal: Journal,
         redaction: Redaction,
+        party: str,
     ) -> None:
+        """``party``: code by which the hub sends."""
         self._store = store
         self._registry = registry
         self._seal = seal
         self._clock = clock
         self._journal = journal
         self._redaction = redaction
+        self._party = party
         self._correlate = Correlator(store)
 
     def envelope(
@@ -170,6 +173,7 @@ class Evaluator:
         known = self._store.message(message.id)
         if known is not None:
             return Statement(received=_repeat(known, message, envelope), change=Change())
+        self._check_recipient(envelope, delivery)
         moment = self._moment(_claim(at, words), delivery, message, origin, _heard(words, said, delivery, now), said)
         at = moment.at
         self._check_attachments(envelope.attachments, party)
@@ -250,6 +254,24 @@ class Evaluator:
             for d in self._store.deliveries(delivery.case_id)
             if d.message_id == delivery.message_id and d.id != delivery.id and d.state in WITHDRAWABLE and not d.shadow
         )
+
+    def _check_recipient(self, envelope: AnyEnvelope, delivery: Delivery) -> None:
+        """What is meant for somebody else is no statement in this case: it may be addressed to the hub, to the sender
+        of the message that it answers, or to the centre whose case it is.
+        """
+        code = envelope.header.recipient.code
+        if code == self._party:
+            return
+        answered, row = self._store.message(delivery.message_id), self._store.case(delivery.case_id)
+        if (answered is None or code != answered.sender) and (row is None or code != row.case.owner):
+            rule = "must be the sender of the message that is answered, or the centre whose case it is"
+            fault = Fault(pointer="/header/recipient/code", code="envelope.recipient", message=rule)
+            raise InvalidInput(
+                "The envelope is addressed to somebody else.",
+                code=fault.code,
+                faults=[fault],
+                action="Copy the appeal's sender as recipient; send to another addressee by a way of its own.",
+            )
 
     def _check_attachments(self, attachments: tuple[Attachment, ...], party: str) -> None:
         faults = unknown_files(self._store, attachments, party)

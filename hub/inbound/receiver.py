@@ -46,9 +46,12 @@ class Receiver:
         clock: Clock,
         journal: Journal,
         redaction: Redaction,
+        party: str,
         asked: Callable[[CaseId], None] = lambda _case: None,
     ) -> None:
-        """``asked``: called with a case whose authority asks for an act of the hub: it refused, or sends it on."""
+        """``party``: code by which the hub sends. ``asked``: called with a case whose authority asks for an act of the
+        hub: it refused, or sends it on.
+        """
         self._asked = asked
         self._store = store
         self._registry = registry
@@ -56,7 +59,13 @@ class Receiver:
         self.journal = journal
         self.redaction = redaction
         self.evaluator = Evaluator(
-            store=store, registry=registry, seal=seal, clock=clock, journal=journal, redaction=redaction
+            store=store,
+            registry=registry,
+            seal=seal,
+            clock=clock,
+            journal=journal,
+            redaction=redaction,
+            party=party,
         )
 
     @property

@@ -205,7 +205,50 @@ def test_campaigns_and_likeness_are_shown(world: World) -> None:
     problem(world.call("GET", f"/v1/cases/{again}/likeness", "other_ncc"), 404, "case.unknown")
     timeline = world.call("GET", f"/v1/cases/{again}/timeline").json()["entries"]
     assert "linked" in {entry["code"] for entry in timeline}
-    assert _ids(world.call("GET", "/v1/cases", "plain", params={"group": mine["id"]})) == set()
+    problem(world.call("GET", "/v1/cases", "plain", params={"group": mine["id"]}), 422, "input.parameters")
+
+
+HIDDEN = {
+    "applicant": "Шевченко",
+    "phone": "+380501112233",
+    "email": "a@example.org",
+    "registered": "1",
+    "message": "0195e1a0-0000-7000-8000-000000000001",
+    "external": "x-1",
+    "code": "http.timeout",
+    "needs_operator": "true",
+    "reference": "НЦ-1",
+    "number": "НЦ-2",
+    "authority": "00032106",
+    "group": "0195e1a0-0000-7000-8000-000000000001",
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/cases", "/v1/cases/counts", "/v1/cases.csv"])
+def test_filters_that_a_body_may_not_use_are_refused_by_name(world: World, path: str) -> None:
+    """None is ignored and none finds nothing in silence: each is named, together with the others; what it may use
+    goes on, and each filter of the list is one or the other."""
+    for name, value in HIDDEN.items():
+        document = problem(
+            world.call("GET", path, "plain", params={name: value, "state": "sent"}), 422, "input.parameters"
+        )
+        assert [(f["pointer"], f["code"]) for f in document["faults"]] == [(f"query/{name}", "parameter.role")]
+    both = problem(world.call("GET", path, "plain", params=dict(list(HIDDEN.items())[:3])), 422, "input.parameters")
+    assert len(both["faults"]) == 3
+    own = {"state": "sent", "overdue": "true", "territory": "UA", "topic": "roads", "kind": "complaint"}
+    own |= {"channel": "web", "from": "2026-01-01", "to": "2026-01-02"}
+    assert world.call("GET", path, "plain", params=own).status_code == 200
+    document = world.call("GET", "/openapi.json").json()["paths"][path]["get"]
+    names = {each["name"] for each in document["parameters"] if each["in"] == "query"}
+    assert names - set(own) - {"after", "limit", "order", "by"} == set(HIDDEN)
+
+
+def test_a_report_of_a_body_is_of_itself(world: World) -> None:
+    """The filter by body, that was ignored for it, is refused."""
+    path, params = "/v1/reports/volumes", {"authority": "00032106"}
+    problem(world.call("GET", path, "plain", params=params), 422, "input.parameters")
+    assert world.call("GET", path, "plain").status_code == 200
+    assert world.call("GET", path, params=params).status_code == 200
 
 
 def _person(surname: str, phone: str) -> dict[str, Any]:

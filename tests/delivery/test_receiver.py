@@ -10,16 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.cases.submission import Submission
 from hub.errors import Conflict, HubError, InvalidInput, NotFound, SealRefused
-from hub.ports import InboundFilter, RawInbound
+from hub.ports import InboundFilter, RawInbound, Rendering
+from hub.schemas.envelope import Party
 from hub.schemas.ids import new_id
+from hub.schemas.journal import Custody
 from hub.schemas.json_rendering import from_json, to_json, to_tree
+from hub.sealed import CONTENT_TYPES, seal_envelope
 from hub.storage.memory import MemoryStore
 from hub.tracking.state import State
 from tests.delivery.making import receipt
 from tests.delivery.origins import origin
-from tests.delivery.world import BODY, CHANNEL, START, World
+from tests.delivery.world import BODY, CHANNEL, HUB, START, World
 from tests.forms import examples
+from tests.schemas.form_reading import form_from_json
+from tests.schemas.test_renderings import MINIMAL
 
 WORDS = ("delivered", "accepted", "registered", "refused", "interim", "answer", "redirect", "extension")
 
@@ -117,12 +123,41 @@ def test_what_may_not_be_believed_is_refused_and_changes_nothing(what: str) -> N
     ]
 
 
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_is_addressed_to_somebody_else_is_held_for_a_person(sealed: bool) -> None:
+    """Sealed or not, an envelope for another addressee is refused by name and kept; for the sender of the message, as
+    it called itself then, and for the centre whose case it is, it counts.
+    """
+    world, centre = World(sealed=sealed), "00034045"
+    (accepted,) = world.intake.submit_all([Submission(form=form_from_json(MINIMAL), owner=centre)])
+
+    def say(what: str, code: str, number: str = "17") -> None:
+        said = receipt(accepted, what, number=number)
+        envelope = said.model_copy(update={"header": said.header.model_copy(update={"recipient": Party(code=code)})})
+        body = to_json(envelope)
+        if sealed:
+            body = seal_envelope(envelope, body, Rendering.JSON, world.body_seal)
+        raw = RawInbound(content_type=CONTENT_TYPES[Rendering.JSON], body=body)
+        world.receiver.receive(raw, origin(CHANNEL, BODY))
+
+    for stranger in ("00032684", BODY):
+        with pytest.raises(InvalidInput) as refused:
+            say("answer", stranger)
+        assert refused.value.stable_code == "envelope.recipient"
+        assert [fault.pointer for fault in refused.value.faults] == ["/header/recipient/code"]
+    held = world.store.inbound(InboundFilter(channel_id=CHANNEL), limit=10)
+    assert {(entry.verdict, entry.custody) for entry in held} == {("envelope.recipient", Custody.HELD)}
+    assert world.state(accepted) == State.ROUTED
+    say("registered", HUB.code)
+    world.receiver.evaluator._party = "00032106"  # the hub's code is another one now
+    say("registered", HUB.code, "18")
+    say("answer", centre)
+    assert world.state(accepted) == State.ANSWERED
+
+
 @pytest.mark.parametrize("form", ["json", "jws", "xml"])
 def test_all_three_sealed_forms_are_taken(form: str) -> None:
     """An answer sealed by the registry's key is taken as JSON with detached seal, compact JWS or signed XML."""
-    from hub.ports import Rendering
-    from hub.sealed import CONTENT_TYPES, seal_envelope
-
     world = World(sealed=True)
     (accepted,) = world.submit()
     envelope = receipt(accepted, "answer")
