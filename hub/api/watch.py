@@ -28,7 +28,7 @@ UNAUTHENTICATED, TOO_MANY = 401, 429
 REFUSED = "hub.refused"
 """Set in a call's scope by a door that refuses a caller whom it does not know under another status."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
-_HEADERS = (
+ANSWER_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
@@ -62,7 +62,7 @@ class Watch:
                 if pause := self._pause(scope, status):
                     await asyncio.sleep(pause)
                 present = {name.lower() for name, _ in message["headers"]}
-                more = (*_HEADERS, *scope.get(LIMITS, ()))
+                more = (*ANSWER_HEADERS, *scope.get(LIMITS, ()))
                 message["headers"] = [*message["headers"], *(h for h in more if h[0] not in present)]
             await send(message)
 
