@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from hub.errors import ConfigurationError
+from hub.net.special_purpose import is_special
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -27,7 +28,6 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 # A last label that looks like a number makes inet_aton(3) read the name as an address: 2130706433, 0x7f.1, 0177.0.0.1.
 _NUMERIC = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)", re.ASCII)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_GLOBAL_UNICAST_6 = ipaddress.IPv6Network("2000::/3")  # RFC 4291 section 2.4; is_global also takes e.g. fec0::/10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +98,14 @@ def meant(address: IPAddress) -> IPAddress:
 
 
 def permitted(address: IPAddress, allow_private: Iterable[IPNetwork] = ()) -> bool:
-    """True if a channel may connect to an address: globally routable, or in a network that the channel names."""
+    """True if a channel may connect to an address: one of the public internet, or in a network that the channel names.
+
+    An IPv4 address inside an IPv6 one is what counts (``meant``). 6to4 and Teredo lead to an IPv4 address by way of
+    somebody else's relay, and are refused whatever is inside.
+    """
     if getattr(address, "scope_id", None):
         return False
     inner = meant(address)
     if any(inner.version == network.version and inner in network for network in allow_private):
         return True
-    if isinstance(inner, ipaddress.IPv6Address) and (
-        inner not in _GLOBAL_UNICAST_6 or inner.sixtofour is not None or inner.teredo is not None
-    ):
-        return False
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+    return not is_special(inner)
