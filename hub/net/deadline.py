@@ -24,6 +24,7 @@ from hub.errors import PermanentFailure, TemporaryFailure
 from hub.failpoints import hit, named
 from hub.net.addresses import IPAddress, IPNetwork, Target, permitted
 from hub.net.heads import refuses
+from hub.net.proxy import CANNOT_REACH, Proxy, open_tunnel
 from hub.net.response import Response
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -206,12 +207,23 @@ def _look_up(resolver: Resolver, host: str, port: int, deadline: Deadline) -> Se
 
 
 class Dialer:
-    """Opens connections for one call's target: resolve once, check every address, connect to exactly those."""
+    """Opens connections for one call's target: resolve once, check every address, connect to exactly those.
 
-    def __init__(self, *, deadline: Deadline, allow_private: Sequence[IPNetwork], resolver: Resolver) -> None:
+    With a ``proxy`` its address is checked like any other, and so are the target's, unless the proxy looks names up.
+    """
+
+    def __init__(
+        self,
+        *,
+        deadline: Deadline,
+        allow_private: Sequence[IPNetwork],
+        resolver: Resolver,
+        proxy: Proxy | None = None,
+    ) -> None:
         self.deadline = deadline
         self._allow_private = allow_private
         self._resolver = resolver
+        self._proxy = proxy
 
     def addresses(self, target: Target) -> Sequence[IPAddress]:
         """All addresses of a target. ``PermanentFailure`` (``http.address_refused``) if one of them is not allowed."""
@@ -232,6 +244,37 @@ class Dialer:
 
     def connect(self, target: Target) -> socket.socket:
         """A connected socket under the deadline. ``TemporaryFailure``: nothing went out."""
+        if self._proxy is None:
+            return self._reach(target)
+        failure: TemporaryFailure | None = None
+        for host in self._hosts(target, self._proxy):
+            try:
+                return self._through(self._proxy, host, target.port)
+            except TemporaryFailure as error:
+                if error.stable_code != CANNOT_REACH:
+                    raise
+                failure = error
+        assert failure is not None  # a name without addresses is a failure of its own
+        raise failure
+
+    def _hosts(self, target: Target, proxy: Proxy) -> Sequence[str]:
+        """Hosts to name to the proxy: checked addresses, or the name if the proxy looks it up."""
+        if proxy.resolves == "proxy" and target.address is None:
+            return (target.host,)
+        return [f"[{each}]" if each.version == 6 else str(each) for each in self.addresses(target)]
+
+    def _through(self, proxy: Proxy, host: str, port: int) -> socket.socket:
+        sock = self._reach(proxy.target)
+        try:
+            open_tunnel(sock, proxy, host, port)
+        except BaseException:
+            sock.close()
+            raise
+        finally:
+            self.deadline.sent = False  # what the proxy was told is nothing of the request
+        return sock
+
+    def _reach(self, target: Target) -> socket.socket:
         reason: OSError | None = None
         found = self.addresses(target)
         for tried, address in enumerate(found):

@@ -2,13 +2,13 @@
 
 Not on ``requests``: its ``Session`` reads a redirect's whole body even when told not to follow, and what is left of it
 without that costs more than the call itself (measured: 490 µs a call against 197). So there are no redirects, no
-cookies, no ``.netrc``, no proxy or certificate variables. A call has a total deadline and byte limits
-(``hub.net.deadline``), goes to checked addresses only (``hub.net.addresses``), and ends in an ``HttpAnswer`` or in
-one of these:
+cookies, no ``.netrc``, no proxy or certificate variables. A proxy is a setting (``hub.net.proxy``). A call has a total
+deadline and byte limits (``hub.net.deadline``), goes to checked addresses only (``hub.net.addresses``), and ends in an
+``HttpAnswer`` or in one of these:
 
     ConfigurationError   http.url, http.scheme, http.port, http.header    nothing was tried
     PermanentFailure     http.address_refused                             nothing went out
-    TemporaryFailure     http.dns, http.connect, http.connect_timeout,
+    TemporaryFailure     http.dns, http.connect, http.connect_timeout, http.proxy (and others of hub.net.proxy),
                          tls.certificate, tls.handshake, tls.timeout      nothing went out
     OutcomeUnknown       http.deadline, http.broken, http.too_large,
                          http.encoding                                    bytes of the request may have gone out
@@ -46,6 +46,7 @@ from hub.net.deadline import (
     system_resolver,
 )
 from hub.net.encodings import EncodingError, unpack
+from hub.net.proxy import Proxy
 from hub.net.response import Response
 
 HEAD_MAX_BYTES = 65_536
@@ -66,7 +67,7 @@ class HttpPolicy:
     """Rules of a channel for its calls. ``ports``: empty = any. ``max_response_bytes`` counts after decompression.
 
     ``ca_file``: trust exactly these certificates instead of the public ones. ``crl_file``: refuse what it revokes.
-    ``cert_file`` and ``key_file``: client certificate (mTLS).
+    ``cert_file`` and ``key_file``: client certificate (mTLS). ``proxy``: absent = connections are made directly.
     """
 
     allow_http: bool = False
@@ -77,6 +78,7 @@ class HttpPolicy:
     cert_file: Path | None = None
     key_file: Path | None = None
     max_response_bytes: int = 262_144
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,9 @@ class HttpSession:
     def __init__(self, policy: HttpPolicy, resolver: Resolver = system_resolver) -> None:
         self._policy = policy
         self._deadline = Deadline()
-        self._dialer = Dialer(deadline=self._deadline, allow_private=policy.allow_private, resolver=resolver)
+        self._dialer = Dialer(
+            deadline=self._deadline, allow_private=policy.allow_private, resolver=resolver, proxy=policy.proxy
+        )
         self._connections: dict[Target, HttpConnection] = {}
         self.last: HttpAnswer | None = None
         weakref.finalize(self, _hang_up, self._connections)  # an adapter's kept sessions end with it

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.errors import ConfigurationError
 from hub.net.addresses import IPNetwork, parse_url
 from hub.net.http import HttpPolicy
+from hub.net.proxy import Proxy
 from hub.net.secrets import SecretFile, SecretRef, secret_path
 from hub.schemas.base import Code, Frozen
 
@@ -122,11 +125,43 @@ Auth: TypeAlias = Annotated[
 ]
 
 
+def _proxy_url(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"http://[^/?]+:[0-9]{1,5}", value):
+        raise PydanticCustomError("proxy_url", "must be http://host:port")
+    return value
+
+
+class ProxySettings(Frozen):
+    """A proxy (HTTP CONNECT) that a channel's connections go through. ``url``: ``http://host:port``; its address is
+    checked like any other, so one inside is named in ``allow_private``.
+
+    ``resolves``: who looks names up. ``hub``: we do, check the addresses, and name an address to the proxy; ``proxy``:
+    the proxy is given the name, and no address is checked but one that the channel's URL writes itself.
+    ``user`` and ``password``: Basic; absent = the proxy asks for nothing.
+    """
+
+    url: Annotated[str, url_rule(), BeforeValidator(_proxy_url)]
+    resolves: Literal["hub", "proxy"] = "hub"
+    user: Annotated[str, Code(r"[^:\x00-\x1f\x7f]{1,200}")] | None = None
+    password: SecretRef | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> ProxySettings:
+        if (self.user is None) != (self.password is None):
+            raise PydanticCustomError("proxy_login", "user and password are given together or not at all")
+        return self
+
+    def proxy(self) -> Proxy:
+        """The proxy as the clients want it."""
+        return Proxy(target=parse_url(self.url), resolves=self.resolves, user=self.user, password=self.password)
+
+
 class HttpSettings(Frozen):
     """How a channel may be called.
 
     ``allow_http``: URLs without TLS. ``allow_private``: networks of private addresses that may be connected to.
     ``ports``: empty = any. ``ca_file``: trust exactly these certificates. ``max_response_kb``: KiB, decompressed.
+    ``proxy``: absent = directly, whatever the environment says.
     """
 
     auth: Auth = NoAuth()
@@ -137,6 +172,7 @@ class HttpSettings(Frozen):
     crl_file: FilePath | None = None
     client_cert: ClientCertificate | None = None
     max_response_kb: int = Field(default=256, ge=1, le=16_384)
+    proxy: ProxySettings | None = None
 
     def bare_policy(self) -> HttpPolicy:
         """The policy without certificates: enough to check URLs; touches no file."""
@@ -152,6 +188,7 @@ class HttpSettings(Frozen):
             ca_file=Path(self.ca_file) if self.ca_file else None,
             crl_file=Path(self.crl_file) if self.crl_file else None,
             max_response_bytes=self.max_response_kb * 1024,
+            proxy=self.proxy.proxy() if self.proxy is not None else None,
         )
 
     def policy(self) -> HttpPolicy:
@@ -159,13 +196,4 @@ class HttpSettings(Frozen):
         bare = self.bare_policy()
         if self.client_cert is None:
             return bare
-        return HttpPolicy(
-            allow_http=bare.allow_http,
-            allow_private=bare.allow_private,
-            ports=bare.ports,
-            ca_file=bare.ca_file,
-            crl_file=bare.crl_file,
-            cert_file=secret_path(self.client_cert.cert),
-            key_file=secret_path(self.client_cert.key),
-            max_response_bytes=bare.max_response_bytes,
-        )
+        return replace(bare, cert_file=secret_path(self.client_cert.cert), key_file=secret_path(self.client_cert.key))
