@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub.delivery.credentials import cut
 from hub.delivery.records import UNKNOWN_PARTY
+from hub.delivery.redaction import without_secrets
 from hub.ports import Clock, RawInbound
 from hub.schemas.ids import CaseId, MessageId, new_id
 from hub.schemas.journal import CAP_BYTES, FIRST_BYTES, Custody, Door, InboundRecord
@@ -50,7 +50,7 @@ class Journal:
         """Another side's answer as it is kept with an attempt: without credentials, up to a cap."""
         if heard is None or cap_bytes == 0:
             return None
-        return cut(heard[:cap_bytes], self._secrets())[0]
+        return without_secrets(heard[:cap_bytes], self._secrets())[0]
 
     def attached(
         self, raw: RawInbound, origin: Origin, *, case_id: CaseId, message_id: MessageId, verdict: str = "accepted"
@@ -83,7 +83,7 @@ class Journal:
         now = self._clock.now()
         entry = self._entry(raw, origin, verdict, now)
         whole = len(raw.body) <= self._cap
-        body, cuts = cut(raw.body if whole else raw.body[:FIRST_BYTES], self._secrets())
+        body, cuts = without_secrets(raw.body if whole else raw.body[:FIRST_BYTES], self._secrets())
         kept = hashlib.sha256(body).hexdigest()
         named = f"{origin.door}\n{origin.channel_id}\n{origin.party}\n{verdict}\n{case_id}\n{entry.sha256}"
         return replace(

@@ -20,9 +20,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+from hub.delivery.credentials import MARK as CUT
 from hub.delivery.credentials import cut
 from hub.ports import Outcome, Store
 from hub.schemas.delivery import Delivery
@@ -64,6 +65,12 @@ _OPAQUE: Final = re.compile(r"(?=[A-Za-z0-9]*[A-Z])(?=[A-Za-z0-9]*[a-z])(?=[A-Za
 _PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!\S*[A-Za-z]{5})(?!\S*\d{9})[A-Za-z0-9./:_-]{1,64}", re.IGNORECASE
 )
+_PIECED_BYTES: Final = 262_144
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9+/=_.~-]")
+_RUN: Final = re.compile(
+    rb"[A-Za-z0-9+/_-]{11,}={0,2}|(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2}){6,}"
+)
+_LONG_RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{64,}={0,2}")
 _LOGIN: Final = re.compile(r"\b(Bearer|Basic|Digest)(\s+)(?=\S*[\d=])\S{6,}", re.IGNORECASE)
 
 
@@ -129,6 +136,80 @@ def _windows(secrets: tuple[str, ...]) -> frozenset[str]:
         if len(plain := _folded(secret)) >= _INNER_CHARS
         for at in (*range(0, max(len(plain) - _SECRET_CHARS, 0) + 1, _STEP), max(len(plain) - _SECRET_CHARS, 0))
     )
+
+
+_Windows: TypeAlias = tuple[tuple[int, set[bytes]], ...]
+"""Windows by their length."""
+
+
+@lru_cache(maxsize=4)
+def _raw_windows(secrets: tuple[str, ...]) -> _Windows:
+    """Windows of secrets as they would stand in bytes, in small letters."""
+    found: dict[int, set[bytes]] = {}
+    for secret in secrets:
+        plain = secret.lower().encode()
+        if len(plain) >= _INNER_CHARS:
+            last = max(len(plain) - _SECRET_CHARS, 0)
+            for at in (*range(0, last + 1, _STEP), last):
+                window = plain[at : at + _SECRET_CHARS]
+                found.setdefault(len(window), set()).add(window)
+    return tuple(found.items())
+
+
+def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
+    """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets in any letter case,
+    in pieces of eleven characters or more, escaped, in base64 or hexadecimal; and how many were cut out.
+
+    Of more than 256 KiB pieces and short runs are not looked through: secrets that stand there whole are found.
+    """
+    known = tuple(secrets)
+    data, cuts = cut(data)
+    windows = _raw_windows(known)
+    if not windows:
+        return data, cuts
+    places = sorted({*_raw_places(data, known, windows), *_raw_runs(data, known, windows)})
+    made, last = bytearray(), 0
+    for begin, end in places:
+        if begin >= last:
+            made += data[last:begin] + CUT
+            cuts += 1
+        last = max(last, end)
+    return (bytes(made + data[last:]), cuts) if places else (data, cuts)
+
+
+def _raw_places(data: bytes, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
+    lower = data.lower()
+    if len(data) > _PIECED_BYTES:
+        for secret in secrets:
+            plain = secret.lower().encode()
+            at = lower.find(plain) if len(plain) >= _INNER_CHARS else -1
+            while at >= 0:
+                yield at, at + len(plain)
+                at = lower.find(plain, at + len(plain))
+        return
+    for size, known in windows:
+        for at in range(len(lower) - size + 1):
+            if lower[at : at + size] in known:
+                begin, end = at, at + size
+                while begin and _TOKEN.match(data[begin - 1 : begin]):
+                    begin -= 1
+                while end < len(data) and _TOKEN.match(data[end : end + 1]):
+                    end += 1
+                yield begin, end
+
+
+def _raw_runs(data: bytes, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
+    """Runs of escapes, base64 or hexadecimal that say a secret."""
+    least = _RUN if len(data) <= _PIECED_BYTES else _LONG_RUN
+    for found in least.finditer(data):
+        run = found[0].decode("ascii")
+        inner = [unescaped(run)] if run[0] in "&\\%=" else list(_unpacked(run))
+        if any(_tells(each.lower().encode("utf-8", "replace"), secrets, windows) for each in inner):
+            yield found.span()
+
+
+def _tells(lower: bytes, secrets: tuple[str, ...], windows: _Windows) -> bool:
+    return any(True for _ in _raw_places(lower, secrets, windows))
 
 
 class Redactor:
