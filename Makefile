@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+FUZZER := $(VENV)/.fuzzer
 PYTEST_WORKERS ?= 4
 # Compiled files are kept, whatever the caller's environment says: without them each process compiles the hub anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -16,7 +17,7 @@ ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
 	centre_words.py deeds.py intake.py patrol.py steps.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test nightly lint types imports fast tests stored bench chaos mutation lock foreign clean
+.PHONY: help demo quick test nightly lint types imports fast tests stored bench chaos mutation fuzz audit lock foreign clean
 
 help: ## Show this help
 	@echo "appeal-hub: carries citizens' appeals into the systems that authorities have, and answers back"
@@ -38,6 +39,10 @@ $(DEV): requirements-dev.lock $(RUN)
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(FUZZER): requirements-fuzz.lock $(DEV)
+	@$(PIP) --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
 demo: $(RUN) ## Run the whole way on loopback: 300 appeals, twelve authorities, under a minute
 	@$(BIN)/hub demo
 
@@ -48,7 +53,7 @@ test: $(DEV) foreign ## Everything that must pass before a change lands, under e
 	@$(MAKE) --no-print-directory -j 5 lint types imports tests stored
 
 nightly: export HUB_TEST_FORM = nightly
-nightly: test chaos mutation ## The long forms: ten times the examples, all cells and phases, mutants; hours
+nightly: test chaos mutation fuzz ## The long forms: ten times the examples, all cells and phases, mutants, fuzzing; hours
 
 lint: $(DEV) ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -81,10 +86,14 @@ chaos: $(DEV) ## Kill, freeze and starve it; prints an accounting (CHAOS_FLAGS="
 mutation: $(DEV) ## Small faults made on purpose: fails if the tests notice under 85 % (MUTATION_FLAGS="--package router")
 	@HUB_TEST_FORM=quick $(BIN)/python -m tests.mutation $(MUTATION_FLAGS)
 
+fuzz: $(FUZZER) ## Foreign bytes made by chance, guided by coverage, to every reader (FUZZ_FLAGS="mail sftp --seconds 600")
+	@$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
+
 lock: ## Renew the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --group fuzz -o requirements-fuzz.lock
 	printf 'hatchling\neditables\n' | uv pip compile -q --universal --generate-hashes --no-header -p 3.11 - -o requirements-build.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz

@@ -6,6 +6,7 @@ The bundle is hostile until then: names are compared and never used as paths, si
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import struct
@@ -29,14 +30,15 @@ from hub.schemas.keys import VerificationKey
 MAX_FILES: Final = 20_000
 MAX_SMALL_BYTES: Final = 16 * 1024 * 1024
 _CHUNK_BYTES: Final = 262_144
-# A name that claims to be UTF-8 and is not is a UnicodeDecodeError, a field that lies a struct.error.
+# A name that claims to be UTF-8 and is not is a ValueError, a field that lies a struct.error, a place before the file's
+# beginning a ValueError, too, or the system's "invalid argument".
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
     NotImplementedError,
     RuntimeError,
-    UnicodeDecodeError,
+    ValueError,
     struct.error,
 )
 
@@ -83,7 +85,9 @@ def check(file: BinaryIO, *, seal: Seal, trusted: Sequence[VerificationKey]) -> 
 
     Raises ``InvalidInput`` for what is no bundle, ``SealRefused`` if its manifest is not sealed by a trusted key.
     """
-    with _broken(), zipfile.ZipFile(file) as archive:
+    with _broken():
+        archive = zipfile.ZipFile(file)
+    with archive:
         infos = archive.infolist()
         names = {info.filename: info for info in infos}
         if len(names) != len(infos) or len(infos) > MAX_FILES or not {MANIFEST, SEAL} <= set(names):
@@ -179,16 +183,15 @@ def _verified(seal: Seal, document: bytes, form: str, key: VerificationKey, at: 
 
 
 def _keys(archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo]) -> dict[tuple[str, str], VerificationKey]:
+    """The keys of the bundle by party and id. A file that holds none fits no seal, and the report says so there."""
     found = {}
     for path in names:
         if path.startswith("keys/") and path.endswith(".json"):
-            entry = json.loads(_small(archive, names, path))
-            party = str(entry.pop("party", ""))
-            try:
+            with contextlib.suppress(ValidationError, InvalidInput):
+                entry = strict_json.parse(_small(archive, names, path))
+                party = str(entry.pop("party", "")) if isinstance(entry, dict) else ""
                 key = VerificationKey.model_validate_json(json.dumps(entry))
-            except ValidationError:
-                continue
-            found[party, key.kid] = key
+                found[party, key.kid] = key
     return found
 
 
@@ -208,7 +211,7 @@ def _small(archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], path:
 def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> Iterator[bytes]:
     """At most one byte more than ``limit``, whatever the zip says of itself."""
     left = limit + 1
-    with archive.open(info) as file:
+    with _broken(), archive.open(info) as file:
         while left and (chunk := file.read(min(_CHUNK_BYTES, left))):
             left -= len(chunk)
             yield chunk
@@ -219,6 +222,10 @@ def _broken() -> Iterator[None]:
     try:
         yield
     except _BROKEN:
+        raise _no_bundle("is no zip, or a broken one") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
         raise _no_bundle("is no zip, or a broken one") from None
 
 

@@ -6,7 +6,7 @@ these files; what ``yaml.safe_load`` takes and nobody can have meant is refused.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -34,14 +34,23 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_yaml_map)
 
 
+_WRONG: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What PyYAML stumbles over in a value: a 31st of February, ``!!int x``, lists a thousand deep."""
+
+
 def load(data: str | bytes) -> Any:
-    """The content of one document. ``yaml.YAMLError`` for what is none, or names a key twice."""
-    return yaml.load(data, Loader=_Loader)  # noqa: S506 - a safe loader
+    """The content of one document. ``yaml.YAMLError`` for what is none, names a key twice, or has a value that cannot
+    be.
+    """
+    try:
+        return yaml.load(data, Loader=_Loader)  # noqa: S506 - a safe loader
+    except _WRONG as error:
+        said = f"a value cannot be read ({type(error).__name__})"
+        raise yaml.constructor.ConstructorError(None, None, said, None) from None
 
 
 def told(error: Exception) -> str:
     """The kind of an error of reading, for people: with line and problem where YAML tells them."""
     mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return type(error).__name__
-    return f"{getattr(error, 'problem', None) or type(error).__name__}, line {mark.line + 1}"
+    problem = getattr(error, "problem", None) or type(error).__name__
+    return str(problem) if mark is None else f"{problem}, line {mark.line + 1}"

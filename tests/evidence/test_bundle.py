@@ -385,6 +385,31 @@ def test_a_name_that_is_no_text_is_no_bundle(case: Case) -> None:
         case.check(bytes(flagged))
 
 
+def test_a_place_before_the_beginning_is_no_bundle(case: Case, tmp_path: Path) -> None:
+    """A directory that lies about where it begins makes places before the file's first byte: our error, in memory and
+    on disk.
+    """
+    end = case.data.rfind(b"PK\x05\x06") + 16
+    where = int.from_bytes(case.data[end : end + 4], "little") + 500_000
+    data = case.data[:end] + where.to_bytes(4, "little") + case.data[end + 4 :]
+    (tmp_path / "bundle.zip").write_bytes(data)
+    with (tmp_path / "bundle.zip").open("rb") as file:
+        for each in (io.BytesIO(data), file):
+            with pytest.raises(InvalidInput):
+                check(each, seal=HubSeal(None), trusted=[case.trusted])
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"7", b"\xff", b'{"party":1,"party":2}', b"[" * 100_000])
+def test_a_changed_key_is_told(case: Case, content: bytes) -> None:
+    """A key file that is no key any more is named as changed, and the seals that it was for as without a key."""
+    (name,) = {
+        name for name in case.names() if name.startswith("keys/") and f"/{CODE}" in name and name.endswith(".json")
+    }
+    told = wrong(case.check(repacked(case, lambda parts: parts.update({name: content}))))
+    assert (name, "evidence.changed") in told
+    assert "evidence.no_key" in {code for _, code in told}
+
+
 def test_large_bundles_are_not_unpacked(case: Case) -> None:
     """A manifest that swells to more than it may is refused at its limit."""
     data = repacked(case, lambda parts: parts.update({"manifest.json": b" " * 20_000_000}))

@@ -68,3 +68,24 @@ def test_no_file_is_read_in_another_way() -> None:
     """Nothing in the hub or the registry reads YAML with a reader that keeps the last of two equal keys."""
     files = [path for room in ("hub", "registry") for path in sorted((ROOT / room).rglob("*.py"))]
     assert [found for path in files for found in _lenient(path)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "day: 2026-02-31\n",
+        "!!int x",
+        "!!int ''",
+        "!!float x",
+        "!!binary 'ї'",
+        "!!timestamp x",
+        "!!int '1:x'",
+        "[" * 5_000,
+        b"\xff\xff\xff",
+    ],
+)
+def test_a_value_that_cannot_be_is_yaml_s_own_error(text: str | bytes) -> None:
+    """Whatever PyYAML stumbles over, the reader of a file hears of one kind of error, and people one word for it."""
+    with pytest.raises(yaml.YAMLError) as caught:
+        strict_yaml.load(text)
+    assert strict_yaml.told(caught.value)

@@ -75,8 +75,8 @@ _ZIP_FAULTS: Final = (
     RuntimeError,  # a password
     zlib.error,
     EOFError,
-    UnicodeDecodeError,
     struct.error,
+    ValueError,  # names that are not the text that they say
     OSError,  # places before the file's beginning; what is read is a file of our own, not the connection
 )
 

@@ -1,0 +1,55 @@
+"""Known inputs of one target, swollen: a piece of one is repeated until it is long. Finds what takes time by length.
+
+Coverage does not see that a loop became quadratic; length does. Runs in a process of its own, without atheris.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.fuzz.table import TARGETS, judge
+
+PARTS = (1, 4, 25)
+"""Of the target's longest input: what takes a time that grows faster than the length shows at the whole."""
+
+
+def swollen(known: list[bytes], chance: random.Random, longest: int) -> Iterator[bytes]:
+    """Inputs without an end: one of ``known`` with a piece of it, or of another, many times in its place."""
+    while True:
+        data, other = chance.choice(known), chance.choice(known)
+        source = data if chance.random() < 0.7 else other
+        if not source:
+            continue
+        begin = chance.randrange(len(source))
+        length = min(chance.choice((1, 2, 3, 5, 8, 20, 60, 200)), len(source) - begin)
+        piece = source[begin : begin + length]
+        if chance.random() < 0.3:
+            at = chance.randrange(len(piece))
+            piece = piece[:at] + bytes([chance.choice(b" \t\r\n<>\"'=&;:/-_.(){}[]\\\x00%?")]) + piece[at:]
+        place = chance.randrange(len(data) + 1)
+        room = max(longest // chance.choice(PARTS) - len(data), len(piece))
+        yield data[:place] + piece * (room // len(piece)) + data[place:]
+
+
+def main() -> None:
+    """``TARGET FOUND MOST_SECS SECONDS SEED FOLDER…``: folders of known inputs."""
+    name, found, most_secs, secs, seed, *folders = sys.argv[1:]
+    logging.disable(logging.CRITICAL)
+    files = sorted(file for folder in folders for file in Path(folder).iterdir() if file.is_file())
+    known = [data for file in files if (data := file.read_bytes())]
+    judged = judge(TARGETS[name], found=Path(found), most_secs=float(most_secs))
+    until = time.monotonic() + float(secs)
+    for data in swollen(known, random.Random(seed), TARGETS[name].longest):
+        if time.monotonic() >= until:
+            break
+        judged(data)
+    print(f"SWOLLEN {judged.runs} {judged.slowest:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
