@@ -69,6 +69,11 @@ class Deadline:
         """True if the deadline has passed."""
         return time.monotonic() >= self._until
 
+    @property
+    def room(self) -> int:
+        """Further bytes that may come."""
+        return self._budget
+
     def remaining(self) -> float:
         """Seconds left, always more than 0. ``TimeoutError`` if there are none."""
         left = self._until - time.monotonic()

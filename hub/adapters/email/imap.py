@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import io
 import re
 import socket
 import ssl
@@ -21,7 +22,7 @@ from hub.adapters.email import imap_trial, wire, xoauth2
 from hub.adapters.email.imap_folders import Folders
 from hub.adapters.email.settings import ImapServer
 from hub.errors import ConfigurationError, HubError, TemporaryFailure
-from hub.net.deadline import Deadline
+from hub.net.deadline import Deadline, TooMuchError
 from hub.net.secrets import resolve
 
 BATCH: Final = 200
@@ -30,6 +31,7 @@ PIECE_BYTES: Final = 1_048_576
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,10})")
 _UID: Final = re.compile(rb"\bUID (\d{1,10})\b")
 _TRIED: Final = "hub.tried"
+_NO_MOMENT: Final = datetime.fromtimestamp(0, UTC)
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
@@ -50,12 +52,21 @@ class WaitingMail:
 class _Imap(imaplib.IMAP4):
     """imaplib over a socket that was connected, checked and put under a deadline elsewhere."""
 
-    def __init__(self, sock: socket.socket, host: str) -> None:
+    def __init__(self, sock: socket.socket, host: str, deadline: Deadline) -> None:
         self._ready = sock
+        self._deadline = deadline
         super().__init__(host)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002 - imaplib's signature
         return self._ready
+
+    def read(self, size: int) -> bytes:
+        """A literal. Memory is taken for what it announces before a byte has come, so that is held to the limit, too.
+        ``TooMuchError``.
+        """
+        if size > self._deadline.room + io.DEFAULT_BUFFER_SIZE:
+            raise TooMuchError("the answer is longer than it may be")
+        return super().read(size)
 
 
 class _Wrapper:
@@ -80,7 +91,7 @@ class Box:
         self._exists = exists
         self._folders = Folders(imap)
         told = imap.untagged_responses.get("PERMANENTFLAGS", [])
-        permanent = b" ".join(each for each in told if isinstance(each, bytes))
+        permanent = b" ".join(_lines(told))
         self._keywords = not permanent or b"\\*" in permanent or _TRIED.encode() in permanent
 
     def try_rights(self) -> None:
@@ -95,7 +106,7 @@ class Box:
         uids: list[bytes] = []
         for wanted in self._kinds():  # all before anything is moved: then these numbers change
             data = self._ask("SEARCH", f"1:{min(BATCH, self._exists)}", "UNDELETED", *wanted)
-            uids += (data[0] or b"").split() if data else []
+            uids += b" ".join(_lines(data)).split()
         for uid in uids:
             found = self._look(uid.decode("ascii"))
             if found is not None:
@@ -111,9 +122,7 @@ class Box:
         size = _SIZE.search(line)
         if size is None:
             return None  # somebody else took it meanwhile
-        when = imaplib.Internaldate2tuple(line)
-        stamp = datetime(*when[:6]).astimezone(UTC) if when else datetime.fromtimestamp(0, UTC)
-        return WaitingMail(uid=uid, size=int(size[1]), received=stamp)
+        return WaitingMail(uid=uid, size=int(size[1]), received=_received(line))
 
     def fetch(self, mail: WaitingMail) -> bytes | None:
         """The bytes; None if they are gone. Marked as begun first, so that a mail that kills a worker waits behind."""
@@ -179,9 +188,14 @@ class Box:
         return data
 
 
+def _lines(data: list[Any]) -> list[bytes]:
+    """What was said outside literals; against the rules they can stand anywhere."""
+    return [each for each in data if isinstance(each, bytes)]
+
+
 def _about(uid: str, data: list[Any]) -> bytes:
     """The line about the mail that was asked for: a server may tell of others unasked (RFC 3501 section 7.4.2)."""
-    lines = [each for each in data if isinstance(each, bytes) and _SIZE.search(each)]
+    lines = [each for each in _lines(data) if _SIZE.search(each)]
     return next((line for line in lines if _uid(line) in (None, uid)), b"")
 
 
@@ -195,6 +209,22 @@ def _content(uid: str, data: list[Any]) -> bytes | None:
     return None
 
 
+def _received(line: bytes) -> datetime:
+    """When the mail came to the box; the beginning of 1970 where that is not said, or no moment at all: one mail's
+    clock stops no other mail.
+    """
+    try:
+        when = imaplib.Internaldate2tuple(line)
+        return datetime(*when[:6]).astimezone(UTC) if when else _NO_MOMENT
+    except (ValueError, OverflowError):
+        return _NO_MOMENT
+
+
+def _number(said: bytes) -> int:
+    """A number of messages; no more is looked at than in one visit, so all that is longer is as good as that."""
+    return int(said[:9]) if said[:9].isdigit() else 0
+
+
 def _uid(line: bytes) -> str | None:
     found = _UID.search(line)
     return found[1].decode("ascii") if found else None
@@ -206,28 +236,33 @@ def opened(server: ImapServer, deadline: Deadline) -> Iterator[Box]:
     sock = wire.connect(server, deadline, "imap")
     if server.security == "tls":
         sock = wire.secure(sock, server, deadline, "imap")
-    imap = None
+    imap, broken = None, False
     try:
-        imap = _Imap(sock, server.host)
+        imap = _Imap(sock, server.host, deadline)
         if server.security == "starttls":
             _starttls(imap, server, deadline)
         _login(imap, server, deadline)
         _, offered = imap.capability()  # many servers say only after the login what they can (RFC 3501 section 6.2.3)
-        imap.capabilities = tuple((offered[-1] or b"").decode("ascii", "replace").upper().split())
+        imap.capabilities = tuple(b" ".join(_lines(offered)).decode("ascii", "replace").upper().split())
         kind, data = imap.select(server.folder)
         if kind != "OK":
             raise TemporaryFailure("The folder of the mailbox cannot be opened.", code="imap.folder")
-        yield Box(imap, server, deadline, int((data[0] or b"0").decode("ascii", "replace") or 0))
+        yield Box(imap, server, deadline, _number(b"".join(_lines(data)[:1])))
     except imaplib.IMAP4.error as failure:
+        broken = True
         raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code="imap.broken") from None
     except (OSError, ValueError) as failure:
+        broken = True
         code = "imap.timeout" if isinstance(failure, TimeoutError) else "imap.broken"
         raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code=code) from None
     finally:
         if imap is not None:
-            with contextlib.suppress(imaplib.IMAP4.error, OSError, ValueError):
-                deadline.start(2.0, wire.ANSWER_BYTES)
-                imap.logout()
+            if not broken:  # nobody waits for the goodbye of one who is out of step
+                with contextlib.suppress(imaplib.IMAP4.error, OSError, ValueError):
+                    deadline.start(2.0, wire.ANSWER_BYTES)
+                    imap.logout()
+            with contextlib.suppress(OSError):
+                imap.shutdown()  # the stream over the socket holds it open, where the goodbye failed
         sock.close()
 
 
