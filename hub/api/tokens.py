@@ -7,6 +7,7 @@ extension, algorithm from a list of three and fitted to the key's type (never fr
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import threading
@@ -30,6 +31,10 @@ from hub.seals import compact
 log = logging.getLogger(__name__)
 
 ALGORITHMS = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
+RSA_BITS = range(2048, 4097)
+RSA_EXPONENT_BITS = range(2, 65)
+"""Holding a caller's signature against a key costs what these say; OpenSSL's own limits are much higher."""
+_NUMBER_MAX_CHARS = 1_000
 LEEWAY_SECS = 30
 JWKS_MAX_BYTES = 262_144
 JWKS_KEEP_SECS = 600.0
@@ -65,7 +70,9 @@ def _object(data: bytes) -> dict[str, JsonValue]:
 def read_jwks(document: bytes) -> dict[str, PublicKey]:
     """The usable signature keys of a JWKS, by ``kid``. ``ConfigurationError`` if it is no JWKS.
 
-    Keys without ``kid``, symmetric keys, encryption keys, RSA under 2048 bits and curves other than P-256 are left out.
+    Left out are keys without ``kid``, symmetric keys, keys that are not for verifying (``use``, ``key_ops``), RSA of
+    under 2048 or over 4096 bits or with an exponent over 64 bits, curves other than P-256, and keys for another
+    algorithm (``alg``).
     """
     try:
         value = strict_json.parse(document, max_bytes=JWKS_MAX_BYTES)
@@ -84,20 +91,40 @@ def read_jwks(document: bytes) -> dict[str, PublicKey]:
 
 
 def _public_key(entry: Mapping[str, JsonValue]) -> PublicKey | None:
-    if entry.get("use", "sig") != "sig":
+    if not _may_verify(entry):
         return None
     public: dict[str, str | list[str]] = {
-        name: str(entry[name]) for name in ("kty", "n", "e", "crv", "x", "y") if name in entry
+        name: str(entry[name]) for name in ("kty", "n", "e", "crv", "x", "y", "alg") if name in entry
     }
     try:
         if entry.get("kty") == "EC" and entry.get("crv") == "P-256":
             return ECKey.import_key(public)
-        if entry.get("kty") == "RSA":
-            key = RSAKey.import_key(public)
-            return key if key.raw_value.key_size >= 2048 else None
+        if (
+            entry.get("kty") == "RSA"
+            and _bits(entry.get("n")) in RSA_BITS
+            and _bits(entry.get("e")) in RSA_EXPONENT_BITS
+        ):
+            return RSAKey.import_key(public)
     except (JoseError, ValueError, KeyError):
         log.warning("a key of the issuer's JWKS cannot be used", extra={"code": "oauth.key"})
     return None
+
+
+def _bits(number: JsonValue) -> int:
+    """Length of a Base64urlUInt (RFC 7518 section 2); -1 for none, or one that is longer than any that is used."""
+    if not isinstance(number, str) or len(number) > _NUMBER_MAX_CHARS:
+        return -1
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(number + "=" * (-len(number) % 4)), "big").bit_length()
+    except ValueError:
+        return -1
+
+
+def _may_verify(entry: Mapping[str, JsonValue]) -> bool:
+    """True if nothing in the key says that it is for something else (RFC 7517 sections 4.2 to 4.4)."""
+    operations, algorithm = entry.get("key_ops", ["verify"]), entry.get("alg")
+    for_verifying = isinstance(operations, list) and "verify" in operations and entry.get("use", "sig") == "sig"
+    return for_verifying and (algorithm is None or (isinstance(algorithm, str) and algorithm in ALGORITHMS))
 
 
 class JwksSource(Protocol):
@@ -200,7 +227,7 @@ class BearerTokens:
             raise _refuse("form") from None
         algorithm, kid = self._header(parts.header)
         key = self._jwks.key(kid)
-        if key is None or key.key_type != ALGORITHMS[algorithm]:
+        if key is None or key.key_type != ALGORITHMS[algorithm] or key.alg not in (None, algorithm):
             raise _refuse("key")
         try:
             jws.deserialize_compact(credential, key, algorithms=[algorithm])
