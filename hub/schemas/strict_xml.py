@@ -272,7 +272,16 @@ def _tree_faults(root: etree._Element, body: bytes, foreign: bool) -> Iterator[F
     if b"xml:base" in body or any(uri in _SUSPECT or _relative(uri) for uri in uris):
         for code, message, element in _element_faults(root):
             if not foreign or code == "xml.xinclude":
-                yield Fault(pointer=root.getroottree().getpath(element), code=code, message=message)
+                yield Fault(pointer=_path(element), code=code, message=message)
+
+
+def _path(element: etree._Element) -> str:
+    """XPath of an element. libxml2 cuts a long name off in the middle of a letter: then by numbers alone."""
+    try:
+        return element.getroottree().getpath(element)
+    except UnicodeDecodeError:
+        steps = [element, *element.iterancestors()]
+        return "".join(f"/*[{sum(1 for _ in step.itersiblings(preceding=True)) + 1}]" for step in reversed(steps))
 
 
 def _relative(uri: str) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hub.api import multipart
 from hub.api.file_names import name_of, words
+from hub.errors import InvalidInput
 
 _NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 _AS_ENCODE_URI_COMPONENT = "!'()*~"
@@ -81,3 +82,26 @@ def test_a_field_without_a_file_is_none() -> None:
     body = _parts((f'{form}; filename=""', b""), (f'{form}; filename="a.txt"', b""), (f'{form}; filename=""', b"x"))
     found = [(part.filename, b"".join(part.data)) for part in multipart.chosen(multipart.parts(body, b"XX"))]
     assert found == [("a.txt", b""), ("", b"x")]
+
+
+@pytest.mark.parametrize(
+    ("header", "boundary"),
+    [
+        ("multipart/form-data; boundary=XX", b"XX"),
+        ('multipart/form-data; charset=utf-8; Boundary="a b,c=?"', b"a b,c=?"),
+        ("multipart/form-data; boundary=----=_Part_1_9.7; x=y", b"----=_Part_1_9.7"),
+        ("multipart/form-data; boundary=XX; a*=utf-8''x; a*0=y; a*x=z", b"XX"),
+        ("multipart/form-data; a*=x; a*0=y", None),
+        ('multipart/form-data; boundary="a b "', None),
+        ("multipart/form-data", None),
+        ("multipart/form-data; boundary=" + "x" * 71, None),
+        ("multipart/form-data; boundary=ї", None),
+    ],
+)
+def test_a_boundary_is_found_beside_any_parameters(header: str, boundary: bytes | None) -> None:
+    """Parameters in pieces, right or wrong (RFC 2231), cost no call; a boundary that cannot be is refused."""
+    if boundary is None:
+        with pytest.raises(InvalidInput):
+            multipart.boundary(header)
+    else:
+        assert multipart.boundary(header) == boundary

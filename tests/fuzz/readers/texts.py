@@ -227,8 +227,9 @@ TARGETS = (
         seeds=_of_yaml,
         allowed=(yaml.YAMLError,),
         words=(b"!!", b"? ", b"&a ", b"*a", b"<<: "),
+        longest=100_000,
     ),
-    Target(name="registry-yaml", reads=_registry_yaml, seeds=_of_yaml),
+    Target(name="registry-yaml", reads=_registry_yaml, seeds=_of_yaml, longest=200_000),
     Target(
         name="names", reads=_names, seeds=_of_names, words=(b"filename*", b"=?utf-8?B?", b"''", b"*0*="), longest=16_384
     ),

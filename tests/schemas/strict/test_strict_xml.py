@@ -137,6 +137,17 @@ def test_every_fault_is_named_by_its_xpath() -> None:
     ]
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_a_long_name_is_named_by_its_place(shift: int) -> None:
+    """libxml2 cuts long names in a path, in the middle of a letter if it must: the place is told all the same."""
+    name = "x" * shift + "Звернення" * 30
+    with pytest.raises(InvalidInput) as caught:
+        strict_xml.parse(f"<a {XI}><b/><x:{name}><c/><x:{name}/></x:{name}></a>".encode(), foreign=True)
+    places = [fault.pointer for fault in caught.value.faults]
+    assert len(places) == 2
+    assert all(place.startswith(("/a/x:", "/*[1]/*[2]")) for place in places)
+
+
 def test_limits_are_stated_and_kept() -> None:
     """Each limit is a ``TooLarge`` with its own code; one below is taken."""
     assert codes(b"<a>" + b"x" * strict_xml.MAX_TEXT_BYTES + b"</a>") == []
