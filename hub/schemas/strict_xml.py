@@ -255,6 +255,9 @@ def _parse_tree(body: bytes) -> etree._Element:
         # The parser's own sentence may quote the document; position and code say enough.
         line, column = error.position
         _refuse("syntax", f"not well-formed at line {line}, column {column}")
+    for entry in parser.error_log:  # a warning behind a prefix that is not declared makes lxml forget the error
+        if entry.level > etree.ErrorLevels.WARNING:
+            _refuse("syntax", f"not well-formed at line {entry.line}, column {entry.column}")
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None:
         _refuse("doctype", "document type declarations are not allowed")

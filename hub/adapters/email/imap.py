@@ -216,7 +216,7 @@ def _received(line: bytes) -> datetime:
     try:
         when = imaplib.Internaldate2tuple(line)
         return datetime(*when[:6]).astimezone(UTC) if when else _NO_MOMENT
-    except (ValueError, OverflowError):
+    except (ValueError, LookupError, OverflowError):
         return _NO_MOMENT
 
 

@@ -260,7 +260,13 @@ def test_a_mail_that_lies_about_its_length_waits_behind_the_others() -> None:
     assert box.moved == [(2, "Done")]
 
 
-NO_MOMENTS = ("31-Dec-9999 23:59:59 -1200", "01-Jan-0001 00:00:00 +1200", "31-Feb-2026 25:61:61 +9999")
+NO_MOMENTS = (
+    "31-Dec-9999 23:59:59 -1200",
+    "01-Jan-0001 00:00:00 +1200",
+    "31-Feb-2026 25:61:61 +9999",
+    "30-Лис-2026 10:00:00 +0200",
+    "30-Xyz-2026 10:00:00 +0200",
+)
 
 
 @pytest.mark.parametrize("dated", NO_MOMENTS)

@@ -148,6 +148,13 @@ def test_a_long_name_is_named_by_its_place(shift: int) -> None:
     assert all(place.startswith(("/a/x:", "/*[1]/*[2]")) for place in places)
 
 
+@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("text", ['<s:a><b xmlns="r"/></s:a>', '<a><b x:y="1"/><c xmlns="r"/></a>', '<s:a xmlns="r"/>'])
+def test_an_undeclared_prefix_is_refused_whatever_follows(text: str, foreign: bool) -> None:
+    """A relative namespace name behind it is a warning, after which lxml takes the document."""
+    assert codes(text.encode(), foreign=foreign) == ["xml.syntax"]
+
+
 def test_limits_are_stated_and_kept() -> None:
     """Each limit is a ``TooLarge`` with its own code; one below is taken."""
     assert codes(b"<a>" + b"x" * strict_xml.MAX_TEXT_BYTES + b"</a>") == []
