@@ -89,11 +89,16 @@ mutation: $(DEV) ## Small faults made on purpose: fails if the tests notice unde
 fuzz: $(FUZZER) ## Foreign bytes made by chance, guided by coverage, to every reader (FUZZ_FLAGS="mail sftp --seconds 600")
 	@$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
-lock: ## Renew the lock files (needs uv)
+audit: $(DEV) ## Known holes in what is locked: pip-audit where its data can be reached, else deploy/holes.yaml
+	@$(BIN)/python -m tests.supply.audit
+
+lock: ## Renew the lock files and what is made of them (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --extra postgres --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --universal --generate-hashes --no-header -p 3.11 --group fuzz -o requirements-fuzz.lock
 	printf 'hatchling\neditables\n' | uv pip compile -q --universal --generate-hashes --no-header -p 3.11 - -o requirements-build.lock
+	@$(MAKE) --no-print-directory $(DEV)
+	@$(BIN)/python -m tests.supply.sbom
 
 clean: ## Remove what make made
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from tests.fuzz.judging import MOST_SECS, Target
+from tests.fuzz.swollen import RUNNING
 from tests.fuzz.table import HOMES, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ _COVERED = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
 _RUNS = re.compile(r"stat::number_of_executed_units: (\d+)|^#(\d+)\t", re.MULTILINE)
 _FOUND = re.compile(r"^FOUND (.*)$", re.MULTILINE)
 _SWOLLEN = re.compile(r"^SWOLLEN (\d+) ([0-9.]+)$", re.MULTILINE)
-_ARTIFACTS = ("crash-*", "timeout-*", "oom-*", "leak-*")
+_ARTIFACTS = ("crash-*", "timeout-*", "oom-*", "leak-*", RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +132,18 @@ class Ground:
 
 def _output(module: str, arguments: list[str], secs: int) -> str:
     command = [sys.executable, "-W", "ignore", "-m", f"tests.fuzz.{module}", *arguments]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=secs * 2 + _START_SECS,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=secs * 2 + _START_SECS,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    except subprocess.TimeoutExpired as late:
+        return (late.stdout or b"").decode("utf-8", "replace") + "\nended: an input never came back\n"
     return done.stdout.decode("utf-8", "replace")
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tests.fuzz.table import TARGETS, judge
 
+RUNNING = "hang"
+"""Name of the input that is being read: it stays if the process has to be ended."""
 PARTS = (1, 4, 25)
 """Of the target's longest input: what takes a time that grows faster than the length shows at the whole."""
 
@@ -44,10 +46,13 @@ def main() -> None:
     known = [data for file in files if (data := file.read_bytes())]
     judged = judge(TARGETS[name], found=Path(found), most_secs=float(most_secs))
     until = time.monotonic() + float(secs)
+    running = Path(found) / RUNNING
     for data in swollen(known, random.Random(seed), TARGETS[name].longest):
         if time.monotonic() >= until:
             break
+        running.write_bytes(data)
         judged(data)
+    running.unlink(missing_ok=True)
     print(f"SWOLLEN {judged.runs} {judged.slowest:.3f}", flush=True)
 
 
