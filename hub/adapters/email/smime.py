@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
 
+from hub.adapters.email import ber
 from hub.errors import ConfigurationError, SealRefused
 from hub.net.secrets import secret_path
 from hub.schemas.keys import SealAlgorithm, VerificationKey
@@ -33,6 +34,8 @@ from hub.seals.public import PublicKey, load_public, verify_signature
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 MAX_CMS_BYTES: Final = 262_144
+MAX_CERTIFICATE_BYTES: Final = 16_384
+"""Extensions lie in it as bytes, and their shape is looked at by the library only."""
 UNCHECKED: Final = "smime.grammar"
 """Code of what cannot be checked here: it counts as no signature. The others are of signatures that do not hold."""
 _WRONG: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -195,6 +198,8 @@ def verify(
 
 def kind_of(der: bytes) -> str:
     """Kind of a CMS: ``signed_data``, ``enveloped_data``; empty if it is none."""
+    if not ber.is_plain(der):
+        return ""
     try:
         return str(cms.ContentInfo.load(der)["content_type"].native)
     except _WRONG:
@@ -203,6 +208,8 @@ def kind_of(der: bytes) -> str:
 
 def content_of(der: bytes) -> bytes:
     """The content inside a CMS signature, of which nothing is verified; empty if there is none."""
+    if not ber.is_plain(der):
+        return b""
     try:
         data = cms.ContentInfo.load(der)["content"]
         inner = data["encap_content_info"]["content"] if isinstance(data, cms.SignedData) else None
@@ -216,6 +223,8 @@ def _grammar(rule: str) -> SealRefused:
 
 
 def _open(der: bytes) -> Opened:
+    if not ber.is_plain(der):
+        raise _grammar("is of a shape that no signature needs")
     try:
         return _take_apart(der)
     except _WRONG:
@@ -255,7 +264,9 @@ def _take_apart(der: bytes) -> Opened:
         certificates=tuple(
             each.chosen.dump()
             for each in (data["certificates"] or ())
-            if each.name == "certificate" and _is_of(each.chosen, info["sid"])
+            if each.name == "certificate"
+            and len(each.chosen.contents) <= MAX_CERTIFICATE_BYTES
+            and _is_of(each.chosen, info["sid"])
         )[:10],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -144,3 +145,45 @@ def test_what_is_encrypted_without_a_word_of_it_is_known(tmp_path: Path, umask: 
     with pytest.raises(InvalidInput, match="encrypted"):
         receive(wire(with_p7m(sink, der, "smime.p7m", "octet-stream")), RECEIVED, sink, box())
     assert sink.holds == ["mail.encrypted"]
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    """One element of definite length."""
+    return bytes([tag, 0x84]) + len(content).to_bytes(4, "big") + content
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        b"\xff" * 500_000,
+        tlv(0x30, b"\x1f" + b"\xff" * 500_000),
+        tlv(0x30, tlv(0x06, b"\xff" * 400_000)),
+        tlv(0x30, tlv(0x06, b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02") + tlv(0xA0, b"\xff" * 400_000)),
+        tlv(0x30, tlv(0x02, b"\x7f" * 400_000)),
+        b"\x30\x80" * 250_000,
+        b"\x30\x80" + b"\x04\x01a" * 250_000 + b"\x00\x00",
+        tlv(0x30, b"\x30\x00" * 250_000),
+        b"\x30\x84\xff\xff\xff\xff",
+        b"\x30\x05\x04\x09a",
+        b"\x04\x80a\x00\x00",
+    ],
+)
+def test_a_signature_made_to_stall_does_not(der: bytes) -> None:
+    """Tag numbers and identifiers without an end, depth, floods of elements: no signature, in a moment."""
+    begun = time.process_time()
+    assert smime.kind_of(der) == ""
+    assert smime.content_of(der) == b""
+    with pytest.raises(SealRefused) as refused:
+        smime.verify(der, None, (), RECEIVED)
+    assert refused.value.stable_code == smime.UNCHECKED
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_lengths_that_are_not_said_are_read(size: int, tmp_path: Path, umask: None) -> None:
+    """BER of indefinite lengths, in pieces, as openssl streams it: the content is whole, and the signer known."""
+    cert, key, entry = certified(tmp_path, "body")
+    content = b"x" * size
+    der = cms(tmp_path, content, cert, key, "-stream")
+    assert der[:2] == b"\x30\x80"
+    assert smime.verify(der, None, (entry,), RECEIVED) == (content, "body")
