@@ -35,6 +35,11 @@ class TimeLeft:
         """True if no time is left."""
         return time.monotonic() >= self._end
 
+    def check(self) -> None:
+        """Raise ``TemporaryFailure`` (``sevovv.deadline``) if no time is left: between calls of which each is short."""
+        if self.over():
+            raise TemporaryFailure("The message did not pass whole by the deadline.", code="sevovv.deadline")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
@@ -102,9 +107,9 @@ def session_of(result: Any) -> SessionInfo:
     return SessionInfo(
         id=given.get("SessionId") or 0,
         status=given.get("Status") or "Failed",
-        size=given.get("MessageSize") or 0,
-        transferred=given.get("TransferredBytesCount") or 0,
-        max_part=given.get("MaxPartSize") or 0,
+        size=max(given.get("MessageSize") or 0, 0),
+        transferred=max(given.get("TransferredBytesCount") or 0, 0),
+        max_part=max(given.get("MaxPartSize") or 0, 0),
         error_code=error.get("Code"),
         error_text=error.get("Text"),
     )

@@ -173,6 +173,7 @@ class Fetching:
     def _parts(self, info: SessionInfo) -> Iterator[bytes]:
         position, resumes, count = 0, RESUMES, self.service.part_bytes(info)
         while position < info.size:
+            self.deadline.check()
             try:
                 answer = self.service.call(
                     "DownloadMessageChunk", self.deadline, sessionId=info.id, fromPosition=position, count=count

@@ -117,6 +117,7 @@ class SevUpload:
         self._digest = self.package.sha256()
         info = self._stand()
         while info.transferred < self.package.size and info.status in ("Opened", "InProgress"):
+            self.deadline.check()
             info = self._step(info)
         return info
 

@@ -7,6 +7,8 @@ import os
 import socket
 import threading
 import time
+import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -262,6 +264,18 @@ def _before_its_beginning() -> bytes:
     return data[:-6] + b"\xff\xff" + data[-4:]
 
 
+def _packed(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip of these members; names may stand in it twice."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in members:
+            with warnings.catch_warnings(action="ignore"):
+                archive.writestr(name, content)
+    return out.getvalue()
+
+
+SWOLLEN = _packed(("envelope.json", b" " * 60_000_000))
+"""60 kB that unpack to 60 MB."""
 REFUSED = [
     ("sftp.form", "letter.pdf", b"%PDF"),
     ("sftp.statement", "r.json", b'{"message_id":"x","receipt":{}}'),
@@ -273,6 +287,11 @@ REFUSED = [
     ("sftp.container", "c.asice", b"PK\x05\x06 no zip"),
     ("sftp.container", "c.zip", b"PK\x05\x06" + b"\xff" * 18),
     ("sftp.container", "c.zip", _before_its_beginning()),
+    ("input.too_large", "c.zip", SWOLLEN),
+    ("input.too_large", "c.asice", _packed(("envelope.xml", b"<" * 30_000_000), method=zipfile.ZIP_LZMA)),
+    ("sftp.container", "c.zip", _packed(("envelope.json", SEALED), ("envelope.json", b"{}"))),
+    ("sftp.too_many", "c.zip", _packed(("envelope.json", SEALED), *((f"attachments/{n}", b"") for n in range(101)))),
+    ("sftp.no_envelope", "c.zip", _packed(("../envelope.json", SEALED), ("attachments/../../x", b"x"))),
     ("input.too_large", "r.json", b" " * 1_100_000),
 ]  # fmt: skip
 
@@ -288,6 +307,19 @@ def test_what_is_wrong_is_refused_with_a_reason(box: Box, code: str, name: str, 
     assert put_away(box, "refused") == [name, f"{name}.reason.txt"]
     (reason,) = box.outbox.glob("refused/*.reason.txt")
     assert reason.read_text("utf-8").startswith(f"{code}: ")
+
+
+def test_a_swollen_container_is_never_held_whole(box: Box) -> None:
+    """What unpacks to sixty megabytes is given up at its limit."""
+    lay(box, "c.zip", SWOLLEN)
+    tracemalloc.start()
+    try:
+        collect(box, RecordingDesk())
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert put_away(box, "refused") == ["c.zip", "c.zip.reason.txt"]
+    assert held < 20_000_000
 
 
 def test_what_the_desk_refuses_is_put_aside(box: Box) -> None:
