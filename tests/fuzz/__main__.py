@@ -127,7 +127,7 @@ class Ground:
         """Output of a run with long inputs."""
         secs = max(1, round(self.seconds * _SWOLLEN_SHARE))
         told = [target.name, str(found), str(self.most_secs), str(secs), str(self.seed), *map(str, folders)]
-        return _output("swollen", told, secs)
+        return _output("swollen", [HOMES[target.name], *told], secs)
 
 
 def _output(module: str, arguments: list[str], secs: int) -> str:
@@ -160,7 +160,7 @@ def _escaped(word: bytes) -> str:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, type=click.Choice(sorted(TARGETS)), metavar="[TARGET]…")
+@click.argument("targets", nargs=-1, metavar="[TARGET]…")
 @click.option("--seconds", default=60.0, show_default=True, help="Wall time of each target, its start not counted.")
 @click.option("--jobs", default=2, show_default=True, help="Targets at once.")
 @click.option("--most-secs", default=MOST_SECS, show_default=True, help="Processor time that one input may take.")
@@ -177,6 +177,8 @@ def main(
     findings: Path,
 ) -> None:
     """Give foreign bytes to every reader of them, and name those that break a rule."""
+    if unknown := sorted(set(targets) - set(TARGETS)):
+        raise click.UsageError(f"There is no target {', '.join(unknown)}; there are {', '.join(sorted(TARGETS))}.")
     if importlib.util.find_spec("atheris") is None:
         raise click.ClickException("atheris is not installed; `make fuzz` installs it.")
     seed = secrets.randbelow(1_000_000) + 1 if seed is None else seed

@@ -9,7 +9,18 @@ from pathlib import Path
 
 from tests.fuzz.judging import Judge
 
-INSTRUMENTED = ["hub", "registry", "python_multipart", "asn1crypto", "yaml", "joserfc", "email", "imaplib", "smtplib"]
+INSTRUMENTED = [
+    "tests.fuzz.planted",
+    "hub",
+    "registry",
+    "python_multipart",
+    "asn1crypto",
+    "yaml",
+    "joserfc",
+    "email",
+    "imaplib",
+    "smtplib",
+]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Coverage does not see that a loop became quadratic; length does. Runs in a proce
 
 from __future__ import annotations
 
+import importlib
 import logging
 import random
 import sys
@@ -12,7 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fuzz.table import TARGETS, judge
+from hub.errors import HubError
+from tests.fuzz.judging import Judge
 
 RUNNING = "hang"
 """Name of the input that is being read: it stays if the process has to be ended."""
@@ -39,15 +41,16 @@ def swollen(known: list[bytes], chance: random.Random, longest: int) -> Iterator
 
 
 def main() -> None:
-    """``TARGET FOUND MOST_SECS SECONDS SEED FOLDER…``: folders of known inputs."""
-    name, found, most_secs, secs, seed, *folders = sys.argv[1:]
+    """``MODULE TARGET FOUND MOST_SECS SECONDS SEED FOLDER…``: the reader's module; folders of known inputs."""
+    module, name, found, most_secs, secs, seed, *folders = sys.argv[1:]
     logging.disable(logging.CRITICAL)
     files = sorted(file for folder in folders for file in Path(folder).iterdir() if file.is_file())
     known = [data for file in files if (data := file.read_bytes())]
-    judged = judge(TARGETS[name], found=Path(found), most_secs=float(most_secs))
+    (target,) = (each for each in importlib.import_module(module).TARGETS if each.name == name)
+    judged = Judge(target, (HubError,), Path(found), float(most_secs))
     until = time.monotonic() + float(secs)
     running = Path(found) / RUNNING
-    for data in swollen(known, random.Random(seed), TARGETS[name].longest):
+    for data in swollen(known, random.Random(seed), target.longest):
         if time.monotonic() >= until:
             break
         running.write_bytes(data)
