@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -109,6 +110,25 @@ def test_the_audit_ends_well_and_says_how_old_its_knowledge_is(monkeypatch: pyte
     assert done.exit_code == 1
     assert "CVE-2" in done.output
     assert "renew it" in done.output
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "believed"),
+    [
+        (0, "No known vulnerabilities found", True),
+        (1, "Found 1 known vulnerability in 1 package", True),
+        (0, "zeep  Dependency not found on PyPI and could not be audited: zeep (4.3.3)", False),
+        (1, "ConnectionError: Max retries exceeded", False),
+    ],
+)
+def test_an_audit_that_knows_nothing_is_not_believed(
+    code: int, said: str, believed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror without advisories lets pip-audit end well having looked at nothing: then the list counts."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: object())
+    done = subprocess.CompletedProcess([], code, said, "")
+    monkeypatch.setattr(subprocess, "run", lambda *_words, **_options: done)
+    assert audit._asked() == ((code, said) if believed else None)
 
 
 def test_every_kind_of_hole_stands_on_the_page() -> None:
