@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import compat32
+from email.policy import Compat32, Policy, compat32
 from itertools import islice
 from typing import Final
 
@@ -25,6 +25,10 @@ from hub.schemas.transfer_encoding import name_of, undone
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 1_000
+MAX_MESSAGES: Final = 5_000
+"""Parts, mails inside and groups of reports together."""
+MAX_FIELDS: Final = 50_000
+"""Header fields of all of them."""
 MAX_HEADER_BYTES: Final = 102_400
 MAX_FIELD_BYTES: Final = 16_384
 """One Content-Type or Content-Disposition, anywhere: ``email`` takes quadratic time over its parameters."""
@@ -109,7 +113,7 @@ def read(raw: bytes, *, limit: int) -> Mail:
     """Read a mail. ``limit``: bytes.
 
     Raises ``TooLarge`` (``mail.too_large``) and ``InvalidInput``: ``mail.headers`` (too long a head), ``mail.nesting``
-    (deeper than 100, more than 1,000 parts), ``mail.unreadable``.
+    (deeper than 100, more than 1,000 parts, or 5,000 of all kinds), ``mail.unreadable``.
     """
     if len(raw) > limit:
         raise TooLarge(f"The mail is longer than {limit} bytes.", code="mail.too_large")
@@ -119,14 +123,49 @@ def read(raw: bytes, *, limit: int) -> Mail:
     return _Reader(_parsed(raw)).mail()
 
 
+class _Count:
+    """Messages and header fields that a mail was taken apart into so far: ``email`` bounds neither.
+
+    Each group of a delivery report is a message to it, and costs 640 bytes for every blank line; a field costs 130.
+    """
+
+    def __init__(self) -> None:
+        self._messages = self._fields = 0
+
+    def message(self, policy: Policy = compat32) -> Message:
+        """One more message, part or group. ``InvalidInput``."""
+        self._messages += 1
+        if self._messages > MAX_MESSAGES:
+            raise _nesting()
+        return Message(policy)
+
+    def field(self) -> None:
+        """One more header field. ``InvalidInput``."""
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise InvalidInput(f"The mail has more than {MAX_FIELDS} header fields.", code="mail.headers")
+
+
+class _Counting(Compat32):
+    """The policy that counts fields as they are read."""
+
+    count: _Count | None = None
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        if self.count is not None:
+            self.count.field()
+        return super().header_source_parse(sourcelines)
+
+
 def _parsed(raw: bytes) -> Message:
     """The tree of parts. Raises ``InvalidInput`` for what ``email`` would stall on or stumble over."""
     if len(_NESTING.findall(raw)) > _MAX_NESTING:
         raise _nesting()
     if any(_field_length(raw, found) > MAX_FIELD_BYTES for found in _FIELD.finditer(raw)):
         raise InvalidInput(f"A part's header is longer than {MAX_FIELD_BYTES} bytes.", code="mail.headers")
+    count = _Count()
     try:
-        return BytesParser(policy=compat32).parsebytes(raw)
+        return BytesParser(count.message, policy=_Counting(count=count)).parsebytes(raw)  # type: ignore[call-arg]
     except RecursionError:
         raise _nesting() from None
     except _BROKEN as error:
@@ -334,7 +373,11 @@ def _reopened(part: Message) -> Message:
 
 
 def _head_of(data: bytes) -> dict[str, tuple[str, ...]]:
-    return headers_of(BytesParser(policy=compat32).parsebytes(data, headersonly=True))
+    return headers_of(_parsed_head(data[:MAX_HEADER_BYTES]))
+
+
+def _parsed_head(data: bytes) -> Message:
+    return BytesParser(policy=compat32).parsebytes(data, headersonly=True)
 
 
 def _mails_in(message: Message) -> Iterator[Message]:
@@ -401,7 +444,7 @@ def _groups(part: Message) -> list[dict[str, str]]:
     """Groups of fields: the parser makes messages of them; broken ones stand as text."""
     groups = _inner(part)
     if not groups or name_of(str(part.get("content-transfer-encoding", ""))) in _ENCODED:
-        blocks = re.split(rb"\r?\n[ \t]*\r?\n", _content(part))
-        groups = [BytesParser(policy=compat32).parsebytes(block + b"\n\n", headersonly=True) for block in blocks]
+        blocks = re.split(rb"\r?\n[ \t]*\r?\n", _content(part), maxsplit=MAX_PARTS)[:MAX_PARTS]
+        groups = [_parsed_head(block[:MAX_HEADER_BYTES] + b"\n\n") for block in blocks]
     found = [{name: values[0] for name, values in headers_of(group).items()} for group in groups[:MAX_PARTS]]
     return [group for group in found if group]

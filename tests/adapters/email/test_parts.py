@@ -8,6 +8,7 @@ import contextlib
 import quopri
 import struct
 import time
+import tracemalloc
 from email.message import EmailMessage
 from urllib.parse import quote
 
@@ -341,3 +342,46 @@ def test_more_files_than_one_statement_holds_are_told(filled: str) -> None:
     (said,) = sink.saids
     assert len(said.attachments) == MAX_ATTACHMENTS
     assert "5 of them" in str(said.unclear)
+
+
+def report(body: bytes, kind: str = "message/delivery-status", encoded: bool = False) -> bytes:
+    """A mail of one part of this kind."""
+    label = "Content-Transfer-Encoding: base64\r\n" if encoded else ""
+    head = f"From: a@b.example\r\nContent-Type: {kind}\r\n{label}\r\n"
+    return head.encode() + (base64.encodebytes(body) if encoded else body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "raw",
+    [
+        report(b"&\n\n" * 400_000),
+        report(b"Action: failed\n\n" * 100_000),
+        report(b"a: b\n\n" * 300_000, encoded=True),
+        report(b"a:\n" * 500_000, "message/rfc822"),
+        report(b"a:\n" * 500_000, "message/rfc822", encoded=True),
+        report(b"a:\n" * 500_000, "text/rfc822-headers"),
+        report(b"--b\n" + b"a:\n" * 500_000, "multipart/mixed; boundary=b"),
+        report((b"--b\n" + b"a:\n" * 600 + b"\n\n") * 900, "multipart/mixed; boundary=b"),
+    ],
+    ids=["blanks", "groups", "encoded groups", "inner head", "encoded head", "head alone", "a part's head", "heads"],
+)
+def test_a_mail_of_small_things_without_number_costs_little(raw: bytes) -> None:
+    """Groups of reports and fields of heads are counted: a megabyte is not taken apart into hundreds in memory."""
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        with contextlib.suppress(InvalidInput):
+            parse.read(raw, limit=1 << 24)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - begun < 15
+    assert held < 60 * len(raw) + 20_000_000
+
+
+def test_a_report_about_a_thousand_recipients_is_read() -> None:
+    """As many groups as a report really has."""
+    groups = b"Reporting-MTA: dns; x\n\n" + b"Final-Recipient: rfc822; a@b.example\nAction: failed\n\n" * 999
+    for encoded in (False, True):
+        assert len(parse.read(report(groups, encoded=encoded), limit=1 << 24).status) == 1_000
