@@ -38,6 +38,8 @@ _NESTING: Final = re.compile(
 )
 _FIELD: Final = re.compile(rb"^content-(?:type|disposition):", re.IGNORECASE | re.MULTILINE)
 _FIELD_END: Final = re.compile(rb"\r?\n(?![ \t])")
+_NO_HEAD_LINE: Final = re.compile(rb"^(?![\t ]|[!-9;-~]*:)", re.MULTILINE)
+_MAX_HEAD_LINES: Final = 200_000
 _MAX_NESTING: Final = 200
 _BLANK: Final = re.compile(rb"\r?\n\r?\n")
 _PREAMBLE: Final = re.compile(rb"(?:\xef\xbb\xbf|[\r\n\x00])+")
@@ -123,6 +125,20 @@ def read(raw: bytes, *, limit: int) -> Mail:
     return _Reader(_parsed(raw)).mail()
 
 
+def _has_endless_head(raw: bytes) -> bool:
+    """True if lines that can be a head's follow each other without an end: ``email`` keeps them all before it looks at
+    one. Found for sure from twice the limit on: each has two bytes at least, so a look in so many bytes meets them.
+    """
+    at = 0
+    while at < len(raw):
+        other = _NO_HEAD_LINE.search(raw, at)
+        end = other.start() if other else len(raw)
+        if raw.count(b"\n", at, end) > _MAX_HEAD_LINES:
+            return True
+        at = max(end, at) + 2 * _MAX_HEAD_LINES
+    return False
+
+
 class _Count:
     """Messages and header fields that a mail was taken apart into so far: ``email`` bounds neither.
 
@@ -163,6 +179,8 @@ def _parsed(raw: bytes) -> Message:
         raise _nesting()
     if any(_field_length(raw, found) > MAX_FIELD_BYTES for found in _FIELD.finditer(raw)):
         raise InvalidInput(f"A part's header is longer than {MAX_FIELD_BYTES} bytes.", code="mail.headers")
+    if _has_endless_head(raw):
+        raise InvalidInput(f"A head inside the mail has more than {_MAX_HEAD_LINES} lines.", code="mail.headers")
     count = _Count()
     try:
         return BytesParser(count.message, policy=_Counting(count=count)).parsebytes(raw)  # type: ignore[call-arg]
