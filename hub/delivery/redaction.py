@@ -4,7 +4,7 @@ appeal, in whatever spelling they come back.
 Details of attempts, items and journal entries are read by engineers and stand in evidence; the applicant's data and
 credentials have no place there. What came, as it came, is kept apart (``hub.delivery.journal``) for those who may see
 it. Looked through are letter case, look-alike letters, escapes of HTML, JSON, URLs and quoted-printable, base64 and
-hexadecimal, separators in between, and pieces: of a secret from eight characters on, of the applicant's data from four
+hexadecimal, separators in between, and pieces: of a secret from twelve characters on, of the applicant's data from four
 as a word of their own, from six within another word. Pieces that are shorter than that are not told from other words.
 """
 
@@ -17,7 +17,7 @@ import json
 import quopri
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias
@@ -34,7 +34,9 @@ MARK: Final = "…"
 LOST_ID: Final = "The id that they gave holds what must not be kept with it; it was left out."
 _SECRET_CHARS: Final = 8
 _STEP: Final = 4
-"""Every fourth window of a secret is known, so that eleven of its characters in a row are found for sure."""
+"""Every fourth window of a secret is known, so that eleven of its characters in a row hold one for sure."""
+_PIECE_OF_SECRET: Final = 12
+"""Fewer characters of a secret may be a word that it is made of."""
 _PIECE_CHARS: Final = 4
 _INNER_CHARS: Final = 6
 _SPREAD_CHARS: Final = 5
@@ -66,11 +68,11 @@ _PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!\S*[A-Za-z]{5})(?!\S*\d{9})[A-Za-z0-9./:_-]{1,64}", re.IGNORECASE
 )
 _PIECED_BYTES: Final = 262_144
-_TOKEN: Final = re.compile(rb"[A-Za-z0-9+/=_.~-]")
+_LOWER: Final = re.compile(r"[A-Z]+")
 _RUN: Final = re.compile(
-    rb"[A-Za-z0-9+/_-]{11,}={0,2}|(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2}){6,}"
+    r"[A-Za-z0-9+/_-]{11,}={0,2}|(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2}){6,}"
 )
-_LONG_RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{64,}={0,2}")
+_LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
 _LOGIN: Final = re.compile(r"\b(Bearer|Basic|Digest)(\s+)(?=\S*[\d=])\S{6,}", re.IGNORECASE)
 
 
@@ -127,47 +129,51 @@ def _unpacked(run: str) -> Iterator[str]:
         yield data.decode("cp1251", "ignore")
 
 
-@lru_cache(maxsize=4)
-def _windows(secrets: tuple[str, ...]) -> frozenset[str]:
-    """Windows of secrets; a secret that is shorter is one itself, if it is no ordinary word."""
-    return frozenset(
-        plain[at : at + _SECRET_CHARS]
-        for secret in secrets
-        if len(plain := _folded(secret)) >= _INNER_CHARS
-        for at in (*range(0, max(len(plain) - _SECRET_CHARS, 0) + 1, _STEP), max(len(plain) - _SECRET_CHARS, 0))
-    )
-
-
-_Windows: TypeAlias = tuple[tuple[int, set[bytes]], ...]
-"""Windows by their length."""
+_Windows: TypeAlias = Mapping[str, tuple[tuple[str, int], ...]]
+"""By window: secrets in which it stands, and where."""
 
 
 @lru_cache(maxsize=4)
-def _raw_windows(secrets: tuple[str, ...]) -> _Windows:
-    """Windows of secrets as they would stand in bytes, in small letters."""
-    found: dict[int, set[bytes]] = {}
+def _windows(secrets: tuple[str, ...], spell: Callable[[str], str]) -> _Windows:
+    """Windows of eight characters of secrets, as ``spell`` writes them. Shorter secrets have none: they are no more
+    than words, and are told only as they are (``credentials.cut``).
+    """
+    found: dict[str, list[tuple[str, int]]] = {}
     for secret in secrets:
-        plain = secret.lower().encode()
-        if len(plain) >= _INNER_CHARS:
-            last = max(len(plain) - _SECRET_CHARS, 0)
-            for at in (*range(0, last + 1, _STEP), last):
-                window = plain[at : at + _SECRET_CHARS]
-                found.setdefault(len(window), set()).add(window)
-    return tuple(found.items())
+        plain = spell(secret)
+        last = len(plain) - _SECRET_CHARS
+        for at in {*range(0, last + 1, _STEP), last} if last >= 0 else ():
+            found.setdefault(plain[at : at + _SECRET_CHARS], []).append((plain, at))
+    return {window: tuple(places) for window, places in found.items()}
+
+
+def _told(text: str, windows: _Windows) -> Iterator[tuple[int, int]]:
+    """Places of pieces of secrets in a text: of twelve characters or more, of a shorter secret the whole."""
+    for at in range(len(text) - _SECRET_CHARS + 1):
+        for secret, offset in windows.get(text[at : at + _SECRET_CHARS], ()):
+            begin, end = at, at + _SECRET_CHARS
+            before, after = offset, offset + _SECRET_CHARS
+            while begin and before and text[begin - 1] == secret[before - 1]:
+                begin, before = begin - 1, before - 1
+            while end < len(text) and after < len(secret) and text[end] == secret[after]:
+                end, after = end + 1, after + 1
+            if end - begin >= min(len(secret), _PIECE_OF_SECRET):
+                yield begin, end
 
 
 def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
     """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets in any letter case,
-    in pieces of eleven characters or more, escaped, in base64 or hexadecimal; and how many were cut out.
+    in pieces of twelve characters or more, escaped, in base64 or hexadecimal; and how many were cut out.
 
     Of more than 256 KiB pieces and short runs are not looked through: secrets that stand there whole are found.
     """
     known = tuple(secrets)
-    data, cuts = cut(data)
-    windows = _raw_windows(known)
+    data, cuts = cut(data, [secret for secret in known if len(secret) < _SECRET_CHARS])
+    windows = _windows(known, str.lower)
     if not windows:
         return data, cuts
-    places = sorted({*_raw_places(data, known, windows), *_raw_runs(data, known, windows)})
+    text = data.decode("latin-1")
+    places = sorted({*_raw_places(text, known, windows), *_raw_runs(text, known, windows)})
     made, last = bytearray(), 0
     for begin, end in places:
         if begin >= last:
@@ -177,39 +183,26 @@ def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
     return (bytes(made + data[last:]), cuts) if places else (data, cuts)
 
 
-def _raw_places(data: bytes, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
-    lower = data.lower()
-    if len(data) > _PIECED_BYTES:
-        for secret in secrets:
-            plain = secret.lower().encode()
-            at = lower.find(plain) if len(plain) >= _INNER_CHARS else -1
-            while at >= 0:
-                yield at, at + len(plain)
-                at = lower.find(plain, at + len(plain))
+def _raw_places(text: str, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
+    lower = _LOWER.sub(lambda found: found[0].lower(), text)
+    if len(text) <= _PIECED_BYTES:
+        yield from _told(lower, windows)
         return
-    for size, known in windows:
-        for at in range(len(lower) - size + 1):
-            if lower[at : at + size] in known:
-                begin, end = at, at + size
-                while begin and _TOKEN.match(data[begin - 1 : begin]):
-                    begin -= 1
-                while end < len(data) and _TOKEN.match(data[end : end + 1]):
-                    end += 1
-                yield begin, end
+    for secret in secrets:
+        plain = secret.lower()
+        at = lower.find(plain) if len(plain) >= _SECRET_CHARS else -1
+        while at >= 0:
+            yield at, at + len(plain)
+            at = lower.find(plain, at + len(plain))
 
 
-def _raw_runs(data: bytes, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
+def _raw_runs(text: str, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
     """Runs of escapes, base64 or hexadecimal that say a secret."""
-    least = _RUN if len(data) <= _PIECED_BYTES else _LONG_RUN
-    for found in least.finditer(data):
-        run = found[0].decode("ascii")
+    for found in (_RUN if len(text) <= _PIECED_BYTES else _LONG_RUN).finditer(text):
+        run = found[0]
         inner = [unescaped(run)] if run[0] in "&\\%=" else list(_unpacked(run))
-        if any(_tells(each.lower().encode("utf-8", "replace"), secrets, windows) for each in inner):
+        if any(True for each in inner for _ in _raw_places(each, secrets, windows)):
             yield found.span()
-
-
-def _tells(lower: bytes, secrets: tuple[str, ...], windows: _Windows) -> bool:
-    return any(True for _ in _raw_places(lower, secrets, windows))
 
 
 class Redactor:
@@ -225,7 +218,8 @@ class Redactor:
         """The text for people; what must not be kept is ``…``. Of longer ones the first 4,000 characters."""
         if not said:
             return said
-        plain = cut(unescaped(said[:_LOOKED_AT]).encode("utf-8", "replace"))[0].decode("utf-8", "replace")
+        short = [secret for secret in self._secrets if len(secret) < _SECRET_CHARS]
+        plain = cut(unescaped(said[:_LOOKED_AT]).encode("utf-8", "replace"), short)[0].decode("utf-8", "replace")
         plain = _LOGIN.sub(lambda found: f"{found[1]}{found[2]}{MARK}", plain)
         hidden = bytearray(len(plain))
         for begin, end in (*self._own_words(plain), *self._spread(plain), *self._packed(plain)):
@@ -261,7 +255,7 @@ class Redactor:
 
     def _spread(self, plain: str) -> Iterator[tuple[int, int]]:
         """Places of the applicant's data and of secrets, whatever stands between their letters."""
-        windows = _windows(self._secrets)
+        windows = _windows(self._secrets, _folded)
         if not windows and not self._said[1]:
             return
         letters = [(at, letter) for at, each in enumerate(plain) for letter in _folded(each)]
@@ -269,11 +263,8 @@ class Redactor:
         for name in self._said[1]:
             if len(name) >= _SPREAD_CHARS:
                 yield from ((letters[at][0], letters[at + len(name) - 1][0] + 1) for at in _places(folded, name))
-        if windows:
-            for at in range(len(folded)):
-                for size in range(_INNER_CHARS, _SECRET_CHARS + 1):
-                    if folded[at : at + size] in windows and at + size <= len(folded):
-                        yield from self._around(plain, letters[at][0], letters[at + size - 1][0] + 1)
+        for begin, end in _told(folded, windows):
+            yield from self._around(plain, letters[begin][0], letters[end - 1][0] + 1)
 
     @staticmethod
     def _around(plain: str, begin: int, end: int) -> Iterator[tuple[int, int]]:

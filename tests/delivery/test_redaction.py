@@ -213,3 +213,16 @@ def test_a_large_body_with_a_secret_in_it() -> None:
     body = b"x" * 1_000_000 + SECRET.upper().encode() + b" " + base64.b64encode(b"y" * 600_000 + SECRET.encode())
     kept, cuts = without_secrets(body, (SECRET,))
     assert (cuts, len(kept)) == (2, 1_000_000 + 5 + 1 + 5)
+
+
+def test_words_that_a_weak_secret_is_made_of_stay() -> None:
+    """A password of words does not take these words out of letters and markup; the password itself goes."""
+    weak = "zvernennia-Password-2026"
+    said = b"<Password>x</Password> zvernennia 2026, password: zvernennia@gromada.ua; " + weak.upper().encode()
+    kept, cuts = without_secrets(said, (weak,))
+    assert kept == b"<Password>[cut]</Password> zvernennia 2026, password: zvernennia@gromada.ua; [cut]"
+    assert cuts == 2
+    assert (
+        Redactor((), (weak,)).text(f"Wrong password for zvernennia 2026: {weak}")
+        == f"Wrong password for zvernennia 2026: {MARK}"
+    )
