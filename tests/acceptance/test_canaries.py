@@ -29,7 +29,7 @@ from hub.settings import Settings
 from tests.acceptance.processes import Running, hub_process, running, until
 from tests.forms import NIGHTLY
 
-APPEALS: Final = 300 if NIGHTLY else 40
+APPEALS: Final = 300 if NIGHTLY else 24
 SURNAME, GIVEN, PHONE, EMAIL = "Канаренкоїд", "Жадвіга", "+380665550199", "kanareika.xyz@pochta.example"
 STREET, TEXT = "Лепестковська", "ТАЄМНИЦЯКАНАРКИ"
 PASSWORD, API_KEY = "PasswordCanary9876543210", "ApiKeyCanary0123456789"

@@ -373,7 +373,7 @@ def test_npm_soap_is_believed(tmp_path: Path) -> None:
     genuine = npm_signed(message(), tmp_path)
     assert b' Id="' in genuine
     assert b"#enveloped-signature" in genuine
-    verified = read_envelope(verify(genuine, RSA))
+    verified = read_envelope(verify(genuine, RSA, datetime.now(UTC)))
     assert verified.content is not None
     assert verified.content.findtext(own.tag("messageId")) == "genuine"
     outcome, _ = exchange(settings, lambda data: npm_signed(data, tmp_path))
@@ -384,7 +384,7 @@ def test_npm_soap_is_believed(tmp_path: Path) -> None:
         root = etree.fromstring(genuine)
         shape(root)
         with pytest.raises(HubError) as caught:
-            verify(etree.tostring(root), RSA)
+            verify(etree.tostring(root), RSA, datetime.now(UTC))
         assert caught.value.stable_code in codes, shape
 
 
@@ -401,7 +401,7 @@ def test_npm_soap_with_weaker_options_is_refused(tmp_path: Path) -> None:
     ]
     for options, code in weaker:
         with pytest.raises(SealRefused) as caught:
-            verify(npm_signed(message(), tmp_path, **options), RSA)
+            verify(npm_signed(message(), tmp_path, **options), RSA, datetime.now(UTC))
         assert caught.value.stable_code == code, options
     as_good: list[dict[str, object]] = [
         {"signerOptions": {"idMode": "wssecurity"}},
@@ -409,7 +409,7 @@ def test_npm_soap_with_weaker_options_is_refused(tmp_path: Path) -> None:
         {"signatureAlgorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"},
     ]
     for options in as_good:
-        assert b"genuine" in verify(npm_signed(message(), tmp_path, **options), RSA)
+        assert b"genuine" in verify(npm_signed(message(), tmp_path, **options), RSA, datetime.now(UTC))
 
 
 def test_an_enveloped_transform_changes_nothing_else() -> None:
