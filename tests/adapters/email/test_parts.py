@@ -315,7 +315,7 @@ def test_winmail_made_to_stall_does_not(data: bytes) -> None:
     """Announced billions, a hundred thousand records, rich text without an end: refused or read in moments."""
     begun = time.process_time()
     with_winmail(data)
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 10
 
 
 @given(st.binary(max_size=300), st.integers(0, 60))

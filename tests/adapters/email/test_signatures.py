@@ -176,7 +176,7 @@ def test_a_signature_made_to_stall_does_not(der: bytes) -> None:
     with pytest.raises(SealRefused) as refused:
         smime.verify(der, None, (), RECEIVED)
     assert refused.value.stable_code == smime.UNCHECKED
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 10
 
 
 @pytest.mark.parametrize("size", [1, 300_000])
