@@ -94,24 +94,17 @@ def fault_in(answer: bytes) -> str:
     return str(fault["code"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def recorder() -> Recorder:
-    """What the application of this module was called with."""
+    """What the application of this test was called with: a call of another test may come late."""
     return Recorder()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def port(recorder: Recorder) -> Iterator[int]:
     """Where it is served."""
     with served(recorder) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def _anew(recorder: Recorder) -> None:
-    recorder.calls.clear()
-    recorder.bodies.clear()
-    recorder.held = frozenset()
 
 
 @pytest.mark.parametrize("name", REFUSED)
