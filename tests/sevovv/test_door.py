@@ -82,7 +82,7 @@ def test_a_known_system_is_heard_to_the_end(hub: World) -> None:
     begun = SOAP.partition("{}")[0].encode() + b'<UploadMessageChunk xmlns="http://tempuri.org/">'
     begun += identity(hub).encode() + b"<messageChunk>" + b"A" * 20_000
     assert _begun(hub, begun, 526_000) == b""
-    whole = begun + b"</messageChunk><sessionId>1</sessionId></UploadMessageChunk></s:Body></s:Envelope>"
+    whole = begun + b"</messageChunk><sessionId>999999</sessionId></UploadMessageChunk></s:Body></s:Envelope>"
     # There is no such session: it was read whole, and answered as SEV does.
     assert FAULT.findall(_begun(hub, whole, len(whole)).decode()) == [str(codes.SESSION_NOT_FOUND)]
 
