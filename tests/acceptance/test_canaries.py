@@ -86,7 +86,7 @@ def _answers(message_id: str | None, credential: str, sent: bytes) -> list[tuple
         '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Client</faultcode>'
         f"<faultstring>Заявник {escaped} {TEXT.lower()}</faultstring></s:Fault></s:Body></s:Envelope>"
     )
-    own = credential.split(" ")[-1]  # of a channel that was never used nobody can know the secret
+    own = credential.rsplit(" ", maxsplit=1)[-1]  # of a channel that was never used nobody can know the secret
     packed = base64.b64encode(f"поле={WHO}; {credential}".encode()).decode()
     return [
         (500, "text/html", f"<html>Error for {WHO} {credential}</html>".encode()),
