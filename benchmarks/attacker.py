@@ -34,7 +34,7 @@ _SESSION = re.compile(rb"<SessionId>(\d+)</SessionId>|SessionId[^>]*>(\d+)<")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What to do. ``key``: of an authority; ``system``: its system's id in SEV."""
+    """Attack to carry out. ``key``: of an authority; ``system``: its system's id in SEV."""
 
     attack: str
     port: int

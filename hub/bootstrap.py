@@ -33,6 +33,7 @@ from hub.following.prune import Pruner, Retention
 from hub.following.webhooks import WebhookSender
 from hub.inbound.collector import CollectingChannels, Collector
 from hub.inbound.decisions import Decisions
+from hub.inbound.evaluation import Evaluator
 from hub.inbound.guesses import MAX_CASES, Guesser
 from hub.inbound.inbox import Inbox
 from hub.inbound.listening import Listener
@@ -233,20 +234,28 @@ def use_cases(ports: Ports) -> UseCases:
     forwarding = Forwarding(**acts, party=it.party, law=it.law)
     duty_runner = DutyRunner(**acts, forwarding=forwarding, party=it.party, law=it.law)
     patrol = Patrol(store=it.store, clock=it.clock, law=it.law, found=it.patrolled)
-    redaction = Redaction(it.store, it.secrets)
-    receiver = Receiver(
+    journal, redaction = Journal(it.clock, secrets=it.secrets), Redaction(it.store, it.secrets)
+    evaluator = Evaluator(
         store=it.store,
         registry=it.registry,
         seal=it.seal,
         clock=it.clock,
-        journal=Journal(it.clock, secrets=it.secrets),
+        journal=journal,
         redaction=redaction,
         party=it.party.code,
+    )
+    receiver = Receiver(
+        store=it.store,
+        registry=it.registry,
+        clock=it.clock,
+        journal=journal,
+        redaction=redaction,
+        evaluator=evaluator,
         asked=duty_runner.look,
     )
     decisions = Decisions(
         store=it.store,
-        evaluator=receiver.evaluator,
+        evaluator=evaluator,
         clock=it.clock,
         attachments=it.attachments,
         excerpts=MailExcerpts(),

@@ -236,17 +236,12 @@ class Unavailable(HubError):
         self.retry_after = retry_after
 
 
-class ShareTaken(HubError):
-    """The caller holds as much as one may hold at once; nothing was kept. ``retry_after``: seconds."""
+class ShareTaken(Unavailable):
+    """The caller holds as much as one may hold at once, so nothing more of it is taken. ``retry_after``: seconds."""
 
     code = "share.taken"
     title = "You hold your share of this already"
-    action = "End or await one of your own, then send the same again."
-    retry = Retry.LATER
-
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    action = "End or await one of your own, then send the same again; nothing was kept."
 
 
 class DeliveryError(HubError):

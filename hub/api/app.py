@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -41,6 +44,7 @@ from hub.api.bodies import UploadSlots
 from hub.api.dependencies import Dependencies
 from hub.api.events import Owners, Tail
 from hub.api.metrics import Metrics, UpkeepFigures
+from hub.api.patience import Patience
 from hub.api.quick import QuickDoor, is_quick
 from hub.api.refused import RefusedLogins
 from hub.api.shares import Shares
@@ -152,7 +156,13 @@ def create_app(hub: Hub) -> HubApp:
     # Added last is outermost: Watch sees all; what no handler knows becomes a problem document below it.
     app.add_middleware(ExceptionMiddleware, handlers={Exception: problems.of_unknown})
     app.add_middleware(Audited, trail=hub.audit, clock=hub.clock)
-    refused, used = app.state.deps.refused.note, KeyUses(keys, hub.audit)
-    app.add_middleware(Watch, metrics=metrics, refused=refused, used=used)
-    app.quick = Watch(QuickDoor(app.state.deps), metrics=metrics, refused=refused, used=used)
+    watch = partial(
+        Watch,
+        metrics=metrics,
+        refused=app.state.deps.refused.note,
+        used=KeyUses(keys, hub.audit),
+        patience=Patience(time.monotonic),
+    )
+    app.add_middleware(watch)
+    app.quick = watch(QuickDoor(app.state.deps))
     return app

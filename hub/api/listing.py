@@ -49,8 +49,11 @@ Territory = Annotated[
 ]
 Topic = Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="First topic of the appeal.")]
 Authority = Annotated[str | None, Query(pattern=r"^[0-9]{8,10}$", description="Sent to this body.")]
-NOT_FOR_BODIES = frozenset({"applicant", "phone", "email", "registered", "message", "external", "code"}) | frozenset(
-    {"needs_operator", "reference", "number", "authority", "group"}
+NOT_FOR_BODIES = frozenset(
+    {
+        *("applicant", "phone", "email", "registered", "message", "external", "code"),
+        *("needs_operator", "reference", "number", "authority", "group"),
+    }
 )
 """Filters by what a body does not see of a case."""
 EXPORT_PAGE = 500

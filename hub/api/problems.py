@@ -59,7 +59,7 @@ _BY_CLASS: tuple[tuple[type[HubError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (SealRefused, 422),
-    (ShareTaken, 429),
+    (ShareTaken, 429),  # before what it is a kind of
     (Unavailable, 503),
 )
 _SYNTAX = ("json.", "xml.", "multipart.", "ndjson.", "seal.grammar", "input.body", "input.header")

@@ -21,7 +21,7 @@ from hub.api.sevovv_mailbox import HubMailbox, sev_channel, system_of
 from hub.api.threads import parse_in_thread, run_in_thread
 from hub.api.watch import REFUSED
 from hub.bootstrap import Hub
-from hub.errors import HubError, InvalidInput, Unauthenticated, Unavailable
+from hub.errors import HubError, InvalidInput, ShareTaken, Unauthenticated, Unavailable
 from hub.protocols.sevovv import codes, wire
 from hub.protocols.sevovv.codes import SevFault
 from hub.protocols.sevovv.describing import wsdl
@@ -31,7 +31,7 @@ from hub.schemas.mime_rules import parameters
 router = APIRouter(include_in_schema=False)
 
 PATH = "/soap/IntegrationService"
-_KEPT_STATUSES = frozenset({408, 413, 503})
+_KEPT_STATUSES = frozenset({408, 413, 429, 503})
 MAX_CALL_BYTES = PART_BYTES * 4 // 3 + 65_536
 """A part in Base64 and what stands around it."""
 
@@ -74,7 +74,10 @@ async def call(request: Request, deps: TheDependencies) -> Response:
         await run_in_thread(deps.refused.note, source, PATH)
         return _unread(error)
     charset = parameters(request.headers.get("content-type", ""))[1].get("charset")
-    status, answer, principal = await parse_in_thread(len(body), _answer, deps, node, body, charset, source)
+    try:
+        status, answer, principal = await parse_in_thread(len(body), _answer, deps, node, body, charset, source)
+    except ShareTaken as error:
+        return _unread(error)
     if principal is not None:
         request.scope["hub.principal"] = principal
     return Response(answer, status_code=status, media_type=wire.CONTENT_TYPE)

@@ -26,7 +26,7 @@ LIMITS: Final = "hub.limits"
 
 
 class Held(StrEnum):
-    """What a caller holds for long."""
+    """Kinds of things that a caller holds for long."""
 
     UPLOADS = "uploads"
     STREAMS = "streams"

@@ -51,7 +51,7 @@ _PLACE: Final = {"hub.wsdl": b"http://hub.example/soap/hub"}
 _KINDS: Final = {"text/xml": SoapVersion.V11, "application/soap+xml": SoapVersion.V12}
 _RELATED: Final = "multipart/related"
 _MEDIA: Final = {SoapVersion.V11: "text/xml; charset=utf-8", SoapVersion.V12: "application/soap+xml; charset=utf-8"}
-_KEPT_STATUSES: Final = frozenset({401, 403, 408, 413, 415, 503})
+_KEPT_STATUSES: Final = frozenset({401, 403, 408, 413, 415, 429, 503})
 """Told as they are, for proxies and clients that look at them; all else is 500, or 400 for a Sender in SOAP 1.2."""
 MAX_PIECE: Final = 1_048_576
 """Largest piece of a file in one answer, in bytes before base64."""

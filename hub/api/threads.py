@@ -21,11 +21,14 @@ import anyio.to_thread
 
 from hub.api.auth import Principal
 from hub.api.shares import Side, caller_of, side_of
+from hub.errors import ShareTaken
 
 SIDE_THREADS: Final = {Side.CENTRE: 40, Side.AUTHORITIES: 24}
 EACH_THREADS: Final = 4
 HEAVY_BYTES: Final = 65_536
 HEAVY_AT_ONCE: Final = 2
+HEAVY_WAITING: Final = 8
+"""Large bodies of one authority in memory at once; one more is refused (``share.taken``)."""
 REST_TIMES: Final = 19.0
 """So many times as long as its last large body was computed on, an authority's next one waits."""
 LONGEST_REST_SECS: Final = 10.0
@@ -37,13 +40,17 @@ T = TypeVar("T")
 class _Turns:
     """Limiters by name, made when needed and forgotten when nobody holds or awaits one."""
 
-    def __init__(self, each: int) -> None:
+    def __init__(self, each: int, most: int | None = None) -> None:
+        """``each``: at work at once; ``most``: at work or waiting, none = any number."""
         self._each = each
+        self._most = most
         self._kept: dict[str, tuple[anyio.CapacityLimiter, int]] = {}
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
         limiter, users = self._kept.get(name) or (anyio.CapacityLimiter(self._each), 0)
+        if self._most is not None and users >= self._most:
+            raise ShareTaken(f"{users} large bodies of yours wait to be read.", retry_after=LONGEST_REST_SECS)
         self._kept[name] = (limiter, users + 1)
         try:
             async with limiter:
@@ -62,7 +69,7 @@ class Threads:
     def __init__(self) -> None:
         self._sides = {side: anyio.CapacityLimiter(count) for side, count in SIDE_THREADS.items()}
         self._each = _Turns(EACH_THREADS)
-        self._heavy_each = _Turns(1)
+        self._heavy_each = _Turns(1, HEAVY_WAITING)
         self._rests: dict[str, float] = {}
         self._heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
 
@@ -79,7 +86,7 @@ class Threads:
             return await anyio.to_thread.run_sync(work, limiter=self._sides[side])
 
     async def run_heavy(self, principal: Principal, work: Callable[[], T]) -> T:
-        """Run ``work`` that costs much."""
+        """Run ``work`` that costs much. ``ShareTaken`` if too much of this caller waits already."""
         if side_of(principal) is Side.CENTRE:
             return await self.run(principal, work)
         name, now = caller_of(principal), asyncio.get_running_loop().time
@@ -112,7 +119,9 @@ async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 async def parse_in_thread(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run what reads a body of ``size`` bytes in a thread; of large ones one at a time for each authority."""
+    """Run what reads a body of ``size`` bytes in a thread; of large ones one at a time for each authority.
+    ``ShareTaken`` (``Threads.run_heavy``).
+    """
     caller = _CALLER.get()
     if caller is None:
         return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs))

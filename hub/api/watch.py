@@ -39,13 +39,20 @@ ANSWER_HEADERS = (
 class Watch:
     """ASGI middleware; wraps everything else, so it sees failures too."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, refused: Callable[[str, str], None], used: KeyUses) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        refused: Callable[[str, str], None],
+        used: KeyUses,
+        patience: Patience,
+    ) -> None:
         """``refused``: called with the caller's address and the route where a credential was refused; may block."""
         self._app = app
         self._metrics = metrics
         self._refused = refused
         self._used = used
-        self._patience = Patience(time.monotonic)
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on and note how it ended."""

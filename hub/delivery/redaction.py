@@ -115,7 +115,7 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _unpacked(run: str) -> Iterator[str]:
-    """What a run of letters says if it is hexadecimal or base64; of base64 also from the middle of one."""
+    """Texts that a run of letters may be, as hexadecimal or base64; of base64 also from the middle of one."""
     if _HEX.fullmatch(run) and len(run) % 2 == 0:
         yield _decoded(bytes.fromhex(run)) or ""
     plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))

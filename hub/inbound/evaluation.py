@@ -256,8 +256,8 @@ class Evaluator:
         )
 
     def _check_recipient(self, envelope: AnyEnvelope, delivery: Delivery) -> None:
-        """What is meant for somebody else is no statement in this case: it may be addressed to the hub, to the sender
-        of the message that it answers, or to the centre whose case it is.
+        """Refuse what is meant for somebody else: it may be addressed to the hub, to the sender of the message that it
+        answers, or to the centre whose case it is. ``InvalidInput`` (``envelope.recipient``).
         """
         code = envelope.header.recipient.code
         if code == self._party:

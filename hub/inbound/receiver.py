@@ -20,7 +20,7 @@ from hub.errors import HubError, Unavailable
 from hub.failpoints import hit
 from hub.inbound.evaluation import Evaluator
 from hub.inbound.statement import UNSETTLED, Received, Statement
-from hub.ports import Clock, Outcome, RawInbound, Registry, ReportedStatus, Seal, Store
+from hub.ports import Clock, Outcome, RawInbound, Registry, ReportedStatus, Store
 from hub.schemas.delivery import (
     Change,
     Delivery,
@@ -42,31 +42,20 @@ class Receiver:
         *,
         store: Store,
         registry: Registry,
-        seal: Seal,
         clock: Clock,
         journal: Journal,
         redaction: Redaction,
-        party: str,
+        evaluator: Evaluator,
         asked: Callable[[CaseId], None] = lambda _case: None,
     ) -> None:
-        """``party``: code by which the hub sends. ``asked``: called with a case whose authority asks for an act of the
-        hub: it refused, or sends it on.
-        """
+        """``asked``: called with a case whose authority asks for an act of the hub: it refused, or sends it on."""
         self._asked = asked
         self._store = store
         self._registry = registry
         self._clock = clock
         self.journal = journal
         self.redaction = redaction
-        self.evaluator = Evaluator(
-            store=store,
-            registry=registry,
-            seal=seal,
-            clock=clock,
-            journal=journal,
-            redaction=redaction,
-            party=party,
-        )
+        self.evaluator = evaluator
 
     @property
     def registry(self) -> Registry:

@@ -2,8 +2,9 @@
 version, and is years behind.
 
 Source: the IANA special-purpose address registries (RFC 6890), https://www.iana.org/assignments/iana-ipv4-special-registry/
-and https://www.iana.org/assignments/iana-ipv6-special-registry/ (as last updated on 2024-10-22, and RFC 9780 of May
-2025), the multicast registries, and what RFCs took back.
+and https://www.iana.org/assignments/iana-ipv6-special-registry/ (the latter as of 2024-10-22, with RFC 9780 of May
+2025), the multicast registries, and ranges that RFCs took back. Written from the RFCs that are named, entry by entry;
+not yet held against the registries' own tables.
 Ranges that the registries call globally reachable stand here too: they are anycast services of the nearest network
 (AS112, PCP, TURN, AMT), and no authority's system is there. Renewed by hand: compare with the registries, change
 ``AS_OF``.
@@ -16,7 +17,7 @@ from datetime import date
 from typing import Final
 
 AS_OF: Final = date(2025, 5, 31)
-"""Day up to which these lists are right."""
+"""Day up to which RFCs were looked at."""
 
 IPV4: Final = {
     "0.0.0.0/8": "this network (RFC 791)",

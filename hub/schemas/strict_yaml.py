@@ -35,7 +35,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_yaml_map)
 
 
 _WRONG: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What PyYAML stumbles over in a value: a 31st of February, ``!!int x``, lists a thousand deep."""
+"""Errors of PyYAML over a value: a 31st of February, ``!!int x``, lists a thousand deep."""
 
 
 def load(data: str | bytes) -> Any:

@@ -309,7 +309,7 @@ def _submit(hub: Running, key: str, number: int) -> str:
 
 
 def _pages(hub: Running, ncc: str, operator: str, cases: list[str]) -> Iterator[tuple[str, str]]:
-    """What callers can see that is no appeal's own text."""
+    """Pages that callers can see and that are no appeal's own text."""
 
     def get(path: str, key: str | None) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -18,8 +18,9 @@ from hub.api import shares, threads
 from hub.api.auth import CallerRole, Principal
 from hub.api.patience import LONGEST_SECS, MOST_NAMES, Patience
 from hub.api.shares import SHARES, Held, Share, Shares, Side
+from hub.api.threads import HEAVY_WAITING
 from hub.errors import ShareTaken, Unavailable
-from tests.api.world import World, as_bytes, form, problem, wait_until
+from tests.api.world import PLAIN, World, as_bytes, form, problem, wait_until
 
 FILE = {"Content-Type": "a/b"}
 
@@ -186,7 +187,7 @@ def test_threads_of_authorities_are_counted(size: int, each: int, together: int)
 
     async def main() -> None:
         kept = threads.Threads()
-        one = [_as(kept, _principal("00000001"), size, work) for _ in range(10)]
+        one = [_as(kept, _principal("00000001"), size, work) for _ in range(HEAVY_WAITING)]
         await asyncio.to_thread(wait_until, lambda: running[0] >= each)
         assert most[0] == each
         others = [_as(kept, _principal(f"0000{number:04d}"), size, work) for number in range(100, 140)]
@@ -197,7 +198,7 @@ def test_threads_of_authorities_are_counted(size: int, each: int, together: int)
         await asyncio.gather(*one, *others)
 
     asyncio.run(main())
-    assert done[0] == 50
+    assert done[0] == HEAVY_WAITING + 40
     assert most[0] == together
 
 
@@ -245,3 +246,33 @@ def test_a_pause_is_for_the_refused_only(world: World, monkeypatch: pytest.Monke
         problem(world.call("GET", "/v1/cases", None), 401, "auth.required")
         assert world.call("GET", "/v1/cases").status_code == 200
     assert len([secs for secs in slept if 0 < secs < 1]) >= 3
+
+
+def test_what_is_over_a_share_is_neither_read_nor_held(world: World) -> None:
+    """An authority's fifth multipart envelope is told to come again: nothing of it comes to a person or the journal."""
+    before = len(world.call("GET", "/v1/ops/inbound?limit=200", "operator").json()["entries"])
+    with _uploads(world, "plain", SHARES[Held.UPLOADS].authority):
+        files = [("envelope", ("e.json", b"{}", "application/json")), ("file", ("a.txt", b"x", "text/plain"))]
+        problem(world.call("POST", f"/v1/callbacks/{PLAIN}.rest", "plain", files=files), 429, "share.taken")
+    after = world.call("GET", "/v1/ops/inbound?limit=200", "operator").json()["entries"]
+    assert len(after) == before
+
+
+def test_large_bodies_of_one_authority_do_not_pile_up() -> None:
+    """So many may be in memory, at work or waiting; one more is refused, another authority's goes on."""
+    gate = threading.Event()
+
+    def work() -> None:
+        gate.wait(60)
+
+    async def main() -> None:
+        kept, size = threads.Threads(), threads.HEAVY_BYTES + 1
+        first = [_as(kept, _principal("00000001"), size, work) for _ in range(HEAVY_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(ShareTaken):
+            await _as(kept, _principal("00000001"), size, lambda: None)
+        await asyncio.wait_for(_as(kept, _principal("00000002"), size, lambda: None), 60)
+        gate.set()
+        await asyncio.gather(*first)
+
+    asyncio.run(main())

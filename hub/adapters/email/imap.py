@@ -189,7 +189,7 @@ class Box:
 
 
 def _lines(data: list[Any]) -> list[bytes]:
-    """What was said outside literals; against the rules they can stand anywhere."""
+    """Lines outside literals; against the rules these can stand anywhere."""
     return [each for each in data if isinstance(each, bytes)]
 
 

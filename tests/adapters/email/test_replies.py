@@ -54,7 +54,7 @@ from tests.adapters.email.making import (
 )
 
 NO_STALL_SECS = 10
-"""Of processor time: what stalls takes minutes, and the machine may be slow."""
+"""Processor time that tells a stall: one takes minutes, and the machine may be slow."""
 CRLF = re.compile(rb"\r?\n")
 
 
