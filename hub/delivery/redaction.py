@@ -67,11 +67,11 @@ _OPAQUE: Final = re.compile(r"(?=[A-Za-z0-9]*[A-Z])(?=[A-Za-z0-9]*[a-z])(?=[A-Za
 _PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!\S*[A-Za-z]{5})(?!\S*\d{9})[A-Za-z0-9./:_-]{1,64}", re.IGNORECASE
 )
-_PIECED_BYTES: Final = 262_144
-_LOWER: Final = re.compile(r"[A-Z]+")
-_RUN: Final = re.compile(
-    r"[A-Za-z0-9+/_-]{11,}={0,2}|(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2}){6,}"
-)
+_PIECED_BYTES: Final = 65_536
+_CAPITALS: Final = re.compile(r"[A-Z]+")
+_ESCAPE: Final = r"(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2})"
+_BETWEEN: Final = r"[A-Za-z0-9_.+/=~-]{0,20}"
+_RUN: Final = re.compile(rf"{_ESCAPE}(?:{_BETWEEN}{_ESCAPE}){{2,}}{_BETWEEN}|[A-Za-z0-9+/_-]{{11,}}={{0,2}}")
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
 _LOGIN: Final = re.compile(r"\b(Bearer|Basic|Digest)(\s+)(?=\S*[\d=])\S{6,}", re.IGNORECASE)
 
@@ -161,15 +161,29 @@ def _told(text: str, windows: _Windows) -> Iterator[tuple[int, int]]:
                 yield begin, end
 
 
+@lru_cache(maxsize=4)
+def _as_bytes(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """Secrets as they stand in bytes, UTF-8 or windows-1251, in any letter case; a byte is a character each."""
+    spelled = (each for secret in secrets for each in (secret, secret.lower(), secret.upper()))
+    found = (each.encode(charset, "ignore").decode("latin-1") for each in spelled for charset in ("utf-8", "cp1251"))
+    return tuple(dict.fromkeys(map(_small, found)))
+
+
+def _small(text: str) -> str:
+    """Latin letters in small ones; those beyond are parts of others here."""
+    return _CAPITALS.sub(lambda found: found[0].lower(), text)
+
+
 def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
     """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets in any letter case,
     in pieces of twelve characters or more, escaped, in base64 or hexadecimal; and how many were cut out.
 
-    Of more than 256 KiB pieces and short runs are not looked through: secrets that stand there whole are found.
+    Of more than 64 KiB pieces and short runs are not looked through: secrets that stand there whole are found.
     """
-    known = tuple(secrets)
-    data, cuts = cut(data, [secret for secret in known if len(secret) < _SECRET_CHARS])
-    windows = _windows(known, str.lower)
+    secrets = tuple(secrets)
+    data, cuts = cut(data, [secret for secret in secrets if len(secret) < _SECRET_CHARS])
+    known = _as_bytes(secrets)
+    windows = _windows(known, str)
     if not windows:
         return data, cuts
     text = data.decode("latin-1")
@@ -184,12 +198,11 @@ def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
 
 
 def _raw_places(text: str, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
-    lower = _LOWER.sub(lambda found: found[0].lower(), text)
+    lower = _small(text)
     if len(text) <= _PIECED_BYTES:
         yield from _told(lower, windows)
         return
-    for secret in secrets:
-        plain = secret.lower()
+    for plain in secrets:
         at = lower.find(plain) if len(plain) >= _SECRET_CHARS else -1
         while at >= 0:
             yield at, at + len(plain)
@@ -200,7 +213,8 @@ def _raw_runs(text: str, secrets: tuple[str, ...], windows: _Windows) -> Iterato
     """Runs of escapes, base64 or hexadecimal that say a secret."""
     for found in (_RUN if len(text) <= _PIECED_BYTES else _LONG_RUN).finditer(text):
         run = found[0]
-        inner = [unescaped(run)] if run[0] in "&\\%=" else list(_unpacked(run))
+        said = (run,) if run[0] in "&\\%=" else _unpacked(run)
+        inner = (unescaped(each).encode("utf-8", "replace").decode("latin-1") for each in said)
         if any(True for each in inner for _ in _raw_places(each, secrets, windows)):
             yield found.span()
 
