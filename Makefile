@@ -12,7 +12,8 @@ PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 # What stands on a store; the rest of these folders would say the same twice.
 ON_BOTH := tests/api tests/delivery tests/scenarios tests/worker \
 	$(addprefix --ignore=tests/,api/test_openapi.py api/test_memory.py api/test_soap_memory.py api/test_protocol.py \
-	api/test_cli_keys.py api/test_file_names.py api/test_roles.py $(addprefix delivery/test_,policy.py settle.py claim.py \
+	api/test_cli_keys.py api/test_file_names.py api/test_roles.py api/test_heads.py api/test_behind_proxies.py \
+	api/test_hostile_issuer.py $(addprefix delivery/test_,credentials.py redaction.py policy.py settle.py claim.py \
 	sending.py statements.py decisions.py guesses.py sink.py asking.py timeline.py form_checks.py operators.py \
 	centre_words.py deeds.py intake.py patrol.py steps.py))
 
