@@ -19,12 +19,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from hub.delivery.credentials import MARK as CUT
-from hub.delivery.credentials import cut
+from hub.delivery.credentials import cut, without
 from hub.ports import Outcome, Store
 from hub.schemas.delivery import Delivery
 from hub.schemas.ids import CaseId
@@ -68,7 +68,9 @@ _PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!\S*[A-Za-z]{5})(?!\S*\d{9})[A-Za-z0-9./:_-]{1,64}", re.IGNORECASE
 )
 _PIECED_BYTES: Final = 65_536
-_CAPITALS: Final = re.compile(r"[A-Z]+")
+_ESCAPED_TIMES: Final = 8
+"""No spelling that is known here is longer: ``&#x430;`` is one for a byte or two."""
+_BASE64: Final = str.maketrans("-_", "+/")
 _ESCAPE: Final = r"(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2})"
 _BETWEEN: Final = r"[A-Za-z0-9_.+/=~-]{0,20}"
 _RUN: Final = re.compile(rf"{_ESCAPE}(?:{_BETWEEN}{_ESCAPE}){{2,}}{_BETWEEN}|[A-Za-z0-9+/_-]{{11,}}={{0,2}}")
@@ -114,17 +116,22 @@ def _decoded(data: bytes) -> str | None:
     return None
 
 
-def _unpacked(run: str) -> Iterator[str]:
-    """Texts that a run of letters may be, as hexadecimal or base64; of base64 also from the middle of one."""
-    if _HEX.fullmatch(run) and len(run) % 2 == 0:
-        yield _decoded(bytes.fromhex(run)) or ""
-    plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+def _packed_bytes(run: str) -> Iterator[bytes]:
+    """Bytes that a run of letters may be, as hexadecimal or base64; of base64 also from the middle of one."""
+    if len(run) % 2 == 0 and _HEX.fullmatch(run):
+        yield bytes.fromhex(run)
+    plain = run.rstrip("=").translate(_BASE64)
     for skipped in range(4):
         part = plain[skipped : skipped + (len(plain) - skipped) // 4 * 4]
         try:
-            data = base64.b64decode(part, validate=True)
+            yield base64.b64decode(part, validate=True)
         except binascii.Error:
             return  # its letters are those of no base64, from wherever one begins
+
+
+def _unpacked(run: str) -> Iterator[str]:
+    """Texts that a run of letters may be."""
+    for data in _packed_bytes(run):
         yield data.decode("utf-8", "ignore")
         yield data.decode("cp1251", "ignore")
 
@@ -171,14 +178,15 @@ def _as_bytes(secrets: tuple[str, ...]) -> tuple[str, ...]:
 
 def _small(text: str) -> str:
     """Latin letters in small ones; those beyond are parts of others here."""
-    return _CAPITALS.sub(lambda found: found[0].lower(), text)
+    return text.encode("latin-1").lower().decode("latin-1")
 
 
 def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
     """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets in any letter case,
     in pieces of twelve characters or more, escaped, in base64 or hexadecimal; and how many were cut out.
 
-    Of more than 64 KiB pieces and short runs are not looked through: secrets that stand there whole are found.
+    Of more than 64 KiB pieces, short runs and escapes within runs are not looked through: secrets that stand there
+    whole are found.
     """
     secrets = tuple(secrets)
     data, cuts = cut(data, [secret for secret in secrets if len(secret) < _SECRET_CHARS])
@@ -186,22 +194,31 @@ def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
     windows = _windows(known, str)
     if not windows:
         return data, cuts
-    text = data.decode("latin-1")
-    places = sorted({*_raw_places(text, known, windows), *_raw_runs(text, known, windows)})
-    made, last = bytearray(), 0
-    for begin, end in places:
-        if begin >= last:
-            made += data[last:begin] + CUT
-            cuts += 1
-        last = max(last, end)
-    return (bytes(made + data[last:]), cuts) if places else (data, cuts)
+    look = partial(_raw_places, windows) if len(data) <= _PIECED_BYTES else partial(_whole_places, known)
+    data, more = without(data, _stepwise(data, look, max(map(len, known))), CUT)
+    return data, cuts + more
 
 
-def _raw_places(text: str, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
+_Look: TypeAlias = Callable[[str], Iterator[tuple[int, int]]]
+
+
+def _stepwise(data: bytes, look: _Look, longest: int) -> Iterator[tuple[int, int]]:
+    """Places of secrets, plain and in runs. A step holds the interpreter, and all other calls, for a few milliseconds
+    at most; steps overlap by what the longest secret takes, packed or escaped.
+    """
+    runs = _raw_runs if len(data) <= _PIECED_BYTES else _long_runs
+    for begin in range(0, len(data), _PIECED_BYTES):
+        text = data[begin : begin + _PIECED_BYTES + longest * _ESCAPED_TIMES].decode("latin-1")
+        for first, last in (*look(text), *runs(text, look)):
+            yield begin + first, begin + last
+
+
+def _raw_places(windows: _Windows, text: str) -> Iterator[tuple[int, int]]:
+    return _told(_small(text), windows)
+
+
+def _whole_places(secrets: tuple[str, ...], text: str) -> Iterator[tuple[int, int]]:
     lower = _small(text)
-    if len(text) <= _PIECED_BYTES:
-        yield from _told(lower, windows)
-        return
     for plain in secrets:
         at = lower.find(plain) if len(plain) >= _SECRET_CHARS else -1
         while at >= 0:
@@ -209,13 +226,20 @@ def _raw_places(text: str, secrets: tuple[str, ...], windows: _Windows) -> Itera
             at = lower.find(plain, at + len(plain))
 
 
-def _raw_runs(text: str, secrets: tuple[str, ...], windows: _Windows) -> Iterator[tuple[int, int]]:
+def _raw_runs(text: str, look: _Look) -> Iterator[tuple[int, int]]:
     """Runs of escapes, base64 or hexadecimal that say a secret."""
-    for found in (_RUN if len(text) <= _PIECED_BYTES else _LONG_RUN).finditer(text):
+    for found in _RUN.finditer(text):
         run = found[0]
         said = (run,) if run[0] in "&\\%=" else _unpacked(run)
         inner = (unescaped(each).encode("utf-8", "replace").decode("latin-1") for each in said)
-        if any(True for each in inner for _ in _raw_places(each, secrets, windows)):
+        if any(True for each in inner for _ in look(each)):
+            yield found.span()
+
+
+def _long_runs(text: str, look: _Look) -> Iterator[tuple[int, int]]:
+    """Long runs of base64 or hexadecimal that say a secret; an attachment has megabytes of them."""
+    for found in _LONG_RUN.finditer(text):
+        if any(True for each in _packed_bytes(found[0]) for _ in look(each.decode("latin-1"))):
             yield found.span()
 
 

@@ -80,3 +80,28 @@ def test_a_flood_of_beginnings_is_read_once(piece: bytes) -> None:
     flood = piece * (2_000_000 // len(piece))
     kept, _ = cut(flood, ("a-known-secret",))
     assert len(kept) <= len(flood) * 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<a:Password>", "</a:Password>"),
+        ('{"password": "', '"}'),
+        ("\naccess_token=", "&more=1"),
+        ("\nCookie: ", "\nHost: x"),
+    ],
+)
+@given(at=st.integers(-120, 40), length=st.sampled_from((1, 5_000, 40_000)))
+def test_a_credential_across_the_steps(before: str, after: str, at: int, length: int) -> None:
+    """Large bytes are looked through in steps; wherever a credential stands and however long it is, it is found."""
+    head, tail = b"." * (16_384 + at) + before.encode(), after.encode() + b"." * 100_000
+    assert cut(head + b"s" * length + tail) == (head + MARK + tail, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"password": "tuZvjL', "<Password>tuZvjL", "client_secret=tuZvjL", "Cookie: a=tuZvjL"]
+)
+def test_a_credential_whose_end_is_missing(text: str) -> None:
+    """Of a message that breaks off in the middle of a credential the piece is cut, too."""
+    kept, cuts = cut(text.encode())
+    assert (b"tuZvjL" in kept, cuts) == (False, 1)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.delivery.credentials import cut
@@ -223,10 +223,29 @@ def test_bytes_without_a_secret_stay_as_they_are(data: bytes, secret: str) -> No
 
 
 def test_a_large_body_with_a_secret_in_it() -> None:
-    """Of a body of megabytes what stands whole is found, in base64 too, and it costs one look."""
-    body = b"x" * 1_000_000 + SECRET.upper().encode() + b" " + base64.b64encode(b"y" * 600_000 + SECRET.encode())
+    """Of a body of megabytes what stands whole is found, in base64 too: of a long run the part that says it is cut."""
+    run = base64.b64encode(b"y" * 600_000 + SECRET.encode())
+    body = b"x" * 1_000_000 + SECRET.upper().encode() + b" " + run
     kept, cuts = without_secrets(body, (SECRET,))
-    assert (cuts, len(kept)) == (2, 1_000_000 + 5 + 1 + 5)
+    assert (cuts, kept[:1_000_006]) == (2, b"x" * 1_000_000 + b"[cut] ")
+    rest, mark, end = kept[1_000_006:].partition(b"[cut]")
+    assert (mark, end, run.startswith(rest)) == (b"[cut]", b"", True)
+    assert SECRET.encode() not in base64.b64decode(rest[: len(rest) // 4 * 4])
+
+
+@pytest.mark.parametrize("packing", ["plain", "base64", "hexadecimal"])
+@given(at=st.integers(-200, 200), step=st.sampled_from((65_536, 131_072)))
+@settings(max_examples=examples(30))
+def test_a_secret_across_the_steps(packing: str, at: int, step: int) -> None:
+    """A large body is looked through in steps, and a secret that lies across two of them is found."""
+    spelled = {
+        "plain": SECRET.encode(),
+        "base64": base64.b64encode(b"key=" * 20 + SECRET.encode() + b";" * 30),
+        "hexadecimal": (b"field" * 12 + SECRET.encode()).hex().encode(),
+    }[packing]
+    body = (b" " * (step + at - len(spelled) // 2) + spelled).ljust(200_000)
+    kept, cuts = without_secrets(body, (SECRET,))
+    assert (cuts, kept.strip()) == (1, b"[cut]")
 
 
 def test_words_that_a_weak_secret_is_made_of_stay() -> None:
