@@ -34,11 +34,18 @@ class SettledStore(SqlStore):
     every older transaction of the server (hub.storage.horizon), and other tests write on the same server.
     """
 
-    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
+    def events(self, *, after: str | None, limit: int, authority: str | None = None) -> tuple[Event, ...]:
+        self._settle()
+        return super().events(after=after, limit=limit, authority=authority)
+
+    def newest_event(self) -> str | None:
+        self._settle()
+        return super().newest_event()
+
+    def _settle(self) -> None:
         if self.database.postgres:
             written = self._number(sa.select(sa.func.coalesce(sa.func.max(facts.c.txid), 0)))
             until(lambda: self._number(sa.select(horizon.XMIN)) > written, what="the events of a write")
-        return super().events(after=after, limit=limit)
 
     def _number(self, statement: sa.Select[Any]) -> int:
         number: int = self.database.read(lambda connection: connection.execute(statement).scalar_one())

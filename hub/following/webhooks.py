@@ -153,13 +153,23 @@ class WebhookSender:
     def _fill(self, endpoint: Endpoint, state: EndpointState) -> None:
         cursor = state.cursor
         while self._queue.waiting(endpoint.id) < MOST_WAITING:
-            events = self._store.events(after=cursor, limit=PAGE)
-            if not events:
+            events, end = self._page(endpoint, cursor)
+            if end is None or end == cursor:
                 return
             queued = [_queued(endpoint, event, self._clock.now()) for event in self._wanted(endpoint, events)]
-            if not self._queue.fill(endpoint.id, queued, before=cursor, cursor=events[-1].cursor):
+            if not self._queue.fill(endpoint.id, queued, before=cursor, cursor=end):
                 return  # somebody put it elsewhere in the feed; the next round begins there
-            cursor = events[-1].cursor
+            cursor = end
+
+    def _page(self, endpoint: Endpoint, cursor: str | None) -> tuple[Sequence[Event], str | None]:
+        """Events behind a cursor, of a body its own alone, and how far the feed is read with them."""
+        if not endpoint.body:
+            events = self._store.events(after=cursor, limit=PAGE)
+            return events, events[-1].cursor if events else cursor
+        newest = self._store.newest_event()  # asked before: what comes meanwhile stands behind it
+        events = self._store.events(after=cursor, limit=PAGE, authority=endpoint.party)
+        last = events[-1].cursor if events else cursor
+        return events, last if len(events) == PAGE else max(filter(None, (last, newest)), default=None)
 
     def _wanted(self, endpoint: Endpoint, events: Sequence[Event]) -> list[Event]:
         of_type = [event for event in events if not endpoint.types or event.type in endpoint.types]

@@ -95,6 +95,12 @@ class CaseReads(Protocol):
         """Notes of the contact centre's people about a case, by time, then id."""
         ...
 
-    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
-        """Events after a cursor, in order of commit; an event that is returned is never followed by an earlier one."""
+    def events(self, *, after: str | None, limit: int, authority: str | None = None) -> tuple[Event, ...]:
+        """Events after a cursor, in order of commit; an event that is returned is never followed by an earlier one.
+        ``authority``: only those about this body.
+        """
+        ...
+
+    def newest_event(self) -> str | None:
+        """The cursor of the newest event that ``events`` gives; None before the first."""
         ...

@@ -503,11 +503,17 @@ class MemoryStore(MemoryListening):
             self._items.update((i.id, replace(i, closed_at=at, resolution=resolution)) for i in found)
             return len(found)
 
-    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
+    def events(self, *, after: str | None, limit: int, authority: str | None = None) -> tuple[Event, ...]:
         """Events after a cursor, in order of commit."""
         _, seq = rules.cursor_place(after)
         with self._lock:
-            return tuple(self._events[max(seq, 0) :][:limit])
+            later = self._events[max(seq, 0) :]
+            return tuple(e for e in later if authority is None or e.data.get("authority") == authority)[:limit]
+
+    def newest_event(self) -> str | None:
+        """The cursor of the newest event."""
+        with self._lock:
+            return self._events[-1].cursor if self._events else None
 
     def _journal(self, change: Change) -> None:
         for record in rules.once(change.inbound):

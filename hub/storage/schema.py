@@ -276,6 +276,15 @@ facts = sa.Table(
     sa.Index("ix_facts_feed", "txid", "seq").ddl_if(dialect="postgresql"),
     sqlite_autoincrement=True,
 )
+_about_a_body = facts.c.authority.is_not(None)
+sa.Index(
+    "ix_facts_authority",
+    facts.c.authority,
+    facts.c.txid,
+    facts.c.seq,
+    postgresql_where=_about_a_body,
+    sqlite_where=_about_a_body,
+)
 
 items = sa.Table(
     "items",

@@ -366,11 +366,13 @@ class SqlStore(SqlJournalReads, SqlListening):
         done = statement.values(closed_at=at, resolution=resolution)
         return self.database.write(lambda connection: connection.execute(done).rowcount)
 
-    def events(self, *, after: str | None, limit: int) -> tuple[Event, ...]:
+    def events(self, *, after: str | None, limit: int, authority: str | None = None) -> tuple[Event, ...]:
         """Events after a cursor, in order of commit; ``InvalidInput`` for a cursor that is not ours."""
         f = schema.facts.c
         txid, seq = rules.cursor_place(after)
         statement = sa.select(schema.facts).limit(limit)
+        if authority is not None:
+            statement = statement.where(f.authority == authority)
         if self.database.postgres:
             place = sa.tuple_(f.txid, f.seq) > sa.tuple_(
                 sa.literal(txid, sa.BigInteger), sa.literal(seq, sa.BigInteger)
@@ -380,6 +382,16 @@ class SqlStore(SqlJournalReads, SqlListening):
         else:
             statement = statement.where(f.seq > seq).order_by(f.seq)
         return self._all(statement, rows.event)
+
+    def newest_event(self) -> str | None:
+        """The cursor of the newest event that ``events`` gives; None before the first."""
+        f = schema.facts.c
+        if not self.database.postgres:
+            last = sa.select(sa.func.max(f.seq).label("seq"))
+            return self._one(last, lambda row: None if row.seq is None else rules.cursor_text(0, row.seq))
+        settled = sa.select(f.txid, f.seq).where(f.txid < horizon.XMIN + self._offset())
+        newest = settled.order_by(f.txid.desc(), f.seq.desc()).limit(1)
+        return self._one(newest, lambda row: rules.cursor_text(row.txid, row.seq))
 
     def answer(self, principal: str, key: str) -> StoredAnswer | None:
         """Answer that was given to this idempotency key before."""

@@ -56,6 +56,24 @@ def test_cursors_go_on_where_the_last_page_ended(store: Store) -> None:
     assert store.events(after=cursors[-1], limit=9) == ()
 
 
+def test_events_about_one_body(store: Store) -> None:
+    """A body's own come in the order and under the cursors of the whole feed; the newest of all tells its end."""
+    assert store.newest_event() is None
+    changes = [accepted() for _ in range(3)]
+    for change in changes:
+        store.apply(change)
+        store.apply(
+            Change(facts=(fact(change.cases[0].id, FactKind.REGISTERED, later(5), number="1", date="2026-11-24"),))
+        )
+    whole = events(store, 9)
+    about = tuple(event for event in whole if event.data.get("authority") == AUTHORITY)
+    assert len(about) == 6
+    assert store.events(after=None, limit=99, authority=AUTHORITY) == about
+    assert store.events(after=about[1].cursor, limit=2, authority=AUTHORITY) == about[2:4]
+    assert store.events(after=None, limit=99, authority="00000000") == ()
+    assert store.newest_event() == whole[-1].cursor
+
+
 @pytest.mark.postgres
 def test_an_event_committed_later_never_stands_before_a_cursor(postgres_url: str) -> None:
     """A slow transaction that took its numbers first holds later ones back until it is done: no reader passes it."""

@@ -65,6 +65,8 @@ def test_the_daily_work_reads_no_finished_rows(sql_store: SqlStore) -> None:
     sql_store.dead(after=None, limit=5)
     sql_store.release("w")
     sql_store.events(after=rules.cursor_text(0, 3), limit=5)
+    sql_store.events(after=rules.cursor_text(0, 3), limit=5, authority=AUTHORITY)
+    sql_store.newest_event()
     sql_store.apply(Change(updates=(DeliveryUpdate(id=claim.delivery.id, state=TransportState.DELIVERED),)))
     plans = _plans(sql_store, seen)
     assert len(seen) >= 8
