@@ -18,7 +18,7 @@ from hub.settings import load
 from hub.worker.embedded import Embedded
 
 FLUSH_SECS = 60.0
-SWITCH_SECS = 0.001
+SWITCH_SECS = 0.0001
 
 
 class Server(uvicorn.Server):

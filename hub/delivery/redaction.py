@@ -74,7 +74,9 @@ _BASE64: Final = str.maketrans("-_", "+/")
 _ESCAPE: Final = r"(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2})"
 _BETWEEN: Final = r"[A-Za-z0-9_.+/=~-]{0,20}"
 _RUN: Final = re.compile(rf"{_ESCAPE}(?:{_BETWEEN}{_ESCAPE}){{2,}}{_BETWEEN}|[A-Za-z0-9+/_-]{{11,}}={{0,2}}")
-_LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
+_LETTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
+_RUN_OR_NOT: Final = bytes(ord("a") if byte in _LETTERS else ord(" ") for byte in range(256))
+_LEAST_RUN: Final = b"a" * 64
 _LOGIN: Final = re.compile(r"\b(Bearer|Basic|Digest)(\s+)(?=\S*[\d=])\S{6,}", re.IGNORECASE)
 
 
@@ -238,9 +240,14 @@ def _raw_runs(text: str, look: _Look) -> Iterator[tuple[int, int]]:
 
 def _long_runs(text: str, look: _Look) -> Iterator[tuple[int, int]]:
     """Long runs of base64 or hexadecimal that say a secret; an attachment has megabytes of them."""
-    for found in _LONG_RUN.finditer(text):
-        if any(True for each in _packed_bytes(found[0]) for _ in look(each.decode("latin-1"))):
-            yield found.span()
+    plain = text.encode("latin-1").translate(_RUN_OR_NOT)  # twenty times as fast as a pattern
+    at = plain.find(_LEAST_RUN)
+    while at >= 0:
+        found = plain.find(b" ", at)
+        end = len(plain) if found < 0 else found
+        if any(True for each in _packed_bytes(text[at:end]) for _ in look(each.decode("latin-1"))):
+            yield at, end + len(text[end : end + 2]) - len(text[end : end + 2].lstrip("="))
+        at = plain.find(_LEAST_RUN, end)
 
 
 class Redactor:
