@@ -303,6 +303,8 @@ HOSTILE = {
     "cut": header('<Document><DocTransfer type="a">YWJj').removesuffix(b"</Header>"),
     "deep": header("<a>" * 100 + "</a>" * 100),
     "utf-16": '<?xml version="1.0" encoding="utf-16"?><Header/>'.encode("utf-16"),
+    "beginnings": b"<Header>" + b"<DocTransfer " * 600_000,
+    "empty ones": header("<Document>" + '<DocTransfer type="a"/>' * 10_001 + "</Document>"),
     "empty": b"",
 }
 

@@ -19,6 +19,8 @@ from hub.errors import Fault, InvalidInput, TooLarge
 MAX_SKELETON_BYTES = 8_388_608
 """All that is not a file: fields, tasks, signatures, our sealed envelope."""
 MAX_FILES = 200
+MAX_OPENED = 10_000
+"""Opening tags of files, also of empty ones, and what only begins like one."""
 _TAG_BYTES = 65_536
 _OPEN = b"<DocTransfer"
 _WIDE = (
@@ -101,6 +103,7 @@ def split(pieces: Iterable[bytes], keep: Keep) -> Skeleton:
     token = secrets.token_hex(16)
     body = bytearray()
     kept: dict[str, tuple[str, int]] = {}
+    opened = 0
     while True:
         found = flow.data.find(_OPEN, flow.at)
         if found < 0:
@@ -112,6 +115,9 @@ def split(pieces: Iterable[bytes], keep: Keep) -> Skeleton:
                 return Skeleton(body=bytes(body), files=kept)
             continue
         body += flow.read(found - flow.at)
+        opened += 1
+        if opened > MAX_OPENED:
+            raise refuse(f"«DocTransfer» is opened more than {MAX_OPENED} times.", "sevovv.files")
         tag = _tag(flow)
         body += tag
         _check(body)
