@@ -35,6 +35,7 @@ SCAN_PAGES = 10
 """How many pages of other parties' events one look may pass over; the cursor keeps the place."""
 REMEMBERED = 50_000
 PAGE = 100
+NEWS = 1_000
 STREAM_SECS = 600.0
 BEAT_SECS = 15.0
 _CURSOR = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
@@ -67,21 +68,29 @@ _BEGIN_ANEW = "Begin without a cursor, and compare your cases with GET /v1/cases
 
 
 class Tail:
-    """Where the feed ends, shared by all who wait: a thousand of them cost one question in 200 ms."""
+    """Where the feed ends, shared by all who wait: a thousand of them cost one question in 200 ms. For bodies it also
+    keeps about whom the latest events are, so that a body that waits does not read whenever another has something new.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._end = ""
         self._looked = 0.0
         self._busy = asyncio.Lock()
+        self._bodies: dict[str, str] = {}
+        self._known: tuple[str, str] | None = None
+        """From where to where ``_bodies`` knows the last event about each body."""
+        self._counted = 0.0
 
     def note(self, cursor: str | None) -> None:
         """Somebody has read up to here: whoever waits behind need not ask."""
         self._end = max(self._end, cursor or "")
 
-    async def beyond(self, cursor: str | None) -> bool:
-        """True if there is anything after a cursor; asks the store at most once in 200 ms."""
+    async def beyond(self, cursor: str | None, body: str | None = None) -> bool:
+        """True if there is anything after a cursor, for a body about itself; asks the store at most once in 200 ms."""
         here = cursor or ""
+        if body is not None:
+            return await self._beyond(here, body)
         if here < self._end:
             return True
         async with self._busy:
@@ -93,6 +102,27 @@ class Tail:
                 if found:
                     self._end = found[0].cursor
         return here < self._end
+
+    async def _beyond(self, here: str, body: str) -> bool:
+        async with self._busy:
+            loop = asyncio.get_running_loop()
+            if self._known is None or loop.time() - self._counted >= LOOK_SECS:
+                self._known = await run_in_thread(self._read_on, self._known)
+                self._counted = loop.time()
+        return here < self._known[0] or here < self._bodies.get(body, "")
+
+    def _read_on(self, known: tuple[str, str] | None) -> tuple[str, str]:
+        """Read what is new; where that is too much, begin anew at the end: whoever stands before it reads himself."""
+        if known is not None:
+            events = self._store.events(after=known[1] or None, limit=NEWS)
+            if len(events) < NEWS:
+                for event in events:
+                    if about := event.data.get("authority"):
+                        self._bodies[about] = event.cursor
+                return known[0], events[-1].cursor if events else known[1]
+        newest = self._store.newest_event() or ""
+        self._bodies.clear()
+        return newest, newest
 
 
 def _begin(deps: Dependencies, after: str | None) -> str | None:
@@ -137,7 +167,7 @@ def _before(cursor: str) -> str:
 
 def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str | None, limit: int) -> EventsView:
     store = deps.hub.store
-    body = principal.party if principal.role is CallerRole.AUTHORITY else None
+    body = _body_of(principal)
     # Asked before: what comes meanwhile stands behind it. A body's own events are few among those of all others.
     end = store.newest_event() if body is not None else None
     found: list[Event] = []
@@ -157,6 +187,11 @@ def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str |
             cursor = max(filter(None, (cursor, end)), default=None)
             break
     return EventsView(events=tuple(EventView.of(event) for event in found), cursor=cursor)
+
+
+def _body_of(principal: Principal) -> str | None:
+    """The body whose own events alone the caller hears; None for others."""
+    return principal.party if principal.role is CallerRole.AUTHORITY else None
 
 
 def _heard(owners: Owners, principal: Principal, event: Event) -> Event | None:
@@ -205,7 +240,7 @@ async def get_events(
                 return show(page)
             after = page.cursor
             # No thread is held between two looks: a thousand waiting front ends cost a thousand timers.
-            while not await tail.beyond(after):
+            while not await tail.beyond(after, _body_of(principal)):
                 left = deadline - loop.time()
                 if left <= 0 or await request.is_disconnected():
                     return show(page)
@@ -264,7 +299,7 @@ async def _lines(request: Request, principal: Principal, deps: Dependencies, pag
             yield _sent(event)
         after = page.cursor
         tail.note(after)
-        while not await tail.beyond(after):
+        while not await tail.beyond(after, _body_of(principal)):
             if loop.time() >= ends or await request.is_disconnected():
                 return
             if loop.time() - spoken >= BEAT_SECS:
