@@ -46,11 +46,11 @@ def hub(*words: str, home: Path, check: bool = True) -> subprocess.CompletedProc
     return _checked(subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue()), check)
 
 
-def hub_process(*words: str, home: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def hub_process(*words: str, home: Path, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
     """The same in a process of its own, as a person at a terminal has it."""
     done = subprocess.run(
         [sys.executable, "-m", "hub", *words],
-        env=environment(HUB_HOME=str(home)),
+        env=environment(**{**env, "HUB_HOME": str(home)}),
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECS,

@@ -287,6 +287,10 @@ class RabbitMQ:
         """Remove its disk; only while it is dead."""
         shutil.rmtree(self._folder / "mnesia", ignore_errors=True)
 
+    def log(self) -> str:
+        """What the node wrote into its log."""
+        return (self._folder / "node.log").read_text("utf-8", "replace")
+
     def publish(self, routing_key: str, body: bytes, content_type: str, encoding: str, **headers: object) -> None:
         """Put a message on the hub's exchange as any stranger with the password could."""
         with Connection(self.url, connect_timeout=5) as connection:
