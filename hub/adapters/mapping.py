@@ -2,22 +2,25 @@
 
 A request is a tree. A text that begins with ``$`` is a path into the envelope, ``$$`` a dollar sign;
 ``{$from: path, values: {…}, default: …, date: …, join: …}`` converts; ``{$each: path, as: …}`` repeats, with ``$item``.
+A member whose value is absent is left out.
 An answer's members name places in it. How a place is named, and what a request becomes, is the dialect's matter: SOAP
 has elements (``hub.adapters.soap.mapping``), REST has JSON (``hub.adapters.rest.template``).
-What the envelope says and a mapping neither uses nor names in ``leaves_out`` is an error, never silence.
+What an appeal says, value by value, and a mapping neither sends nor names in ``leaves_out`` is an error, never silence.
+``hub.adapters.mapping_check`` tells what can be told of a mapping before it is used.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hub.adapters.mapping_check import Slip, day_pattern_fault, raise_for, word_slips
 from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
 from hub.ports import Parcel
 from hub.schemas.base import Code, Frozen, Line
@@ -26,7 +29,7 @@ from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Attachment
 from hub.schemas.kyiv import KYIV
-from hub.schemas.terms import Kind
+from hub.schemas.terms import AnswerResult, Kind, RefusalGround
 from hub.schemas.visible import visible
 
 _MAX_DEPTH: Final = 20
@@ -40,6 +43,8 @@ _ISO_MOMENT: Final = re.compile(
 Verdict: TypeAlias = Literal[
     "delivered", "accepted", "registered", "answered", "duplicate", "refused", "retry", "permanent", "unknown"
 ]
+LeftOut: TypeAlias = Annotated[str, Code(r"[a-z_]{1,40}(?:\.[a-z_]{1,40}){0,5}")]
+"""A member of an appeal that a mapping drops on purpose, with all in it: ``applicant.contacts.emails``."""
 AnswerPath: TypeAlias = Annotated[str, Code(r"@?[^\s\x00-\x1f\x7f]{1,500}")]
 
 
@@ -89,25 +94,53 @@ class AnswerMapping(Frozen):
     reaches: Annotated[LegalClass, Field(strict=False)] = LegalClass.REGISTERED
 
     @model_validator(mode="after")
+    def _understood(self) -> AnswerMapping:
+        slips = [
+            *word_slips(self.status, get_args(Verdict), ("status",)),
+            *word_slips(self.ground, RefusalGround, ("ground",)),
+            *word_slips(self.result, AnswerResult, ("result",)),
+            *(each for name in type(self).model_fields for each in self._patterns(name)),
+        ]
+        raise_for(slips, type(self).__name__, self)
+        return self
+
+    def _patterns(self, name: str) -> Iterator[Slip]:
+        rule = getattr(self, name)
+        if not isinstance(rule, AnswerField) or rule.date is None:
+            return
+        if name != "date":
+            yield Slip((name, "date"), "mapping_rule", "only the member date reads a date")
+        elif (why := day_pattern_fault(rule.date)) is not None:
+            yield Slip((name, "date"), "mapping_pattern", why)
+
+    @model_validator(mode="after")
     def _proves(self) -> AnswerMapping:
         if isinstance(self.status, str) and self.id is None and self.number is None and self.echo is None:
             raise PydanticCustomError("status", "a fixed status needs echo, id or number: a bare answer proves nothing")
         return self
 
 
+CONTENT: Final = "content"
+"""Member of a file that stands for its bytes, in a dialect that can send them in their place."""
+Place: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What ``$item`` stands for, and its place in the envelope."""
+
+    value: Any
+    place: Place
+
+
 class MappingSource:
-    """A tree of paths, and which of its members were used."""
+    """A tree of paths, and which of its places were sent."""
 
     def __init__(self, tree: dict[str, Any], codes: Codes) -> None:
         self.tree = tree
         self.codes = codes
-        self.used: set[str] = set()
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The envelope's body."""
-        body: dict[str, Any] = self.tree["body"]
-        return body
+        self.sent: set[Place] = set()
+        self.asked: set[Place] = set()
 
     @classmethod
     def of(
@@ -138,39 +171,68 @@ class MappingSource:
             codes,
         )
 
-    def find(self, path: str, item: Any) -> Any:
-        """The value at a ``$`` path; None if there is none."""
-        steps = path.removeprefix("$").split(".")
-        value: Any = {"item": item} if steps[0] == "item" else self.tree
-        self.used.add(".".join(steps[:2]))
+    def find(self, path: str, item: Item | None) -> tuple[Any, Place]:
+        """The value at a ``$`` path and its place; None if there is none."""
+        steps = tuple(path.removeprefix("$").split("."))
+        value: Any = self.tree
+        place = steps
+        if steps[0] == "item":
+            value, place = (None, steps) if item is None else (item.value, (*item.place, *steps[1:]))
+            steps = steps[1:]
         for step in steps:
             if isinstance(value, Mapping):
                 value = value.get(step)
             elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
                 value = value[int(step)]
             else:
-                return None
-        return value
+                return None, place
+        return value, place
+
+    def unsaid(self, leaves_out: Iterable[str]) -> list[str]:
+        """Values that the message has and that were not sent, by their places; whole objects by one."""
+        if ("sealed",) in self.sent:
+            return []
+        left = {tuple(name.split(".")) for name in leaves_out}
+        left |= {place for place, word in _ORDINARY.items() if _at(self.tree["body"], place) == word}
+        body = self.tree["body"]
+        if is_case_number(str(body.get("reference"))):
+            left.add(("reference",))  # the hub's own, put there for want of the centre's: no word of anybody is lost
+        words = [{name: each[name] for name in _said_of(each)} for each in self.tree["attachments"]]
+        lost = [
+            *(place[1:] for place in self._lost(body, ("body",), left, 1)),
+            *self._lost(words, ("attachments",), left, 0),
+        ]
+        return sorted({".".join(place) for place in lost})
+
+    def _lost(self, value: Any, place: Place, left: Collection[Place], skipped: int) -> list[Place]:
+        named = tuple(step for step in place[skipped:] if not step.isdecimal())
+        if value in ([], {}, "") or place in self.sent or named in left:
+            return []
+        if isinstance(value, Mapping):
+            inner = [(str(name), each) for name, each in value.items()]
+        elif isinstance(value, list):
+            inner = [(str(number), each) for number, each in enumerate(value)]
+        else:
+            return [place]
+        lost = [each for name, child in inner for each in self._lost(child, (*place, name), left, skipped)]
+        touched = len(place) > skipped and any(other[: len(place)] == place for other in self.sent)
+        whole = len(place) > skipped and not touched and not any(n[: len(named)] == named for n in left)
+        return [place] if lost and whole else lost
 
 
-_ROOTS: Final = frozenset(
-    {"message_id", "case_id", "kind", "header", "body", "attachments", "sealed", "reply_url", "item"}
-)
+_ORDINARY: Final[Mapping[Place, str]] = {("sign",): "primary", ("applicant", "type"): "individual"}
+"""Values that say no more than that there is an appeal of a person."""
 
 
-def unknown_path(node: Any, depth: int = 0) -> str | None:
-    """The first path or rule of a request that cannot mean anything, or None: a slip of the pen is no empty place."""
-    if isinstance(node, str):
-        known = not node.startswith("$") or node.startswith("$$") or node[1:].partition(".")[0] in _ROOTS
-        return None if known else node[:100]
-    if depth > _MAX_DEPTH or not isinstance(node, dict | list):
-        return None
-    if isinstance(node, dict):
-        rules = {name for name in node if str(name).startswith("$")}
-        if rules and rules not in ({"$from"}, {"$each"}):
-            return ", ".join(sorted(rules))[:100]
-    children = node.values() if isinstance(node, dict) else node
-    return next((found for each in children if (found := unknown_path(each, depth + 1)) is not None), None)
+def _at(value: Any, place: Place) -> Any:
+    for step in place:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _said_of(file: Mapping[str, str]) -> list[str]:
+    """What of a file is lost if it is not sent: its words, and where they do not go by themselves its bytes."""
+    return [name for name in ("name", "description", *(("sha256",) if CONTENT in file else ())) if name in file]
 
 
 def request_values(
@@ -182,7 +244,12 @@ def request_values(
         raise UnsupportedFeature(f"This channel's mapping says no {kind}.", code=codes.kind)
     values = _fill(request, source, None, 0)
     assert isinstance(values, dict)
-    _require_all_said(source, frozenset(leaves_out))
+    if unsaid := source.unsaid(leaves_out):
+        raise UnsupportedFeature(
+            f"The mapping has no place for: {', '.join(unsaid)}.",
+            code=codes.left_out,
+            action=f"Give them a place in {codes.place}, or name them in leaves_out.",
+        )
     return values
 
 
@@ -198,52 +265,64 @@ def poll_values(request: Mapping[str, Any], delivery: Delivery, codes: Codes) ->
     )
     values = _fill(request, source, None, 0)
     assert isinstance(values, dict)
-    if "external_id" in source.used and delivery.external_id is None:
+    if ("external_id",) in source.asked and delivery.external_id is None:
         raise PermanentFailure("They gave no id that could be asked for.", code=codes.no_external_id)
     return values
-
-
-def _require_all_said(source: MappingSource, leaves_out: frozenset[str]) -> None:
-    if "sealed" in source.used or "body" in source.used:
-        return
-    said = {path.partition(".")[2] for path in source.used if path.startswith("body.")}
-    present = {name for name, value in source.body.items() if value not in ([], {}, "")}
-    if is_case_number(str(source.body.get("reference"))):
-        present.discard("reference")  # the hub's own, put there for want of the centre's: no word of anybody is lost
-    unsaid = present - said - leaves_out
-    if source.tree["attachments"] and "attachments" not in source.used:
-        unsaid |= {"attachments"} - leaves_out
-    if unsaid:
-        raise UnsupportedFeature(
-            f"The mapping has no place for: {', '.join(sorted(unsaid))}.",
-            code=source.codes.left_out,
-            action=f"Give them a place in {source.codes.place}, or name them in leaves_out.",
-        )
 
 
 def _wrong(source: MappingSource, message: str) -> ConfigurationError:
     return ConfigurationError(message, code=source.codes.mapping, action="Mend the mapping.")
 
 
-def _fill(node: Any, source: MappingSource, item: Any, depth: int) -> Any:
+def _fill(node: Any, source: MappingSource, item: Item | None, depth: int) -> Any:
     if depth > _MAX_DEPTH:
         raise _wrong(source, f"{source.codes.place} is deeper than {_MAX_DEPTH} levels.")
     if isinstance(node, str):
-        if node.startswith("$$"):
-            return node[1:]
-        return source.find(node, item) if node.startswith("$") else node
+        return _text(node, source, item)
     if isinstance(node, list):
         filled = (_fill(each, source, item, depth + 1) for each in node)
         return [each for each in filled if each is not None]
     if not isinstance(node, dict):
         return node
     if "$each" in node:
-        rows = _fill(node["$each"], source, item, depth + 1) or []
-        return [_fill(node.get("as"), source, row, depth + 1) for row in rows]
+        rows, place = _rows(node["$each"], source, item)
+        items = (Item(row, (*place, str(number))) for number, row in enumerate(rows))
+        made = (_fill(node.get("as"), source, each, depth + 1) for each in items)
+        return [each for each in made if each is not None]
     if "$from" in node:
-        return _converted(source, node, _fill(node["$from"], source, item, depth + 1))
-    made = {name: _fill(child, source, item, depth + 1) for name, child in node.items()}
-    return {name: value for name, value in made.items() if value is not None} or None if depth else made
+        return _from(node, source, item, depth)
+    members = {name: _fill(child, source, item, depth + 1) for name, child in node.items()}
+    present = {name: value for name, value in members.items() if value is not None}
+    return present if present or not depth else None
+
+
+def _text(node: str, source: MappingSource, item: Item | None) -> Any:
+    if node.startswith("$$"):
+        return node[1:]
+    if not node.startswith("$"):
+        return node
+    value, place = source.find(node, item)
+    source.asked.add(place)
+    if value is not None:
+        source.sent.add(place)
+        if place[0] == "attachments" and place[-1] == CONTENT:
+            source.sent.add((*place[:-1], "sha256"))  # the name of the bytes
+    return value
+
+
+def _rows(path: Any, source: MappingSource, item: Item | None) -> tuple[list[Any], Place]:
+    value, place = source.find(path, item) if isinstance(path, str) else (None, ())
+    return (value, place) if isinstance(value, list) else ([], place)
+
+
+def _from(node: Mapping[str, Any], source: MappingSource, item: Item | None, depth: int) -> Any:
+    """A converted value. What comes to nothing was not sent, though it was read."""
+    before = set(source.sent)
+    value = _fill(node["$from"], source, item, depth + 1)
+    made = _converted(source, node, value)
+    if made is None:
+        source.sent = before
+    return made
 
 
 def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> Any:
@@ -253,7 +332,8 @@ def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> An
     if value is None:
         return rule.get("default")
     if "values" in rule:
-        return rule["values"].get(str(value), rule.get("default"))
+        said = {str(word): meant for word, meant in rule["values"].items()}
+        return said.get(str(value), rule.get("default"))
     if "date" in rule:
         try:
             moment = datetime.fromisoformat(str(value))

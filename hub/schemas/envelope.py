@@ -7,7 +7,7 @@ form. Attachments travel outside, named by SHA-256, size and type.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
@@ -356,6 +356,14 @@ AnyEnvelope: TypeAlias = (
     | SupplementEnvelope
 )
 """One envelope of any kind; ``kind`` decides which."""
+
+_CLASSES: Final[dict[str, type[Envelope]]] = {each.KIND: each for each in get_args(AnyEnvelope)}
+
+
+def envelope_class(kind: str) -> type[Envelope]:
+    """The model of a kind."""
+    return _CLASSES[kind]
+
 
 ENVELOPE: TypeAdapter[AnyEnvelope] = TypeAdapter(Annotated[AnyEnvelope, Field(discriminator="kind")])
 """Validates and dumps envelopes of any kind."""

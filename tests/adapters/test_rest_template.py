@@ -4,7 +4,10 @@ mapping may say, and every kind of answer.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,6 +32,7 @@ from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
 from hub.schemas.ids import new_id
+from hub.schemas.people import Contacts
 from hub.storage.attachments import MemoryAttachments
 from hub.testing.contract import CALLS, AdapterContract, Feature, Harness
 from hub.testing.samples import SECRET, appeal, delivery, parcel, secret_file
@@ -37,7 +41,7 @@ from tests.adapters.servers import SICK, Server, http, read_request, serving, si
 
 JSON = "application/json"
 TEMPLATE: dict[str, Any] = {
-    "leaves_out": ["channel", "kind", "sign", "reply_by", "received_at", "attachments"],
+    "leaves_out": ["channel", "kind", "sign", "reply_by", "received_at", "applicant.address", "attachments"],
     "request": {
         "reqId": "$message_id",
         "person": {"last": "$body.applicant.name.surname", "first": "$body.applicant.name.given", "cost": "$$5"},
@@ -200,11 +204,73 @@ def test_nothing_is_dropped_in_silence() -> None:
         dialect({"leaves_out": TEMPLATE["leaves_out"][:-1]}).prepare(parcel(appeal((file,))))
 
 
+def test_half_of_an_applicant_stops_the_message() -> None:
+    """Each value counts by itself: a second phone, an e-mail, a patronymic without a place are named, and nothing else;
+    a conversion that comes to nothing sends nothing.
+    """
+    mine = appeal()
+    name = mine.body.applicant.name.model_copy(update={"patronymic": "Іванівна"})
+    contacts = Contacts(phones=("+380440000001", "+380440000002"), emails=("a@example.org",))
+    person = mine.body.applicant.model_copy(update={"name": name, "contacts": contacts})
+    rich = parcel(mine.model_copy(update={"body": mine.body.model_copy(update={"applicant": person})}))
+    request = {**TEMPLATE["request"], "tel": "$body.applicant.contacts.phones.0"}
+    with pytest.raises(UnsupportedFeature) as stopped:
+        dialect({"request": request}).prepare(rich)
+    lost = "applicant.contacts.emails, applicant.contacts.phones.1, applicant.name.patronymic"
+    assert f"no place for: {lost}." in str(stopped.value)
+    left = [*TEMPLATE["leaves_out"], "applicant.contacts.emails", "applicant.name.patronymic"]
+    phones = {"$each": "$body.applicant.contacts.phones", "as": {"n": "$item"}}
+    body = json.loads(dialect({"request": {**request, "tel": phones}, "leaves_out": left}).prepare(rich).body)
+    assert body["tel"] == [{"n": "+380440000001"}, {"n": "+380440000002"}]
+    nothing = {**TEMPLATE["request"], "text": {"$from": "$body.text", "values": {"x": "y"}}}
+    with pytest.raises(UnsupportedFeature, match="no place for: text"):
+        dialect({"request": nothing}).prepare(parcel(mine))
+
+
+def test_files_go_in_the_members_that_the_template_gives_them() -> None:
+    """Of each file the bytes in base64, streamed; a damaged one is never sent; in the journal stands a mark."""
+    store = MemoryAttachments()
+    contents = [b"", b"a", secrets.token_bytes(200_000)]
+    files = []
+    for number, content in enumerate(contents):
+        sha256, size = store.put(io.BytesIO(content), limit=10**6)
+        files.append(Attachment(sha256=sha256, size=size, media_type="application/pdf", name=f"скан {number}.pdf"))
+    rows = {"$each": "$attachments", "as": {"name": "$item.name", "bytes": "$item.content"}}
+    made = dialect({"request": {**TEMPLATE["request"], "files": rows}, "leaves_out": TEMPLATE["leaves_out"][:-1]})
+    prepared = made.prepare(parcel(appeal(tuple(files))))
+    request = made.request(prepared)
+    assert request.upload is not None
+    streamed = request.upload(prepared, store)
+    body = b"".join(streamed.chunks)
+    assert streamed.length == len(body)
+    assert [base64.b64decode(each["bytes"], validate=True) for each in json.loads(body)["files"]] == contents
+    assert len(prepared.body) < 5_000
+    with pytest.raises(PermanentFailure):
+        request.upload(prepared, MemoryAttachments())
+    names = {**TEMPLATE["request"], "f": {"$each": "$attachments", "as": "$item.name"}}
+    nameless = dialect({"request": names, "leaves_out": TEMPLATE["leaves_out"][:-1]})
+    with pytest.raises(UnsupportedFeature, match=r"attachments\.0\.sha256"):
+        nameless.prepare(parcel(appeal(tuple(files))))
+
+
+def test_what_is_absent_is_left_out() -> None:
+    """A member without a value is not there, in lists and in rows too."""
+    request = {
+        **TEMPLATE["request"],
+        "by": "$body.representative.name.surname",
+        "pair": ["$body.place_text", "$message_id"],
+        "rows": {"$each": "$body.topics", "as": {"none": "$body.place_text"}},
+    }
+    body = json.loads(dialect({"request": request}).prepare(parcel(appeal())).body)
+    assert "by" not in body
+    assert (len(body["pair"]), body["rows"]) == (1, [])
+
+
 def test_other_kinds_are_an_operators_matter() -> None:
     """An envelope that the template does not say is not forced into it."""
     other = parcel(appeal())
     with pytest.raises(UnsupportedFeature) as stopped:
-        dialect({"kinds": ["withdrawal"]}).prepare(other)
+        dialect({"kinds": ["withdrawal"], "leaves_out": [], "request": {"all": "$sealed"}}).prepare(other)
     assert stopped.value.stable_code == "template.kind"
 
 
@@ -309,9 +375,41 @@ def test_asking_needs_the_id_that_the_address_wants() -> None:
 @pytest.mark.parametrize(
     ("section", "more", "word"),
     [
-        ({"request": {"a": "$boby.text"}}, {}, "no such thing"),
-        ({"request": {"a": {"$form": "$body.text"}}}, {}, "no such thing"),
-        ({"request": {"a": [{"$each": "$attachments", "as": "$it.name"}]}}, {}, "no such thing"),
+        ({"request": {"a": "$boby.text"}}, {}, "did you mean «body»"),
+        ({"request": {"a": {"$form": "$body.text"}}}, {}, "did you mean «\\$from»"),
+        ({"request": {"a": [{"$each": "$attachments", "as": "$it.name"}]}}, {}, "did you mean «item»"),
+        ({"request": {"a": "$body.applicant.phones.0"}}, {}, "did you mean «\\$body.applicant.contacts.phones»"),
+        ({"request": {"a": "$body.topics.first"}}, {}, "a list is there"),
+        ({"request": {"a": "$body.text.line"}}, {}, "«text» has no members"),
+        ({"request": {"a": "$item.name"}}, {}, "stands in «as» only"),
+        ({"request": {"a": {"$each": "$attachments", "as": "$item.nama"}}}, {}, "did you mean «name»"),
+        ({"request": {"a": {"$each": "$attachments", "az": "$item"}}}, {}, "needs «as»"),
+        ({"request": {"a": {"$each": "$body.text", "as": "$item"}}}, {}, "no list is there"),
+        ({"request": {"a": {"$from": "$body.text", "$each": "$attachments", "as": 1}}}, {}, "one rule at one place"),
+        ({"request": {"a": {"$from": "$body.topics", "joyn": ", "}}}, {}, "did you mean «join»"),
+        ({"request": {"a": {"$from": "$body.text", "join": ", "}}}, {}, "no list is there"),
+        (
+            {"request": {"a": {"$from": "$body.kind", "values": {"complaint": 3}}}},
+            {},
+            "application; name them",
+        ),
+        ({"request": {"a": {"$from": "$body.kind", "values": {"complain": 3}, "default": 1}}}, {}, "mean «complaint»"),
+        ({"request": {"a": {"$from": "$body.kind", "values": []}}}, {}, "what becomes of each word"),
+        ({"request": {"a": {"$from": "$body.received_at", "date": "dd.mm.yyyy"}}}, {}, "pattern such as"),
+        ({"request": {"a": {"$from": "$body.received_at", "date": "%d.%m.%-y"}}}, {}, "not written alike"),
+        ({"request": {"a": {"$from": "$body.text", "date": "%d.%m.%Y"}}}, {}, "no day or moment"),
+        ({"leaves_out": ["chanel"]}, {}, "did you mean «channel»"),
+        ({"leaves_out": ["applicant.contacts.mails"]}, {}, "did you mean «emails»"),
+        ({"answer": {**TEMPLATE["answer"], "date": {"path": "d", "date": "%d.%m"}}}, {}, "day, month and year"),
+        ({"answer": {**TEMPLATE["answer"], "number": {"path": "d", "date": "%d.%m.%Y"}}}, {}, "only the member date"),
+        ({"answer": {"status": {"path": "s", "values": {"a": "registred"}}}}, {}, "did you mean «registered»"),
+        ({"answer": {"status": {"path": "s", "default": "ok"}}}, {}, "no word of ours"),
+        (
+            {"answer": {**TEMPLATE["answer"], "ground": {"path": "g", "default": "wrong_adresse"}}},
+            {},
+            "«wrong_address",
+        ),
+        ({"answer": {**TEMPLATE["answer"], "result": {"path": "g", "default": "satisfyed"}}}, {}, "mean «satisfied»"),
         ({"headers": {"Authorization": "Bearer x"}}, {}, "not a template's to set"),
         ({"headers": {"X-A": "a\r\nB: c"}}, {}, "headers"),
         ({"headers": {"X A": "a"}}, {}, "headers"),

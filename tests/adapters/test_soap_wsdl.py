@@ -311,7 +311,7 @@ def test_nothing_is_left_out_in_silence(adapter: SoapAdapter, store: MemoryAttac
 
 def test_what_the_schema_demands_and_the_appeal_lacks_is_named(adapter: SoapAdapter, tmp_path: Path) -> None:
     """A demanded element without a value stops this message, before anything is sent."""
-    request = {**MAPPING["request"], "kind": {"$from": "$body.kind", "values": {}}}
+    request = {**MAPPING["request"], "kind": "$body.place"}
     with pytest.raises(UnsupportedFeature, match="kind"):
         adapter.prepare(parcel(appeal(), Rendering.XML), channel_of(tmp_path, request=request))
 

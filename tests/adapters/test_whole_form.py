@@ -188,9 +188,17 @@ def test_a_mapping_without_a_place_for_it_stops_the_message() -> None:
     small = {"who": "$body.applicant.name.surname", "topics": "$body.topics", "text": "$body.text"}
     with pytest.raises(UnsupportedFeature) as stopped:
         _prepared(_template(small), sent(whole()))
-    assert "addressee, identity, representative" in str(stopped.value)
+    assert "addressee, applicant.name.given, identity, representative" in str(stopped.value)
+    small["whose"] = "$body.applicant.name.given"
     named = _template(small, "addressee", "identity", "representative")
     assert b"who" in _prepared(named, sent(whole())).body
     placed = {**small, "for": "$body.representative.name.surname", "level": "$body.identity.level"}
-    body = _prepared(_template({**placed, "to": "$body.addressee.code"}), sent(whole())).body
+    placed["to"] = "$body.addressee.code"
+    with pytest.raises(
+        UnsupportedFeature, match=r"identity\.at, identity\.method, representative\.address"
+    ):
+        _prepared(_template(placed), sent(whole()))
+    rest = ["address", "basis", "contacts", "document", "name.given", "organisation"]
+    left = [*(f"representative.{name}" for name in rest), "identity.at", "identity.method", "addressee.chosen_by"]
+    body = _prepared(_template(placed, *left), sent(whole())).body
     assert all(value in body.decode() for value in ("Захисник", "high", AUTHORITY.code))

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import RestDialect, RestRequest
 from hub.adapters.rest.envelope import RestEnvelopeDialect
 from hub.adapters.rest.settings import RestSettings
@@ -64,7 +63,7 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         """The request's line and headers; of the credentials only their kind."""
         dialect = self.bound(channel)
         request = dialect.request(prepared)
-        kind = multipart.content_type(prepared) if request.streams else prepared.content_type
+        kind = request.content_type or prepared.content_type
         auth = dialect.http.auth.type
         return (
             f"{request.method} {request.url}",
@@ -92,8 +91,8 @@ class RestSession(BaseSession):
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared)
-        body = self._upload(prepared) if request.streams else prepared.body
-        kind = multipart.content_type(prepared) if request.streams else prepared.content_type
+        body = request.upload(prepared, store_of(self._attachments)) if request.upload else prepared.body
+        kind = request.content_type or prepared.content_type
         headers = {"Content-Type": kind, **self._sign(str(prepared.message_id), prepared.body, datetime.now(UTC))}
         return self._dialect.judge(self._call(request, headers, body, deadline_secs), prepared)
 
@@ -130,6 +129,3 @@ class RestSession(BaseSession):
         return self._http.call(
             request.method, request.url, headers={**request.headers, **headers}, body=body, deadline_secs=deadline_secs
         )
-
-    def _upload(self, prepared: Prepared) -> StreamedBody:
-        return multipart.upload(prepared, store_of(self._attachments))

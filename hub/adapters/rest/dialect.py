@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from hub.net.http import HttpAnswer
+from hub.net.http import HttpAnswer, StreamedBody
 from hub.net.settings import HttpSettings
-from hub.ports import Outcome, Parcel, Prepared, Rendering
+from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering
 from hub.schemas.delivery import Delivery
+
+Upload: TypeAlias = Callable[[Prepared, Attachments], StreamedBody]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestRequest:
-    """A call to make. ``streams``: the prepared files follow the body as multipart/form-data."""
+    """A call to make. ``upload``: makes the body where files go along with it; ``content_type``: of that body."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    streams: bool = False
+    upload: Upload | None = None
+    content_type: str | None = None
 
 
 class RestDialect(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from hub.adapters.rest import multipart
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import (
@@ -81,11 +82,13 @@ class RestEnvelopeDialect:
     def request(self, prepared: Prepared) -> RestRequest:
         """A POST that names the message in its headers: whoever honours them takes it once."""
         name = str(prepared.message_id)
+        along = self._s.attachments == "multipart" and bool(prepared.files)
         return RestRequest(
             method="POST",
             url=self.target,
             headers={"Accept": ACCEPT, "Idempotency-Key": name, "Hub-Message-Id": name},
-            streams=self._s.attachments == "multipart" and bool(prepared.files),
+            upload=multipart.upload if along else None,
+            content_type=multipart.content_type(prepared) if along else None,
         )
 
     def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import AnswerMapping, unknown_path
+from hub.adapters.mapping import CONTENT, AnswerMapping, LeftOut
+from hub.adapters.mapping_check import RequestCheck, left_out_slips, raise_for, tree_of
 from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
@@ -81,7 +82,7 @@ class TemplateSection(Frozen):
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
     kinds: list[Annotated[Kind, Field(strict=False)]] = Field(default_factory=lambda: [Kind.APPEAL], min_length=1)
-    leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
+    leaves_out: list[LeftOut] = Field(default_factory=list)
     request: dict[str, Any]
     answer: AnswerMapping
     poll: AnswerMapping | None = None
@@ -90,8 +91,12 @@ class TemplateSection(Frozen):
     def _sayable(self) -> TemplateSection:
         if taken := sorted(name for name in self.headers if name.lower() in _OURS):
             raise PydanticCustomError("headers", "not a template's to set: {names}", {"names": ", ".join(taken)})
-        if (wrong := unknown_path(self.request)) is not None:
-            raise PydanticCustomError("request", "there is no such thing in an envelope: {path}", {"path": wrong})
+        tree = tree_of(self.kinds, (CONTENT,))
+        slips = [
+            *RequestCheck(tree).slips(self.request, ("request",)),
+            *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
+        ]
+        raise_for(slips, type(self).__name__, self)
         return self
 
 

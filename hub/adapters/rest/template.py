@@ -15,6 +15,7 @@ from typing import Any, Final
 from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
+from hub.adapters.rest import inline
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, nothing_yet, unread
 from hub.adapters.rest.settings import RestSettings
@@ -56,13 +57,16 @@ class TemplateDialect(RestEnvelopeDialect):
         sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
         values = maps.request_values(
             self._t.request,
-            MappingSource.of(parcel, CODES, sealed=sealed.decode("ascii")),
+            MappingSource.of(
+                parcel, CODES, sealed=sealed.decode("ascii"), more=lambda file: {maps.CONTENT: inline.mark(file)}
+            ),
             kind=parcel.envelope.kind,
             kinds=self._t.kinds,
             leaves_out=self._t.leaves_out,
         )
         body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body)
+        files = parcel.attachments if inline.has_marks(body) else ()
+        return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body, files=files)
 
     def request(self, prepared: Prepared) -> RestRequest:
         """The call, with the template's own headers beside those that name the message."""
@@ -70,7 +74,9 @@ class TemplateDialect(RestEnvelopeDialect):
         url = plain.url
         if self._t.path:
             url = url.rstrip("/") + self._t.path.replace("{message_id}", str(prepared.message_id))
-        return replace(plain, method=self._t.method, url=url, headers={**self._t.headers, **plain.headers})
+        upload = inline.upload if prepared.files else None
+        headers = {**self._t.headers, **plain.headers}
+        return replace(plain, method=self._t.method, url=url, headers=headers, upload=upload)
 
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """By the mapping, if there is JSON to read; a status alone proves nothing."""

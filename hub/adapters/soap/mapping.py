@@ -14,16 +14,17 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import yaml
 from lxml import etree
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, AnswerPath, Codes, MappingSource, Meaning
+from hub.adapters.mapping_check import ASKED, RequestCheck, left_out_slips, raise_for, tree_of
 from hub.errors import InvalidInput
 from hub.ports import Parcel
 from hub.protocols.soap.files import wrong
 from hub.protocols.soap.mime import content_id
 from hub.schemas import strict_xml, strict_yaml
-from hub.schemas.base import Code, Frozen, Line
+from hub.schemas.base import Frozen, Line
 from hub.schemas.delivery import Delivery
 from hub.schemas.terms import Kind
 
@@ -76,8 +77,20 @@ class WsdlMapping(MappedOperation):
     """
 
     kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
-    leaves_out: list[Annotated[str, Code("[a-z_]{1,40}")]] = Field(default_factory=list)
+    leaves_out: list[maps.LeftOut] = Field(default_factory=list)
     poll: MappedOperation | None = None
+
+    @model_validator(mode="after")
+    def _sayable(self) -> WsdlMapping:
+        tree = tree_of(self.kinds, ("cid",))
+        asked = RequestCheck(ASKED).slips(self.poll.request, ("poll", "request")) if self.poll is not None else ()
+        slips = [
+            *RequestCheck(tree).slips(self.request, ("request",)),
+            *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
+            *asked,
+        ]
+        raise_for(slips, type(self).__name__, self)
+        return self
 
 
 def load(data: bytes) -> WsdlMapping:

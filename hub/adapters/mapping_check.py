@@ -1,0 +1,261 @@
+"""Check of a mapping before it is used: a slip of the pen is told with its place and the nearest right name.
+
+A request is checked against the envelope's models: paths, keys of rules, words and patterns. Of an answer, the words
+that become status, ground and result, and patterns of dates. Where their system's own names are meant, only a test with
+an answer of theirs can tell.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from hub.schemas.envelope import Attachment, Header, envelope_class
+from hub.schemas.shapes import Leaf, Many, Members, Shape, merged, shape_of
+from hub.schemas.terms import Kind
+
+Place: TypeAlias = tuple[str | int, ...]
+_FROM: Final = ("$from", "values", "default", "date", "join")
+_EACH: Final = ("$each", "as")
+_MAX_DEPTH: Final = 20
+_DIRECTIVE: Final = re.compile(r"%(.?)", re.DOTALL)
+_WRITTEN: Final = frozenset("aAbBdHIjmMpSuUwWyYzfGVZ%")
+"""Directives that Python writes alike on every system (strftime); ``%-d`` and ``%e`` are not among them."""
+_SAMPLE: Final = datetime(2026, 11, 25, 23, 45, 59)  # noqa: DTZ001 - a pattern is tried on it
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What is wrong at one place of a mapping. ``code``: of the registry's fault."""
+
+    place: Place
+    code: str
+    message: str
+
+
+def tree_of(kinds: Collection[Kind], file_members: Iterable[str] = ()) -> Members:
+    """The shape of what a request may name. ``file_members``: further members of each file."""
+    bodies = (shape_of(envelope_class(kind)).of["body"] for kind in kinds)
+    files = Members({**shape_of(Attachment).of, **{name: Leaf() for name in file_members}})
+    return Members(
+        {
+            **{name: Leaf() for name in ("message_id", "case_id", "sealed", "reply_url")},
+            "kind": Leaf(words=tuple(kinds)),
+            "header": shape_of(Header),
+            "body": merged(body for body in bodies if isinstance(body, Members)),
+            "attachments": Many(files),
+        }
+    )
+
+
+ASKED: Final = Members({name: Leaf() for name in ("message_id", "case_id", "external_id")})
+"""What a request may name that asks what became of a message."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Words about the nearest right name, or all of a few."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean «{close[0]}»?"
+    return f"there are: {', '.join(known)}" if len(known) <= 12 else ""
+
+
+def raise_for(slips: Iterable[Slip], title: str, given: Any) -> None:
+    """Raise pydantic's own error with the place of each slip, so that the registry tells its line."""
+    found = [
+        InitErrorDetails(
+            type=PydanticCustomError(slip.code, "{said}", {"said": slip.message}),
+            loc=slip.place,
+            input=given,
+        )
+        for slip in slips
+    ]
+    if found:
+        raise ValidationError.from_exception_data(title, found)
+
+
+class RequestCheck:
+    """Check of one request. ``tree``: what it may name."""
+
+    def __init__(self, tree: Members) -> None:
+        self._tree = tree
+
+    def slips(self, request: Any, at: Place = ()) -> Iterator[Slip]:
+        """All that is wrong."""
+        return self._node(request, at, None, 0)
+
+    def _node(self, node: Any, at: Place, item: Shape | None, depth: int) -> Iterator[Slip]:
+        if depth > _MAX_DEPTH:
+            yield Slip(at, "mapping_depth", f"deeper than {_MAX_DEPTH} levels")
+        elif isinstance(node, str):
+            if node.startswith("$") and not node.startswith("$$"):
+                yield from self._path(node, at, item)
+        elif isinstance(node, list):
+            for number, each in enumerate(node):
+                yield from self._node(each, (*at, number), item, depth + 1)
+        elif isinstance(node, dict):
+            rules = [str(name) for name in node if str(name).startswith("$")]
+            if not rules:
+                for name, child in node.items():
+                    yield from self._node(child, (*at, name), item, depth + 1)
+            elif len(rules) > 1:
+                yield Slip((*at, rules[1]), "mapping_rule", "one rule at one place")
+            elif rules == ["$from"]:
+                yield from self._from(node, at, item, depth)
+            elif rules == ["$each"]:
+                yield from self._each(node, at, item, depth)
+            else:
+                words = near(rules[0], ("$from", "$each"))
+                yield Slip((*at, rules[0]), "mapping_rule", f"no rule has this name; {words}")
+
+    def _path(self, path: str, at: Place, item: Shape | None) -> Iterator[Slip]:
+        found = self._at(path, item)
+        if isinstance(found, str):
+            yield Slip(at, "mapping_path", f"there is no {path[:100]} in an envelope: {found}")
+
+    def _at(self, path: str, item: Shape | None) -> Shape | str:
+        """What stands at a path, or why there is nothing."""
+        steps = path[1:].split(".")
+        shape: Shape = self._tree if item is None else Members({**self._tree.of, "item": item})
+        for number, step in enumerate(steps):
+            if isinstance(shape, Members):
+                inner = shape.of.get(step)
+                if inner is None:
+                    if step == "item" and not number:
+                        return "$item stands in «as» only"
+                    return f"«{step}» is not there; {self._hint(step, shape)}".rstrip("; ")
+                shape = inner
+            elif isinstance(shape, Many):
+                if not (step.isascii() and step.isdecimal()):
+                    return f"a list is there: a number ({'.'.join(steps[:number])}.0), {{$each: …}} or join"
+                shape = shape.each
+            else:
+                return f"«{steps[number - 1]}» has no members"
+        return shape
+
+    def _hint(self, step: str, shape: Members) -> str:
+        """The nearest name there, or the place where one of this name stands."""
+        elsewhere = () if difflib.get_close_matches(step, shape.of, n=1) else tuple(_places(self._tree, step, "$"))
+        return f"did you mean «{elsewhere[0]}»?" if elsewhere else near(step, shape.of)
+
+    def _source(self, node: Any, item: Shape | None) -> Shape | None:
+        """The shape that a rule reads from, if that can be told."""
+        if isinstance(node, str) and node.startswith("$") and not node.startswith("$$"):
+            found = self._at(node, item)
+            return None if isinstance(found, str) else found
+        return Many(Leaf()) if isinstance(node, list) else None
+
+    def _from(self, node: Mapping[str, Any], at: Place, item: Shape | None, depth: int) -> Iterator[Slip]:
+        yield from self._keys(node, _FROM, at)
+        yield from self._node(node["$from"], (*at, "$from"), item, depth + 1)
+        source = self._source(node["$from"], item)
+        if "values" in node:
+            yield from _values(node, source, (*at, "values"))
+        if "join" in node and isinstance(source, Leaf | Members):
+            yield Slip((*at, "join"), "mapping_rule", "join is for lists, and no list is there")
+        if "date" in node:
+            if not isinstance(node["date"], str):
+                yield Slip((*at, "date"), "mapping_pattern", "must be a pattern such as %d.%m.%Y")
+            elif (why := _pattern_fault(node["date"])) is not None:
+                yield Slip((*at, "date"), "mapping_pattern", why)
+            elif source is not None and not (isinstance(source, Leaf) and source.dated):
+                yield Slip((*at, "date"), "mapping_rule", "no day or moment is there")
+
+    def _each(self, node: Mapping[str, Any], at: Place, item: Shape | None, depth: int) -> Iterator[Slip]:
+        yield from self._keys(node, _EACH, at)
+        yield from self._node(node["$each"], (*at, "$each"), item, depth + 1)
+        source = self._source(node["$each"], item)
+        if isinstance(source, Leaf | Members):
+            yield Slip((*at, "$each"), "mapping_rule", "no list is there")
+        if "as" not in node:
+            yield Slip(at, "mapping_rule", "$each needs «as»")
+        else:
+            inner = source.each if isinstance(source, Many) else Leaf()
+            yield from self._node(node["as"], (*at, "as"), inner, depth + 1)
+
+    @staticmethod
+    def _keys(node: Mapping[str, Any], known: Collection[str], at: Place) -> Iterator[Slip]:
+        for name in node:
+            if name not in known:
+                yield Slip((*at, name), "mapping_rule", f"no rule has this key; {near(str(name), known)}")
+
+
+def _values(node: Mapping[str, Any], source: Shape | None, at: Place) -> Iterator[Slip]:
+    values = node["values"]
+    if not isinstance(values, dict) or not values:
+        yield Slip(at, "mapping_rule", "must say what becomes of each word")
+        return
+    words = source.words if isinstance(source, Leaf) else ()
+    for name in values if words else ():
+        if str(name) not in words:
+            yield Slip((*at, name), "mapping_word", f"«{str(name)[:60]}» is never said there; {near(str(name), words)}")
+    missing = [word for word in words if word not in map(str, values)]
+    if missing and "default" not in node:
+        said = ", ".join(missing)
+        yield Slip(at, "mapping_word", f"nothing would be sent for: {said}; name them, or give a default")
+
+
+def _places(shape: Shape, name: str, at: str) -> Iterator[str]:
+    """Paths of members of a name, the shallowest part first."""
+    inner = shape.each if isinstance(shape, Many) else shape
+    here = f"{at}.0" if isinstance(shape, Many) else at
+    for each, child in _members(inner).items():
+        path = f"{here}.{each}" if here != "$" else f"${each}"
+        if each == name:
+            yield path
+        yield from _places(child, name, path)
+
+
+def left_out_slips(names: Iterable[str], tree: Members, at: Place) -> Iterator[Slip]:
+    """Names of ``leaves_out`` that no appeal has."""
+    known = Members({**_members(tree.of.get("body")), "attachments": tree.of.get("attachments", Leaf())})
+    for number, name in enumerate(names):
+        shape: Shape = known
+        for step in name.split("."):
+            shape = shape.each if isinstance(shape, Many) else shape
+            inner = shape.of.get(step) if isinstance(shape, Members) else None
+            if inner is None:
+                words = near(step, _members(shape))
+                yield Slip((*at, number), "mapping_path", f"an appeal has no «{name}»; {words}".rstrip("; "))
+                break
+            shape = inner
+
+
+def _members(shape: Shape | None) -> Mapping[str, Shape]:
+    return shape.of if isinstance(shape, Members) else {}
+
+
+def word_slips(rule: Any, words: Iterable[str], at: Place) -> Iterator[Slip]:
+    """Words of an answer's mapping that mean nothing to the hub. ``rule``: an ``AnswerField``, or a bare path."""
+    words = tuple(words)
+    for name, word in getattr(rule, "values", {}).items():
+        if word not in words:
+            yield Slip((*at, "values", name), "mapping_word", f"«{word[:60]}» is no word of ours; {near(word, words)}")
+    default = getattr(rule, "default", None)
+    if default is not None and default not in words:
+        yield Slip((*at, "default"), "mapping_word", f"«{default[:60]}» is no word of ours; {near(default, words)}")
+
+
+def day_pattern_fault(pattern: str) -> str | None:
+    """Why a pattern cannot read a day as strptime does; None if it can."""
+    try:
+        read = datetime.strptime(_SAMPLE.strftime(pattern), pattern)  # noqa: DTZ007 - a pattern is tried
+    except ValueError:
+        return "must be a pattern that strptime reads, such as %d.%m.%Y"
+    return None if read.date() == _SAMPLE.date() else "must name day, month and year, such as %d.%m.%Y"
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    found = _DIRECTIVE.findall(pattern)
+    wrong = next((letter for letter in found if letter not in _WRITTEN or not letter), None)
+    if wrong is not None:
+        return f"%{wrong} is not written alike everywhere; such as %d.%m.%Y"
+    return None if any(letter != "%" for letter in found) else "must be a pattern such as %d.%m.%Y"
