@@ -194,9 +194,7 @@ def test_a_mapping_without_a_place_for_it_stops_the_message() -> None:
     assert b"who" in _prepared(named, sent(whole())).body
     placed = {**small, "for": "$body.representative.name.surname", "level": "$body.identity.level"}
     placed["to"] = "$body.addressee.code"
-    with pytest.raises(
-        UnsupportedFeature, match=r"identity\.at, identity\.method, representative\.address"
-    ):
+    with pytest.raises(UnsupportedFeature, match=r"identity\.at, identity\.method, representative\.address"):
         _prepared(_template(placed), sent(whole()))
     rest = ["address", "basis", "contacts", "document", "name.given", "organisation"]
     left = [*(f"representative.{name}" for name in rest), "identity.at", "identity.method", "addressee.chosen_by"]

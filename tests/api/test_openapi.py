@@ -14,6 +14,7 @@ import pytest
 from hub.api.app import routes_only
 from hub.api.openapi import OPEN, build
 from tests.api.world import World
+from tests.forms import NIGHTLY
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 CHECKS = (
@@ -93,7 +94,7 @@ def test_schemathesis_finds_nothing(
         *("--header", f"Authorization: Bearer {world.tokens[who]}"),
         *("--checks", CHECKS),
         *("--phases", phases),
-        *("--max-examples", "15"),
+        *("--max-examples", "60" if NIGHTLY else "8"),
         *("--seed", "1"),
         *("--generation-database", "none"),
         *("--request-timeout", "120"),

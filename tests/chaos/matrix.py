@@ -90,8 +90,9 @@ def strike_server(point: str, action: str, victim: Victim, bench: Bench) -> Resu
             helper.join()
 
 
-def chain(action: str, bench: Bench) -> Result:
-    """All points after one another in one world under traffic: the short form of the matrix.
+def chain(action: str, bench: Bench, *, every: int = 1, first: int = 0) -> Result:
+    """All points, or every so many from the first on, after one another in one world under traffic: the short form of
+    the matrix.
 
     A freeze is a short one here, for there are seventeen; the long ones are the matrix's own cells.
     """
@@ -103,7 +104,8 @@ def chain(action: str, bench: Bench) -> Result:
             ("worker", [p for p in POINTS if p not in API_POINTS]),
         ]
     )
-    plans = {name: [f"{p}:{action}:2" for p in points] for name, points in units}
+    chosen = POINTS[first::every]
+    plans = {name: [f"{p}:{action}:2" for p in points if p in chosen] for name, points in units}
     if action == "stop":  # a process that woke goes on with what is still armed
         plans = {name: [",".join(plan)] for name, plan in plans.items()}
     with bench.world(plans=plans, stop_secs=min(bench.stop_secs, CHAIN_STOP_SECS)) as world:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chaos import bench, clock, room, servers
+from tests.chaos import bench, clock, matrix, room, servers
 from tests.chaos.bench import Bench, run
 from tests.chaos.cells import table
 from tests.chaos.world import Backing
 from tests.conftest import leave_out
+from tests.forms import NIGHTLY
 
 EMBEDDED = {
     "chain-kill": 5,
@@ -32,11 +34,13 @@ EMBEDDED = {
 FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps": clock.fit}
 """Why a cell cannot run here."""
 PRODUCTION = {"chain-kill": 5, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
-NIGHTLY = ("chain-stop", "worker-dies", "broker-wiped")
+AT_NIGHT = ("chain-stop", "worker-dies", "broker-wiped")
+HALVES = {"embedded/chain-kill": 0, "production/chain-kill": 1}
+"""By day the one chain strikes at every second point, the other at those between."""
 
 
 def _marked(names: Iterable[str]) -> list[Any]:
-    marks = {name: [pytest.mark.slow, *([pytest.mark.nightly] if name in NIGHTLY else [])] for name in names}
+    marks = {name: [pytest.mark.slow, *([pytest.mark.nightly] if name in AT_NIGHT else [])] for name in names}
     return [pytest.param(name, marks=marks[name]) for name in names]
 
 
@@ -63,7 +67,9 @@ def backing(ground: Path) -> Iterator[Backing]:
 
 
 def _holds(name: str, table_: Bench) -> None:
-    line = run(name, table()[name], table_)
+    halved = name in HALVES and not NIGHTLY
+    cell = partial(matrix.chain, "kill", every=2, first=HALVES[name]) if halved else table()[name]
+    line = run(name, cell, table_)
     assert line.good, "\n".join([*line.values(), *line.words()])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.cases.bulk import STEP, Bulk
+from hub.cases.bulk import Bulk
 from hub.delivery.records import escalate
 from hub.errors import Conflict, InvalidInput
 from hub.ports import InboundFilter, Outcome, RawInbound
@@ -21,7 +21,15 @@ from tests.delivery.origins import origin
 from tests.delivery.world import BODY, CHANNEL, World
 from tests.stores import fresh_store
 
+STEP = 20
 COUNT = STEP + 7
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.cases.bulk.STEP", STEP)
+
+
 WRONG = Outcome(kind=OutcomeKind.PERMANENT, code="answer.http_415", detail="the mapping is wrong")
 MENDED = Outcome(kind=OutcomeKind.DELIVERED)
 ALL = Selection(code="answer.http_415", channel_id=CHANNEL)
@@ -142,14 +150,14 @@ def test_who_is_killed_is_followed_by_another(store: SqlStore) -> None:
     acts = SqlActs(store.database)
     now = world.clock.now()
     assert acts.acquire_act(owner="one", now=now, lease_until=now + timedelta(seconds=120)) is not None
-    for delivery in acts.dead_of(ALL, until=now, after=None, limit=30):
+    for delivery in acts.dead_of(ALL, until=now, after=None, limit=12):
         world.operators.replay(delivery.id, by="operator.1")
     assert two.step() == 0
     world.clock.go(121)
     _run(two)
     ended = acts.act(act.id)
     assert ended is not None
-    assert (ended.state, ended.done) == (ActState.ENDED, COUNT - 30)
+    assert (ended.state, ended.done) == (ActState.ENDED, COUNT - 12)
     world.run()
     assert len(world.adapter.got) == 2 * COUNT
 

@@ -330,7 +330,7 @@ def test_no_history_of_acts_leaves_a_case_to_nobody(part: int) -> None:
     """Whatever is submitted, answered, refused, assigned, replayed, closed and however time passes: after each act and
     the sweep that follows it, no case is nobody's.
     """
-    for number in range(2_500 if NIGHTLY else 50):
+    for number in range(2_500 if NIGHTLY else 25):
         history = History(part * 100_000 + number)
         for _ in range(25):
             history.step()
