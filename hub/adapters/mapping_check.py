@@ -233,6 +233,62 @@ def _members(shape: Shape | None) -> Mapping[str, Shape]:
     return shape.of if isinstance(shape, Members) else {}
 
 
+def unsaid(request: Any, tree: Members, leaves_out: Iterable[str]) -> list[str]:
+    """What an appeal can say and a request neither sends nor leaves out, by place; whole objects by one name. An appeal
+    that says it stops (``left_out``).
+    """
+    sent = frozenset(_sent(request, ()))
+    if ("sealed",) in sent:
+        return []
+    left = frozenset(tuple(name.split(".")) for name in leaves_out)
+    files = {name: Leaf() for name in ("name", "description", *(("sha256",) if "content" in _file(tree) else ()))}
+    if any(place[0] == "attachments" and place[-1] == "content" for place in sent):
+        files.pop("sha256", None)
+    body = _members(tree.of.get("body"))
+    lost = [name for each, shape in body.items() for name in _lost(shape, ("body", each), (each,), sent, left)]
+    return lost + _lost(Many(Members(files)), ("attachments",), ("attachments",), sent, left)
+
+
+def _file(tree: Members) -> Mapping[str, Shape]:
+    files = tree.of.get("attachments")
+    return _members(files.each) if isinstance(files, Many) else {}
+
+
+def _sent(node: Any, item: Place) -> Iterator[Place]:
+    """Places that a request sends; ``*`` for each of a list."""
+    if isinstance(node, str):
+        if node.startswith("$") and not node.startswith("$$"):
+            steps = tuple(node[1:].split("."))
+            yield (*item, *steps[1:]) if steps[0] == "item" else steps
+    elif isinstance(node, list):
+        yield from (place for each in node for place in _sent(each, item))
+    elif isinstance(node, dict) and "$each" in node:
+        for rows in _sent(node["$each"], item):
+            yield from _sent(node.get("as"), (*rows, "*"))
+    elif isinstance(node, dict):
+        children = [node["$from"]] if "$from" in node else node.values()
+        yield from (place for each in children for place in _sent(each, item))
+
+
+def _lost(
+    shape: Shape, place: Place, named: tuple[str, ...], sent: Collection[Place], left: Collection[tuple[str, ...]]
+) -> list[str]:
+    if place in sent or named in left:
+        return []
+    name = ".".join(named)
+    touched = any(other[: len(place)] == place for other in sent) or any(n[: len(named)] == named for n in left)
+    if isinstance(shape, Leaf) or not touched:
+        return [name]
+    if isinstance(shape, Many):
+        below = [other[len(place)] for other in sent if other[: len(place)] == place and len(other) > len(place)]
+        if any(str(step).isdecimal() for step in below):
+            return [f"{name} beyond the first"]
+        return _lost(shape.each, (*place, "*"), named, sent, left)
+    return [
+        lost for each, child in shape.of.items() for lost in _lost(child, (*place, each), (*named, each), sent, left)
+    ]
+
+
 def word_slips(rule: Any, words: Iterable[str], at: Place) -> Iterator[Slip]:
     """Words of an answer's mapping that mean nothing to the hub. ``rule``: an ``AnswerField``, or a bare path."""
     words = tuple(words)

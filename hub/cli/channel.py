@@ -6,20 +6,27 @@ import email
 import email.policy
 import io
 import json
+import sys
 import time
 import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from hub import adapters
+from hub.adapters.base import BaseSession
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
 from hub.errors import HubError, InvalidInput, NotFound
-from hub.ports import Adapter, Outlined, Prepared
-from hub.schemas import json_rendering
+from hub.ports import Adapter, Mapped, Outcome, Outlined, Prepared
+from hub.schemas import json_rendering, strict_json
+from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Authority, Channel
-from hub.schemas.envelope import AppealEnvelope, Header, Party
+from hub.schemas.envelope import AppealEnvelope, AppealForm, Header, Party
 from hub.schemas.ids import MessageId, new_id
 from hub.sealed import seal_parcel
 from hub.settings import load
@@ -41,12 +48,12 @@ def _find(hub: Hub, channel_id: str) -> tuple[Authority, Channel, Adapter]:
     return entry[0], entry[1], adapters.adapter(entry[1].adapter)
 
 
-def _sample(hub: Hub, authority: Authority) -> AppealEnvelope:
-    """A made-up appeal, plainly marked as a test."""
+def _sample(hub: Hub, authority: Authority, form: AppealForm | None) -> AppealEnvelope:
+    """An appeal, plainly marked as a test; without a form a made-up one."""
     from hub.simulator.appeals import generate
 
     topics = [t for c in authority.competences for t in c.topics if t != "*"] or ["other"]
-    form = next(iter(generate(1, seed=1, topics=topics, places=[])))
+    form = form or next(iter(generate(1, seed=1, topics=topics, places=[])))
     marked = form.model_copy(update={"text": "ТЕСТ: перевірка каналу, не звернення.\n\n" + form.text})
     now = hub.clock.now()
     party = Party(code=hub.settings.party_code, name=hub.settings.party_name)
@@ -60,8 +67,10 @@ def _sample(hub: Hub, authority: Authority) -> AppealEnvelope:
     return AppealEnvelope(header=header, body=marked)
 
 
-def _prepare(hub: Hub, authority: Authority, channel: Channel, adapter: Adapter) -> Prepared:
-    envelope = _sample(hub, authority)
+def _prepare(
+    hub: Hub, authority: Authority, channel: Channel, adapter: Adapter, form: AppealForm | None = None
+) -> Prepared:
+    envelope = _sample(hub, authority, form)
     canonical = json_rendering.to_json(envelope)
     parcel = seal_parcel(
         envelope,
@@ -156,31 +165,113 @@ def probe(channel_id: str, home: str | None, as_json: bool) -> None:
     )
 
 
-@channel_group.command("send-test")
+@channel_group.command("read")
 @click.argument("channel_id")
+@click.argument("answer", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.option("--poll", is_flag=True, help="It answers the question what became of a message.")
+@home_option
+@json_option
+def read_answer(channel_id: str, answer: Path, poll: bool, home: str | None, as_json: bool) -> None:
+    """Show what an answer of theirs, kept in the file ANSWER, means by the channel's mapping; no network.
+
+    Exit code 1 if its status means nothing to the hub.
+    """
+    hub = build(load(home=home))
+    try:
+        _, channel, adapter = _find(hub, channel_id)
+        said = adapter.understood(channel, answer.read_bytes(), poll=poll) if isinstance(adapter, Mapped) else None
+    finally:
+        hub.close()
+    if said is None:
+        raise InvalidInput(
+            f"The channel {channel_id} has no mapping for such an answer.",
+            code="channel.unmapped",
+            action="Only dialects template and wsdl read answers by a mapping; --poll needs its section poll.",
+        )
+    emit({"channel": channel_id, "understood": said}, as_json=as_json, lines=[f"{k}: {v}" for k, v in said.items()])
+    if said["status"] == "unknown":
+        sys.exit(1)
+
+
+def _form(file: Path) -> AppealForm:
+    """A form as ``POST /v1/appeals`` takes it. ``InvalidInput`` names what is wrong."""
+    try:
+        strict_json.parse(file.read_bytes())  # what pydantic would pass over, such as a member that stands twice
+        return AppealForm.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise InvalidInput(f"The file is no appeal: {wrong}.", code="appeal.invalid") from None
+
+
+@channel_group.command("try")
+@click.argument("channel_id")
+@click.option(
+    "--appeal",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="A form as POST /v1/appeals takes it; without it a made-up one, marked as a test.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @home_option
 @json_option
-def send_test(channel_id: str, yes: bool, home: str | None, as_json: bool) -> None:
-    """Send one made-up appeal, marked as a test, and show what the other side said. It opens no case."""
+def try_channel(channel_id: str, appeal: Path | None, yes: bool, home: str | None, as_json: bool) -> None:
+    """Send one appeal and show the request, the raw answer, and what was understood of it. It opens no case.
+
+    Exit code 1 unless it was delivered.
+    """
     hub = build(load(home=home))
     try:
         authority, channel, adapter = _find(hub, channel_id)
-        if adapter.pulled(channel):
-            raise InvalidInput("Nothing is sent over this channel: the authority fetches.", code="channel.pulled")
-        if not yes:
-            click.confirm(f"Send a test appeal to {authority.name} over {channel.id}?", abort=True, err=True)
-        prepared = _prepare(hub, authority, channel, adapter)
-        try:
-            with adapter.session(channel) as session:
-                outcome = session.send(prepared, float(channel.lane.deadline_secs))
-        except HubError as failure:
-            raise InvalidInput(
-                f"The test was not sent: {failure.message}", code=failure.stable_code, action=failure.next_step
-            ) from failure
+        prepared = _prepare(hub, authority, channel, adapter, _form(appeal) if appeal else None)
+        outcome, heard = _send(authority, channel, adapter, prepared, yes=yes)
+        answered = heard.partition(b"\r\n\r\n")[2] if heard else b""
+        said = _understood(adapter, channel, answered)
     finally:
         hub.close()
+    around = adapter.outline(prepared, channel) if isinstance(adapter, Outlined) else ()
+    raw = heard.decode("utf-8", "backslashreplace") if heard else ""
     document = {
+        **_told(prepared, outcome),
+        "request": {"outline": around, "body": _shown(prepared)},
+        "answer": raw,
+        "understood": said,
+    }
+    lines = ["── request", *around, "", _shown(prepared), "", "── answer", raw or "(nothing was heard)", ""]
+    lines += ["── understood", *(f"{name}: {value}" for name, value in said.items())] if said else []
+    lines += ["── outcome", *_lines(_told(prepared, outcome))]
+    emit(document, as_json=as_json, lines=lines)
+    _leave_unless_delivered(outcome)
+
+
+def _understood(adapter: Adapter, channel: Channel, body: bytes) -> Mapping[str, str]:
+    if not body or not isinstance(adapter, Mapped):
+        return {}
+    try:
+        return adapter.understood(channel, body, poll=False) or {}
+    except InvalidInput as error:
+        return {"status": f"unknown ({error.message})"}
+
+
+def _send(
+    authority: Authority, channel: Channel, adapter: Adapter, prepared: Prepared, *, yes: bool
+) -> tuple[Outcome, bytes | None]:
+    """One call, and what was heard. ``InvalidInput`` if it could not even begin."""
+    if adapter.pulled(channel):
+        raise InvalidInput("Nothing is sent over this channel: the authority fetches.", code="channel.pulled")
+    if not yes:
+        click.confirm(f"Send a test appeal to {authority.name} over {channel.id}?", abort=True, err=True)
+    try:
+        with adapter.session(channel) as session:
+            outcome = session.send(prepared, float(channel.lane.deadline_secs))
+            heard = session.heard() if isinstance(session, BaseSession) else None
+    except HubError as failure:
+        raise InvalidInput(
+            f"The test was not sent: {failure.message}", code=failure.stable_code, action=failure.next_step
+        ) from failure
+    return outcome, heard
+
+
+def _told(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
+    return {
         "message_id": prepared.message_id,
         "outcome": outcome.kind,
         "code": outcome.code,
@@ -189,5 +280,34 @@ def send_test(channel_id: str, yes: bool, home: str | None, as_json: bool) -> No
         "detail": outcome.detail,
         "receipts": len(outcome.receipts) + len(outcome.reported),
     }
-    lines = [f"{key}: {value}" for key, value in json.loads(json.dumps(document, default=str)).items() if value]
-    emit(document, as_json=as_json, lines=lines)
+
+
+def _lines(document: Mapping[str, Any]) -> list[str]:
+    return [f"{key}: {value}" for key, value in json.loads(json.dumps(document, default=str)).items() if value]
+
+
+def _leave_unless_delivered(outcome: Outcome) -> None:
+    if outcome.kind not in (OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE):
+        sys.exit(1)
+
+
+@channel_group.command("send-test")
+@click.argument("channel_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@home_option
+@json_option
+def send_test(channel_id: str, yes: bool, home: str | None, as_json: bool) -> None:
+    """Send one made-up appeal, marked as a test, and show what the other side said. It opens no case.
+
+    Exit code 1 unless it was delivered.
+    """
+    hub = build(load(home=home))
+    try:
+        authority, channel, adapter = _find(hub, channel_id)
+        prepared = _prepare(hub, authority, channel, adapter)
+        outcome, _ = _send(authority, channel, adapter, prepared, yes=yes)
+    finally:
+        hub.close()
+    document = _told(prepared, outcome)
+    emit(document, as_json=as_json, lines=_lines(document))
+    _leave_unless_delivered(outcome)

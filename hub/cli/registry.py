@@ -15,6 +15,7 @@ from hub import adapters, settings
 from hub.cli.output import emit, json_option, table
 from hub.cli.rehearsing import rehearse
 from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
+from hub.ports import Mapped
 from hub.schemas.kyiv import kyiv_day
 from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
 from registry.coverage import cover
@@ -65,12 +66,15 @@ def check(folder: Path | None, as_json: bool) -> None:
         ]
         emit({"ok": False, "faults": unusable}, as_json=as_json, lines=lines)
         sys.exit(1)
-    counts = _counts(directory)
+    counts, notes = _counts(directory), _notes(directory)
     told = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
     emit(
-        {"ok": True, "version": directory.version, **counts},
+        {"ok": True, "version": directory.version, **counts, "notes": notes},
         as_json=as_json,
-        lines=[f"Registry {directory.version} is sound: {told}."],
+        lines=[
+            f"Registry {directory.version} is sound: {told}.",
+            *(f"note: {note['channel']}: {note['message']}" for note in notes),
+        ],
     )
 
 
@@ -89,6 +93,17 @@ def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:
         except ConfigurationError as error:
             found.append({"pointer": channel.id, "code": error.stable_code, "message": error.message})
     return found
+
+
+def _notes(directory: LoadedDirectory) -> list[dict[str, str]]:
+    """What is to be told of channels that are not wrong."""
+    known = adapters.table()
+    return [
+        {"channel": channel.id, "message": message}
+        for _, channel in directory.channels()
+        if isinstance(adapter := known[channel.adapter], Mapped)
+        for message in adapter.notes(channel)
+    ]
 
 
 def _counts(directory: LoadedDirectory) -> dict[str, int]:

@@ -8,6 +8,7 @@ does. Between batches, where ``polls`` or ``collects`` is true, a session is ope
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -110,6 +111,21 @@ class Rehearsed(Protocol):
 
     def rehearse(self, parcel: Parcel, channel: Channel) -> None:
         """Make the bytes, without sending. ``ConfigurationError`` if such a message can never be said."""
+        ...
+
+
+@runtime_checkable
+class Mapped(Protocol):
+    """An adapter whose channels may have mappings, for people who make them."""
+
+    def notes(self, channel: Channel) -> tuple[str, ...]:
+        """What a check has to tell of a mapping that is not wrong: what no message may say, what no test shows."""
+        ...
+
+    def understood(self, channel: Channel, body: bytes, *, poll: bool) -> Mapping[str, str] | None:
+        """What an answer of theirs (``poll``: to the question what became of a message) means, by our words; None if
+        the channel has no mapping. ``InvalidInput`` for what cannot be read.
+        """
         ...
 
 

@@ -23,8 +23,9 @@ from pydantic import ValidationError
 
 from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
+from hub.adapters.rest.places import find
 from hub.adapters.rest.settings import RestSettings
-from hub.adapters.rest.template import TemplateDialect, find
+from hub.adapters.rest.template import TemplateDialect
 from hub.errors import PermanentFailure, UnsupportedFeature
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome

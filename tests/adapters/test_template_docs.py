@@ -10,7 +10,8 @@ from datetime import date
 import yaml
 
 from hub.adapters.rest import template
-from hub.adapters.rest.settings import RestSettings, TemplateSection
+from hub.adapters.rest.section import TemplateSection
+from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.net.http import HttpAnswer
 from hub.ports import Rendering

@@ -59,6 +59,16 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         """The exact bytes."""
         return self.bound(channel).prepare(parcel)
 
+    def notes(self, channel: Channel) -> tuple[str, ...]:
+        """What a check has to tell of a template."""
+        dialect = self.bound(channel)
+        return dialect.notes() if isinstance(dialect, TemplateDialect) else ()
+
+    def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
+        """What an answer means by the template; None without one."""
+        dialect = self.bound(channel)
+        return dialect.understood(body, poll=poll) if isinstance(dialect, TemplateDialect) else None
+
     def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
         """The request's line and headers; of the credentials only their kind."""
         dialect = self.bound(channel)

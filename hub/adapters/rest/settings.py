@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import CONTENT, AnswerMapping, LeftOut
-from hub.adapters.mapping_check import RequestCheck, left_out_slips, raise_for, tree_of
+from hub.adapters.rest.section import TemplateSection
 from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
 from hub.protocols.xroad_names import ClientId, ServiceId
 from hub.schemas.base import Code, Frozen
-from hub.schemas.terms import Kind
 
 _SAMPLE = str(uuid.UUID(int=0))
 
@@ -57,47 +55,6 @@ class RestTrembitaSection(Frozen):
     purpose_id: HeaderWord | None = None
     headers: Literal["v2", "legacy"] = "v2"
     user_id: Annotated[str, Code(r"[A-Za-z0-9._-]{1,100}")] = "appeal-hub"
-
-
-_OURS = frozenset(
-    {
-        *("accept", "authorization", "connection", "content-length", "content-type", "cookie", "expect", "host"),
-        *("hub-message-id", "idempotency-key", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
-    }
-)
-"""Headers that are not a template's to set: the hub's own, those of the connection, and those that carry secrets."""
-HeaderName: TypeAlias = Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")]
-HeaderText: TypeAlias = Annotated[str, Code(r"[ -~]{0,500}")]
-
-
-class TemplateSection(Frozen):
-    """Dialect ``template``: what goes into the authority's own JSON, and what its answer means.
-
-    ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides.
-    ``kinds``: which envelopes can be said; all others are an operator's matter. ``poll``: what the answer of
-    ``status_url`` means.
-    """
-
-    method: Literal["POST", "PUT"] = "POST"
-    path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
-    headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
-    kinds: list[Annotated[Kind, Field(strict=False)]] = Field(default_factory=lambda: [Kind.APPEAL], min_length=1)
-    leaves_out: list[LeftOut] = Field(default_factory=list)
-    request: dict[str, Any]
-    answer: AnswerMapping
-    poll: AnswerMapping | None = None
-
-    @model_validator(mode="after")
-    def _sayable(self) -> TemplateSection:
-        if taken := sorted(name for name in self.headers if name.lower() in _OURS):
-            raise PydanticCustomError("headers", "not a template's to set: {names}", {"names": ", ".join(taken)})
-        tree = tree_of(self.kinds, (CONTENT,))
-        slips = [
-            *RequestCheck(tree).slips(self.request, ("request",)),
-            *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
-        ]
-        raise_for(slips, type(self).__name__, self)
-        return self
 
 
 _WITHOUT_BODY = (204, 205)

@@ -10,14 +10,18 @@ import base64
 import json
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from hub.adapters import mapping as maps
-from hub.adapters.mapping import AnswerMapping, Codes, MappingSource, Meaning
+from hub.adapters.mapping import AnswerMapping, Meaning
+from hub.adapters.mapping_check import tree_of, unsaid
+from hub.adapters.mapping_tests import notes_of, told
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest import inline
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, nothing_yet, unread
+from hub.adapters.rest.places import find
+from hub.adapters.rest.section import CODES, template_values
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
 from hub.errors import ConfigurationError, InvalidInput
@@ -26,17 +30,6 @@ from hub.ports import Outcome, Parcel, Prepared, RawInbound
 from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
 
-CODES: Final = Codes(
-    mapping="template.mapping",
-    kind="template.kind",
-    left_out="template.left_out",
-    no_external_id="poll.no_external_id",
-    foreign="answer.foreign",
-    no_receipt="answer.no_receipt",
-    unreadable="poll.unreadable",
-    verdict="answer.",
-    place="the channel's template",
-)
 _JSON: Final = "application/json"
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
 
@@ -55,15 +48,7 @@ class TemplateDialect(RestEnvelopeDialect):
         self._check_files(parcel)
         # A JWS is text already; the other forms are bytes, which JSON holds as base64.
         sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
-        values = maps.request_values(
-            self._t.request,
-            MappingSource.of(
-                parcel, CODES, sealed=sealed.decode("ascii"), more=lambda file: {maps.CONTENT: inline.mark(file)}
-            ),
-            kind=parcel.envelope.kind,
-            kinds=self._t.kinds,
-            leaves_out=self._t.leaves_out,
-        )
+        values = template_values(self._t, parcel, sealed.decode("ascii"), inline.mark)
         body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         files = parcel.attachments if inline.has_marks(body) else ()
         return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body, files=files)
@@ -78,10 +63,20 @@ class TemplateDialect(RestEnvelopeDialect):
         headers = {**self._t.headers, **plain.headers}
         return replace(plain, method=self._t.method, url=url, headers=headers, upload=upload)
 
+    def notes(self) -> tuple[str, ...]:
+        """What a check has to tell of the template."""
+        lost = unsaid(self._t.request, tree_of(self._t.kinds, (maps.CONTENT,)), self._t.leaves_out)
+        return notes_of(lost, self._t.tests, CODES.left_out)
+
+    def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
+        """What an answer means. ``InvalidInput`` for what is no JSON."""
+        rules = self._t.poll if poll else self._t.answer
+        return None if rules is None else told(maps.meaning(rules, partial(find, foreign_json.parse(body))))
+
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """By the mapping, if there is JSON to read; a status alone proves nothing."""
-        if (told := self._by_status(answer)) is not None:
-            return told
+        if (by_status := self._by_status(answer)) is not None:
+            return by_status
         said = self._said(self._t.answer, answer)
         if said is not None:
             outcome = read_outcome(said, self._t.answer, _heard(answer), prepared)
@@ -100,8 +95,8 @@ class TemplateDialect(RestEnvelopeDialect):
 
     def judge_status(self, answer: HttpAnswer, delivery: Delivery) -> Outcome:
         """Meaning of their state by the template's ``poll``; what cannot be read is asked again later."""
-        if (told := self._nothing_new(answer)) is not None:
-            return told
+        if (nothing := self._nothing_new(answer)) is not None:
+            return nothing
         rules = self._t.poll
         said = None if rules is None else self._said(rules, answer)
         if rules is None or said is None:
@@ -123,20 +118,3 @@ class TemplateDialect(RestEnvelopeDialect):
 
 def _heard(answer: HttpAnswer) -> Heard:
     return Heard(raw=RawInbound(content_type=_JSON, body=answer.body), http_status=answer.status, codes=CODES)
-
-
-def find(tree: Any, path: str) -> str | None:
-    """Text at a dotted path (``result.items.0.id``); numbers and booleans as JSON writes them, None for all else."""
-    value = tree
-    for step in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and step.isascii() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, foreign_json.Fraction):
-        return value.text
-    return json.dumps(value) if isinstance(value, bool | int | float) else None

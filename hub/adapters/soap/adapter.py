@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 
 from hub.adapters.base import BaseAdapter
-from hub.adapters.soap.dialect import SoapDialect
+from hub.adapters.soap.dialect import MappedDialect, SoapDialect
 from hub.adapters.soap.settings import SoapSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.net.auth import signer
@@ -67,6 +67,16 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         """The exact bytes."""
         return self.bound(channel).dialect.prepare(parcel)
+
+    def notes(self, channel: Channel) -> tuple[str, ...]:
+        """What a check has to tell of a mapping."""
+        dialect = self.bound(channel).dialect
+        return dialect.notes() if isinstance(dialect, MappedDialect) else ()
+
+    def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
+        """What an answer means by the mapping; None without one."""
+        dialect = self.bound(channel).dialect
+        return dialect.understood(body, poll=poll) if isinstance(dialect, MappedDialect) else None
 
     def rehearse(self, parcel: Parcel, channel: Channel) -> None:
         """Make the bytes. ``ConfigurationError`` (``wsdl.schema``) if a value of the mapping is not of its type; what

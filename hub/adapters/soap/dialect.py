@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hub.adapters.base import BaseSession
 from hub.errors import HubError
@@ -64,6 +64,19 @@ class OneCall(Protocol):
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """Meaning of an answer to ``status_request``. Raises ``TemporaryFailure`` for one that cannot be read."""
+        ...
+
+
+@runtime_checkable
+class MappedDialect(Protocol):
+    """A dialect with a mapping of an authority's own."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What a check has to tell of it."""
+        ...
+
+    def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
+        """What an answer means by it."""
         ...
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, AnswerPath, Codes, MappingSource, Meaning
 from hub.adapters.mapping_check import ASKED, RequestCheck, left_out_slips, raise_for, tree_of
+from hub.adapters.mapping_tests import SEALED, MappingTest, slips_of_tests
 from hub.errors import InvalidInput
 from hub.ports import Parcel
 from hub.protocols.soap.files import wrong
@@ -79,6 +80,7 @@ class WsdlMapping(MappedOperation):
     kinds: Annotated[list[Annotated[Kind, Field(strict=False)]], Field(min_length=1)] = [Kind.APPEAL]  # noqa: RUF012
     leaves_out: list[maps.LeftOut] = Field(default_factory=list)
     poll: MappedOperation | None = None
+    tests: list[MappingTest] = Field(default_factory=list, max_length=100)
 
     @model_validator(mode="after")
     def _sayable(self) -> WsdlMapping:
@@ -90,7 +92,14 @@ class WsdlMapping(MappedOperation):
             *asked,
         ]
         raise_for(slips, type(self).__name__, self)
+        poll = self.poll.answer if self.poll is not None else None
+        raise_for(slips_of_tests(self.tests, self._values, finder, self.answer, poll), type(self).__name__, self)
         return self
+
+    def _values(self, parcel: Parcel) -> dict[str, Any]:
+        source = MappingSource.of(parcel, CODES, sealed=SEALED, more=lambda file: {"cid": f"cid:{content_id(file)}"})
+        kind = parcel.envelope.kind
+        return maps.request_values(self.request, source, kind=kind, kinds=self.kinds, leaves_out=self.leaves_out)
 
 
 def load(data: bytes) -> WsdlMapping:
@@ -145,6 +154,11 @@ def find(node: etree._Element, path: str) -> str | None:
         current = _child(current, step)
     text = "" if current is None else "".join(str(piece) for piece in current.itertext()).strip()
     return text or None
+
+
+def finder(said: Any) -> Callable[[str], str | None]:
+    """Finds in the XML of an answer's body element, as a test shows it. ``InvalidInput`` for what is none."""
+    return partial(find, strict_xml.parse(str(said).encode(), foreign=True))
 
 
 def _child(node: etree._Element, step: str) -> etree._Element | None:

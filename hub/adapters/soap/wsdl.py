@@ -12,6 +12,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from hub.adapters.mapping_check import tree_of, unsaid
+from hub.adapters.mapping_tests import notes_of, told
 from hub.adapters.outcomes import KINDS, Heard, read_outcome, read_poll_outcome, unreadable
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.dialect import OneCallSession
@@ -25,6 +27,7 @@ from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, reques
 from hub.protocols.soap.description import WsdlOperation, from_folder
 from hub.protocols.soap.files import pinned_file
 from hub.protocols.soap.wire import FaultElement, content_type, serialise
+from hub.schemas import strict_xml
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
 from hub.schemas.terms import RefusalGround
@@ -135,6 +138,22 @@ class WsdlDialect:
     def session(self, client: SoapClient, http: HttpSession, attachments: Attachments | None) -> Session:
         """A call per message."""
         return OneCallSession(self, client, http, attachments)
+
+    def notes(self) -> tuple[str, ...]:
+        """What a check has to tell of the mapping."""
+        mapping = self._described.mapping
+        lost = unsaid(mapping.request, tree_of(mapping.kinds, ("cid",)), mapping.leaves_out)
+        return notes_of(lost, mapping.tests, maps.CODES.left_out)
+
+    def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
+        """What an answer means: a SOAP envelope, or the element in its body."""
+        asks = self._described.mapping.poll if poll else self._described.mapping
+        if asks is None:
+            return None
+        root = strict_xml.parse(body, foreign=True)
+        if etree.QName(root).localname == "Envelope":
+            root = next((each for part in root if etree.QName(part).localname == "Body" for each in part), root)
+        return told(maps.meaning(asks.answer, root))
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The envelope that the WSDL and the mapping make."""

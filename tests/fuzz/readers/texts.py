@@ -11,7 +11,7 @@ import yaml
 
 from hub.adapters.email import filenames, parameters
 from hub.adapters.rest import statements
-from hub.adapters.rest.template import find
+from hub.adapters.rest.places import find
 from hub.api import file_names, multipart
 from hub.errors import InvalidInput
 from hub.net.http import HttpAnswer

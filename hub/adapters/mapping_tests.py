@@ -1,0 +1,173 @@
+"""Tests beside a mapping: an appeal and the document that it becomes, an answer of theirs and what it means.
+
+They run whenever the registry is read, without a network: a mapping whose own tests fail is refused, with their line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.adapters.mapping import AnswerMapping, Meaning, meaning
+from hub.adapters.mapping_check import Place, Slip
+from hub.errors import HubError, InvalidInput
+from hub.ports import Parcel
+from hub.schemas.base import Frozen, Line
+from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, Header, Party
+from hub.schemas.ids import MessageId
+
+MESSAGE_ID: Final = MessageId(UUID("019aa001-0000-7000-8000-000000000001"))
+CASE_ID: Final = UUID("019aa001-0000-7000-8000-000000000002")
+SEALED: Final = "(sealed)"
+REPLY_URL: Final = "https://hub.example.org"
+_SHOWN_CHARS: Final = 80
+_MOST_SLIPS: Final = 5
+_PARTY: Final = Party(code="00000000")
+
+Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text", "result"]
+
+
+class MappingTest(Frozen):
+    """One test. ``appeal``: a form as the contact centre hands it in, with ``attachments``; ``request``: the document
+    that it becomes. ``answer`` (or ``poll``): what they say, ``means``: how the hub is to understand it.
+
+    In a test the message is 019aa001-0000-7000-8000-000000000001, the case …0002, and ``$sealed`` is ``(sealed)``.
+    """
+
+    name: Annotated[str, Line(200)]
+    appeal: dict[str, Any] | None = None
+    attachments: list[Attachment] = []  # noqa: RUF012 - pydantic copies it
+    request: dict[str, Any] | None = None
+    answer: Any = None
+    poll: Any = None
+    means: dict[Word, str] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> MappingTest:
+        if (self.appeal is None) != (self.request is None):
+            raise PydanticCustomError("test", "appeal and request belong together")
+        said = [each for each in (self.answer, self.poll) if each is not None]
+        if bool(said) != bool(self.means) or len(said) > 1:
+            raise PydanticCustomError("test", "answer or poll, and means, belong together")
+        if self.appeal is None and not said:
+            raise PydanticCustomError("test", "must show an appeal and its request, or an answer and what it means")
+        return self
+
+
+def notes_of(lost: Sequence[str], tests: Sequence[MappingTest], code: str) -> tuple[str, ...]:
+    """What a check has to tell of a mapping that is not wrong. ``lost``: what a message may say and the mapping does
+    not; ``code``: with which such a message stops.
+    """
+    notes = []
+    if lost:
+        said = ", ".join(lost)
+        notes.append(f"a message that says one of these stops ({code}): {said}; give them a place, or leaves_out")
+    if not any(test.means for test in tests):
+        notes.append("no test shows an answer of theirs: a wrong place in answer looks like silence; give it tests")
+    return tuple(notes)
+
+
+def slips_of_tests(
+    tests: Sequence[MappingTest],
+    make: Callable[[Parcel], Mapping[str, Any]],
+    find: Callable[[Any], Callable[[str], str | None]],
+    answer: AnswerMapping,
+    poll: AnswerMapping | None,
+) -> Iterator[Slip]:
+    """What does not come out as the tests say. ``make``: the values of a request; ``find``: reads a body of theirs, and
+    finds the text at a place of it (``InvalidInput``).
+    """
+    for number, test in enumerate(tests):
+        at: Place = ("tests", number)
+        if test.appeal is not None:
+            yield from _request_slips(test, at, make)
+        if test.answer is not None:
+            yield from _meaning_slips(test, (*at, "means"), find, test.answer, answer)
+        if test.poll is not None and poll is not None:
+            yield from _meaning_slips(test, (*at, "means"), find, test.poll, poll)
+        elif test.poll is not None:
+            yield Slip((*at, "poll"), "mapping_test", "the mapping has no poll")
+
+
+def _request_slips(test: MappingTest, at: Place, make: Callable[[Parcel], Mapping[str, Any]]) -> Iterator[Slip]:
+    try:
+        made = make(_parcel(AppealForm.model_validate_json(json.dumps(test.appeal)), tuple(test.attachments)))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        yield Slip((*at, "appeal"), "mapping_test", f"this is no appeal: {where}: {first['msg']}")
+        return
+    except HubError as error:
+        yield Slip((*at, "request"), "mapping_test", error.message)
+        return
+    yield from list(_differences(test.request, made, (*at, "request")))[:_MOST_SLIPS]
+
+
+def _parcel(form: AppealForm, files: tuple[Attachment, ...]) -> Parcel:
+    header = Header(
+        message_id=MESSAGE_ID, case_id=CASE_ID, created_at=form.received_at, sender=_PARTY, recipient=_PARTY
+    )
+    envelope = AppealEnvelope(header=header, body=form, attachments=files)
+    return Parcel(message_id=MESSAGE_ID, envelope=envelope, sealed=SEALED.encode(), reply_url=REPLY_URL)
+
+
+def _differences(expected: Any, made: Any, at: Place) -> Iterator[Slip]:
+    if isinstance(expected, Mapping) and isinstance(made, Mapping):
+        for name in [*expected, *(name for name in made if name not in expected)]:
+            yield from _differences(expected.get(name), made.get(name), (*at, name))
+    elif isinstance(expected, list) and isinstance(made, list) and len(expected) == len(made):
+        for number, (one, other) in enumerate(zip(expected, made, strict=True)):
+            yield from _differences(one, other, (*at, number))
+    elif expected != made or isinstance(expected, bool) != isinstance(made, bool):
+        yield Slip(at, "mapping_test", f"expected {_shown(expected)}, the mapping sends {_shown(made)}")
+
+
+def words_of(said: Meaning) -> dict[Word, str]:
+    """What an answer means, by the names of ``means``; without what is not there."""
+    words: dict[Word, str | None] = {
+        "status": said.status,
+        "echo": said.echo,
+        "id": said.external_id,
+        "number": said.number,
+        "date": said.day.isoformat() if said.day is not None else None,
+        "ground": said.ground,
+        "note": said.note,
+        "text": said.text,
+        "result": said.result,
+    }
+    return {name: word for name, word in words.items() if word is not None}
+
+
+def told(said: Meaning) -> dict[str, str]:
+    """The same with what was said and not understood, for people."""
+    words: dict[str, str] = {str(name): word for name, word in words_of(said).items()}
+    return words | ({"unclear": "; ".join(said.unclear)} if said.unclear else {})
+
+
+def _meaning_slips(
+    test: MappingTest, at: Place, find: Callable[[Any], Callable[[str], str | None]], body: Any, rules: AnswerMapping
+) -> Iterator[Slip]:
+    try:
+        said = meaning(rules, find(body))
+    except InvalidInput as error:
+        yield Slip(at, "mapping_test", f"the answer cannot be read: {error.message}")
+        return
+    understood = words_of(said)
+    for name, expected in (test.means or {}).items():
+        if understood.get(name) != expected:
+            yield Slip(
+                (*at, name),
+                "mapping_test",
+                f"expected {_shown(expected)}, understood is {_shown(understood.get(name))}",
+            )
+    for unclear in said.unclear:
+        yield Slip(at, "mapping_test", f"not understood: {unclear}")
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else f"«{str(value)[:_SHOWN_CHARS]}»"
