@@ -34,7 +34,10 @@ EMBEDDED = {
 FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps": clock.fit}
 """Why a cell cannot run here."""
 PRODUCTION = {"chain-kill": 5, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
-AT_NIGHT = ("chain-stop", "worker-dies", "broker-wiped")
+AT_NIGHT = (
+    *("chain-stop", "worker-dies", "broker-wiped", "clock-jumps", "killed-with-many-accepted", "back-after-outage"),
+    *("every-tenth-fails", "random-503", "sick-endpoints"),
+)
 HALVES = {"embedded/chain-kill": 0, "production/chain-kill": 1}
 """By day the one chain strikes at every second point, the other at those between."""
 
