@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 FUZZER := $(VENV)/.fuzzer
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 5
 # Compiled files are kept, whatever the caller's environment says: without them each process compiles the hub anew.
 export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)

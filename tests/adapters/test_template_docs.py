@@ -9,8 +9,7 @@ from datetime import date
 
 import yaml
 
-from hub.adapters.rest import template
-from hub.adapters.rest.section import TemplateSection
+from hub.adapters.rest.section import CODES, TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.net.http import HttpAnswer
@@ -69,6 +68,6 @@ def test_every_setting_is_listed_with_its_default() -> None:
 def test_every_code_of_the_mapping_is_explained() -> None:
     """Each code that the dialect gives of its own stands in the table."""
     named = set(re.findall(r"`((?:template|answer|poll)\.[a-z_]+)`", PAGE.partition("## Troubleshooting")[2]))
-    codes = template.CODES
+    codes = CODES
     ours = {codes.mapping, codes.kind, codes.left_out, codes.no_external_id, codes.foreign, codes.no_receipt}
     assert named == ours | {codes.unreadable}

@@ -111,7 +111,7 @@ def test_check_notes_what_it_cannot_know(tmp_path: Path) -> None:
     assert "is sound" in said.stdout
     assert f"note: {CHANNEL}: a message that says one of these stops (template.left_out): " in said.stdout
     assert f"note: {CHANNEL}: no test shows an answer of theirs" in said.stdout
-    whole = {
+    whole: dict[str, Any] = {
         "request": {"all": "$sealed"},
         "tests": [{"name": "a", "answer": {"state": 1}, "means": {"status": "registered"}}],
     }
