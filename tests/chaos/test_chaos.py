@@ -36,7 +36,7 @@ FIT: dict[str, Callable[[], str | None]] = {"disk-full": room.fit, "clock-jumps"
 PRODUCTION = {"chain-kill": 5, "chain-stop": 10, "worker-dies": 40, "poison": 10, "broker-wiped": 20}
 AT_NIGHT = (
     *("chain-stop", "worker-dies", "broker-wiped", "clock-jumps", "killed-with-many-accepted", "back-after-outage"),
-    *("every-tenth-fails", "random-503", "sick-endpoints"),
+    *("every-tenth-fails", "random-503", "sick-endpoints", "disk-full", "lost-answers", "poison"),
 )
 HALVES = {"embedded/chain-kill": 0, "production/chain-kill": 1}
 """By day the one chain strikes at every second point, the other at those between."""
