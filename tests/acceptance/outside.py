@@ -21,7 +21,7 @@ from typing import Any, Final
 import requests
 
 from tests.acceptance.processes import until
-from tests.docs.session import free_port
+from tests.ports import free_port
 
 BODIES: Final = {"00032106": "finance.banking", "00013480": "finance", "00015622": "law-and-order.enforcement"}
 """By code: a topic that is theirs."""

@@ -21,7 +21,7 @@ from tests.acceptance.processes import until
 from tests.api.framing import BODIES, BROKEN, REFUSED, SMUGGLED
 from tests.api.test_heads import Recorder
 from tests.api.test_protocol import served
-from tests.docs.session import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, leave_out
-from tests.docs.session import free_port, run
+from tests.docs.session import run
+from tests.ports import free_port
 
 
 def _listens(port: int) -> bool:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.docs.session import FENCE, free_port, run
+from tests.docs.session import FENCE, run
+from tests.ports import free_port
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s{?]+)[)#]")

@@ -20,7 +20,7 @@ from hub.net.settings import HttpSettings
 from tests.acceptance.processes import until
 from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.servers import Server, answering, http, read_request, serving
-from tests.docs.session import free_port
+from tests.ports import free_port
 
 NAME = "edms.example.org"
 LOOPBACK = ["127.0.0.0/8"]

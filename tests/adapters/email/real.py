@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.adapters.certificates import TestAuthority
+from tests.ports import free_port
 
 QUEUES = ("maildrop", "incoming", "active", "deferred")
 """Folders in which Postfix keeps a mail until it is delivered and reported."""
@@ -128,14 +129,6 @@ service stats {{
   chroot =
 }}
 """
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

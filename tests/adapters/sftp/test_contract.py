@@ -22,7 +22,8 @@ from hub.testing.samples import appeal, receipt, render
 from tests.adapters.servers import Server, serving
 from tests.adapters.sftp.conftest import Box
 from tests.adapters.sftp.proxy import Proxy
-from tests.adapters.sftp.sshd import Sshd, free_port
+from tests.adapters.sftp.sshd import Sshd
+from tests.ports import free_port
 
 
 class Inbox:

@@ -23,9 +23,10 @@ from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.storage.attachments import MemoryAttachments
 from hub.testing.samples import appeal, delivery, parcel
-from tests.adapters.sftp.sshd import free_port, make_key
+from tests.adapters.sftp.sshd import make_key
 from tests.adapters.sftp.test_collecting import RecordingDesk
 from tests.conftest import leave_out
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow  # all of it together
 

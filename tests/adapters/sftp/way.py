@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from hub.tracking import law
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
 from tests.lanes import run_lane
+from tests.ports import free_port
 from tests.schemas.form_reading import form_from_json
 from tests.schemas.test_renderings import MINIMAL
 from tests.stores import fresh_store
@@ -36,13 +36,6 @@ from tests.stores import fresh_store
 CODE = "00032106"
 HUB = Party(code="36521731", name="Контактний центр")
 DEADLINE_SECS = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Way:
