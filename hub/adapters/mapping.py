@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping_check import Slip, day_pattern_fault, raise_for, word_slips
+from hub.adapters.mapping_check import CONTENT, Slip, day_pattern_fault, raise_for, word_slips
 from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
 from hub.ports import Parcel
 from hub.schemas.base import Code, Frozen, Line
@@ -120,14 +120,12 @@ class AnswerMapping(Frozen):
         return self
 
 
-CONTENT: Final = "content"
-"""Member of a file that stands for its bytes, in a dialect that can send them in their place."""
 Place: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What ``$item`` stands for, and its place in the envelope."""
+    """Value of ``$item``, and its place in the envelope."""
 
     value: Any
     place: Place
@@ -231,7 +229,7 @@ def _at(value: Any, place: Place) -> Any:
 
 
 def _said_of(file: Mapping[str, str]) -> list[str]:
-    """What of a file is lost if it is not sent: its words, and where they do not go by themselves its bytes."""
+    """Members of a file that are lost if they are not sent: its words; its bytes where they do not go along."""
     return [name for name in ("name", "description", *(("sha256",) if CONTENT in file else ())) if name in file]
 
 

@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
@@ -22,18 +22,20 @@ from hub.schemas.shapes import Leaf, Many, Members, Shape, merged, shape_of
 from hub.schemas.terms import Kind
 
 Place: TypeAlias = tuple[str | int, ...]
+CONTENT: Final = "content"
+"""Member of a file that stands for its bytes, in a dialect that can send them in their place."""
 _FROM: Final = ("$from", "values", "default", "date", "join")
 _EACH: Final = ("$each", "as")
 _MAX_DEPTH: Final = 20
 _DIRECTIVE: Final = re.compile(r"%(.?)", re.DOTALL)
 _WRITTEN: Final = frozenset("aAbBdHIjmMpSuUwWyYzfGVZ%")
 """Directives that Python writes alike on every system (strftime); ``%-d`` and ``%e`` are not among them."""
-_SAMPLE: Final = datetime(2026, 11, 25, 23, 45, 59)  # noqa: DTZ001 - a pattern is tried on it
+_SAMPLE: Final = datetime(2026, 11, 25, 23, 45, 59, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What is wrong at one place of a mapping. ``code``: of the registry's fault."""
+    """Fault at one place of a mapping. ``code``: of the registry's fault."""
 
     place: Place
     code: str
@@ -56,7 +58,7 @@ def tree_of(kinds: Collection[Kind], file_members: Iterable[str] = ()) -> Member
 
 
 ASKED: Final = Members({name: Leaf() for name in ("message_id", "case_id", "external_id")})
-"""What a request may name that asks what became of a message."""
+"""Shape of what a request may name that asks what became of a message."""
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -122,7 +124,7 @@ class RequestCheck:
             yield Slip(at, "mapping_path", f"there is no {path[:100]} in an envelope: {found}")
 
     def _at(self, path: str, item: Shape | None) -> Shape | str:
-        """What stands at a path, or why there is nothing."""
+        """Shape at a path, or why there is nothing."""
         steps = path[1:].split(".")
         shape: Shape = self._tree if item is None else Members({**self._tree.of, "item": item})
         for number, step in enumerate(steps):
@@ -172,7 +174,7 @@ class RequestCheck:
     def _each(self, node: Mapping[str, Any], at: Place, item: Shape | None, depth: int) -> Iterator[Slip]:
         yield from self._keys(node, _EACH, at)
         yield from self._node(node["$each"], (*at, "$each"), item, depth + 1)
-        source = self._source(node["$each"], item)
+        source = self._source(node["$each"], item) if isinstance(node["$each"], str) else Leaf()
         if isinstance(source, Leaf | Members):
             yield Slip((*at, "$each"), "mapping_rule", "no list is there")
         if "as" not in node:
@@ -234,15 +236,15 @@ def _members(shape: Shape | None) -> Mapping[str, Shape]:
 
 
 def unsaid(request: Any, tree: Members, leaves_out: Iterable[str]) -> list[str]:
-    """What an appeal can say and a request neither sends nor leaves out, by place; whole objects by one name. An appeal
-    that says it stops (``left_out``).
+    """Places that an appeal can fill and a request neither sends nor leaves out; whole objects by one name. An appeal
+    that fills one stops (``left_out``).
     """
-    sent = frozenset(_sent(request, ()))
+    sent = frozenset(sent_places(request))
     if ("sealed",) in sent:
         return []
     left = frozenset(tuple(name.split(".")) for name in leaves_out)
-    files = {name: Leaf() for name in ("name", "description", *(("sha256",) if "content" in _file(tree) else ()))}
-    if any(place[0] == "attachments" and place[-1] == "content" for place in sent):
+    files = {name: Leaf() for name in ("name", "description", *(("sha256",) if CONTENT in _file(tree) else ()))}
+    if any(place[0] == "attachments" and place[-1] == CONTENT for place in sent):
         files.pop("sha256", None)
     body = _members(tree.of.get("body"))
     lost = [name for each, shape in body.items() for name in _lost(shape, ("body", each), (each,), sent, left)]
@@ -254,20 +256,20 @@ def _file(tree: Members) -> Mapping[str, Shape]:
     return _members(files.each) if isinstance(files, Many) else {}
 
 
-def _sent(node: Any, item: Place) -> Iterator[Place]:
+def sent_places(node: Any, item: Place = ()) -> Iterator[Place]:
     """Places that a request sends; ``*`` for each of a list."""
     if isinstance(node, str):
         if node.startswith("$") and not node.startswith("$$"):
             steps = tuple(node[1:].split("."))
             yield (*item, *steps[1:]) if steps[0] == "item" else steps
     elif isinstance(node, list):
-        yield from (place for each in node for place in _sent(each, item))
+        yield from (place for each in node for place in sent_places(each, item))
     elif isinstance(node, dict) and "$each" in node:
-        for rows in _sent(node["$each"], item):
-            yield from _sent(node.get("as"), (*rows, "*"))
+        for rows in sent_places(node["$each"], item):
+            yield from sent_places(node.get("as"), (*rows, "*"))
     elif isinstance(node, dict):
         children = [node["$from"]] if "$from" in node else node.values()
-        yield from (place for each in children for place in _sent(each, item))
+        yield from (place for each in children for place in sent_places(each, item))
 
 
 def _lost(

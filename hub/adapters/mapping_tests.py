@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping import AnswerMapping, Meaning, meaning
@@ -18,7 +18,7 @@ from hub.adapters.mapping_check import Place, Slip
 from hub.errors import HubError, InvalidInput
 from hub.ports import Parcel
 from hub.schemas.base import Frozen, Line
-from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, Header, Party
+from hub.schemas.envelope import MAX_ATTACHMENTS, AppealEnvelope, AppealForm, Attachment, Header, Party
 from hub.schemas.ids import MessageId
 
 MESSAGE_ID: Final = MessageId(UUID("019aa001-0000-7000-8000-000000000001"))
@@ -41,7 +41,7 @@ class MappingTest(Frozen):
 
     name: Annotated[str, Line(200)]
     appeal: dict[str, Any] | None = None
-    attachments: list[Attachment] = []  # noqa: RUF012 - pydantic copies it
+    attachments: list[Attachment] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     request: dict[str, Any] | None = None
     answer: Any = None
     poll: Any = None
@@ -60,7 +60,7 @@ class MappingTest(Frozen):
 
 
 def notes_of(lost: Sequence[str], tests: Sequence[MappingTest], code: str) -> tuple[str, ...]:
-    """What a check has to tell of a mapping that is not wrong. ``lost``: what a message may say and the mapping does
+    """Notes for a check on a mapping that is not wrong. ``lost``: what a message may say and the mapping does
     not; ``code``: with which such a message stops.
     """
     notes = []
@@ -79,8 +79,8 @@ def slips_of_tests(
     answer: AnswerMapping,
     poll: AnswerMapping | None,
 ) -> Iterator[Slip]:
-    """What does not come out as the tests say. ``make``: the values of a request; ``find``: reads a body of theirs, and
-    finds the text at a place of it (``InvalidInput``).
+    """Faults of what does not come out as the tests say. ``make``: the values of a request; ``find``: reads a body of
+    theirs, and finds the text at a place of it (``InvalidInput``).
     """
     for number, test in enumerate(tests):
         at: Place = ("tests", number)
@@ -117,6 +117,8 @@ def _parcel(form: AppealForm, files: tuple[Attachment, ...]) -> Parcel:
 
 
 def _differences(expected: Any, made: Any, at: Place) -> Iterator[Slip]:
+    if isinstance(made, bytes):  # what goes out in base64
+        made = made.decode("utf-8", "replace")
     if isinstance(expected, Mapping) and isinstance(made, Mapping):
         for name in [*expected, *(name for name in made if name not in expected)]:
             yield from _differences(expected.get(name), made.get(name), (*at, name))
@@ -128,7 +130,7 @@ def _differences(expected: Any, made: Any, at: Place) -> Iterator[Slip]:
 
 
 def words_of(said: Meaning) -> dict[Word, str]:
-    """What an answer means, by the names of ``means``; without what is not there."""
+    """Words of an answer's meaning, by the names of ``means``; without what is not there."""
     words: dict[Word, str | None] = {
         "status": said.status,
         "echo": said.echo,

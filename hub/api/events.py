@@ -68,7 +68,7 @@ _BEGIN_ANEW = "Begin without a cursor, and compare your cases with GET /v1/cases
 
 
 class Tail:
-    """Where the feed ends, shared by all who wait: a thousand of them cost one question in 200 ms. For bodies it also
+    """End of the feed, shared by all who wait: a thousand of them cost one question in 200 ms. For bodies it also
     keeps about whom the latest events are, so that a body that waits does not read whenever another has something new.
     """
 

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from hub.adapters.base import BaseSession
 from hub.bootstrap import Hub, build
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
+from hub.delivery.redaction import Redactor, without_secrets
 from hub.errors import HubError, InvalidInput, NotFound
+from hub.net.secrets import known
 from hub.ports import Adapter, Mapped, Outcome, Outlined, Prepared
 from hub.schemas import json_rendering, strict_json
 from hub.schemas.delivery import OutcomeKind
@@ -223,12 +226,11 @@ def try_channel(channel_id: str, appeal: Path | None, yes: bool, home: str | Non
         authority, channel, adapter = _find(hub, channel_id)
         prepared = _prepare(hub, authority, channel, adapter, _form(appeal) if appeal else None)
         outcome, heard = _send(authority, channel, adapter, prepared, yes=yes)
-        answered = heard.partition(b"\r\n\r\n")[2] if heard else b""
-        said = _understood(adapter, channel, answered)
+        said = _understood(adapter, channel, heard.partition(b"\r\n\r\n")[2])
     finally:
         hub.close()
     around = adapter.outline(prepared, channel) if isinstance(adapter, Outlined) else ()
-    raw = heard.decode("utf-8", "backslashreplace") if heard else ""
+    raw = heard.decode("utf-8", "backslashreplace")
     document = {
         **_told(prepared, outcome),
         "request": {"outline": around, "body": _shown(prepared)},
@@ -253,8 +255,8 @@ def _understood(adapter: Adapter, channel: Channel, body: bytes) -> Mapping[str,
 
 def _send(
     authority: Authority, channel: Channel, adapter: Adapter, prepared: Prepared, *, yes: bool
-) -> tuple[Outcome, bytes | None]:
-    """One call, and what was heard. ``InvalidInput`` if it could not even begin."""
+) -> tuple[Outcome, bytes]:
+    """One call, and what was heard, without secrets of the hub. ``InvalidInput`` if it could not even begin."""
     if adapter.pulled(channel):
         raise InvalidInput("Nothing is sent over this channel: the authority fetches.", code="channel.pulled")
     if not yes:
@@ -262,12 +264,13 @@ def _send(
     try:
         with adapter.session(channel) as session:
             outcome = session.send(prepared, float(channel.lane.deadline_secs))
-            heard = session.heard() if isinstance(session, BaseSession) else None
+            heard = (session.heard() if isinstance(session, BaseSession) else None) or b""
     except HubError as failure:
         raise InvalidInput(
             f"The test was not sent: {failure.message}", code=failure.stable_code, action=failure.next_step
         ) from failure
-    return outcome, heard
+    detail = Redactor((), known()).text(outcome.detail) if outcome.detail else None
+    return replace(outcome, detail=detail), without_secrets(heard, known())[0]
 
 
 def _told(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:
 
 
 def _notes(directory: LoadedDirectory) -> list[dict[str, str]]:
-    """What is to be told of channels that are not wrong."""
+    """Notes on channels that are not wrong."""
     known = adapters.table()
     return [
         {"channel": channel.id, "message": message}

@@ -104,7 +104,7 @@ def _values(data: bytes) -> Iterator[tuple[int, int]]:
 def _element_end(data: bytes, at: int) -> int:
     end = data.find(b"<", at)
     if end < 0:
-        return len(data)  # the rest is missing
+        return _first(_LINE_END, data, at)  # it breaks off; other lines are no part of it
     return end if data.startswith(b"</", end) else at
 
 
@@ -114,7 +114,7 @@ def _member_end(data: bytes, at: int) -> int:
         if escapes % 2 == 0:
             return end
         at = end + 1
-    return len(data)
+    return _first(_LINE_END, data, at)
 
 
 def _field_end(data: bytes, at: int) -> int:
@@ -129,7 +129,7 @@ def _header_end(data: bytes, at: int) -> int:
 
 
 def _first(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    """Where a pattern of one byte is found first, in small steps."""
+    """Place where a pattern of one byte is found first, in small steps."""
     for begin in range(at, len(data), _STEP):
         if found := pattern.search(data, begin, begin + _STEP):
             return found.start()
@@ -137,4 +137,4 @@ def _first(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
 
 
 _KINDS: Final = ((_ELEMENT, _element_end), (_MEMBER, _member_end), (_FIELD, _field_end), (_HEADER, _header_end))
-"""What stands before a value, and where the value ends that stands behind it."""
+"""Patterns of what stands before a value, each with the end of the value behind it."""

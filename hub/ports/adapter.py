@@ -119,11 +119,11 @@ class Mapped(Protocol):
     """An adapter whose channels may have mappings, for people who make them."""
 
     def notes(self, channel: Channel) -> tuple[str, ...]:
-        """What a check has to tell of a mapping that is not wrong: what no message may say, what no test shows."""
+        """Notes for a check on a mapping that is not wrong: what no message may say, what no test shows."""
         ...
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> Mapping[str, str] | None:
-        """What an answer of theirs (``poll``: to the question what became of a message) means, by our words; None if
+        """Meaning of an answer of theirs (``poll``: to the question what became of a message), by our words; None if
         the channel has no mapping. ``InvalidInput`` for what cannot be read.
         """
         ...

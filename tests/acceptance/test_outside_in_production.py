@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +74,7 @@ class Town:
     def _submit(self, numbers: range) -> None:
         for at in range(numbers.start, numbers.stop, 6):
             some = range(at, min(at + 6, numbers.stop))
-            until(lambda some=some: self._tried(some), seconds=HEAL_SECS, what="acceptance")  # type: ignore[misc]
+            until(partial(self._tried, some), seconds=HEAL_SECS, what="acceptance")
 
     def _tried(self, numbers: range) -> bool:
         self.centre.submit_all(numbers)
@@ -236,8 +237,8 @@ def test_production_struck_everywhere(ground: Path) -> None:
         leave_out("; ".join(why))
     with _town(ground) as town:
         for name in (*_UNITS, "database", "broker"):
-            town.struck(f"{name} frozen", lambda name=name: town.freeze(name))  # type: ignore[misc]
-            town.struck(f"{name} killed", lambda name=name: town.kill(name))  # type: ignore[misc]
+            town.struck(f"{name} frozen", partial(town.freeze, name))
+            town.struck(f"{name} killed", partial(town.kill, name))
         town.struck("the database's disk is full", town.fill_database)
         town.struck("the broker's disk is full", town.fill_broker)
         town.struck("the clock jumps", town.jump)

@@ -399,6 +399,12 @@ def test_asking_needs_the_id_that_the_address_wants() -> None:
         ({"request": {"a": {"$from": "$body.received_at", "date": "dd.mm.yyyy"}}}, {}, "pattern such as"),
         ({"request": {"a": {"$from": "$body.received_at", "date": "%d.%m.%-y"}}}, {}, "not written alike"),
         ({"request": {"a": {"$from": "$body.text", "date": "%d.%m.%Y"}}}, {}, "no day or moment"),
+        ({"request": {"a": {"$each": ["$body.text"], "as": "$item"}}}, {}, "no list is there"),
+        (
+            {"request": {"a": {"$each": "$attachments", "as": "$item.content"}}},
+            {"auth": {"type": "hmac", "secret": "env:HUB_TEST_SECRET"}},
+            "hmac signs the document without files",
+        ),
         ({"leaves_out": ["chanel"]}, {}, "did you mean «channel»"),
         ({"leaves_out": ["applicant.contacts.mails"]}, {}, "did you mean «emails»"),
         ({"answer": {**TEMPLATE["answer"], "date": {"path": "d", "date": "%d.%m"}}}, {}, "day, month and year"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from lxml import etree
 
 from hub.adapters import AdapterContext
+from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.adapters.soap.mapping import find
 from hub.errors import ConfigurationError, UnsupportedFeature
@@ -314,6 +316,28 @@ def test_what_the_schema_demands_and_the_appeal_lacks_is_named(adapter: SoapAdap
     request = {**MAPPING["request"], "kind": "$body.place"}
     with pytest.raises(UnsupportedFeature, match="kind"):
         adapter.prepare(parcel(appeal(), Rendering.XML), channel_of(tmp_path, request=request))
+
+
+def test_tests_beside_the_mapping() -> None:
+    """An answer and what it means, an appeal and the tree that it becomes: what differs is named with its place."""
+    answer: dict[str, Any] = {
+        "name": "registered",
+        "answer": "<r><code>0</code><number>17</number><date>25.11.2026</date></r>",
+        "means": {"status": "registered", "number": "17", "date": "2026-11-25"},
+    }
+    form = json.loads(appeal().body.model_dump_json(exclude_none=True))
+    sent = {"name": "sealed", "appeal": form, "request": {"original": "(sealed)"}}
+    rules = {"path": "code", "values": {"0": "registered"}}
+    said = {"status": rules, "number": "number", "date": {"path": "date", "date": "%d.%m.%Y"}}
+    changes = {"answer": said, "request": {"original": "$sealed"}}
+    made = maps.load(yaml.safe_dump({**MAPPING, **changes, "tests": [answer, sent]}).encode())
+    assert len(made.tests) == 2
+    answer["means"]["number"] = "18"
+    sent["request"]["original"] = "x"
+    with pytest.raises(ConfigurationError) as refused:
+        maps.load(yaml.safe_dump({**MAPPING, **changes, "tests": [answer, sent]}).encode())
+    assert "tests.0.means.number: expected «18», understood is «17»" in refused.value.message
+    assert "tests.1.request.original: expected «x», the mapping sends «(sealed)»" in refused.value.message
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,24 @@ def test_one_real_call_shows_both_sides(tmp_path: Path) -> None:
     assert "outcome: delivered" in said.stdout
 
 
+def test_no_secret_is_repeated(tmp_path: Path) -> None:
+    """A system that echoes our credential: it is shown neither in the raw answer nor in what was understood."""
+    token = tmp_path / "token"
+    token.write_text("tuZvjL4Pq9sX-7Kd2", "utf-8")
+    token.chmod(0o600)
+    echo = json.dumps({**REGISTERED, "why": "wrong token tuZvjL4Pq9sX-7Kd2"}).encode()
+    with serving(answering(http("201 Created", echo, Content_Type=JSON))) as server:
+        home = _home(tmp_path, server.port)
+        file = home / "registry" / "edms.yaml"
+        overlay = json.loads(file.read_text("utf-8"))
+        overlay["channels"][0]["channel"]["settings"]["auth"] = {"type": "bearer", "token": f"file:{token}"}
+        file.write_text(json.dumps(overlay), "utf-8")
+        said = hub("channel", "try", CHANNEL, "--yes", home=home)
+    assert "tuZvjL4Pq9sX" in server.requests[0][0].decode()
+    assert "tuZvjL4Pq9sX" not in said.stdout + said.stderr
+    assert "ground: wrong token [cut]" in said.stdout
+
+
 @pytest.mark.parametrize("command", ["try", "send-test"])
 def test_a_test_that_was_not_delivered_fails(tmp_path: Path, command: str) -> None:
     """A refusal, a wrong address and an appeal that is none are exit code 1, with the code."""

@@ -60,12 +60,12 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         return self.bound(channel).prepare(parcel)
 
     def notes(self, channel: Channel) -> tuple[str, ...]:
-        """What a check has to tell of a template."""
+        """Notes on a template for a check."""
         dialect = self.bound(channel)
         return dialect.notes() if isinstance(dialect, TemplateDialect) else ()
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
-        """What an answer means by the template; None without one."""
+        """Meaning of an answer by the template, by our words; None without one."""
         dialect = self.bound(channel)
         return dialect.understood(body, poll=poll) if isinstance(dialect, TemplateDialect) else None
 

@@ -21,7 +21,7 @@ _PIECE_BYTES = 49_152
 
 
 def mark(file: Attachment) -> str:
-    """What stands for a file's bytes in the document."""
+    """Mark that stands for a file's bytes in the document."""
     return f"\0{file.sha256}\0"
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import CONTENT, AnswerMapping, Codes, LeftOut, MappingSource, request_values
-from hub.adapters.mapping_check import RequestCheck, left_out_slips, raise_for, tree_of
+from hub.adapters.mapping import AnswerMapping, Codes, LeftOut, MappingSource, request_values
+from hub.adapters.mapping_check import CONTENT, RequestCheck, left_out_slips, raise_for, sent_places, tree_of
 from hub.adapters.mapping_tests import SEALED, MappingTest, slips_of_tests
 from hub.adapters.rest.places import finder
 from hub.ports import Parcel
@@ -72,6 +72,11 @@ class TemplateSection(Frozen):
         tested = slips_of_tests(self.tests, self._tried, finder, self.answer, self.poll)
         raise_for(tested, type(self).__name__, self)
         return self
+
+    @property
+    def sends_files(self) -> bool:
+        """True if files go along in the document."""
+        return any(place[0] == "attachments" and place[-1] == CONTENT for place in sent_places(self.request))
 
     def _tried(self, parcel: Parcel) -> dict[str, Any]:
         return template_values(self, parcel, SEALED, lambda _: "(content)")

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from hub.adapters.rest.section import TemplateSection
 from hub.errors import ConfigurationError
 from hub.net.http import check_url
-from hub.net.settings import AsTuple, HttpSettings, MtlsAuth, Url, url_rule
+from hub.net.settings import AsTuple, HmacAuth, HttpSettings, MtlsAuth, Url, url_rule
 from hub.protocols.xroad_names import ClientId, ServiceId
 from hub.schemas.base import Code, Frozen
 
@@ -126,6 +126,8 @@ class RestSettings(HttpSettings):
     def _templated(self, section: TemplateSection) -> None:
         if self.attachments == "multipart":
             raise PydanticCustomError("attachments", "a template says files by name: attachments: link or refuse")
+        if isinstance(self.auth, HmacAuth) and section.sends_files:
+            raise PydanticCustomError("auth", "hmac signs the document without files: not with $item.content")
         if (section.poll is not None) != (self.receipt == "poll"):
             raise PydanticCustomError("poll", "the template's poll and receipt: poll belong together")
         if section.path and ("?" in self.url or "#" in self.url):

@@ -14,7 +14,7 @@ from typing import Final
 
 from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, Meaning
-from hub.adapters.mapping_check import tree_of, unsaid
+from hub.adapters.mapping_check import CONTENT, tree_of, unsaid
 from hub.adapters.mapping_tests import notes_of, told
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest import inline
@@ -59,17 +59,17 @@ class TemplateDialect(RestEnvelopeDialect):
         url = plain.url
         if self._t.path:
             url = url.rstrip("/") + self._t.path.replace("{message_id}", str(prepared.message_id))
-        upload = inline.upload if prepared.files else None
+        upload = inline.upload if inline.has_marks(prepared.body) else None
         headers = {**self._t.headers, **plain.headers}
         return replace(plain, method=self._t.method, url=url, headers=headers, upload=upload)
 
     def notes(self) -> tuple[str, ...]:
-        """What a check has to tell of the template."""
-        lost = unsaid(self._t.request, tree_of(self._t.kinds, (maps.CONTENT,)), self._t.leaves_out)
+        """Notes on the template for a check."""
+        lost = unsaid(self._t.request, tree_of(self._t.kinds, (CONTENT,)), self._t.leaves_out)
         return notes_of(lost, self._t.tests, CODES.left_out)
 
     def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
-        """What an answer means. ``InvalidInput`` for what is no JSON."""
+        """Meaning of an answer, by our words. ``InvalidInput`` for what is no JSON."""
         rules = self._t.poll if poll else self._t.answer
         return None if rules is None else told(maps.meaning(rules, partial(find, foreign_json.parse(body))))
 

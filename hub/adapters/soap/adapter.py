@@ -69,12 +69,12 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
         return self.bound(channel).dialect.prepare(parcel)
 
     def notes(self, channel: Channel) -> tuple[str, ...]:
-        """What a check has to tell of a mapping."""
+        """Notes on a mapping for a check."""
         dialect = self.bound(channel).dialect
         return dialect.notes() if isinstance(dialect, MappedDialect) else ()
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
-        """What an answer means by the mapping; None without one."""
+        """Meaning of an answer by the mapping, by our words; None without one."""
         dialect = self.bound(channel).dialect
         return dialect.understood(body, poll=poll) if isinstance(dialect, MappedDialect) else None
 

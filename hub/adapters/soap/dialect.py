@@ -72,11 +72,11 @@ class MappedDialect(Protocol):
     """A dialect with a mapping of an authority's own."""
 
     def notes(self) -> tuple[str, ...]:
-        """What a check has to tell of it."""
+        """Notes on it for a check."""
         ...
 
     def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
-        """What an answer means by it."""
+        """Meaning of an answer by it, by our words."""
         ...
 
 

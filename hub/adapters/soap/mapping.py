@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from hub.adapters import mapping as maps
 from hub.adapters.mapping import AnswerMapping, AnswerPath, Codes, MappingSource, Meaning
 from hub.adapters.mapping_check import ASKED, RequestCheck, left_out_slips, raise_for, tree_of
-from hub.adapters.mapping_tests import SEALED, MappingTest, slips_of_tests
+from hub.adapters.mapping_tests import MappingTest, slips_of_tests
 from hub.errors import InvalidInput
 from hub.ports import Parcel
 from hub.protocols.soap.files import wrong
@@ -93,13 +93,12 @@ class WsdlMapping(MappedOperation):
         ]
         raise_for(slips, type(self).__name__, self)
         poll = self.poll.answer if self.poll is not None else None
-        raise_for(slips_of_tests(self.tests, self._values, finder, self.answer, poll), type(self).__name__, self)
+        raise_for(
+            slips_of_tests(self.tests, partial(request_values, self), finder, self.answer, poll),
+            type(self).__name__,
+            self,
+        )
         return self
-
-    def _values(self, parcel: Parcel) -> dict[str, Any]:
-        source = MappingSource.of(parcel, CODES, sealed=SEALED, more=lambda file: {"cid": f"cid:{content_id(file)}"})
-        kind = parcel.envelope.kind
-        return maps.request_values(self.request, source, kind=kind, kinds=self.kinds, leaves_out=self.leaves_out)
 
 
 def load(data: bytes) -> WsdlMapping:

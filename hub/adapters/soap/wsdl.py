@@ -140,13 +140,13 @@ class WsdlDialect:
         return OneCallSession(self, client, http, attachments)
 
     def notes(self) -> tuple[str, ...]:
-        """What a check has to tell of the mapping."""
+        """Notes on the mapping for a check."""
         mapping = self._described.mapping
         lost = unsaid(mapping.request, tree_of(mapping.kinds, ("cid",)), mapping.leaves_out)
         return notes_of(lost, mapping.tests, maps.CODES.left_out)
 
     def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
-        """What an answer means: a SOAP envelope, or the element in its body."""
+        """Meaning of an answer: of a SOAP envelope, or of the element in its body."""
         asks = self._described.mapping.poll if poll else self._described.mapping
         if asks is None:
             return None
