@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hub.schemas.delivery import Applied, CaseRow, Change, Claim, Delivery, LaneState
-from hub.schemas.ids import CaseId
+from hub.schemas.ids import CaseId, DeliveryId
 
 
 class Claims(Protocol):
@@ -44,6 +44,14 @@ class Claims(Protocol):
         """When to collect over this channel next; ``heard_at``: when it went well, absent = it did not."""
         ...
 
+    def bookmark(self, channel_id: str) -> str | None:
+        """Where a list was read to over this channel, in its adapter's own words; None before the first time."""
+        ...
+
+    def save_bookmark(self, channel_id: str, bookmark: str) -> None:
+        """Keep where a list was read to. Only a channel that was claimed to be collected over has one."""
+        ...
+
     def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""
         ...
@@ -54,6 +62,10 @@ class Claims(Protocol):
         """Cases whose ``watch_at`` has come, those first that waited longest; it is moved to ``until`` so that no one
         else looks meanwhile, and is derived again with the next fact. ``case_id``: only this one, if it is due.
         """
+        ...
+
+    def save_progress(self, delivery_id: DeliveryId, progress: str, *, owner: str) -> bool:
+        """Note how far a delivery of several calls has come; False if ``owner`` holds its lease no more."""
         ...
 
     def release(self, owner_prefix: str) -> int:

@@ -218,6 +218,7 @@ class Delivery:
 
     ``looked_at``: when the hub last asked about it and got an answer that it could read and take in whole.
     ``shadow``: only tries a channel beside the one that counts; nothing it brings is a fact of the case.
+    ``progress``: how far a delivery of several calls has come, in its adapter's own words.
     """
 
     id: DeliveryId
@@ -242,6 +243,7 @@ class Delivery:
     delivered_at: datetime | None = None
     shadow: bool = False
     looked_at: datetime | None = None
+    progress: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

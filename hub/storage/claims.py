@@ -68,13 +68,14 @@ _ARMS = " UNION ALL ".join(
     for priority in PRIORITIES
 )
 _COLUMNS = ", ".join(f"taken.{column.name}" for column in rows.DELIVERY_COLUMNS)
+_PAYLOADS = ", ".join(f"payloads.{column.name}" for column in rows.PAYLOAD_COLUMNS)
 _DUE = (
     sa.text(
         "WITH taken AS MATERIALIZED (SELECT found.* FROM unnest(:channels, :limits) AS lane(channel_id, most)"
         f" CROSS JOIN LATERAL (SELECT * FROM ({_ARMS}) arms LIMIT lane.most) found"
         # One worker at a time for a lane, or its rate and order would hold in each process only. Not waited for.
         f" WHERE pg_try_advisory_xact_lock({_LANE_LOCK}, hashtext(lane.channel_id)))"
-        f" SELECT {_COLUMNS}, payloads.payload, payloads.payload_type, messages.body FROM taken"
+        f" SELECT {_COLUMNS}, {_PAYLOADS}, messages.body FROM taken"
         " JOIN messages ON messages.id = taken.message_id LEFT JOIN payloads ON payloads.delivery_id = taken.id"
     )
     .bindparams(

@@ -72,6 +72,7 @@ class MemoryStore(MemoryListening):
         self._lanes: dict[str, LaneState] = {}
         self._unheard: dict[str, Unheard] = {}
         self._collects: dict[str, datetime] = {}
+        self._bookmarks: dict[str, str] = {}
         self._numbers: Counter[tuple[str, int]] = Counter()
         self._numbered: dict[tuple[str, str | None], CaseId] = {}
 
@@ -216,6 +217,26 @@ class MemoryStore(MemoryListening):
         """When to collect over this channel next. When it went well is read by alarms, which need a database."""
         with self._lock:
             self._collects[channel_id] = at
+
+    def save_progress(self, delivery_id: DeliveryId, progress: str, *, owner: str) -> bool:
+        """Note how far a delivery of several calls has come, while its lease holds."""
+        with self._lock:
+            delivery = self._deliveries.get(delivery_id)
+            if delivery is None or delivery.lease_owner != owner:
+                return False
+            self._deliveries[delivery_id] = replace(delivery, progress=progress)
+            return True
+
+    def bookmark(self, channel_id: str) -> str | None:
+        """Where a list was read to over this channel."""
+        with self._lock:
+            return self._bookmarks.get(channel_id)
+
+    def save_bookmark(self, channel_id: str, bookmark: str) -> None:
+        """Keep where a list was read to."""
+        with self._lock:
+            if channel_id in self._collects:
+                self._bookmarks[channel_id] = bookmark
 
     def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""

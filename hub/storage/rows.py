@@ -41,17 +41,18 @@ _INBOUND = tuple(field.name for field in fields(InboundRecord) if field.name != 
 _LANE = tuple(field.name for field in fields(LaneState))
 _ANSWER = tuple(field.name for field in fields(StoredAnswer))
 _ATTACHMENT = tuple(field.name for field in fields(StoredAttachment))
-_DELIVERY = tuple(field.name for field in fields(Delivery) if field.name not in ("payload", "payload_type"))
+_PAYLOAD = ("payload", "payload_type", "progress")
+_DELIVERY = tuple(field.name for field in fields(Delivery) if field.name not in _PAYLOAD)
 _MESSAGE = tuple(field.name for field in fields(Message))
 
 DELIVERY_COLUMNS = tuple(schema.deliveries.c[name] for name in _DELIVERY)
 ATTEMPT_COLUMNS = tuple(schema.attempts.c[name] for name in _ATTEMPT)
-_DELIVERY_AND_PAYLOAD = (*_DELIVERY, "payload", "payload_type")
+_DELIVERY_AND_PAYLOAD = (*_DELIVERY, *_PAYLOAD)
 _ROLES = {role.value: role for role in Role}
 _STATES = {state.value: state for state in TransportState}
 _KINDS = {kind.value: kind for kind in FactKind}
 _SOURCES = {source.value: source for source in Source}
-PAYLOAD_COLUMNS = (schema.payloads.c.payload, schema.payloads.c.payload_type)
+PAYLOAD_COLUMNS = tuple(schema.payloads.c[name] for name in _PAYLOAD)
 
 
 def _plain(value: object, names: tuple[str, ...]) -> Values:

@@ -231,6 +231,8 @@ payloads = sa.Table(
     sa.Column("delivery_id", Id, sa.ForeignKey("deliveries.id"), primary_key=True),
     sa.Column("payload_type", Words),
     sa.Column("payload", sa.LargeBinary, nullable=False),
+    # How far a delivery of several calls has come, in its adapter's own words.
+    sa.Column("progress", sa.Text),
 )
 
 attempts = sa.Table(
@@ -427,6 +429,8 @@ collects = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("failing_since", Moment),
     sa.Column("last_code", Token),
+    # Where a list of changes was read to, in its adapter's own words.
+    sa.Column("bookmark", sa.Text),
     postgresql_with=_CHANGING,
 )
 

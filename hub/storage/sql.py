@@ -130,6 +130,24 @@ class SqlStore(SqlJournalReads, SqlListening):
         planned = {"next_at": at} if heard_at is None else {"next_at": at, "heard_at": heard_at}
         self._upsert(schema.collects, "channel_id", {"channel_id": channel_id, **planned}, planned)
 
+    def save_progress(self, delivery_id: DeliveryId, progress: str, *, owner: str) -> bool:
+        """Note how far a delivery of several calls has come, while its lease holds."""
+        p, d = schema.payloads.c, schema.deliveries.c
+        held = sa.exists().where(d.id == delivery_id, d.lease_owner == owner)
+        come = sa.update(schema.payloads).where(p.delivery_id == delivery_id, held).values(progress=progress)
+        return self.database.write(lambda connection: connection.execute(counting(come)).rowcount) > 0
+
+    def bookmark(self, channel_id: str) -> str | None:
+        """Where a list was read to over this channel."""
+        c = schema.collects.c
+        return self._one(sa.select(c.bookmark).where(c.channel_id == channel_id), lambda row: row[0])
+
+    def save_bookmark(self, channel_id: str, bookmark: str) -> None:
+        """Keep where a list was read to."""
+        c = schema.collects.c
+        kept = sa.update(schema.collects).where(c.channel_id == channel_id).values(bookmark=bookmark)
+        self.database.write(lambda connection: connection.execute(kept))
+
     def collects_later(self, now: datetime) -> frozenset[str]:
         """Channels over which it is not yet time to collect."""
         c = schema.collects.c

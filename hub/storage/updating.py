@@ -90,6 +90,7 @@ class _Payload:
     delivery_id: DeliveryId
     payload_type: str | None
     payload: bytes
+    progress: None = None
 
 
 def payloads_of(values: Iterable[Delivery | DeliveryUpdate]) -> list[_Payload]:

@@ -322,3 +322,31 @@ def test_what_begins_is_decided_by_the_lanes_as_they_are_now(store: Store) -> No
     store.claim({CHANNEL: 5, "none": 5}, now=NOW, begin=begin)
     assert seen == [(1, 7)]
     assert now_of(store, waiting) == waiting
+
+
+def test_a_list_is_read_on_where_it_was_left(store: Store) -> None:
+    """A bookmark is kept for a channel that was claimed, and for no other."""
+    assert store.claim_collect(CHANNEL, now=NOW, until=later(60))
+    assert store.bookmark(CHANNEL) is None
+    store.save_bookmark(CHANNEL, "17")
+    store.save_bookmark("other.rest", "18")
+    store.plan_collect(CHANNEL, later(120))
+    assert (store.bookmark(CHANNEL), store.bookmark("other.rest")) == ("17", None)
+
+
+def test_a_delivery_goes_on_where_it_had_come_to(store: Store) -> None:
+    """Progress is kept with the payload while the lease holds, and only then."""
+    put(store)
+    (first,) = claim(store)
+    begun = DeliveryUpdate(
+        id=first.delivery.id,
+        state=TransportState.SENDING,
+        owner="w1",
+        lease_until=later(30),
+        payload=b"{}",
+        payload_type="application/json",
+    )
+    store.apply(Change(updates=(begun,)))
+    assert store.save_progress(first.delivery.id, "created", owner="w1")
+    assert not store.save_progress(first.delivery.id, "foreign", owner="w2")
+    assert now_of(store, first.delivery).progress == "created"

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from hub.errors import ConfigurationError
 from hub.storage.engine import WRITE_OPTION, translated
 
-HEAD = "0016"
+HEAD = "0017"
 """The revision that this version of the hub works with; a test compares it with the scripts."""
 _LOCK = 0x48554201
 """Key of the advisory lock that keeps two upgrades apart on PostgreSQL."""
