@@ -4,7 +4,7 @@ A request is a tree. A text that begins with ``$`` is a path into the envelope, 
 ``{$from: path, values: {…}, default: …, date: …, join: …}`` converts; ``{$each: path, as: …}`` repeats, with ``$item``.
 A member whose value is absent is left out.
 An answer's members name places in it. How a place is named, and what a request becomes, is the dialect's matter: SOAP
-has elements (``hub.adapters.soap.mapping``), REST has JSON (``hub.adapters.rest.template``).
+has elements (``hub.adapters.soap.mapping``), the dialects ``template`` have documents (``hub.adapters.template``).
 What an appeal says, value by value, and a mapping neither sends nor names in ``leaves_out`` is an error, never silence.
 ``hub.adapters.mapping_check`` tells what can be told of a mapping before it is used.
 """

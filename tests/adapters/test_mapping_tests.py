@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.adapters import mapping as maps
+from hub.adapters.json_places import finder
 from hub.adapters.mapping_check import tree_of, unsaid
 from hub.adapters.mapping_tests import words_of
-from hub.adapters.rest.places import finder
-from hub.adapters.rest.section import TemplateSection, template_values
+from hub.adapters.rest.section import TemplateSection
+from hub.adapters.template import template_values
 from hub.errors import HubError
 from hub.schemas.terms import Kind
 from hub.testing.samples import appeal, parcel

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub.adapters import AdapterContext
+from hub.adapters.json_places import find
 from hub.adapters.rest.adapter import RestAdapter
-from hub.adapters.rest.places import find
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.errors import PermanentFailure, UnsupportedFeature

@@ -17,7 +17,7 @@ from lxml import etree
 from hub.adapters import AdapterContext
 from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.adapter import SoapAdapter
-from hub.adapters.soap.mapping import find
+from hub.adapters.xml_places import find
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.ports import Outcome, Rendering
 from hub.protocols.soap import xroad

@@ -9,9 +9,10 @@ from datetime import date
 
 import yaml
 
-from hub.adapters.rest.section import CODES, TemplateSection
+from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
+from hub.adapters.template import CODES
 from hub.net.http import HttpAnswer
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.adapters.soap import mapping
+from hub.adapters import xml_places
 from hub.errors import HubError, InvalidInput
 from hub.protocols.soap import mime, own
 from hub.protocols.soap.client import unpack
@@ -98,5 +98,5 @@ paths = st.text("ab/[]@123 ", max_size=12)
 @given(paths)
 def test_any_path_finds_text_or_nothing(path: str) -> None:
     """A path of a mapping never raises, however it is written."""
-    found = mapping.find(own.element("a", own.element("b", text="1")), path)
+    found = xml_places.find(own.element("a", own.element("b", text="1")), path)
     assert found is None or isinstance(found, str)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from hub.adapters import mapping as maps
+from hub.adapters.json_places import find
 from hub.adapters.mapping import AnswerMapping, Meaning
 from hub.adapters.mapping_check import CONTENT, tree_of, unsaid
 from hub.adapters.mapping_tests import notes_of, told
@@ -20,10 +21,9 @@ from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest import inline
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, nothing_yet, unread
-from hub.adapters.rest.places import find
-from hub.adapters.rest.section import CODES, template_values
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
+from hub.adapters.template import CODES, template_values
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Parcel, Prepared, RawInbound

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from hub.adapters import xml_places
 from hub.adapters.soap import mapping
 from hub.errors import HubError, InvalidInput
 from hub.protocols.sevovv import wire as sev
@@ -49,7 +50,7 @@ def _soap_answer(data: bytes) -> None:
     list(envelope.demanded())
     node = envelope.content
     for path in _PATHS:
-        mapping.find(envelope.body if node is None else node, path)
+        xml_places.find(envelope.body if node is None else node, path)
         mapping.fault_verdict(
             mapping.FaultField(path=path, values={"Client": "refused"}), fault.node if fault else None
         )

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from hub.adapters.email import filenames, parameters
+from hub.adapters.json_places import find
 from hub.adapters.rest import statements
-from hub.adapters.rest.places import find
 from hub.api import file_names, multipart
 from hub.errors import InvalidInput
 from hub.net.http import HttpAnswer
