@@ -12,7 +12,7 @@ What an appeal says, value by value, and a mapping neither sends nor names in ``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
@@ -75,11 +75,30 @@ class AnswerField(Frozen):
     date: Annotated[str, Line(50)] | None = None
 
 
+class AnswerFiles(Frozen):
+    """Files that come with an answer to the appeal. ``each``: where they stand, one or a list; absent = the answer is
+    one. In each of them ``content``: its bytes in base64, or ``url``: where they are fetched; ``name`` and
+    ``media_type``, absent = as the fetched file says, or its URL.
+    """
+
+    each: AnswerPath | None = None
+    content: AnswerPath | None = None
+    url: AnswerPath | None = None
+    name: AnswerPath | None = None
+    media_type: AnswerPath | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> AnswerFiles:
+        if (self.content is None) == (self.url is None):
+            raise PydanticCustomError("files", "content or url, one of them: the bytes, or where they are fetched")
+        return self
+
+
 class AnswerMapping(Frozen):
     """Meaning of the answer. ``status`` must come out as one of the verdicts; ``echo``: where our message id stands.
 
-    ``text`` and ``result``: of the answer to the appeal, with status ``answered``. ``reaches``: the strongest receipt
-    that this way can prove.
+    ``text``, ``result`` and ``files``: of the answer to the appeal, with status ``answered``. ``reaches``: the
+    strongest receipt that this way can prove.
     """
 
     status: AnswerField | Verdict
@@ -91,6 +110,7 @@ class AnswerMapping(Frozen):
     note: AnswerField | AnswerPath | None = None
     text: AnswerField | AnswerPath | None = None
     result: AnswerField | AnswerPath | None = None
+    files: AnswerFiles | None = None
     reaches: Annotated[LegalClass, Field(strict=False)] = LegalClass.REGISTERED
 
     @model_validator(mode="after")
@@ -341,6 +361,22 @@ def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> An
     return value
 
 
+Find: TypeAlias = Callable[[str], str | None]
+"""Finds the text at a place; None if there is none or nothing in it."""
+Rows: TypeAlias = Callable[[str | None], Sequence[Find]]
+"""Finds what stands at a place one by one; None = the document itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidFile:
+    """A file that an answer names. ``content``: base64; else ``url``: where it is fetched."""
+
+    name: str | None
+    media_type: str | None
+    content: str | None
+    url: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
     """Meaning of an answer, in our words; what is not there is None. ``unclear``: what was said and not understood, for
@@ -356,11 +392,12 @@ class Meaning:
     note: str | None
     text: str | None
     result: str | None
+    files: tuple[SaidFile, ...] = ()
     unclear: tuple[str, ...] = ()
 
 
-def meaning(mapping: AnswerMapping, find: Callable[[str], str | None]) -> Meaning:
-    """Read an answer. ``find``: the text at a place, None if there is none or nothing in it."""
+def meaning(mapping: AnswerMapping, find: Find, rows: Rows | None = None) -> Meaning:
+    """Read an answer. ``rows``: absent where no answer of this form brings files."""
     status = mapping.status if isinstance(mapping.status, str) else _said(mapping.status, find) or "unknown"
     unclear: list[str] = []
     return Meaning(
@@ -373,8 +410,30 @@ def meaning(mapping: AnswerMapping, find: Callable[[str], str | None]) -> Meanin
         note=_said(mapping.note, find),
         text=_said(mapping.text, find),
         result=_known(mapping.result, find, unclear),
+        files=tuple(_files(mapping.files, rows, unclear)) if status == "answered" else (),
         unclear=tuple(unclear),
     )
+
+
+def _files(rule: AnswerFiles | None, rows: Rows | None, unclear: list[str]) -> Iterator[SaidFile]:
+    """Files of an answer; an entry that names none is for people."""
+    if rule is None or rows is None:
+        return
+    for number, find in enumerate(rows(rule.each)):
+        content, url = _optional(rule.content, find), _optional(rule.url, find)
+        if content is not None or url is not None:
+            yield SaidFile(
+                name=_optional(rule.name, find),
+                media_type=_optional(rule.media_type, find),
+                content=content,
+                url=url,
+            )
+        elif rule.each is not None:
+            unclear.append(not_understood("files", f"entry {number} has no {rule.content or rule.url}"))
+
+
+def _optional(path: str | None, find: Find) -> str | None:
+    return None if path is None else find(path)
 
 
 def not_understood(name: str, value: str) -> str:
@@ -382,7 +441,7 @@ def not_understood(name: str, value: str) -> str:
     return f"{name}: {visible(value)[:_SHOWN_CHARS]}"
 
 
-def _line(rule: AnswerField | str | None, find: Callable[[str], str | None], unclear: list[str]) -> str | None:
+def _line(rule: AnswerField | str | None, find: Find, unclear: list[str]) -> str | None:
     """A number: one line. What was broken over several lines is joined, and somebody looks at it."""
     text = _said(rule, find)
     if text is None or not _BREAKS.search(text):
@@ -391,7 +450,7 @@ def _line(rule: AnswerField | str | None, find: Callable[[str], str | None], unc
     return _BREAKS.sub(" ", text).strip() or None
 
 
-def _known(rule: AnswerField | str | None, find: Callable[[str], str | None], unclear: list[str]) -> str | None:
+def _known(rule: AnswerField | str | None, find: Find, unclear: list[str]) -> str | None:
     """A word of theirs; one that the mapping does not know is not passed over."""
     said = _said(rule, find)
     if said is None and isinstance(rule, AnswerField) and (value := find(rule.path)) is not None:
@@ -399,7 +458,7 @@ def _known(rule: AnswerField | str | None, find: Callable[[str], str | None], un
     return said
 
 
-def _said(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> str | None:
+def _said(rule: AnswerField | str | None, find: Find) -> str | None:
     if rule is None:
         return None
     if isinstance(rule, str):
@@ -410,7 +469,7 @@ def _said(rule: AnswerField | str | None, find: Callable[[str], str | None]) -> 
     return rule.values.get(value or "", rule.default)
 
 
-def _day(rule: AnswerField | str | None, find: Callable[[str], str | None], unclear: list[str]) -> date | None:
+def _day(rule: AnswerField | str | None, find: Find, unclear: list[str]) -> date | None:
     text = _said(rule, find)
     if text is None:
         return None

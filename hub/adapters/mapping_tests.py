@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import AnswerMapping, Meaning, meaning
+from hub.adapters.mapping import AnswerMapping, Find, Meaning, Rows, meaning
 from hub.adapters.mapping_check import Place, Slip
 from hub.errors import HubError, InvalidInput
 from hub.ports import Parcel
@@ -29,12 +30,13 @@ _SHOWN_CHARS: Final = 80
 _MOST_SLIPS: Final = 5
 _PARTY: Final = Party(code="00000000")
 
-Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text", "result"]
+Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text", "result", "files"]
 
 
 class MappingTest(Frozen):
     """One test. ``appeal``: a form as the contact centre hands it in, with ``attachments``; ``request``: the document
-    that it becomes. ``answer`` (or ``poll``): what they say, ``means``: how the hub is to understand it.
+    that it becomes. ``answer`` (``poll``, ``change``: a row of the list of changes): what they say, ``means``: how the
+    hub is to understand it.
 
     In a test the message is 019aa001-0000-7000-8000-000000000001, the case …0002, and ``$sealed`` is ``(sealed)``.
     """
@@ -45,15 +47,16 @@ class MappingTest(Frozen):
     request: dict[str, Any] | None = None
     answer: Any = None
     poll: Any = None
+    change: Any = None
     means: dict[Word, str] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> MappingTest:
         if (self.appeal is None) != (self.request is None):
             raise PydanticCustomError("test", "appeal and request belong together")
-        said = [each for each in (self.answer, self.poll) if each is not None]
+        said = [each for each in (self.answer, self.poll, self.change) if each is not None]
         if bool(said) != bool(self.means) or len(said) > 1:
-            raise PydanticCustomError("test", "answer or poll, and means, belong together")
+            raise PydanticCustomError("test", "answer, poll or change, and means, belong together")
         if self.appeal is None and not said:
             raise PydanticCustomError("test", "must show an appeal and its request, or an answer and what it means")
         return self
@@ -75,23 +78,34 @@ def notes_of(lost: Sequence[str], tests: Sequence[MappingTest], code: str) -> tu
 def slips_of_tests(
     tests: Sequence[MappingTest],
     make: Callable[[Parcel], Mapping[str, Any]],
-    find: Callable[[Any], Callable[[str], str | None]],
+    find: Callable[[Any], Find],
     answer: AnswerMapping,
     poll: AnswerMapping | None,
+    *,
+    change: AnswerMapping | None = None,
+    rows: Callable[[Any], Rows] | None = None,
 ) -> Iterator[Slip]:
     """Faults of what does not come out as the tests say. ``make``: the values of a request; ``find``: reads a body of
-    theirs, and finds the text at a place of it (``InvalidInput``).
+    theirs, and finds the text at a place of it (``InvalidInput``); ``rows``: what stands at one, piece by piece.
     """
+    rules = {"answer": answer, "poll": poll, "change": change}
     for number, test in enumerate(tests):
         at: Place = ("tests", number)
         if test.appeal is not None:
             yield from _request_slips(test, at, make)
-        if test.answer is not None:
-            yield from _meaning_slips(test, (*at, "means"), find, test.answer, answer)
-        if test.poll is not None and poll is not None:
-            yield from _meaning_slips(test, (*at, "means"), find, test.poll, poll)
-        elif test.poll is not None:
-            yield Slip((*at, "poll"), "mapping_test", "the mapping has no poll")
+        for name, rule in rules.items():
+            body = getattr(test, name)
+            if body is not None and rule is None:
+                yield Slip((*at, name), "mapping_test", f"the mapping has no {_WHERE[name]}")
+            elif body is not None and rule is not None:
+                yield from _meaning_slips(test, (*at, "means"), partial(_read, rule, body, find, rows))
+
+
+_WHERE: Final = {"poll": "poll", "change": "changes"}
+
+
+def _read(rule: AnswerMapping, body: Any, find: Callable[[Any], Find], rows: Callable[[Any], Rows] | None) -> Meaning:
+    return meaning(rule, find(body), None if rows is None else rows(body))
 
 
 def _request_slips(test: MappingTest, at: Place, make: Callable[[Parcel], Mapping[str, Any]]) -> Iterator[Slip]:
@@ -141,6 +155,7 @@ def words_of(said: Meaning) -> dict[Word, str]:
         "note": said.note,
         "text": said.text,
         "result": said.result,
+        "files": ", ".join(each.name or each.url or "(content)" for each in said.files) or None,
     }
     return {name: word for name, word in words.items() if word is not None}
 
@@ -151,11 +166,9 @@ def told(said: Meaning) -> dict[str, str]:
     return words | ({"unclear": "; ".join(said.unclear)} if said.unclear else {})
 
 
-def _meaning_slips(
-    test: MappingTest, at: Place, find: Callable[[Any], Callable[[str], str | None]], body: Any, rules: AnswerMapping
-) -> Iterator[Slip]:
+def _meaning_slips(test: MappingTest, at: Place, read: Callable[[], Meaning]) -> Iterator[Slip]:
     try:
-        said = meaning(rules, find(body))
+        said = read()
     except InvalidInput as error:
         yield Slip(at, "mapping_test", f"the answer cannot be read: {error.message}")
         return

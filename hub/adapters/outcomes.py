@@ -39,6 +39,8 @@ KINDS: Final = {
 _TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
 MAX_ID_CHARS: Final = 200
 MAX_TEXT_CHARS: Final = 100_000
+FILES_ONLY: Final = "Відповідь надано у доданому файлі."
+"""Text of an answer that is a file."""
 NO_NUMBER: Final = "б/н"
 """Without a number (без номера), as offices write it."""
 _NUMBER: Final = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]{1,100}")
@@ -161,6 +163,8 @@ def _receipt(said: Meaning, status: ReceiptStatus, at: datetime, unclear: list[s
 def _answer(said: Meaning, at: datetime, unclear: list[str]) -> AuthorityBody:
     """An answer without number or day is not final until a person says so; without a text it is none."""
     text = _CONTROLS.sub("\ufffd", (said.text or "").replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if not text and said.files:
+        text = FILES_ONLY
     if not text:
         unclear.append("text: the answer has none")
         return _receipt(said, ReceiptStatus.ACCEPTED, at, unclear)

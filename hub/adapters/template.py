@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, model_validator
 
-from hub.adapters.json_places import finder
+from hub.adapters.json_places import finder, row_finder
 from hub.adapters.mapping import AnswerMapping, Codes, LeftOut, MappingSource, request_values
 from hub.adapters.mapping_check import CONTENT, RequestCheck, left_out_slips, raise_for, sent_places, tree_of
 from hub.adapters.mapping_tests import SEALED, MappingTest, slips_of_tests
@@ -53,13 +53,18 @@ class MappedSection(Frozen):
             *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
         ]
         raise_for(slips, type(self).__name__, self)
-        raise_for(
-            slips_of_tests(self.tests, self._tried, finder, self.answer, self.polled()), type(self).__name__, self
+        tested = slips_of_tests(
+            self.tests, self._tried, finder, self.answer, self.polled(), change=self.changed(), rows=row_finder
         )
+        raise_for(tested, type(self).__name__, self)
         return self
 
     def polled(self) -> AnswerMapping | None:
         """Meaning of the answer to the question what became of a message, where the adapter can ask."""
+        return None
+
+    def changed(self) -> AnswerMapping | None:
+        """Meaning of an entry of a list of changes, where the adapter reads one."""
         return None
 
     @property

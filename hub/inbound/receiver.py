@@ -25,7 +25,9 @@ from hub.schemas.delivery import (
     Change,
     Delivery,
     Fact,
+    Grant,
     OperatorItem,
+    StoredAttachment,
     TransportState,
 )
 from hub.schemas.ids import CaseId, MessageId
@@ -79,7 +81,9 @@ class Receiver:
         It becomes an envelope of the hub's own making under an id derived from theirs, so that a repeat is known; the
         bytes that came are kept beside it. Raises like ``receive``.
         """
-        with self._journalled(reported.came, replace(origin, party=origin.party or reported.party)):
+        party = origin.party or reported.party
+        with self._journalled(reported.came, replace(origin, party=party)):
+            self._enter(reported, party)
             return self._keep(self.evaluator.reported(reported, origin), reported.raw, origin)
 
     def evaluate(self, came: RawInbound | ReportedStatus, delivery: Delivery) -> Statement:
@@ -88,6 +92,7 @@ class Receiver:
         raw = came.came if isinstance(came, ReportedStatus) else came
         with self._journalled(raw, origin):
             if isinstance(came, ReportedStatus):
+                self._enter(came, delivery.authority)
                 return self.evaluator.reported(came, origin, delivery)
             return self.evaluator.envelope(came, origin, delivery)
 
@@ -177,6 +182,18 @@ class Receiver:
                 self._asked(case_id)
             except HubError as failure:  # the sweep over the duties of cases looks at it, for it is due now
                 log.warning("a duty waits", extra={"case": str(case_id), "code": failure.stable_code})
+
+    def _enter(self, reported: ReportedStatus, party: str | None) -> None:
+        """Enter the files that an adapter has put into the hub's store, readable for whose word they came with."""
+        if not reported.fetched or party is None:
+            return
+        now = self._clock.now()
+        stored = tuple(
+            StoredAttachment(sha256=each.sha256, size=each.size, media_type=each.media_type, created_at=now)
+            for each in reported.fetched
+        )
+        grants = tuple(Grant(sha256=each.sha256, party=party) for each in reported.fetched)
+        self._store.apply(Change(attachments=stored, grants=grants))
 
     def give_up(self, statement: Statement, refusal: HubError) -> None:
         """Journal that a statement that held could not be kept."""

@@ -16,6 +16,7 @@ from hub.delivery.journal import Origin
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
 from hub.inbound.receiver import Receiver
+from hub.inbound.wording import message_id_of
 from hub.ports import Attachments, Clock, Original, RawInbound, ReportedStatus, Returned, Store
 from hub.schemas.delivery import Change, Delivery, Grant, StoredAttachment
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
@@ -85,6 +86,19 @@ class ChannelSink:
         stored = StoredAttachment(sha256=sha256, size=size, media_type=media_type, created_at=now)
         self._store.apply(Change(attachments=(stored,), grants=(Grant(sha256=sha256, party=party),)))
         return entry
+
+    def bookmark(self) -> str | None:
+        """Where the list was left."""
+        return self._store.bookmark(self._origin.channel_id)
+
+    def save_bookmark(self, bookmark: str) -> None:
+        """Keep where the list was left."""
+        self._store.save_bookmark(self._origin.channel_id, bookmark)
+
+    def knows(self, reported: ReportedStatus, delivery: Delivery) -> bool:
+        """True if this very statement about a delivery was taken in before."""
+        known = self._store.message(message_id_of(reported, self._origin.channel_id))
+        return known is not None and known.case_id == delivery.case_id
 
     def keys(self, party: str) -> tuple[VerificationKey, ...]:
         """The registry's keys of a party."""

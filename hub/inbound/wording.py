@@ -27,7 +27,7 @@ from hub.schemas.envelope import (
     RedirectBody,
     RedirectEnvelope,
 )
-from hub.schemas.ids import named_id
+from hub.schemas.ids import MessageId, named_id
 from hub.schemas.terms import ReceiptStatus
 
 _ENVELOPES: dict[type[AuthorityBody], type[AnyEnvelope]] = {
@@ -49,13 +49,18 @@ def provable(body: AuthorityBody, reaches: LegalClass) -> AuthorityBody:
     return body if reaches is LegalClass.REGISTERED else body.model_copy(update={"status": ReceiptStatus.ACCEPTED})
 
 
+def message_id_of(reported: ReportedStatus, channel_id: str) -> MessageId:
+    """The id of the envelope for a reported status: derived from theirs, so that a repeat is known."""
+    return MessageId(named_id(reported.at, f"{channel_id}\n{reported.said_id}".encode()))
+
+
 def envelope_of(reported: ReportedStatus, delivery: Delivery, original: Message, channel_id: str) -> AnyEnvelope:
-    """The envelope for a reported status. ``original``: the message that it answers. Its id is derived from theirs, so
-    that a repeat is known. ``InvalidInput`` (``inbound.words``) for words that no envelope can hold.
+    """The envelope for a reported status. ``original``: the message that it answers. ``InvalidInput``
+    (``inbound.words``) for words that no envelope can hold.
     """
     asked = json_rendering.from_trusted(original.body).header
     header = Header(
-        message_id=named_id(reported.at, f"{channel_id}\n{reported.said_id}".encode()),
+        message_id=message_id_of(reported, channel_id),
         case_id=delivery.case_id,
         in_reply_to=delivery.message_id,
         created_at=reported.at,

@@ -52,7 +52,7 @@ class ReportedStatus:
     ``at``: when it happened, as they say; where ``dated`` is ``none`` they do not say it, and ``at`` is only a part of
     the id, the same for each repeat. ``claims``: the moment, or the beginning of the day, that they name, where the
     adapter had to put another one into ``at``. ``heard``: when it came to a place of the hub's own, a mailbox; absent =
-    now.
+    now. ``fetched``: those of ``attachments`` that the adapter has put into the hub's store, which nobody may read yet.
     """
 
     raw: RawInbound
@@ -64,6 +64,7 @@ class ReportedStatus:
     external_id: str | None = None
     reference: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    fetched: tuple[Attachment, ...] = ()
     reaches: LegalClass = LegalClass.REGISTERED
     unclear: str | None = None
     dated: Dating = Dating.MOMENT

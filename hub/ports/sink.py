@@ -97,3 +97,20 @@ class MailSink(InboundSink, Protocol):
     def noted(self, raw: RawInbound, *, verdict: str, about: MessageId | None = None) -> None:
         """Journal what says nothing about a case: an automatic reply, a notice of delay. ``verdict``: a stable code."""
         ...
+
+
+@runtime_checkable
+class ListSink(InboundSink, Protocol):
+    """A sink for lists of changes, which are read on from where they were left and show the same more than once."""
+
+    def bookmark(self) -> str | None:
+        """Where the list was left, in the adapter's own words; None before the first time."""
+        ...
+
+    def save_bookmark(self, bookmark: str) -> None:
+        """Keep where the list was left: all before it was given to this sink."""
+        ...
+
+    def knows(self, reported: ReportedStatus, delivery: Delivery) -> bool:
+        """True if this very statement about a delivery was taken in before."""
+        ...

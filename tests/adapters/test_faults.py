@@ -27,7 +27,8 @@ from hub.adapters.email.adapter import EmailAdapter
 from hub.adapters.rest import envelope as rest_envelope
 from hub.adapters.rest import statements
 from hub.adapters.rest import template as rest_template
-from hub.adapters.rest.adapter import RestAdapter, RestSession
+from hub.adapters.rest.adapter import RestAdapter
+from hub.adapters.rest.session import RestSession
 from hub.adapters.sftp import collecting, reading
 from hub.adapters.soap import envelope as soap_envelope
 from hub.adapters.soap.adapter import SoapAdapter

@@ -15,7 +15,7 @@ from hub.adapters import AdapterContext, adapter
 from hub.adapters.base import BaseSession
 from hub.adapters.email.mailbox import MailboxSession
 from hub.adapters.email.smtp import SmtpSession
-from hub.adapters.rest.adapter import RestSession
+from hub.adapters.rest.session import RestSession
 from hub.adapters.sftp.adapter import SftpSession
 from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.sevovv import SevOvvSession

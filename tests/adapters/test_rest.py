@@ -20,8 +20,9 @@ from pydantic import ValidationError
 
 from hub.adapters import AdapterContext, adapter
 from hub.adapters.rest import multipart
-from hub.adapters.rest.adapter import RestAdapter, RestSession
+from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.envelope import RestEnvelopeDialect
+from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import ConfigurationError, HubError, TemporaryFailure
 from hub.net.http import HttpAnswer

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
 
 from hub.adapters import AdapterContext
-from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.rest.dialect import RestDialect, RestRequest
+from hub.adapters.base import BaseAdapter
+from hub.adapters.rest.dialect import RestDialect
 from hub.adapters.rest.envelope import RestEnvelopeDialect
+from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
+from hub.adapters.rest.template_session import TemplateSession
 from hub.adapters.rest.trembita import RestTrembitaDialect
 from hub.adapters.rest.xroad import XRoadDialect
-from hub.errors import HubError, ItemFailed
-from hub.net.auth import Signer, signer
-from hub.net.files import store_of
-from hub.net.http import UNFIT, HttpAnswer, HttpSession, StreamedBody
+from hub.net.auth import signer
+from hub.net.http import HttpSession
 from hub.net.pool import SessionPool
-from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
-from hub.schemas.delivery import Delivery
+from hub.ports import Parcel, Prepared, Rendering, Session
 from hub.schemas.directory import Channel
-from hub.sealed import media_type
 
 _DIALECTS: dict[str, Callable[[RestSettings], RestDialect]] = {
     "envelope": RestEnvelopeDialect,
@@ -55,6 +54,11 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         """True if receipts are asked for."""
         return self.bound(channel).polls()
 
+    def collects(self, channel: Channel) -> bool:
+        """True if a list of changes is read."""
+        dialect = self.bound(channel)
+        return isinstance(dialect, TemplateDialect) and dialect.section.changes is not None
+
     def prepare(self, parcel: Parcel, channel: Channel) -> Prepared:
         """The exact bytes."""
         return self.bound(channel).prepare(parcel)
@@ -86,56 +90,12 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         """A conversation; secrets and certificates are read now, connections are made when the first call is."""
         sign = signer(bound.http.auth)
         with self._kept.session(bound.target, bound.http.policy(), channel.id) as http:
-            yield RestSession(bound, http, sign, self.attachments)
+            if isinstance(bound, TemplateDialect):
+                yield TemplateSession(bound, http, sign, self.attachments, partial(self._elsewhere, channel, bound))
+            else:
+                yield RestSession(bound, http, sign, self.attachments)
 
-
-class RestSession(BaseSession):
-    """Calls over kept-alive connections, one after another."""
-
-    def __init__(self, dialect: RestDialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
-        self._dialect = dialect
-        self._http = http
-        self._sign = sign
-        self._attachments = attachments
-
-    def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
-        """One call, judged by the dialect."""
-        request = self._dialect.request(prepared)
-        body = request.upload(prepared, store_of(self._attachments)) if request.upload else prepared.body
-        kind = request.content_type or prepared.content_type
-        headers = {"Content-Type": kind, **self._sign(str(prepared.message_id), prepared.body, datetime.now(UTC))}
-        return self._dialect.judge(self._call(request, headers, body, deadline_secs), prepared)
-
-    def heard(self) -> bytes | None:
-        """The last HTTP answer."""
-        return self._http.last.transcript() if self._http.last is not None else None
-
-    def answered(self) -> RawInbound | None:
-        """The body of the last HTTP answer."""
-        answer = self._http.last
-        if answer is None or not answer.body:
-            return None
-        return RawInbound(content_type=media_type(answer.content_type), body=answer.body)
-
-    def probe(self, deadline_secs: float) -> None:
-        """Connect (and shake hands) without saying anything. Raises ``DeliveryError`` or ``ConfigurationError``."""
-        self._http.connect(self._dialect.target, deadline_secs=deadline_secs)
-
-    def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
-        """One call that asks what became of a delivery."""
-        request = self._dialect.status_request(delivery)
-        headers = self._sign(str(delivery.message_id), b"", datetime.now(UTC))
-        return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
-
-    def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
-        """The answer that our own reading broke over, or that is too long or cannot be decompressed."""
-        ours = isinstance(failure, ItemFailed) or failure.stable_code in UNFIT
-        answer = self.answered() if ours else None
-        return () if answer is None else (answer,)
-
-    def _call(
-        self, request: RestRequest, headers: Mapping[str, str], body: bytes | StreamedBody | None, deadline_secs: float
-    ) -> HttpAnswer:
-        return self._http.call(
-            request.method, request.url, headers={**request.headers, **headers}, body=body, deadline_secs=deadline_secs
-        )
+    def _elsewhere(self, channel: Channel, bound: TemplateDialect, url: str) -> AbstractContextManager[HttpSession]:
+        """A conversation with whoever keeps the files of answers; they may be larger than answers are."""
+        policy = replace(bound.http.policy(), max_response_bytes=bound.section.max_file_mb * 1_048_576)
+        return self._kept.session(url, policy, channel.id)

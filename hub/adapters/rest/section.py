@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping import AnswerMapping
+from hub.adapters.rest.changes import ChangesSection
 from hub.adapters.template import MappedSection
+from hub.net.settings import AsTuple, Url
 from hub.schemas.base import Code
 
 _OURS = frozenset(
@@ -26,17 +28,36 @@ class TemplateSection(MappedSection):
     """Dialect ``template``: what goes into the authority's own JSON, and what its answer means.
 
     ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides.
-    ``poll``: what the answer of ``status_url`` means.
+    ``poll``: what the answer of ``status_url`` means; ``changes``: one list that tells of all open messages.
+    ``files_from``: origins (``https://host``) besides the channel's own, from which files of answers may be fetched
+    with its credentials; ``max_file_mb``: the largest of them, in MiB.
     """
 
     method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
     poll: AnswerMapping | None = None
+    changes: ChangesSection | None = None
+    files_from: Annotated[tuple[Url, ...], AsTuple, Field(max_length=20)] = ()
+    max_file_mb: int = Field(default=50, ge=1, le=1_024)
+
+    @model_validator(mode="after")
+    def _readable(self) -> TemplateSection:
+        changes = self.changes
+        if changes is not None and changes.others == "skip" and self.poll is None and not changes.names_ours():
+            rule = (
+                "others: skip needs poll, or an echo in means: else an early word about a message of ours could be lost"
+            )
+            raise PydanticCustomError("changes", "{rule}", {"rule": rule})
+        return self
 
     def polled(self) -> AnswerMapping | None:
         """The section ``poll``."""
         return self.poll
+
+    def changed(self) -> AnswerMapping | None:
+        """Meaning of an entry of the list of changes."""
+        return self.changes.means if self.changes is not None else None
 
     @model_validator(mode="after")
     def _headers_fit(self) -> TemplateSection:

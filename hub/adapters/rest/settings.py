@@ -19,7 +19,10 @@ _SAMPLE = str(uuid.UUID(int=0))
 
 
 def _sample(template: str) -> str:
-    return template.replace("{message_id}", _SAMPLE).replace("{external_id}", "x")
+    filled = template.replace("{message_id}", _SAMPLE)
+    for name in ("external_id", "cursor", "page", "token"):
+        filled = filled.replace(f"{{{name}}}", "0")
+    return filled
 
 
 StatusUrl = Annotated[str, url_rule(_sample)]
@@ -68,15 +71,16 @@ class RestSettings(HttpSettings):
     ``url``: target of the POST; with a section, the address of our own security server or gateway. ``attachments``:
     ``link`` = manifest only, the authority fetches the files from the hub; ``multipart`` = the files go along;
     ``refuse`` = a message with files is an operator's matter. ``receipt``: in the ``response``, by ``callback``, or
-    asked for at ``status_url`` (``poll``). ``accept_statuses``: with which a receipt or acknowledgement may come;
-    absent = every 2xx that can have a body. ``duplicate_statuses``: what they answer if they have the message already.
+    asked for at ``status_url`` (``poll``), or read from one list (``changes``). ``accept_statuses``: with which a
+    receipt or acknowledgement may come; absent = every 2xx that can have a body. ``duplicate_statuses``: what they
+    answer if they have the message already.
     """
 
     dialect: Literal["envelope", "xroad", "trembita", "template"] | None = None
     url: Url
     format: Literal["json", "jws", "xml"] = "json"
     attachments: Literal["link", "multipart", "refuse"] = "link"
-    receipt: Literal["response", "callback", "poll"] = "callback"
+    receipt: Literal["response", "callback", "poll", "changes"] = "callback"
     status_url: StatusUrl | None = None
     accept_statuses: (
         Annotated[tuple[Annotated[int, Field(ge=200, le=299)], ...], AsTuple, Field(min_length=1, max_length=10)] | None
@@ -96,12 +100,8 @@ class RestSettings(HttpSettings):
 
     @model_validator(mode="after")
     def _together(self) -> RestSettings:
-        for url in (self.url, self.status_url):
-            try:
-                if url is not None:
-                    check_url(_sample(url), self.bare_policy())
-            except ConfigurationError as error:
-                raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+        self._callable(self.url)
+        self._callable(self.status_url)
         if (self.receipt == "poll") != (self.status_url is not None):
             raise PydanticCustomError("status_url", "receipt: poll and status_url belong together")
         if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
@@ -118,6 +118,8 @@ class RestSettings(HttpSettings):
             raise PydanticCustomError(
                 "section", "the dialect {dialect} {rule}", {"dialect": self.dialect, "rule": rule}
             )
+        if self.receipt == "changes" and self.template is None:
+            raise PydanticCustomError("receipt", "receipt: changes goes with a template")
         if self.template is not None:
             self._templated(self.template)
         elif given:
@@ -130,11 +132,32 @@ class RestSettings(HttpSettings):
             raise PydanticCustomError("auth", "hmac signs the document without files: not with $item.content")
         if (section.poll is not None) != (self.receipt == "poll"):
             raise PydanticCustomError("poll", "the template's poll and receipt: poll belong together")
+        self._listed(section)
         if section.path and ("?" in self.url or "#" in self.url):
             raise PydanticCustomError("url", "what a path follows has no query and no fragment")
 
+    def _listed(self, section: TemplateSection) -> None:
+        changes = section.changes
+        if (changes is None and self.receipt == "changes") or (changes is not None and self.receipt == "callback"):
+            raise PydanticCustomError(
+                "changes", "the template's changes and receipt: changes (or poll) belong together"
+            )
+        if changes is None:
+            return
+        if changes.document is not None and self.receipt != "poll":
+            raise PydanticCustomError("changes", "document is asked for at status_url: receipt: poll")
+        for url in (changes.url, changes.pages.token_url if changes.pages is not None else None):
+            self._callable(url)
+
+    def _callable(self, url: str | None) -> None:
+        try:
+            if url is not None:
+                check_url(_sample(url), self.bare_policy())
+        except ConfigurationError as error:
+            raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+
     def _between(self) -> None:
-        if self.receipt == "poll":
+        if self.receipt in ("poll", "changes"):
             raise PydanticCustomError("receipt", "between systems in the middle nobody is asked: not receipt: poll")
         if "?" in self.url or "#" in self.url:
             raise PydanticCustomError("url", "the address of a security server has no query and no fragment")

@@ -13,14 +13,15 @@ from functools import partial
 from typing import Final
 
 from hub.adapters import mapping as maps
-from hub.adapters.json_places import find
-from hub.adapters.mapping import AnswerMapping, Meaning
+from hub.adapters.json_places import find, rows
+from hub.adapters.mapping import AnswerMapping, Meaning, SaidFile
 from hub.adapters.mapping_check import CONTENT, tree_of, unsaid
 from hub.adapters.mapping_tests import notes_of, told
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest import inline
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, nothing_yet, unread
+from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
 from hub.adapters.template import CODES, template_values
@@ -71,7 +72,10 @@ class TemplateDialect(RestEnvelopeDialect):
     def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of an answer, by our words. ``InvalidInput`` for what is no JSON."""
         rules = self._t.poll if poll else self._t.answer
-        return None if rules is None else told(maps.meaning(rules, partial(find, foreign_json.parse(body))))
+        if rules is None:
+            return None
+        tree = foreign_json.parse(body)
+        return told(maps.meaning(rules, partial(find, tree), partial(rows, tree)))
 
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """By the mapping, if there is JSON to read; a status alone proves nothing."""
@@ -104,6 +108,17 @@ class TemplateDialect(RestEnvelopeDialect):
         outcome = read_poll_outcome(said, rules, _heard(answer), delivery)
         return (nothing_yet(answer) or outcome) if outcome.unread else outcome
 
+    def enclosed(self, answer: HttpAnswer, *, poll: bool) -> tuple[SaidFile, ...]:
+        """Files that an answer to the appeal brings."""
+        rules = self._t.poll if poll else self._t.answer
+        said = self._said(rules, answer) if rules is not None and rules.files is not None else None
+        return said.files if said is not None else ()
+
+    @property
+    def section(self) -> TemplateSection:
+        """The mapping."""
+        return self._t
+
     @staticmethod
     def _said(rules: AnswerMapping, answer: HttpAnswer) -> Meaning | None:
         """None if the answer is no JSON, whatever its label says."""
@@ -113,7 +128,7 @@ class TemplateDialect(RestEnvelopeDialect):
             tree = foreign_json.parse(answer.body, charset_of(answer))
         except InvalidInput:
             return None
-        return maps.meaning(rules, partial(find, tree))
+        return maps.meaning(rules, partial(find, tree), partial(rows, tree))
 
 
 def _heard(answer: HttpAnswer) -> Heard:

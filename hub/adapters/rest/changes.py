@@ -1,0 +1,371 @@
+"""A list of changes: one paged answer that tells of all open messages, beside or instead of one question for each.
+
+Their order is not trusted: the list is read from a little before the farthest that was seen (``overlap``), each time to
+its end, and what it shows again is known. Where it was left is kept after each page that was handed over, so that a
+visit that is broken off goes on there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import quote, urljoin
+from uuid import UUID
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.adapters import mapping as maps
+from hub.adapters.json_places import find, is_list, rows, subtrees
+from hub.adapters.mapping import AnswerMapping, AnswerPath, SaidFile
+from hub.adapters.mapping_check import day_pattern_fault
+from hub.adapters.outcomes import Heard, read_poll_outcome
+from hub.adapters.rest.statements import charset_of
+from hub.adapters.template import CODES
+from hub.contained import contained
+from hub.errors import HubError, InvalidInput, ItemFailed, TemporaryFailure, Unavailable
+from hub.net.http import HttpAnswer, retry_after
+from hub.net.settings import url_rule
+from hub.ports import ListSink, Outcome, RawInbound, ReportedStatus
+from hub.schemas import foreign_json
+from hub.schemas.base import Frozen, Line
+from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.ids import MessageId
+from hub.schemas.kyiv import KYIV
+
+MAX_PAGES: Final = 10_000
+"""Of one reading, over all visits: a list that never ends is none."""
+_LEAST_SECS: Final = 1.0
+_NOTHING: Final = frozenset({204, 304})
+_JSON: Final = "application/json"
+_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def _sample(template: str) -> str:
+    filled = template
+    for name in ("cursor", "page", "token"):
+        filled = filled.replace(f"{{{name}}}", "0")
+    return filled
+
+
+ListUrl: TypeAlias = Annotated[str, url_rule(_sample)]
+
+
+class NumberCursor(Frozen):
+    """Numbers that grow with the list: ``path`` in an entry. ``start``: what is asked for first; ``overlap``: so much
+    before the greatest that was seen the list is read again.
+    """
+
+    type: Literal["number"] = "number"
+    path: AnswerPath
+    start: int = Field(default=0, ge=0, le=10**17)
+    overlap: int = Field(default=100, ge=0, le=1_000_000)
+
+    def read(self, text: str, _now: datetime) -> int | None:
+        """The place that an entry names; None if it names none."""
+        return int(text) if _NUMBER.fullmatch(text) else None
+
+    def asked(self, seen: str | None, _now: datetime) -> str:
+        """What is asked for."""
+        return str(max(int(seen) - self.overlap, self.start) if seen else self.start)
+
+
+class MomentCursor(Frozen):
+    """Moments of changes: ``path`` in an entry, ``date`` as strftime writes it (absent = ISO 8601), in Kyiv's time
+    where it has no zone. ``start_days``: how far back the first reading begins; ``overlap_secs``: so much before the
+    latest moment that was seen the list is read again.
+    """
+
+    type: Literal["moment"]
+    path: AnswerPath
+    date: Annotated[str, Line(50)] | None = None
+    start_days: int = Field(default=1, ge=0, le=366)
+    overlap_secs: int = Field(default=3_600, ge=0, le=2_678_400)
+
+    @model_validator(mode="after")
+    def _readable(self) -> MomentCursor:
+        if self.date is not None and (why := day_pattern_fault(self.date)) is not None:
+            raise PydanticCustomError("mapping_pattern", "{why}", {"why": why})
+        return self
+
+    def read(self, text: str, now: datetime) -> int | None:
+        """The place that an entry names, in seconds; a moment that has not come is none."""
+        try:
+            said = datetime.strptime(text, self.date) if self.date else datetime.fromisoformat(text)  # noqa: DTZ007
+            moment = said if said.tzinfo else said.replace(tzinfo=KYIV)
+            secs = int(moment.timestamp())
+        except (ValueError, OverflowError):
+            return None
+        return secs if secs <= (now + timedelta(days=1)).timestamp() else None
+
+    def asked(self, seen: str | None, now: datetime) -> str:
+        """What is asked for."""
+        if seen:
+            moment = datetime.fromtimestamp(int(seen), UTC) - timedelta(seconds=self.overlap_secs)
+        else:
+            moment = now - timedelta(days=self.start_days)
+        local = moment.astimezone(KYIV)
+        return local.strftime(self.date) if self.date else local.isoformat(timespec="seconds")
+
+
+class Pages(Frozen):
+    """How a list goes on. By number (``{page}`` in the URL): from ``first``, until ``of`` (where the answer says how
+    many there are), or until an empty page. Or where the answer says: ``next`` is a URL, or with ``token_url`` a word
+    for ``{token}`` in it.
+    """
+
+    first: int = Field(default=1, ge=0, le=1)
+    of: AnswerPath | None = None
+    next: AnswerPath | None = None
+    token_url: ListUrl | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Pages:
+        if self.next is None and self.token_url is not None:
+            raise PydanticCustomError("pages", "token_url goes with next: where the answer says the token")
+        if self.next is not None and self.of is not None:
+            raise PydanticCustomError("pages", "of counts pages by number, next names the following one: one of them")
+        if self.token_url is not None and "{token}" not in self.token_url:
+            raise PydanticCustomError("pages", "token_url has no {token}")
+        return self
+
+
+class ChangesSection(Frozen):
+    """A list of changes. ``url``: with ``{cursor}``, and ``{page}`` if it has numbered pages; ``rows``: where the list
+    stands in the answer, absent = the answer is one. ``means``: what an entry says; absent = only which message
+    (``document``: their id of it) has changed, and that is asked for at ``status_url``. ``others``: what becomes of
+    entries about documents that the hub did not send: ``hold`` for a person, or ``skip``.
+    """
+
+    url: ListUrl
+    rows: AnswerPath | None = None
+    cursor: Annotated[NumberCursor | MomentCursor, Field(discriminator="type")]
+    pages: Pages | None = None
+    document: AnswerPath | None = None
+    means: AnswerMapping | None = None
+    others: Literal["hold", "skip"] = "hold"
+
+    @model_validator(mode="after")
+    def _whole(self) -> ChangesSection:
+        if "{cursor}" not in self.url:
+            raise PydanticCustomError("changes", "the URL has no {cursor}: each visit would read everything")
+        if (self.document is None) == (self.means is None):
+            raise PydanticCustomError("changes", "document or means, one of them: which message, or what is said of it")
+        if self.means is not None and self.means.echo is None and self.means.id is None:
+            raise PydanticCustomError("changes", "means needs id or echo: which message an entry is about")
+        numbered = self.pages is not None and self.pages.next is None
+        if ("{page}" in self.url) != numbered:
+            raise PydanticCustomError("changes", "{page} in the URL and numbered pages belong together")
+        return self
+
+    def names_ours(self) -> bool:
+        """True if entries name our own id: then what is not ours is known for sure."""
+        return self.means is not None and self.means.echo is not None
+
+
+class _Mark(Frozen):
+    """Bookmark. ``seen``: the farthest place of all readings that came to their end; of one that did not, ``since``:
+    what was asked for, ``at``: the page that comes next, ``farthest`` and ``pages`` so far.
+    """
+
+    seen: str | None = None
+    since: str | None = None
+    at: str | None = None
+    farthest: str | None = None
+    pages: int = 0
+
+
+def _mark_of(text: str | None) -> _Mark:
+    """A bookmark; one that cannot be read is none: everything is read again, and what was known is known."""
+    try:
+        return _Mark() if text is None else _Mark.model_validate_json(text)
+    except ValidationError:
+        return _Mark()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a session lends: ``get``: one call; ``ask``: the question what became of a delivery; ``enclose``: the
+    statement with its files, which are put into the sink.
+    """
+
+    get: Callable[[str, float], HttpAnswer]
+    ask: Callable[[Delivery, float], Outcome]
+    enclose: Callable[[ReportedStatus, tuple[SaidFile, ...], Delivery, str, float], ReportedStatus]
+
+
+class ChangesReader:
+    """One visit."""
+
+    def __init__(self, section: ChangesSection, reading: Reading, sink: ListSink, until: float) -> None:
+        self._s = section
+        self._reading = reading
+        self._sink = sink
+        self._until = until
+        self._now = datetime.now(UTC)
+        self._handed = 0
+
+    def read(self) -> int:
+        """How many statements were handed over. Raises ``DeliveryError``, ``Unavailable``."""
+        mark = _mark_of(self._sink.bookmark())
+        while True:
+            mark, ended = self._page(self._begun(mark))
+            self._sink.save_bookmark(mark.model_dump_json(exclude_none=True))
+            if ended or self._left() < _LEAST_SECS:
+                return self._handed
+
+    def _begun(self, mark: _Mark) -> _Mark:
+        if mark.since is not None:
+            return mark
+        return _Mark(seen=mark.seen, since=self._s.cursor.asked(mark.seen, self._now), farthest=mark.seen)
+
+    def _left(self) -> float:
+        return self._until - time.monotonic()
+
+    def _page(self, mark: _Mark) -> tuple[_Mark, bool]:
+        url = self._url(mark)
+        answer = self._reading.get(url, max(self._left(), 0.1))
+        tree = _tree(answer)
+        entries = [] if tree is None else subtrees(tree, self._s.rows)
+        if tree is not None and not is_list(tree, self._s.rows):
+            raise _failed("changes.no_list", f"There is no list at {self._s.rows or 'the root'} of the answer.", answer)
+        places = [self._entry(entry, url) for entry in entries]
+        known = [each for each in places if each is not None]
+        if entries and not known:
+            raise _failed("changes.cursor", f"No entry says its place in the list at {self._s.cursor.path}.", answer)
+        farthest = max([*known, int(mark.farthest)] if mark.farthest else known, default=None)
+        mark = mark.model_copy(update={"farthest": None if farthest is None else str(farthest)})
+        following = None if tree is None else self._following(mark, tree, len(entries), url)
+        if following is None:
+            return _Mark(seen=mark.farthest), True
+        if following == mark.at or mark.pages + 1 >= MAX_PAGES:
+            raise _failed("changes.endless", "The list of changes does not come to an end.", answer)
+        return mark.model_copy(update={"at": following, "pages": mark.pages + 1}), False
+
+    def _url(self, mark: _Mark) -> str:
+        pages, at = self._s.pages, mark.at
+        if pages is not None and pages.next is not None and at is not None:
+            return urljoin(self._s.url, at) if pages.token_url is None else self._filled(pages.token_url, mark, at)
+        return self._filled(self._s.url, mark, at)
+
+    def _filled(self, template: str, mark: _Mark, at: str | None) -> str:
+        first = self._s.pages.first if self._s.pages is not None else 1
+        filled = template.replace("{cursor}", quote(mark.since or "", safe=""))
+        filled = filled.replace("{page}", quote(at or str(first), safe=""))
+        return filled.replace("{token}", quote(at or "", safe=""))
+
+    def _following(self, mark: _Mark, tree: Any, count: int, url: str) -> str | None:
+        """The page that comes next; None after the last."""
+        pages = self._s.pages
+        if pages is None:
+            return None
+        if pages.next is not None:
+            said = find(tree, pages.next)
+            return said if said is None or pages.token_url is not None else urljoin(url, said)
+        page = int(mark.at or pages.first)
+        if pages.of is None:
+            return str(page + 1) if count else None
+        said = find(tree, pages.of)
+        if said is None or not _NUMBER.fullmatch(said):
+            raise TemporaryFailure(
+                f"The answer does not say at {pages.of} how many pages there are.", code="changes.pages"
+            )
+        return str(page + 1) if page - pages.first + 1 < int(said) else None
+
+    def _entry(self, entry: Any, url: str) -> int | None:
+        """Hand over what an entry says; its place in the list, None if it names none."""
+        raw = RawInbound(content_type=_JSON, body=_bytes(entry))
+        try:
+            with contained("change"):
+                self._hand_over(entry, raw, url)
+        except ItemFailed as failure:
+            self._sink.held(raw, verdict=failure.stable_code, detail=failure.message)
+        said = find(entry, self._s.cursor.path)
+        return None if said is None else self._s.cursor.read(said, self._now)
+
+    def _hand_over(self, entry: Any, raw: RawInbound, url: str) -> None:
+        rules = self._s.means
+        if rules is None:
+            self._asked(find(entry, self._s.document or ""), raw)
+            return
+        said = maps.meaning(rules, partial(find, entry), partial(rows, entry))
+        delivery = self._about(said.echo, said.external_id)
+        if delivery is None:
+            self._other(raw)
+            return
+        outcome = read_poll_outcome(said, rules, Heard(raw=raw, http_status=None, codes=CODES), delivery)
+        self._tell(outcome, delivery, said.files, url)
+
+    def _asked(self, document: str | None, raw: RawInbound) -> None:
+        delivery = self._about(None, document)
+        if delivery is None:
+            self._other(raw)
+            return
+        outcome = self._reading.ask(delivery, max(self._left(), 0.1))
+        if outcome.kind is not OutcomeKind.DELIVERED and not outcome.unread:
+            raise TemporaryFailure(
+                "What became of a message that has changed could not be asked.",
+                code=outcome.code,
+                http_status=outcome.http_status,
+                retry_after=outcome.retry_after,
+            )
+        self._tell(outcome, delivery, (), "")
+
+    def _about(self, echo: str | None, external_id: str | None) -> Delivery | None:
+        """The delivery that an entry names: by our id, else by theirs."""
+        try:
+            return self._sink.find(message_id=MessageId(UUID(echo))) if echo else self._known(external_id)
+        except ValueError:
+            return None
+
+    def _known(self, external_id: str | None) -> Delivery | None:
+        return None if external_id is None else self._sink.find(external_id=external_id)
+
+    def _other(self, raw: RawInbound) -> None:
+        if self._s.others == "hold":
+            detail = "an entry of the list of changes names no message of ours"
+            self._sink.held(raw, verdict="changes.unknown", detail=detail)
+
+    def _tell(self, outcome: Outcome, delivery: Delivery, files: tuple[SaidFile, ...], url: str) -> None:
+        for unread in outcome.unread:
+            detail = "an entry of the list of changes that cannot be understood"
+            self._sink.held(unread, verdict=outcome.code or CODES.unreadable, about=delivery.message_id, detail=detail)
+        for reported in outcome.reported:
+            if self._sink.knows(reported, delivery):
+                continue
+            self._handed += 1
+            told = self._reading.enclose(reported, files, delivery, url, self._until)
+            try:
+                self._sink.reported(told)
+            except Unavailable:
+                raise
+            except HubError as refusal:
+                if not refusal.journalled:
+                    raise
+
+
+def _tree(answer: HttpAnswer) -> Any:
+    """The document of an answer; None if it says that nothing changed."""
+    if answer.status in _NOTHING:
+        return None
+    if answer.status != 200:
+        raise _failed(f"changes.http_{answer.status}", f"The list of changes is answered with {answer.status}.", answer)
+    try:
+        return foreign_json.parse(answer.body, charset_of(answer))
+    except InvalidInput:
+        raise _failed("changes.unreadable", "The list of changes is no JSON.", answer) from None
+
+
+def _failed(code: str, message: str, answer: HttpAnswer) -> TemporaryFailure:
+    wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
+    return TemporaryFailure(message, code=code, http_status=answer.status, retry_after=wait)
+
+
+def _bytes(entry: Any) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, default=lambda _: None).encode("utf-8", "replace")
