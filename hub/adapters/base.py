@@ -158,6 +158,10 @@ class BaseSession:
         """Raises ``ConfigurationError``, unless an adapter says how to try a connection."""
         raise ConfigurationError("There is nobody to connect to over this channel.", code="channel.not_probed")
 
+    def credential(self) -> str | None:
+        """The credential that had to be asked for, for people and without its secret; absent where there is none."""
+        return None
+
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Raises ``ConfigurationError``, unless an adapter fetches messages."""
         raise ConfigurationError("Nothing is collected over this channel.", code="channel.not_collected")

@@ -148,7 +148,7 @@ def preview(channel_id: str, home: str | None, as_json: bool) -> None:
 @home_option
 @json_option
 def probe(channel_id: str, home: str | None, as_json: bool) -> None:
-    """Connect to the other side without sending an appeal."""
+    """Connect to the other side without sending an appeal; with auth: oauth2 a token is got too."""
     hub = build(load(home=home))
     started = time.monotonic()
     try:
@@ -159,12 +159,13 @@ def probe(channel_id: str, home: str | None, as_json: bool) -> None:
         with adapter.session(channel) as session:
             session.probe(float(channel.lane.deadline_secs))
             millis = round((time.monotonic() - started) * 1000)
+            got = session.credential() if isinstance(session, BaseSession) else None
     finally:
         hub.close()
     emit(
-        {"ok": True, "millis": millis},
+        {"ok": True, "millis": millis, **({"credential": got} if got else {})},
         as_json=as_json,
-        lines=[f"{channel_id} can be reached: connected in {millis} ms."],
+        lines=[*([got] if got else []), f"{channel_id} can be reached: connected in {millis} ms."],
     )
 
 

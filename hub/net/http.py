@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import ssl
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -83,10 +83,10 @@ class HttpPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedBody:
-    """A body that is streamed: ``length`` bytes in all, in the pieces of ``chunks``."""
+    """A body that is streamed: ``length`` bytes in all, in pieces that ``chunks`` begins anew for each sending."""
 
     length: int
-    chunks: Iterator[bytes]
+    chunks: Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +232,7 @@ class HttpSession:
         self.last = None
         connection = self._connection(url)
         said = _said(headers or {}, body)
-        pieces = body.chunks if isinstance(body, StreamedBody) else body
+        pieces = body.chunks() if isinstance(body, StreamedBody) else body
         self._deadline.start(deadline_secs, HEAD_MAX_BYTES)
         try:
             with connection.ask(method, _path(url), pieces, said) as response:

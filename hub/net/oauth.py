@@ -1,90 +1,91 @@
 """OAuth2 access tokens of the hub itself, kept until they end: the client credentials grant (RFC 6749 section 4.4) by a
 secret or a signed assertion, and the grant by assertion (RFC 7523).
 
-Microsoft 365, Google and others let programs into mailboxes by such a token only. One token is kept for each client and
-scope, in memory; it is asked for again a minute before it ends, or when it was refused.
+Microsoft 365, Google and others let programs into mailboxes by such a token only, and so do many document systems. One
+token is kept for each client and scope, in memory; it is asked for again a minute before it ends, or when it was
+refused. Of many threads that need one, one asks and the others wait for it.
 """
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
-from urllib.parse import urlencode
+from typing import Final
+from urllib.parse import quote_plus, urlencode
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
-
-from hub.errors import HubError, InvalidInput, TemporaryFailure
+from hub.errors import ConfigurationError, HubError, InvalidInput, TemporaryFailure
 from hub.net import assertions
-from hub.net.addresses import IPNetwork
-from hub.net.http import HttpPolicy, HttpSession
-from hub.net.secrets import SecretFile, SecretRef, remember, resolve
-from hub.net.settings import FilePath, Url
+from hub.net.http import NOT_TAKEN_IN, HttpAnswer, HttpPolicy, HttpSession, retry_after
+from hub.net.secrets import remember, resolve, secret_path
+from hub.net.settings import OAuth2Client
 from hub.schemas import strict_json
-from hub.schemas.base import Code, Frozen
 
 EARLY_SECS: Final = 60.0
 SHORTEST_SECS: Final = 30.0
 DEFAULT_SECS: Final = 300.0
 MAX_ANSWER_BYTES: Final = 65_536
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 _CREDENTIALS: Final = {"grant_type": "client_credentials"}
 _BY_ASSERTION: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _WORD: Final = frozenset(map(chr, range(0x21, 0x7F)))
+_MEND: Final = "Mend client_id, scope and its secret or key, or ask the issuer's keeper to let the client in."
 
 
-class OAuth2Client(Frozen):
-    """Issuer of the hub's token, and whom the hub is to it. ``scope``: as the issuer names it, absent = its default;
-    ``ca_file``: trust exactly these certificates.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Token:
+    """A token in force. ``until``: moment of the monotonic clock at which another is asked for."""
 
-    The hub proves itself by ``client_secret``, or by an assertion signed with ``private_key``, which the issuer knows
-    by ``key_id`` or ``certificate`` (RFC 7523 section 2.2). ``subject``: the account in whose name the hub asks; the
-    signed assertion is then the grant (section 2.1).
-    """
+    value: str
+    until: float
 
-    token_url: Url
-    client_id: Annotated[str, Code(r"[\x21-\x7e]{1,200}")]
-    client_secret: SecretRef | None = None
-    private_key: SecretFile | None = None
-    key_id: Annotated[str, Code(r"[\x21-\x7e]{1,200}")] | None = None
-    certificate: FilePath | None = None
-    subject: Annotated[str, Code(r"[\x21-\x7e]{1,200}")] | None = None
-    scope: Annotated[str, Code(r"[\x20-\x7e]{1,500}")] | None = None
-    ca_file: FilePath | None = None
 
-    @model_validator(mode="after")
-    def _one_proof(self) -> OAuth2Client:
-        if (self.client_secret is None) == (self.private_key is None):
-            raise PydanticCustomError("proof", "client_secret or private_key, one of them")
-        if self.private_key is None and (self.key_id or self.certificate or self.subject):
-            raise PydanticCustomError("proof", "key_id, certificate and subject go with private_key")
-        return self
+def check(client: OAuth2Client) -> None:
+    """Look for the secret or key, without asking anybody. ``ConfigurationError`` if it is not there."""
+    if client.client_secret is not None:
+        resolve(client.client_secret)
+    if client.private_key is not None:
+        secret_path(client.private_key)
 
-    def form(self) -> dict[str, str]:
-        """The form that asks for a token. ``ConfigurationError`` if secret, key or certificate cannot be read."""
-        scope = {"scope": self.scope} if self.scope else {}
-        if self.private_key is None:
-            assert self.client_secret is not None
-            secret = resolve(self.client_secret).reveal()
-            return {**_CREDENTIALS, "client_id": self.client_id, "client_secret": secret, **scope}
-        if self.subject is not None:
-            return {"grant_type": _BY_ASSERTION, "assertion": self._signed({"sub": self.subject, **scope})}
-        proof = {"client_assertion_type": _ASSERTION, "client_assertion": self._signed({"sub": self.client_id})}
-        return {**_CREDENTIALS, "client_id": self.client_id, **proof, **scope}
 
-    def _signed(self, more: dict[str, str]) -> str:
-        assert self.private_key is not None
-        return assertions.signed(
-            self.private_key,
-            issuer=self.client_id,
-            audience=self.token_url,
-            more=more,
-            key_id=self.key_id,
-            cert=self.certificate,
-        )
+def question(client: OAuth2Client) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and form that ask for a token. ``ConfigurationError`` if secret, key or certificate cannot be read."""
+    named = {"scope": client.scope, "audience": client.audience, "resource": client.resource}
+    more = {name: value for name, value in named.items() if value is not None}
+    if client.client_secret is not None:
+        return _by_secret(client, resolve(client.client_secret).reveal(), more)
+    if client.subject is not None:
+        scope = {"scope": more.pop("scope")} if client.scope else {}
+        assertion = _signed(client, {"sub": client.subject, **scope})
+        return {}, {"grant_type": _BY_ASSERTION, "assertion": assertion, **more}
+    proof = {"client_assertion_type": _ASSERTION, "client_assertion": _signed(client, {"sub": client.client_id})}
+    return {}, {**_CREDENTIALS, "client_id": client.client_id, **proof, **more}
+
+
+def _by_secret(client: OAuth2Client, secret: str, more: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    if client.client_auth == "form":
+        return {}, {**_CREDENTIALS, "client_id": client.client_id, "client_secret": secret, **more}
+    # RFC 6749 section 2.3.1: both are encoded as in a form before Basic joins them.
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}, {**_CREDENTIALS, **more}
+
+
+def _signed(client: OAuth2Client, more: dict[str, str]) -> str:
+    assert client.private_key is not None
+    return assertions.signed(
+        client.private_key,
+        issuer=client.client_id,
+        audience=client.token_url,
+        more=more,
+        key_id=client.key_id,
+        cert=client.certificate,
+    )
 
 
 class _Tokens:
@@ -92,70 +93,129 @@ class _Tokens:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[OAuth2Client, tuple[str, float]] = {}
+        self._kept: dict[OAuth2Client, Token] = {}
+        self._asking: dict[OAuth2Client, threading.Lock] = {}
 
-    def get(self, client: OAuth2Client) -> str | None:
+    def get(self, client: OAuth2Client) -> Token | None:
         with self._lock:
-            token, until = self._kept.get(client, ("", 0.0))
-            return token if time.monotonic() < until else None
+            token = self._kept.get(client)
+        return token if token is not None and time.monotonic() < token.until else None
 
-    def put(self, client: OAuth2Client, token: str, secs: float) -> None:
+    def put(self, client: OAuth2Client, value: str, secs: float) -> Token:
+        token = Token(value=value, until=time.monotonic() + max(secs - EARLY_SECS, SHORTEST_SECS))
         with self._lock:
-            self._kept[client] = (token, time.monotonic() + max(secs - EARLY_SECS, SHORTEST_SECS))
+            self._kept[client] = token
+        return token
 
-    def drop(self, client: OAuth2Client) -> None:
+    def drop(self, client: OAuth2Client, token: Token | None) -> None:
+        """Forget a token; None stands for whichever is kept. One that came since then stays."""
         with self._lock:
-            self._kept.pop(client, None)
+            if token is None or self._kept.get(client) is token:
+                self._kept.pop(client, None)
+
+    @contextmanager
+    def asking(self, client: OAuth2Client, deadline_secs: float) -> Iterator[None]:
+        """The only thread that asks for this client's token. ``TemporaryFailure`` if another asks for too long."""
+        with self._lock:
+            lock = self._asking.setdefault(client, threading.Lock())
+        if not lock.acquire(timeout=max(deadline_secs, 0.0)):
+            raise TemporaryFailure("The issuer of tokens did not answer in time.", code="oauth.deadline")
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 _TOKENS: Final = _Tokens()
 
 
-def access_token(client: OAuth2Client, *, deadline_secs: float, allow_private: tuple[IPNetwork, ...] = ()) -> str:
-    """A token in force, asked for if none is kept. ``TemporaryFailure`` (``oauth.*``), ``ConfigurationError``."""
-    kept = _TOKENS.get(client)
-    if kept is not None:
+def access_token(client: OAuth2Client, policy: HttpPolicy, *, deadline_secs: float) -> Token:
+    """A token in force, asked for if none is kept. ``policy``: rules for the call to the issuer.
+
+    ``TemporaryFailure`` (``oauth.*``), ``ConfigurationError``.
+    """
+    until = time.monotonic() + deadline_secs
+    if (kept := _TOKENS.get(client)) is not None:
         return kept
-    form = client.form()
-    ca_file = Path(client.ca_file) if client.ca_file is not None else None
-    policy = HttpPolicy(allow_private=allow_private, ca_file=ca_file, max_response_bytes=MAX_ANSWER_BYTES)
-    with HttpSession(policy) as http:
+    with _TOKENS.asking(client, deadline_secs):
+        if (kept := _TOKENS.get(client)) is not None:
+            return kept
+        value, secs = _read(_ask(client, policy, until - time.monotonic()))
+        remember(value)
+        return _TOKENS.put(client, value, secs)
+
+
+def refused(client: OAuth2Client, token: Token | None = None) -> None:
+    """This token was not taken: the next one is asked for anew."""
+    _TOKENS.drop(client, token)
+
+
+def _ask(client: OAuth2Client, policy: HttpPolicy, deadline_secs: float) -> HttpAnswer:
+    headers, form = question(client)
+    with HttpSession(_rules(client, policy)) as http:
         try:
-            answer = http.call(
-                "POST", client.token_url, headers=_FORM, body=urlencode(form).encode(), deadline_secs=deadline_secs
+            return http.call(
+                "POST",
+                client.token_url,
+                headers={**_HEADERS, **headers},
+                body=urlencode(form).encode(),
+                deadline_secs=deadline_secs,
             )
+        except ConfigurationError:
+            raise
         except HubError as failure:
-            code = failure.stable_code.replace("http.", "oauth.", 1)
-            raise TemporaryFailure("The issuer of tokens cannot be reached.", code=code) from None
-    token, secs = _read(answer.status, answer.body)
-    remember(token)
-    _TOKENS.put(client, token, secs)
-    return token
+            raise TemporaryFailure(
+                f"The issuer of tokens ({client.token_url}) cannot be asked: {failure.message}",
+                code=f"oauth.{failure.stable_code.removeprefix('http.').replace('.', '_')}",
+                action="See that auth.token_url is right and can be reached from here; the hub tries again by itself.",
+            ) from None
 
 
-def refused(client: OAuth2Client) -> None:
-    """The token was not taken: the next one is asked for anew."""
-    _TOKENS.drop(client)
+def _rules(client: OAuth2Client, policy: HttpPolicy) -> HttpPolicy:
+    """The channel's rules; with certificates of the issuer's own, a list that revokes others says nothing."""
+    if client.ca_file is not None:
+        policy = replace(policy, ca_file=Path(client.ca_file), crl_file=None)
+    return replace(policy, max_response_bytes=MAX_ANSWER_BYTES)
 
 
-def _read(status: int, body: bytes) -> tuple[str, float]:
+def _read(answer: HttpAnswer) -> tuple[str, float]:
     """Token and seconds of an answer (RFC 6749 section 5.1). What an issuer says of a refusal is not repeated."""
     try:
-        said = strict_json.parse(body, max_bytes=MAX_ANSWER_BYTES, allow_floats=True)
+        said = strict_json.parse(answer.body, max_bytes=MAX_ANSWER_BYTES, allow_floats=True)
     except InvalidInput:
         said = None
-    if not isinstance(said, dict) or status != 200:
-        code = said.get("error") if isinstance(said, dict) else None
-        known = f": {code}" if isinstance(code, str) and code in _ERRORS else ""
-        raise TemporaryFailure(
-            f"The issuer gives no token ({status}{known}).",
-            code="oauth.refused",
-            action="Mend client_id, scope and its secret or key, or ask the issuer's keeper to let the client in.",
-        )
-    token, secs = said.get("access_token"), said.get("expires_in")
+    if not isinstance(said, dict) or answer.status != 200:
+        raise _refusal(answer, said)
+    token, kind = said.get("access_token"), said.get("token_type", "Bearer")
     if not isinstance(token, str) or not token or not set(token) <= _WORD or len(token) > MAX_ANSWER_BYTES:
-        raise TemporaryFailure("The issuer's answer holds no token.", code="oauth.answer")
-    return token, _seconds(secs)
+        raise TemporaryFailure(
+            "The issuer's answer holds no token.",
+            code="oauth.answer",
+            action="See that auth.token_url is the issuer's token endpoint; its answer needs access_token.",
+        )
+    if not isinstance(kind, str) or not kind.lower().startswith("bearer"):
+        raise TemporaryFailure(
+            "The issuer gives tokens of a kind that is not Bearer.",
+            code="oauth.answer",
+            action="Ask the issuer's keeper for bearer tokens (RFC 6750) for this client.",
+        )
+    return token, _seconds(said.get("expires_in"))
+
+
+def _refusal(answer: HttpAnswer, said: object) -> TemporaryFailure:
+    if answer.status in NOT_TAKEN_IN or answer.status >= 500:
+        return TemporaryFailure(
+            f"The issuer gives no token now ({answer.status}).",
+            code="oauth.unavailable",
+            retry_after=retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+        )
+    code = said.get("error") if isinstance(said, dict) else None
+    known = f": {code}" if isinstance(code, str) and code in _ERRORS else ""
+    return TemporaryFailure(
+        f"The issuer gives no token ({answer.status}{known}).",
+        code="oauth.refused",
+        action=_STEPS.get(known[2:], _MEND),
+    )
 
 
 _ERRORS: Final = frozenset(
@@ -166,8 +226,15 @@ _ERRORS: Final = frozenset(
         "unauthorized_client",
         "unsupported_grant_type",
         "invalid_scope",
+        "invalid_target",
     }
 )
+_STEPS: Final = {
+    "invalid_scope": "Mend scope: ask the issuer's keeper for its exact name and whether this client may have it.",
+    "invalid_target": "Mend audience or resource as the issuer's keeper names them.",
+    "unauthorized_client": "Ask the issuer's keeper to allow this client the grant client_credentials.",
+    "unsupported_grant_type": "The issuer does not give tokens to programs this way; ask its keeper for one that does.",
+}
 
 
 def _seconds(said: object) -> float:

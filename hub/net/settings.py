@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.errors import ConfigurationError
 from hub.net.addresses import IPNetwork, parse_url
-from hub.net.http import HttpPolicy
+from hub.net.http import HttpPolicy, check_url
 from hub.net.proxy import Proxy
 from hub.net.secrets import SecretFile, SecretRef, secret_path
 from hub.schemas.base import Code, Frozen
@@ -120,8 +120,52 @@ class MtlsAuth(Frozen):
     type: Literal["mtls"]
 
 
+Visible: TypeAlias = Annotated[str, Code(r"[\x21-\x7e]{1,200}")]
+"""Visible ASCII without blanks, as issuers of tokens name things."""
+
+
+class OAuth2Client(Frozen):
+    """Issuer of the hub's token, and whom the hub is to it. ``scope``: as the issuer names it, absent = its default;
+    ``audience`` (or ``resource``, RFC 8707): whom the token is for, where the issuer asks for that.
+
+    The hub proves itself by ``client_secret``, in the form or by HTTP Basic (``client_auth``, RFC 6749 section 2.3.1),
+    or by an assertion signed with ``private_key``, which the issuer knows by ``key_id`` or ``certificate`` (RFC 7523
+    section 2.2). ``subject``: the account in whose name the hub asks; the signed assertion is then the grant (section
+    2.1). ``ca_file``: trust exactly these certificates of the issuer's; absent = those of the channel.
+    """
+
+    token_url: Url
+    client_id: Visible
+    client_secret: SecretRef | None = None
+    client_auth: Literal["form", "basic"] = "form"
+    private_key: SecretFile | None = None
+    key_id: Visible | None = None
+    certificate: FilePath | None = None
+    subject: Visible | None = None
+    scope: Annotated[str, Code(r"[\x20-\x7e]{1,500}")] | None = None
+    audience: Annotated[str, Code(r"[\x21-\x7e]{1,500}")] | None = None
+    resource: Annotated[str, Code(r"[\x21-\x7e]{1,500}")] | None = None
+    ca_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> OAuth2Client:
+        if (self.client_secret is None) == (self.private_key is None):
+            raise PydanticCustomError("proof", "client_secret or private_key, one of them")
+        if self.private_key is None and (self.key_id or self.certificate or self.subject):
+            raise PydanticCustomError("proof", "key_id, certificate and subject go with private_key")
+        if self.client_secret is None and self.client_auth == "basic":
+            raise PydanticCustomError("proof", "client_auth: basic goes with client_secret")
+        return self
+
+
+class OAuth2Auth(OAuth2Client):
+    """``Authorization: Bearer <token>`` with a token that the hub asks an issuer for and renews (RFC 6749)."""
+
+    type: Literal["oauth2"]
+
+
 Auth: TypeAlias = Annotated[
-    NoAuth | BearerAuth | BasicAuth | ApiKeyAuth | HmacAuth | MtlsAuth, Field(discriminator="type")
+    NoAuth | BearerAuth | BasicAuth | ApiKeyAuth | HmacAuth | MtlsAuth | OAuth2Auth, Field(discriminator="type")
 ]
 
 
@@ -173,6 +217,15 @@ class HttpSettings(Frozen):
     client_cert: ClientCertificate | None = None
     max_response_kb: int = Field(default=256, ge=1, le=16_384)
     proxy: ProxySettings | None = None
+
+    @model_validator(mode="after")
+    def _issuer(self) -> HttpSettings:
+        if isinstance(self.auth, OAuth2Auth):
+            try:
+                check_url(self.auth.token_url, self.bare_policy())
+            except ConfigurationError as error:
+                raise PydanticCustomError("url", "auth.token_url: {rule}", {"rule": error.message}) from None
+        return self
 
     def bare_policy(self) -> HttpPolicy:
         """The policy without certificates: enough to check URLs; touches no file."""

@@ -137,25 +137,22 @@ class WebhookFile:
 def conversation(settings: HookSettings) -> Iterator[Call]:
     """Signed calls to one address; secrets are read now. ``ConfigurationError`` names what is missing."""
     keys = [webhook_signing.signing_key(resolve(reference).reveal()) for reference in settings.secrets]
-    ours = auth.signer(settings.auth)
+    ours = auth.credential(settings)
     with HttpSession(settings.policy()) as session:
 
         def call(message_id: str, body: bytes) -> WebhookReply:
             now = datetime.now(UTC)
-            headers = {
-                **ours(message_id, body, now),
-                **webhook_signing.headers(keys, message_id, body, now),
-                "Content-Type": "application/json",
-            }
+            signed = webhook_signing.headers(keys, message_id, body, now)
+            hook = auth.Call(
+                method="POST",
+                url=settings.url,
+                headers={**signed, "Content-Type": "application/json"},
+                body=body,
+                message_id=message_id,
+                signed=body,
+            )
             try:
-                answer = session.call(
-                    "POST",
-                    settings.url,
-                    headers=headers,
-                    body=body,
-                    deadline_secs=settings.deadline_secs,
-                    needs_body=False,
-                )
+                answer = auth.authorised(session, ours, hook, deadline_secs=settings.deadline_secs, needs_body=False)
             except HubError as error:
                 return WebhookReply(status=None, code=error.stable_code)
             wait = retry_after(answer.headers.get("Retry-After"), now)

@@ -13,7 +13,7 @@ from hub.adapters import table
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import JsonAcknowledgement, ProblemDocument, from_list
 from hub.net.http import HttpAnswer
-from hub.net.settings import HttpSettings
+from hub.net.settings import HttpSettings, OAuth2Client
 from hub.schemas.directory import Channel
 from hub.schemas.terms import RefusalGround
 from hub.simulator.characters import PRESETS, Simulation
@@ -69,10 +69,18 @@ def test_answers_of_the_page_are_understood() -> None:
 def test_credentials_of_the_page_are_valid() -> None:
     """Each ``auth`` of the table passes the model."""
     found = re.findall(r"^\| `(\{type: .*?\})` \|", PAGE, re.MULTILINE)
-    assert len(found) == 5
+    assert len(found) == 6
     for text in found:
         cert = {"client_cert": {"cert": "file:/a", "key": "file:/b"}}
         RestSettings.model_validate({"url": "https://example.org/", "auth": yaml.safe_load(text), **cert})
+
+
+def test_members_of_oauth2_are_listed_with_their_defaults() -> None:
+    """The table of the page has exactly the members that a client of an issuer has."""
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (.*?) \|", PAGE.partition("### Tokens")[2].partition("## ")[0], re.M)
+    listed = {name: shown.strip("`") for names, shown in rows for name in re.findall(r"\w+", names)}
+    assert set(listed) == set(OAuth2Client.model_fields)
+    assert listed["client_auth"] == OAuth2Client.model_fields["client_auth"].default
 
 
 def test_codes_of_the_page_are_those_of_the_code() -> None:

@@ -522,7 +522,7 @@ def test_multipart_is_made_as_documented() -> None:
     channel = rest_channel("http://127.0.0.1:1/", attachments="multipart")
     prepared = rest.prepare(parcel(envelope), channel)
     upload = multipart.upload(prepared, attachments)
-    body = b"".join(upload.chunks)
+    body = b"".join(upload.chunks())
     assert len(body) == upload.length
     boundary = f"--hub-{prepared.message_id.hex}".encode()
     parts = body.split(boundary)

@@ -242,7 +242,7 @@ def test_files_go_in_the_members_that_the_template_gives_them() -> None:
     request = made.request(prepared)
     assert request.upload is not None
     streamed = request.upload(prepared, store)
-    body = b"".join(streamed.chunks)
+    body = b"".join(streamed.chunks())
     assert streamed.length == len(body)
     assert [base64.b64decode(each["bytes"], validate=True) for each in json.loads(body)["files"]] == contents
     assert len(prepared.body) < 5_000

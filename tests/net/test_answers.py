@@ -243,7 +243,7 @@ def _early(*said: bytes, ends: str) -> Sequence[object]:
             server.pause(20)
 
     with serving(script) as server, HttpSession(PLAIN) as session:
-        body = StreamedBody(length=64 << 20, chunks=iter([b"x" * 65_536] * 1_024))
+        body = StreamedBody(length=64 << 20, chunks=lambda: iter([b"x" * 65_536] * 1_024))
         answer = session.call("POST", server.url(), body=body, deadline_secs=10)
         return answer.status, answer.body
 
@@ -267,7 +267,7 @@ def test_an_early_refusal_over_tls_is_the_answer(tmp_path: Path) -> None:
 
     policy = HttpPolicy(allow_private=LOOPBACK, ca_file=authority.file)
     with serving(script, server_context(file)) as server, HttpSession(policy, lambda *_: ["127.0.0.1"]) as session:
-        body = StreamedBody(length=64 << 20, chunks=iter([b"x" * 65_536] * 1_024))
+        body = StreamedBody(length=64 << 20, chunks=lambda: iter([b"x" * 65_536] * 1_024))
         answer = session.call("POST", server.url(host="localhost"), body=body, deadline_secs=10)
     assert (answer.status, answer.body) == (413, b"no")
 
@@ -286,7 +286,7 @@ def test_an_upload_goes_on_through_an_interim_answer() -> None:
 
     pieces = [b"x" * (1 << 20)] * 12 + [b"END"]
     with serving(script) as server, HttpSession(PLAIN) as session:
-        body = StreamedBody(length=sum(map(len, pieces)), chunks=iter(pieces))
+        body = StreamedBody(length=sum(map(len, pieces)), chunks=lambda: iter(pieces))
         answer = session.call("POST", server.url(), body=body, deadline_secs=20)
         assert (answer.status, len(server.requests[0][1])) == (202, body.length)
 

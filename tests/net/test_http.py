@@ -511,7 +511,7 @@ def test_header_values_with_controls_are_refused(value: str) -> None:
 def test_a_streamed_body_has_its_length_and_arrives_whole() -> None:
     """An upload goes out in pieces under Content-Length, not chunked."""
     with serving(answering(http("200 OK"))) as server:
-        call(server.url(), body=StreamedBody(length=300_000, chunks=iter([b"a" * 100_000] * 3)))
+        call(server.url(), body=StreamedBody(length=300_000, chunks=lambda: iter([b"a" * 100_000] * 3)))
         head, body = server.requests[0]
         assert b"Content-Length: 300000" in head
         assert b"Transfer-Encoding" not in head
@@ -523,7 +523,11 @@ def test_a_server_that_does_not_read_ends_at_the_deadline() -> None:
     with serving(_mute) as server:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
-            call(server.url(), body=StreamedBody(length=10**9, chunks=itertools.repeat(b"a" * 65_536)), secs=DEADLINE)
+            call(
+                server.url(),
+                body=StreamedBody(length=10**9, chunks=lambda: itertools.repeat(b"a" * 65_536)),
+                secs=DEADLINE,
+            )
         assert time.monotonic() - began < DEADLINE + LATE
 
 
@@ -539,7 +543,8 @@ def test_an_early_refusal_of_an_upload_is_read() -> None:
 
     with serving(script) as server:
         assert (
-            call(server.url(), body=StreamedBody(length=2_000_000, chunks=iter([b"a" * 1_000_000] * 2))).status == 413
+            call(server.url(), body=StreamedBody(length=2_000_000, chunks=lambda: iter([b"a" * 1_000_000] * 2))).status
+            == 413
         )
 
 

@@ -24,7 +24,9 @@ from hub.adapters.email.settings import ImapServer
 from hub.errors import ConfigurationError, TemporaryFailure
 from hub.net import oauth, secrets
 from hub.net.deadline import Deadline
-from hub.net.oauth import OAuth2Client, access_token
+from hub.net.http import HttpPolicy
+from hub.net.oauth import access_token
+from hub.net.settings import OAuth2Client
 from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.net.test_http import LOOPBACK
@@ -65,7 +67,7 @@ def _client(server: Server, tmp_path: Path, authority: TestAuthority, **more: An
 
 
 def _asked(client: OAuth2Client) -> str:
-    return access_token(client, deadline_secs=5, allow_private=LOOPBACK)
+    return access_token(client, HttpPolicy(allow_private=LOOPBACK), deadline_secs=5).value
 
 
 def test_a_token_is_asked_for_once(tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ def test_a_key_that_is_no_use_is_named(tmp_path: Path, what: str) -> None:
         key.chmod(0o600)
     settings = {"token_url": "https://issuer.example.org/t", "client_id": "hub", "private_key": f"file:{key}"}
     with pytest.raises(ConfigurationError) as refused:
-        OAuth2Client.model_validate(settings).form()
+        oauth.question(OAuth2Client.model_validate(settings))
     assert str(key) in refused.value.message
     assert "no key at all" not in refused.value.message
 
@@ -260,7 +262,7 @@ class Mailbox:
 def test_the_mailbox_hears_user_and_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the form of XOAUTH2; a refusal drops the token, so that the next login brings another."""
     dropped: list[OAuth2Client] = []
-    monkeypatch.setattr(oauth, "access_token", lambda client, **_: "t-1")
+    monkeypatch.setattr(oauth, "access_token", lambda *_, **__: oauth.Token(value="t-1", until=0.0))
     monkeypatch.setattr(oauth, "refused", dropped.append)
     server, deadline = _mailbox(), Deadline()
     deadline.start(5, 1_000)

@@ -68,7 +68,7 @@ def test_parts_survive(contents: list[bytes], mtom: bool) -> None:
     soap = write_envelope(SoapVersion.V11, own.element("DeliverEnvelope"))
     related = mime.Related(boundary="hub-0123456789abcdef", version=SoapVersion.V11, mtom=mtom)
     upload = related.upload(related.soap_part(soap), tuple(files), store)
-    body = b"".join(upload.chunks)
+    body = b"".join(upload.chunks())
     assert len(body) == upload.length
     got, _, parts = unpack(body, related.content_type)
     assert got == soap

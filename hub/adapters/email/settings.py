@@ -13,9 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.email.tokens import TOKEN_CHARS
 from hub.net.addresses import IPNetwork, parse_url
-from hub.net.oauth import OAuth2Client
 from hub.net.secrets import SecretFile, SecretRef
-from hub.net.settings import AsTuple, FilePath, Network, url_rule
+from hub.net.settings import AsTuple, FilePath, Network, OAuth2Client, url_rule
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.people import Email
 

@@ -6,6 +6,7 @@ from hub.adapters.email.settings import Server
 from hub.errors import ConfigurationError
 from hub.net import oauth
 from hub.net.deadline import Deadline
+from hub.net.http import HttpPolicy
 
 NAME = "XOAUTH2"
 
@@ -14,8 +15,9 @@ def words(server: Server, deadline: Deadline) -> str:
     """First words of the client: user and token. ``TemporaryFailure`` (``oauth.*``) if there is no token now."""
     if server.oauth2 is None or server.user is None:
         raise ConfigurationError("The channel has no oauth2.", code="oauth.none")
-    token = oauth.access_token(server.oauth2, deadline_secs=deadline.remaining(), allow_private=server.networks())
-    return f"user={server.user}\1auth=Bearer {token}\1\1"
+    rules = HttpPolicy(allow_private=server.networks())
+    token = oauth.access_token(server.oauth2, rules, deadline_secs=deadline.remaining())
+    return f"user={server.user}\1auth=Bearer {token.value}\1\1"
 
 
 def refused(server: Server) -> None:

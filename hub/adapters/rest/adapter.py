@@ -17,7 +17,7 @@ from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.rest.template_session import TemplateSession
 from hub.adapters.rest.trembita import RestTrembitaDialect
 from hub.adapters.rest.xroad import XRoadDialect
-from hub.net.auth import signer
+from hub.net.auth import credential
 from hub.net.http import HttpSession
 from hub.net.pool import SessionPool
 from hub.ports import Parcel, Prepared, Rendering, Session
@@ -88,12 +88,12 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
     @contextmanager
     def open(self, channel: Channel, bound: RestDialect) -> Iterator[Session]:
         """A conversation; secrets and certificates are read now, connections are made when the first call is."""
-        sign = signer(bound.http.auth)
+        ours = credential(bound.http)
         with self._kept.session(bound.target, bound.http.policy(), channel.id) as http:
             if isinstance(bound, TemplateDialect):
-                yield TemplateSession(bound, http, sign, self.attachments, partial(self._elsewhere, channel, bound))
+                yield TemplateSession(bound, http, ours, self.attachments, partial(self._elsewhere, channel, bound))
             else:
-                yield RestSession(bound, http, sign, self.attachments)
+                yield RestSession(bound, http, ours, self.attachments)
 
     def _elsewhere(self, channel: Channel, bound: TemplateDialect, url: str) -> AbstractContextManager[HttpSession]:
         """A conversation with whoever keeps the files of answers; they may be larger than answers are."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from hub.net.files import check_file, content
 from hub.net.http import StreamedBody
@@ -39,7 +40,7 @@ def upload(prepared: Prepared, attachments: Attachments) -> StreamedBody:
         file = files[sha256.decode("ascii")]
         check_file(file, attachments)
         length += 2 + (file.size + 2) // 3 * 4
-    return StreamedBody(length=length, chunks=_chunks(pieces, files, attachments))
+    return StreamedBody(length=length, chunks=partial(_chunks, pieces, files, attachments))
 
 
 def _chunks(pieces: list[bytes], files: dict[str, Attachment], attachments: Attachments) -> Iterator[bytes]:

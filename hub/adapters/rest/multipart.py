@@ -7,6 +7,7 @@ at every attempt. File names are SHA-256 values: names that people gave stand in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from hub.net.files import check_file, content
 from hub.net.http import StreamedBody
@@ -32,7 +33,7 @@ def upload(prepared: Prepared, attachments: Attachments) -> StreamedBody:
     heads += [_head(prepared, "file", file.sha256, file.media_type) for file in files]
     end = f"--{_boundary(prepared)}--\r\n".encode()
     length = sum(map(len, heads)) + len(prepared.body) + sum(f.size for f in files) + 2 * len(heads) + len(end)
-    return StreamedBody(length=length, chunks=_chunks(heads, prepared.body, files, attachments, end))
+    return StreamedBody(length=length, chunks=partial(_chunks, heads, prepared.body, files, attachments, end))
 
 
 def _head(prepared: Prepared, name: str, file_name: str, media_type: str) -> bytes:

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-
 from hub.adapters.base import BaseSession
 from hub.adapters.rest.dialect import RestDialect, RestRequest
 from hub.errors import HubError, ItemFailed
-from hub.net.auth import Signer
+from hub.net.auth import Call, Credential, authorised, connect
 from hub.net.files import store_of
 from hub.net.http import UNFIT, HttpAnswer, HttpSession, StreamedBody
 from hub.ports import Attachments, Outcome, Prepared, RawInbound
 from hub.schemas.delivery import Delivery
+from hub.schemas.ids import MessageId
 from hub.sealed import media_type
 
 
 class RestSession(BaseSession):
     """Calls over kept-alive connections, one after another."""
 
-    def __init__(self, dialect: RestDialect, http: HttpSession, sign: Signer, attachments: Attachments | None) -> None:
+    def __init__(
+        self, dialect: RestDialect, http: HttpSession, ours: Credential, attachments: Attachments | None
+    ) -> None:
         self._dialect = dialect
         self._http = http
-        self._sign = sign
+        self._credential = ours
         self._attachments = attachments
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared)
         body = request.upload(prepared, store_of(self._attachments)) if request.upload else prepared.body
-        kind = request.content_type or prepared.content_type
-        headers = {"Content-Type": kind, **self._sign(str(prepared.message_id), prepared.body, datetime.now(UTC))}
-        return self._dialect.judge(self._call(request, headers, body, deadline_secs), prepared)
+        call = _call(request, prepared.message_id, body=body, signed=prepared.body)
+        typed = call.saying({"Content-Type": request.content_type or prepared.content_type})
+        return self._dialect.judge(self._made(typed, deadline_secs), prepared)
 
     def heard(self) -> bytes | None:
         """The last HTTP answer."""
@@ -45,14 +45,19 @@ class RestSession(BaseSession):
         return RawInbound(content_type=media_type(answer.content_type), body=answer.body)
 
     def probe(self, deadline_secs: float) -> None:
-        """Connect (and shake hands) without saying anything. Raises ``DeliveryError`` or ``ConfigurationError``."""
-        self._http.connect(self._dialect.target, deadline_secs=deadline_secs)
+        """Get a token, where one is needed, and connect (and shake hands) without saying anything. Raises
+        ``DeliveryError`` or ``ConfigurationError``.
+        """
+        connect(self._http, self._credential, self._dialect.target, deadline_secs=deadline_secs)
+
+    def credential(self) -> str | None:
+        """The token that was asked for."""
+        return self._credential.told()
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """One call that asks what became of a delivery."""
-        request = self._dialect.status_request(delivery)
-        headers = self._sign(str(delivery.message_id), b"", datetime.now(UTC))
-        return self._dialect.judge_status(self._call(request, headers, None, deadline_secs), delivery)
+        call = _call(self._dialect.status_request(delivery), delivery.message_id)
+        return self._dialect.judge_status(self._made(call, deadline_secs), delivery)
 
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
         """The answer that our own reading broke over, or that is too long or cannot be decompressed."""
@@ -60,9 +65,18 @@ class RestSession(BaseSession):
         answer = self.answered() if ours else None
         return () if answer is None else (answer,)
 
-    def _call(
-        self, request: RestRequest, headers: Mapping[str, str], body: bytes | StreamedBody | None, deadline_secs: float
-    ) -> HttpAnswer:
-        return self._http.call(
-            request.method, request.url, headers={**request.headers, **headers}, body=body, deadline_secs=deadline_secs
-        )
+    def _made(self, call: Call, deadline_secs: float) -> HttpAnswer:
+        return authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
+
+
+def _call(
+    request: RestRequest, message_id: MessageId, body: bytes | StreamedBody | None = None, signed: bytes = b""
+) -> Call:
+    return Call(
+        method=request.method,
+        url=request.url,
+        headers=request.headers,
+        body=body,
+        message_id=str(message_id),
+        signed=signed,
+    )

@@ -9,18 +9,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 
 from hub.adapters.mapping import SaidFile
 from hub.adapters.rest.changes import ChangesReader, Reading
-from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.envelope import ACCEPT
 from hub.adapters.rest.files import Fetcher, Keep, origins
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.template import TemplateDialect
 from hub.errors import ConfigurationError
-from hub.net.auth import Signer
+from hub.net.auth import Call, Credential, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
 from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus
@@ -36,11 +34,11 @@ class TemplateSession(RestSession):
         self,
         dialect: TemplateDialect,
         http: HttpSession,
-        sign: Signer,
+        ours: Credential,
         attachments: Attachments | None,
         elsewhere: Callable[[str], AbstractContextManager[HttpSession]],
     ) -> None:
-        super().__init__(dialect, http, sign, attachments)
+        super().__init__(dialect, http, ours, attachments)
         self._template = dialect
         self._elsewhere = elsewhere
 
@@ -66,9 +64,8 @@ class TemplateSession(RestSession):
         return ChangesReader(section, reading, sink, time.monotonic() + deadline_secs).read()
 
     def _get(self, url: str, deadline_secs: float) -> HttpAnswer:
-        headers = self._sign(str(uuid.uuid4()), b"", datetime.now(UTC))
-        request = RestRequest(method="GET", url=url, headers={"Accept": ACCEPT})
-        return self._call(request, headers, None, deadline_secs)
+        call = Call(method="GET", url=url, headers={"Accept": ACCEPT}, message_id=str(uuid.uuid4()))
+        return self._made(call, deadline_secs)
 
     # Files of answers
 
@@ -119,8 +116,8 @@ class TemplateSession(RestSession):
         return origins((self._template.target, home, *self._template.section.files_from))
 
     def _fetch(self, about: MessageId, http: HttpSession, url: str, deadline_secs: float) -> HttpAnswer:
-        headers = self._sign(str(about), b"", datetime.now(UTC))
-        return http.call("GET", url, headers={"Accept": "*/*", **headers}, deadline_secs=deadline_secs)
+        call = Call(method="GET", url=url, headers={"Accept": "*/*"}, message_id=str(about))
+        return authorised(http, self._credential, call, deadline_secs=deadline_secs)
 
 
 def _said(unclear: list[str]) -> list[str]:

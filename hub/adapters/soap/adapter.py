@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 
 from hub.adapters.base import BaseAdapter
 from hub.adapters.soap.dialect import MappedDialect, SoapDialect
 from hub.adapters.soap.settings import SoapSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.net.auth import signer
+from hub.net.auth import credential
 from hub.net.http import HttpSession
 from hub.ports import Parcel, Prepared, Rendering, Session
 from hub.protocols.soap.client import Guard, SoapClient
@@ -94,13 +93,9 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
     def open(self, channel: Channel, bound: Bound) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
         """A conversation; secrets and certificates are read now, connections are made when the first call is."""
         settings = bound.settings
-        sign, guard = signer(settings.auth), _guard(settings)
-
-        def headers(message_id: str, body: bytes) -> Mapping[str, str]:
-            return sign(message_id, body, datetime.now(UTC))
-
+        ours, guard = credential(settings), _guard(settings)
         with HttpSession(settings.policy()) as http:
-            client = SoapClient(http, headers=headers, guard=guard, max_bytes=settings.max_response_kb * 1024)
+            client = SoapClient(http, credential=ours, guard=guard, max_bytes=settings.max_response_kb * 1024)
             yield bound.dialect.session(client, http, self.attachments)
 
 

@@ -126,5 +126,9 @@ class OneCallSession(BaseSession):
         return (RawInbound(content_type=media_type(answer.content_type), body=answer.body),)
 
     def probe(self, deadline_secs: float) -> None:
-        """Connect (and shake hands) without saying anything."""
-        self._http.connect(self._dialect.url, deadline_secs=deadline_secs)
+        """Get a token, where one is needed, and connect (and shake hands) without saying anything."""
+        self._client.connect(self._dialect.url, deadline_secs=deadline_secs)
+
+    def credential(self) -> str | None:
+        """The token that was asked for."""
+        return self._client.credential()

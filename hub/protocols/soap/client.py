@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lxml import etree
 
 from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
+from hub.net.auth import NOBODY, Call, Credential, authorised, connect
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
 from hub.protocols.soap import mime
 from hub.protocols.soap.faults import SoapFault, told
@@ -89,20 +90,28 @@ class SoapRequest:
 
 
 class SoapClient:
-    """Makes calls over one ``HttpSession``. ``headers``: credentials and the like, added to each call."""
+    """Makes calls over one ``HttpSession``. ``credential``: who we are to the service."""
 
     def __init__(
         self,
         http: HttpSession,
         *,
-        headers: Callable[[str, bytes], Mapping[str, str]] | None = None,
+        credential: Credential = NOBODY,
         guard: Guard | None = None,
         max_bytes: int = 10_485_760,
     ) -> None:
         self._http = http
-        self._headers = headers or (lambda *_: {})
+        self._credential = credential
         self._guard = guard
         self._max_bytes = max_bytes
+
+    def connect(self, url: str, *, deadline_secs: float) -> None:
+        """Get a token, where one is needed, and connect (and shake hands) without saying anything."""
+        connect(self._http, self._credential, url, deadline_secs=deadline_secs)
+
+    def credential(self) -> str | None:
+        """The token that was asked for, for people."""
+        return self._credential.told()
 
     def call(
         self,
@@ -139,8 +148,15 @@ class SoapClient:
         fixed = {"Content-Type": kind, "Accept": "text/xml, application/soap+xml, multipart/related"}
         if request.version is SoapVersion.V11:
             fixed["SOAPAction"] = f'"{request.action}"'
-        headers = {**fixed, **self._headers(request.message_id, envelope)}
-        answer = self._http.call("POST", request.url, headers=headers, body=body, deadline_secs=deadline_secs)
+        call = Call(
+            method="POST",
+            url=request.url,
+            headers=fixed,
+            body=body,
+            message_id=request.message_id,
+            signed=envelope,
+        )
+        answer = authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
         return self._read(answer, request.envelope, knows)
 
     def _read(self, answer: HttpAnswer, sent: bytes, knows: Callable[[FaultElement], bool]) -> SoapReply:

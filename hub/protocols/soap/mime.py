@@ -158,7 +158,7 @@ class Related:
                 yield b"\r\n"
             yield end
 
-        return StreamedBody(length=length, chunks=chunks())
+        return StreamedBody(length=length, chunks=chunks)
 
     def _head(self, kind: str, name: str, encoding: str) -> bytes:
         return (

@@ -130,7 +130,7 @@ def _transfer(data: bytes) -> None:
 
 def _oauth(data: bytes) -> None:
     status, rest = chosen(data, (200, 400))
-    read_token_answer(status, rest)
+    read_token_answer(HttpAnswer(status=status, headers={}, body=rest))
 
 
 def _of_json() -> Iterator[bytes]:
