@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import quote, urljoin
 from uuid import UUID
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters import mapping as maps
@@ -114,6 +114,17 @@ class MomentCursor(Frozen):
         return local.strftime(self.date) if self.date else local.isoformat(timespec="seconds")
 
 
+def _cursor_type(value: Any) -> str:
+    """The member ``type``, which may be left out."""
+    said = value.get("type", "number") if isinstance(value, dict) else getattr(value, "type", "number")
+    return str(said)
+
+
+Cursor: TypeAlias = Annotated[
+    Annotated[NumberCursor, Tag("number")] | Annotated[MomentCursor, Tag("moment")], Discriminator(_cursor_type)
+]
+
+
 class Pages(Frozen):
     """How a list goes on. By number (``{page}`` in the URL): from ``first``, until ``of`` (where the answer says how
     many there are), or until an empty page. Or where the answer says: ``next`` is a URL, or with ``token_url`` a word
@@ -145,7 +156,7 @@ class ChangesSection(Frozen):
 
     url: ListUrl
     rows: AnswerPath | None = None
-    cursor: Annotated[NumberCursor | MomentCursor, Field(discriminator="type")]
+    cursor: Cursor
     pages: Pages | None = None
     document: AnswerPath | None = None
     means: AnswerMapping | None = None
