@@ -157,7 +157,7 @@ def visit(edms: Edms, desk: Desk, changes: dict[str, Any] | None = None, until: 
 
     reading = Reading(get=edms.get, ask=ask, enclose=lambda reported, *_: reported)
     section = ChangesSection.model_validate({**CHANGES, **(changes or {})})
-    return ChangesReader(section, reading, desk, until).read()
+    return ChangesReader(section, section.means, reading, desk, until).read()
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
     assert set(rows) == set(TemplateSection.model_fields)
     for name, field in TemplateSection.model_fields.items():
         default = None if field.is_required() else field.get_default(call_default_factory=True)
-        if isinstance(default, list):
+        if isinstance(default, list | tuple):
             default = [str(each) for each in default]
         assert rows[name] == "–" if default in (None, "") else yaml.safe_load(rows[name].strip("`")) == default, name
 

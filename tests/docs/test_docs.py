@@ -27,6 +27,18 @@ def test_the_quickstart_works_as_written(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
+def test_the_tutorial_works_as_written(tmp_path: Path) -> None:
+    """An engineer who types the tutorial's commands connects a system that nobody here wrote: token, files both ways,
+    the list of changes, an answer with a PDF.
+    """
+    run(
+        ROOT / "docs" / "tutorial.md",
+        tmp_path,
+        {"8080": str(free_port()), "9301": str(free_port()), "$HUB_CHECKOUT": str(ROOT)},
+    )
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     """Every relative link of a document names a file that exists."""

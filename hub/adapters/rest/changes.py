@@ -149,9 +149,9 @@ class Pages(Frozen):
 
 class ChangesSection(Frozen):
     """A list of changes. ``url``: with ``{cursor}``, and ``{page}`` if it has numbered pages; ``rows``: where the list
-    stands in the answer, absent = the answer is one. ``means``: what an entry says; absent = only which message
-    (``document``: their id of it) has changed, and that is asked for at ``status_url``. ``others``: what becomes of
-    entries about documents that the hub did not send: ``hold`` for a person, or ``skip``.
+    stands in the answer, absent = the answer is one. ``means``: what an entry says; absent = as ``poll`` does, or, with
+    ``document`` (their id of a message), only which message has changed, and that is asked for at ``status_url``.
+    ``others``: what becomes of entries about documents that the hub did not send: ``hold`` for a person, or ``skip``.
     """
 
     url: ListUrl
@@ -166,18 +166,12 @@ class ChangesSection(Frozen):
     def _whole(self) -> ChangesSection:
         if "{cursor}" not in self.url:
             raise PydanticCustomError("changes", "the URL has no {cursor}: each visit would read everything")
-        if (self.document is None) == (self.means is None):
+        if self.document is not None and self.means is not None:
             raise PydanticCustomError("changes", "document or means, one of them: which message, or what is said of it")
-        if self.means is not None and self.means.echo is None and self.means.id is None:
-            raise PydanticCustomError("changes", "means needs id or echo: which message an entry is about")
         numbered = self.pages is not None and self.pages.next is None
         if ("{page}" in self.url) != numbered:
             raise PydanticCustomError("changes", "{page} in the URL and numbered pages belong together")
         return self
-
-    def names_ours(self) -> bool:
-        """True if entries name our own id: then what is not ours is known for sure."""
-        return self.means is not None and self.means.echo is not None
 
 
 class _Mark(Frozen):
@@ -214,8 +208,12 @@ class Reading:
 class ChangesReader:
     """One visit."""
 
-    def __init__(self, section: ChangesSection, reading: Reading, sink: ListSink, until: float) -> None:
+    def __init__(
+        self, section: ChangesSection, means: AnswerMapping | None, reading: Reading, sink: ListSink, until: float
+    ) -> None:
+        """``means``: what an entry says; None = only which message has changed."""
         self._s = section
+        self._means = means
         self._reading = reading
         self._sink = sink
         self._until = until
@@ -301,7 +299,7 @@ class ChangesReader:
         return None if said is None else self._s.cursor.read(said, self._now)
 
     def _hand_over(self, entry: Any, raw: RawInbound, url: str) -> None:
-        rules = self._s.means
+        rules = self._means
         if rules is None:
             self._asked(find(entry, self._s.document or ""), raw)
             return

@@ -43,11 +43,13 @@ class TemplateSection(MappedSection):
 
     @model_validator(mode="after")
     def _readable(self) -> TemplateSection:
-        changes = self.changes
-        if changes is not None and changes.others == "skip" and self.poll is None and not changes.names_ours():
-            rule = (
-                "others: skip needs poll, or an echo in means: else an early word about a message of ours could be lost"
-            )
+        if self.changes is None or self.changes.document is not None:
+            return self
+        means = self.changed()
+        if means is None or (means.echo is None and means.id is None):
+            raise PydanticCustomError("changes", "means (or poll) needs id or echo: which message an entry is about")
+        if self.changes.others == "skip" and self.poll is None and means.echo is None:
+            rule = "others: skip needs poll, or echo in means: else an early word about a message could be lost"
             raise PydanticCustomError("changes", "{rule}", {"rule": rule})
         return self
 
@@ -57,7 +59,9 @@ class TemplateSection(MappedSection):
 
     def changed(self) -> AnswerMapping | None:
         """Meaning of an entry of the list of changes."""
-        return self.changes.means if self.changes is not None else None
+        if self.changes is None or self.changes.document is not None:
+            return None
+        return self.changes.means or self.poll
 
     @model_validator(mode="after")
     def _headers_fit(self) -> TemplateSection:

@@ -61,7 +61,9 @@ class TemplateSession(RestSession):
         if section is None or not isinstance(sink, ListSink):
             raise ConfigurationError("Nothing is collected over this channel.", code="channel.not_collected")
         reading = Reading(get=self._get, ask=self.inquire, enclose=lambda *told: self._enclose(sink, *told))
-        return ChangesReader(section, reading, sink, time.monotonic() + deadline_secs).read()
+        return ChangesReader(
+            section, self._template.section.changed(), reading, sink, time.monotonic() + deadline_secs
+        ).read()
 
     def _get(self, url: str, deadline_secs: float) -> HttpAnswer:
         call = Call(method="GET", url=url, headers={"Accept": ACCEPT}, message_id=str(uuid.uuid4()))
