@@ -20,6 +20,7 @@ from hub.adapters.rest.xroad import XRoadDialect
 from hub.net.auth import credential
 from hub.net.http import HttpSession
 from hub.net.pool import SessionPool
+from hub.net.secret_marks import shown
 from hub.net.settings import ApiKeyAuth, Auth
 from hub.ports import Parcel, Prepared, Rendering, Session
 from hub.schemas.directory import Channel
@@ -82,7 +83,7 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         auth = dialect.http.auth
         return (
             f"{request.method} {request.url}",
-            *(f"{name}: {value}" for name, value in {**request.headers, "Content-Type": kind}.items()),
+            *(f"{name}: {shown(value)}" for name, value in {**request.headers, "Content-Type": kind}.items()),
             *([f"(and the credentials of auth: {auth.type}{_where(auth)})"] if auth.type != "none" else []),
         )
 
