@@ -4,7 +4,7 @@ PATH="$PATH:/usr/sbin:/sbin" # where sshd is
 missing=""
 for pair in sshd:openssh-server unzip:unzip xmlsec1:xmlsec1 jose:jose xmllint:libxml2-utils openssl:openssl \
     php:php-cli postfix:postfix dovecot:dovecot-imapd faketime:faketime proftpd:proftpd-core systemd-analyze:systemd \
-    nginx:nginx-light haproxy:haproxy tinyproxy:tinyproxy; do
+    nginx:nginx-light haproxy:haproxy tinyproxy:tinyproxy lighttpd:lighttpd; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -e /usr/lib/proftpd/mod_sftp.so ] || missing="$missing proftpd-mod-crypto"

@@ -1,7 +1,8 @@
 """Mappings from envelopes to what another system takes, and from its answers to what they mean. Data, no code.
 
 A request is a tree. A text that begins with ``$`` is a path into the envelope, ``$$`` a dollar sign;
-``{$from: path, values: {…}, default: …, date: …, join: …}`` converts; ``{$each: path, as: …}`` repeats, with ``$item``.
+``{$from: path, values: {…}, default: …, date: …, join: …}`` converts; ``{$each: path, as: …}`` repeats, with ``$item``;
+``{$secret: reference}`` is a mark until the bytes go out (``hub.net.secret_marks``).
 A member whose value is absent is left out.
 An answer's members name places in it. How a place is named, and what a request becomes, is the dialect's matter: SOAP
 has elements (``hub.adapters.soap.mapping``), the dialects ``template`` have documents (``hub.adapters.template``).
@@ -22,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping_check import CONTENT, Slip, day_pattern_fault, raise_for, word_slips
 from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
+from hub.net import secret_marks
 from hub.ports import Parcel
 from hub.schemas.base import Code, Frozen, Line
 from hub.schemas.case_number import is_case_number
@@ -309,6 +311,8 @@ def _fill(node: Any, source: MappingSource, item: Item | None, depth: int) -> An
         return [each for each in made if each is not None]
     if "$from" in node:
         return _from(node, source, item, depth)
+    if secret_marks.RULE in node:
+        return secret_marks.mark(node[secret_marks.RULE])
     members = {name: _fill(child, source, item, depth + 1) for name, child in node.items()}
     present = {name: value for name, value in members.items() if value is not None}
     return present if present or not depth else None

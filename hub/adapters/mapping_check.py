@@ -17,6 +17,8 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from hub.net import secret_marks
+from hub.net.secrets import names_secret
 from hub.schemas.envelope import Attachment, Header, envelope_class
 from hub.schemas.shapes import Leaf, Many, Members, Shape, merged, shape_of
 from hub.schemas.terms import Kind
@@ -85,10 +87,11 @@ def raise_for(slips: Iterable[Slip], title: str, given: Any) -> None:
 
 
 class RequestCheck:
-    """Check of one request. ``tree``: what it may name."""
+    """Check of one request. ``tree``: what it may name; ``secrets``: whether secrets of ours can go along."""
 
-    def __init__(self, tree: Members) -> None:
+    def __init__(self, tree: Members, *, secrets: bool = False) -> None:
         self._tree = tree
+        self._secrets = secrets
 
     def slips(self, request: Any, at: Place = ()) -> Iterator[Slip]:
         """All that is wrong."""
@@ -108,15 +111,30 @@ class RequestCheck:
             if not rules:
                 for name, child in node.items():
                     yield from self._node(child, (*at, name), item, depth + 1)
-            elif len(rules) > 1:
-                yield Slip((*at, rules[1]), "mapping_rule", "one rule at one place")
-            elif rules == ["$from"]:
-                yield from self._from(node, at, item, depth)
-            elif rules == ["$each"]:
-                yield from self._each(node, at, item, depth)
             else:
-                words = near(rules[0], ("$from", "$each"))
-                yield Slip((*at, rules[0]), "mapping_rule", f"no rule has this name; {words}")
+                yield from self._rule(node, rules, at, item, depth)
+
+    def _rule(
+        self, node: Mapping[str, Any], rules: list[str], at: Place, item: Shape | None, depth: int
+    ) -> Iterator[Slip]:
+        if len(rules) > 1:
+            yield Slip((*at, rules[1]), "mapping_rule", "one rule at one place")
+        elif rules == ["$from"]:
+            yield from self._from(node, at, item, depth)
+        elif rules == ["$each"]:
+            yield from self._each(node, at, item, depth)
+        elif rules == [secret_marks.RULE]:
+            yield from self._secret(node, at)
+        else:
+            words = near(rules[0], ("$from", "$each", secret_marks.RULE))
+            yield Slip((*at, rules[0]), "mapping_rule", f"no rule has this name; {words}")
+
+    def _secret(self, node: Mapping[str, Any], at: Place) -> Iterator[Slip]:
+        yield from self._keys(node, (secret_marks.RULE,), at)
+        if not self._secrets:
+            yield Slip((*at, secret_marks.RULE), "mapping_rule", "no secret goes along over this channel")
+        elif not names_secret(node[secret_marks.RULE]):
+            yield Slip((*at, secret_marks.RULE), "mapping_rule", "must be env:NAME or file:/absolute/path")
 
     def _path(self, path: str, at: Place, item: Shape | None) -> Iterator[Slip]:
         found = self._at(path, item)
@@ -159,6 +177,8 @@ class RequestCheck:
         yield from self._keys(node, _FROM, at)
         yield from self._node(node["$from"], (*at, "$from"), item, depth + 1)
         source = self._source(node["$from"], item)
+        if isinstance(node["$from"], dict) and secret_marks.RULE in node["$from"]:
+            yield Slip((*at, "$from"), "mapping_rule", "a secret goes as it is, by itself or in a list with join")
         if "values" in node:
             yield from _values(node, source, (*at, "values"))
         if "join" in node and isinstance(source, Leaf | Members):

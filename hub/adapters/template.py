@@ -6,7 +6,7 @@ What the bytes are and how they travel is the adapter's matter; its section adds
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,9 @@ class MappedSection(Frozen):
     tried whenever the registry is read.
     """
 
+    says_secrets: ClassVar[bool] = False
+    """True if the adapter puts secrets in their places when the bytes go out."""
+
     kinds: list[Annotated[Kind, Field(strict=False)]] = Field(default_factory=lambda: [Kind.APPEAL], min_length=1)
     leaves_out: list[LeftOut] = Field(default_factory=list)
     request: dict[str, Any]
@@ -49,7 +52,7 @@ class MappedSection(Frozen):
     def _sayable(self) -> MappedSection:
         tree = tree_of(self.kinds, (CONTENT,))
         slips = [
-            *RequestCheck(tree).slips(self.request, ("request",)),
+            *RequestCheck(tree, secrets=self.says_secrets).slips(self.request, ("request",)),
             *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
         ]
         raise_for(slips, type(self).__name__, self)

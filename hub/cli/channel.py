@@ -24,6 +24,7 @@ from hub.cli.output import emit, home_option, json_option
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
 from hub.delivery.redaction import Redactor, without_secrets
 from hub.errors import HubError, InvalidInput, NotFound
+from hub.net import secret_marks
 from hub.net.secrets import known
 from hub.ports import Adapter, Mapped, Outcome, Outlined, Prepared
 from hub.schemas import json_rendering, strict_json
@@ -91,7 +92,7 @@ def _shown(prepared: Prepared) -> str:
     if prepared.content_type == "message/rfc822":
         return _shown_mail(prepared.body)
     if prepared.content_type != "application/zip":
-        return prepared.body.decode("utf-8", "backslashreplace")
+        return secret_marks.shown(prepared.body.decode("utf-8", "backslashreplace"))
     with zipfile.ZipFile(io.BytesIO(prepared.body)) as archive:
         parts = [(name, archive.read(name).decode("utf-8", "backslashreplace")) for name in archive.namelist()]
     return "\n".join(f"── {name}\n{text}" for name, text in parts)

@@ -11,21 +11,25 @@ import base64
 import binascii
 import hashlib
 import hmac
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from hub.errors import ConfigurationError
-from hub.net import oauth
-from hub.net.http import HttpAnswer, HttpPolicy, HttpSession, StreamedBody
-from hub.net.secrets import resolve
+from hub.net import digest, oauth
+from hub.net.addresses import Target, parse_url
+from hub.net.http import HttpAnswer, HttpPolicy, HttpSession, StreamedBody, request_target
+from hub.net.secrets import remember, resolve
 from hub.net.settings import (
     ApiKeyAuth,
     Auth,
     BasicAuth,
     BearerAuth,
+    DigestAuth,
     HmacAuth,
     HttpSettings,
     MtlsAuth,
@@ -35,6 +39,7 @@ from hub.net.settings import (
 
 _PREFIX = "whsec_"
 _REFUSED: Final = 401
+_MOST_NONCES: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +67,10 @@ class Credential(Protocol):
         """The call with the proof. ``ConfigurationError``; ``TemporaryFailure`` if there is none to be had now."""
         ...
 
-    def renewed(self, answer: HttpAnswer) -> bool:
-        """True if the call, refused with this answer (401), should be made once more: ``on`` then makes a new proof."""
+    def heard(self, answer: HttpAnswer, *, again: bool) -> bool:
+        """Learn from an answer. True if the call was refused (401) and should be made once more: ``on`` then makes a
+        new proof. ``again``: this was the second time, and there is no third.
+        """
         ...
 
     def told(self) -> str | None:
@@ -95,7 +102,10 @@ def authorised(
         )
 
     answer = made()
-    return made() if answer.status == _REFUSED and credential.renewed(answer) else answer
+    if credential.heard(answer, again=False):
+        answer = made()
+        credential.heard(answer, again=True)
+    return answer
 
 
 def connect(http: HttpSession, credential: Credential, url: str, *, deadline_secs: float) -> None:
@@ -107,25 +117,29 @@ def connect(http: HttpSession, credential: Credential, url: str, *, deadline_sec
 
 def credential(settings: HttpSettings) -> Credential:
     """Resolve the secrets of a channel's ``auth``. ``ConfigurationError`` names what is missing."""
-    if isinstance(settings.auth, OAuth2Auth):
-        oauth.check(settings.auth)
-        return _Token(settings.auth, settings.policy())
-    return _Stated(_headers(settings.auth))
-
-
-_Headers = Callable[[Call], Mapping[str, str]]
+    match settings.auth:
+        case OAuth2Auth():
+            oauth.check(settings.auth)
+            return _Token(settings.auth, settings.policy())
+        case DigestAuth(password=reference):
+            return _Digest(settings.auth, resolve(reference).reveal())
+        case ApiKeyAuth(place="query", name=str(name), key=reference):
+            return _Stated(_query(name, resolve(reference).reveal()))
+        case auth:
+            headers = _headers(auth)
+            return _Stated(lambda call: call.saying(headers(call)))
 
 
 class _Stated:
-    """A proof that needs nobody's answer: headers, the same for each call or made of it."""
+    """A proof that needs nobody's answer."""
 
-    def __init__(self, headers: _Headers) -> None:
-        self._headers = headers
+    def __init__(self, put: Callable[[Call], Call]) -> None:
+        self._put = put
 
     def on(self, call: Call, deadline_secs: float) -> Call:  # noqa: ARG002 - nothing is waited for
-        return call.saying(self._headers(call))
+        return self._put(call)
 
-    def renewed(self, answer: HttpAnswer) -> bool:  # noqa: ARG002 - it would be the same again
+    def heard(self, answer: HttpAnswer, *, again: bool) -> bool:  # noqa: ARG002 - it would be the same again
         return False
 
     def told(self) -> str | None:
@@ -144,7 +158,9 @@ class _Token:
         self._token = oauth.access_token(self._client, self._policy, deadline_secs=deadline_secs)
         return call.saying({"Authorization": f"Bearer {self._token.value}"})
 
-    def renewed(self, answer: HttpAnswer) -> bool:  # noqa: ARG002 - whatever they say of it, another is tried
+    def heard(self, answer: HttpAnswer, *, again: bool) -> bool:
+        if answer.status != _REFUSED or again:
+            return False
         oauth.refused(self._client, self._token)
         return True
 
@@ -153,6 +169,74 @@ class _Token:
             return None
         secs = max(round(self._token.until - time.monotonic()), 0)
         return f"{self._client.token_url} gave a token; it is renewed in {secs} s."
+
+
+class _Nonces:
+    """Nonces that servers gave, for later calls to them. Each is used by one call at a time, so that its counter never
+    goes back. Safe to use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[DigestAuth, Target], list[digest.Nonce]] = {}
+
+    def take(self, key: tuple[DigestAuth, Target]) -> digest.Nonce | None:
+        with self._lock:
+            kept = self._kept.get(key)
+            return kept.pop() if kept else None
+
+    def put(self, key: tuple[DigestAuth, Target], nonce: digest.Nonce) -> None:
+        with self._lock:
+            kept = self._kept.setdefault(key, [])
+            kept.append(nonce)
+            del kept[:-_MOST_NONCES]
+
+
+_NONCES: Final = _Nonces()
+
+
+class _Digest:
+    """A proof that answers the server's challenge. Without a nonce the call goes as it is, and is refused with one."""
+
+    def __init__(self, auth: DigestAuth, password: str) -> None:
+        self._auth = auth
+        self._password = password
+        self._nonce: digest.Nonce | None = None
+        self._key: tuple[DigestAuth, Target] | None = None
+
+    def on(self, call: Call, deadline_secs: float) -> Call:  # noqa: ARG002 - nothing is waited for
+        self._key = (self._auth, parse_url(call.url))
+        self._nonce = self._nonce or _NONCES.take(self._key)
+        if self._nonce is None:
+            return call
+        proof = self._nonce.proof(
+            self._auth.user,
+            self._password,
+            method=call.method,
+            target=request_target(call.url),
+            body=lambda: _pieces(call.body),
+        )
+        return call.saying({"Authorization": proof})
+
+    def heard(self, answer: HttpAnswer, *, again: bool) -> bool:
+        used, self._nonce = self._nonce, None
+        if answer.status == _REFUSED:
+            said = None if again else digest.challenge_of(answer.headers.get("WWW-Authenticate", ""))
+            self._nonce = None if said is None else digest.Nonce(said)
+            return said is not None
+        if used is not None and self._key is not None:
+            _NONCES.put(self._key, used.after(answer.headers.get("Authentication-Info", "")))
+        return False
+
+    def told(self) -> str | None:
+        return None
+
+
+def _pieces(body: bytes | StreamedBody | None) -> Iterable[bytes]:
+    return body.chunks() if isinstance(body, StreamedBody) else [body or b""]
+
+
+_Headers = Callable[[Call], Mapping[str, str]]
 
 
 def _headers(auth: Auth) -> _Headers:
@@ -166,8 +250,19 @@ def _headers(auth: Auth) -> _Headers:
             return _fixed({header: resolve(reference).reveal()})
         case HmacAuth(secret=reference):
             return _hmac(_key(resolve(reference).reveal(), reference))
-        case NoAuth() | MtlsAuth() | OAuth2Auth():
+        case NoAuth() | MtlsAuth() | DigestAuth() | OAuth2Auth():
             return _fixed({})
+
+
+def _query(name: str, key: str) -> Callable[[Call], Call]:
+    """The key at the end of each URL's query, percent-encoded; known in that form too to whoever cuts secrets out."""
+    encoded = quote(key, safe="")
+    remember(encoded)
+
+    def put(call: Call) -> Call:
+        return replace(call, url=f"{call.url}{'&' if '?' in call.url else '?'}{name}={encoded}")
+
+    return put
 
 
 def _fixed(headers: Mapping[str, str]) -> _Headers:
@@ -200,5 +295,5 @@ def _hmac(key: bytes) -> _Headers:
     return sign
 
 
-NOBODY: Final[Credential] = _Stated(lambda _: {})
+NOBODY: Final[Credential] = _Stated(lambda call: call)
 """A credential of those who are not asked who they are."""

@@ -180,8 +180,8 @@ def _no_password() -> str:
 
 
 @lru_cache(maxsize=4_096)
-def _path(url: str) -> str:
-    """Request target of a checked URL (RFC 9112 section 3.2.1)."""
+def request_target(url: str) -> str:
+    """The request target of a checked URL (RFC 9112 section 3.2.1)."""
     parts = urlsplit(url)
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
@@ -235,7 +235,7 @@ class HttpSession:
         pieces = body.chunks() if isinstance(body, StreamedBody) else body
         self._deadline.start(deadline_secs, HEAD_MAX_BYTES)
         try:
-            with connection.ask(method, _path(url), pieces, said) as response:
+            with connection.ask(method, request_target(url), pieces, said) as response:
                 content = self._read(response) if needs_body else self._read_if_whole(response)
                 self.last = answer = HttpAnswer(status=response.status, headers=response.told, body=content or b"")
         except (HTTPException, OSError, ValueError) as error:

@@ -42,6 +42,11 @@ class _Reference:
         raise PydanticCustomError("secret_reference", "must be a reference: {allowed}", {"allowed": allowed})
 
 
+def names_secret(text: object) -> bool:
+    """True if this is a reference: ``env:NAME`` or ``file:/absolute/path``."""
+    return isinstance(text, str) and (_FILE.fullmatch(text) or _ENV.fullmatch(text)) is not None
+
+
 def is_reference(mark: object) -> bool:
     """True if this metadata of a field says that its value is a reference to a secret."""
     return isinstance(mark, _Reference)

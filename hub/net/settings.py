@@ -96,12 +96,30 @@ class BasicAuth(Frozen):
     password: SecretRef
 
 
+class DigestAuth(Frozen):
+    """``Authorization: Digest …`` (RFC 7616): the password is proved, never shown. ``user`` is no secret."""
+
+    type: Literal["digest"]
+    user: Annotated[str, Code(r"[^:\x00-\x1f\x7f]{1,200}")]
+    password: SecretRef
+
+
 class ApiKeyAuth(Frozen):
-    """A key in a header of the authority's choice."""
+    """A key in a header of the authority's choice, or (``in: query``) in the query of each URL under ``name``."""
 
     type: Literal["api_key"]
+    place: Literal["header", "query"] = Field(default="header", alias="in")
     header: Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")] = "X-Api-Key"
+    name: Annotated[str, Code(r"[A-Za-z0-9._~-]{1,64}")] | None = None
     key: SecretRef
+
+    @model_validator(mode="after")
+    def _one_place(self) -> ApiKeyAuth:
+        if (self.place == "query") != (self.name is not None):
+            raise PydanticCustomError("place", "in: query and name belong together; a header is named by header")
+        if self.place == "query" and "header" in self.model_fields_set:
+            raise PydanticCustomError("place", "header goes with in: header")
+        return self
 
 
 class HmacAuth(Frozen):
@@ -165,7 +183,8 @@ class OAuth2Auth(OAuth2Client):
 
 
 Auth: TypeAlias = Annotated[
-    NoAuth | BearerAuth | BasicAuth | ApiKeyAuth | HmacAuth | MtlsAuth | OAuth2Auth, Field(discriminator="type")
+    NoAuth | BearerAuth | BasicAuth | DigestAuth | ApiKeyAuth | HmacAuth | MtlsAuth | OAuth2Auth,
+    Field(discriminator="type"),
 ]
 
 

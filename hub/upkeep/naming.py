@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from hub.net.secret_marks import RULE
 from hub.net.secrets import is_reference
 from hub.net.settings import FILE_MARK
 
@@ -61,7 +62,10 @@ def _of(name: str, value: Any, marks: tuple[Any, ...]) -> Iterator[NamedValue]:
                 yield from _of(name if len(value) == 1 else f"{name}#{place}", each, marks)
         case Mapping():
             for key, each in value.items():
-                yield from _of(f"{name}.{key}", each, marks)
+                if key == RULE and isinstance(each, str):
+                    yield NamedValue(name=name, form=Form.SECRET, value=each)
+                else:
+                    yield from _of(f"{name}.{key}", each, marks)
         case str() | Path():
             form = _form(str(value), marks)
             if form is not None:

@@ -69,7 +69,7 @@ def test_answers_of_the_page_are_understood() -> None:
 def test_credentials_of_the_page_are_valid() -> None:
     """Each ``auth`` of the table passes the model."""
     found = re.findall(r"^\| `(\{type: .*?\})` \|", PAGE, re.MULTILINE)
-    assert len(found) == 6
+    assert len(found) == 8
     for text in found:
         cert = {"client_cert": {"cert": "file:/a", "key": "file:/b"}}
         RestSettings.model_validate({"url": "https://example.org/", "auth": yaml.safe_load(text), **cert})

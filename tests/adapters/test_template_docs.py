@@ -14,6 +14,7 @@ from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.template import CODES
 from hub.net.http import HttpAnswer
+from hub.net.secret_marks import shown
 from hub.ports import Rendering
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -52,6 +53,19 @@ def test_the_worked_example_is_what_happens() -> None:
         "17-4501/26",
         date(2026, 11, 25),
     )
+
+
+def test_the_secrets_of_the_page_go_where_it_says() -> None:
+    """The channel of the page with the fragment on secrets holds; its document shows a word in each place."""
+    channel = yaml.safe_load(block("channel"))
+    template, more = channel["settings"]["template"], yaml.safe_load(block("secret"))
+    template["headers"], template["request"] = more["headers"], {**template["request"], **more["request"]}
+    template.pop("tests", None)
+    dialect = TemplateDialect(RestSettings.model_validate({"dialect": "template", **channel["settings"]}))
+    sent = dialect.prepare(parcel(appeal(), Rendering.JWS))
+    made = json.loads(shown(sent.body.decode()))
+    assert (made["login"], made["key"]) == ({"user": "ncc", "password": "(secret)"}, "ApiKey (secret)")
+    assert shown(dialect.request(sent).headers["X-Client-Secret"]) == "(secret)"
 
 
 def test_every_setting_is_listed_with_its_default() -> None:

@@ -22,6 +22,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
+from hub.delivery.redaction import Redactor, without_secrets
 from hub.errors import TemporaryFailure
 from hub.net import oauth, secrets
 from hub.net.auth import credential
@@ -317,6 +318,58 @@ def test_soap_calls_carry_and_renew_a_token(tmp_path: Path) -> None:
             peer.valid.clear()
             assert client.exchange(request, deadline_secs=10).http_status == 200
     assert [said["authorization"] for said, _ in peer.calls] == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+def test_a_key_in_the_query_shows_nowhere_else(tmp_path: Path) -> None:
+    """The key stands at the end of each URL, percent-encoded; what goes out for people, what came back and is kept, and
+    every error name its place only.
+    """
+    lines: list[bytes] = []
+
+    def script(server: Server, conn: socket.socket) -> None:
+        while (got := read_request(conn))[0]:
+            lines.append(got[0].split(b"\r\n")[0])
+            echoed = lines[-1].decode().encode()
+            conn.sendall(
+                http("404 Not Found", b'{"title": "no ' + echoed + b'"}', Content_Type="application/problem+json")
+            )
+
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text("s3cret/key+&ї")
+    auth = {"type": "api_key", "in": "query", "name": "api_key", "key": f"file:{tmp_path}/key"}
+    with serving(script) as server:
+        adapter = RestAdapter(AdapterContext())
+        for url in (server.url(), server.url("/in?v=2")):
+            channel = rest_channel(url, auth=auth)
+            prepared = adapter.prepare(parcel(appeal()), channel)
+            with adapter.session(channel) as session:
+                outcome = session.send(prepared, 10)
+            shown = "\n".join(adapter.outline(prepared, channel))
+            assert "s3cret" not in shown
+            assert "in the URL as api_key" in shown
+            kept = without_secrets(outcome.answer or b"", secrets.known())[0]
+            detail = Redactor((), secrets.known()).text(str(outcome.detail))
+            assert b"s3cret" not in kept + detail.encode()
+    encoded = b"s3cret%2Fkey%2B%26%D1%97"
+    assert [line.split(b" ")[1] for line in lines] == [b"/in?api_key=" + encoded, b"/in?v=2&api_key=" + encoded]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"in": "query"},
+        {"in": "query", "name": "k", "header": "X-K"},
+        {"in": "header", "name": "X-K"},
+        {"in": "cookie"},
+        {"in": "query", "name": "a b"},
+    ],
+)
+def test_a_key_has_one_place(more: dict[str, str]) -> None:
+    """A header is named by ``header``, a member of the query by ``name``; never both."""
+    with pytest.raises(ValidationError):
+        RestSettings.model_validate(
+            {"url": "https://e.example.org/", "auth": {"type": "api_key", "key": "env:K", **more}}
+        )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from hub.adapters.rest.xroad import XRoadDialect
 from hub.net.auth import credential
 from hub.net.http import HttpSession
 from hub.net.pool import SessionPool
+from hub.net.secret_marks import shown
+from hub.net.settings import ApiKeyAuth, Auth
 from hub.ports import Parcel, Prepared, Rendering, Session
 from hub.schemas.directory import Channel
 
@@ -78,11 +80,11 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         dialect = self.bound(channel)
         request = dialect.request(prepared)
         kind = request.content_type or prepared.content_type
-        auth = dialect.http.auth.type
+        auth = dialect.http.auth
         return (
             f"{request.method} {request.url}",
-            *(f"{name}: {value}" for name, value in {**request.headers, "Content-Type": kind}.items()),
-            *([f"(and the credentials of auth: {auth})"] if auth != "none" else []),
+            *(f"{name}: {shown(value)}" for name, value in {**request.headers, "Content-Type": kind}.items()),
+            *([f"(and the credentials of auth: {auth.type}{_where(auth)})"] if auth.type != "none" else []),
         )
 
     @contextmanager
@@ -99,3 +101,8 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         """A conversation with whoever keeps the files of answers; they may be larger than answers are."""
         policy = replace(bound.http.policy(), max_response_bytes=bound.section.max_file_mb * 1_048_576)
         return self._kept.session(url, policy, channel.id)
+
+
+def _where(auth: Auth) -> str:
+    """The place of a key that stands in the URL, of which only its name is shown."""
+    return f", in the URL as {auth.name}" if isinstance(auth, ApiKeyAuth) and auth.place == "query" else ""

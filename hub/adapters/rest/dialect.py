@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from hub.net.http import HttpAnswer, StreamedBody
+from hub.net.secret_marks import NO_SECRETS, Secrets
 from hub.net.settings import HttpSettings
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering
 from hub.schemas.delivery import Delivery
@@ -16,13 +17,16 @@ Upload: TypeAlias = Callable[[Prepared, Attachments], StreamedBody]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestRequest:
-    """A call to make. ``upload``: makes the body where files go along with it; ``content_type``: of that body."""
+    """A call to make. ``upload``: makes the body where files go along with it; ``content_type``: of that body;
+    ``secrets``: of the marks in headers and body.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     upload: Upload | None = None
     content_type: str | None = None
+    secrets: Secrets = NO_SECRETS
 
 
 class RestDialect(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,8 +10,11 @@ from pydantic_core import PydanticCustomError
 from hub.adapters.mapping import AnswerMapping
 from hub.adapters.rest.changes import ChangesSection
 from hub.adapters.template import MappedSection
+from hub.net import secret_marks
+from hub.net.secret_marks import Secrets
+from hub.net.secrets import SecretRef
 from hub.net.settings import AsTuple, Url
-from hub.schemas.base import Code
+from hub.schemas.base import Code, Frozen
 
 _OURS = frozenset(
     {
@@ -24,18 +27,27 @@ HeaderName: TypeAlias = Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")]
 HeaderText: TypeAlias = Annotated[str, Code(r"[ -~]{0,500}")]
 
 
+class SecretHeader(Frozen):
+    """A header's value that is a secret: ``{$secret: "file:/etc/hub/x"}``."""
+
+    secret: SecretRef = Field(alias=secret_marks.RULE)
+
+
 class TemplateSection(MappedSection):
     """Dialect ``template``: what goes into the authority's own JSON, and what its answer means.
 
-    ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides.
+    ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides,
+    in every call.
     ``poll``: what the answer of ``status_url`` means; ``changes``: one list that tells of all open messages.
     ``files_from``: origins (``https://host``) besides the channel's own, from which files of answers may be fetched
     with its credentials; ``max_file_mb``: the largest of them, in MiB.
     """
 
+    says_secrets: ClassVar[bool] = True
+
     method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
-    headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
+    headers: dict[HeaderName, HeaderText | SecretHeader] = Field(default_factory=dict, max_length=20)
     poll: AnswerMapping | None = None
     changes: ChangesSection | None = None
     files_from: Annotated[tuple[Url, ...], AsTuple, Field(max_length=20)] = ()
@@ -52,6 +64,18 @@ class TemplateSection(MappedSection):
             rule = "others: skip needs poll, or echo in means: else an early word about a message could be lost"
             raise PydanticCustomError("changes", "{rule}", {"rule": rule})
         return self
+
+    def said_headers(self) -> dict[str, str]:
+        """The headers, with a mark for each secret."""
+        return {
+            name: secret_marks.mark(value.secret) if isinstance(value, SecretHeader) else value
+            for name, value in self.headers.items()
+        }
+
+    def secrets(self) -> Secrets:
+        """Secrets of document and headers."""
+        of_headers = (value.secret for value in self.headers.values() if isinstance(value, SecretHeader))
+        return Secrets((*secret_marks.references(self.request), *of_headers), secret_marks.in_json)
 
     def polled(self) -> AnswerMapping | None:
         """The section ``poll``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hub.adapters.base import BaseSession
 from hub.adapters.rest.dialect import RestDialect, RestRequest
 from hub.errors import HubError, ItemFailed
@@ -28,8 +30,9 @@ class RestSession(BaseSession):
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared)
-        body = request.upload(prepared, store_of(self._attachments)) if request.upload else prepared.body
-        call = _call(request, prepared.message_id, body=body, signed=prepared.body)
+        going = replace(prepared, body=request.secrets.fill(prepared.body))
+        body = request.upload(going, store_of(self._attachments)) if request.upload else going.body
+        call = _call(request, prepared.message_id, body=body, signed=going.body)
         typed = call.saying({"Content-Type": request.content_type or prepared.content_type})
         return self._dialect.judge(self._made(typed, deadline_secs), prepared)
 
@@ -75,7 +78,7 @@ def _call(
     return Call(
         method=request.method,
         url=request.url,
-        headers=request.headers,
+        headers={name: request.secrets.fill_text(value) for name, value in request.headers.items()},
         body=body,
         message_id=str(message_id),
         signed=signed,

@@ -43,6 +43,7 @@ class TemplateDialect(RestEnvelopeDialect):
         if settings.template is None:
             raise ConfigurationError("Dialect template needs the section template.")
         self._t = settings.template
+        self._secrets = settings.template.secrets()
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The authority's document. ``UnsupportedFeature`` for what the template has no place for."""
@@ -61,8 +62,18 @@ class TemplateDialect(RestEnvelopeDialect):
         if self._t.path:
             url = url.rstrip("/") + self._t.path.replace("{message_id}", str(prepared.message_id))
         upload = inline.upload if inline.has_marks(prepared.body) else None
-        headers = {**self._t.headers, **plain.headers}
-        return replace(plain, method=self._t.method, url=url, headers=headers, upload=upload)
+        return replace(self._ours(plain), method=self._t.method, url=url, upload=upload)
+
+    def status_request(self, delivery: Delivery) -> RestRequest:
+        """The question, with the template's own headers."""
+        return self._ours(super().status_request(delivery))
+
+    def _ours(self, plain: RestRequest) -> RestRequest:
+        return replace(plain, headers={**self._t.said_headers(), **plain.headers}, secrets=self._secrets)
+
+    def headers(self) -> dict[str, str]:
+        """The template's own headers as they go out. ``ConfigurationError`` if a secret cannot be read."""
+        return {name: self._secrets.fill_text(value) for name, value in self._t.said_headers().items()}
 
     def notes(self) -> tuple[str, ...]:
         """Notes on the template for a check."""

@@ -66,7 +66,9 @@ class TemplateSession(RestSession):
         ).read()
 
     def _get(self, url: str, deadline_secs: float) -> HttpAnswer:
-        call = Call(method="GET", url=url, headers={"Accept": ACCEPT}, message_id=str(uuid.uuid4()))
+        call = Call(
+            method="GET", url=url, headers={**self._template.headers(), "Accept": ACCEPT}, message_id=str(uuid.uuid4())
+        )
         return self._made(call, deadline_secs)
 
     # Files of answers
@@ -118,7 +120,7 @@ class TemplateSession(RestSession):
         return origins((self._template.target, home, *self._template.section.files_from))
 
     def _fetch(self, about: MessageId, http: HttpSession, url: str, deadline_secs: float) -> HttpAnswer:
-        call = Call(method="GET", url=url, headers={"Accept": "*/*"}, message_id=str(about))
+        call = Call(method="GET", url=url, headers={**self._template.headers(), "Accept": "*/*"}, message_id=str(about))
         return authorised(http, self._credential, call, deadline_secs=deadline_secs)
 
 

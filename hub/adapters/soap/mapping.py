@@ -78,9 +78,13 @@ class WsdlMapping(MappedOperation):
     @model_validator(mode="after")
     def _sayable(self) -> WsdlMapping:
         tree = tree_of(self.kinds, ("cid",))
-        asked = RequestCheck(ASKED).slips(self.poll.request, ("poll", "request")) if self.poll is not None else ()
+        asked = (
+            RequestCheck(ASKED, secrets=True).slips(self.poll.request, ("poll", "request"))
+            if self.poll is not None
+            else ()
+        )
         slips = [
-            *RequestCheck(tree).slips(self.request, ("request",)),
+            *RequestCheck(tree, secrets=True).slips(self.request, ("request",)),
             *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
             *asked,
         ]

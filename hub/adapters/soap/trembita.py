@@ -17,6 +17,7 @@ from hub.adapters.soap.settings import SoapSettings
 from hub.adapters.soap.wsdl import Described
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpSession
+from hub.net.secret_marks import NO_SECRETS
 from hub.ports import Attachments, Outcome, Parcel, Prepared, Rendering, Session
 from hub.protocols.soap import own, xroad
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, add_headers
@@ -36,6 +37,7 @@ class SoapTrembitaDialect:
         self._client = xroad.parse_identifier(self._t.client)
         self._service = xroad.parse_identifier(self._t.service)
         self._described = Described(self._t.description) if self._t.description else None
+        self._secrets = self._described.secrets if self._described else NO_SECRETS
         if self._described is not None and self._described.poll is not None:
             raise ConfigurationError(
                 "Over Trembita nobody is asked: leave poll out of the mapping.", code="wsdl.mapping"
@@ -106,6 +108,7 @@ class SoapTrembitaDialect:
             action=action,
             envelope=prepared.body,
             message_id=str(prepared.message_id),
+            secrets=self._secrets,
         )
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
@@ -142,7 +145,8 @@ class SoapTrembitaDialect:
         if not xroad.same_exchange(sent, received):
             return _unknown("xroad.headers", "The answer's headers are not those of the request.", reply)
         # With a security header of ours other bytes went out than were prepared, so there is nothing to compare.
-        if isinstance(self._s.security, NoSecurity) and not xroad.hash_agrees(received, prepared.body):
+        sent_body = self._secrets.fill(prepared.body)
+        if isinstance(self._s.security, NoSecurity) and not xroad.hash_agrees(received, sent_body):
             return _unknown("xroad.request_hash", "The answer is to another request than was sent.", reply)
         return None
 

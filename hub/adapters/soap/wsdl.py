@@ -20,7 +20,9 @@ from hub.adapters.soap.dialect import OneCallSession
 from hub.adapters.soap.envelope import carried
 from hub.adapters.soap.settings import SoapSettings, WsdlSection
 from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.net import secret_marks
 from hub.net.http import HttpSession, StreamedBody
+from hub.net.secret_marks import Secrets
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap import mime
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest, request_of
@@ -53,6 +55,8 @@ class Described:
 
         self.operation = operation(self.mapping)
         self.poll = operation(self.mapping.poll) if self.mapping.poll else None
+        asked = self.mapping.poll.request if self.mapping.poll else {}
+        self.secrets = Secrets(secret_marks.references([self.mapping.request, asked]), secret_marks.in_xml)
 
     def envelope(self, parcel: Parcel) -> etree._Element:
         """The envelope. ``UnsupportedFeature`` for what the operation or the mapping cannot say."""
@@ -94,7 +98,7 @@ class Described:
         if asks is None or operation is None:
             raise ConfigurationError("The mapping has no poll.")
         request = request_of(operation, maps.poll_values(asks, delivery), url=url)
-        return replace(request, message_id=str(delivery.message_id))
+        return replace(request, message_id=str(delivery.message_id), secrets=self.secrets)
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """Meaning of the answer to ``status_request`` by the mapping."""
@@ -177,6 +181,7 @@ class WsdlDialect:
             envelope=prepared.body,
             message_id=str(prepared.message_id),
             related=partial(self._stream, prepared, files, attachments) if files else None,
+            secrets=self._described.secrets,
         )
 
     def _stream(

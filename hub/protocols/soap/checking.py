@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lxml import etree
 
+from hub.net.secret_marks import is_marked
 from hub.protocols.soap.files import XSD, Documents
 
 _PLACE: Final = "hub-schema:/"
@@ -35,6 +36,7 @@ _RULES: Final = (
     ("ELEMENT_CONTENT", "does not stand where the schema wants it, or something before it is missing"),
     ("CVC_COMPLEX_TYPE_4", "lacks an attribute that the schema demands"),
 )
+_OF_VALUES: Final = re.compile("LENGTH|PATTERN|ENUMERATION|CLUSIVE|DIGITS|DATATYPE|CVC_TYPE_3_1|CVC_ATTRIBUTE_3")
 _MAX_TOLD: Final = 10
 
 
@@ -74,8 +76,11 @@ class RequestSchema:
                 if self._schema.validate(content):
                     continue
                 errors = [(each.type_name, each.message) for each in iter(self._schema.error_log)]  # type: ignore[call-overload]
+            secret = frozenset(_secret(content))
             for kind, message in errors:
                 name = _name(message)
+                if name in secret and _OF_VALUES.search(kind):
+                    continue  # it is the mark that does not fit, and the secret may
                 found.setdefault(name, f"{name} {_rule(kind, message)}")
         return tuple(found.values())[:_MAX_TOLD]
 
@@ -86,6 +91,15 @@ class RequestSchema:
         made = etree.Element(f"{{{_CALLS}}}call-{number}")
         made.extend([copy.deepcopy(child) for child in element])
         return made
+
+
+def _secret(content: etree._Element) -> Iterator[str]:
+    """Names of elements and attributes in which a secret stands."""
+    for element in content.iter(etree.Element):
+        name = etree.QName(element).localname
+        if is_marked(element.text or ""):
+            yield name
+        yield from (f"{name}/@{etree.QName(at).localname}" for at, text in element.items() if is_marked(str(text)))
 
 
 def _name(message: str) -> str:

@@ -23,6 +23,7 @@ from lxml import etree
 from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
 from hub.net.auth import NOBODY, Call, Credential, authorised, connect
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
+from hub.net.secret_marks import NO_SECRETS, Secrets
 from hub.protocols.soap import mime
 from hub.protocols.soap.faults import SoapFault, told
 from hub.protocols.soap.wire import (
@@ -78,7 +79,7 @@ class SoapReply:
 class SoapRequest:
     """Request to send. ``related`` makes a content type and a stream of the (secured) envelope, if files go along.
 
-    ``message_id``: of our message, for credentials that are made for it.
+    ``message_id``: of our message, for credentials that are made for it; ``secrets``: of the marks in the envelope.
     """
 
     url: str
@@ -87,6 +88,7 @@ class SoapRequest:
     envelope: bytes
     message_id: str = ""
     related: Callable[[bytes], tuple[str, StreamedBody]] | None = None
+    secrets: Secrets = NO_SECRETS
 
 
 class SoapClient:
@@ -139,7 +141,8 @@ class SoapClient:
         knows: Callable[[FaultElement], bool] = lambda _: False,
     ) -> SoapReply:
         """Send an envelope and read what comes back. ``knows``: faults that are answers. Errors: see the module."""
-        envelope = request.envelope if self._guard is None else self._guard.secure(request.envelope)
+        envelope = request.secrets.fill(request.envelope)
+        envelope = envelope if self._guard is None else self._guard.secure(envelope)
         kind, body = (
             (content_type(request.version, request.action), envelope)
             if request.related is None
