@@ -118,6 +118,11 @@ class RequestCheck:
                 words = near(rules[0], ("$from", "$each"))
                 yield Slip((*at, rules[0]), "mapping_rule", f"no rule has this name; {words}")
 
+    def shape_at(self, path: str) -> Shape | None:
+        """Shape at a ``$`` path outside of lists; None if there is nothing."""
+        found = self._at(path, None)
+        return None if isinstance(found, str) else found
+
     def _path(self, path: str, at: Place, item: Shape | None) -> Iterator[Slip]:
         found = self._at(path, item)
         if isinstance(found, str):

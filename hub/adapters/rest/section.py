@@ -32,7 +32,12 @@ class TemplateSection(MappedSection):
     method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict, max_length=20)
+    answer: AnswerMapping
     poll: AnswerMapping | None = None
+
+    def answered(self) -> AnswerMapping:
+        """The section ``answer``."""
+        return self.answer
 
     def polled(self) -> AnswerMapping | None:
         """The section ``poll``."""
