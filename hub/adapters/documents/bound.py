@@ -10,7 +10,7 @@ from typing import Final
 from hub.adapters import mapping as maps
 from hub.adapters.documents.forms import Piece
 from hub.adapters.documents.section import DocumentSection, texts_of
-from hub.adapters.documents.xsd import XmlSchema
+from hub.adapters.documents.xsd import CODE, TYPE_CODE, XmlSchema
 from hub.adapters.mapping_tests import parcel_of, slips_of_tests, told
 from hub.adapters.template import template_values
 from hub.errors import ConfigurationError, UnsupportedFeature
@@ -36,7 +36,15 @@ class Documents:
         self._safe = _globbed([_UNSAFE.sub("_", piece.encode().decode("latin-1")) for piece in pieces])
         self._safe_end = _globbed(["", _UNSAFE.sub("_", pieces[-1].encode().decode("latin-1"))])
         if schema is not None:
+            self._hold_against(schema)
             self._try()
+
+    def _hold_against(self, schema: XmlSchema) -> None:
+        slips = [f"request.{'.'.join(map(str, at))}: {why}" for at, why in schema.unknown(self.section.request)]
+        if slips:
+            raise ConfigurationError(
+                f"The template does not fit its schema: {'; '.join(slips[:10])}.", code=CODE, action="Mend the mapping."
+            )
 
     def _try(self) -> None:
         for test in self.section.tests:
@@ -67,6 +75,13 @@ class Documents:
         cut = len(name) >= SAFE_CHARS
         pattern = self._safe_end if cut else self._safe
         return self.section.answer is not None and pattern.fullmatch(name) is not None
+
+    def rehearse(self, error: UnsupportedFeature) -> None:
+        """Raise ``ConfigurationError`` (``template.type``) for what would stop every such message; what one message
+        lacks, another may have.
+        """
+        if error.stable_code == TYPE_CODE:
+            raise ConfigurationError(error.message, code=TYPE_CODE, action="Mend the mapping.") from None
 
     def pieces(self, data: bytes) -> Iterator[Piece]:
         """Statements of a document of theirs. ``InvalidInput``."""

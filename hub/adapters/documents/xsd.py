@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,16 @@ import zeep.exceptions
 from lxml import etree
 from zeep.settings import Settings
 from zeep.xsd import Schema
+from zeep.xsd.types.simple import AnySimpleType
 
+from hub.adapters.mapping_check import near
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.protocols.soap.checking import RequestSchema, compiled
 from hub.protocols.soap.files import MAX_FILE_BYTES, MAX_FILES, Documents, resolve
 
 CODE: Final = "template.schema"
+TYPE_CODE: Final = "template.type"
+"""Code for a value that is not of its type: no message with such a value can be said."""
 _STAND_IN: Final = "AAAA"
 """Base64 that stands for a file while a document is judged."""
 _REJECTED: Final = (
@@ -68,10 +72,20 @@ class XmlSchema:
         if faults:
             raise UnsupportedFeature(
                 f"The document is not as the schema {self._name} demands: {'; '.join(faults)}.",
-                code=CODE,
+                code=TYPE_CODE if any(" is no " in fault for fault in faults) else CODE,
                 action="Mend the mapping; what this one appeal lacks, an operator hands over by hand.",
             )
         return ordered
+
+    def unknown(self, request: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Places of a mapping's elements and attributes that the schema does not have, each with the nearest name."""
+        for name, node in request.items():
+            local = name.rpartition(":")[2]
+            roots = [each for each in self._schema.elements if each.qname.localname == local]
+            if not roots:
+                yield (name,), _near(local, [each.qname.localname for each in self._schema.elements])
+            elif len(roots) == 1:
+                yield from _unknown(node, roots[0], (name,))
 
     def _declared(self, root: etree._Element) -> Any:
         """The declaration of the root; by its local name alone where the mapping names no namespace."""
@@ -101,8 +115,47 @@ class XmlSchema:
 def _children(declared: Any) -> list[Any]:
     """Declarations of an element's children, in the schema's order, with those of its base types and groups."""
     kind = getattr(declared, "type", None)
-    found = (element for _, element in getattr(kind, "elements", ()))
-    return [each for each in found if getattr(each, "qname", None) is not None]
+    return [element for _, element in getattr(kind, "elements", ()) if _has_name(element)]
+
+
+def _unknown(node: Any, declared: Any, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(node, list):
+        for number, each in enumerate(node):
+            yield from _unknown(each, declared, (*at, number))
+        return
+    if not isinstance(node, Mapping) or "$from" in node:
+        return
+    if "$each" in node:
+        yield from _unknown(node.get("as"), declared, (*at, "as"))
+        return
+    children = {each.qname.localname: each for each in _children(declared)}
+    attributes = {f"@{each.qname.localname}" for _, each in getattr(declared.type, "attributes", ()) if _has_name(each)}
+    for name, child in node.items():
+        local = f"{'@' if name.startswith('@') else ''}{name.removeprefix('@').rpartition(':')[2]}"
+        if name.startswith(("@xmlns", "@xml:", "@xsi:", "#")):
+            continue
+        if local.startswith("@"):
+            if local not in attributes:
+                yield (*at, name), _near(local, attributes)
+        elif local in children:
+            yield from _unknown(child, children[local], (*at, name))
+        elif not _is_open(declared):
+            yield (*at, name), _near(local, children)
+
+
+def _has_name(declared: Any) -> bool:
+    return getattr(declared, "qname", None) is not None
+
+
+def _is_open(declared: Any) -> bool:
+    """True where the schema lets anything stand (xs:any, or no type)."""
+    if not hasattr(declared.type, "elements"):
+        return not isinstance(declared.type, AnySimpleType)
+    return any(not _has_name(element) for _, element in declared.type.elements)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    return f"the schema has no «{name}» there; {near(name, known)}".rstrip("; ")
 
 
 def _match(element: etree._Element, declared: Any) -> tuple[int, Any]:

@@ -16,6 +16,7 @@ from hub.adapters.sftp.connection import SftpConnection
 from hub.adapters.sftp.laying import lay_down
 from hub.adapters.sftp.placing import place
 from hub.adapters.sftp.settings import SftpSettings
+from hub.errors import UnsupportedFeature
 from hub.net.deadline import Resolver, system_resolver
 from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
 from hub.schemas.directory import Channel
@@ -62,8 +63,13 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpChannel]):
 
     def rehearse(self, parcel: Parcel, channel: Channel) -> None:
         """Make the bytes. ``ConfigurationError`` if no message can be said; what this one lacks, another may have."""
-        if self.bound(channel).documents is not None:
+        documents = self.bound(channel).documents
+        if documents is None:
+            return
+        try:
             self.prepare(parcel, channel)
+        except UnsupportedFeature as error:
+            documents.rehearse(error)
 
     def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
         """Paths that a template's message is laid down under."""

@@ -108,7 +108,7 @@ def test_what_the_schema_refuses_is_told_by_its_element(schema: XmlSchema, appea
     """Nothing that the schema does not allow goes out; the element and the rule are named, no value."""
     with pytest.raises(UnsupportedFeature, match=told) as caught:
         XmlDocuments(XmlForm(), schema).write({"Appeals": {"Appeal": appeal}})
-    assert caught.value.stable_code == "template.schema"
+    assert caught.value.stable_code == ("template.type" if " is no " in told else "template.schema")
 
 
 def test_a_root_that_the_schema_does_not_have_is_told(schema: XmlSchema) -> None:
