@@ -23,7 +23,7 @@ from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Attachment
 from hub.schemas.ids import CaseId, MessageId, spelled
 
-UNREADABLE: Final = "answer.unreadable"
+UNREADABLE: Final = "document.unreadable"
 _LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Stands for the moment of a statement that names none, about a message that is not at hand."""
 _RANKS: Final = (LegalClass.SENT, LegalClass.DELIVERED, LegalClass.REGISTERED)
@@ -46,7 +46,7 @@ class Source:
 
 
 def take_in(pieces: Iterable[Piece], rules: AnswerMapping, sink: InboundSink, source: Source) -> None:
-    """Hand over each statement. What is refused of several is told at the end (``InvalidInput``, ``answer.several``);
+    """Hand over each statement. What is refused of several is told at the end (``InvalidInput``, ``document.several``);
     a single one raises what the sink raised, and a person has it. ``Unavailable``: leave it there and come back.
     """
     refused: list[tuple[Piece, HubError]] = []
@@ -168,7 +168,7 @@ def _several(refused: list[tuple[Piece, HubError]], count: int) -> HubError:
     faults = [Fault(pointer=piece.place, code=why.stable_code, message=why.message) for piece, why in refused]
     failure = InvalidInput(
         f"{len(refused)} of {count} statements were not taken in; all others were.",
-        code="answer.several",
+        code="document.several",
         faults=faults[:100],
         action="A person looks at those that are named; lay mended ones there anew.",
     )

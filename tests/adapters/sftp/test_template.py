@@ -304,7 +304,11 @@ def test_each_row_of_a_file_is_a_statement_and_a_bad_one_costs_itself(box: Box) 
     ]
     assert desk.spoken[0].raw.body.decode() == rows[0] + "\n" + rows[1] + "\n"
     assert desk.spoken[1].unclear == "Not understood: date: 2098-12-31. The answer is kept as it came."
-    assert [verdict for verdict, _, _ in desk.holds] == ["answer.no_receipt", "answer.no_receipt", "answer.unreadable"]
+    assert [verdict for verdict, _, _ in desk.holds] == [
+        "answer.no_receipt",
+        "answer.no_receipt",
+        "document.unreadable",
+    ]
     assert desk.holds[0][2] == f"{rows[0]}\n{rows[6]}\n"
     (reason,) = (box.outbox / "refused").glob("*.reason.txt")
     text = reason.read_text()
@@ -370,7 +374,7 @@ def test_an_answer_in_a_folder_has_its_files(box: Box) -> None:
         ("xml", "<A><b></A>", "input.invalid"),
         ("xml", '<!DOCTYPE A [<!ENTITY e SYSTEM "file:///etc/passwd">]><A>&e;</A>', "input.invalid"),
         ("json", "{", "input.invalid"),
-        ("csv", "Номер;Стан\n", "answer.unreadable"),
+        ("csv", "Номер;Стан\n", "document.unreadable"),
     ],
 )
 def test_a_document_that_cannot_be_read_reaches_a_person_once(box: Box, form: str, content: str, code: str) -> None:
