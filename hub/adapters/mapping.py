@@ -47,7 +47,10 @@ Verdict: TypeAlias = Literal[
 ]
 LeftOut: TypeAlias = Annotated[str, Code(r"[a-z_]{1,40}(?:\.[a-z_]{1,40}){0,5}")]
 """A member of an appeal that a mapping drops on purpose, with all in it: ``applicant.contacts.emails``."""
-AnswerPath: TypeAlias = Annotated[str, Code(r"@?[^\s\x00-\x1f\x7f]{1,500}")]
+AnswerPath: TypeAlias = Annotated[
+    str, Code(r"@?[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f\u2028\u2029]{0,498}[^\s\x00-\x1f\x7f])?")
+]
+"""A place in an answer. Columns of tables have blanks in their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

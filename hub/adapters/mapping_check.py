@@ -136,6 +136,11 @@ class RequestCheck:
         elif not names_secret(node[secret_marks.RULE]):
             yield Slip((*at, secret_marks.RULE), "mapping_rule", "must be env:NAME or file:/absolute/path")
 
+    def shape_at(self, path: str) -> Shape | None:
+        """Shape at a ``$`` path outside of lists; None if there is nothing."""
+        found = self._at(path, None)
+        return None if isinstance(found, str) else found
+
     def _path(self, path: str, at: Place, item: Shape | None) -> Iterator[Slip]:
         found = self._at(path, item)
         if isinstance(found, str):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -19,6 +20,7 @@ from hub.adapters.mapping_check import Place, Slip
 from hub.errors import HubError, InvalidInput
 from hub.net import secret_marks
 from hub.ports import Parcel
+from hub.schemas import strict_json
 from hub.schemas.base import Frozen, Line
 from hub.schemas.envelope import MAX_ATTACHMENTS, AppealEnvelope, AppealForm, Attachment, Header, Party
 from hub.schemas.ids import MessageId
@@ -29,6 +31,7 @@ SEALED: Final = "(sealed)"
 REPLY_URL: Final = "https://hub.example.org"
 _SHOWN_CHARS: Final = 80
 _MOST_SLIPS: Final = 5
+_WHERE: Final = {"answer": "answer", "poll": "poll", "change": "changes"}
 _PARTY: Final = Party(code="00000000")
 
 Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text", "result", "files"]
@@ -36,8 +39,8 @@ Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text
 
 class MappingTest(Frozen):
     """One test. ``appeal``: a form as the contact centre hands it in, with ``attachments``; ``request``: the document
-    that it becomes. ``answer`` (``poll``, ``change``: a row of the list of changes): what they say, ``means``: how the
-    hub is to understand it.
+    that it becomes, as a tree or as its text. ``answer`` (``poll``, ``change``: an entry of the list of changes): what
+    they say, ``means``: how the hub is to understand it.
 
     In a test the message is 019aa001-0000-7000-8000-000000000001, the case …0002, and ``$sealed`` is ``(sealed)``.
     """
@@ -45,7 +48,7 @@ class MappingTest(Frozen):
     name: Annotated[str, Line(200)]
     appeal: dict[str, Any] | None = None
     attachments: list[Attachment] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
-    request: dict[str, Any] | None = None
+    request: dict[str, Any] | str | None = None
     answer: Any = None
     poll: Any = None
     change: Any = None
@@ -76,24 +79,42 @@ def notes_of(lost: Sequence[str], tests: Sequence[MappingTest], code: str) -> tu
     return tuple(notes)
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """How a request is compared with a text. ``written``: what its values become; ``read``: a tree that is the same
+    for texts that say the same (``InvalidInput``).
+    """
+
+    written: Callable[[Mapping[str, Any]], str]
+    read: Callable[[str], Any]
+
+
+JSON_TEXTS: Final = Texts(
+    written=lambda values: json.dumps(values, ensure_ascii=False, default=lambda data: data.decode("utf-8", "replace")),
+    read=lambda text: strict_json.parse(text.encode(), allow_floats=True),
+)
+
+
 def slips_of_tests(
     tests: Sequence[MappingTest],
     make: Callable[[Parcel], Mapping[str, Any]],
     find: Callable[[Any], Find],
-    answer: AnswerMapping,
+    answer: AnswerMapping | None,
     poll: AnswerMapping | None,
+    texts: Texts | None = JSON_TEXTS,
     *,
     change: AnswerMapping | None = None,
     rows: Callable[[Any], Rows] | None = None,
 ) -> Iterator[Slip]:
     """Faults of what does not come out as the tests say. ``make``: the values of a request; ``find``: reads a body of
     theirs, and finds the text at a place of it (``InvalidInput``); ``rows``: what stands at one, piece by piece.
+    ``texts``: for requests that are shown as text; None leaves them out.
     """
     rules = {"answer": answer, "poll": poll, "change": change}
     for number, test in enumerate(tests):
         at: Place = ("tests", number)
-        if test.appeal is not None:
-            yield from _request_slips(test, at, make)
+        if test.appeal is not None and (texts is not None or not isinstance(test.request, str)):
+            yield from _request_slips(test, at, make, texts)
         for name, rule in rules.items():
             body = getattr(test, name)
             if body is not None and rule is None:
@@ -102,16 +123,23 @@ def slips_of_tests(
                 yield from _meaning_slips(test, (*at, "means"), partial(_read, rule, body, find, rows))
 
 
-_WHERE: Final = {"poll": "poll", "change": "changes"}
-
-
 def _read(rule: AnswerMapping, body: Any, find: Callable[[Any], Find], rows: Callable[[Any], Rows] | None) -> Meaning:
     return meaning(rule, find(body), None if rows is None else rows(body))
 
 
-def _request_slips(test: MappingTest, at: Place, make: Callable[[Parcel], Mapping[str, Any]]) -> Iterator[Slip]:
+def parcel_of(test: MappingTest) -> Parcel:
+    """The message of a test that shows an appeal. Raises pydantic's ``ValidationError`` for what is no appeal."""
+    return _parcel(AppealForm.model_validate_json(json.dumps(test.appeal)), tuple(test.attachments))
+
+
+def _request_slips(
+    test: MappingTest, at: Place, make: Callable[[Parcel], Mapping[str, Any]], texts: Texts | None
+) -> Iterator[Slip]:
+    expected: Any = test.request
     try:
-        made = make(_parcel(AppealForm.model_validate_json(json.dumps(test.appeal)), tuple(test.attachments)))
+        made: Any = make(parcel_of(test))
+        if isinstance(expected, str) and texts is not None:
+            expected, made = texts.read(expected), texts.read(texts.written(made))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -120,7 +148,7 @@ def _request_slips(test: MappingTest, at: Place, make: Callable[[Parcel], Mappin
     except HubError as error:
         yield Slip((*at, "request"), "mapping_test", error.message)
         return
-    yield from list(_differences(test.request, made, (*at, "request")))[:_MOST_SLIPS]
+    yield from list(_differences(expected, made, (*at, "request")))[:_MOST_SLIPS]
 
 
 def _parcel(form: AppealForm, files: tuple[Attachment, ...]) -> Parcel:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from hub.adapters.mapping import AnswerMapping, Codes, Meaning, not_understood
+from hub.errors import InvalidInput
 from hub.ports import Dating, Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
@@ -89,9 +90,7 @@ def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, deliver
         return unreadable(heard.codes.foreign, heard)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
         return unreadable(heard.codes.unreadable, heard)
-    said = _until(_usable(said), datetime.now(UTC))
-    day = datetime.combine(said.day, time(), KYIV).astimezone(UTC) if said.day is not None else None
-    at = max(delivery.created_at, day) if day is not None else delivery.created_at
+    said, day, at = _dated(said, delivery.created_at)
     statement = _statement(said, said.status, at)
     reported: tuple[ReportedStatus, ...] = ()
     if statement is not None:
@@ -101,6 +100,46 @@ def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, deliver
         told = _reported(statement, rules, heard, delivery.message_id, about)
         reported = (replace(told, dated=Dating.NONE if day is None else Dating.DAY, claims=day),)
     return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, reported=reported)
+
+
+def read_document(said: Meaning, rules: AnswerMapping, heard: Heard, sent: datetime) -> ReportedStatus:
+    """The statement of a document that they laid down or sent, about a message that its caller names. ``sent``: when
+    that message was made. ``InvalidInput`` for what states nothing.
+    """
+    if said.status not in ("delivered", "duplicate", "answered", *_RECEIPTS):
+        note = hide(shown(said.note or ""), b"")
+        raise InvalidInput(
+            f"It does not state what became of the message. {note}".strip(), code=heard.codes.no_receipt, action=_MAP
+        )
+    said, day, at = _dated(said, sent)
+    known = "registered" if said.status == "duplicate" and said.number and said.day else said.status
+    statement = _statement(said, known, at) or _Stated(_received(said, at), said.unclear)
+    about = hashlib.sha256(heard.raw.body).hexdigest()
+    return ReportedStatus(
+        raw=heard.raw,
+        said_id=about,
+        body=statement.body,
+        at=at,
+        reaches=rules.reaches,
+        unclear=_unclear(statement),
+        dated=Dating.NONE if day is None else Dating.DAY,
+        claims=day,
+    )
+
+
+_MAP: Final = "Name its word under values of the answer's status, then have it read again."
+
+
+def _received(said: Meaning, at: datetime) -> ReceiptBody:
+    """A receipt of ``delivered``: they have it, and say no more."""
+    return ReceiptBody(status=ReceiptStatus.DELIVERED, at=at, number=_fitting(said.number, []), date=said.day)
+
+
+def _dated(said: Meaning, sent: datetime) -> tuple[Meaning, datetime | None, datetime]:
+    """What was said by now, the beginning of its day, and the moment that dates it, the same at each repeat."""
+    said = _until(_usable(said), datetime.now(UTC))
+    day = datetime.combine(said.day, time(), KYIV).astimezone(UTC) if said.day is not None else None
+    return said, day, max(sent, day) if day is not None else sent
 
 
 def unreadable(code: str, heard: Heard) -> Outcome:
@@ -204,15 +243,18 @@ def _answered(stated: _Stated, rules: AnswerMapping, heard: Heard, message_id: M
 
 
 def _reported(stated: _Stated, rules: AnswerMapping, heard: Heard, message_id: MessageId, about: str) -> ReportedStatus:
-    body = stated.body
     return ReportedStatus(
         raw=heard.raw,
         said_id=f"{message_id}:{about}",
-        body=body,
-        at=body.at,
+        body=stated.body,
+        at=stated.body.at,
         in_reply_to=message_id,
         reaches=rules.reaches,
-        unclear=f"Not understood: {'; '.join(stated.unclear)}. The answer is kept as it came."
-        if stated.unclear
-        else None,
+        unclear=_unclear(stated),
     )
+
+
+def _unclear(stated: _Stated) -> str | None:
+    if not stated.unclear:
+        return None
+    return f"Not understood: {'; '.join(stated.unclear)}. The answer is kept as it came."

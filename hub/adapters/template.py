@@ -12,11 +12,21 @@ from pydantic import Field, model_validator
 
 from hub.adapters.json_places import finder, row_finder
 from hub.adapters.mapping import AnswerMapping, Codes, LeftOut, MappingSource, request_values
-from hub.adapters.mapping_check import CONTENT, RequestCheck, left_out_slips, raise_for, sent_places, tree_of
-from hub.adapters.mapping_tests import SEALED, MappingTest, slips_of_tests
+from hub.adapters.mapping_check import (
+    CONTENT,
+    RequestCheck,
+    Slip,
+    left_out_slips,
+    raise_for,
+    sent_places,
+    tree_of,
+    unsaid,
+)
+from hub.adapters.mapping_tests import SEALED, MappingTest, notes_of, slips_of_tests
 from hub.ports import Parcel
 from hub.schemas.base import Frozen
 from hub.schemas.envelope import Attachment
+from hub.schemas.shapes import Members
 from hub.schemas.terms import Kind
 
 CODES: Final = Codes(
@@ -45,22 +55,17 @@ class MappedSection(Frozen):
     kinds: list[Annotated[Kind, Field(strict=False)]] = Field(default_factory=lambda: [Kind.APPEAL], min_length=1)
     leaves_out: list[LeftOut] = Field(default_factory=list)
     request: dict[str, Any]
-    answer: AnswerMapping
     tests: list[MappingTest] = Field(default_factory=list, max_length=100)
 
     @model_validator(mode="after")
     def _sayable(self) -> MappedSection:
-        tree = tree_of(self.kinds, (CONTENT,))
-        slips = [
-            *RequestCheck(tree, secrets=self.says_secrets).slips(self.request, ("request",)),
-            *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
-        ]
-        raise_for(slips, type(self).__name__, self)
-        tested = slips_of_tests(
-            self.tests, self._tried, finder, self.answer, self.polled(), change=self.changed(), rows=row_finder
-        )
-        raise_for(tested, type(self).__name__, self)
+        raise_for(self.slips(), type(self).__name__, self)
+        raise_for(self.tested(), type(self).__name__, self)
         return self
+
+    def answered(self) -> AnswerMapping | None:
+        """Meaning of their answers, where the adapter hears some."""
+        return None
 
     def polled(self) -> AnswerMapping | None:
         """Meaning of the answer to the question what became of a message, where the adapter can ask."""
@@ -70,22 +75,59 @@ class MappedSection(Frozen):
         """Meaning of an entry of a list of changes, where the adapter reads one."""
         return None
 
+    def file_members(self) -> tuple[str, ...]:
+        """Members of ``$item`` for a file besides those of the envelope."""
+        return (CONTENT,)
+
+    def tree(self) -> Members:
+        """The shape of what the request may name."""
+        return tree_of(self.kinds, self.file_members())
+
+    def slips(self) -> list[Slip]:
+        """Faults of the mapping that show without an example."""
+        tree = self.tree()
+        return [
+            *RequestCheck(tree, secrets=self.says_secrets).slips(self.request, ("request",)),
+            *left_out_slips(self.leaves_out, tree, ("leaves_out",)),
+        ]
+
+    def tested(self) -> list[Slip]:
+        """Faults that the section's own tests show."""
+        return list(
+            slips_of_tests(
+                self.tests,
+                self.tried,
+                finder,
+                self.answered(),
+                self.polled(),
+                change=self.changed(),
+                rows=row_finder,
+            )
+        )
+
+    def tried(self, parcel: Parcel) -> dict[str, Any]:
+        """The values of a test's message."""
+        members = dict.fromkeys(self.file_members(), "")
+        members |= {CONTENT: "(content)"} if CONTENT in members else {}
+        return template_values(self, parcel, SEALED, lambda _: members)
+
+    def notes(self) -> tuple[str, ...]:
+        """Notes for a check on a mapping that is not wrong."""
+        return notes_of(unsaid(self.request, self.tree(), self.leaves_out), self.tests, CODES.left_out)
+
     @property
     def sends_files(self) -> bool:
         """True if files go along in the document."""
         return any(place[0] == "attachments" and place[-1] == CONTENT for place in sent_places(self.request))
 
-    def _tried(self, parcel: Parcel) -> dict[str, Any]:
-        return template_values(self, parcel, SEALED, lambda _: "(content)")
-
 
 def template_values(
-    section: MappedSection, parcel: Parcel, sealed: str, content: Callable[[Attachment], str]
+    section: MappedSection, parcel: Parcel, sealed: str, members: Callable[[Attachment], dict[str, str]]
 ) -> dict[str, Any]:
-    """The document of a message. ``content``: what stands for a file's bytes. ``UnsupportedFeature`` for what the
-    template has no place for.
+    """The document of a message. ``members``: further members of a file. ``UnsupportedFeature`` for what the template
+    has no place for.
     """
-    source = MappingSource.of(parcel, CODES, sealed=sealed, more=lambda file: {CONTENT: content(file)})
+    source = MappingSource.of(parcel, CODES, sealed=sealed, more=members)
     return request_values(
         section.request, source, kind=parcel.envelope.kind, kinds=section.kinds, leaves_out=section.leaves_out
     )

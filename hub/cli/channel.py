@@ -27,7 +27,7 @@ from hub.errors import HubError, InvalidInput, NotFound
 from hub.net import secret_marks
 from hub.net.secrets import known
 from hub.ports import Adapter, Mapped, Outcome, Outlined, Prepared
-from hub.schemas import json_rendering, strict_json
+from hub.schemas import charsets, json_rendering, strict_json
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealEnvelope, AppealForm, Header, Party
@@ -94,8 +94,14 @@ def _shown(prepared: Prepared) -> str:
     if prepared.content_type != "application/zip":
         return secret_marks.shown(prepared.body.decode("utf-8", "backslashreplace"))
     with zipfile.ZipFile(io.BytesIO(prepared.body)) as archive:
-        parts = [(name, archive.read(name).decode("utf-8", "backslashreplace")) for name in archive.namelist()]
+        parts = [(name, _text(archive.read(name))) for name in archive.namelist()]
     return "\n".join(f"── {name}\n{text}" for name, text in parts)
+
+
+def _text(data: bytes) -> str:
+    """A part as text: as it is in UTF-8, or in the charset that its declaration or its letters show."""
+    text = charsets.read(data, charsets.declared(data))
+    return data.decode("utf-8", "backslashreplace") if text is None else text
 
 
 def _shown_mail(body: bytes) -> str:

@@ -220,6 +220,12 @@ class Sftp:
         else:
             self._ask(_RENAME, _path(old) + _path(new))
 
+    def rename_new(self, old: str | bytes, new: str | bytes) -> None:
+        """Rename by the plain request, which replaces nothing (draft-ietf-secsh-filexfer-02 section 6.5): for names
+        that somebody else may have given meanwhile.
+        """
+        self._ask(_RENAME, _path(old) + _path(new))
+
     def mark(self, path: str) -> None:
         """Make an empty file, unless it is there."""
         try:

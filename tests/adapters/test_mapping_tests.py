@@ -135,7 +135,7 @@ def _effect(section: TemplateSection) -> str:
                 meant = maps.meaning(rules, finder(test[name]))
                 said.append([words_of(meant), meant.unclear])
     try:
-        sent: object = template_values(section, parcel(SAMPLE), "s", lambda _: "c")
+        sent: object = template_values(section, parcel(SAMPLE), "s", lambda _: {"content": "c"})
     except HubError as error:
         sent = error.stable_code
     return json.dumps([sent, said], ensure_ascii=False, sort_keys=True)

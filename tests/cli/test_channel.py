@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from hub.cli.channel import channel_group
 from hub.cli.init import make_home
 from hub.settings import Settings
 from tests.acceptance.processes import hub
@@ -183,3 +185,44 @@ def test_a_slip_is_told_with_its_line(
     said = hub("registry", "check", home=home, check=False)
     at = f"edms.yaml:{line}#/channels/0/channel/settings/template/{place}"
     assert (said.returncode, said.stdout) == (1, f"{at}: {message}\n1 faults: refused.\n")
+
+
+def _documents_home(folder: Path) -> Path:
+    """A home with a channel over SFTP in their own CSV; nobody is connected to."""
+    home = folder / "home"
+    make_home(Settings(home=home))
+    template = {
+        **TEMPLATE,
+        "format": "csv",
+        "name": "{date}/ZV-{reference}.csv",
+        "flag": "{name}.ok",
+        "csv": {"encoding": "windows-1251"},
+        "request": {"Ід": "$message_id", "Суть": "$body.text"},
+    }
+    host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILTzFxm44spDjrDMBXzNcew6bbPk/MSEZQOMHQulnZTG"
+    login = {"host": "sftp.example.org", "user": "hub", "password": "env:SFTP_PASSWORD", "host_keys": [host_key]}
+    settings = {**login, "inbox": "/in", "outbox": "/out", "template": template}
+    channel = {"id": CHANNEL, "adapter": "sftp", "dialect": "template", "settings": settings}
+    (home / "registry" / "edms.yaml").write_text(
+        json.dumps({"channels": [{"authority": BODY, "channel": channel}]}), "utf-8"
+    )
+    return home
+
+
+def test_documents_are_previewed_and_read(tmp_path: Path) -> None:
+    """A file that goes over SFTP is shown with its path, in letters whatever it is written in; theirs row by row."""
+    home, file = str(_documents_home(tmp_path)), tmp_path / "answer.csv"
+    run = CliRunner()
+    said = run.invoke(channel_group, ["preview", CHANNEL, "--home", home], catch_exceptions=False).output
+    assert "put /in/" in said
+    assert ".csv.ok" in said
+    assert "ТЕСТ: перевірка каналу, не звернення." in said
+    file.write_bytes("state;number;date;why\r\n1;17-К;2026-11-25;\r\n7;;;ні\r\n".encode("cp1251"))
+    said = run.invoke(channel_group, ["read", CHANNEL, str(file), "--home", home], catch_exceptions=False).output
+    assert said.splitlines()[:5] == [
+        "status: several",
+        "row 2: status: registered",
+        "row 2: number: 17-К",
+        "row 2: date: 2026-11-25",
+        "row 2: ground: other",
+    ]

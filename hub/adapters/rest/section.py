@@ -48,6 +48,7 @@ class TemplateSection(MappedSection):
     method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
     headers: dict[HeaderName, HeaderText | SecretHeader] = Field(default_factory=dict, max_length=20)
+    answer: AnswerMapping
     poll: AnswerMapping | None = None
     changes: ChangesSection | None = None
     files_from: Annotated[tuple[Url, ...], AsTuple, Field(max_length=20)] = ()
@@ -76,6 +77,10 @@ class TemplateSection(MappedSection):
         """Secrets of document and headers."""
         of_headers = (value.secret for value in self.headers.values() if isinstance(value, SecretHeader))
         return Secrets((*secret_marks.references(self.request), *of_headers), secret_marks.in_json)
+
+    def answered(self) -> AnswerMapping:
+        """The section ``answer``."""
+        return self.answer
 
     def polled(self) -> AnswerMapping | None:
         """The section ``poll``."""

@@ -15,8 +15,8 @@ from typing import Final
 from hub.adapters import mapping as maps
 from hub.adapters.json_places import find, rows
 from hub.adapters.mapping import AnswerMapping, Meaning, SaidFile
-from hub.adapters.mapping_check import CONTENT, tree_of, unsaid
-from hub.adapters.mapping_tests import notes_of, told
+from hub.adapters.mapping_check import CONTENT
+from hub.adapters.mapping_tests import told
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
 from hub.adapters.rest import inline
 from hub.adapters.rest.dialect import RestRequest
@@ -50,7 +50,7 @@ class TemplateDialect(RestEnvelopeDialect):
         self._check_files(parcel)
         # A JWS is text already; the other forms are bytes, which JSON holds as base64.
         sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
-        values = template_values(self._t, parcel, sealed.decode("ascii"), inline.mark)
+        values = template_values(self._t, parcel, sealed.decode("ascii"), lambda file: {CONTENT: inline.mark(file)})
         body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         files = parcel.attachments if inline.has_marks(body) else ()
         return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body, files=files)
@@ -77,8 +77,7 @@ class TemplateDialect(RestEnvelopeDialect):
 
     def notes(self) -> tuple[str, ...]:
         """Notes on the template for a check."""
-        lost = unsaid(self._t.request, tree_of(self._t.kinds, (CONTENT,)), self._t.leaves_out)
-        return notes_of(lost, self._t.tests, CODES.left_out)
+        return self._t.notes()
 
     def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of an answer, by our words. ``InvalidInput`` for what is no JSON."""

@@ -15,8 +15,10 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
+from hub.adapters.documents.bound import Documents
 from hub.adapters.sftp.connection import BROKEN, SftpConnection, refused
 from hub.adapters.sftp.layout import MARKER
 from hub.adapters.sftp.reading import Reader
@@ -51,7 +53,37 @@ _UNSAFE: Final = re.compile(rb"[^A-Za-z0-9._-]")
 _CLAIM: Final = re.compile(rb"(\d{13})-[0-9a-f]{8}-([A-Za-z0-9._-]{1,80})", re.ASCII)
 
 
-def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[list[FolderEntry], list[FolderEntry]]:
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Names of files that say that another is whole. ``suffix``: how they end; ``stem``: it takes the place of the
+    other's own ending.
+    """
+
+    suffix: bytes = MARKER.encode()
+    stem: bool = False
+
+    @classmethod
+    def of(cls, pattern: str) -> Flags:
+        """By a pattern: ``{name}.done``, ``{stem}.ok``."""
+        return cls(suffix=pattern.partition("}")[2].encode(), stem=pattern.startswith("{stem}"))
+
+    def is_flag(self, name: bytes) -> bool:
+        """True for the name of a flag. Systems that write names in capitals write the flag's so, too."""
+        return name.lower().endswith(self.suffix.lower())
+
+    def key(self, name: bytes) -> bytes:
+        """What the name of a file has in common with that of its flag."""
+        if self.is_flag(name):
+            return name[: -len(self.suffix)].lower()
+        return (name.rpartition(b".")[0] or name).lower() if self.stem else name.lower()
+
+
+DONE_FLAGS: Final = Flags()
+
+
+def choose(
+    entries: list[FolderEntry], *, stable_before: int | None, flags: Flags = DONE_FLAGS
+) -> tuple[list[FolderEntry], list[FolderEntry]]:
     """Entries that may be taken, oldest first, and those that never can be: links, pipes, devices. Pure.
 
     ``stable_before``: files not written to since then are whole; absent, a file is whole if its marker is there.
@@ -59,7 +91,7 @@ def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[li
     no mail. A name with a slash or a zero byte is none that a folder can have: a server that shows one lies, and it is
     left alone.
     """
-    marked = markers(entries)
+    marked = markers(entries, flags)
     ready: list[FolderEntry] = []
     hopeless: list[FolderEntry] = []
     for entry in entries:
@@ -69,7 +101,7 @@ def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[li
             ready.append(entry)
         elif not entry.is_file:
             hopeless.append(entry)
-        elif _is_marker(entry.name):
+        elif flags.is_flag(entry.name):
             continue
         elif entry.name in marked if stable_before is None else entry.modified <= stable_before:
             ready.append(entry)
@@ -77,22 +109,20 @@ def choose(entries: list[FolderEntry], *, stable_before: int | None) -> tuple[li
     return ready, hopeless
 
 
-def markers(entries: list[FolderEntry]) -> dict[bytes, bytes]:
-    """Names of files, each with that of its marker. Systems that write names in capitals write the marker's so, too."""
-    files = {entry.name for entry in entries if entry.is_file}
-    lower = {name.lower(): name for name in files if not _is_marker(name)}
+def markers(entries: list[FolderEntry], flags: Flags = DONE_FLAGS) -> dict[bytes, bytes]:
+    """Names of files, each with that of its marker."""
+    files = sorted(entry.name for entry in entries if entry.is_file)
+    marked: dict[bytes, list[bytes]] = {}
+    for name in files:
+        if not flags.is_flag(name):
+            marked.setdefault(flags.key(name), []).append(name)
     found: dict[bytes, bytes] = {}
-    for name in sorted(files):
-        if _is_marker(name):
-            stem = name[: -len(_MARKER)]
-            marked = stem if stem in files else lower.get(stem.lower())
-            if marked is not None:
-                found.setdefault(marked, name)
+    for name in filter(flags.is_flag, files):
+        fits = marked.get(flags.key(name), [])
+        exact = [each for each in fits if each == name[: -len(flags.suffix)]]
+        for each in exact or (fits if flags.stem else fits[-1:]):
+            found.setdefault(each, name)
     return found
-
-
-def _is_marker(name: bytes) -> bool:
-    return name.lower().endswith(_MARKER)
 
 
 def _is_mail(name: bytes) -> bool:
@@ -114,9 +144,10 @@ def collect(
     reaches: LegalClass,
     until: float,
     take_over_secs: float,
+    documents: Documents | None = None,
 ) -> int:
     """Take what is there; returns how many things the sink was given. Raises ``DeliveryError``, ``Unavailable``."""
-    outbox = _Outbox(connection, settings, sink, reaches=reaches)
+    outbox = _Outbox(connection, settings, sink, Reader(connection, reaches=reaches, documents=documents))
     handed = 0
     with connection.talking():
         for claim in outbox.claims(take_over_secs):
@@ -127,16 +158,15 @@ def collect(
 
 
 class _Outbox:
-    def __init__(
-        self, connection: SftpConnection, settings: SftpSettings, sink: InboundSink, *, reaches: LegalClass
-    ) -> None:
+    def __init__(self, connection: SftpConnection, settings: SftpSettings, sink: InboundSink, reader: Reader) -> None:
         assert settings.outbox is not None
         self._root = settings.outbox.rstrip("/")
         self._settings = settings
         self._wire = connection.wire
         self._sftp = connection.sftp
         self._sink = sink
-        self._reader = Reader(connection, reaches=reaches)
+        self._reader = reader
+        self._flags = DONE_FLAGS if settings.template is None else Flags.of(settings.template.answers.flag)
         self._held = 0
 
     def claims(self, take_over_secs: float) -> Iterator[str]:
@@ -145,8 +175,8 @@ class _Outbox:
         entries = self._listed(self._root)
         self._make_folders(entries)
         left = self._listed(f"{self._root}/{WORK}")
-        ready, hopeless = choose(entries, stable_before=self._stable_before())
-        marked = markers(entries)
+        ready, hopeless = choose(entries, stable_before=self._stable_before(), flags=self._flags)
+        marked = markers(entries, self._flags)
         self._sweep_markers(entries, frozenset(marked.values()))
         for entry in hopeless:
             self._put_aside_unread(entry)
@@ -174,7 +204,7 @@ class _Outbox:
                 self._sftp.make_folder(f"{self._root}/{folder}")
             except StatusError as error:
                 failure = refused(error, f"make the folder {folder} in its outbox", "sftp.no_folders")
-                for name in markers(entries):
+                for name in markers(entries, self._flags):
                     self._hold(f"{self._root}/".encode() + name, failure)
                 raise failure from None
 
@@ -205,7 +235,7 @@ class _Outbox:
     def _sweep_markers(self, entries: list[FolderEntry], used: frozenset[bytes]) -> None:
         """Markers whose file was taken: left there they would call the next file of that name whole too early."""
         for entry in entries:
-            if entry.is_file and _is_mail(entry.name) and _is_marker(entry.name) and entry.name not in used:
+            if entry.is_file and _is_mail(entry.name) and self._flags.is_flag(entry.name) and entry.name not in used:
                 with contextlib.suppress(StatusError):
                     self._sftp.remove(f"{self._root}/".encode() + entry.name)
 

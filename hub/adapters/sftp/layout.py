@@ -1,4 +1,5 @@
-"""The dialects: which files a message becomes. Pure but for ``pieces``, which opens attachments when they are read.
+"""The dialects ``drop`` and ``asice``: which files a message becomes. Pure but for ``pieces``, which opens attachments
+when they are read.
 
 ``drop``: a folder named by the message id with ``envelope.json``, ``envelope.xml``, ``attachments/NNN.ext`` and
 ``manifest.json``; the marker ``.done`` comes last. ``asice``: the same in one file ``MESSAGE_ID.asice``, a zip laid out
@@ -22,7 +23,7 @@ from hub.ports import Attachments, Parcel, Prepared
 from hub.schemas import jcs
 from hub.schemas.envelope import Attachment
 
-DIALECTS: Final = frozenset({"drop", "asice"})
+DIALECTS: Final = frozenset({"drop", "asice", "template"})
 FORMAT: Final = "hub-drop/1"
 MARKER: Final = ".done"
 MANIFEST: Final = "manifest.json"
@@ -71,10 +72,7 @@ class Layout:
 def prepare(parcel: Parcel, dialect: str, *, attachments: str) -> Prepared:
     """The small parts of a message. ``UnsupportedFeature`` for attachments where the channel refuses them."""
     files = parcel.attachments
-    if files and attachments == "refuse":
-        raise UnsupportedFeature(
-            "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
-        )
+    refuse_files(parcel, attachments)
     assert parcel.sealed_xml is not None  # both forms were asked for
     parts = {ENVELOPE_JSON: parcel.sealed, ENVELOPE_XML: parcel.sealed_xml}
     parts[MANIFEST] = _manifest(parcel, parts)
@@ -84,9 +82,22 @@ def prepare(parcel: Parcel, dialect: str, *, attachments: str) -> Prepared:
     return Prepared(message_id=parcel.message_id, content_type=BODY_TYPE, body=archive.pack(parts), files=files)
 
 
+def refuse_files(parcel: Parcel, attachments: str) -> None:
+    """Raise ``UnsupportedFeature`` for a message with attachments where the channel refuses them."""
+    if parcel.attachments and attachments == "refuse":
+        raise UnsupportedFeature(
+            "The message has attachments, and this channel is set to refuse them.", code="channel.attachments"
+        )
+
+
+def ending_of(file: Attachment) -> str:
+    """Ending of a file's name, by its type."""
+    return _ENDINGS.get(file.media_type, "bin")
+
+
 def attachment_path(index: int, file: Attachment) -> str:
     """Name of the n-th attachment: what people called it stands in the manifest only."""
-    return f"attachments/{index + 1:03d}.{_ENDINGS.get(file.media_type, 'bin')}"
+    return f"attachments/{index + 1:03d}.{ending_of(file)}"
 
 
 def _manifest(parcel: Parcel, parts: dict[str, bytes]) -> bytes:
@@ -144,20 +155,21 @@ def lay_out(prepared: Prepared, dialect: str, store: Attachments | None) -> Layo
     name = str(prepared.message_id)
     if dialect == "asice":
         return Layout(name=f"{name}.asice", is_folder=False, pieces=(_container(parts, prepared.files, store),))
-    pieces = [_part(path, content) for path, content in parts.items() if path != MANIFEST]
+    pieces = [part(path, content) for path, content in parts.items() if path != MANIFEST]
     pieces += [
         Piece(
             path=attachment_path(index, file),
             size=file.size,
             sha256=file.sha256,
-            chunks=_opener(file, store),
+            chunks=opener(file, store),
         )
         for index, file in enumerate(prepared.files)
     ]
-    return Layout(name=name, is_folder=True, pieces=(*pieces, _part(MANIFEST, parts[MANIFEST])))
+    return Layout(name=name, is_folder=True, pieces=(*pieces, part(MANIFEST, parts[MANIFEST])))
 
 
-def _part(path: str, content: bytes) -> Piece:
+def part(path: str, content: bytes) -> Piece:
+    """A piece whose content is at hand."""
     return Piece(
         path=path, size=len(content), sha256=hashlib.sha256(content).hexdigest(), chunks=lambda: iter((content,))
     )
@@ -167,7 +179,7 @@ def _container(parts: dict[str, bytes], files: Sequence[Attachment], store: Atta
     """The one file. It is read through once before, for its checksum, and so that a damaged attachment stays here."""
     members = [archive.member(path, content) for path, content in parts.items()]
     for index, file in enumerate(files):
-        chunks = _opener(file, store)
+        chunks = opener(file, store)
         crc = 0
         for chunk in chunks():
             crc = zlib.crc32(chunk, crc)
@@ -183,6 +195,7 @@ def _container(parts: dict[str, bytes], files: Sequence[Attachment], store: Atta
     )
 
 
-def _opener(file: Attachment, store: Attachments | None) -> Callable[[], Iterator[bytes]]:
+def opener(file: Attachment, store: Attachments | None) -> Callable[[], Iterator[bytes]]:
+    """The content of an attachment, read when it is asked for."""
     lent = store_of(store)
     return lambda: content(file, lent)

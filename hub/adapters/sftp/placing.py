@@ -28,7 +28,7 @@ ANSWERS_SHARE: Final = 64
 def place(connection: SftpConnection, settings: SftpSettings, layout: Layout) -> OutcomeKind:
     """Lay one message down. ``DUPLICATE`` if an earlier attempt did. Raises ``DeliveryError``."""
     final = f"{settings.inbox.rstrip('/')}/{layout.name}"
-    placing = _Placing(connection, settings)
+    placing = Placing(connection, settings)
     with connection.talking():
         try:
             if settings.taken and connection.sftp.look(f"{settings.taken.rstrip('/')}/{layout.name}"):
@@ -45,7 +45,9 @@ def place(connection: SftpConnection, settings: SftpSettings, layout: Layout) ->
     return OutcomeKind.DELIVERED
 
 
-class _Placing:
+class Placing:
+    """Uploading and checking over one connection."""
+
     def __init__(self, connection: SftpConnection, settings: SftpSettings) -> None:
         self._connection = connection
         self._sftp = connection.sftp
@@ -56,10 +58,10 @@ class _Placing:
         """Write all pieces in place, the marker last. Once one is written a failure leaves the outcome unknown."""
         self._make_folders(layout, final)
         for piece in layout.pieces:
-            with _in_doubt(self._connection):
-                self._write(piece, _join(final, piece), 0)
+            with in_doubt(self._connection):
+                self.write(piece, _join(final, piece), 0)
         if layout.is_folder:
-            with _in_doubt(self._connection):
+            with in_doubt(self._connection):
                 self._sftp.mark(f"{final}/{self._marker}")
         return OutcomeKind.DELIVERED
 
@@ -67,14 +69,10 @@ class _Placing:
         """Something has the message's name: what an earlier attempt laid down, or something foreign."""
         if layout.is_folder and self._sftp.look(f"{final}/{self._marker}") is not None:
             return OutcomeKind.DUPLICATE
-        if not all(self._holds(piece, _join(final, piece)) for piece in layout.pieces):
-            raise PermanentFailure(
-                "Under the message's name lies something that the hub did not put there.",
-                code="sftp.foreign",
-                action="Look at it with the authority; when it is gone, replay the delivery.",
-            )
+        if not all(self.holds(piece, _join(final, piece)) for piece in layout.pieces):
+            raise foreign()
         if layout.is_folder:
-            with _in_doubt(self._connection):
+            with in_doubt(self._connection):
                 self._sftp.mark(f"{final}/{self._marker}")
         return OutcomeKind.DUPLICATE
 
@@ -82,7 +80,7 @@ class _Placing:
         """Lay all pieces under the temporary name, each checked before the next."""
         self._make_folders(layout, temporary)
         for piece in layout.pieces:
-            self._upload(piece, _join(temporary, piece))
+            self.upload_piece(piece, _join(temporary, piece))
 
     def _make_folders(self, layout: Layout, root: str) -> None:
         if layout.is_folder:
@@ -90,14 +88,15 @@ class _Placing:
             if any(piece.path.startswith("attachments/") for piece in layout.pieces):
                 self._sftp.make_folder(f"{root}/attachments")
 
-    def _upload(self, piece: Piece, path: str) -> None:
+    def upload_piece(self, piece: Piece, path: str) -> None:
+        """Upload one piece, from where an earlier attempt broke off, and check it."""
         there = self._sftp.look(path)
         size = there.size if there is not None and there.is_file else None
         begun = size if size is not None and size <= piece.size else 0
         written = there is None or begun < piece.size or begun == 0
         if written:
-            self._write(piece, path, begun)
-        if not self._holds(piece, path):
+            self.write(piece, path, begun)
+        if not self.holds(piece, path):
             if written and self._sftp.look(path) is None:
                 raise _taken_at_once()
             self._discard(path)
@@ -105,7 +104,8 @@ class _Placing:
                 "What was uploaded is not on the server as it was sent; it was removed.", code="sftp.damaged"
             )
 
-    def _write(self, piece: Piece, path: str, begun: int) -> None:
+    def write(self, piece: Piece, path: str, begun: int) -> None:
+        """Write a piece from an offset on."""
         self._connection.wire.allow(piece.size // ANSWERS_SHARE)
         try:
             self._sftp.write(path, _from(piece, begun), offset=begun)
@@ -116,12 +116,14 @@ class _Placing:
             self._discard(path)  # a full disk is not kept full by us
             raise refused(error, "write a file", "sftp.write_refused") from None
 
-    def _holds(self, piece: Piece, path: str) -> bool:
-        """True if a path has exactly this content (or, if so set, this size). A size that is not said is read."""
+    def holds(self, piece: Piece, path: str, *, exactly: bool = False) -> bool:
+        """True if a path has exactly this content (or, if so set, this size). A size that is not said is read.
+        ``exactly``: however it is set, because something else may bear the name.
+        """
         there = self._sftp.look(path)
         if there is None or not there.is_file or there.size not in (None, piece.size):
             return False
-        if not self._by_hash and there.size is not None:
+        if not (self._by_hash or exactly) and there.size is not None:
             return True
         self._connection.wire.allow(piece.size)
         digest = hashlib.sha256()
@@ -137,7 +139,7 @@ class _Placing:
         """Give the message its name, and a folder its marker. The authority may take it the moment it is there, so
         nothing is looked at afterwards: the server's word for both is the proof.
         """
-        with _in_doubt(self._connection):
+        with in_doubt(self._connection):
             try:
                 self._sftp.rename(temporary, final)
             except StatusError as error:
@@ -146,6 +148,15 @@ class _Placing:
                 raise refused(error, "rename the message", "sftp.rename_refused") from None
             if layout.is_folder:
                 self._sftp.mark(f"{final}/{self._marker}")
+
+
+def foreign() -> PermanentFailure:
+    """Something else has a name of the message."""
+    return PermanentFailure(
+        "Under the message's name lies something that the hub did not put there.",
+        code="sftp.foreign",
+        action="Look at it with the authority; when it is gone, replay the delivery.",
+    )
 
 
 def _taken_at_once() -> PermanentFailure:
@@ -170,7 +181,7 @@ _SURELY_NOT: Final = frozenset({"sftp.rename_refused", "sftp.write_refused"})
 
 
 @contextlib.contextmanager
-def _in_doubt(connection: SftpConnection) -> Iterator[None]:
+def in_doubt(connection: SftpConnection) -> Iterator[None]:
     """Turn a failure here into ``OutcomeUnknown``: it may have happened all the same. A refused rename passes."""
     try:
         with connection.talking():

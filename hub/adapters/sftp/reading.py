@@ -22,7 +22,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from hub.adapters.sftp.connection import SftpConnection
+from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.statements import Source, take_in
+from hub.adapters.sftp.connection import BROKEN, SftpConnection
 from hub.adapters.sftp.layout import MEDIA_TYPES
 from hub.errors import Fault, InvalidInput, TooLarge, Unavailable
 from hub.ports import Dating, InboundSink, RawInbound, Rendering, ReportedStatus
@@ -90,18 +92,23 @@ class Enclosed:
 
 
 class Reader:
-    """Reads things over one connection. ``reaches``: what a statement in plain words may prove over this channel."""
+    """Reads things over one connection. ``reaches``: what a statement in plain words may prove over this channel;
+    ``documents``: of a channel in the dialect ``template``, which reads theirs and nothing else.
+    """
 
-    def __init__(self, connection: SftpConnection, *, reaches: LegalClass) -> None:
+    def __init__(self, connection: SftpConnection, *, reaches: LegalClass, documents: Documents | None = None) -> None:
         self._connection = connection
         self._sftp = connection.sftp
         self._reaches = reaches
+        self._documents = documents
 
     def hand_over(self, path: str, sink: InboundSink) -> None:
         """Read what is at a path and give it to the sink. Raises what the sink raises, and ``InvalidInput``."""
         entry = self._sftp.look(path)
         ending = path.rpartition(".")[2].lower()
-        if entry is not None and entry.is_folder:
+        if entry is not None and self._documents is not None:
+            self._read_document(path, entry, self._documents, sink)
+        elif entry is not None and entry.is_folder:
             self._from_folder(path, sink)
         elif entry is None or not entry.is_file:
             raise InvalidInput("This is neither a file nor a folder.", code="sftp.kind")
@@ -116,6 +123,42 @@ class Reader:
                 code="sftp.form",
                 action="Lay envelopes as .json, .jws or .xml, containers as .asice, or a folder with .done in it.",
             )
+
+    def _read_document(self, path: str, entry: FolderEntry, documents: Documents, sink: InboundSink) -> None:
+        """A document of theirs, alone or in a folder with the files that belong to it."""
+        enclosed: tuple[Enclosed, ...] = ()
+        if entry.is_folder:
+            place, entry, enclosed = self._document_in(path.encode(), documents)
+        elif entry.is_file and documents.reads_safe(_claimed_name(path)):
+            place = path.encode()
+        else:
+            raise _no_document(documents)
+        data = b"".join(self._stream(place, entry, WHOLE_BYTES))
+        source = Source(
+            content_type=documents.answers.content_type.partition(";")[0],
+            reaches=self._reaches,
+            files=lambda delivery: tuple(_keep(each, sink, delivery.authority) for each in enclosed),
+            passing=(*BROKEN, StatusError),
+        )
+        assert documents.section.answer is not None
+        take_in(documents.pieces(data), documents.section.answer, sink, source)
+
+    def _document_in(self, folder: bytes, documents: Documents) -> tuple[bytes, FolderEntry, tuple[Enclosed, ...]]:
+        """The one document of a folder, and all other files of it, those in ``attachments`` too."""
+        inside = self._sftp.listing(folder, limit=MAX_ATTACHMENTS + 2)
+        files = [each for each in inside if each.is_file and b"/" not in each.name and b"\0" not in each.name]
+        files = [each for each in files if not each.name.startswith(b".")]
+        fits = [each for each in files if documents.reads(_shown(each.name))]
+        if len(fits) != 1:
+            raise _no_document(documents)
+        others = [each for each in files if each is not fits[0]]
+        _check_number(len(others))
+        enclosed = tuple(self._beside(folder, each) for each in others) + self._enclosed(folder)
+        _check_number(len(enclosed))
+        return folder + b"/" + fits[0].name, fits[0], enclosed
+
+    def _beside(self, folder: bytes, entry: FolderEntry) -> Enclosed:
+        return Enclosed(name=_shown(entry.name), chunks=self._opener(folder + b"/" + entry.name, entry))
 
     def raw(self, path: str | bytes) -> RawInbound:
         """The bytes at a path, for a person: of a long file the first part, of a folder its envelope, of what cannot
@@ -246,6 +289,19 @@ class Reader:
                 unclear=said.unclear,
             )
         )
+
+
+def _claimed_name(path: str) -> str:
+    """Their name in that under which a thing is kept, as far as it was safe."""
+    return path.rpartition("/")[2].split("-", 2)[-1]
+
+
+def _no_document(documents: Documents) -> InvalidInput:
+    return InvalidInput(
+        f"There is no file here with a name as {documents.section.answers.names}.",
+        code="sftp.form",
+        action="Lay answers under such names, or in a folder with exactly one of them.",
+    )
 
 
 def _ending(name: bytes) -> str:

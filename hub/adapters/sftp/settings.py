@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hub.adapters.sftp.template import SftpTemplate
 from hub.errors import ConfigurationError
 from hub.net.addresses import IPNetwork, Target, parse_url
 from hub.net.secrets import SecretFile, SecretRef
@@ -106,9 +107,10 @@ class SftpSettings(Frozen):
     or its size only is asked for. ``lay``: under a temporary name that is renamed when all is there, or ``direct``, for
     servers that take a file the moment it is written. ``temporary``: how temporary names begin, ``marker``: the name in
     a folder that says it is whole, for servers that deny names with a dot. ``key`` and ``password`` together: the
-    server asks for both.
+    server asks for both. ``template``: the section of that dialect.
     """
 
+    dialect: Literal["drop", "asice", "template"] | None = None
     host: Annotated[str, BeforeValidator(_host)]
     port: int = Field(default=22, ge=1, le=65_535)
     user: User
@@ -126,6 +128,7 @@ class SftpSettings(Frozen):
     temporary: Annotated[str, Code(_TEMPORARY)] = ".tmp-"
     marker: Annotated[str, Code(_TEMPORARY)] = ".done"
     attachments: Literal["carry", "refuse"] = "carry"
+    template: SftpTemplate | None = None
     allow_private: Annotated[tuple[Network, ...], AsTuple, Field(max_length=20)] = ()
 
     @model_validator(mode="after")
@@ -137,6 +140,10 @@ class SftpSettings(Frozen):
         folders = [folder for folder in (self.inbox, self.taken, self.outbox) if folder is not None]
         if len(set(folders)) != len(folders):
             raise PydanticCustomError("folders", "inbox, taken and outbox must be different folders")
+        if self.dialect is not None and (self.template is not None) != (self.dialect == "template"):
+            raise PydanticCustomError("template", "the dialect template and its section belong together")
+        if self.template is not None and (self.template.answer is not None) != (self.outbox is not None):
+            raise PydanticCustomError("answer", "outbox and the template's answer belong together")
         return self
 
     def target(self) -> Target:

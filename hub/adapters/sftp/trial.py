@@ -15,10 +15,10 @@ from hub.errors import ConfigurationError
 from hub.protocols.sftp import Sftp, StatusError
 
 
-def try_rights(sftp: Sftp, settings: SftpSettings, *, in_folders: bool) -> None:
+def try_rights(sftp: Sftp, settings: SftpSettings, *, in_folders: bool, below: bool) -> None:
     """Raises ``TemporaryFailure`` (``sftp.folder``) for a folder that is not shown, ``ConfigurationError``
     (``sftp.rights``) that names what the server does not let the hub do, ``sftp.no_times``. ``in_folders``: messages
-    are laid down as folders.
+    are laid down as folders; ``below``: files are laid down in folders of the inbox.
     """
     for folder in filter(None, (settings.inbox, settings.taken, settings.outbox)):
         try:
@@ -26,6 +26,7 @@ def try_rights(sftp: Sftp, settings: SftpSettings, *, in_folders: bool) -> None:
         except StatusError as error:
             raise refused(error, f"show the folder {folder}", "sftp.folder") from None
     missing = [*_placing(sftp, settings, in_folders=in_folders)]
+    missing += _below(sftp, settings) if below else ()
     if settings.outbox is not None:
         missing += _collecting(sftp, settings.outbox.rstrip("/"))
     if missing:
@@ -61,6 +62,16 @@ def _placing(sftp: Sftp, settings: SftpSettings, *, in_folders: bool) -> Iterato
         name = moved
     if in_folders:
         _refusal(lambda: sftp.remove_folder(name))  # placing never removes folders: an empty one may stay
+
+
+def _below(sftp: Sftp, settings: SftpSettings) -> Iterator[str]:
+    """Make a folder in the inbox; where nothing is to be removed, it may stay, empty."""
+    inbox = settings.inbox.rstrip("/")
+    name = f"{inbox}/{settings.temporary}probe-{uuid.uuid4().hex}"
+    if no := _refusal(lambda: sftp.make_folder(name)):
+        yield f"make folders in {inbox} ({no})"
+    else:
+        _refusal(lambda: sftp.remove_folder(name))
 
 
 def _collecting(sftp: Sftp, outbox: str) -> Iterator[str]:

@@ -22,6 +22,8 @@ _PLACE: Final = "hub-schema:/"
 _CALLS: Final = "urn:ua:appeal-hub:rpc"
 _IMPORT, _INCLUDE, _SCHEMA = (f"{{{XSD}}}{name}" for name in ("import", "include", "schema"))
 _ELEMENT: Final = re.compile(r"Element '(?:\{[^']*\})?([^']*)'(?:, attribute '(?:\{[^']*\})?([^']*)')?")
+_EXPECTED: Final = re.compile(r"Expected is (?:one of )?\( ([^()]{1,500}) \)\.?$")
+_SPACE: Final = re.compile(r"\{[^{}]*\}")
 _TYPE: Final = re.compile(r"type '((?:\{[^'{}]*\})?[\w.:-]+)'\.?$")
 _RULES: Final = (
     ("ENUMERATION", "is not one of the values that the schema lists"),
@@ -71,18 +73,26 @@ class RequestSchema:
         body = envelope.find("{*}Body")
         found: dict[str, str] = {}
         for element in () if body is None else body.iterchildren(etree.Element):
-            content = self._parameters(element) if style == "rpc" else element
-            with self._lock:  # the log belongs to the schema
-                if self._schema.validate(content):
-                    continue
-                errors = [(each.type_name, each.message) for each in iter(self._schema.error_log)]  # type: ignore[call-overload]
-            secret = frozenset(_secret(content))
-            for kind, message in errors:
-                name = _name(message)
-                if name in secret and _OF_VALUES.search(kind):
-                    continue  # it is the mark that does not fit, and the secret may
-                found.setdefault(name, f"{name} {_rule(kind, message)}")
+            self._judge(self._parameters(element) if style == "rpc" else element, found)
         return tuple(found.values())[:_MAX_TOLD]
+
+    def faults_of(self, element: etree._Element) -> tuple[str, ...]:
+        """Rules that a document's root, or an element in it, breaks; empty if none."""
+        found: dict[str, str] = {}
+        self._judge(element, found)
+        return tuple(found.values())[:_MAX_TOLD]
+
+    def _judge(self, content: etree._Element, found: dict[str, str]) -> None:
+        with self._lock:  # the log belongs to the schema
+            if self._schema.validate(content):
+                return
+            errors = [(each.type_name, each.message) for each in iter(self._schema.error_log)]  # type: ignore[call-overload]
+        secret = frozenset(_secret(content))
+        for kind, message in errors:
+            name = _name(message)
+            if name in secret and _OF_VALUES.search(kind):
+                continue  # it is the mark that does not fit, and the secret may
+            found.setdefault(name, f"{name} {_rule(kind, message)}")
 
     def _parameters(self, element: etree._Element) -> etree._Element:
         """What a call in style rpc says, under a name that a schema has."""
@@ -112,7 +122,8 @@ def _name(message: str) -> str:
 def _rule(kind: str, message: str) -> str:
     known = next((words for word, words in _RULES if word in kind), None)
     if known is not None:
-        return known
+        expected = _EXPECTED.search(message)
+        return known if expected is None else f"{known} (expected: {_SPACE.sub('', expected[1])})"
     match = _TYPE.search(message)
     return (
         f"is no {match[1].rpartition('}')[2]}" if match else f"breaks the rule {kind.removeprefix('SCHEMAV_').lower()}"

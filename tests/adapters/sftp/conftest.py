@@ -16,6 +16,15 @@ from tests.adapters.sftp.sshd import USER, Sshd, program
 from tests.conftest import leave_out
 
 CHANNEL_ID = "00032106.sftp"
+TEMPLATE: dict[str, object] = {
+    "format": "xml",
+    "name": "{date:%Y}/{message_id}.xml",
+    "files": "{date:%Y}/{message_id}-{n}.{ext}",
+    "answers": {"names": "*.xml"},
+    "request": {"Appeal": {"@id": "$message_id", "Text": "$body.text", "Sealed": "$sealed"}},
+    "answer": {"status": "registered", "echo": "id", "number": "number", "date": "at"},
+}
+"""The smallest template: everything goes along in the sealed envelope."""
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +61,7 @@ class Box:
 
     def channel(self, dialect: str = "drop", **settings: object) -> Channel:
         """A channel to this box."""
-        base = {
+        base: dict[str, object] = {
             "host": "127.0.0.1",
             "port": self._port,
             "user": USER,
@@ -62,6 +71,8 @@ class Box:
             "outbox": str(self.outbox),
             "allow_private": ["127.0.0.0/8"],
         }
+        if dialect == "template":
+            base["template"] = TEMPLATE
         return Channel(id=CHANNEL_ID, adapter="sftp", dialect=dialect, settings={**base, **settings})
 
     def key_text(self) -> str:

@@ -1,10 +1,10 @@
-"""The contract of all adapters, in both dialects, against OpenSSH's sshd."""
+"""The contract of all adapters, in each dialect, against OpenSSH's sshd."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,9 @@ class Inbox:
 
     def look(self, prepared: Prepared) -> None:
         """Keep what is there, as it would look in one archive with the files behind it."""
+        if self._channel.dialect == "template":
+            self._look_at_document(prepared)
+            return
         for path in self._box.inbox.glob(f"{prepared.message_id}*"):
             if path.is_file():
                 self.received.append(path.read_bytes())
@@ -47,6 +50,14 @@ class Inbox:
             small = {name: (path / name).read_bytes() for name in archive.unpack(prepared.body)}
             files = sorted(path.glob("attachments/*"))
             self.received.append(archive.pack(small) + b"".join(file.read_bytes() for file in files))
+
+    def _look_at_document(self, prepared: Prepared) -> None:
+        """The document stands in the archive that was prepared, beside its name; files follow."""
+        (name,) = (part for part in archive.unpack(prepared.body) if part.startswith("document"))
+        path = self._box.inbox / "2026" / f"{prepared.message_id}.xml"
+        if path.is_file() and path.read_bytes() == archive.unpack(prepared.body)[name]:
+            files = sorted(path.parent.glob(f"{prepared.message_id}-*"))
+            self.received.append(prepared.body + b"".join(file.read_bytes() for file in files))
 
 
 class Endless:
@@ -76,9 +87,13 @@ class OutFolder:
     def __init__(self, box: Box, dialect: str) -> None:
         self._box = box
         self._channel = box.channel(dialect)
-        path = box.outbox / "receipt.json"
-        path.write_bytes(render(receipt(appeal()), Rendering.JSON))
-        path.with_name("receipt.json.done").touch()
+        if dialect == "template":
+            path = box.outbox / "receipt.xml"
+            path.write_text(f"<r><id>{appeal().header.message_id}</id><number>1</number><at>2026-03-02</at></r>")
+        else:
+            path = box.outbox / "receipt.json"
+            path.write_bytes(render(receipt(appeal()), Rendering.JSON))
+        path.with_name(f"{path.name}.done").touch()
 
     def channel(self) -> Channel:
         return self._channel
@@ -116,15 +131,18 @@ class Watched(SftpAdapter):
 
 def lose_one_answer(proxy: Proxy, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first rename into this inbox happens, and nobody hears of it."""
-    real = Sftp.rename
+    real = {name: getattr(Sftp, name) for name in ("rename", "rename_new")}
 
-    def rename(self: Sftp, old: str | bytes, new: str | bytes) -> None:
-        path = Path(str(new))
-        if path.parent == inbox:
-            monkeypatch.setattr(Sftp, "rename", real)
-            proxy.mute()
-            threading.Thread(target=cut_when_there, args=(path,), daemon=True).start()
-        real(self, old, new)
+    def lose(name: str) -> Callable[[Sftp, str, str], None]:
+        def rename(self: Sftp, old: str, new: str) -> None:
+            path = Path(str(new))
+            if inbox in path.parents:
+                monkeypatch.setattr(Sftp, name, real[name])
+                proxy.mute()
+                threading.Thread(target=cut_when_there, args=(path,), daemon=True).start()
+            real[name](self, old, new)
+
+        return rename
 
     def cut_when_there(path: Path) -> None:
         while not path.exists():
@@ -132,14 +150,15 @@ def lose_one_answer(proxy: Proxy, inbox: Path, monkeypatch: pytest.MonkeyPatch) 
         proxy.cut()
         proxy.reset()
 
-    monkeypatch.setattr(Sftp, "rename", rename)
+    for name in real:
+        monkeypatch.setattr(Sftp, name, lose(name))
 
 
-@pytest.fixture(params=["drop", "asice"])
+@pytest.fixture(params=["drop", "asice", "template"])
 def harness(
     request: pytest.FixtureRequest, sshd: Sshd, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
-    """Both dialects; nobody garbles, refuses, is busy or answers another over SFTP: a file server has no words for
+    """All dialects; nobody garbles, refuses, is busy or answers another over SFTP: a file server has no words for
     that.
     """
     dialect: str = request.param
@@ -167,7 +186,7 @@ def harness(
             floods=fast,
             confides=near,
             collects=OutFolder(box, dialect),
-            renderings=frozenset({Rendering.BOTH}),
+            renderings=frozenset({Rendering.JWS if dialect == "template" else Rendering.BOTH}),
         )
 
 

@@ -1,0 +1,61 @@
+"""JSON: the mapping's values as they are; of theirs, the document or each of a list is a statement."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from hub.adapters.documents.forms import Form, Piece
+from hub.adapters.json_places import find, finder
+from hub.errors import InvalidInput
+from hub.schemas import foreign_json, strict_json
+
+_MARK: Final = re.compile(rb'(?<=")\\u0000([0-9a-f]{64})\\u0000(?=")')
+
+
+class JsonDocuments(Form):
+    """Writes and reads. ``each``: where several statements stand in a document of theirs."""
+
+    ending = "json"
+    marks = _MARK
+    content_type = "application/json"
+
+    def __init__(self, each: str | None = None) -> None:
+        self._each = each
+
+    def write(self, values: Mapping[str, Any]) -> bytes:
+        """The values in their order."""
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+    def pieces(self, data: bytes) -> Iterator[Piece]:
+        """The document; each of a list at ``each``, or of a list that is the document."""
+        tree = foreign_json.parse(data)
+        listed = _at(tree, self._each) if self._each else tree
+        if not isinstance(listed, list):
+            if self._each:
+                raise InvalidInput(f"There is no list at {self._each}.", code="template.each")
+            listed = [tree]
+        for number, each in enumerate(listed, 1):
+            raw = json.dumps(each, ensure_ascii=False, default=str)
+            place = f"entry {number}"
+            if isinstance(each, dict):
+                yield Piece(place=place, raw=raw, find=partial(find, each))
+            else:
+                yield Piece(place=place, raw=raw, fault="it is no object")
+
+    def finder(self, said: Any) -> Callable[[str], str | None]:
+        """Finds in one statement, as a text or a tree."""
+        return finder(said)
+
+    def comparable(self, text: str) -> Any:
+        """The tree."""
+        return strict_json.parse(text.encode(), allow_floats=True)
+
+
+def _at(tree: object, path: str) -> object:
+    for step in path.split("."):
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree

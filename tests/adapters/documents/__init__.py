@@ -1,0 +1,1 @@
+"""Documents in authorities' own forms."""
