@@ -18,6 +18,7 @@ from hub.adapters.mapping import AnswerMapping, Codes, Meaning, not_understood
 from hub.ports import Dating, Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
 from hub.schemas.ids import MessageId, is_same
 from hub.schemas.kyiv import KYIV, kyiv_day
@@ -29,7 +30,7 @@ _RECEIPTS: Final = {
     "refused": ReceiptStatus.REFUSED,
 }
 KINDS: Final = {
-    **dict.fromkeys(("delivered", "accepted", "registered", "answered"), OutcomeKind.DELIVERED),
+    **dict.fromkeys(("delivered", "received", "accepted", "registered", "answered"), OutcomeKind.DELIVERED),
     "duplicate": OutcomeKind.DUPLICATE,
     "refused": OutcomeKind.REFUSED,
     "retry": OutcomeKind.TEMPORARY,
@@ -79,6 +80,7 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
         http_status=heard.http_status,
         detail=note or None,
         ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
+        proves=_proven(said, rules) if kind in _TAKEN else None,
         reported=() if statement is None else (_answered(statement, rules, heard, prepared.message_id),),
     )
 
@@ -87,6 +89,8 @@ def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, deliver
     """Result of asking: a statement, or nothing yet; what cannot be read is asked again later, and kept."""
     if said.echo is not None and not is_same(said.echo, delivery.message_id):
         return unreadable(heard.codes.foreign, heard)
+    if said.status in ("received", "permanent"):
+        return _between(said, heard)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
         return unreadable(heard.codes.unreadable, heard)
     said = _until(_usable(said), datetime.now(UTC))
@@ -101,6 +105,26 @@ def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, deliver
         told = _reported(statement, rules, heard, delivery.message_id, about)
         reported = (replace(told, dated=Dating.NONE if day is None else Dating.DAY, claims=day),)
     return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, reported=reported)
+
+
+def _proven(said: Meaning, rules: AnswerMapping) -> LegalClass | None:
+    """Proof of the answer to a sending, where that is another than the channel's: a system in between that took it."""
+    if said.status == "received":
+        return LegalClass.DELIVERED
+    return LegalClass.SENT if rules.reaches is LegalClass.SENT else None
+
+
+def _between(said: Meaning, heard: Heard) -> Outcome:
+    """Word of a system in between: the addressee's side has it, or it gave up; there is nothing more to ask."""
+    if said.status == "received":
+        return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, proves=LegalClass.DELIVERED)
+    return Outcome(
+        kind=OutcomeKind.PERMANENT,
+        code=f"{heard.codes.verdict}permanent",
+        http_status=heard.http_status,
+        detail=shown(said.note or "") or None,
+        proves=LegalClass.SENT,
+    )
 
 
 def unreadable(code: str, heard: Heard) -> Outcome:
