@@ -43,8 +43,18 @@ _ISO_MOMENT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,12})?)?\s?(?:[Zz]|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 Verdict: TypeAlias = Literal[
-    "delivered", "accepted", "registered", "answered", "duplicate", "refused", "retry", "permanent", "unknown"
+    "delivered",
+    "received",
+    "accepted",
+    "registered",
+    "answered",
+    "duplicate",
+    "refused",
+    "retry",
+    "permanent",
+    "unknown",
 ]
+"""``received``: a system in between says that the addressee's side has it, and will say nothing more."""
 LeftOut: TypeAlias = Annotated[str, Code(r"[a-z_]{1,40}(?:\.[a-z_]{1,40}){0,5}")]
 """A member of an appeal that a mapping drops on purpose, with all in it: ``applicant.contacts.emails``."""
 AnswerPath: TypeAlias = Annotated[
@@ -293,6 +303,13 @@ def poll_values(request: Mapping[str, Any], delivery: Delivery, codes: Codes) ->
     return values
 
 
+def given_values(request: Mapping[str, Any], given: Mapping[str, Any], codes: Codes) -> dict[str, Any]:
+    """The values of a request that names only what is given."""
+    values = _fill(request, MappingSource(dict(given), codes), None, 0)
+    assert isinstance(values, dict)
+    return values
+
+
 def _wrong(source: MappingSource, message: str) -> ConfigurationError:
     return ConfigurationError(message, code=source.codes.mapping, action="Mend the mapping.")
 
@@ -303,8 +320,7 @@ def _fill(node: Any, source: MappingSource, item: Item | None, depth: int) -> An
     if isinstance(node, str):
         return _text(node, source, item)
     if isinstance(node, list):
-        filled = (_fill(each, source, item, depth + 1) for each in node)
-        return [each for each in filled if each is not None]
+        return list(_listed(node, source, item, depth))
     if not isinstance(node, dict):
         return node
     if "$each" in node:
@@ -319,6 +335,16 @@ def _fill(node: Any, source: MappingSource, item: Item | None, depth: int) -> An
     members = {name: _fill(child, source, item, depth + 1) for name, child in node.items()}
     present = {name: value for name, value in members.items() if value is not None}
     return present if present or not depth else None
+
+
+def _listed(node: list[Any], source: MappingSource, item: Item | None, depth: int) -> Iterator[Any]:
+    """Values of a list; rows of a ``$each`` in it are members of the list itself."""
+    for each in node:
+        made = _fill(each, source, item, depth + 1)
+        if isinstance(each, dict) and "$each" in each:
+            yield from made
+        elif made is not None:
+            yield made
 
 
 def _text(node: str, source: MappingSource, item: Item | None) -> Any:

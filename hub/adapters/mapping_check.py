@@ -87,11 +87,14 @@ def raise_for(slips: Iterable[Slip], title: str, given: Any) -> None:
 
 
 class RequestCheck:
-    """Check of one request. ``tree``: what it may name; ``secrets``: whether secrets of ours can go along."""
+    """Check of one request. ``tree``: what it may name; ``secrets``: whether secrets of ours can go along; ``marks``:
+    members with a dollar sign that are no rules.
+    """
 
-    def __init__(self, tree: Members, *, secrets: bool = False) -> None:
+    def __init__(self, tree: Members, *, secrets: bool = False, marks: Collection[str] = ()) -> None:
         self._tree = tree
         self._secrets = secrets
+        self._marks = marks
 
     def slips(self, request: Any, at: Place = ()) -> Iterator[Slip]:
         """All that is wrong."""
@@ -107,7 +110,7 @@ class RequestCheck:
             for number, each in enumerate(node):
                 yield from self._node(each, (*at, number), item, depth + 1)
         elif isinstance(node, dict):
-            rules = [str(name) for name in node if str(name).startswith("$")]
+            rules = [str(name) for name in node if str(name).startswith("$") and name not in self._marks]
             if not rules:
                 for name, child in node.items():
                     yield from self._node(child, (*at, name), item, depth + 1)

@@ -19,6 +19,7 @@ from hub.errors import InvalidInput
 from hub.ports import Dating, Outcome, Prepared, RawInbound, ReportedStatus
 from hub.protocols.faults import hide, shown
 from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import AnswerBody, AuthorityBody, ReceiptBody
 from hub.schemas.ids import MessageId, is_same
 from hub.schemas.kyiv import KYIV, kyiv_day
@@ -30,7 +31,7 @@ _RECEIPTS: Final = {
     "refused": ReceiptStatus.REFUSED,
 }
 KINDS: Final = {
-    **dict.fromkeys(("delivered", "accepted", "registered", "answered"), OutcomeKind.DELIVERED),
+    **dict.fromkeys(("delivered", "received", "accepted", "registered", "answered"), OutcomeKind.DELIVERED),
     "duplicate": OutcomeKind.DUPLICATE,
     "refused": OutcomeKind.REFUSED,
     "retry": OutcomeKind.TEMPORARY,
@@ -80,6 +81,7 @@ def read_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, prepared: Pr
         http_status=heard.http_status,
         detail=note or None,
         ground=_ground(said) if kind is OutcomeKind.REFUSED else None,
+        proves=_proven(said, rules) if kind in _TAKEN else None,
         reported=() if statement is None else (_answered(statement, rules, heard, prepared.message_id),),
     )
 
@@ -88,6 +90,8 @@ def read_poll_outcome(said: Meaning, rules: AnswerMapping, heard: Heard, deliver
     """Result of asking: a statement, or nothing yet; what cannot be read is asked again later, and kept."""
     if said.echo is not None and not is_same(said.echo, delivery.message_id):
         return unreadable(heard.codes.foreign, heard)
+    if said.status in ("received", "permanent"):
+        return _between(said, heard)
     if said.status not in ("delivered", "duplicate", "retry", "answered", *_RECEIPTS):
         return unreadable(heard.codes.unreadable, heard)
     said, day, at = _dated(said, delivery.created_at)
@@ -140,6 +144,26 @@ def _dated(said: Meaning, sent: datetime) -> tuple[Meaning, datetime | None, dat
     said = _until(_usable(said), datetime.now(UTC))
     day = datetime.combine(said.day, time(), KYIV).astimezone(UTC) if said.day is not None else None
     return said, day, max(sent, day) if day is not None else sent
+
+
+def _proven(said: Meaning, rules: AnswerMapping) -> LegalClass | None:
+    """Proof of the answer to a sending, where that is another than the channel's: a system in between that took it."""
+    if said.status == "received":
+        return LegalClass.DELIVERED
+    return LegalClass.SENT if rules.reaches is LegalClass.SENT else None
+
+
+def _between(said: Meaning, heard: Heard) -> Outcome:
+    """Word of a system in between: the addressee's side has it, or it gave up; there is nothing more to ask."""
+    if said.status == "received":
+        return Outcome(kind=OutcomeKind.DELIVERED, http_status=heard.http_status, proves=LegalClass.DELIVERED)
+    return Outcome(
+        kind=OutcomeKind.PERMANENT,
+        code=f"{heard.codes.verdict}permanent",
+        http_status=heard.http_status,
+        detail=shown(said.note or "") or None,
+        proves=LegalClass.SENT,
+    )
 
 
 def unreadable(code: str, heard: Heard) -> Outcome:

@@ -1,4 +1,6 @@
-"""Places in XML of other systems as mappings name them, by local names: ``result/code``, ``item[2]/id``, ``@id``."""
+"""Places in XML of other systems as mappings name them, by local names: ``result/code``, ``item[2]/id``, ``@id``,
+``property[@name=number]``; ``.`` is the element itself, ``/Header/…`` begins at the document's root.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from hub.schemas import strict_xml
 SOAP12_ENCODING: Final = "http://www.w3.org/2003/05/soap-encoding"
 _REFERENCES: Final = ("href", f"{{{SOAP12_ENCODING}}}ref")
 _MAX_REFERENCES: Final = 10
-_STEP: Final = re.compile(r"([^/@\[\]\s]{1,100})(?:\[([1-9][0-9]{0,3})\])?")
+_NUMBERED: Final = r"([1-9][0-9]{0,3})"
+_NAMED: Final = r"@([^\s\[\]=/]{1,100})=([^\s\[\]/]{1,200})"
+_STEP: Final = re.compile(rf"([^/@\[\]\s]{{1,100}})(?:\[(?:{_NUMBERED}|{_NAMED})\])?")
 
 
 def find(node: etree._Element, path: str) -> str | None:
@@ -24,16 +28,32 @@ def find(node: etree._Element, path: str) -> str | None:
 
     References of rpc/encoded are followed (SOAP 1.1 section 5.4.1), and XML that stands in a text is looked into.
     """
+    holder, _, name = path.rpartition("@") if path.startswith("@") or "/@" in path else (path, "", "")
+    current = element(node, holder.removesuffix("/"))
+    if current is None:
+        return None
+    if name:
+        found = next((str(v) for n, v in current.items() if str(n).rpartition("}")[2] == name), None)
+        return (found or "").strip() or None
+    return "".join(str(piece) for piece in current.itertext()).strip() or None
+
+
+def element(node: etree._Element, path: str) -> etree._Element | None:
+    """The element at a path; None if there is none."""
+    return next(iter(elements(node, path)), None)
+
+
+def elements(node: etree._Element, path: str) -> list[etree._Element]:
+    """All elements at a path whose last step bears no number; on the way the first of each name."""
     current: etree._Element | None = _followed(node)
-    for step in path.split("/"):
-        if current is None:
-            return None
-        if step.startswith("@"):
-            found = next((str(v) for n, v in current.items() if str(n).rpartition("}")[2] == step[1:]), None)
-            return (found or "").strip() or None
-        current = _child(current, step)
-    text = "" if current is None else "".join(str(piece) for piece in current.itertext()).strip()
-    return text or None
+    if path.startswith("/"):
+        current, path = node.getroottree().getroot(), path[1:]
+    *way, last = [step for step in path.split("/") if step not in ("", ".")] or [""]
+    for step in way:
+        current = None if current is None else next(iter(_found(current, step)), None)
+    if current is None:
+        return []
+    return _found(current, last) if last else [current]
 
 
 def finder(said: Any) -> Callable[[str], str | None]:
@@ -41,13 +61,14 @@ def finder(said: Any) -> Callable[[str], str | None]:
     return partial(find, strict_xml.parse(str(said).encode(), foreign=True))
 
 
-def _child(node: etree._Element, step: str) -> etree._Element | None:
+def _found(node: etree._Element, step: str) -> list[etree._Element]:
     match = _STEP.fullmatch(step)
     if match is None:
-        return None
+        return []
     fits = [child for child in _children(node) if etree.QName(child).localname == match[1]]
-    wanted = int(match[2] or 1)
-    return _followed(fits[wanted - 1]) if len(fits) >= wanted else None
+    if match[3]:
+        fits = [child for child in fits if child.get(match[3]) == match[4]]
+    return [_followed(each) for each in (fits[int(match[2]) - 1 :][:1] if match[2] else fits)]
 
 
 def _children(node: etree._Element) -> Iterator[etree._Element]:

@@ -9,16 +9,16 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from hub.adapters import AdapterContext
-from hub.adapters.soap.adapter import SoapAdapter
+from hub.adapters import AdapterContext, table
 from hub.bootstrap import Ports, SilentDoorbell, use_cases
 from hub.cases.submission import Accepted, Submission
 from hub.clock import SystemClock
-from hub.schemas.delivery import CaseRow, Delivery
+from hub.schemas.delivery import CaseRow, Change, Delivery, Grant, StoredAttachment
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
-from hub.schemas.envelope import Party
+from hub.schemas.envelope import Attachment, Party
 from hub.seals import HubSeal, make_key_file
 from hub.storage.attachments import MemoryAttachments
 from hub.testing.samples import AUTHORITY, CENTRE, appeal
@@ -49,7 +49,7 @@ class SoapWorld:
         directory = FixedRegistry(LoadedDirectory(authorities=[body], territories=shipped()))
         seal = HubSeal(make_key_file(folder / "hub.pem", common_name="hub", organization="Test"))
         self.attachments = MemoryAttachments()
-        self.adapter = SoapAdapter(AdapterContext(attachments=self.attachments))
+        self.adapter = table(AdapterContext(attachments=self.attachments))[channel.adapter]
         self.cases = use_cases(
             Ports(
                 store=self.store,
@@ -57,17 +57,25 @@ class SoapWorld:
                 clock=clock,
                 doorbell=SilentDoorbell(),
                 seal=seal,
-                adapters={"soap": self.adapter},
+                adapters={channel.adapter: self.adapter},
                 party=Party(code=CENTRE.code, name="Центр"),
                 law=law.shipped(),
                 dice=random.Random(1),
+                attachments=self.attachments,
             )
         )
         self.intake, self.receiver = self.cases.intake, self.cases.receiver
 
-    def submit(self) -> Accepted:
-        """Take the sample appeal in."""
-        return self.intake.submit(Submission(form=appeal().body, owner=CENTRE.code))
+    def submit(self, *files: Attachment) -> Accepted:
+        """Take the sample appeal in, with files that are in ``attachments``."""
+        now = datetime.now(UTC)
+        stored = tuple(
+            StoredAttachment(sha256=each.sha256, size=each.size, media_type=each.media_type, created_at=now)
+            for each in files
+        )
+        grants = tuple(Grant(sha256=each.sha256, party=CENTRE.code) for each in files)
+        self.store.apply(Change(attachments=stored, grants=grants))
+        return self.intake.submit(Submission(form=appeal().body, owner=CENTRE.code, attachments=files))
 
     def run(self) -> LaneRun:
         """Run the lane once."""

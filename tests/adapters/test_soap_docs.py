@@ -175,7 +175,8 @@ def test_the_worked_example_of_wsdl_is_true(tmp_path: Path) -> None:
 def test_the_poll_of_the_page_is_a_mapping() -> None:
     """The example of asking is valid beside the page's mapping."""
     whole = yaml.safe_load(blocks(SOAP, "mapping")[0])
-    whole |= yaml.safe_load(blocks(SOAP, "poll")[0]) | yaml.safe_load(blocks(SOAP, "fault")[0])
+    for title in ("poll", "fault", "collect"):
+        whole |= yaml.safe_load(blocks(SOAP, title)[0])
     poll = WsdlMapping.model_validate(whole).poll
     assert poll is not None
     assert poll.operation == "GetState"

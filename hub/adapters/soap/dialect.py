@@ -95,12 +95,16 @@ class OneCallSession(BaseSession):
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared, self._attachments)
         reply = self._client.exchange(request, deadline_secs=deadline_secs, knows=self._dialect.knows)
-        return self._dialect.judge(reply, prepared)
+        return self.enclose(self._dialect.judge(reply, prepared), reply, poll=False)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """One call that asks what became of a delivery."""
         reply = self._client.exchange(self._dialect.status_request(delivery), deadline_secs=deadline_secs)
-        return self._dialect.judge_status(reply, delivery)
+        return self.enclose(self._dialect.judge_status(reply, delivery), reply, poll=True)
+
+    def enclose(self, outcome: Outcome, reply: SoapReply, *, poll: bool) -> Outcome:  # noqa: ARG002 - for dialects
+        """The outcome with the files that the answer brought, where a dialect knows of any."""
+        return outcome
 
     def heard(self) -> bytes | None:
         """The last HTTP answer."""

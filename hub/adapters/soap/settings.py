@@ -11,7 +11,7 @@ from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.secrets import SecretRef
 from hub.net.settings import FilePath, HttpSettings, MtlsAuth, Url
-from hub.protocols.soap.security_settings import NoSecurity, Security
+from hub.protocols.soap.security_settings import NoSecurity, Security, X509Security
 from hub.protocols.soap.wire import SoapVersion
 from hub.protocols.xroad_names import ClientId, ServiceId
 from hub.schemas.base import Code, Frozen, Line
@@ -43,13 +43,21 @@ class EnvelopeSection(Frozen):
 class WsdlSection(Frozen):
     """Dialect ``wsdl``. ``folder``: the pinned description with its mapping; ``sha256``: the pin.
 
-    ``attachments``: ``link``, ``swa`` or ``refuse``, as for ``envelope``.
+    ``attachments``: ``link``, ``swa`` or ``refuse``, as for ``envelope``; ``inline``: in base64 where the mapping says
+    ``$item.content``; ``mtom``: as parts to which those places refer (XOP). ``poll_url``: where the question goes what
+    became of a message, if not to ``url``.
     """
 
     folder: FilePath
     sha256: Sha256
     format: Literal["json", "jws", "xml"] = "xml"
-    attachments: Literal["link", "swa", "refuse"] = "link"
+    attachments: Literal["link", "swa", "inline", "mtom", "refuse"] = "link"
+    poll_url: Url | None = None
+
+    @property
+    def places_files(self) -> bool:
+        """True if files go to the places that the mapping gives them."""
+        return self.attachments in ("inline", "mtom")
 
 
 class SoapTrembitaSection(Frozen):
@@ -112,7 +120,8 @@ class SoapSettings(HttpSettings):
     @model_validator(mode="after")
     def _together(self) -> SoapSettings:
         try:
-            check_url(self.url, self.bare_policy())
+            for url in filter(None, (self.url, self.wsdl.poll_url if self.wsdl else None)):
+                check_url(url, self.bare_policy())
         except ConfigurationError as error:
             raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
         given = [name for name in SECTIONS if getattr(self, name) is not None]
@@ -124,4 +133,15 @@ class SoapSettings(HttpSettings):
             raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
         if self.envelope and self.envelope.content == "mtom" and not isinstance(self.security, NoSecurity):
             raise PydanticCustomError("security", "a security header goes with content: base64 only")
+        self._files_fit()
         return self
+
+    def _files_fit(self) -> None:
+        """What is signed before the files are put in would not be what goes out."""
+        described = self.wsdl or (self.trembita.description if self.trembita else None)
+        if described is None or not described.places_files:
+            return
+        if self.trembita is not None:
+            raise PydanticCustomError("attachments", "files do not travel in a body over Trembita: attachments: link")
+        if isinstance(self.security, X509Security) or self.auth.type == "hmac":
+            raise PydanticCustomError("attachments", "what is signed goes with attachments: link, swa or refuse only")

@@ -67,7 +67,7 @@ class SoapTrembitaDialect:
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The envelope with its headers; files travel as links in the sealed manifest."""
-        root = self._described.envelope(parcel) if self._described else self._opaque(parcel)
+        root = self._described.envelope(parcel)[0] if self._described else self._opaque(parcel)
         for declared in root.findall(f"{{{self._version.namespace}}}Header"):
             root.remove(declared)  # what the WSDL declares as headers are X-Road's own, and empty
         add_headers(root, xroad.write_headers(self._headers(parcel)))

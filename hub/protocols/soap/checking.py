@@ -40,6 +40,8 @@ _RULES: Final = (
 )
 _OF_VALUES: Final = re.compile("LENGTH|PATTERN|ENUMERATION|CLUSIVE|DIGITS|DATATYPE|CVC_TYPE_3_1|CVC_ATTRIBUTE_3")
 _MAX_TOLD: Final = 10
+_UNDECLARED: Final = "SCHEMAV_CVC_ELT_1"
+"""A header block that the binding declares by its type alone is declared in no schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +72,32 @@ class RequestSchema:
 
     def faults(self, envelope: etree._Element, style: str = "document") -> tuple[str, ...]:
         """Rules that the elements of a request's Body break; empty if none."""
-        body = envelope.find("{*}Body")
         found: dict[str, str] = {}
-        for element in () if body is None else body.iterchildren(etree.Element):
-            self._judge(self._parameters(element) if style == "rpc" else element, found)
+        for element in _blocks(envelope, "Body"):
+            self._look(self._parameters(element) if style == "rpc" else element, found)
+        for element in _blocks(envelope, "Header"):
+            self._look(element, found, unknown=False)
         return tuple(found.values())[:_MAX_TOLD]
+
+    def _look(self, element: etree._Element, found: dict[str, str], *, unknown: bool = True) -> None:
+        """Add what is wrong with an element. ``unknown``: also that no schema declares it."""
+        with self._lock:  # the log belongs to the schema
+            if self._schema.validate(element):
+                return
+            errors = [(each.type_name, each.message) for each in iter(self._schema.error_log)]  # type: ignore[call-overload]
+        secret = frozenset(_secret(element))
+        for kind, message in errors:
+            if unknown or kind != _UNDECLARED:
+                name = _name(message)
+                if name in secret and _OF_VALUES.search(kind):
+                    continue  # it is the mark that does not fit, and the secret may
+                found.setdefault(name, f"{name} {_rule(kind, message)}")
 
     def faults_of(self, element: etree._Element) -> tuple[str, ...]:
         """Rules that a document's root, or an element in it, breaks; empty if none."""
         found: dict[str, str] = {}
-        self._judge(element, found)
+        self._look(element, found)
         return tuple(found.values())[:_MAX_TOLD]
-
-    def _judge(self, content: etree._Element, found: dict[str, str]) -> None:
-        with self._lock:  # the log belongs to the schema
-            if self._schema.validate(content):
-                return
-            errors = [(each.type_name, each.message) for each in iter(self._schema.error_log)]  # type: ignore[call-overload]
-        secret = frozenset(_secret(content))
-        for kind, message in errors:
-            name = _name(message)
-            if name in secret and _OF_VALUES.search(kind):
-                continue  # it is the mark that does not fit, and the secret may
-            found.setdefault(name, f"{name} {_rule(kind, message)}")
 
     def _parameters(self, element: etree._Element) -> etree._Element:
         """What a call in style rpc says, under a name that a schema has."""
@@ -101,6 +106,11 @@ class RequestSchema:
         made = etree.Element(f"{{{_CALLS}}}call-{number}")
         made.extend([copy.deepcopy(child) for child in element])
         return made
+
+
+def _blocks(envelope: etree._Element, name: str) -> Iterator[etree._Element]:
+    holder = envelope.find(f"{{*}}{name}")
+    return iter(()) if holder is None else holder.iterchildren(etree.Element)
 
 
 def _secret(content: etree._Element) -> Iterator[str]:

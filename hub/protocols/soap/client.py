@@ -197,10 +197,15 @@ class SoapClient:
 
 
 def request_of(
-    operation: WsdlOperation, values: Mapping[str, Any], *, url: str, headers: Iterable[etree._Element] = ()
+    operation: WsdlOperation,
+    values: Mapping[str, Any],
+    *,
+    url: str,
+    declared: Mapping[str, Any] | None = None,
+    headers: Iterable[etree._Element] = (),
 ) -> SoapRequest:
-    """The request of an operation with these values and header blocks."""
-    root = operation.request(values)
+    """The request of an operation with these values, of the header blocks that it declares too, and further blocks."""
+    root = operation.request(values, declared)
     add_headers(root, headers)
     return SoapRequest(url=url, version=operation.version, action=operation.action, envelope=serialise(root))
 

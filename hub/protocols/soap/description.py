@@ -23,7 +23,7 @@ from lxml import etree
 from zeep.wsdl import Document
 from zeep.xsd.const import Nil, NotSet, SkipValue
 from zeep.xsd.types.any import AnyType
-from zeep.xsd.types.builtins import Base64Binary, Boolean
+from zeep.xsd.types.builtins import Base64Binary, Boolean, HexBinary
 from zeep.xsd.types.collection import ListType, UnionType
 from zeep.xsd.types.complex import ComplexType
 from zeep.xsd.types.simple import AnySimpleType
@@ -49,6 +49,8 @@ _ZEEP_ERRORS: Final = (
 """What zeep raises for descriptions and values that are not as it thinks."""
 _BINARY: Final = Base64Binary()
 _MAX_TEXT: Final = 600
+TYPE: Final = "$type"
+"""Member of a mapping that names the type of its value, where the schema takes any that extends the element's own."""
 _NONE: Final = "none"
 _NO_PORT: Final = "No service of it has a SOAP port over HTTP"
 _ACTION: Final = re.compile(r"[!#-\[\]-~]{0,500}")
@@ -83,18 +85,23 @@ class WsdlOperation:
     address: str
     _zeep: Any
     _schema: RequestSchema | None = None
+    _types: Any = ()
 
     @property
     def answers(self) -> bool:
         """True if it has an answer; a one-way operation confirms nothing."""
         return self._zeep.output is not None
 
-    def request(self, values: Mapping[str, Any]) -> etree._Element:
-        """An envelope with the request. ``ConfigurationError``: ``wsdl.values`` names what is missing or unknown,
-        ``wsdl.schema`` what is not of its type.
+    def request(self, values: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> etree._Element:
+        """An envelope with the request. ``headers``: values of the blocks that the binding declares, by their parts.
+
+        ``ConfigurationError``: ``wsdl.values`` names what is missing or unknown, ``wsdl.schema`` what is not of its
+        type.
         """
-        fitted = Fitted()
-        said = fitted.members(values, getattr(getattr(self._zeep.input, "body", None), "type", None))
+        fitted = Fitted(self._types)
+        said = fitted.members(values, _type_of(self._zeep.input, "body"))
+        if headers:
+            said["_soapheaders"] = fitted.members(headers, _type_of(self._zeep.input, "header"))
         try:
             root = self._write(self._zeep.input, said)
         except ConfigurationError:
@@ -140,10 +147,24 @@ class WsdlOperation:
             raise refuse("content", f"the body is not that of {self.name}: {type(error).__name__}", "/Body") from None
 
 
+class FileText(str):
+    """Text that stands for a file in base64."""
+
+    __slots__ = ()
+
+
+def _type_of(message: Any, part: str) -> Any:
+    return getattr(getattr(message, part, None), "type", None)
+
+
 @dataclass(slots=True)
 class Fitted:
-    """Values of a mapping as zeep must get them, and what cannot be said: zeep would write Python's own words."""
+    """Values of a mapping as zeep must get them, and what cannot be said: zeep would write Python's own words.
 
+    ``types``: the global types of the schemas, for values that say which of them they are (``$type``).
+    """
+
+    types: Iterable[Any] = ()
     faults: list[str] = field(default_factory=list)
 
     def members(self, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
@@ -155,11 +176,21 @@ class Fitted:
         """One value for an element; ``element`` is None where zeep knows none by that name."""
         if element is None or value is None:
             return value
+        if not hasattr(element, "type"):
+            return self._group(value, element)
         if isinstance(value, list) and element.accepts_multiple:
             return [self._single(each, element.type, name) for each in value]
         return self._single(value, element.type, name)
 
+    def _group(self, value: Any, group: Any) -> Any:
+        """Values for a choice or sequence that repeats: each shows which of its elements it is."""
+        if isinstance(value, list):
+            return [self._group(each, group) for each in value]
+        return self.members(value, group) if isinstance(value, Mapping) else value
+
     def _single(self, value: Any, kind: Any, name: str) -> Any:
+        if isinstance(value, Mapping) and TYPE in value:
+            return self._typed(value, name)
         if isinstance(kind, ComplexType):
             return self.members(value, kind) if isinstance(value, Mapping) else value
         if isinstance(value, list | Mapping):
@@ -168,11 +199,35 @@ class Fitted:
             return value
         if isinstance(value, bytes):
             return _binary(value, kind)
+        if isinstance(value, FileText):
+            return self._file(value, kind, name)
         if isinstance(kind, Boolean):
             if str(value).lower() not in ("true", "false", "1", "0"):
                 self.faults.append(f"{name} is no xs:boolean")
             return str(value).lower() in ("true", "1")
         return str(value).lower() if isinstance(value, bool) else value
+
+    def _file(self, value: FileText, kind: Any, name: str) -> Any:
+        if isinstance(kind, HexBinary):
+            self.faults.append(f"{name} is xs:hexBinary, and files are said in base64")
+        return AnyObject(_BINARY, value) if type(kind) is AnyType else value
+
+    def _typed(self, value: Mapping[str, Any], name: str) -> Any:
+        """A value of a type that it names itself: the schema's own type of the element is only what that extends."""
+        wanted = str(value[TYPE])
+        fits = [
+            each for each in self.types if each.qname is not None and wanted in (each.qname.localname, each.qname.text)
+        ]
+        if len(fits) != 1 or not isinstance(fits[0], ComplexType):
+            told = "no complex type of the schemas" if not fits else "the name of several types: write {namespace}name"
+            self.faults.append(f"{name}: {wanted[:200]} is {told}")
+            return None
+        said = self.members({key: each for key, each in value.items() if key != TYPE}, fits[0])
+        try:
+            return fits[0](**said)
+        except _ZEEP_ERRORS as error:
+            self.faults.append(f"{name}: {_told(error, ours=True)}")
+            return None
 
 
 def _binary(value: bytes, kind: Any) -> Any:
@@ -251,6 +306,7 @@ def _operations(
     document: Any, schema: RequestSchema | None, encoded: Collection[tuple[str, str]]
 ) -> list[WsdlOperation]:
     found = []
+    types = tuple(document.types.types)
     for service in document.services.values():
         for port in service.ports.values():
             binding = port.binding
@@ -269,6 +325,7 @@ def _operations(
                         str((port.binding_options or {}).get("address") or ""),
                         operation,
                         None if (str(binding.name), operation.name) in encoded else schema,
+                        types,
                     )
                 )
     return found
@@ -340,20 +397,26 @@ def _refuse(error: BaseException) -> NoReturn:
     raise wrong("content", f"The WSDL cannot be understood: {text}.") from None
 
 
-_known: dict[tuple[str, str], Description] = {}
+_known: dict[tuple[str, str, str], Description] = {}
 _lock = threading.Lock()
 
 
-def _once(key: tuple[str, str], make: Callable[[], Description]) -> Description:
+def _once(key: tuple[str, str, str], make: Callable[[], Description]) -> Description:
     with _lock:
         if key not in _known:
             _known[key] = make()
         return _known[key]
 
 
-def from_folder(folder: Path, pin: str) -> Description:
-    """The description in a folder, pinned by the SHA-256 of its manifest; read once per process.
+def from_folder(folder: Path, pin: str, root: str | None = None) -> Description:
+    """The description in a folder, pinned by the SHA-256 of its manifest; read once per process. ``root``: another WSDL
+    of the folder than its first.
 
     Raises ``ConfigurationError`` (``wsdl.*``).
     """
-    return _once((str(folder), pin), lambda: understand(resolve(*read_folder(folder, pin))))
+
+    def read() -> Description:
+        first, files, addresses = read_folder(folder, pin)
+        return understand(resolve(root or first, files, addresses))
+
+    return _once((str(folder), pin, root or ""), read)

@@ -279,6 +279,9 @@ class _Resolver:
         if found is not None and (namespace not in _SHIPPED or self._readable(found)):
             return found
         if namespace in _SHIPPED:
+            theirs = self._by_namespace(namespace) if not location and not name.startswith("@") else None
+            if theirs is not None:
+                return theirs  # one document for one namespace, as others in the folder name it
             if found is not None:  # W3C's own files have a DOCTYPE
                 self.repairs.append(f"{name}, line {element.sourceline}: the hub's own {_SHIPPED[namespace]} is read")
             return f"@{_SHIPPED[namespace]}"

@@ -137,6 +137,14 @@ def binary(node: etree._Element, parts: tuple[mime.MimePart, ...] = ()) -> bytes
         raise refuse("base64", "the content is not base64", "/Body/*/content") from None
 
 
+def part(href: str, parts: tuple[mime.MimePart, ...]) -> bytes:
+    """The part that a ``cid:`` URL names. ``InvalidInput`` unless there is exactly one."""
+    found = _named(href, parts)
+    if len(found) != 1:
+        raise refuse("include", "a reference names exactly one part of the message", "/Body")
+    return found[0].data
+
+
 def _named(href: str, parts: tuple[mime.MimePart, ...]) -> list[mime.MimePart]:
     """The parts that a ``cid:`` URL names: as it stands, else decoded."""
     reference = mime_rules.referred(href) or ""

@@ -1,0 +1,1 @@
+"""Forms of systems that exist, connected by configuration only (docs/recipes)."""

@@ -1,0 +1,91 @@
+"""A JSON system made of its own OpenAPI document: another program holds every request and every answer against it."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jsonschema_rs
+import yaml
+
+from tests.adapters.servers import Server, http, read_request
+
+Reply: TypeAlias = "tuple[int, Any]"
+
+
+class OpenApi:
+    """A document. ``mend``: what is taken out of it where it contradicts itself."""
+
+    def __init__(self, file: Path, mend: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+        # Days in examples are texts, as JSON has them.
+        self._root: dict[str, Any] = json.loads(json.dumps(yaml.safe_load(file.read_text("utf-8")), default=str))
+        mend(self._root)
+        self._paths = {
+            re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations
+            for path, operations in self._root["paths"].items()
+        }
+
+    def operation(self, method: str, path: str) -> dict[str, Any]:
+        """The operation of a call; the test fails if there is none."""
+        (found,) = [each for pattern, each in self._paths.items() if pattern.fullmatch(path) and method.lower() in each]
+        operation: dict[str, Any] = found[method.lower()]
+        return operation
+
+    def check_request(self, operation: dict[str, Any], body: Any) -> None:
+        """Hold a request against its schema."""
+        self._check(operation["requestBody"]["content"]["application/json"]["schema"], body)
+
+    def check_answer(self, operation: dict[str, Any], status: int, body: Any) -> None:
+        """Hold an answer against its schema."""
+        self._check(operation["responses"][str(status)]["content"]["application/json"]["schema"], body)
+
+    def _check(self, schema: Any, body: Any) -> None:
+        whole = {"components": self._root["components"], **schema}
+        jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(body)
+
+
+class JsonStandIn:
+    """Answers calls below ``base`` with what ``reply`` says; ``besides``: other paths, such as the issuer of tokens."""
+
+    def __init__(
+        self,
+        api: OpenApi,
+        base: str,
+        reply: Callable[[str, str, Any], Reply],
+        **besides: Callable[[bytes], Any],
+    ) -> None:
+        self._api, self._base, self._reply, self._besides = api, base, reply, besides
+        self.calls: list[tuple[str, str, str, Any]] = []
+        self.failure: Exception | None = None
+
+    def script(self, server: Server, conn: socket.socket) -> None:
+        """Talk to one connection."""
+        while True:
+            head, body = read_request(conn)
+            if not head:
+                return
+            try:
+                conn.sendall(self._answer(head.decode("latin-1"), body))
+            except Exception as error:
+                self.failure = error
+                raise
+
+    def _answer(self, head: str, body: bytes) -> bytes:
+        method, target, _ = head.split(" ", 2)
+        path = target.partition("?")[0]
+        besides = self._besides.get(path.strip("/"))
+        if besides is not None:
+            return http("200 OK", json.dumps(besides(body)).encode(), Content_Type="application/json")
+        path = path.removeprefix(self._base)
+        operation = self._api.operation(method, path)
+        said = json.loads(body) if body else None
+        if said is not None:
+            self._api.check_request(operation, said)
+        self.calls.append((method, target, head, said))
+        status, answer = self._reply(method, path, said)
+        self._api.check_answer(operation, status, answer)
+        return http(f"{status} OK", json.dumps(answer).encode(), Content_Type="application/json")
