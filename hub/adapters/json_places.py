@@ -14,7 +14,7 @@ from hub.schemas import foreign_json
 
 def find(tree: Any, path: str) -> str | None:
     """Text at a place; numbers and booleans as JSON writes them, None for all else."""
-    value = _at(tree, path)
+    value = at(tree, path)
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, foreign_json.Fraction):
@@ -24,7 +24,7 @@ def find(tree: Any, path: str) -> str | None:
 
 def subtrees(tree: Any, path: str | None) -> list[Any]:
     """What stands at a place one by one: the items of a list, or the one value; absent = the document itself."""
-    value = tree if path is None else _at(tree, path)
+    value = tree if path is None else at(tree, path)
     if isinstance(value, list):
         return value
     return [] if value is None else [value]
@@ -37,7 +37,7 @@ def rows(tree: Any, path: str | None) -> Sequence[Callable[[str], str | None]]:
 
 def is_list(tree: Any, path: str | None) -> bool:
     """True if a list stands at a place."""
-    return isinstance(tree if path is None else _at(tree, path), list)
+    return isinstance(tree if path is None else at(tree, path), list)
 
 
 def finder(said: Any) -> Callable[[str], str | None]:
@@ -54,7 +54,8 @@ def _tree(said: Any) -> Any:
     return foreign_json.parse(said.encode()) if isinstance(said, str) else said
 
 
-def _at(tree: Any, path: str) -> Any:
+def at(tree: Any, path: str) -> Any:
+    """The value at a place; None if there is none."""
     value = tree
     for step in _steps(path):
         if isinstance(value, dict):

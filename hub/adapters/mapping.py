@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping_check import CONTENT, Slip, day_pattern_fault, raise_for, word_slips
+from hub.adapters.mapping_check import BYTES, CONTENT, Slip, day_pattern_fault, raise_for, word_slips
 from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
 from hub.net import secret_marks
 from hub.ports import Parcel
@@ -182,7 +182,7 @@ class MappingSource:
         codes: Codes,
         *,
         sealed: object,
-        more: Callable[[Attachment], dict[str, str]] = lambda _: {},
+        more: Callable[[Attachment], Mapping[str, Any]] = lambda _: {},
     ) -> MappingSource:
         """The envelope as a tree. ``sealed``: what ``$sealed`` stands for; ``more``: further members of each file."""
         document = parcel.envelope.model_dump(mode="json", exclude_none=True)
@@ -303,6 +303,11 @@ def poll_values(request: Mapping[str, Any], delivery: Delivery, codes: Codes) ->
     return values
 
 
+def filled(node: Any, source: MappingSource, item: Item | None = None) -> Any:
+    """The values of a further document of the same message. What it sends counts as sent."""
+    return _fill(node, source, item, 0)
+
+
 def given_values(request: Mapping[str, Any], given: Mapping[str, Any], codes: Codes) -> dict[str, Any]:
     """The values of a request that names only what is given."""
     values = _fill(request, MappingSource(dict(given), codes), None, 0)
@@ -356,7 +361,7 @@ def _text(node: str, source: MappingSource, item: Item | None) -> Any:
     source.asked.add(place)
     if value is not None:
         source.sent.add(place)
-        if place[0] == "attachments" and place[-1] == CONTENT:
+        if place[0] == "attachments" and place[-1] in BYTES:
             source.sent.add((*place[:-1], "sha256"))  # the name of the bytes
     return value
 

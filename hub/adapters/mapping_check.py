@@ -26,6 +26,10 @@ from hub.schemas.terms import Kind
 Place: TypeAlias = tuple[str | int, ...]
 CONTENT: Final = "content"
 """Member of a file that stands for its bytes, in a dialect that can send them in their place."""
+LINK: Final = "url"
+"""Member of a file that says where the hub gives it to whom it was sent."""
+BYTES: Final = frozenset({CONTENT, LINK})
+"""Members with which the bytes themselves are said."""
 _FROM: Final = ("$from", "values", "default", "date", "join")
 _EACH: Final = ("$each", "as")
 _MAX_DEPTH: Final = 20
@@ -272,7 +276,7 @@ def unsaid(request: Any, tree: Members, leaves_out: Iterable[str]) -> list[str]:
         return []
     left = frozenset(tuple(name.split(".")) for name in leaves_out)
     files = {name: Leaf() for name in ("name", "description", *(("sha256",) if CONTENT in _file(tree) else ()))}
-    if any(place[0] == "attachments" and place[-1] == CONTENT for place in sent):
+    if any(place[0] == "attachments" and place[-1] in BYTES for place in sent):
         files.pop("sha256", None)
     body = _members(tree.of.get("body"))
     lost = [name for each, shape in body.items() for name in _lost(shape, ("body", each), (each,), sent, left)]

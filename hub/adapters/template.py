@@ -5,7 +5,7 @@ What the bytes are and how they travel is the adapter's matter; its section adds
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, model_validator
@@ -79,6 +79,10 @@ class MappedSection(Frozen):
         """Members of ``$item`` for a file besides those of the envelope."""
         return (CONTENT,)
 
+    def said(self) -> Any:
+        """Tree of all that is said of a message."""
+        return self.request
+
     def tree(self) -> Members:
         """The shape of what the request may name."""
         return tree_of(self.kinds, self.file_members())
@@ -113,16 +117,16 @@ class MappedSection(Frozen):
 
     def notes(self) -> tuple[str, ...]:
         """Notes for a check on a mapping that is not wrong."""
-        return notes_of(unsaid(self.request, self.tree(), self.leaves_out), self.tests, CODES.left_out)
+        return notes_of(unsaid(self.said(), self.tree(), self.leaves_out), self.tests, CODES.left_out)
 
     @property
     def sends_files(self) -> bool:
         """True if files go along in the document."""
-        return any(place[0] == "attachments" and place[-1] == CONTENT for place in sent_places(self.request))
+        return any(place[0] == "attachments" and place[-1] == CONTENT for place in sent_places(self.said()))
 
 
 def template_values(
-    section: MappedSection, parcel: Parcel, sealed: str, members: Callable[[Attachment], dict[str, str]]
+    section: MappedSection, parcel: Parcel, sealed: str, members: Callable[[Attachment], Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The document of a message. ``members``: further members of a file. ``UnsupportedFeature`` for what the template
     has no place for.

@@ -50,7 +50,11 @@ class Journal:
         """Another side's answer as it is kept with an attempt: without credentials, up to a cap."""
         if heard is None or cap_bytes == 0:
             return None
-        return without_secrets(heard[:cap_bytes], self._secrets())[0]
+        return self.clean(heard[:cap_bytes])
+
+    def clean(self, said: bytes) -> bytes:
+        """Bytes of another side without the hub's secrets."""
+        return without_secrets(said, self._secrets())[0]
 
     def attached(
         self, raw: RawInbound, origin: Origin, *, case_id: CaseId, message_id: MessageId, verdict: str = "accepted"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from hub.delivery.adapter_fault import broke_off
 from hub.errors import HubError
@@ -20,7 +21,7 @@ from hub.inbound.statement import Statement
 from hub.outbound import circuit_breaker
 from hub.outbound.batch import ClaimedMessage, LaneBatch
 from hub.outbound.settle import Settlement, Settler, attempt_id
-from hub.ports import Clock, Outcome, Store
+from hub.ports import Clock, Outcome, Stepwise, Store
 from hub.schemas.delivery import (
     AttemptEnd,
     Change,
@@ -120,12 +121,19 @@ class Sender:
             lane.opened = True
             while self._may_go_on(lane) and (message := lane.next()) is not None:
                 begun = time.perf_counter()
+                if isinstance(session, Stepwise):
+                    session.resume(message.delivery.progress, partial(self._keep, message.delivery.id, lane.owner))
                 outcome = session.send(message.prepared, float(lane.channel.lane.deadline_secs))
                 self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
                 kept = self._receiver.journal.answer(outcome.answer, lane.channel.lane.answer_kb * 1_024)
                 outcome = self._receiver.redaction.outcome(outcome, message.delivery, message.body)
                 outcome = replace(outcome, answer=kept)
                 self._end(lane, settler, ended, message, outcome)
+
+    def _keep(self, delivery_id: DeliveryId, owner: str, progress: str) -> bool:
+        """Keep how far a message of several calls has come, without credentials that an answer repeated."""
+        text = self._receiver.journal.clean(progress.encode()).decode("utf-8", "replace")
+        return self._store.save_progress(delivery_id, text, owner=owner)
 
     def _may_go_on(self, lane: LaneBatch) -> bool:
         now = self._clock.now()

@@ -8,7 +8,7 @@ does. Between batches, where ``polls`` or ``collects`` is true, a session is ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -44,6 +44,17 @@ class Session(Protocol):
         """Fetch what waits at the other side and hand each piece to the sink, acknowledging it there only after the
         sink returned; only if ``collects`` is true. Returns how many were handed over; stops at the deadline. Raises
         ``DeliveryError``, ``ConfigurationError``, ``Unavailable``.
+        """
+        ...
+
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """A session over which one message may take several calls, each of which is made once."""
+
+    def resume(self, progress: str | None, keep: Callable[[str], bool]) -> None:
+        """Called before each ``send``: how far the message had come, and what makes further progress durable before the
+        next call. ``keep`` returns False if another worker has the message now: then nothing more may go out.
         """
         ...
 

@@ -17,7 +17,7 @@ from hub.outbound.sender import Ended
 from hub.outbound.sweeper import Sweeper
 from hub.ports import Outcome, RawInbound
 from hub.schemas import json_rendering
-from hub.schemas.delivery import Attempt, LaneDue, LaneState, OutcomeKind, TransportState
+from hub.schemas.delivery import Attempt, Change, DeliveryUpdate, LaneDue, LaneState, OutcomeKind, TransportState
 from hub.schemas.directory import Channel
 from hub.seals import HubSeal
 from registry import LoadedDirectory
@@ -311,3 +311,40 @@ def test_the_sweeper_rings_for_what_is_due_and_for_what_is_collected() -> None:
     assert swept(world, "third") == (1, [(CHANNEL, False)], [CHANNEL], 1)
     world.clock.go(60)
     assert swept(world, "third")[0] == 2
+
+
+def test_a_message_of_several_calls_goes_on_where_it_was() -> None:
+    """Progress is durable while an attempt goes on, without the hub's secrets, and comes back with the next attempt."""
+    world = World()
+    (accepted,) = world.submit(1)
+    seen: list[str | None] = []
+
+    def keeps() -> None:
+        assert world.adapter.keep("step 1")
+        seen.append(world.delivery(accepted).progress)
+
+    world.adapter.during = [keeps]
+    world.adapter.script = [TEMPORARY, DELIVERED]
+    run_lane(world.cases, CHANNEL)
+    world.clock.go(60)
+    run_lane(world.cases, CHANNEL)
+    assert (world.adapter.resumed, seen) == ([None, "step 1"], ["step 1", "step 1"])
+
+
+def test_progress_of_a_message_that_another_holds_is_refused() -> None:
+    """A worker whose lease was taken over is told so before its next call."""
+    world = World()
+    (accepted,) = world.submit(1)
+    kept: list[bool] = []
+
+    def overtaken() -> None:
+        until = world.clock.now() + timedelta(seconds=60)
+        taken = DeliveryUpdate(
+            id=world.delivery(accepted).id, state=TransportState.SENDING, owner="other", lease_until=until
+        )
+        world.store.apply(Change(updates=(taken,)))
+        kept.append(world.adapter.keep("step 1"))
+
+    world.adapter.during = [overtaken]
+    run_lane(world.cases, CHANNEL)
+    assert (kept, world.delivery(accepted).progress) == ([False], None)

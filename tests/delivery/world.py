@@ -6,7 +6,7 @@ import atexit
 import hashlib
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -98,6 +98,8 @@ class ScriptedAdapter:
         self.refused: list[HubError] = []
         self.polled: list[Delivery] = []
         self.during: list[object] = []
+        self.resumed: list[str | None] = []
+        self.keep: Callable[[str], bool] = lambda _progress: False
 
     def rendering(self, channel: Channel) -> Rendering:
         assert channel.adapter == self.name
@@ -128,6 +130,10 @@ class ScriptedAdapter:
         if self.locked is not None:
             raise self.locked
         yield self
+
+    def resume(self, progress: str | None, keep: Callable[[str], bool]) -> None:
+        self.resumed.append(progress)
+        self.keep = keep
 
     def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         delivery = self._world.store.delivery_of(prepared.message_id)

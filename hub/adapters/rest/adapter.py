@@ -13,6 +13,7 @@ from hub.adapters.rest.dialect import RestDialect
 from hub.adapters.rest.envelope import RestEnvelopeDialect
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.rest.steps import StepSection
 from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.rest.template_session import TemplateSession
 from hub.adapters.rest.trembita import RestTrembitaDialect
@@ -84,6 +85,7 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         return (
             f"{request.method} {request.url}",
             *(f"{name}: {shown(value)}" for name, value in {**request.headers, "Content-Type": kind}.items()),
+            *(f"(a call of its own: {each.name}, {each.method} {each.url})" for each in _steps(dialect)),
             *([f"(and the credentials of auth: {auth.type}{_where(auth)})"] if auth.type != "none" else []),
         )
 
@@ -106,3 +108,8 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
 def _where(auth: Auth) -> str:
     """The place of a key that stands in the URL, of which only its name is shown."""
     return f", in the URL as {auth.name}" if isinstance(auth, ApiKeyAuth) and auth.place == "query" else ""
+
+
+def _steps(dialect: RestDialect) -> tuple[StepSection, ...]:
+    """Further calls of a delivery."""
+    return dialect.section.steps if isinstance(dialect, TemplateDialect) else ()

@@ -93,7 +93,11 @@ class RestEnvelopeDialect:
 
     def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """Meaning of the answer; the table stands in docs/adapters/rest.md."""
-        outcome = self._judge(answer, prepared)
+        return self.without_echo(self._judge(answer, prepared), answer, prepared)
+
+    @staticmethod
+    def without_echo(outcome: Outcome, answer: HttpAnswer, prepared: Prepared) -> Outcome:
+        """The outcome, its detail without what was sent: some systems repeat it."""
         if outcome.detail is not None and echoes(answer, prepared.body):
             # It would carry the applicant's words into the journal of attempts.
             return replace(

@@ -43,6 +43,12 @@ def upload(prepared: Prepared, attachments: Attachments) -> StreamedBody:
     return StreamedBody(length=length, chunks=partial(_chunks, pieces, files, attachments))
 
 
+def raw(file: Attachment, _prepared: Prepared, attachments: Attachments) -> StreamedBody:
+    """A file as it is. ``PermanentFailure`` (``attachment.missing``)."""
+    check_file(file, attachments)
+    return StreamedBody(length=file.size, chunks=partial(content, file, attachments))
+
+
 def _chunks(pieces: list[bytes], files: dict[str, Attachment], attachments: Attachments) -> Iterator[bytes]:
     for number, piece in enumerate(pieces):
         if number % 2 == 0:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import AnswerMapping
+from hub.adapters.mapping import AnswerMapping, Item, MappingSource, filled, request_values
+from hub.adapters.mapping_check import CONTENT, LINK, RequestCheck, Slip, sent_places
+from hub.adapters.mapping_tests import SEALED
 from hub.adapters.rest.changes import ChangesSection
-from hub.adapters.template import MappedSection
+from hub.adapters.rest.forms import FormSection
+from hub.adapters.rest.steps import DOCUMENT, StepSection, kept_mark, step_faults
+from hub.adapters.template import CODES, MappedSection
 from hub.net import secret_marks
 from hub.net.secret_marks import Secrets
 from hub.net.secrets import SecretRef
 from hub.net.settings import AsTuple, Url
+from hub.ports import Parcel
 from hub.schemas.base import Code, Frozen
+from hub.schemas.envelope import Attachment
+from hub.schemas.shapes import Leaf, Many, Members
 
 _OURS = frozenset(
     {
@@ -24,6 +33,11 @@ _OURS = frozenset(
 )
 """Headers that are not a template's to set: the hub's own, those of the connection, and those that carry secrets."""
 HeaderName: TypeAlias = Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")]
+KEPT: Final = "kept"
+"""Member that holds what earlier calls gave."""
+_FILES: Final = "/v1/attachments/"
+_IN_FORM: Final = [f"$item.{CONTENT}", "$item.name"]
+"""What a form says of a file."""
 HeaderText: TypeAlias = Annotated[str, Code(r"[ -~]{0,500}")]
 
 
@@ -37,7 +51,8 @@ class TemplateSection(MappedSection):
     """Dialect ``template``: what goes into the authority's own JSON, and what its answer means.
 
     ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides,
-    in every call.
+    in every call. ``form``: document and files go as multipart/form-data. ``before``, ``after``: further calls of the
+    same delivery, each made once (``hub.adapters.rest.steps``).
     ``poll``: what the answer of ``status_url`` means; ``changes``: one list that tells of all open messages.
     ``files_from``: origins (``https://host``) besides the channel's own, from which files of answers may be fetched
     with its credentials; ``max_file_mb``: the largest of them, in MiB.
@@ -49,6 +64,9 @@ class TemplateSection(MappedSection):
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
     headers: dict[HeaderName, HeaderText | SecretHeader] = Field(default_factory=dict, max_length=20)
     answer: AnswerMapping
+    form: FormSection | None = None
+    before: list[StepSection] = Field(default_factory=list, max_length=10)
+    after: list[StepSection] = Field(default_factory=list, max_length=10)
     poll: AnswerMapping | None = None
     changes: ChangesSection | None = None
     files_from: Annotated[tuple[Url, ...], AsTuple, Field(max_length=20)] = ()
@@ -66,6 +84,90 @@ class TemplateSection(MappedSection):
             raise PydanticCustomError("changes", "{rule}", {"rule": rule})
         return self
 
+    def file_members(self) -> tuple[str, ...]:
+        """Bytes in base64, and where the hub gives them."""
+        return (CONTENT, LINK)
+
+    def tree(self) -> Members:
+        """The shape of what a request may name, with what earlier calls gave."""
+        plain = super().tree()
+        files = plain.of["attachments"]
+        assert isinstance(files, Many)
+        assert isinstance(files.each, Members)
+        each = Members({**files.each.of, KEPT: self._kept(per_file=True)})
+        return Members({**plain.of, "attachments": Many(each), KEPT: self._kept(per_file=False)})
+
+    def _kept(self, *, per_file: bool) -> Members:
+        steps = (step for step in self.steps if (step.each is not None) is per_file)
+        return Members({name: Leaf() for step in steps for name in step.keep})
+
+    @property
+    def steps(self) -> tuple[StepSection, ...]:
+        """All further calls, in their order."""
+        return (*self.before, *self.after)
+
+    def said(self) -> Any:
+        """Tree of all that is said of a message, in whatever call."""
+        whole = [self.request, *(step.request for step in self.steps if step.each is None)]
+        per_file = [
+            *([_IN_FORM] if self.form is not None else []),
+            *([step.request, *_carried(step)] for step in self.steps if step.each is not None),
+        ]
+        return [*whole, *({"$each": "$attachments", "as": each} for each in per_file)]
+
+    def slips(self) -> list[Slip]:
+        """Faults that show without an example, of all calls."""
+        check = RequestCheck(self.tree(), secrets=self.says_secrets)
+        found = super().slips()
+        for where, steps in (("before", self.before), ("after", self.after)):
+            for number, step in enumerate(steps):
+                place = (where, number, "request")
+                if step.each is None:
+                    found += check.slips(step.request, place)
+                else:
+                    wrapped = {"$each": "$attachments", "as": step.request}
+                    found += [replace(slip, place=(*place, *slip.place[1:])) for slip in check.slips(wrapped)]
+        return found + [Slip(place, "step", rule) for place, rule in step_faults(self.before, self.after)]
+
+    def calls(
+        self, parcel: Parcel, sealed: str, members: Callable[[Attachment], Mapping[str, Any]]
+    ) -> list[tuple[str, Attachment | None, Any]]:
+        """Name, file and document of each call of a message. ``UnsupportedFeature`` for what has no place in any."""
+
+        def all_members(file: Attachment) -> Mapping[str, Any]:
+            link = {} if parcel.reply_url is None else {LINK: f"{parcel.reply_url.rstrip('/')}{_FILES}{file.sha256}"}
+            kept = {name: kept_mark(name, file) for name in self._kept(per_file=True).of}
+            return {**link, **members(file), KEPT: kept}
+
+        source = MappingSource.of(parcel, CODES, sealed=sealed, more=all_members)
+        source.tree[KEPT] = {name: kept_mark(name) for name in self._kept(per_file=False).of}
+        files = [
+            (file, Item(each, ("attachments", str(number))))
+            for number, (file, each) in enumerate(
+                zip(parcel.envelope.attachments, source.tree["attachments"], strict=True)
+            )
+        ]
+        if self.form is not None:
+            for _, item in files:
+                filled(_IN_FORM, source, item)
+        before, after = (
+            [call for step in steps for call in _calls(step, source, files)] for steps in (self.before, self.after)
+        )
+        document = request_values(
+            self.request, source, kind=parcel.envelope.kind, kinds=self.kinds, leaves_out=self.leaves_out
+        )
+        return [*before, (DOCUMENT, None, document), *after]
+
+    def tried(self, parcel: Parcel) -> dict[str, Any]:
+        """The document of a test's message."""
+        shown = {CONTENT: "(content)", LINK: "(url)"}
+        return next(document for name, _, document in self.calls(parcel, SEALED, lambda _: shown) if name == DOCUMENT)
+
+    @property
+    def carries_files(self) -> bool:
+        """True if files go along, in whatever way."""
+        return self.sends_files or self.form is not None or any(step.send != "document" for step in self.steps)
+
     def said_headers(self) -> dict[str, str]:
         """The headers, with a mark for each secret."""
         return {
@@ -76,7 +178,8 @@ class TemplateSection(MappedSection):
     def secrets(self) -> Secrets:
         """Secrets of document and headers."""
         of_headers = (value.secret for value in self.headers.values() if isinstance(value, SecretHeader))
-        return Secrets((*secret_marks.references(self.request), *of_headers), secret_marks.in_json)
+        requests = [self.request, *(step.request for step in self.steps)]
+        return Secrets((*secret_marks.references(requests), *of_headers), secret_marks.in_json)
 
     def answered(self) -> AnswerMapping:
         """The section ``answer``."""
@@ -93,7 +196,36 @@ class TemplateSection(MappedSection):
         return self.changes.means or self.poll
 
     @model_validator(mode="after")
+    def _form_fits(self) -> TemplateSection:
+        if self.form is not None and self.form.document is None and self.sends_files_inside():
+            raise PydanticCustomError("form", "the files are parts of the form: no $item.content in its fields")
+        return self
+
+    def sends_files_inside(self) -> bool:
+        """True if files stand in the document itself."""
+        return any(place[0] == "attachments" and place[-1] == CONTENT for place in sent_places(self.request))
+
+    @model_validator(mode="after")
     def _headers_fit(self) -> TemplateSection:
         if taken := sorted(name for name in self.headers if name.lower() in _OURS):
             raise PydanticCustomError("headers", "not a template's to set: {names}", {"names": ", ".join(taken)})
         return self
+
+
+def _carried(step: StepSection) -> list[str]:
+    """What a call says of its file beside its document."""
+    if step.send == "form":
+        return _IN_FORM
+    said = [f"$item.{CONTENT}"] if step.send == "file" else []
+    return said + (["$item.name"] if "file.name" in step.places() else [])
+
+
+def _calls(
+    step: StepSection, source: MappingSource, files: list[tuple[Attachment, Item]]
+) -> Iterator[tuple[str, Attachment | None, Any]]:
+    if step.each is None:
+        yield step.name, None, filled(step.request, source)
+        return
+    for file, item in files:
+        filled(_carried(step), source, item)
+        yield step.name, file, filled(step.request, source, item)

@@ -29,12 +29,15 @@ class RestSession(BaseSession):
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
-        request = self._dialect.request(prepared)
+        return self._dialect.judge(self._sent(self._dialect.request(prepared), prepared, deadline_secs), prepared)
+
+    def _sent(self, request: RestRequest, prepared: Prepared, deadline_secs: float) -> HttpAnswer:
+        """The answer to a call with a document."""
         going = replace(prepared, body=request.secrets.fill(prepared.body))
         body = request.upload(going, store_of(self._attachments)) if request.upload else going.body
         call = _call(request, prepared.message_id, body=body, signed=going.body)
         typed = call.saying({"Content-Type": request.content_type or prepared.content_type})
-        return self._dialect.judge(self._made(typed, deadline_secs), prepared)
+        return self._made(typed, deadline_secs)
 
     def heard(self) -> bytes | None:
         """The last HTTP answer."""

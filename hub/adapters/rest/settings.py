@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.rest.section import TemplateSection
+from hub.adapters.rest.steps import sample_url
 from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.settings import AsTuple, HmacAuth, HttpSettings, MtlsAuth, Url, url_rule
@@ -19,10 +20,7 @@ _SAMPLE = str(uuid.UUID(int=0))
 
 
 def _sample(template: str) -> str:
-    filled = template.replace("{message_id}", _SAMPLE)
-    for name in ("external_id", "cursor", "page", "token"):
-        filled = filled.replace(f"{{{name}}}", "0")
-    return filled
+    return sample_url(template.replace("{message_id}", _SAMPLE))
 
 
 StatusUrl = Annotated[str, url_rule(_sample)]
@@ -128,11 +126,13 @@ class RestSettings(HttpSettings):
     def _templated(self, section: TemplateSection) -> None:
         if self.attachments == "multipart":
             raise PydanticCustomError("attachments", "a template says files by name: attachments: link or refuse")
-        if isinstance(self.auth, HmacAuth) and section.sends_files:
-            raise PydanticCustomError("auth", "hmac signs the document without files: not with $item.content")
+        if isinstance(self.auth, HmacAuth) and section.carries_files:
+            raise PydanticCustomError("auth", "hmac signs the document without files: not with files that go along")
         if (section.poll is not None) != (self.receipt == "poll"):
             raise PydanticCustomError("poll", "the template's poll and receipt: poll belong together")
         self._listed(section)
+        for step in section.steps:
+            self._callable(step.url)
         if section.path and ("?" in self.url or "#" in self.url):
             raise PydanticCustomError("url", "what a path follows has no query and no fragment")
 

@@ -7,7 +7,6 @@ of their answer means what, stands in the registry, not in code.
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -18,21 +17,26 @@ from hub.adapters.mapping import AnswerMapping, Meaning, SaidFile
 from hub.adapters.mapping_check import CONTENT
 from hub.adapters.mapping_tests import told
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
-from hub.adapters.rest import inline
+from hub.adapters.rest import forms, inline
 from hub.adapters.rest.dialect import RestRequest
-from hub.adapters.rest.envelope import RestEnvelopeDialect, concluded, nothing_yet, unread
+from hub.adapters.rest.envelope import ACCEPT, RestEnvelopeDialect, concluded, nothing_yet, unread
+from hub.adapters.rest.forms import FormSection
+from hub.adapters.rest.inline import raw
 from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.template import CODES, template_values
+from hub.adapters.rest.steps import Progress, Said, StepSection, Unit, contained, dumped, units
+from hub.adapters.template import CODES
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome, Parcel, Prepared, RawInbound
 from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.envelope import Attachment
 
 _JSON: Final = "application/json"
-_TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
+TAKEN: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE})
+"""Ends of a call after which they have it."""
 
 
 class TemplateDialect(RestEnvelopeDialect):
@@ -50,9 +54,9 @@ class TemplateDialect(RestEnvelopeDialect):
         self._check_files(parcel)
         # A JWS is text already; the other forms are bytes, which JSON holds as base64.
         sealed = parcel.sealed if self._s.format == "jws" else base64.b64encode(parcel.sealed)
-        values = template_values(self._t, parcel, sealed.decode("ascii"), lambda file: {CONTENT: inline.mark(file)})
-        body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        files = parcel.attachments if inline.has_marks(body) else ()
+        calls = self._t.calls(parcel, sealed.decode("ascii"), lambda file: {CONTENT: inline.mark(file)})
+        body = contained(calls) if self._t.steps else dumped(calls[0][2])
+        files = parcel.attachments if self._t.carries_files else ()
         return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body, files=files)
 
     def request(self, prepared: Prepared) -> RestRequest:
@@ -61,8 +65,52 @@ class TemplateDialect(RestEnvelopeDialect):
         url = plain.url
         if self._t.path:
             url = url.rstrip("/") + self._t.path.replace("{message_id}", str(prepared.message_id))
-        upload = inline.upload if inline.has_marks(prepared.body) else None
-        return replace(self._ours(plain), method=self._t.method, url=url, upload=upload)
+        told = self._told(self._ours(plain), prepared, self._t.form)
+        return replace(told, method=self._t.method, url=url)
+
+    @staticmethod
+    def _told(
+        request: RestRequest, prepared: Prepared, form: FormSection | None, file: Attachment | None = None
+    ) -> RestRequest:
+        """The request with how its body is made."""
+        if form is not None:
+            files = None if file is None else (file,)
+            upload = partial(forms.upload, form, files=files)
+            return replace(request, upload=upload, content_type=forms.content_type(prepared))
+        return replace(request, upload=inline.upload if inline.has_marks(prepared.body) else None)
+
+    def units(self, prepared: Prepared) -> list[Unit]:
+        """The calls of a prepared message."""
+        return units(prepared, self._t.steps)
+
+    def step_request(self, unit: Unit, step: StepSection, progress: Progress, prepared: Prepared) -> RestRequest:
+        """A call beside that of the document. ``prepared``: with this call's document."""
+        name = str(prepared.message_id)
+        request = self._ours(
+            RestRequest(
+                method=step.method,
+                url=progress.url(step.url, prepared, unit.file),
+                headers={"Accept": ACCEPT, "Idempotency-Key": f"{name}/{unit.name}", "Hub-Message-Id": name},
+            )
+        )
+        if step.send == "file" and unit.file is not None:
+            return replace(request, upload=partial(raw, unit.file), content_type=unit.file.media_type)
+        return self._told(request, prepared, step.form, unit.file)
+
+    def judge_step(self, unit: Unit, step: StepSection, answer: HttpAnswer, prepared: Prepared) -> Outcome | None:
+        """The outcome of a call that was not done; None if it was."""
+        if answer.status in step.statuses:
+            return None
+        failed = self._by_status(answer) or self._without_statement(answer, prepared)
+        if failed.kind in TAKEN or failed.kind is OutcomeKind.REFUSED:
+            failed = concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer)
+        return replace(failed, detail=f"{_step_name(unit)}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS])
+
+    def final(self, said: Said, prepared: Prepared) -> Outcome:
+        """The outcome of the answer that has the registration, when all calls are done."""
+        step = next((each for each in self._t.steps if each.name == said.by), None)
+        rules = self._t.answer if step is None or step.answer is None else step.answer
+        return self.without_echo(self._judged(said.answer(), prepared, rules), said.answer(), prepared)
 
     def status_request(self, delivery: Delivery) -> RestRequest:
         """The question, with the template's own headers."""
@@ -88,12 +136,15 @@ class TemplateDialect(RestEnvelopeDialect):
         return told(maps.meaning(rules, partial(find, tree), partial(rows, tree)))
 
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
+        return self._judged(answer, prepared, self._t.answer)
+
+    def _judged(self, answer: HttpAnswer, prepared: Prepared, rules: AnswerMapping) -> Outcome:
         """By the mapping, if there is JSON to read; a status alone proves nothing."""
         if (by_status := self._by_status(answer)) is not None:
             return by_status
-        said = self._said(self._t.answer, answer)
+        said = self._said(rules, answer)
         if said is not None:
-            outcome = read_outcome(said, self._t.answer, _heard(answer), prepared)
+            outcome = read_outcome(said, rules, _heard(answer), prepared)
             if 200 <= answer.status < 300:
                 return self._proved(outcome, answer)
             if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.DUPLICATE, OutcomeKind.TEMPORARY):
@@ -101,7 +152,7 @@ class TemplateDialect(RestEnvelopeDialect):
         return self._without_statement(answer, prepared)
 
     def _proved(self, outcome: Outcome, answer: HttpAnswer) -> Outcome:
-        if outcome.kind in _TAKEN and self._success(answer.status) is None:
+        if outcome.kind in TAKEN and self._success(answer.status) is None:
             return concluded(OutcomeKind.UNKNOWN, "answer.contradiction", answer)
         if outcome.kind is OutcomeKind.DELIVERED and self._s.receipt == "response" and not outcome.reported:
             return concluded(OutcomeKind.UNKNOWN, "answer.no_receipt", answer)
@@ -139,6 +190,11 @@ class TemplateDialect(RestEnvelopeDialect):
         except InvalidInput:
             return None
         return maps.meaning(rules, partial(find, tree), partial(rows, tree))
+
+
+def _step_name(unit: Unit) -> str:
+    """Name of a call for people; a file by the beginning of its digest, for its name may tell too much."""
+    return unit.name if unit.file is None else f"{unit.name.partition(':')[0]} ({unit.file.sha256[:8]})"
 
 
 def _heard(answer: HttpAnswer) -> Heard:

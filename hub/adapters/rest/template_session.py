@@ -10,21 +10,28 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from hub.adapters.mapping import SaidFile
 from hub.adapters.rest.changes import ChangesReader, Reading
 from hub.adapters.rest.envelope import ACCEPT
 from hub.adapters.rest.files import Fetcher, Keep, origins
 from hub.adapters.rest.session import RestSession
-from hub.adapters.rest.template import TemplateDialect
-from hub.errors import ConfigurationError
+from hub.adapters.rest.statements import charset_of
+from hub.adapters.rest.steps import Progress, Said, Unit, kept_of
+from hub.adapters.rest.template import TAKEN, TemplateDialect
+from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
 from hub.net.auth import Call, Credential, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
 from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus
-from hub.schemas.delivery import Delivery
+from hub.schemas import charsets
+from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import MessageId
+
+_LEAST_SECS: Final = 1.0
+_BETWEEN: Final = b"\r\n\r\n"
 
 
 class TemplateSession(RestSession):
@@ -41,12 +48,81 @@ class TemplateSession(RestSession):
         super().__init__(dialect, http, ours, attachments)
         self._template = dialect
         self._elsewhere = elsewhere
+        self._heard: list[bytes] = []
+        self._progress: str | None = None
+        self._come = Progress()
+        self._keep: Callable[[str], bool] = _kept_nowhere
+
+    def resume(self, progress: str | None, keep: Callable[[str], bool]) -> None:
+        """Where the next message had come to, and how to keep how far it comes."""
+        self._progress, self._keep = progress, keep
+
+    def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
+        """One attempt; their id is told also where a later call failed."""
+        self._come = Progress()
+        outcome = super().send(prepared, deadline_secs)
+        return replace(outcome, external_id=outcome.external_id or self._come.external_id)
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
-        """One call, judged by the dialect, with the files of its answer."""
+        """The call, or the calls, judged by the dialect, with the files of its answer."""
         until = time.monotonic() + deadline_secs
-        outcome = super().transmit(prepared, deadline_secs)
+        self._heard.clear()
+        if self._template.section.steps:
+            outcome = self._stepwise(prepared, until)
+        else:
+            outcome = super().transmit(prepared, deadline_secs)
         return self._enclosed(outcome, self._template.target, prepared.message_id, until, poll=False)
+
+    def heard(self) -> bytes | None:
+        """The last HTTP answer; of several calls all, one after another."""
+        return _BETWEEN.join(self._heard) or super().heard()
+
+    # Several calls
+
+    def _stepwise(self, prepared: Prepared, until: float) -> Outcome:
+        """Those calls that were not made yet, in their order; the outcome of the one that has the registration."""
+        keep, self._come = self._keep, Progress.of(self._progress)
+        self._progress, self._keep = None, _kept_nowhere
+        document = prepared
+        for unit in self._template.units(prepared):
+            if unit.step is None:
+                document = replace(prepared, body=unit.body)
+            if unit.name in self._come.done:
+                continue
+            if until - time.monotonic() < _LEAST_SECS:
+                raise TemporaryFailure("The time of the attempt ended between two calls.", code="steps.time")
+            going = replace(prepared, body=self._come.fill(unit.body))
+            come = self._made_unit(unit, self._come, going, until)
+            if isinstance(come, Outcome):
+                return come
+            self._come = come
+            if not keep(come.model_dump_json(exclude_none=True)):
+                raise OutcomeUnknown("Another worker has taken the message over.", code="steps.taken_over")
+        assert self._come.said is not None
+        return self._template.final(self._come.said, document)
+
+    def _made_unit(self, unit: Unit, progress: Progress, going: Prepared, until: float) -> Progress | Outcome:
+        """Progress after a call that was done; the outcome of the attempt if it was not."""
+        step, left = unit.step, max(until - time.monotonic(), 0.1)
+        request = (
+            self._template.request(going) if step is None else self._template.step_request(unit, step, progress, going)
+        )
+        answer = self._sent(request, going, left)
+        self._heard.append(answer.transcript())
+        if step is None:
+            outcome = self._template.judge(answer, going)
+            if outcome.kind not in TAKEN:
+                return outcome
+            return progress.after(unit, said=_said_by(unit, answer), external_id=outcome.external_id)
+        failed = self._template.judge_step(unit, step, answer, going)
+        if failed is not None:
+            return failed
+        kept = kept_of(step, answer, unit.file)
+        if kept is None:
+            names = ", ".join(sorted(step.keep.values()))
+            detail = f"{unit.name}: the answer has no {names}"
+            return Outcome(kind=OutcomeKind.UNKNOWN, code="answer.no_receipt", http_status=answer.status, detail=detail)
+        return progress.after(unit, kept=kept, said=_said_by(unit, answer) if step.answer is not None else None)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """One call that asks what became of a delivery, and the files of the answer."""
@@ -122,6 +198,17 @@ class TemplateSession(RestSession):
     def _fetch(self, about: MessageId, http: HttpSession, url: str, deadline_secs: float) -> HttpAnswer:
         call = Call(method="GET", url=url, headers={**self._template.headers(), "Accept": "*/*"}, message_id=str(about))
         return authorised(http, self._credential, call, deadline_secs=deadline_secs)
+
+
+def _kept_nowhere(_progress: str) -> bool:
+    """For tries that no delivery stands behind."""
+    return True
+
+
+def _said_by(unit: Unit, answer: HttpAnswer) -> Said:
+    text = charsets.read(answer.body, charset_of(answer))
+    body = answer.body.decode("utf-8", "replace") if text is None else text
+    return Said(by=unit.name, status=answer.status, kind="application/json", body=body)
 
 
 def _said(unclear: list[str]) -> list[str]:

@@ -1,0 +1,268 @@
+"""Several calls for one delivery: files handed in before the document, attached after it, and what closes it.
+
+Each call is made once: what was done is kept before the next call is made, so that an attempt after a fault, or in
+another process, goes on where the last one stopped; so is what an answer gave for later calls (an upload's token).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import quote
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.adapters.json_places import at
+from hub.adapters.mapping import AnswerMapping, AnswerPath
+from hub.adapters.rest.forms import FormSection
+from hub.errors import InvalidInput, PermanentFailure
+from hub.net.http import HttpAnswer
+from hub.net.settings import AsTuple, url_rule
+from hub.ports import Prepared
+from hub.schemas import foreign_json
+from hub.schemas.base import Code, Frozen
+from hub.schemas.envelope import Attachment
+
+DOCUMENT: Final = "document"
+"""Name of the call that hands in the document itself."""
+_OURS: Final = frozenset({"message_id", "external_id"})
+_FILE: Final = frozenset({"file.name", "file.sha256"})
+_PLACE: Final = re.compile(r"\{([a-z0-9_.]{1,60})\}")
+_MARK: Final = re.compile(rb'"\\u0000kept:([a-z][a-z0-9_]{0,30})(?::([0-9a-f]{64}))?\\u0000"')
+_CONTAINER: Final = "calls"
+KeptName: TypeAlias = Annotated[str, Code(r"[a-z][a-z0-9_]{0,30}")]
+
+
+def sample_url(template: str) -> str:
+    """A URL with something in each place."""
+    return _PLACE.sub("0", template)
+
+
+StepUrl: TypeAlias = Annotated[str, url_rule(sample_url)]
+
+
+class StepSection(Frozen):
+    """A call beside that of the document. ``each: attachments``: once for each file; absent = once. ``url``: with
+    ``{message_id}``, ``{external_id}`` (their id, after the document), ``{kept.NAME}``, and of a file ``{file.name}``
+    and ``{file.sha256}``.
+
+    ``send``: a ``document`` by ``request``, the ``file`` as it is, or a ``form`` (multipart) with both. ``keep``: what
+    of the answer later calls need, by name. ``statuses``: with which it is done; others are judged as everywhere.
+    ``answer``: where their registration comes with this call and not with the document.
+    """
+
+    name: KeptName
+    each: Literal["attachments"] | None = None
+    method: Literal["POST", "PUT", "PATCH"] = "POST"
+    url: StepUrl
+    send: Literal["document", "file", "form"] = "document"
+    request: dict[str, Any] = Field(default_factory=dict)
+    form: FormSection | None = None
+    keep: dict[KeptName, AnswerPath] = Field(default_factory=dict, max_length=10)
+    statuses: Annotated[tuple[Annotated[int, Field(ge=200, le=499)], ...], AsTuple, Field(min_length=1)] = (
+        *(200, 201, 202, 204),
+    )
+    answer: AnswerMapping | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> StepSection:
+        if self.name == DOCUMENT:
+            raise PydanticCustomError("step", "document is the name of the document's own call")
+        if self.send != "document" and self.each is None:
+            raise PydanticCustomError("step", "send: {send} needs each: attachments", {"send": self.send})
+        if (self.form is not None) != (self.send == "form"):
+            raise PydanticCustomError("step", "form and send: form belong together")
+        if self.send == "file" and self.request:
+            raise PydanticCustomError("step", "send: file sends the file only: no request")
+        if self.each is not None and self.answer is not None:
+            raise PydanticCustomError("step", "answer belongs to a call that is made once")
+        return self
+
+    def places(self) -> set[str]:
+        """Places in its URL."""
+        return set(_PLACE.findall(self.url))
+
+
+def step_faults(before: Iterable[StepSection], after: Iterable[StepSection]) -> Iterator[tuple[tuple[str, int], str]]:
+    """Faults of the calls together: the place, and the rule."""
+    names: set[str] = set()
+    once: set[str] = set()
+    per_file: set[str] = set()
+    for where, steps in (("before", before), ("after", after)):
+        for number, step in enumerate(steps):
+            place = (where, number)
+            if step.name in names:
+                yield place, f"two calls are named {step.name}"
+            names.add(step.name)
+            known = (
+                {*_OURS, *(f"kept.{name}" for name in once)}
+                if where == "after"
+                else {
+                    "message_id",
+                    *(f"kept.{name}" for name in once),
+                }
+            )
+            if step.each is not None:
+                known |= {*_FILE, *(f"kept.{name}" for name in per_file)}
+            if unknown := sorted(step.places() - known):
+                yield place, f"nothing stands for {{{unknown[0]}}} here; there are: {', '.join(sorted(known))}"
+            if where == "before" and step.answer is not None:
+                yield place, "what they answer before the document is no receipt: answer belongs to a later call"
+            (per_file if step.each is not None else once).update(step.keep)
+
+
+def kept_mark(name: str, file: Attachment | None = None) -> str:
+    """Mark in prepared bytes for what an earlier call will have given."""
+    return f"\0kept:{name}{'' if file is None else ':' + file.sha256}\0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One call to make. ``body``: its document, with marks."""
+
+    step: StepSection | None
+    file: Attachment | None
+    body: bytes
+
+    @property
+    def name(self) -> str:
+        """Name in progress."""
+        step = DOCUMENT if self.step is None else self.step.name
+        return step if self.file is None else f"{step}:{self.file.sha256}"
+
+
+def contained(calls: Iterable[tuple[str, Attachment | None, Any]]) -> bytes:
+    """All documents of a delivery, in the order of their calls, as one."""
+    told = [
+        {"call": name, **({} if file is None else {"file": file.sha256}), DOCUMENT: document}
+        for name, file, document in calls
+    ]
+    return dumped({_CONTAINER: told})
+
+
+def dumped(document: Any) -> bytes:
+    """A document as it goes out."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def units(prepared: Prepared, steps: Iterable[StepSection]) -> list[Unit]:
+    """The calls of a prepared message. ``PermanentFailure`` if it was prepared for other calls than there are now."""
+    known = {step.name: step for step in steps}
+    files = {file.sha256: file for file in prepared.files}
+    found = []
+    for told in json.loads(prepared.body)[_CONTAINER]:
+        name, file = told["call"], files.get(told.get("file", ""))
+        if name != DOCUMENT and name not in known:
+            raise PermanentFailure(
+                f"The message was prepared with a call {name!r}, which the channel has no more.",
+                code="steps.changed",
+                action="Replay the delivery with its bytes built anew.",
+            )
+        found.append(Unit(step=known.get(name), file=file, body=dumped(told[DOCUMENT])))
+    return found
+
+
+class Said(Frozen):
+    """An answer that is judged when all is done. ``by``: the call that got it."""
+
+    by: str
+    status: int
+    kind: str
+    body: str
+
+    def answer(self) -> HttpAnswer:
+        """The answer."""
+        return HttpAnswer(status=self.status, headers={"Content-Type": self.kind}, body=self.body.encode())
+
+
+class Progress(Frozen):
+    """How far a delivery has come. ``done``: names of calls; ``kept``: values for later calls, by name, of a file by
+    ``name:sha256``.
+    """
+
+    done: tuple[str, ...] = ()
+    kept: dict[str, str | int] = Field(default_factory=dict)
+    external_id: str | None = None
+    said: Said | None = None
+
+    @classmethod
+    def of(cls, text: str | None) -> Progress:
+        """Progress as it was kept; what cannot be read is none, and the first call shows what the peer has."""
+        try:
+            return cls() if text is None else cls.model_validate_json(text, strict=False)
+        except ValidationError:
+            return cls()
+
+    def after(
+        self,
+        unit: Unit,
+        *,
+        kept: Mapping[str, str | int] | None = None,
+        said: Said | None = None,
+        external_id: str | None = None,
+    ) -> Progress:
+        """Progress when a call is done."""
+        return Progress(
+            done=(*self.done, unit.name),
+            kept={**self.kept, **(kept or {})},
+            external_id=external_id or self.external_id,
+            said=said or self.said,
+        )
+
+    def url(self, template: str, prepared: Prepared, file: Attachment | None) -> str:
+        """A URL with its places filled. ``PermanentFailure`` if they never gave an id."""
+        return _PLACE.sub(lambda found: quote(self._at(found[1], prepared, file), safe=""), template)
+
+    def _at(self, place: str, prepared: Prepared, file: Attachment | None) -> str:
+        if place == "message_id":
+            return str(prepared.message_id)
+        if place == "external_id":
+            return self._id()
+        if place.startswith("file.") and file is not None:
+            return file.name if place == "file.name" else file.sha256
+        name = place.removeprefix("kept.")
+        value = self.kept.get(name) if file is None else self.kept.get(f"{name}:{file.sha256}", self.kept.get(name))
+        return _given(name, value)
+
+    def _id(self) -> str:
+        if self.external_id is None or self.external_id in (".", ".."):
+            raise PermanentFailure(
+                "They gave no id for the document, and a later call needs one.",
+                code="steps.no_external_id",
+                action="Name the place of their id in the answer's mapping (id), then replay the delivery.",
+            )
+        return self.external_id
+
+    def fill(self, body: bytes) -> bytes:
+        """A document with what earlier calls gave."""
+        return _MARK.sub(self._filled, body)
+
+    def _filled(self, found: re.Match[bytes]) -> bytes:
+        name = found[1].decode()
+        value = self.kept.get(name if found[2] is None else f"{name}:{found[2].decode()}")
+        _given(name, value)
+        return dumped(value)
+
+
+def _given(name: str, value: str | int | None) -> str:
+    if value is None:
+        raise PermanentFailure(f"An earlier call gave no {name}.", code="steps.not_kept", action="Replay the delivery.")
+    return str(value)
+
+
+def kept_of(step: StepSection, answer: HttpAnswer, file: Attachment | None) -> dict[str, str | int] | None:
+    """What an answer gives for later calls; None if something of it is not there."""
+    if not step.keep:
+        return {}
+    try:
+        tree = foreign_json.parse(answer.body)
+    except InvalidInput:
+        return None
+    ending = "" if file is None else f":{file.sha256}"
+    found = {name + ending: at(tree, path) for name, path in step.keep.items()}
+    kept = {name: value for name, value in found.items() if isinstance(value, str | int) and value not in ("", True)}
+    return kept if len(kept) == len(found) else None
