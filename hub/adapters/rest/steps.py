@@ -160,7 +160,7 @@ def units(prepared: Prepared, steps: Iterable[StepSection]) -> list[Unit]:
             raise PermanentFailure(
                 f"The message was prepared with a call {name!r}, which the channel has no more.",
                 code="steps.changed",
-                action="Replay the delivery with its bytes built anew.",
+                action="Rebuild the delivery: its bytes are made anew.",
             )
         found.append(Unit(step=known.get(name), file=file, body=dumped(told[DOCUMENT])))
     return found
@@ -250,7 +250,11 @@ class Progress(Frozen):
 
 def _given(name: str, value: str | int | None) -> str:
     if value is None:
-        raise PermanentFailure(f"An earlier call gave no {name}.", code="steps.not_kept", action="Replay the delivery.")
+        raise PermanentFailure(
+            f"An earlier call gave no {name}.",
+            code="steps.not_kept",
+            action="Rebuild the delivery: its bytes are made anew, and every call is made.",
+        )
     return str(value)
 
 
