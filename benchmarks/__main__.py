@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import attacks, cases, growth, isolation, journal_cost, memory, outage, report, rivals, route
+from benchmarks import (
+    attacks,
+    cases,
+    growth,
+    isolation,
+    journal_cost,
+    memory,
+    outage,
+    registry_change,
+    report,
+    rivals,
+    route,
+)
 from benchmarks.appeals import codes
 from benchmarks.goals import GOALS, Results, missed
 from benchmarks.hub_run import HubRun, Load, SetUp, latency
@@ -48,6 +60,7 @@ class Sizes:
     route_authorities: int = 100_000
     journal_rounds: int = 5
     journalled: int = 1_500
+    rerouted: int = 10_000
 
 
 FULL = Sizes(
@@ -117,9 +130,11 @@ class Bench:
         if self.wants("attack_ratio"):
             with ExitStack() as stack:
                 self.note("attack_ratio", self._attacks(stack))
-        production = (
-            set(GOALS) - {"attack_ratio", "route_us", "embedded_start_s", "embedded_rss_mb", "journal_cost"} - lists
-        )
+        if self.wants("registry_change_s"):
+            say("a hundred channels changed by one pattern …")
+            self.note("registry_change_s", registry_change.measure(self.sizes.rerouted))
+        alone = {"attack_ratio", "route_us", "embedded_start_s", "embedded_rss_mb", "journal_cost", "registry_change_s"}
+        production = set(GOALS) - alone - lists
         if self.wants(*production):
             with ExitStack() as stack:
                 self._production(stack)

@@ -45,6 +45,7 @@ GOALS: Mapping[str, Goal] = {
     "groups_ms": Goal(what="the groups of failures among {stored} cases, p95", limit=200),
     "journal_cost": Goal(what="throughput lost to writing the journal", limit=5),
     "report_s": Goal(what="a report over {stored} cases, the slowest", limit=2),
+    "registry_change_s": Goal(what="100 channels changed by a pattern, checked with {stored} cases", limit=30),
     "overdue_sweep_s": Goal(what="1,000 of {stored} cases come overdue: all looked at", limit=5),
 }
 PER_S_LIMIT = 385

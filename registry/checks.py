@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hub.adapters import Table
 from hub.ports import Adapter, Bounded
@@ -133,7 +133,7 @@ def _channels(draft: Draft, adapters: Mapping[str, Adapter]) -> None:
     by_authority: dict[str, list[tuple[Channel, Place]]] = {}
     for code, channel, place in draft.channels:
         if channel.id in first:
-            message = f"this channel stands at {_spot(first[channel.id])} already"
+            message = f"this channel stands at {first[channel.id].spot} already"
             draft.note(place.inner("id"), "registry.channel.duplicate", message)
         first.setdefault(channel.id, place)
         by_authority.setdefault(code, []).append((channel, place))
@@ -157,9 +157,7 @@ def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str
         message = f"this way proves {adapter.strongest(channel)} at most; say so, or less, as the channel's legal_class"
         draft.note(place.inner("legal_class"), "registry.channel.legal_class", message)
     try:
-        # A model that knows dialects says whether the settings are this one's.
-        said = {"dialect": channel.dialect} if "dialect" in adapter.settings_model.model_fields else {}
-        adapter.settings_model.model_validate_json(json.dumps({**said, **channel.settings}))
+        settings_of(adapter, channel)
     except ValidationError as error:
         inner = place.inner("settings")
         for path, code, message in found(error, inner.path, channel.settings):
@@ -168,6 +166,14 @@ def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str
         if channel.shadow and adapter.pulled(channel):
             message = "an authority that pulls would fetch the same message twice: nothing could be compared"
             draft.note(place.inner("shadow"), "registry.channel.shadow", message)
+
+
+def settings_of(adapter: Adapter, channel: Channel) -> BaseModel:
+    """A channel's settings as its adapter's model reads them, defaults filled in. Raises ``ValidationError``."""
+    model = adapter.settings_model
+    # A model that knows dialects says whether the settings are this one's.
+    said = {"dialect": channel.dialect} if "dialect" in model.model_fields else {}
+    return model.model_validate_json(json.dumps({**said, **channel.settings}))
 
 
 def _same_way(draft: Draft, channels: list[tuple[Channel, Place]]) -> None:
@@ -192,7 +198,7 @@ def _keys(draft: Draft) -> None:
     first: dict[str, Place] = {}
     for _, key, place in draft.keys:
         if key.kid in first:
-            message = f"this kid stands at {_spot(first[key.kid])} already"
+            message = f"this kid stands at {first[key.kid].spot} already"
             draft.note(place.inner("kid"), "registry.key.duplicate", message)
         first.setdefault(key.kid, place)
         if key.valid_to is not None and key.valid_to <= key.valid_from:
@@ -200,7 +206,3 @@ def _keys(draft: Draft) -> None:
         problem = keycheck.problem(key)
         if problem is not None:
             draft.note(place.inner("pem"), "registry.key.pem", problem)
-
-
-def _spot(place: Place) -> str:
-    return f"{place.source.name}:{place.source.where(place.path)}"

@@ -130,7 +130,7 @@ class Draft:
         self.keys.append((value.authority, value.key, place.inner("key")))
 
     def _twice(self, place: Place, what: str, first: Place) -> None:
-        message = f"this {what} stands at {first.source.name}:{first.source.where(first.path)} already"
+        message = f"this {what} stands at {first.spot} already"
         self.note(place, f"registry.{what}.duplicate", message)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import Fault, RegistryRefused
@@ -19,6 +20,14 @@ from registry.territories import TerritoryTable
 from registry.yamlfile import parse
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A directory and the draft that it was made of, which knows where each entry stands."""
+
+    directory: LoadedDirectory
+    draft: Draft
+
+
 def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
     """The directory that the folder's files describe. Raises ``RegistryRefused`` naming every fault by file and line.
 
@@ -26,21 +35,34 @@ def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
     without the latter the shipped table serves. ``adapters``: by name; their models check the channels'
     settings.
     """
+    return judge(folder, read(folder), adapters).directory
+
+
+def read(folder: Path, instead: Mapping[str, str] | None = None) -> Draft:
+    """The entries of all files, not yet checked against one another. ``instead``: texts that count for files of these
+    names, whatever stands in them.
+    """
     draft = Draft()
-    table, table_faults = _table(folder)
-    _read(folder, draft)
+    _read(folder, draft, instead or {})
     draft.take_listed()
+    return draft
+
+
+def judge(folder: Path, draft: Draft, adapters: Mapping[str, Adapter]) -> Loaded:
+    """Check a draft that was read of the folder, once. Raises ``RegistryRefused``."""
+    table, table_faults = _table(folder)
     check(draft, table, adapters)
     if draft.faults or table_faults:
         told = tuple(_tell(item) for item in sorted(draft.faults, key=_order))
         raise RegistryRefused("the registry's files are broken and were refused as a whole", faults=table_faults + told)
-    return LoadedDirectory(
+    directory = LoadedDirectory(
         authorities=_merged(draft),
         awaited=[body for body, _ in draft.awaited.values()],
         topics=[topic for topic, _ in draft.topics.values()],
         stages=[stage for stage, _ in draft.stages],
         territories=table,
     )
+    return Loaded(directory=directory, draft=draft)
 
 
 def _table(folder: Path) -> tuple[TerritoryTable, tuple[Fault, ...]]:
@@ -55,7 +77,7 @@ def _table(folder: Path) -> tuple[TerritoryTable, tuple[Fault, ...]]:
         return territories.shipped(), (Fault(pointer=".", code="registry.folder.unreadable", message=message),)
 
 
-def _read(folder: Path, draft: Draft) -> None:
+def _read(folder: Path, draft: Draft, instead: Mapping[str, str]) -> None:
     whole = Place(YamlFile("."), ())
     try:
         paths = list(yaml_files(folder))
@@ -68,16 +90,18 @@ def _read(folder: Path, draft: Draft) -> None:
         draft.note(whole, "registry.folder.too_many", f"the folder holds more than {MAX_FILES} files")
         return
     for path in paths:
-        _read_one(path, YamlFile(path.relative_to(folder).as_posix()), draft)
+        name = path.relative_to(folder).as_posix()
+        _read_one(path, YamlFile(name, instead.get(name, "")), draft)
 
 
 def _read_one(path: Path, source: YamlFile, draft: Draft) -> None:
+    """One file; a ``source`` that has its text already is not read."""
     top = Place(source, ())
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if len(source.text) > MAX_FILE_BYTES or path.stat().st_size > MAX_FILE_BYTES:
             draft.note(top, "registry.file.too_large", f"over {MAX_FILE_BYTES} bytes: split it")
             return
-        source.text = path.read_text(encoding="utf-8-sig")
+        source.text = source.text or path.read_text(encoding="utf-8-sig")
     except OSError as error:
         draft.note(top, "registry.file.unreadable", f"cannot be read: {error.strerror}")
         return

@@ -43,6 +43,11 @@ class Place:
         """A place inside this one."""
         return Place(self.source, (*self.path, *parts))
 
+    @property
+    def spot(self) -> str:
+        """File and line, for people."""
+        return f"{self.source.name}:{self.source.where(self.path)}"
+
 
 @dataclass(frozen=True, slots=True)
 class FileFault:

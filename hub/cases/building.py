@@ -97,7 +97,7 @@ class SubmissionBuilder:
         self, envelope: AppealEnvelope, case_id: CaseId, main: Decision, directory: Directory, now: datetime
     ) -> Iterator[Change]:
         """Co-executors for further topics; the sweeper rings for their lanes."""
-        for decision in further(envelope.body, main, directory, now):
+        for decision in further(envelope.body, main, directory, kyiv_day(now)):
             authority = directory.authority(decision.authority or "")
             if authority is not None:
                 yield assign(

@@ -7,23 +7,22 @@ parent of it) in particular; who takes everything is not asked twice. Pure but f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 
 from hub.ports import Directory
 from hub.router import Decision, Reason, RoutingRequest, StepCode, decide
 from hub.schemas.directory import ANY_TOPIC
 from hub.schemas.envelope import AppealForm
-from hub.schemas.kyiv import kyiv_day
 
 
-def further(form: AppealForm, main: Decision, directory: Directory, now: datetime) -> Iterator[Decision]:
-    """Decisions on who else answers for the further topics, none twice, without the main executor."""
+def further(form: AppealForm, main: Decision, directory: Directory, day: date) -> Iterator[Decision]:
+    """Decisions on who else answers for the further topics on this Kyiv day, none twice, without the main executor."""
     taken = {main.authority}
     for topic in form.topics[1:] if main.authority is not None else ():
         request = RoutingRequest(
             topics=(topic,), place=form.place, kind=form.kind, channel=form.channel, about=form.about
         )
-        decision = decide(request, directory, kyiv_day(now))
+        decision = decide(request, directory, day)
         if decision.reason == Reason.COMPETENCE and decision.authority not in taken and _named(decision):
             taken.add(decision.authority)
             yield decision

@@ -23,7 +23,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "beat": ("hub.cli.production", "beat", "Run a sweeper (production)."),
     "broker": ("hub.cli.production", "broker_group", "Prepare RabbitMQ."),
     "keys": ("hub.cli.keys", "keys_group", "API keys of front ends, authorities and people."),
-    "registry": ("hub.cli.registry", "registry_group", "Check, show, compare and import the registry."),
+    "registry": ("hub.cli.registry", "registry_group", "Check, show, compare, change and import the registry."),
     "route": ("hub.cli.route", "route_group", "Ask the router who answers, and why."),
     "law": ("hub.cli.law", "law_group", "Terms of the law: show, check, count."),
     "channel": ("hub.cli.channel", "channel_group", "Preview, probe and test a channel."),

@@ -1,4 +1,4 @@
-"""``hub registry``: check, show and compare registry folders; bring in the official lists."""
+"""``hub registry``: check, show, compare and change registry folders; bring in the official lists."""
 
 from __future__ import annotations
 
@@ -11,39 +11,33 @@ from typing import Any, TypeVar
 
 import click
 
-from hub import adapters, settings
+from hub import adapters
 from hub.cli.output import emit, json_option, table
-from hub.cli.rehearsing import rehearse
-from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
+from hub.cli.registry_diff import diff
+from hub.cli.registry_folder import FOLDER, load_folder, registry_option, unusable_channels
+from hub.cli.registry_set import set_channels
+from hub.cli.registry_show import show
+from hub.errors import RegistryRefused
 from hub.ports import Mapped
 from hub.schemas.kyiv import kyiv_day
-from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
+from registry import LoadedDirectory, drafting, import_katottg, import_sev
 from registry.coverage import cover
-from registry.diff import compare
 from registry.official import ImportReport
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def registry_option(function: F) -> F:
-    """Adds ``--registry``; the command gets ``folder`` (None = HUB_REGISTRY, or registry/ in the home folder)."""
-    words = "Folder of registry files [env HUB_REGISTRY; registry/ in the home folder]."
-    return click.option("--registry", "folder", type=_FOLDER, help=words)(function)
-
-
-def load_folder(folder: Path | None) -> LoadedDirectory:
-    """The directory of a folder, or of the one that the settings name. Raises ``RegistryRefused``."""
-    return load(folder or settings.load().registry_folder, adapters.table())
-
-
 @click.group("registry")
 def registry_group() -> None:
-    """Check, show, compare and import the registry.
+    """Check, show, compare, change and import the registry.
 
     Exit codes: 0 sound, 1 broken or refused, 2 wrong usage.
     """
+
+
+for command in (show, diff, set_channels):
+    registry_group.add_command(command)
 
 
 @registry_group.command()
@@ -58,7 +52,7 @@ def check(folder: Path | None, as_json: bool) -> None:
         lines = [*(f"{f.pointer}: {f.message} ({f.code})" for f in refused.faults), f"{len(faults)} faults: refused."]
         emit({"ok": False, "faults": faults}, as_json=as_json, lines=lines)
         sys.exit(1)
-    unusable = _unusable(directory)
+    unusable = unusable_channels(channel for _, channel in directory.channels())
     if unusable:
         lines = [
             *(f"{u['pointer']}: {u['message']} ({u['code']})" for u in unusable),
@@ -76,23 +70,6 @@ def check(folder: Path | None, as_json: bool) -> None:
             *(f"note: {note['channel']}: {note['message']}" for note in notes),
         ],
     )
-
-
-def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:
-    """Channels whose settings are well made and cannot be used here: a WSDL that is missing, changed or broken.
-
-    They stop no hub (one authority's folder hurts nobody else), so this is the place to hear of them.
-    """
-    known = adapters.table()
-    found = []
-    for _, channel in directory.channels():
-        try:
-            rehearse(known[channel.adapter], channel)
-        except UnsupportedFeature:
-            continue  # what it cannot say is no fault of its settings
-        except ConfigurationError as error:
-            found.append({"pointer": channel.id, "code": error.stable_code, "message": error.message})
-    return found
 
 
 def _notes(directory: LoadedDirectory) -> list[dict[str, str]]:
@@ -119,63 +96,10 @@ def _counts(directory: LoadedDirectory) -> dict[str, int]:
     }
 
 
-@registry_group.command()
-@click.argument("code", required=False)
-@registry_option
-@json_option
-def show(code: str | None, folder: Path | None, as_json: bool) -> None:
-    """Show one authority, channel, topic or territory by its CODE; without CODE, list the authorities."""
-    directory = load_folder(folder)
-    if code is None:
-        rows = [(a.code, a.kind.value, len(a.channels), a.name) for a in directory.authorities()]
-        document: dict[str, Any] = {
-            "version": directory.version,
-            "authorities": [{"code": c, "kind": k, "channels": n, "name": name} for c, k, n, name in rows],
-        }
-        emit(document, as_json=as_json, lines=table(("code", "kind", "channels", "name"), rows))
-        return
-    document = _entry(directory, code)
-    lines = [f"{key}: {value}" for key, value in document.items() if value not in (None, [], ())]
-    emit(document, as_json=as_json, lines=lines)
-
-
-def _entry(directory: LoadedDirectory, code: str) -> dict[str, Any]:
-    authority = directory.authority(code)
-    if authority is not None:
-        return {"what": "authority", **authority.model_dump(mode="json", exclude_defaults=True)}
-    awaited = next((body for body in directory.awaited() if body.code == code), None)
-    if awaited is not None:
-        return {"what": "awaited", **awaited.model_dump(mode="json", exclude_defaults=True)}
-    channel = directory.channel(code)
-    if channel is not None:
-        return {"what": "channel", "authority": channel[0].code, **channel[1].model_dump(mode="json")}
-    topic = directory.topic(code)
-    if topic is not None:
-        return {"what": "topic", **topic.model_dump(mode="json", exclude_defaults=True)}
-    unit = directory.territory(code)
-    if unit is not None:
-        return {"what": "territory", **unit.model_dump(mode="json"), "ancestry": list(directory.ancestry(code))}
-    raise NotFound("The registry has no authority, channel, topic or territory with this code.", code="registry.absent")
-
-
-@registry_group.command()
-@click.argument("old", type=_FOLDER)
-@click.argument("new", type=_FOLDER)
-@json_option
-def diff(old: Path, new: Path, as_json: bool) -> None:
-    """Tell what changed from the registry folder OLD to NEW. Exit code 0 whether or not they differ."""
-    before, after = load_folder(old), load_folder(new)
-    found = compare(before, after)
-    lines = [f"{before.version} → {after.version}: {len(found)} differences."]
-    lines += [f"{d.change:8} {d.section} {d.code}{': ' if d.fields else ''}{', '.join(d.fields)}" for d in found]
-    document = {"old": before.version, "new": after.version, "differences": [d.as_json() for d in found]}
-    emit(document, as_json=as_json, lines=lines)
-
-
 def _importer(function: F) -> F:
     function = click.option("--partial", is_flag=True, help="Write the file even if rows were refused.")(function)
     function = click.option("--overwrite", is_flag=True, help="Replace a file that an earlier import made.")(function)
-    function = click.option("--out", type=_FOLDER, required=True, help="Registry folder to write into.")(function)
+    function = click.option("--out", type=FOLDER, required=True, help="Registry folder to write into.")(function)
     return click.argument("file", type=_FILE)(json_option(function))
 
 
@@ -198,7 +122,7 @@ def import_katottg_command(file: Path, out: Path, overwrite: bool, partial: bool
 
 
 @registry_group.command("draft")
-@click.option("--out", type=_FOLDER, required=True, help="Registry folder to write into.")
+@click.option("--out", type=FOLDER, required=True, help="Registry folder to write into.")
 @click.option("--sev", type=_FILE, help="A newer list of SEV participants than the shipped one.")
 @click.option("--overwrite", is_flag=True, help="Replace files that an earlier draft made.")
 @json_option

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub.cli.output import emit, json_option
-from hub.cli.registry import load_folder, registry_option
+from hub.cli.registry_folder import load_folder, registry_option
 from hub.router import Decision, RoutingRequest, decide
 from hub.schemas.directory import AuthorityKind
 from hub.schemas.kyiv import kyiv_day

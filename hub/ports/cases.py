@@ -83,6 +83,10 @@ class CaseReads(Protocol):
         """Facts of several cases, by time, then key."""
         ...
 
+    def appeals_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, Message]:
+        """The appeal of each of these cases as the hub first made it out; a case without one is left out."""
+        ...
+
     def message(self, message_id: MessageId) -> Message | None:
         """One message."""
         ...

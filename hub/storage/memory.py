@@ -22,6 +22,7 @@ from hub.schemas.delivery import (
     Claim,
     Comparison,
     Delivery,
+    Direction,
     Event,
     Fact,
     LaneDue,
@@ -37,6 +38,7 @@ from hub.schemas.delivery import (
 )
 from hub.schemas.ids import AttemptId, CaseId, DeliveryId, MessageId, NoteId, territory_prefix
 from hub.schemas.journal import InboundRecord
+from hub.schemas.terms import Kind
 from hub.storage import rules
 from hub.storage.memory_journal import decided, matches
 from hub.storage.memory_listening import MemoryListening
@@ -410,6 +412,12 @@ class MemoryStore(MemoryListening):
         """Facts of several cases."""
         return {case_id: self.facts(case_id) for case_id in case_ids}
 
+    def appeals_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, Message]:
+        """The appeal of each of these cases as it was first made out."""
+        found = ((case_id, self.messages(case_id)) for case_id in case_ids)
+        made = {case_id: next(filter(_is_appeal, messages), None) for case_id, messages in found}
+        return {case_id: message for case_id, message in made.items() if message is not None}
+
     def compared(self) -> tuple[Comparison, ...]:
         """Deliveries over shadow channels beside those that counted."""
         with self._lock:
@@ -596,6 +604,10 @@ def _add(table: dict[Any, Any], rows: Iterable[Any]) -> None:
     """Rows whose id is known stay as they are."""
     for row in rows:
         table.setdefault(row.id, row)
+
+
+def _is_appeal(message: Message) -> bool:
+    return message.direction is Direction.OUT and message.kind is Kind.APPEAL
 
 
 def _has_come(moment: datetime | None, now: datetime) -> bool:

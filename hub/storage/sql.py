@@ -20,6 +20,7 @@ from hub.schemas.delivery import (
     Claim,
     Comparison,
     Delivery,
+    Direction,
     Event,
     Fact,
     LaneDue,
@@ -32,6 +33,7 @@ from hub.schemas.delivery import (
     TransportState,
 )
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
+from hub.schemas.terms import Kind
 from hub.storage import claims, horizon, listing, rows, rules, schema
 from hub.storage.database import Database
 from hub.storage.journal import SqlJournalReads
@@ -253,6 +255,16 @@ class SqlStore(SqlJournalReads, SqlListening):
         for fact in self._all(statement, rows.fact):
             found[fact.case_id].append(fact)
         return {case_id: tuple(facts) for case_id, facts in found.items()}
+
+    def appeals_of(self, case_ids: Sequence[CaseId]) -> Mapping[CaseId, Message]:
+        """The appeal of each of these cases as it was first made out."""
+        m = schema.messages.c
+        appeals = sa.and_(m.direction == Direction.OUT.value, m.kind == Kind.APPEAL.value)
+        statement = sa.select(schema.messages).where(m.case_id.in_(list(case_ids)), appeals)
+        found: dict[CaseId, Message] = {}
+        for message in self._all(statement.order_by(m.created_at, m.id), rows.message):
+            found.setdefault(message.case_id, message)
+        return found
 
     def compared(self) -> tuple[Comparison, ...]:
         """Deliveries over shadow channels beside those that counted; found by the index of shadows alone."""

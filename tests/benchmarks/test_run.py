@@ -43,6 +43,7 @@ TINY = Sizes(
     pages=1,
     journal_rounds=1,
     journalled=4,
+    rerouted=30,
 )
 
 

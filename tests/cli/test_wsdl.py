@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from hub.cli import cli
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, RegistryRefused
 from hub.protocols.soap.description import from_folder
 from hub.protocols.soap.fetching import pin
 from tests.adapters.servers import Server, http, read_request, serving
@@ -117,6 +117,34 @@ authorities:
     assert done.exit_code == 1
     (fault,) = json.loads(done.stdout)["faults"]
     assert (fault["pointer"], fault["code"]) == ("00032106.edms", "wsdl.file")
+
+
+def test_a_change_of_the_registry_is_not_written_if_it_makes_a_channel_unusable(tmp_path: Path) -> None:
+    """A WSDL that is not on this machine stops the change that brings it, and is a note to any other."""
+    text = """
+authorities:
+  - code: "00032106"
+    name: Банк
+    kind: national_bank
+    channels:
+      - {id: 00032106.edms, adapter: rest, settings: {url: "https://edms.example.org/"}}
+"""
+    (tmp_path / "a.yaml").write_text(text, "utf-8")
+    digest = "c52c0e1f4a5a8bd1a2a4a5b7fb7c54bb1c5cf0a0a5d6e7f8091a2b3c4d5e6f70"
+    wsdl = f"settings.wsdl={{folder: /nowhere, sha256: {digest}}}"
+    words = ["registry", "set", "*.edms", "--registry", str(tmp_path)]
+    refused = CliRunner().invoke(cli, [*words, "adapter=soap", "dialect=wsdl", wsdl]).exception
+    assert isinstance(refused, RegistryRefused)
+    assert [(fault.pointer, fault.code) for fault in refused.faults] == [("a.yaml:7", "wsdl.file")]
+    assert (tmp_path / "a.yaml").read_text("utf-8") == text
+    (tmp_path / "a.yaml").write_text(
+        text.replace("adapter: rest", "adapter: soap, dialect: wsdl").replace(
+            'org/"', f'org/", wsdl: {{folder: /nowhere, sha256: {digest}}}'
+        ),
+        "utf-8",
+    )
+    done = json.loads(CliRunner().invoke(cli, [*words, "lane.batch=3", "--json"]).stdout)
+    assert (done["written"], [note["channel"] for note in done["notes"]]) == (True, ["00032106.edms"])
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ def steps(text: str) -> list[Step]:
     return found
 
 
+def shows(printed: str, expected: list[str]) -> bool:
+    """True if these lines stand in what was printed."""
+    return re.search(_pattern(expected), printed, re.DOTALL) is not None
+
+
 def _pattern(expected: list[str]) -> str:
     return r"\s*".join(".*?".join(map(re.escape, line.split("…"))) for line in expected if line.strip())
 
@@ -80,7 +85,7 @@ def run(document: Path, folder: Path, replace: dict[str, str], timeout: float = 
         if index >= len(printed) - 1:
             tail = printed[-1][-2000:]
             raise AssertionError(f"{document.name}: this command failed:\n{step.command}\n{tail}")
-        if step.expected and not re.search(_pattern(step.expected), printed[index], re.DOTALL):
+        if step.expected and not shows(printed[index], step.expected):
             raise AssertionError(
                 f"{document.name}: {step.command}\nshould print:\n"
                 + "\n".join(step.expected)

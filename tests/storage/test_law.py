@@ -8,8 +8,8 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from hub.ports import Store
-from hub.schemas.delivery import Change, DeliveryUpdate, FactKind, TransportState
-from hub.schemas.ids import DeliveryId, new_id
+from hub.schemas.delivery import Change, DeliveryUpdate, Direction, FactKind, TransportState
+from hub.schemas.ids import CaseId, DeliveryId, MessageId, new_id
 from hub.storage import SqlStore
 from tests.storage.making import CHANNEL, NOW, accepted, fact, joined, later, put
 from tests.storage.test_plans import _plans, _watched
@@ -86,6 +86,24 @@ def test_facts_of_many_cases(store: Store) -> None:
     found = store.facts_of(ids)
     assert {key: store.facts(key) for key in ids} == dict(found)
     assert store.facts_of([]) == {}
+
+
+def test_appeals_of_many_cases(store: Store) -> None:
+    """The appeal as it first went out comes by case, whatever else was sent or received; no case, no appeal."""
+    change = accepted()
+    (first,) = change.messages
+    again = replace(first, id=MessageId(new_id()), created_at=later(60), body=b"{}")
+    before = replace(first, id=MessageId(new_id()), created_at=later(-60), body=b"{}", direction=Direction.IN)
+    store.apply(replace(change, messages=(again, before, first)))
+    other = put(store)
+    unknown = CaseId(new_id())
+    found = store.appeals_of([first.case_id, other.case_id, unknown])
+    assert {case_id: message.id for case_id, message in found.items()} == {
+        first.case_id: first.id,
+        other.case_id: other.message_id,
+    }
+    assert found[first.case_id].body == first.body
+    assert store.appeals_of([]) == {}
 
 
 def test_a_shadow_is_never_the_delivery_of_a_message(store: Store) -> None:
