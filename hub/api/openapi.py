@@ -46,7 +46,7 @@ _STATUSES = {
 }
 PROBLEM: dict[str, Any] = {
     "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "action"],
+    "required": ["type", "title", "status", "detail", "code", "action", "repeatable"],
     "additionalProperties": False,
     "properties": {
         "type": {"type": "string", "pattern": "^urn:appeal-hub:problem:[a-z0-9._]+$"},
@@ -55,6 +55,10 @@ PROBLEM: dict[str, Any] = {
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "Stable; what a program decides by."},
         "action": {"type": "string", "description": "What to do next."},
+        "repeatable": {
+            "type": "boolean",
+            "description": "True: the same request, unchanged, may be sent again and can succeed. False: change it first.",
+        },
         "faults": {
             "type": "array",
             "items": {
