@@ -41,6 +41,7 @@ from hub.api import (
 from hub.api.auditing import Audited, KeyUses
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
+from hub.api.cors import Cors
 from hub.api.dependencies import Dependencies
 from hub.api.events import Owners, Tail
 from hub.api.metrics import Metrics, UpkeepFigures
@@ -163,6 +164,10 @@ def create_app(hub: Hub) -> HubApp:
         used=KeyUses(keys, hub.audit),
         patience=Patience(time.monotonic),
     )
+    quick: ASGIApp = QuickDoor(app.state.deps)
+    if origins := hub.settings.cors_origins:
+        app.add_middleware(Cors, origins=origins)
+        quick = Cors(quick, origins)
     app.add_middleware(watch)
-    app.quick = watch(QuickDoor(app.state.deps))
+    app.quick = watch(quick)
     return app

@@ -357,7 +357,7 @@ class EventsView(View):
     """Events in the order of commit. ``cursor``: pass it as ``after``; it moves on even if ``events`` is empty."""
 
     events: tuple[EventView, ...]
-    cursor: str | None
+    cursor: str
 
 
 class InboxView(View):
