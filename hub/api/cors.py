@@ -1,4 +1,4 @@
-"""Calls from pages in browsers (CORS, the Fetch standard): from the origins of the setting ``cors_origins``, from no other.
+"""Calls from pages in browsers (CORS, the Fetch standard): from origins that the setting ``cors_origins`` names only.
 
 A browser lets a page of another origin read an answer only if the answer says so, and asks before it sends what a plain
 form could not (preflight). The hub knows callers by the header ``Authorization`` alone and no cookies, so credentials
@@ -35,6 +35,7 @@ READ: Final = (
     "Content-Disposition",
     "ETag",
     "Idempotent-Replayed",
+    "Location",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
@@ -68,7 +69,7 @@ class Cors(CORSMiddleware):
             code="http.cors",
             title="Pages of this origin may not make this call",
             detail="The origin, the method or a header of the preflight is not allowed here.",
-            action="Ask the hub's operators for your origin (setting cors_origins); send only headers that docs/api.md names.",
+            action="Ask the hub's operators for your origin (cors_origins); send only headers that docs/api.md names.",
         )
         return ProblemResponse(problem, _told(answer))
 

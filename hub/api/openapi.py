@@ -18,6 +18,7 @@ from hub.api.classifiers import RouteQuestion
 from hub.api.hooks import Replay
 from hub.api.journal_views import Attach, Decide, Dismiss, Tell
 from hub.api.messages import Said
+from hub.api.operations import OPERATIONS
 from hub.api.ops import Assign, ChooseChannel, Close, Conclude
 from hub.api.problems import MEDIA_TYPE
 from hub.api.submission import AppealSubmission
@@ -44,10 +45,14 @@ _STATUSES = {
     500: "A fault of the hub; `incident` names it.",
     503: "The hub cannot keep what it would accept; see Retry-After.",
 }
+FAULT: dict[str, Any] = {
+    "type": "object",
+    "required": ["pointer", "code", "message"],
+    "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
+}
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code", "action", "repeatable"],
-    "additionalProperties": False,
     "properties": {
         "type": {"type": "string", "pattern": "^urn:appeal-hub:problem:[a-z0-9._]+$"},
         "title": {"type": "string"},
@@ -57,16 +62,11 @@ PROBLEM: dict[str, Any] = {
         "action": {"type": "string", "description": "What to do next."},
         "repeatable": {
             "type": "boolean",
-            "description": "True: the same request, unchanged, may be sent again and can succeed. False: change it first.",
+            "description": "True: the same request may be sent again and can succeed. False: change it first.",
         },
         "faults": {
             "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "message"],
-                "additionalProperties": False,
-                "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
-            },
+            "items": {"$ref": REF.format(model="ProblemFault")},
         },
         "retry_after": {"type": "integer", "description": "Seconds."},
         "incident": {"type": "string"},
@@ -107,6 +107,7 @@ def _models() -> dict[str, Any]:
         },
     }
     found["Problem"] = PROBLEM
+    found["ProblemFault"] = FAULT
     return found
 
 
@@ -129,6 +130,7 @@ def build(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title="Appeal hub", version=__version__, description=DESCRIPTION, routes=app.routes, openapi_version="3.1.0"
     )
+    document["servers"] = [{"url": "/", "description": "The hub that serves this document."}]
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(_models())
     components["responses"] = _responses()
@@ -136,7 +138,8 @@ def build(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a token of the OAuth2 issuer."}
     }
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
+            operation["operationId"] = OPERATIONS[method.upper(), path]
             operation["security"] = [] if path in OPEN else [{"bearer": []}]
             responses = operation["responses"]
             for status, response in responses.items():

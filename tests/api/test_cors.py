@@ -33,7 +33,7 @@ def _preflight(world: World, origin: str, path: str = "/v1/cases", **wanted: str
 
 @pytest.mark.parametrize("path", ["/v1/cases", "/v1/appeals", "/v1/events/stream"])
 def test_a_named_origin_may_ask(open_world: World, path: str) -> None:
-    """A preflight of a page that the setting names is answered without a credential; none is ever asked of a browser."""
+    """A preflight of a page that the setting names is answered without a credential; a browser adds none by itself."""
     told = _preflight(open_world, FRONT, path, method="POST", headers="authorization,content-type,idempotency-key")
     assert told.status_code == 204
     assert told.headers[ALLOWED] == FRONT

@@ -151,7 +151,7 @@ def test_the_stream_tells_what_happens(world: World) -> None:
 
 
 def test_a_stream_from_now_can_be_taken_up_again(world: World) -> None:
-    """A stream that begins with `after=now` says its place first, so that a break before the first event loses nothing."""
+    """A stream that begins with `after=now` says its place first: a break before the first event loses nothing."""
     before = world.submit()["case_id"]
     with _stream(world, params={"after": "now"}) as response:
         lines = response.iter_lines(chunk_size=1)
