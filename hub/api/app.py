@@ -33,6 +33,7 @@ from hub.api import (
     messages,
     openapi,
     ops,
+    page,
     problems,
     reports,
     sevovv,
@@ -80,8 +81,8 @@ _ROUTERS = (
     audit.router,
     health.router,
 )
-_UNDESCRIBED = (sevovv.router, soap.router)  # the latter serves whatever else is below /soap
-"""Doors that OpenAPI cannot describe: their WSDL does."""
+_UNDESCRIBED = (page.router, sevovv.router, soap.router)  # the last serves whatever else is below /soap
+"""The document itself, and doors that OpenAPI cannot describe: their WSDL does."""
 
 
 _ENDLESS = frozenset({"/v1/events/stream"})
@@ -110,7 +111,7 @@ def routes_only() -> HubApp:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
         redirect_slashes=False,
     )
     for router in _ROUTERS:

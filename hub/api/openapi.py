@@ -123,6 +123,14 @@ def _responses() -> dict[str, Any]:
     }
 
 
+def _not_null(parameter: dict[str, Any]) -> None:
+    """Say of a parameter what it may be; it is left out, never null."""
+    schema = parameter["schema"]
+    kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kinds) == 1:
+        parameter["schema"] = {**kinds[0], **{name: schema[name] for name in schema if name != "anyOf"}}
+
+
 def build(app: FastAPI) -> dict[str, Any]:
     """The document of an application, made once."""
     if app.openapi_schema:
@@ -141,6 +149,8 @@ def build(app: FastAPI) -> dict[str, Any]:
         for method, operation in operations.items():
             operation["operationId"] = OPERATIONS[method.upper(), path]
             operation["security"] = [] if path in OPEN else [{"bearer": []}]
+            for parameter in operation.get("parameters", ()):
+                _not_null(parameter)
             responses = operation["responses"]
             for status, response in responses.items():
                 if "$ref" in response:
