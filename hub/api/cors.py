@@ -33,12 +33,15 @@ SENT: Final = (
 READ: Final = (
     "Allow",
     "Content-Disposition",
+    "Deprecation",
     "ETag",
     "Idempotent-Replayed",
+    "Link",
     "Location",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
+    "Sunset",
 )
 """Headers that a page may read beside those that browsers show of every answer."""
 REMEMBERED_SECS: Final = 600

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from hub import __version__
 from hub.api.bulk import ActOn, Undo
 from hub.api.classifiers import RouteQuestion
+from hub.api.deprecation import DEPRECATED
 from hub.api.hooks import Replay
 from hub.api.journal_views import Attach, Decide, Dismiss, Tell
 from hub.api.messages import Said
@@ -148,6 +149,8 @@ def build(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             operation["operationId"] = OPERATIONS[method.upper(), path]
+            if (method.upper(), path) in DEPRECATED:
+                operation["deprecated"] = True
             operation["security"] = [] if path in OPEN else [{"bearer": []}]
             for parameter in operation.get("parameters", ()):
                 _not_null(parameter)

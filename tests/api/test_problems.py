@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Iterator
 from functools import cache
 
+import jsonschema_rs
 import pytest
-from jsonschema import Draft202012Validator
 
 from hub import errors
 from hub.api import heads, problems
@@ -65,7 +65,7 @@ def test_what_is_never_to_be_sent_again_is_not_repeatable() -> None:
 def test_every_problem_fits_its_schema() -> None:
     """Each document has all members that the OpenAPI document requires, ``repeatable`` among them, and no other."""
     assert "repeatable" in PROBLEM["required"]
-    judge = Draft202012Validator({**PROBLEM, "components": {"schemas": {"ProblemFault": FAULT}}})
+    judge = jsonschema_rs.Draft202012Validator({**PROBLEM, "components": {"schemas": {"ProblemFault": FAULT}}})
     for _, told in _documents():
         judge.validate(told)
         assert told.keys() <= PROBLEM["properties"].keys()
