@@ -2,7 +2,8 @@
 
     HubError
     ├── InvalidInput          the request or file is wrong; every fault is named           never retry
-    │   └── TooLarge          over a stated limit; refused before work is done             never retry
+    │   ├── TooLarge          over a stated limit; refused before work is done             never retry
+    │   └── Interrupted       the body did not come to its end                             retry later
     ├── Unauthenticated       no credential, or one that is not valid                      never retry
     ├── Forbidden             the credential does not allow this                           never retry
     ├── NotFound              no such thing, or not yours (the two are not told apart)     never retry
@@ -93,6 +94,11 @@ class HubError(Exception):
         return self._code or self.code
 
     @property
+    def repeatable(self) -> bool:
+        """True if the very same request may be sent again and can then succeed: nothing in it has to be changed."""
+        return self.retry in (Retry.LATER, Retry.REPEAT, Retry.MENDED)
+
+    @property
     def next_step(self) -> str:
         """Next step for the reader."""
         return self._action or self.action
@@ -130,6 +136,15 @@ class TooLarge(InvalidInput):
     code = "input.too_large"
     title = "The input is over a limit"
     action = "Send less, or send the attachment by itself first and name it by its SHA-256."
+
+
+class Interrupted(InvalidInput):
+    """A body that did not come to its end: too slow, or the connection broke. Nothing was kept of it."""
+
+    code = "input.too_slow"
+    title = "The input did not come to its end"
+    action = "Send it again over a faster line."
+    retry = Retry.LATER
 
 
 class Unauthenticated(HubError):

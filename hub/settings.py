@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hub.errors import ConfigurationError
 from hub.net.secrets import SecretRef
@@ -20,6 +20,9 @@ from hub.schemas.base import Code, Line
 from hub.schemas.ids import AuthorityCode
 
 MAX_CONFIG_BYTES = 1_048_576
+_LOOPBACK = r"localhost|127\.0\.0\.1|\[::1\]"
+ORIGIN = rf"(?:https://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])|http://(?:{_LOOPBACK}))(?::[1-9][0-9]{{0,4}})?"
+"""An origin as browsers write it (RFC 6454): small letters, no path, no wildcard; unencrypted on this machine only."""
 
 
 class Settings(BaseModel):
@@ -59,6 +62,11 @@ class Settings(BaseModel):
     sweep_secs: float = Field(default=1.0, gt=0, le=60, description="How often the sweeper looks for due lanes.")
     registry_check_secs: float = Field(
         default=2.0, gt=0, le=3600, description="How often the registry's files are looked at for changes."
+    )
+    cors_origins: tuple[Annotated[str, Code(ORIGIN)], ...] = Field(
+        default=(),
+        max_length=20,
+        description="Origins of pages in browsers that may call the doors, each as https://name[:port]; empty = none.",
     )
     oauth_issuer: str | None = Field(
         default=None, description="Issuer of OAuth2 bearer tokens; absent = API keys only."
@@ -100,6 +108,14 @@ class Settings(BaseModel):
     log_level: Annotated[str, Code("DEBUG|INFO|WARNING|ERROR")] = Field(
         default="INFO", description="Least level logged."
     )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """A list of YAML, or what an environment variable has: origins between commas."""
+        if isinstance(value, str):
+            return tuple(each.strip() for each in value.split(",") if each.strip())
+        return tuple(value) if isinstance(value, list) else value
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -159,12 +175,18 @@ def load(environ: dict[str, str] | None = None, **overrides: object) -> Settings
         raise ConfigurationError(f"Settings are wrong: {wrong}.") from None
 
 
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return "[" + ", ".join(map(_shown, default)) + "]"
+    return str(default) if isinstance(default, int | float) else f'"{default}"'
+
+
 def example() -> str:
     """The text of ``config/hub.example.yaml``: every option with default and comment."""
     lines = ["# Every option of the hub with its default. Generated: `python -m hub.settings`.", ""]
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = "null" if default is None else str(default) if isinstance(default, int | float) else f'"{default}"'
+        shown = "null" if default is None else _shown(default)
         lines += [f"# {field.description} (HUB_{name.upper()})", f"# {name}: {shown}", ""]
     return "\n".join(lines)
 

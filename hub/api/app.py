@@ -33,6 +33,7 @@ from hub.api import (
     messages,
     openapi,
     ops,
+    page,
     problems,
     reports,
     sevovv,
@@ -41,6 +42,7 @@ from hub.api import (
 from hub.api.auditing import Audited, KeyUses
 from hub.api.auth import KEY_FILE, ApiKeys, Authenticator
 from hub.api.bodies import UploadSlots
+from hub.api.cors import Cors
 from hub.api.dependencies import Dependencies
 from hub.api.events import Owners, Tail
 from hub.api.metrics import Metrics, UpkeepFigures
@@ -79,8 +81,8 @@ _ROUTERS = (
     audit.router,
     health.router,
 )
-_UNDESCRIBED = (sevovv.router, soap.router)  # the latter serves whatever else is below /soap
-"""Doors that OpenAPI cannot describe: their WSDL does."""
+_UNDESCRIBED = (page.router, sevovv.router, soap.router)  # the last serves whatever else is below /soap
+"""The document itself, and doors that OpenAPI cannot describe: their WSDL does."""
 
 
 _ENDLESS = frozenset({"/v1/events/stream"})
@@ -109,7 +111,7 @@ def routes_only() -> HubApp:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
         redirect_slashes=False,
     )
     for router in _ROUTERS:
@@ -163,6 +165,10 @@ def create_app(hub: Hub) -> HubApp:
         used=KeyUses(keys, hub.audit),
         patience=Patience(time.monotonic),
     )
+    quick: ASGIApp = QuickDoor(app.state.deps)
+    if origins := hub.settings.cors_origins:
+        app.add_middleware(Cors, origins=origins)
+        quick = Cors(quick, origins)
     app.add_middleware(watch)
-    app.quick = watch(QuickDoor(app.state.deps))
+    app.quick = watch(quick)
     return app

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, raw_json
+from hub.api.dependencies import BINARY, Dependencies, TheCaller, TheDependencies, problems, raw_json
 from hub.api.files import keep
 from hub.api.problems import problem_of
 from hub.api.submission import IDEMPOTENCY_PATTERN, AppealSubmission, from_json, from_xml, idempotency_key, repeatable
@@ -54,14 +54,14 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             JSON: _FORM,
-            "application/xml": {"schema": {"type": "string", "description": "The element submission: docs/api.md."}},
+            "application/xml": {"schema": {**BINARY, "description": "The element submission: docs/api.md."}},
             MULTIPART: {
                 "schema": {
                     "type": "object",
                     "required": ["appeal"],
                     "properties": {
                         "appeal": {"$ref": "#/components/schemas/AppealSubmission"},
-                        "files": {"type": "array", "items": {"type": "string", "contentMediaType": "*/*"}},
+                        "files": {"type": "array", "items": BINARY},
                     },
                 },
                 "encoding": {"appeal": {"contentType": JSON}},
@@ -72,7 +72,7 @@ _BODY: dict[str, Any] = {
 QUICK_BYTES = 65_536
 """Up to here a body is parsed where it was read; longer ones would hold up other calls."""
 _BATCH_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string", "minLength": 1}}}}
+    "requestBody": {"required": True, "content": {NDJSON: {"schema": {**BINARY, "minLength": 1}}}}
 }
 
 
@@ -165,7 +165,7 @@ class _Line:
     "/v1/appeals/batch",
     response_class=Response,
     responses={
-        200: {"description": "One line for each line, in order.", "content": {NDJSON: {"schema": {"type": "string"}}}},
+        200: {"description": "One line for each line, in order.", "content": {NDJSON: {"schema": BINARY}}},
         **problems(400, 401, 403, 408, 413, 415, 422, 500, 503),
     },
     openapi_extra=_BATCH_BODY,

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from hub.api.auth import Principal
 from hub.api.shares import SHARES, Held, Shares, Side, side_of
-from hub.errors import InvalidInput, TooLarge
+from hub.errors import Interrupted, InvalidInput, TooLarge
 from hub.sealed import media_type
 
 MIB = 1_048_576
@@ -60,8 +60,12 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"The body is larger than {limit} bytes, which is the limit of this call.")
 
 
-def _too_slow() -> InvalidInput:
-    return InvalidInput("The body came too slowly.", code="input.too_slow", action="Send it again over a faster line.")
+def _too_slow() -> Interrupted:
+    return Interrupted("The body came too slowly.")
+
+
+def _broken() -> Interrupted:
+    return Interrupted("The connection broke before the body's end.", code="input.body", action="Send it again.")
 
 
 class Pace:
@@ -92,7 +96,7 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
         except TimeoutError:
             raise _too_slow() from None
         except ClientDisconnect:
-            raise InvalidInput("The connection broke before the body's end.", code="input.body") from None
+            raise _broken() from None
         if piece is None:
             return
         size += len(piece)
@@ -115,7 +119,7 @@ async def read(request: Request, limit: int, gate: Callable[[bytes], Awaitable[N
             while True:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
-                    raise InvalidInput("The connection broke before the body's end.", code="input.body")
+                    raise _broken()
                 piece: bytes = message.get("body", b"")
                 size += len(piece)
                 if size > limit:

@@ -166,7 +166,7 @@ async def list_acts(_: TheCaller, deps: TheDependencies) -> Response:
 
 @router.post(
     "/v1/ops/acts",
-    response_model=PreviewView | ActView,
+    response_model=PreviewView,
     status_code=200,
     responses={202: {"model": ActView}, **problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503)},
     openapi_extra=body_of("ActOn"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
@@ -163,6 +163,10 @@ def show(model: BaseModel, status: int = 200, headers: dict[str, str] | None = N
 def raw_json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Bytes that are JSON already."""
     return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+BINARY: Final = {"type": "string", "format": "binary"}
+"""Bytes that are no JSON, for the OpenAPI document; ``format`` is what generators of clients know."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

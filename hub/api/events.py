@@ -8,7 +8,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, nullcontext
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
@@ -38,6 +39,10 @@ PAGE = 100
 NEWS = 1_000
 STREAM_SECS = 600.0
 BEAT_SECS = 15.0
+NOW: Final = "now"
+"""Named cursor: behind all that the hub has until now."""
+START: Final = "start"
+"""Named cursor: before the first event that is still given out, as without a cursor."""
 _CURSOR = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
 
 
@@ -126,14 +131,16 @@ class Tail:
 
 
 def _begin(deps: Dependencies, after: str | None) -> str | None:
-    """Where reading begins: at the first event that is still given out, or behind the cursor.
+    """Where reading begins: at the first event that is still given out, behind the cursor, or behind all until now.
 
     ``NotFound`` (410) for a cursor before that, and for one that names no event of this store, as after a backup was
     put back: what lies between would be missed in silence.
     """
     floor = deps.hub.following.pruning.floor()
-    if after is None:
+    if after is None or after == START:
         return floor
+    if after == NOW:
+        return max(filter(None, (floor, deps.hub.store.newest_event())), default=None)
     if floor is None:
         return _known(deps, after)
     if after < floor:
@@ -165,7 +172,24 @@ def _before(cursor: str) -> str:
     return f"{place}.{int(number) - 1:0{len(number)}d}"
 
 
-def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str | None, limit: int) -> EventsView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """Events, and the place behind them; None before the first event of all."""
+
+    events: tuple[EventView, ...] = ()
+    place: str | None
+
+    @property
+    def cursor(self) -> str:
+        """The place, as it is given out."""
+        return self.place or START
+
+    def shown(self) -> Response:
+        """The page as an answer."""
+        return show(EventsView(events=self.events, cursor=self.cursor))
+
+
+def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str | None, limit: int) -> _Page:
     store = deps.hub.store
     body = _body_of(principal)
     # Asked before: what comes meanwhile stands behind it. A body's own events are few among those of all others.
@@ -186,7 +210,7 @@ def _page(deps: Dependencies, owners: Owners, principal: Principal, after: str |
         if len(events) < limit:
             cursor = max(filter(None, (cursor, end)), default=None)
             break
-    return EventsView(events=tuple(EventView.of(event) for event in found), cursor=cursor)
+    return _Page(events=tuple(EventView.of(event) for event in found), place=cursor)
 
 
 def _body_of(principal: Principal) -> str | None:
@@ -202,7 +226,14 @@ def _heard(owners: Owners, principal: Principal, event: Event) -> Event | None:
     return event if mine else None
 
 
-After = Annotated[str | None, Query(pattern=r"^[0-9A-Za-z._:-]{1,64}$", description="The cursor of the answer before.")]
+After = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[0-9A-Za-z._:-]{1,64}$",
+        description="The cursor of the answer before; `now`: only what comes from now on; `start` or absent: from the "
+        "first event that is still given out.",
+    ),
+]
 EventsAt = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 
 
@@ -222,28 +253,31 @@ async def get_events(
 ) -> Response:
     """Events after a cursor; with `wait` the answer comes as soon as there is one. The contact centre gets the events
     of its own cases, a body those of its own part of cases that were sent to it. Events of the last 90 days (setting
-    `events_days`) can be read again.
+    `events_days`) can be read again. `after=now` tells the cursor behind all that there is, and no event (with `wait`:
+    the next one).
     """
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
     with deps.shares.hold(Held.WAITS, principal, request.scope) if wait else nullcontext():
-        after = await run_in_thread(_begin, deps, after)
+        named, after = after, await run_in_thread(_begin, deps, after)
+        if named == NOW and not wait:
+            return _Page(place=after).shown()
         while True:
             if after is not None:
                 hit("S17")
             page = await run_in_thread(_page, deps, owners, principal, after, limit)
-            tail.note(page.cursor)
+            tail.note(page.place)
             if page.events:
                 hit("S16")
             if page.events or loop.time() >= deadline:
-                return show(page)
-            after = page.cursor
+                return page.shown()
+            after = page.place
             # No thread is held between two looks: a thousand waiting front ends cost a thousand timers.
             while not await tail.beyond(after, _body_of(principal)):
                 left = deadline - loop.time()
                 if left <= 0 or await request.is_disconnected():
-                    return show(page)
+                    return page.shown()
                 await asyncio.sleep(min(LOOK_SECS, left))
 
 
@@ -276,7 +310,8 @@ class HeldStream(StreamingResponse):
 )
 async def stream_events(request: Request, principal: TheCaller, deps: TheDependencies, after: After = None) -> Response:
     """The same events as server-sent events: `id` is the cursor, `event` the type, `data` the event. A browser's
-    EventSource goes on by itself after a break (`Last-Event-ID`). The stream ends after ten minutes; then call again.
+    EventSource goes on by itself after a break (`Last-Event-ID`), also if it began with `after=now` and heard nothing
+    yet. The stream ends after ten minutes; then call again.
     """
     given = request.headers.get("last-event-id") or after
     if given is not None and not _CURSOR.fullmatch(given):
@@ -285,26 +320,29 @@ async def stream_events(request: Request, principal: TheCaller, deps: TheDepende
         stack.enter_context(deps.shares.hold(Held.STREAMS, principal, request.scope))
         begin = await run_in_thread(_begin, deps, given)
         first = await run_in_thread(_page, deps, request.app.state.owners, principal, begin, PAGE)
-        return HeldStream(_lines(request, principal, deps, first), stack.pop_all())
+        lines = _lines(request, principal, deps, first, begin or START)
+        return HeldStream(lines, stack.pop_all())
 
 
-async def _lines(request: Request, principal: Principal, deps: Dependencies, page: EventsView) -> AsyncIterator[bytes]:
-    """The stream: pages while there are some, a sign of life every 15 s."""
+async def _lines(
+    request: Request, principal: Principal, deps: Dependencies, page: _Page, begin: str
+) -> AsyncIterator[bytes]:
+    """The stream: the place where it begins, pages while there are some, a sign of life every 15 s."""
     owners, tail = request.app.state.owners, request.app.state.tail
     loop = asyncio.get_running_loop()
     ends, spoken = loop.time() + STREAM_SECS, loop.time()
-    yield b"retry: 2000\n\n"
+    # An event without data moves the client's Last-Event-ID and is not shown to it.
+    yield f"retry: 2000\nid: {begin}\n\n".encode()
     while loop.time() < ends:
         for event in page.events:
             yield _sent(event)
-        after = page.cursor
+        after = page.place
         tail.note(after)
         while not await tail.beyond(after, _body_of(principal)):
             if loop.time() >= ends or await request.is_disconnected():
                 return
             if loop.time() - spoken >= BEAT_SECS:
                 spoken = loop.time()
-                # An event without data moves the client's Last-Event-ID and is not shown to it.
-                yield f": alive\nid: {after}\n\n".encode() if after else b": alive\n\n"
+                yield f": alive\nid: {page.cursor}\n\n".encode()
             await asyncio.sleep(LOOK_SECS)
         page = await run_in_thread(_page, deps, owners, principal, after, PAGE)

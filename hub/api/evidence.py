@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.api.auth import Principal
 from hub.api.cases import look
-from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, case_id, problems
+from hub.api.dependencies import BINARY, Dependencies, TheCaller, TheDependencies, case_id, problems
 from hub.api.threads import run_in_thread
 from hub.bootstrap import exporter
 from hub.schemas.ids import CaseId
@@ -20,7 +20,6 @@ router = APIRouter(tags=["cases"])
 
 _IN_MEMORY_BYTES = 4_194_304
 _CHUNK_BYTES = 262_144
-_BINARY = {"type": "string", "format": "binary"}
 
 
 def _export(deps: Dependencies, principal: Principal, case: CaseId, *, with_attachments: bool) -> IO[bytes]:
@@ -46,7 +45,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     "/v1/cases/{id}/evidence",
     response_class=Response,
     responses={
-        200: {"description": "The bundle.", "content": {"application/zip": {"schema": _BINARY}}},
+        200: {"description": "The bundle.", "content": {"application/zip": {"schema": BINARY}}},
         **problems(401, 403, 404, 422, 500, 503),
     },
     summary="Evidence of a case",

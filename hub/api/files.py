@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from hub.api import multipart
 from hub.api.access import PEOPLE
 from hub.api.auth import Principal
-from hub.api.dependencies import Dependencies, TheCaller, TheDependencies, problems, show
+from hub.api.dependencies import BINARY, Dependencies, TheCaller, TheDependencies, problems, show
 from hub.api.threads import run_in_thread
 from hub.api.views import StoredView
 from hub.errors import Fault, InvalidInput, NotFound, TooLarge
@@ -30,7 +30,10 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": BINARY}},
+    }
 }
 
 
@@ -157,7 +160,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     "/v1/attachments/{sha256}",
     response_class=Response,
     responses={
-        200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string"}}}},
+        200: {"description": "The file.", "content": {"*/*": {"schema": BINARY}}},
         **problems(401, 403, 404, 422, 500, 503),
     },
     summary="Download a file",

@@ -1,11 +1,8 @@
-"""Health of the hub (alive, ready), its figures, and a page that shows the doors. Open to anyone who can connect."""
+"""Health of the hub (alive, ready), and its figures. Open to anyone who can connect."""
 
 from __future__ import annotations
 
-import html
-from typing import Any
-
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from hub.api.dependencies import TheDependencies, problems, show
@@ -41,23 +38,3 @@ async def readyz(deps: TheDependencies) -> Response:
 async def metrics(deps: TheDependencies) -> Response:
     """Counts and times by route and state; no ids, no personal data."""
     return Response(await run_in_thread(deps.metrics.text), headers={"Content-Type": CONTENT_TYPE})
-
-
-def page(document: dict[str, Any]) -> bytes:
-    """The doors as one plain HTML page, without scripts, styles or anything from elsewhere."""
-    rows = []
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            cells = (method.upper(), path, operation.get("summary", ""), operation.get("description", ""))
-            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    title = html.escape(document["info"]["title"])
-    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-    body = f'<body><h1>{title}</h1><p>The whole document: <a href="/openapi.json">openapi.json</a></p>'
-    table = "<table><tr><th>Method<th>Path<th>What<th>More</tr>" + "".join(rows) + "</table>"
-    return (head + body + table + "</body></html>").encode()
-
-
-@router.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> Response:
-    """The page of doors."""
-    return Response(page(request.app.openapi()), media_type="text/html")

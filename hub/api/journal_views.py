@@ -14,7 +14,7 @@ from hub.schemas.base import Frozen, Line, Text, format_datetime
 from hub.schemas.envelope import Attachment, AuthorityBody
 from hub.schemas.given import GivenStatement
 from hub.schemas.ids import AuthorityCode, CaseId, Uuid7
-from hub.schemas.journal import InboundRecord
+from hub.schemas.journal import Custody, Door, InboundRecord
 from hub.tracking.law import Law
 
 
@@ -40,7 +40,7 @@ class InboundView(View):
     """
 
     id: str
-    door: str
+    door: Door
     received_at: str
     last_at: str | None
     count: int
@@ -48,7 +48,7 @@ class InboundView(View):
     authority: str | None
     proof: str
     verdict: str
-    custody: str
+    custody: Custody
     case_id: str | None
     message_id: str | None
     content_type: str

@@ -15,9 +15,11 @@ from pydantic.json_schema import models_json_schema
 from hub import __version__
 from hub.api.bulk import ActOn, Undo
 from hub.api.classifiers import RouteQuestion
+from hub.api.deprecation import DEPRECATED
 from hub.api.hooks import Replay
 from hub.api.journal_views import Attach, Decide, Dismiss, Tell
 from hub.api.messages import Said
+from hub.api.operations import OPERATIONS
 from hub.api.ops import Assign, ChooseChannel, Close, Conclude
 from hub.api.problems import MEDIA_TYPE
 from hub.api.submission import AppealSubmission
@@ -44,10 +46,14 @@ _STATUSES = {
     500: "A fault of the hub; `incident` names it.",
     503: "The hub cannot keep what it would accept; see Retry-After.",
 }
+FAULT: dict[str, Any] = {
+    "type": "object",
+    "required": ["pointer", "code", "message"],
+    "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
+}
 PROBLEM: dict[str, Any] = {
     "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "action"],
-    "additionalProperties": False,
+    "required": ["type", "title", "status", "detail", "code", "action", "repeatable"],
     "properties": {
         "type": {"type": "string", "pattern": "^urn:appeal-hub:problem:[a-z0-9._]+$"},
         "title": {"type": "string"},
@@ -55,14 +61,13 @@ PROBLEM: dict[str, Any] = {
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "Stable; what a program decides by."},
         "action": {"type": "string", "description": "What to do next."},
+        "repeatable": {
+            "type": "boolean",
+            "description": "True: the same request may be sent again and can succeed. False: change it first.",
+        },
         "faults": {
             "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "message"],
-                "additionalProperties": False,
-                "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
-            },
+            "items": {"$ref": REF.format(model="ProblemFault")},
         },
         "retry_after": {"type": "integer", "description": "Seconds."},
         "incident": {"type": "string"},
@@ -103,6 +108,7 @@ def _models() -> dict[str, Any]:
         },
     }
     found["Problem"] = PROBLEM
+    found["ProblemFault"] = FAULT
     return found
 
 
@@ -118,6 +124,14 @@ def _responses() -> dict[str, Any]:
     }
 
 
+def _not_null(parameter: dict[str, Any]) -> None:
+    """Say of a parameter what it may be; it is left out, never null."""
+    schema = parameter["schema"]
+    kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kinds) == 1:
+        parameter["schema"] = {**kinds[0], **{name: schema[name] for name in schema if name != "anyOf"}}
+
+
 def build(app: FastAPI) -> dict[str, Any]:
     """The document of an application, made once."""
     if app.openapi_schema:
@@ -125,6 +139,7 @@ def build(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title="Appeal hub", version=__version__, description=DESCRIPTION, routes=app.routes, openapi_version="3.1.0"
     )
+    document["servers"] = [{"url": "/", "description": "The hub that serves this document."}]
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(_models())
     components["responses"] = _responses()
@@ -132,8 +147,13 @@ def build(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a token of the OAuth2 issuer."}
     }
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
+            operation["operationId"] = OPERATIONS[method.upper(), path]
+            if (method.upper(), path) in DEPRECATED:
+                operation["deprecated"] = True
             operation["security"] = [] if path in OPEN else [{"bearer": []}]
+            for parameter in operation.get("parameters", ()):
+                _not_null(parameter)
             responses = operation["responses"]
             for status, response in responses.items():
                 if "$ref" in response:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hub.api.views import DeliveryView, View
 from hub.cases.operators import LaneSeen, Standing
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import Attempt, Comparison, OperatorItem
+from hub.schemas.delivery import Attempt, Comparison, OperatorItem, OutcomeKind, TransportState
 from hub.schemas.visible import visible
 from hub.tracking.law import Law
 
@@ -97,7 +97,7 @@ class AttemptView(View):
     channel_id: str
     started_at: str
     finished_at: str | None
-    outcome: str | None
+    outcome: OutcomeKind | None
     code: str | None
     http_status: int | None
     detail: str | None
@@ -136,7 +136,7 @@ class AttemptsView(View):
 
     delivery_id: str
     case_id: str
-    state: str
+    state: TransportState
     content_type: str | None
     attempts: tuple[AttemptView, ...]
 

@@ -1,7 +1,8 @@
 """Errors as problem documents (RFC 9457): one table from the tree of errors to statuses.
 
 A problem names the place and the rule, never the value: no input is echoed. ``type`` is ``urn:appeal-hub:problem:`` and
-the code; ``code``, ``action``, ``faults``, ``retry_after`` and ``incident`` are extension members (section 3.2).
+the code; ``code``, ``action``, ``repeatable``, ``faults``, ``retry_after`` and ``incident`` are extension members
+(section 3.2). ``repeatable`` follows from the error's class alone (``HubError.repeatable``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hub.errors import (
     Fault,
     Forbidden,
     HubError,
+    Interrupted,
     InvalidInput,
     NotFound,
     RegistryRefused,
@@ -45,7 +47,6 @@ LINGER_BYTES = 67_108_864
 _BY_CODE = {
     "input.media_type": 415,
     "input.encoding": 415,
-    "input.too_slow": 408,
     "input.length": 411,
     "seal.party": 403,
     "cursor.expired": 410,
@@ -53,6 +54,7 @@ _BY_CODE = {
 }
 _BY_CLASS: tuple[tuple[type[HubError], int], ...] = (
     (TooLarge, 413),
+    (Interrupted, 408),
     (RegistryRefused, 503),
     (Unauthenticated, 401),
     (Forbidden, 403),
@@ -62,7 +64,7 @@ _BY_CLASS: tuple[tuple[type[HubError], int], ...] = (
     (ShareTaken, 429),  # before what it is a kind of
     (Unavailable, 503),
 )
-_SYNTAX = ("json.", "xml.", "multipart.", "ndjson.", "seal.grammar", "input.body", "input.header")
+_SYNTAX = ("json.", "xml.", "multipart.", "ndjson.", "seal.grammar", "input.header")
 _FRAMEWORK = {
     400: ("http.request", "The request cannot be read", "Send a request as the OpenAPI document describes it."),
     404: ("http.route", "There is no such address here", "See /openapi.json for the addresses of this hub."),
@@ -101,11 +103,12 @@ def document(
     title: str,
     detail: str,
     action: str,
+    repeatable: bool = False,
     faults: Sequence[Fault] = (),
     retry_after: int | None = None,
     incident: str | None = None,
 ) -> dict[str, Any]:
-    """A problem document; absent members are left out."""
+    """A problem document; absent members are left out. ``repeatable``: the same request, unchanged, may succeed."""
     problem: dict[str, Any] = {
         "type": TYPE_PREFIX + code,
         "title": title,
@@ -113,6 +116,7 @@ def document(
         "detail": detail,
         "code": code,
         "action": action,
+        "repeatable": repeatable,
     }
     if faults:
         problem["faults"] = [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in faults]
@@ -135,6 +139,7 @@ def problem_of(error: HubError) -> dict[str, Any]:
         title=error.title,
         detail=error.message,
         action=error.next_step,
+        repeatable=error.repeatable,
         faults=error.faults if isinstance(error, InvalidInput) else (),
         retry_after=math.ceil(wait) if isinstance(wait, int | float) else None,
     )
@@ -151,6 +156,7 @@ def internal(error: BaseException) -> dict[str, Any]:
         title="The hub failed",
         detail="A fault of the hub itself; nothing is known of the outcome.",
         action="Send the same again with the same Idempotency-Key; tell the operators the incident number.",
+        repeatable=True,
         incident=incident,
     )
 

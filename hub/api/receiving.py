@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hub.api import multipart
 from hub.api.auth import Principal
 from hub.api.bodies import content_type, read
-from hub.api.dependencies import Dependencies, known_parameters, show
+from hub.api.dependencies import BINARY, Dependencies, known_parameters, show
 from hub.api.files import keep
 from hub.api.heard import HeardBody
 from hub.api.threads import parse_in_thread
@@ -29,8 +29,8 @@ MULTIPART = "multipart/form-data"
 _SEALED = {"$ref": "#/components/schemas/SealedEnvelope"}
 _CONTENT: dict[str, Any] = {
     "application/json": {"schema": {"anyOf": [_SEALED, {"$ref": "#/components/schemas/Envelope"}]}},
-    "application/jose": {"schema": {"type": "string", "description": "Compact JWS over the RFC 8785 bytes."}},
-    "application/xml": {"schema": {"type": "string", "description": "The XML rendering, signed (XAdES-B)."}},
+    "application/jose": {"schema": {**BINARY, "description": "Compact JWS over the RFC 8785 bytes."}},
+    "application/xml": {"schema": {**BINARY, "description": "The XML rendering, signed (XAdES-B)."}},
 }
 BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _CONTENT}}
 BODY_WITH_FILES: dict[str, Any] = {
@@ -44,7 +44,7 @@ BODY_WITH_FILES: dict[str, Any] = {
                     "required": ["envelope"],
                     "properties": {
                         "envelope": {"type": "string"},
-                        "files": {"type": "array", "items": {"type": "string", "contentMediaType": "*/*"}},
+                        "files": {"type": "array", "items": BINARY},
                     },
                 },
             },

@@ -213,6 +213,7 @@ def _fault(error: HubError, version: SoapVersion) -> Response:
         "Refusal",
         own.element("code", text=problem["code"]),
         own.element("action", text=problem["action"]),
+        own.element("repeatable", text=str(problem["repeatable"]).lower()),
         own.element("retryAfter", text=str(wait)) if wait is not None else None,
         own.element("incident", text=problem["incident"]) if "incident" in problem else None,
         *(

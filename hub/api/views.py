@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.cases.timeline import TimelineEntry
 from hub.inbound.statement import Received
 from hub.schemas.base import format_datetime
-from hub.schemas.delivery import CaseRow, Delivery, Event, Message, Note
+from hub.schemas.delivery import CaseRow, ClockMark, Delivery, Direction, Event, FactKind, Message, Note, TransportState
+from hub.schemas.terms import AppealChannel, AppealKind, Kind, Role
 from hub.tracking.share import ELSEWHERE, OwnPart
+from hub.tracking.state import State
+
+CaseState = Annotated[str, Field(json_schema_extra={"enum": [*State, ELSEWHERE]})]
+"""State of a case; `elsewhere` is shown to a body that has no part in it any more."""
+
+
+def may_grow(schema: dict[str, Any]) -> None:
+    """Say nothing of members that are not there yet: answers may get more of them (docs/compatibility.md)."""
+    schema.pop("additionalProperties", None)
 
 
 class View(BaseModel):
     """Base of all answers. Moments are RFC 3339 in UTC with milliseconds, days are YYYY-MM-DD."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True, json_schema_extra=may_grow
+    )
 
 
 class AcceptedView(BaseModel):
@@ -25,7 +37,7 @@ class AcceptedView(BaseModel):
     centre itself answered it (``concluded``).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=may_grow)
 
     case_id: str
     case_number: str = Field(default="", description="By which people call the case; absent where none was given.")
@@ -44,9 +56,9 @@ class DeliveryView(View):
     case_id: str
     authority: str
     channel_id: str
-    role: str
+    role: Role
     priority: int
-    state: str
+    state: TransportState
     attempts: int
     created_at: str
     next_at: str | None
@@ -77,8 +89,8 @@ class MessageView(View):
     """One envelope of a case; its content is at ``/v1/cases/{case_id}/messages/{id}``."""
 
     id: str
-    kind: str
-    direction: str
+    kind: Kind
+    direction: Direction
     sender: str
     recipient: str | None
     in_reply_to: str | None
@@ -109,12 +121,12 @@ class CaseView(View):
     """
 
     id: str
-    state: str
+    state: CaseState
     authority: str | None
     number: str | None
     reference: str | None
-    channel: str
-    kind: str
+    channel: AppealChannel
+    kind: AppealKind
     topics: tuple[str, ...]
     place: str | None
     priority: int
@@ -135,8 +147,8 @@ class CaseView(View):
             authority=row.authority,
             number=row.number,
             reference=case.reference,
-            channel=case.channel,
-            kind=case.kind,
+            channel=AppealChannel(case.channel),
+            kind=AppealKind(case.kind),
             topics=case.topics,
             place=case.place,
             priority=case.priority,
@@ -172,7 +184,7 @@ class CopyView(View):
     delivery_id: str
     channel_id: str | None
     sent_at: str | None
-    receipt: str | None
+    receipt: FactKind | None
     received_at: str | None
     given_up_at: str | None
     counts: bool
@@ -182,8 +194,8 @@ class ExecutorView(View):
     """One body that has, or had, the case. ``superseded``: another one has it now; ``returns``: answers sent back."""
 
     authority: str
-    role: str
-    state: str
+    role: Role
+    state: State
     number: str | None
     registered_on: str | None
     ground: str | None
@@ -206,7 +218,7 @@ class TermView(View):
     due_at: str
     due: str
     ended_at: str | None
-    state: str
+    state: Literal["running", "overdue", "met", "late"]
     binding: bool
     extended: bool
     provisional: bool
@@ -303,7 +315,7 @@ class EntryView(View):
     heard_at: str | None
     says_at: str | None
     unseen_at: str | None
-    clock: str | None
+    clock: ClockMark | None
 
     @classmethod
     def of(cls, entry: TimelineEntry) -> EntryView:
@@ -357,7 +369,7 @@ class EventsView(View):
     """Events in the order of commit. ``cursor``: pass it as ``after``; it moves on even if ``events`` is empty."""
 
     events: tuple[EventView, ...]
-    cursor: str | None
+    cursor: str
 
 
 class InboxView(View):

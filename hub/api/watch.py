@@ -14,6 +14,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auditing import KeyUses
+from hub.api.deprecation import headers_of
 from hub.api.metrics import Metrics
 from hub.api.patience import Patience
 from hub.api.shares import LIMITS
@@ -69,7 +70,8 @@ class Watch:
                 if pause := self._pause(scope, status):
                     await asyncio.sleep(pause)
                 present = {name.lower() for name, _ in message["headers"]}
-                more = (*ANSWER_HEADERS, *scope.get(LIMITS, ()))
+                ending = headers_of(scope["method"], getattr(scope.get("route"), "path", UNMATCHED))
+                more = (*ANSWER_HEADERS, *scope.get(LIMITS, ()), *ending)
                 message["headers"] = [*message["headers"], *(h for h in more if h[0] not in present)]
             await send(message)
 

@@ -15,10 +15,12 @@ from typing import Literal
 from hub.ports import RawInbound
 from hub.schemas.envelope import AnyEnvelope, AppealEnvelope, Party
 from hub.schemas.keys import VerificationKey
+from hub.schemas.terms import RefusalGround
 from hub.sealed import open_envelope
 from hub.seals import HubSeal, SigningKey
 from hub.simulator import reports
-from hub.simulator.characters import Character, Failure, failure, refuses
+from hub.simulator.characters import TAKEN, Character, Failure, failure, refuses
+from hub.simulator.wishes import Wishes, wishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,9 @@ class SimulatedReport:
 class SimulatedVerdict:
     """Reaction of the authority to one arrival of a message.
 
-    ``failure``: it fails in this way instead of answering (after taking the message in, if that is ``lost``).
-    ``receipt``: the sealed receipt that goes into the response. ``reports``: what it will tell later.
+    ``failure``: it fails in this way instead of answering (after taking the message in, if that is one of ``TAKEN``),
+    and asks to come again after ``wait_secs``. ``receipt``: the sealed receipt that goes into the response.
+    ``reports``: what it will tell later. ``ground``: why it refuses. ``respond_ms``: how long it thinks before.
     """
 
     message_id: uuid.UUID
@@ -49,6 +52,9 @@ class SimulatedVerdict:
     failure: Failure | None = None
     receipt: bytes | None = None
     reports: tuple[SimulatedReport, ...] = ()
+    ground: RefusalGround = RefusalGround.OTHER
+    respond_ms: int = 0
+    wait_secs: int = 1
 
 
 @dataclass(slots=True)
@@ -56,6 +62,7 @@ class _Seen:
     sha256: str
     running: int
     refused: bool
+    ground: RefusalGround
     receipt: bytes | None = None
 
 
@@ -80,13 +87,16 @@ class PlayedAuthority:
         hub_keys: Sequence[VerificationKey] = (),
         seed: int = 1,
         hours_per_sec: int = 1,
+        obeys: bool = True,
     ) -> None:
+        """``obeys``: whether it grants the wishes of appeals."""
         self.party = party
         self.character = character
         self._author = reports.Author(party=party, key=key, seed=seed)
         self._hub_keys = tuple(hub_keys)
         self._seed = seed
         self._hours_per_sec = hours_per_sec
+        self._obeys = obeys
         self._seal = HubSeal(None)
         self._lock = threading.Lock()
         self._book = _Book()
@@ -100,76 +110,90 @@ class PlayedAuthority:
 
     def receive(self, envelope: AnyEnvelope, digest: str) -> SimulatedVerdict:
         """Take one arrival in. ``digest``: SHA-256 of the bytes as they came."""
-        message_id = envelope.header.message_id
+        wanted = wishes(envelope, self.character) if self._obeys else Wishes(character=self.character)
         with self._lock:
-            book = self._book
-            book.counts["received"] += 1
-            book.tries[message_id] += 1
-            appeal = reports.appeal_key(envelope)
-            fails = failure(self.character, self._seed, self.party.code, appeal, book.tries[message_id])
-            if fails in ("busy", "error", "reset"):
-                book.counts[f"failed_{fails}"] += 1
-                return SimulatedVerdict(message_id=message_id, status="accepted", failure=fails)
-            seen = book.seen.get(message_id)
-            if seen is not None:
-                return self._again(message_id, seen, digest)
-            verdict = self._first(envelope, digest, appeal)
-            if fails == "lost":
-                book.counts["failed_lost"] += 1
+            verdict = self._decide(envelope, digest, wanted)
+        return replace(verdict, respond_ms=wanted.character.respond_ms)
+
+    def _decide(self, envelope: AnyEnvelope, digest: str, wanted: Wishes) -> SimulatedVerdict:
+        message_id, book = envelope.header.message_id, self._book
+        book.counts["received"] += 1
+        book.tries[message_id] += 1
+        fails, wait = self._fails(envelope, book.tries[message_id], wanted)
+        if fails is not None:
+            book.counts[f"failed_{fails}"] += 1
+            if fails not in TAKEN:
+                return SimulatedVerdict(message_id=message_id, status="accepted", failure=fails, wait_secs=wait)
+        seen = book.seen.get(message_id)
+        verdict = self._first(envelope, digest, wanted) if seen is None else self._again(message_id, seen, digest)
         # The next try gets the receipt that is lost here.
         return verdict if fails is None else replace(verdict, failure=fails, receipt=None)
+
+    def _fails(self, envelope: AnyEnvelope, attempt: int, wanted: Wishes) -> tuple[Failure | None, int]:
+        """How this try fails, and when to come again: as it was asked for, else as it is drawn."""
+        if attempt <= len(wanted.failures):
+            return wanted.failures[attempt - 1]
+        character, appeal = self.character, reports.appeal_key(envelope)
+        drawn = None if wanted.failures else failure(character, self._seed, self.party.code, appeal, attempt)
+        return drawn, character.retry_after_secs
 
     def _again(self, message_id: uuid.UUID, seen: _Seen, digest: str) -> SimulatedVerdict:
         self._book.counts["duplicates"] += 1
         if seen.sha256 != digest:
             self._book.counts["altered"] += 1
-        return SimulatedVerdict(
-            message_id=message_id, status="refused" if seen.refused else "duplicate", receipt=seen.receipt
-        )
+        status: Literal["refused", "duplicate"] = "refused" if seen.refused else "duplicate"
+        return SimulatedVerdict(message_id=message_id, status=status, receipt=seen.receipt, ground=seen.ground)
 
-    def _first(self, envelope: AnyEnvelope, digest: str, appeal: str) -> SimulatedVerdict:
-        message_id, counts = envelope.header.message_id, self._book.counts
+    def _first(self, envelope: AnyEnvelope, digest: str, wanted: Wishes) -> SimulatedVerdict:
+        message_id, counts, character = envelope.header.message_id, self._book.counts, wanted.character
         counts["unique"] += 1
         is_appeal = isinstance(envelope, AppealEnvelope)
-        refused = is_appeal and refuses(self.character, self._seed, self.party.code, appeal)
-        seen = _Seen(digest, counts["unique"], refused)
+        drawn = refuses(character, self._seed, self.party.code, reports.appeal_key(envelope))
+        refused = is_appeal and (drawn or bool(wanted.unknown))
+        ground = RefusalGround.OTHER if wanted.unknown else character.ground
+        seen = _Seen(digest, counts["unique"], refused, ground)
         self._book.seen[message_id] = seen
         if refused:
-            counts["refused"] += 1
-            if self.character.pulls or self.character.files:
-                make = partial(reports.refused, self._author, envelope, self.character.ground)
-                told = SimulatedReport(kind="refused", message_id=message_id, make=make, after_secs=0)
-                return SimulatedVerdict(message_id=message_id, status="refused", reports=(told,))
-            return SimulatedVerdict(message_id=message_id, status="refused")
+            return self._refuse(envelope, seen, unknown=bool(wanted.unknown))
         if not is_appeal:
             return SimulatedVerdict(message_id=message_id, status="accepted")
-        number = reports.number(envelope, seen.running)
-        planned = self._plan(envelope, seen.running)
-        if self.character.receipt == "response" and self.character.registers:
-            seen.receipt = planned[0].make()
-            return SimulatedVerdict(
-                message_id=message_id, status="accepted", number=number, receipt=seen.receipt, reports=planned[1:]
-            )
-        return SimulatedVerdict(message_id=message_id, status="accepted", number=number, reports=planned)
+        number = character.number or reports.number(envelope, seen.running)
+        planned = self._plan(envelope, number, character)
+        if character.receipt == "response" and character.registers:
+            seen.receipt, planned = planned[0].make(), planned[1:]
+        return SimulatedVerdict(
+            message_id=message_id, status="accepted", number=number, receipt=seen.receipt, reports=planned
+        )
 
-    def _plan(self, envelope: AnyEnvelope, running: int) -> tuple[SimulatedReport, ...]:
+    def _refuse(self, envelope: AnyEnvelope, seen: _Seen, *, unknown: bool) -> SimulatedVerdict:
+        message_id = envelope.header.message_id
+        self._book.counts["refused"] += 1
+        if unknown:
+            self._book.counts["wish_unknown"] += 1
+        told: tuple[SimulatedReport, ...] = ()
+        if self.character.pulls or self.character.files:
+            make = partial(reports.refused, self._author, envelope, seen.ground)
+            told = (SimulatedReport(kind="refused", message_id=message_id, make=make, after_secs=0),)
+        return SimulatedVerdict(message_id=message_id, status="refused", reports=told, ground=seen.ground)
+
+    def _plan(self, envelope: AnyEnvelope, number: str, character: Character) -> tuple[SimulatedReport, ...]:
         """The reports on an appeal that was taken in, registration first in the list whatever their times."""
-        character = self.character
         register_secs = character.register_hours / self._hours_per_sec
         answer_secs = character.answer_hours / self._hours_per_sec
         if character.answer_first:
             register_secs, answer_secs = answer_secs, register_secs
+        about = reports.about_another(envelope) if character.stray else envelope
         registration = SimulatedReport(
             kind="registered",
             message_id=envelope.header.message_id,
-            make=partial(reports.registered, self._author, envelope, running),
+            make=partial(reports.registered, self._author, about, number),
             after_secs=register_secs,
             copies=character.copies,
         )
         answer = replace(
             registration,
             kind="answered",
-            make=partial(reports.answered, self._author, envelope, running),
+            make=partial(reports.answered, self._author, about, number),
             after_secs=answer_secs,
         )
         return tuple(
@@ -188,8 +212,8 @@ class PlayedAuthority:
 
     def state(self) -> dict[str, int]:
         """Counts: ``received`` arrivals, ``unique`` ids, ``duplicates`` (``altered``: with other bytes), ``refused``,
-        ``failed_*`` on purpose, ``registered`` and ``answered`` as the hub confirmed (who files: as laid into the
-        outbox), ``report_refused`` by the hub, ``malformed`` or wrongly sealed, ``unauthenticated``.
+        ``failed_*`` on purpose, ``wish_unknown``, ``registered`` and ``answered`` as the hub confirmed (who files: as
+        laid into the outbox), ``report_refused`` by the hub, ``malformed`` or wrongly sealed, ``unauthenticated``.
         """
         names = ("received", "unique", "duplicates", "altered", "refused", "registered", "answered", "report_refused")
         with self._lock:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -27,8 +27,12 @@ from hub.schemas.terms import RefusalGround
 
 MAX_FILE_BYTES = 4_194_304
 
-Failure: TypeAlias = Literal["busy", "error", "reset", "lost"]
-"""503; 500; hung up without taking it in; taken in, and then hung up without an answer."""
+Failure: TypeAlias = Literal["busy", "limit", "error", "denied", "reset", "lost", "cut", "nonsense"]
+"""503; 429; 500; 403; hung up without taking it in; taken in, and then: hung up without an answer, hung up in the
+middle of the answer, answered with what is no answer.
+"""
+TAKEN: Final[frozenset[Failure]] = frozenset({"lost", "cut", "nonsense"})
+"""Failures behind which the message was taken in."""
 Percent: TypeAlias = Annotated[int, Field(ge=0, le=100)]
 Hours: TypeAlias = Annotated[int, Field(ge=0, le=10_000)]
 
@@ -40,7 +44,9 @@ class Character(Frozen):
     ``fail_percent``: of first tries that end in one of ``failures``; later tries of the same message succeed after
     ``fail_tries``. ``refuse_percent``: of messages refused with ``ground``. ``registers``, ``answers``: whether it
     reports so. ``pulls``: it fetches from the inbox. ``files``: it has an SFTP server and nothing else. ``copies``: how
-    often each report is sent. ``answer_first``: the answer before the registration.
+    often each report is sent. ``answer_first``: the answer before the registration. ``retry_after_secs``: what it says
+    when it is busy or limits. ``number``: the one number under which it registers everything. ``stray``: its reports
+    speak of a message that nobody sent.
     """
 
     receipt: Literal["response", "callback", "poll"] = "callback"
@@ -56,6 +62,9 @@ class Character(Frozen):
     answers: bool = True
     copies: Annotated[int, Field(ge=1, le=10)] = 1
     answer_first: bool = False
+    retry_after_secs: Annotated[int, Field(ge=0, le=86_400)] = 1
+    number: Annotated[str, Line(40)] | None = None
+    stray: bool = False
     register_hours: Hours = 4
     answer_hours: Hours = 72
 
@@ -145,6 +154,7 @@ class SevAccount(Frozen):
 class Simulation(Frozen):
     """A whole simulation. ``hub_keys``: keys of the contact centre; if given, unsealed messages are refused.
 
+    ``wishes``: whether words in appeals are obeyed (``hub.simulator.wishes``).
     ``sev``: a SEV node under ``/sev/IntegrationService``, with the authorities behind it that speak ``sev``.
     """
 
@@ -154,6 +164,7 @@ class Simulation(Frozen):
     hub_keys: Annotated[tuple[VerificationKey, ...], AsTuple] = ()
     authorities: Annotated[tuple[SimulatedAuthority, ...], AsTuple, Field(min_length=1, max_length=1_000)]
     sev: SevAccount | None = None
+    wishes: bool = True
 
     @model_validator(mode="after")
     def _unique(self) -> Simulation:

@@ -12,10 +12,12 @@ import hmac
 import itertools
 import logging
 import os
+import shutil
 import socket
 import threading
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Final, Literal
 
@@ -32,7 +34,7 @@ from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.ports import RawInbound
 from hub.schemas import strict_json
 from hub.simulator.authority import PlayedAuthority, SimulatedVerdict, digest_of
-from hub.simulator.characters import SftpDoor
+from hub.simulator.characters import TAKEN, SftpDoor
 
 MAX_MANIFEST_BYTES: Final = 1_048_576
 _LOG: Final = "hub.simulator.wire"
@@ -99,12 +101,15 @@ class Filing:
             transport = paramiko.Transport(sock)
             transport.set_log_channel(_LOG)
             transport.add_server_key(self._host_key)
-            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, self._root, self._laid)
+            laid = partial(self._laid, transport)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, self._root, laid)
             self._open = [each for each in self._open if each.is_active()] + [transport]
             transport.start_server(event=threading.Event(), server=_Guard(self._user, self._let_in))
 
-    def _laid(self, path: Path) -> None:
-        """A message is whole: read it, and move it to where it counts as taken."""
+    def _laid(self, transport: paramiko.Transport, path: Path) -> None:
+        """A message is whole: read it, and move it to where it counts as taken. A file server cannot say that it fails:
+        it hangs up, and what it did not take is gone.
+        """
         try:
             raw = _from_folder(path) if path.is_dir() else _from_container(path)
             envelope = self._authority.open(raw)
@@ -112,6 +117,11 @@ class Filing:
             self._authority.count("malformed")
             return
         verdict = self._authority.receive(envelope, digest_of(raw.body))
+        if verdict.failure is not None:
+            transport.close()
+        if verdict.failure is not None and verdict.failure not in TAKEN:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            return
         path.rename(self._root / "taken" / path.name)
         self._taken(self._authority, verdict)
 

@@ -85,10 +85,16 @@ def number(appeal: AnyEnvelope, running: int) -> str:
     return f"{prefix}-{running}"
 
 
-def registered(author: Author, appeal: AnyEnvelope, running: int) -> bytes:
-    """A receipt: registered under a number today."""
+def about_another(appeal: AnyEnvelope) -> AnyEnvelope:
+    """The appeal under the id of a message that nobody sent: what is said of it is astray."""
+    header = appeal.header.model_copy(update={"message_id": new_id()})
+    return appeal.model_copy(update={"header": header})
+
+
+def registered(author: Author, appeal: AnyEnvelope, under: str) -> bytes:
+    """A receipt: registered under this number today."""
     now = datetime.now(UTC)
-    body = ReceiptBody(status=ReceiptStatus.REGISTERED, at=now, number=number(appeal, running), date=kyiv_day(now))
+    body = ReceiptBody(status=ReceiptStatus.REGISTERED, at=now, number=under, date=kyiv_day(now))
     return sealed(ReceiptEnvelope(header=_header(author, appeal, now), body=body), author)
 
 
@@ -100,7 +106,7 @@ def refused(author: Author, appeal: AnyEnvelope, ground: RefusalGround) -> bytes
     return sealed(ReceiptEnvelope(header=_header(author, appeal, now), body=body), author)
 
 
-def answered(author: Author, appeal: AnyEnvelope, running: int) -> bytes:
+def answered(author: Author, appeal: AnyEnvelope, under: str) -> bytes:
     """A final answer with a result drawn for this appeal."""
     now = datetime.now(UTC)
     throw = dice(author.seed, author.party.code, appeal_key(appeal), "answer")
@@ -108,7 +114,7 @@ def answered(author: Author, appeal: AnyEnvelope, running: int) -> bytes:
     body = AnswerBody(
         stage=AnswerStage.FINAL,
         result=result,
-        number=f"{number(appeal, running)}/вих",
+        number=f"{under}/вих",
         date=kyiv_day(now),
         at=now,
         text=_ANSWERS[result],

@@ -38,7 +38,7 @@ from hub.sealed import media_type
 from hub.seals import load_signing_key
 from hub.simulator import soap
 from hub.simulator.authority import PlayedAuthority, SimulatedReport, SimulatedVerdict, digest_of
-from hub.simulator.characters import SimulatedAuthority, Simulation
+from hub.simulator.characters import Failure, SimulatedAuthority, Simulation
 from hub.simulator.filing import Filing
 from hub.simulator.outbox import Outbox, OutgoingReport, as_json
 from hub.simulator.parts import split
@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 IDLE_SECS = 120.0
+_ACCEPTED = b'{"status": "accepted"}'
+_NONSENSE = "<!doctype html><title>Ласкаво просимо</title><p>Сайт на технічному обслуговуванні.".encode()
 _REASONS = {200: "OK", 202: "Accepted", 401: "Unauthorized", 404: "Not Found", 409: "Conflict", 422: "Unprocessable"}
 
 
@@ -133,6 +135,7 @@ class Simulator:
             hub_keys=simulation.hub_keys,
             seed=simulation.seed,
             hours_per_sec=simulation.hours_per_sec,
+            obeys=simulation.wishes,
         )
         return _Post(entry, authority, simulation.hub_url)
 
@@ -315,14 +318,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._take(post, body)
 
     def _say_as_sev(self, sev: Sev, body: bytes) -> None:
-        status, answer, failure = sev.answer(body)
-        self.server.simulator.stopping.wait(sev.thinks_secs())
-        if failure in ("reset", "lost"):
-            self._reset()
-        elif failure == "busy":
-            self._send(503, "text/plain", b"", ("Retry-After", "1"))
-        else:
+        status, answer, verdict = sev.answer(body)
+        self.server.simulator.stopping.wait(verdict.respond_ms / 1000 if verdict else 0)
+        if verdict is None or verdict.failure is None or verdict.failure == "error":
             self._send(status, "text/xml; charset=utf-8", answer)
+        else:
+            self._fail(verdict.failure, verdict.wait_secs, answer)
 
     def _take(self, post: _Post, body: bytes) -> None:
         try:
@@ -352,16 +353,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_soap(self, call: soap.Call, authority: PlayedAuthority, verdict: SimulatedVerdict) -> None:
         self.server.simulator.report(authority, verdict)
-        self.server.simulator.stopping.wait(authority.character.respond_ms / 1000)
-        match verdict.failure:
-            case "busy":
-                self._problem(503, "Come again later", ("Retry-After", "1"))
-            case "error":
-                self._send(500, call.kind, call.fault("Server", "Something broke"))
-            case "reset" | "lost":
-                self._reset()
-            case None:
-                self._send(200, call.kind, call.delivered(verdict, authority.character.ground))
+        self.server.simulator.stopping.wait(verdict.respond_ms / 1000)
+        answer = call.delivered(verdict, verdict.ground)
+        if verdict.failure == "error":
+            self._send(500, call.kind, call.fault("Server", "Something broke"))
+        elif verdict.failure is not None:
+            self._fail(verdict.failure, verdict.wait_secs, answer)
+        else:
+            self._send(200, call.kind, answer)
 
     def _admitted(self, post: _Post) -> bool:
         if post.token is None:
@@ -391,25 +390,40 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, post: _Post, verdict: SimulatedVerdict) -> None:
         self.server.simulator.report(post.authority, verdict)
-        self.server.simulator.stopping.wait(post.authority.character.respond_ms / 1000)
-        match verdict.failure:
+        self.server.simulator.stopping.wait(verdict.respond_ms / 1000)
+        if verdict.failure is not None:
+            self._fail(verdict.failure, verdict.wait_secs, _ACCEPTED)
+        elif verdict.receipt is not None:
+            self._send(200, "application/json", verdict.receipt)
+        else:
+            self._acknowledge(verdict)
+
+    def _fail(self, failure: Failure, wait_secs: int, answer: bytes) -> None:
+        """Fail as it is played, over any protocol on HTTP. ``answer``: what would have been said."""
+        again = ("Retry-After", str(wait_secs))
+        match failure:
             case "busy":
-                self._problem(503, "Come again later", ("Retry-After", "1"))
+                self._problem(503, "Come again later", again)
+            case "limit":
+                self._problem(429, "Too many at once", again)
             case "error":
                 self._problem(500, "Something broke")
+            case "denied":
+                self._problem(403, "You may not do this")
+            case "nonsense":
+                self._send(200, "text/html", _NONSENSE)
+            case "cut":
+                self._send(200, "application/json", answer, cut=len(answer) // 2)
+                self._reset()
             case "reset" | "lost":
                 self._reset()
-            case None if verdict.receipt is not None:
-                self._send(200, "application/json", verdict.receipt)
-            case None:
-                self._acknowledge(post, verdict)
 
-    def _acknowledge(self, post: _Post, verdict: SimulatedVerdict) -> None:
+    def _acknowledge(self, verdict: SimulatedVerdict) -> None:
         document = {"message_id": str(verdict.message_id), "status": verdict.status}
         if verdict.number is not None:
             document["id"] = verdict.number
         if verdict.status == "refused":
-            document["ground"] = post.authority.character.ground
+            document["ground"] = verdict.ground
         self._json({"accepted": 202, "duplicate": 409, "refused": 422}[verdict.status], document)
 
     def _reset(self) -> None:
@@ -424,8 +438,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.dumps({"title": title, "status": status}).encode()
         self._send(status, "application/problem+json", body, *headers)
 
-    def _send(self, status: int, kind: str, body: bytes, *headers: tuple[str, str]) -> None:
-        """The whole response in one write."""
+    def _send(self, status: int, kind: str, body: bytes, *headers: tuple[str, str], cut: int | None = None) -> None:
+        """The whole response in one write. ``cut``: only so many bytes of the body that it announces."""
         lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}", f"Content-Type: {kind}"]
         lines += [f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers)]
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body[:cut])

@@ -2,8 +2,7 @@
 
 The hub is the one client; its messages reach authorities with characters, whose receipts and answers come back as
 notices and replies in the hub's input queue. SEV's habits are kept: a new id on each relay, its own number as sender
-system, parts and sessions. Failures of a character show at the last part: busy (503), error (500), reset, and lost
-(taken in, and the answer never comes).
+system, parts and sessions. Failures of a character show at the last part, as over other protocols on HTTP.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from hub.schemas.transfer import Transfer, TransferState
 from hub.sealed import open_envelope
 from hub.seals import HubSeal
 from hub.simulator.authority import PlayedAuthority, SimulatedVerdict, digest_of
-from hub.simulator.characters import Failure, SevAccount
+from hub.simulator.characters import TAKEN, SevAccount
 from hub.storage.attachments import FileAttachments
 from hub.storage.memory_transfers import MemoryTransfers
 from hub.storage.spool import Spool
@@ -78,11 +77,11 @@ class _Queued:
 
 
 class _BrokenError(Exception):
-    """The authority fails in this way instead of taking the message in."""
+    """The authority fails as this verdict says instead of taking the message in."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure)
-        self.failure = failure
+    def __init__(self, verdict: SimulatedVerdict) -> None:
+        super().__init__(verdict.failure)
+        self.verdict = verdict
 
 
 class _Clock:
@@ -113,26 +112,22 @@ class Sev:
             max_message_bytes=MAX_MESSAGE_BYTES,
         )
 
-    def thinks_secs(self) -> float:
-        """How long the authority that the last call of this thread reached thinks before it is answered."""
-        return float(getattr(self._local, "thinks_secs", 0.0))
-
-    def answer(self, body: bytes) -> tuple[int, bytes, Failure | None]:
-        """One call: status, body, and how the answer fails."""
-        self._local.failure, self._local.thinks_secs = None, 0.0
+    def answer(self, body: bytes) -> tuple[int, bytes, SimulatedVerdict | None]:
+        """One call: status, body, and the verdict of the authority that it reached, if it reached one."""
+        self._local.verdict = None
         try:
             operation, values = wire.read_request(body, max_bytes=MAX_CALL_BYTES)
             if operation.name == "GetVersion":
                 return 200, wire.response(operation, VERSION), None
             caller = self._admitted(values.get("identity") or {})
             result = self._node.call(operation.name, caller, values)
-            return 200, wire.response(operation, result), self._local.failure
+            return 200, wire.response(operation, result), self._local.verdict
         except SevFault as fault:
             return 500, wire.fault(fault), None
         except InvalidInput as error:
             return 500, wire.fault(SevFault(codes.CLIENT, error.message)), None
         except _BrokenError as broken:
-            return 503 if broken.failure == "busy" else 500, b"", broken.failure
+            return 500, b"", broken.verdict
 
     def _admitted(self, identity: Mapping[str, str]) -> Caller:
         system = plain_id(identity.get("SystemId") or "")
@@ -220,11 +215,10 @@ class Sev:
             envelope = self._opened(authority, message)
         except HubError as error:
             raise SevFault(codes.PARSING, error.message) from error
-        self._local.thinks_secs = authority.character.respond_ms / 1_000
         verdict = authority.receive(envelope, digest_of(message.to_xml()))
-        if verdict.failure in ("busy", "error", "reset"):
-            raise _BrokenError(verdict.failure)
-        self._local.failure = verdict.failure
+        if verdict.failure is not None and verdict.failure not in TAKEN:
+            raise _BrokenError(verdict)
+        self._local.verdict = verdict
         if verdict.status != "duplicate":
             self._plan(authority, message, verdict)
         return TransferState.DELIVERED
@@ -251,8 +245,7 @@ class Sev:
         with self._lock:
             put(now, lambda: writer.notice(1, "Повідомлення доставлено без помилок"))
             if verdict.status == "refused":
-                ground = authority.character.ground
-                put(now, lambda: writer.notice(4, _WORDS[ground]))
+                put(now, lambda: writer.notice(4, _WORDS[verdict.ground]))
                 return
             put(now, lambda: writer.notice(2, "Повідомлення було прийнято без помилок"))
             for report in verdict.reports:

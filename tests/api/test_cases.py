@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from hub.api.shares import Held
 from hub.schemas.ids import CaseId, new_id
-from tests.api.world import PLAIN, PULLER, World, answer, as_bytes, problem, registered
+from tests.api.world import PLAIN, PULLER, World, answer, as_bytes, problem, registered, wait_until
 
 CASE_PATHS = ("/v1/cases/{}", "/v1/cases/{}/timeline")
 
@@ -187,6 +188,34 @@ def test_the_long_poll_answers_with_the_event(world: World) -> None:
     waiting.join(25)
     assert time.monotonic() - began < 20
     assert case in {event["case_id"] for event in answers[0].json()["events"]}
+
+
+@pytest.mark.parametrize("who", ["ncc", "plain", "operator"])
+def test_from_now_tells_a_cursor_and_no_event(world: World, who: str) -> None:
+    """`after=now` answers at once with the cursor behind all that there is; what comes later stands behind it."""
+    world.submit()
+    page = world.call("GET", "/v1/events", who, params={"after": "now"}).json()
+    assert page["events"] == []
+    case = world.submit()["case_id"]
+    later = world.call("GET", "/v1/events", "operator", params={"after": page["cursor"], "limit": 500}).json()
+    assert {event["case_id"] for event in later["events"]} == {case}
+
+
+def test_a_long_poll_from_now_waits_for_the_next(world: World) -> None:
+    """With `wait`, `after=now` brings what happens after the call began and nothing from before."""
+    before = world.submit()["case_id"]
+    answers: list[Any] = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(world.call("GET", "/v1/events", params={"after": "now", "wait": 30}))
+    )
+    waiting.start()
+    wait_until(lambda: world.shares.held(Held.WAITS) or answers)
+    while waiting.is_alive():  # the place of now is read in a thread: only what comes after it wakes the caller
+        world.submit()
+        waiting.join(0.2)
+    heard = {event["case_id"] for event in answers[0].json()["events"]}
+    assert heard
+    assert before not in heard
 
 
 def test_the_long_poll_ends(world: World) -> None:

@@ -150,6 +150,19 @@ def test_the_stream_tells_what_happens(world: World) -> None:
     assert again[0]["id"] == mine[1]["id"]
 
 
+def test_a_stream_from_now_can_be_taken_up_again(world: World) -> None:
+    """A stream that begins with `after=now` says its place first: a break before the first event loses nothing."""
+    before = world.submit()["case_id"]
+    with _stream(world, params={"after": "now"}) as response:
+        lines = response.iter_lines(chunk_size=1)
+        place = next(line.decode() for line in lines if line.startswith(b"id: "))
+    missed = world.submit()["case_id"]
+    got: list[dict[str, str]] = []
+    _read(world.url, world.tokens["ncc"], {"Last-Event-ID": place.removeprefix("id: ")}, '"case.routed"', got)
+    assert all(missed in event["data"] for event in got)
+    assert before not in str(got)
+
+
 def test_a_stream_refuses_what_is_no_cursor(world: World) -> None:
     """A made-up Last-Event-ID is refused before anything is streamed."""
     problem(_stream(world, headers={"Last-Event-ID": "x y"}), 422, "cursor.invalid")

@@ -113,15 +113,10 @@ def test_a_lane_is_paused_and_resumed(world: World) -> None:
 
 
 def test_health_needs_no_credential(world: World) -> None:
-    """Alive, ready with the registry's version, and the page of doors without anything from elsewhere."""
+    """Alive, and ready with the registry's version."""
     assert world.call("GET", "/healthz", None).json() == {"status": "alive"}
     ready = world.call("GET", "/readyz", None).json()
     assert ready == {"status": "ready", "registry_version": world.hub.registry.current().version}
-    page = world.call("GET", "/docs", None)
-    assert "/v1/appeals" in page.text
-    assert "http://" not in page.text
-    assert "https://" not in page.text
-    assert "<script" not in page.text
 
 
 def test_metrics_count_calls_by_route(world: World) -> None:

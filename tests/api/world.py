@@ -55,6 +55,8 @@ SEALER = "00034186"
 UNCONNECTED = "00037256"
 START_SECS = 120.0
 TIMEOUT_SECS = 60.0
+REPEATABLE = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses after which the same request may be sent again; after all others it must be changed first."""
 
 
 def _authority(code: str, *, channel: str | None, keys: tuple[FileKey, ...] = ()) -> Authority:
@@ -338,6 +340,7 @@ def problem(response: requests.Response, status: int, code: str) -> dict[str, An
     assert document["title"]
     assert document["detail"]
     assert document["action"]
+    assert document["repeatable"] is (status in REPEATABLE)
     return document
 
 

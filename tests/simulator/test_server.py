@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import requests
@@ -84,13 +84,24 @@ class FakeHub:
 class World:
     """One simulated authority, a fake hub, and the hub's real adapter between them."""
 
-    def __init__(self, folder: Path, hub: FakeHub, hub_url: str, character: str, **changes: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hub: FakeHub,
+        hub_url: str,
+        character: str,
+        speaks: Literal["rest", "soap"] = "rest",
+        **changes: object,
+    ) -> None:
         self.hub = hub
         self.attachments = MemoryAttachments()
         self.seal = HubSeal(make_key_file(folder / "hub.pem", common_name="Hub", organization="Test"))
         key = load_key(folder)
-        settings = {"attachments": "multipart"} if character != "pulling" else {}
-        placement = Placement(code=CODE, name="НБУ", character=character, changes=changes, settings=settings)
+        called = speaks == "rest" and character not in ("pulling", "filing")
+        settings = {"attachments": "multipart"} if called else {}
+        placement = Placement(
+            code=CODE, name="НБУ", character=character, changes=changes, settings=settings, speaks=speaks
+        )
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         done = set_up(
@@ -156,7 +167,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
     with ExitStack() as stack:
 
-        def make(character: str, **changes: object) -> World:
+        def make(character: str, **changes: Any) -> World:
             hub = FakeHub()
             server = stack.enter_context(serving(hub.script))
             world = World(tmp_path, hub, server.url("").rstrip("/"), character, **changes)

@@ -1,6 +1,7 @@
 """``python -m tests.supply.sbom``: writes ``sbom.cdx.json`` (CycloneDX 1.6) from the lock; the wheel carries it.
 
 The same lock makes the same bytes: no clock, no random number. Licenses are those that the installed packages state.
+Files of others that stand in the source are named by ``vendored.json`` beside them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.conftest import ROOT
 from tests.supply.locks import RUNTIME, Pin, plain, read
 
 FILE = ROOT / "sbom.cdx.json"
+VENDORED = ROOT / "hub" / "api" / "page" / "vendored.json"
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 9562: names that are URLs
 
 
@@ -26,12 +28,14 @@ def made() -> bytes:
     pins = read(RUNTIME)
     own = f"pkg:pypi/{project['name']}@{project['version']}"
     wanted = {_purl(pin): sorted(_purl(other) for other in pins if pin.name in map(plain, other.via)) for pin in pins}
-    needs = sorted(_purl(pin) for pin in pins if project["name"] in pin.via)
+    kept: list[dict[str, str]] = json.loads(VENDORED.read_bytes())
+    needs = sorted([*(_purl(pin) for pin in pins if project["name"] in pin.via), *(each["purl"] for each in kept)])
+    digest = hashlib.sha256(RUNTIME.read_bytes() + VENDORED.read_bytes()).hexdigest()
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, hashlib.sha256(RUNTIME.read_bytes()).hexdigest())}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest)}",
         "version": 1,
         "metadata": {
             "component": {
@@ -43,10 +47,11 @@ def made() -> bytes:
                 "licenses": [{"license": {"id": project["license"]}}],
             }
         },
-        "components": [_component(pin) for pin in pins],
+        "components": [*(_component(pin) for pin in pins), *map(_file, kept)],
         "dependencies": [
             {"ref": own, "dependsOn": needs},
             *({"ref": ref, "dependsOn": others} for ref, others in sorted(wanted.items())),
+            *({"ref": each["purl"], "dependsOn": []} for each in kept),
         ],
     }
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
@@ -74,6 +79,20 @@ def _component(pin: Pin) -> dict[str, Any]:
     if pin.marker:
         told["properties"] = [{"name": "python:marker", "value": pin.marker}]
     return told
+
+
+def _file(kept: dict[str, str]) -> dict[str, Any]:
+    """A file of others that stands in the source."""
+    return {
+        "type": "library",
+        "bom-ref": kept["purl"],
+        "name": kept["name"],
+        "version": kept["version"],
+        "purl": kept["purl"],
+        "hashes": [{"alg": "SHA-256", "content": kept["sha256"]}],
+        "licenses": [{"license": {"id": kept["license"]}}],
+        "externalReferences": [{"type": "distribution", "url": kept["source"]}],
+    }
 
 
 def _told(name: str) -> Message | None:

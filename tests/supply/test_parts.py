@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import re
@@ -64,15 +65,30 @@ def test_the_sbom_is_cyclonedx() -> None:
     components = document["components"]
     purls = [component["purl"] for component in components]
     assert len(purls) == len(set(purls))
-    assert set(purls) == {f"pkg:pypi/{pin.name}@{pin.version}" for pin in read(RUNTIME)}
+    kept = json.loads(sbom.VENDORED.read_bytes())
+    locked = {f"pkg:pypi/{pin.name}@{pin.version}" for pin in read(RUNTIME)}
+    assert set(purls) == locked | {each["purl"] for each in kept}
     for component in components:
         assert component["type"] == "library"
         (reference,) = component["externalReferences"]
-        assert reference["hashes"]
-        assert all(re.fullmatch("[0-9a-f]{64}", each["content"]) for each in reference["hashes"])
+        hashes = reference.get("hashes") or component["hashes"]
+        assert all(re.fullmatch("[0-9a-f]{64}", each["content"]) for each in hashes)
     known = {document["metadata"]["component"]["bom-ref"], *purls}
     told = {ref for each in document["dependencies"] for ref in (each["ref"], *each["dependsOn"])}
     assert told == known
+
+
+def test_files_of_others_are_what_they_are_said_to_be() -> None:
+    """What stands in the source and is not ours has the SHA-256 that is told, a license that is kept beside it, and
+    nothing else of such a kind is there.
+    """
+    folder = sbom.VENDORED.parent
+    kept = json.loads(sbom.VENDORED.read_bytes())
+    for each in kept:
+        assert hashlib.sha256((folder / each["file"]).read_bytes()).hexdigest() == each["sha256"]
+        assert each["license"] in (folder / f"{Path(each['file']).stem}.LICENSE.txt").read_text("utf-8")
+    scripts = {path.name for path in (ROOT / "hub").rglob("*") if path.suffix in {".js", ".mjs", ".wasm", ".so"}}
+    assert scripts == {each["file"] for each in kept}
 
 
 def test_every_lock_names_digests() -> None:
