@@ -157,7 +157,7 @@ def test_basic_carries_what_no_url_could(tmp_path: Path) -> None:
         assert sent(session).kind is OutcomeKind.DELIVERED
     ((head, form),) = peer.asked
     pair = base64.b64decode(headers_of(head)["authorization"].removeprefix("Basic ")).decode()
-    assert pair == "hub%3A1:a%2Bb%25c%3Ad+%C3%A9%2F%26"
+    assert pair == "hub%3A1:a%2Bb%25c%3Ad%20%C3%A9%2F%26"
     assert parse_qs(form.decode()) == {"grant_type": ["client_credentials"], "resource": ["urn:edms"]}
 
 
