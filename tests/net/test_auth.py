@@ -22,6 +22,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.soap.settings import SoapSettings
 from hub.delivery.redaction import Redactor, without_secrets
 from hub.errors import TemporaryFailure
 from hub.net import oauth, secrets
@@ -389,3 +390,12 @@ def test_settings_that_cannot_work_are_refused(more: dict[str, object], words: s
     with pytest.raises(ValidationError) as refused:
         RestSettings.model_validate({"url": "https://e.example.org/", "ports": [443], "auth": {**auth, **more}})
     assert words in str(refused.value)
+
+
+def test_sev_is_told_an_account_and_nothing_else() -> None:
+    """A credential that nobody would be shown is refused, not ignored: SEV knows the hub by its account."""
+    section = {"system_id": "{A}", "password": "env:P", "org_id": "36521731"}
+    said = {"url": "https://sev.example.org/", "dialect": "sevovv", "sevovv": section}
+    SoapSettings.model_validate(said)
+    with pytest.raises(ValidationError, match="system_id and password"):
+        SoapSettings.model_validate({**said, "auth": {"type": "bearer", "token": "env:T"}})
