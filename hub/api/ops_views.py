@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from hub.api.views import DeliveryView, View
 from hub.cases.operators import LaneSeen, Standing
+from hub.net import secret_marks
 from hub.schemas.base import format_datetime
 from hub.schemas.delivery import Attempt, Comparison, OperatorItem, OutcomeKind, TransportState
 from hub.schemas.visible import visible
@@ -128,7 +129,8 @@ class AttemptView(View):
 
 def as_text(data: bytes) -> str:
     """Bytes for people: UTF-8, what is none as escapes."""
-    return visible(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"), lines=True)
+    text = secret_marks.shown(data.decode("utf-8", "backslashreplace"))
+    return visible(text.replace("\r\n", "\n"), lines=True)
 
 
 class AttemptsView(View):

@@ -11,6 +11,7 @@ from hub.bootstrap import build
 from hub.cli.auditing import audited
 from hub.cli.output import emit, home_option, json_option, table
 from hub.errors import NotFound
+from hub.net import secret_marks
 from hub.schemas.ids import DeliveryId
 from hub.schemas.visible import visible
 from hub.settings import load
@@ -77,7 +78,8 @@ def _lines(data: bytes | None) -> list[str]:
     """Bytes as lines for people."""
     if data is None:
         return ["(nothing is kept)"]
-    return visible(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"), lines=True).splitlines()
+    text = secret_marks.shown(data.decode("utf-8", "backslashreplace"))
+    return visible(text.replace("\r\n", "\n"), lines=True).splitlines()
 
 
 @dead_group.command()

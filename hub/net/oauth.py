@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 from hub.errors import ConfigurationError, HubError, InvalidInput, TemporaryFailure
 from hub.net import assertions
@@ -71,8 +71,8 @@ def question(client: OAuth2Client) -> tuple[dict[str, str], dict[str, str]]:
 def _by_secret(client: OAuth2Client, secret: str, more: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     if client.client_auth == "form":
         return {}, {**_CREDENTIALS, "client_id": client.client_id, "client_secret": secret, **more}
-    # RFC 6749 section 2.3.1: both are encoded as in a form before Basic joins them.
-    pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}".encode()
+    # RFC 6749 section 2.3.1: both are encoded before Basic joins them; a blank as %20, which every issuer reads.
+    pair = f"{quote(client.client_id, safe='')}:{quote(secret, safe='')}".encode()
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}, {**_CREDENTIALS, **more}
 
 
@@ -184,9 +184,10 @@ def _read(answer: HttpAnswer) -> tuple[str, float]:
         said = strict_json.parse(answer.body, max_bytes=MAX_ANSWER_BYTES, allow_floats=True)
     except InvalidInput:
         said = None
-    if not isinstance(said, dict) or answer.status != 200:
-        raise _refusal(answer, said)
-    token, kind = said.get("access_token"), said.get("token_type", "Bearer")
+    known = said if isinstance(said, dict) else {}
+    if answer.status != 200 or ("error" in known and "access_token" not in known):
+        raise _refusal(answer, known.get("error"))
+    token, kind = known.get("access_token"), known.get("token_type", "Bearer")
     if not isinstance(token, str) or not token or not set(token) <= _WORD or len(token) > MAX_ANSWER_BYTES:
         raise TemporaryFailure(
             "The issuer's answer holds no token.",
@@ -199,22 +200,20 @@ def _read(answer: HttpAnswer) -> tuple[str, float]:
             code="oauth.answer",
             action="Ask the issuer's keeper for bearer tokens (RFC 6750) for this client.",
         )
-    return token, _seconds(said.get("expires_in"))
+    return token, _seconds(known.get("expires_in"))
 
 
-def _refusal(answer: HttpAnswer, said: object) -> TemporaryFailure:
+def _refusal(answer: HttpAnswer, error: object) -> TemporaryFailure:
     if answer.status in NOT_TAKEN_IN or answer.status >= 500:
         return TemporaryFailure(
             f"The issuer gives no token now ({answer.status}).",
             code="oauth.unavailable",
             retry_after=retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
         )
-    code = said.get("error") if isinstance(said, dict) else None
-    known = f": {code}" if isinstance(code, str) and code in _ERRORS else ""
+    known = error if isinstance(error, str) and error in _ERRORS else None
+    words = f"{answer.status}: {known}" if known is not None else f"{answer.status}"
     return TemporaryFailure(
-        f"The issuer gives no token ({answer.status}{known}).",
-        code="oauth.refused",
-        action=_STEPS.get(known[2:], _MEND),
+        f"The issuer gives no token ({words}).", code="oauth.refused", action=_STEPS.get(known or "", _MEND)
     )
 
 

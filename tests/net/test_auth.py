@@ -22,6 +22,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.soap.settings import SoapSettings
 from hub.delivery.redaction import Redactor, without_secrets
 from hub.errors import TemporaryFailure
 from hub.net import oauth, secrets
@@ -157,7 +158,7 @@ def test_basic_carries_what_no_url_could(tmp_path: Path) -> None:
         assert sent(session).kind is OutcomeKind.DELIVERED
     ((head, form),) = peer.asked
     pair = base64.b64decode(headers_of(head)["authorization"].removeprefix("Basic ")).decode()
-    assert pair == "hub%3A1:a%2Bb%25c%3Ad+%C3%A9%2F%26"
+    assert pair == "hub%3A1:a%2Bb%25c%3Ad%20%C3%A9%2F%26"
     assert parse_qs(form.decode()) == {"grant_type": ["client_credentials"], "resource": ["urn:edms"]}
 
 
@@ -389,3 +390,12 @@ def test_settings_that_cannot_work_are_refused(more: dict[str, object], words: s
     with pytest.raises(ValidationError) as refused:
         RestSettings.model_validate({"url": "https://e.example.org/", "ports": [443], "auth": {**auth, **more}})
     assert words in str(refused.value)
+
+
+def test_sev_is_told_an_account_and_nothing_else() -> None:
+    """A credential that nobody would be shown is refused, not ignored: SEV knows the hub by its account."""
+    section = {"system_id": "{A}", "password": "env:P", "org_id": "36521731"}
+    said = {"url": "https://sev.example.org/", "dialect": "sevovv", "sevovv": section}
+    SoapSettings.model_validate(said)
+    with pytest.raises(ValidationError, match="system_id and password"):
+        SoapSettings.model_validate({**said, "auth": {"type": "bearer", "token": "env:T"}})

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.secrets import SecretRef
-from hub.net.settings import FilePath, HttpSettings, MtlsAuth, Url
+from hub.net.settings import FilePath, HttpSettings, MtlsAuth, NoAuth, Url
 from hub.protocols.soap.security_settings import NoSecurity, Security, X509Security
 from hub.protocols.soap.wire import SoapVersion
 from hub.protocols.xroad_names import ClientId, ServiceId
@@ -131,6 +131,8 @@ class SoapSettings(HttpSettings):
             raise PydanticCustomError("section", "the channel's dialect is {dialect}", {"dialect": self.dialect})
         if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
             raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
+        if self.sevovv is not None:
+            self._known_by_its_account()
         if self.envelope and self.envelope.content == "mtom" and not isinstance(self.security, NoSecurity):
             raise PydanticCustomError("security", "a security header goes with content: base64 only")
         self._files_fit()
@@ -145,3 +147,8 @@ class SoapSettings(HttpSettings):
             raise PydanticCustomError("attachments", "files do not travel in a body over Trembita: attachments: link")
         if isinstance(self.security, X509Security) or self.auth.type == "hmac":
             raise PydanticCustomError("attachments", "what is signed goes with attachments: link, swa or refuse only")
+
+    def _known_by_its_account(self) -> None:
+        """SEV knows the hub by the account in its own section; what would be ignored is refused."""
+        if not isinstance(self.auth, NoAuth | MtlsAuth) or not isinstance(self.security, NoSecurity):
+            raise PydanticCustomError("auth", "SEV is told system_id and password: no auth (but mtls) and no security")

@@ -14,6 +14,7 @@ from hub.adapters.json_places import find
 from hub.adapters.rest import statements
 from hub.api import file_names, multipart
 from hub.errors import InvalidInput
+from hub.net.digest import Nonce, challenge_of, next_nonce
 from hub.net.http import HttpAnswer
 from hub.net.oauth import _read as read_token_answer
 from hub.ports import Rendering
@@ -133,6 +134,16 @@ def _oauth(data: bytes) -> None:
     read_token_answer(HttpAnswer(status=status, headers={}, body=rest))
 
 
+def _digest(data: bytes) -> None:
+    """A challenge is left or answered in one line of visible ASCII."""
+    challenge = challenge_of(data.decode("latin-1"))
+    next_nonce(data.decode("latin-1"))
+    if challenge is not None:
+        proof = Nonce(challenge).proof("hub", "p", method="POST", target="/in", body=lambda: [data])
+        assert proof.isascii()
+        assert proof.isprintable()
+
+
 def _of_json() -> Iterator[bytes]:
     texts = [
         b'{"a":[1,-2,{"b":"\\u0456"}],"c":null,"d":true}',
@@ -239,5 +250,14 @@ TARGETS = (
         name="oauth-answer",
         reads=_oauth,
         seeds=lambda: [b'\0{"access_token":"abc","expires_in":"3600"}', b'\1{"error":"invalid_grant"}'],
+    ),
+    Target(
+        name="digest-challenge",
+        reads=_digest,
+        seeds=lambda: [
+            b'Basic realm=x, Digest realm="a \\"b\\"", nonce="n", qop="auth,auth-int", algorithm=SHA-256-sess'
+        ],
+        words=(b"Digest ", b'nonce="', b"realm=", b"userhash=true", b"nextnonce="),
+        longest=65_536,
     ),
 )
