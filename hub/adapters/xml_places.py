@@ -8,6 +8,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from lxml import etree
@@ -18,6 +19,8 @@ from hub.schemas import strict_xml
 SOAP12_ENCODING: Final = "http://www.w3.org/2003/05/soap-encoding"
 _REFERENCES: Final = ("href", f"{{{SOAP12_ENCODING}}}ref")
 _MAX_REFERENCES: Final = 10
+MAX_ELEMENTS: Final = 10_000
+"""Elements of one place that are looked at."""
 _NUMBERED: Final = r"([1-9][0-9]{0,3})"
 _NAMED: Final = r"@([^\s\[\]=/]{1,100})=([^\s\[\]/]{1,200})"
 _STEP: Final = re.compile(rf"([^/@\[\]\s]{{1,100}})(?:\[(?:{_NUMBERED}|{_NAMED})\])?")
@@ -40,20 +43,24 @@ def find(node: etree._Element, path: str) -> str | None:
 
 def element(node: etree._Element, path: str) -> etree._Element | None:
     """The element at a path; None if there is none."""
-    return next(iter(elements(node, path)), None)
+    return next(_at(node, path), None)
 
 
 def elements(node: etree._Element, path: str) -> list[etree._Element]:
     """All elements at a path whose last step bears no number; on the way the first of each name."""
-    current: etree._Element | None = _followed(node)
+    return list(islice(_at(node, path), MAX_ELEMENTS))
+
+
+def _at(node: etree._Element, path: str) -> Iterator[etree._Element]:
+    named = _Named(node)
+    current: etree._Element | None = named.followed(node)
     if path.startswith("/"):
         current, path = node.getroottree().getroot(), path[1:]
     *way, last = [step for step in path.split("/") if step not in ("", ".")] or [""]
     for step in way:
-        current = None if current is None else next(iter(_found(current, step)), None)
-    if current is None:
-        return []
-    return _found(current, last) if last else [current]
+        current = None if current is None else next(_found(current, step, named), None)
+    if current is not None:
+        yield from _found(current, last, named) if last else (current,)
 
 
 def finder(said: Any) -> Callable[[str], str | None]:
@@ -61,14 +68,16 @@ def finder(said: Any) -> Callable[[str], str | None]:
     return partial(find, strict_xml.parse(str(said).encode(), foreign=True))
 
 
-def _found(node: etree._Element, step: str) -> list[etree._Element]:
+def _found(node: etree._Element, step: str, named: _Named) -> Iterator[etree._Element]:
     match = _STEP.fullmatch(step)
     if match is None:
-        return []
-    fits = [child for child in _children(node) if etree.QName(child).localname == match[1]]
+        return
+    fits = (child for child in _children(node) if etree.QName(child).localname == match[1])
     if match[3]:
-        fits = [child for child in fits if child.get(match[3]) == match[4]]
-    return [_followed(each) for each in (fits[int(match[2]) - 1 :][:1] if match[2] else fits)]
+        fits = (child for child in fits if child.get(match[3]) == match[4])
+    wanted = int(match[2]) - 1 if match[2] else None
+    for each in islice(fits, wanted or 0, None if wanted is None else wanted + 1):
+        yield named.followed(each)
 
 
 def _children(node: etree._Element) -> Iterator[etree._Element]:
@@ -80,21 +89,32 @@ def _children(node: etree._Element) -> Iterator[etree._Element]:
         yield strict_xml.parse((node.text or "").encode(), foreign=True)
 
 
-def _followed(node: etree._Element) -> etree._Element:
-    """The element that holds the value: that with the id, where an empty element refers to one in the same Body."""
-    for _ in range(_MAX_REFERENCES):
-        reference = next((node.get(name, "") for name in _REFERENCES if node.get(name)), "")
-        if len(node) or (node.text or "").strip() or not reference:
-            break
-        named = [each for each in _body(node).iter(etree.Element) if reference.removeprefix("#") in _ids(each)]
-        if len(named) != 1:
-            break
-        node = named[0]
-    return node
+class _Named:
+    """Elements of one Body by their ids, read once where a first reference needs them."""
 
+    def __init__(self, node: etree._Element) -> None:
+        self._body = next((each for each in node.iterancestors() if etree.QName(each).localname == "Body"), node)
+        self._known: dict[str, list[etree._Element]] | None = None
 
-def _body(node: etree._Element) -> etree._Element:
-    return next((each for each in node.iterancestors() if etree.QName(each).localname == "Body"), node)
+    def followed(self, node: etree._Element) -> etree._Element:
+        """The element that holds the value: that with the id, where an empty element refers to one in the same Body."""
+        for _ in range(_MAX_REFERENCES):
+            reference = next((node.get(name, "") for name in _REFERENCES if node.get(name)), "")
+            if len(node) or (node.text or "").strip() or not reference:
+                break
+            named = self._of(reference.removeprefix("#"))
+            if len(named) != 1:
+                break
+            node = named[0]
+        return node
+
+    def _of(self, name: str) -> list[etree._Element]:
+        if self._known is None:
+            self._known = {}
+            for each in self._body.iter(etree.Element):
+                for known in dict.fromkeys(_ids(each)):
+                    self._known.setdefault(known, []).append(each)
+        return self._known.get(name, [])
 
 
 def _ids(node: etree._Element) -> Iterator[str]:

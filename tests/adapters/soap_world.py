@@ -16,7 +16,7 @@ from hub.adapters import AdapterContext, table
 from hub.bootstrap import Ports, SilentDoorbell, use_cases
 from hub.cases.submission import Accepted, Submission
 from hub.clock import SystemClock
-from hub.schemas.delivery import CaseRow, Change, Delivery, Grant, StoredAttachment
+from hub.schemas.delivery import CaseRow, Change, Delivery, DeliveryUpdate, Grant, StoredAttachment
 from hub.schemas.directory import Authority, AuthorityKind, Channel, Competence
 from hub.schemas.envelope import Attachment, Party
 from hub.seals import HubSeal, make_key_file
@@ -80,6 +80,12 @@ class SoapWorld:
     def run(self) -> LaneRun:
         """Run the lane once."""
         return run_lane(self.cases, self.channel.id)
+
+    def due(self, accepted: Accepted) -> None:
+        """Let the next attempt of an appeal be due."""
+        row = self.delivery(accepted)
+        update = DeliveryUpdate(id=row.id, state=row.state, next_at=datetime.now(UTC))
+        self.store.apply(Change(updates=(update,)))
 
     def delivery(self, accepted: Accepted) -> Delivery:
         """The delivery of an appeal."""

@@ -23,6 +23,7 @@ class OpenApi:
     def __init__(self, file: Path, mend: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
         # Days in examples are texts, as JSON has them.
         self._root: dict[str, Any] = json.loads(json.dumps(yaml.safe_load(file.read_text("utf-8")), default=str))
+        _nullable(self._root)
         mend(self._root)
         self._paths = {
             re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations
@@ -35,9 +36,14 @@ class OpenApi:
         operation: dict[str, Any] = found[method.lower()]
         return operation
 
-    def check_request(self, operation: dict[str, Any], body: Any) -> None:
-        """Hold a request against its schema."""
-        self._check(operation["requestBody"]["content"]["application/json"]["schema"], body)
+    def check_request(self, operation: dict[str, Any], kind: str, body: bytes) -> Any:
+        """Hold a request against its schema; what it says."""
+        schema = operation["requestBody"]["content"][kind]["schema"]
+        if kind != "application/json":
+            return body
+        said = json.loads(body)
+        self._check(schema, said)
+        return said
 
     def check_answer(self, operation: dict[str, Any], status: int, body: Any) -> None:
         """Hold an answer against its schema."""
@@ -46,6 +52,16 @@ class OpenApi:
     def _check(self, schema: Any, body: Any) -> None:
         whole = {"components": self._root["components"], **schema}
         jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(body)
+
+
+def _nullable(node: Any) -> None:
+    """OpenAPI 3.0 says in a word of its own that null may stand for a value."""
+    if isinstance(node, dict):
+        if node.pop("nullable", False) and isinstance(node.get("type"), str):
+            node["type"] = [node["type"], "null"]
+        node = list(node.values())
+    for each in node if isinstance(node, list) else ():
+        _nullable(each)
 
 
 class JsonStandIn:
@@ -82,10 +98,11 @@ class JsonStandIn:
             return http("200 OK", json.dumps(besides(body)).encode(), Content_Type="application/json")
         path = path.removeprefix(self._base)
         operation = self._api.operation(method, path)
-        said = json.loads(body) if body else None
-        if said is not None:
-            self._api.check_request(operation, said)
+        kind = re.search(r"(?im)^content-type: *([^;\r\n]+)", head)
+        said = self._api.check_request(operation, kind[1].strip(), body) if body and kind else None
         self.calls.append((method, target, head, said))
         status, answer = self._reply(method, path, said)
+        if answer is None:
+            return http(f"{status} Not now")
         self._api.check_answer(operation, status, answer)
         return http(f"{status} OK", json.dumps(answer).encode(), Content_Type="application/json")
