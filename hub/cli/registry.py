@@ -13,10 +13,10 @@ import click
 
 from hub import adapters, settings
 from hub.cli.output import emit, json_option, table
-from hub.cli.rehearsing import rehearse
 from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
 from hub.ports import Mapped
 from hub.schemas.kyiv import kyiv_day
+from hub.workbench.rehearsing import rehearse
 from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
 from registry.coverage import cover
 from registry.diff import compare
