@@ -16,7 +16,7 @@ from hub.cli.output import emit, json_option, table
 from hub.errors import ConfigurationError, NotFound, RegistryRefused, UnsupportedFeature
 from hub.ports import Mapped
 from hub.schemas.kyiv import kyiv_day
-from hub.workbench.rehearsing import rehearse
+from hub.workbench import rehearsing
 from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
 from registry.coverage import cover
 from registry.diff import compare
@@ -87,7 +87,7 @@ def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:
     found = []
     for _, channel in directory.channels():
         try:
-            rehearse(known[channel.adapter], channel)
+            rehearsing.rehearse(known[channel.adapter], channel)
         except UnsupportedFeature:
             continue  # what it cannot say is no fault of its settings
         except ConfigurationError as error:
@@ -102,7 +102,7 @@ def _notes(directory: LoadedDirectory) -> list[dict[str, str]]:
         {"channel": channel.id, "message": message}
         for _, channel in directory.channels()
         if isinstance(adapter := known[channel.adapter], Mapped)
-        for message in adapter.notes(channel)
+        for message in (*adapter.notes(channel), *rehearsing.notes(adapter, channel))
     ]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hub.errors import UnsupportedFeature
 from hub.ports import Adapter, Parcel, Rehearsed, Rendering
 from hub.schemas.directory import Channel
@@ -23,15 +21,17 @@ def rehearse(adapter: Adapter, channel: Channel) -> None:
             adapter.rehearse(_parcel(shown, channel, rendering), channel)
 
 
-def stops(adapter: Adapter, channel: Channel) -> Iterator[tuple[Sample, UnsupportedFeature]]:
-    """Samples that the channel cannot say for another reason than a member without a place: with why."""
+def notes(adapter: Adapter, channel: Channel) -> tuple[str, ...]:
+    """Notes on samples that the channel cannot say for another reason than a member without a place, by cause."""
     rendering = adapter.rendering(channel)
+    stops: dict[tuple[str, str], list[str]] = {}
     for shown in samples():
         try:
             adapter.prepare(_parcel(shown, channel, rendering), channel)
         except UnsupportedFeature as stop:
             if not stop.stable_code.endswith(_TOLD):
-                yield shown, stop
+                stops.setdefault((stop.stable_code, stop.message), []).append(shown.name)
+    return tuple(f"samples stop ({code}): {', '.join(names)}: {said}" for (code, said), names in stops.items())
 
 
 def _parcel(shown: Sample, channel: Channel, rendering: Rendering) -> Parcel:
