@@ -43,6 +43,14 @@ def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
     )
 
 
+def drafted(folder: Path) -> Draft:
+    """The entries of a folder's files as they stand, not checked against one another: for whoever mends one of them."""
+    draft = Draft()
+    _read(folder, draft)
+    draft.take_listed()
+    return draft
+
+
 def _table(folder: Path) -> tuple[TerritoryTable, tuple[Fault, ...]]:
     """The table in force; if the folder's own is broken the shipped one, so that the other checks can be made."""
     try:

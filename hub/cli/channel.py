@@ -9,16 +9,24 @@ from typing import Any
 
 import click
 
+from hub import adapters
+from hub.adapters.base import BaseSession
 from hub.bootstrap import Hub, build
 from hub.cli import preparing
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.preparing import Ready
+from hub.cli.registry import load_folder, registry_option
+from hub.cli.skeletons import skeleton_command
 from hub.cli.trying import replay, send_test, try_channel
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
-from hub.errors import InvalidInput, UnsupportedFeature
-from hub.ports import Mapped
+from hub.errors import InvalidInput, NotFound, UnsupportedFeature
+from hub.ports import Mapped, Tested, TriedTest
+from hub.schemas.directory import Channel
 from hub.settings import load
 from hub.workbench.samples import samples
+from registry import drafted
+from registry.faults import pointer
+from registry.source import Place
 
 _SHOWN_CHARS = 2_000
 
@@ -28,7 +36,7 @@ def channel_group() -> None:
     """Channels: preview what goes out, probe, try, record and replay; fetch, pin and show WSDLs."""
 
 
-for command in (try_channel, send_test, replay, fetch_wsdl, pin_wsdl, show_wsdl):
+for command in (try_channel, send_test, replay, skeleton_command, fetch_wsdl, pin_wsdl, show_wsdl):
     channel_group.add_command(command)
 
 
@@ -150,3 +158,56 @@ def read_answer(channel_id: str, answer: Path, poll: bool, home: str | None, as_
     emit({"channel": channel_id, "understood": said}, as_json=as_json, lines=[f"{k}: {v}" for k, v in said.items()])
     if said["status"] == "unknown":
         sys.exit(1)
+
+
+@channel_group.command("test")
+@click.argument("channel_id")
+@registry_option
+@json_option
+def run_tests(channel_id: str, folder: Path | None, as_json: bool) -> None:
+    """Run the tests beside a channel's mapping and tell how each ends; no network, and the registry may be refused.
+
+    Exit code 1 if one fails, or if there are none.
+    """
+    channel, place = _drafted(folder, channel_id)
+    adapter = adapters.adapter(channel.adapter)
+    tried = adapter.tests(channel) if isinstance(adapter, Tested) else ()
+    if not tried:
+        raise InvalidInput(
+            f"The channel {channel_id} has no tests beside a mapping.",
+            code="channel.untested",
+            action="Write tests: where the mapping is, as docs/adapters/template.md shows.",
+        )
+    failed = [test for test in tried if test.faults]
+    documents = [_ended(test, place) for test in tried]
+    lines = [line for document in documents for line in _ended_lines(document)]
+    lines.append(f"{len(tried)} tests, {len(failed)} failed.")
+    emit(documents, as_json=as_json, lines=lines)
+    if failed:
+        sys.exit(1)
+
+
+def _drafted(folder: Path | None, channel_id: str) -> tuple[Channel, Place]:
+    """The channel as its file has it: a registry that is refused for its tests is just the one that has to be tried."""
+    draft = drafted(folder or load().registry_folder)
+    found = next(((each, place) for _, each, place in draft.channels if each.id == channel_id), None)
+    if found is None:
+        load_folder(folder)  # tells why, if its entry cannot be read
+        raise NotFound("The registry has no channel with this id.", code="channel.unknown")
+    return found[0], found[1].inner("settings")
+
+
+def _ended(test: TriedTest, at: Place) -> dict[str, Any]:
+    faults = [
+        {"pointer": each.where or _pointer(at.inner(*each.place)), "message": each.message} for each in test.faults
+    ]
+    return {"test": test.name, "passed": not faults, "faults": faults}
+
+
+def _pointer(place: Place) -> str:
+    return pointer(place.source.name, place.source.where(place.path), place.path)
+
+
+def _ended_lines(document: dict[str, Any]) -> list[str]:
+    head = f"{'passed' if document['passed'] else 'FAILED'}  {document['test']}"
+    return [head, *(f"        {fault['pointer']}: {fault['message']}" for fault in document["faults"])]

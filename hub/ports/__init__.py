@@ -7,7 +7,7 @@ raises errors of ``hub.errors`` only. Whoever needs one role of the store names 
 """
 
 from hub.ports.acts import Acts
-from hub.ports.adapter import Adapter, Bounded, Mapped, Outlined, Rehearsed, Session
+from hub.ports.adapter import Adapter, Bounded, Mapped, Outlined, Rehearsed, Session, Tested, TestFault, TriedTest
 from hub.ports.audit import AuditFilter, AuditTrail
 from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
 from hub.ports.claims import Claims
@@ -70,7 +70,10 @@ __all__ = [
     "Seal",
     "Session",
     "Store",
+    "TestFault",
+    "Tested",
     "Transfers",
+    "TriedTest",
     "UploadFile",
     "Uploads",
 ]

@@ -43,7 +43,10 @@ def _state(home: Path, accepted: Accepted) -> object:
         assert row is not None
         case = accepted.case_id
         return [
-            *map(asdict, (row, *store.facts(case), *store.messages(case), *store.deliveries(case))),
+            asdict(row),
+            store.facts(case),
+            store.messages(case),
+            store.deliveries(case),
             it.store.newest_event(),
         ]
     finally:
