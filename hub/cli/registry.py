@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from hub.errors import ConfigurationError, NotFound, RegistryRefused, Unsupporte
 from hub.ports import Mapped
 from hub.schemas.kyiv import kyiv_day
 from hub.workbench import rehearsing
-from registry import LoadedDirectory, drafting, import_katottg, import_sev, load
+from registry import LoadedDirectory, drafting, editor, import_katottg, import_sev, load
 from registry.coverage import cover
 from registry.diff import compare
 from registry.official import ImportReport
@@ -76,6 +77,21 @@ def check(folder: Path | None, as_json: bool) -> None:
             *(f"note: {note['channel']}: {note['message']}" for note in notes),
         ],
     )
+
+
+@registry_group.command()
+@click.argument("name", required=False, type=click.Choice([editor.REGISTRY, editor.MAPPING]))
+@click.option("--to", type=_FOLDER, help="Folder to write all of them into.")
+def schema(name: str | None, to: Path | None) -> None:
+    """Print a JSON Schema of the registry's files for editors, or write all; without either, their names.
+
+    It holds for the adapters that are installed here, those of outside packages too.
+    """
+    if to is not None:
+        click.echo("\n".join(str(path) for path in editor.write(to, adapters.table())))
+        return
+    made = editor.documents(adapters.table())
+    click.echo(json.dumps(made[name], ensure_ascii=False, indent=2) if name is not None else "\n".join(made))
 
 
 def _unusable(directory: LoadedDirectory) -> list[dict[str, str]]:

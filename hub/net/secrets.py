@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from hub.errors import ConfigurationError
@@ -37,6 +38,10 @@ class _Reference:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, core_schema.str_schema(strict=True))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        pattern = _FILE.pattern if self.files_only else f"{_ENV.pattern}|{_FILE.pattern}"
+        return {**handler(schema), "pattern": f"^(?:{pattern})$"}
 
     def _check(self, value: str) -> str:
         if _FILE.fullmatch(value) or (not self.files_only and _ENV.fullmatch(value)):
