@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from lxml import etree
 
 from hub.errors import InvalidInput
+from hub.protocols.soap.fetching import pin
+from hub.protocols.soap.wire import SoapVersion, write_envelope
+from hub.testing.recordings import assert_replays
 from hub.workbench import recording
 from tests.acceptance.processes import hub
-from tests.adapters.servers import answering, http, serving
+from tests.adapters.servers import Server, answering, http, read_request, serving
+from tests.adapters.test_soap_wsdl import MAPPING, WSDL
 from tests.workbench.homes import CHANNEL, REGISTERED, home_with, template
 
 JSON = "application/json"
@@ -152,6 +159,84 @@ def test_files_go_along_and_are_compared(tmp_path: Path) -> None:
     code, said = _replayed(home, to)
     stop = "message: cannot be said any more: The mapping has no place for: attachments.0.description."
     assert (code, stop in said) == (1, True), said
+
+
+def test_a_soap_conversation(tmp_path: Path) -> None:
+    """Over SOAP the body is compared element by element; the security header, another each time, is no difference, and
+    its password stands in no file.
+    """
+    secret = tmp_path / "secret"
+    secret.write_text(TOKEN, "utf-8")
+    secret.chmod(0o600)
+    settings = {
+        **{name: value for name, value in template().items() if name != "template"},
+        "security": {"type": "username_token", "user": "hub", "password": f"file:{secret}", "digest": False},
+        "allow_http": True,
+    }
+    answer = write_envelope(SoapVersion.V11, etree.fromstring("<a><result code='2'><id>7</id></result></a>"))
+    to = tmp_path / "soap.json"
+    folder = tmp_path / "edms"
+    folder.mkdir()
+    section = _pinned(folder, MAPPING)
+    with serving(answering(http("200 OK", answer, Content_Type="text/xml"))) as server:
+        url = server.url()
+        home = home_with(tmp_path, {**settings, "url": url, "wsdl": section}, adapter="soap", dialect="wsdl")
+        sent = hub("channel", "try", CHANNEL, "--sample", "plain", "--record", str(to), "--yes", home=home, check=False)
+    assert to.exists(), sent.stdout + sent.stderr
+    assert TOKEN not in to.read_text("utf-8")
+    assert TOKEN.encode() in server.requests[0][1]
+    secret.unlink()
+    code, said = _replayed(home, to)
+    assert code == 0, said
+    changed = {
+        **MAPPING,
+        "request": {**MAPPING["request"], "topics": {"$from": "$body.topics", "join": " + "}, "text": "x"},
+    }
+    changed["leaves_out"] = [*MAPPING["leaves_out"], "text"]
+    section = _pinned(folder, changed)
+    home_with(tmp_path, {**settings, "url": url, "wsdl": section}, adapter="soap", dialect="wsdl")
+    code, said = _replayed(home, to)
+    assert (code, "body: now «<ns0:text>x</ns0:text>»" in said) == (1, True), said
+
+
+def _pinned(folder: Path, mapping: dict[str, Any]) -> dict[str, str]:
+    files = {"service.wsdl": WSDL.encode(), "mapping.yaml": yaml.safe_dump(mapping, allow_unicode=True).encode()}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return {"folder": str(folder), "sha256": pin(folder, "service.wsdl", files)}
+
+
+def test_a_token_that_is_asked_for_is_part_of_the_conversation(tmp_path: Path) -> None:
+    """With OAuth2 the call for the token is recorded without secret and token, and replayed with neither."""
+    secret = tmp_path / "secret"
+    secret.write_text(TOKEN, "utf-8")
+    secret.chmod(0o600)
+    auth = {
+        "type": "oauth2",
+        "token_url": "http://127.0.0.1:PORT/token",
+        "client_id": "hub",
+        "client_secret": f"file:{secret}",
+        "client_auth": "form",
+    }
+    token = _answer({"access_token": "given-7Kd2sXq9-token", "token_type": "Bearer", "expires_in": 3600}, "200 OK")
+
+    def script(server: Server, conn: socket.socket) -> None:
+        while (request := read_request(conn)) != (b"", b""):
+            server.requests.append(request)
+            conn.sendall(token if b"/token" in request[0] else _answer(REGISTERED))
+
+    to = tmp_path / "recording.json"
+    with serving(script) as server:
+        home = home_with(tmp_path, template(server.port, **_at(server.port, {"auth": auth})))
+        hub("channel", "try", CHANNEL, "--sample", "plain", "--record", str(to), "--yes", home=home)
+    kept = to.read_text("utf-8")
+    assert [each.asked.url.rpartition("/")[2] for each in recording.read(to).exchanges] == ["token", "in"]
+    assert (TOKEN in kept, "given-7Kd2sXq9-token" in kept) == (False, False)
+    secret.unlink()
+    assert_replays(home / "registry", CHANNEL, to)
+    _change(home, '"ours":', '"yours":')
+    with pytest.raises(AssertionError, match=r"recording.json: call 2 .*body/yours: recorded nothing, now"):
+        assert_replays(home / "registry", CHANNEL, to)
 
 
 def test_a_call_that_failed_is_replayed_as_failed(tmp_path: Path) -> None:
