@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from hub.adapters.mapping_check import ASKED, CONTENT, tree_of
 from hub.adapters.soap.mapping import WsdlMapping
+from hub.net import secret_marks
+from hub.net.secrets import SecretRef
 from hub.ports import Adapter
 from hub.schemas.directory import Authority, AwaitedBody, Stage, Topic
 from hub.schemas.shapes import Leaf, Many, Members, Shape
@@ -40,6 +42,12 @@ _RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "$each": ("as",),
 }
 _Node = dict[str, Any]
+_SECRET: Final[_Node] = {
+    "type": "object",
+    "properties": {secret_marks.RULE: TypeAdapter(SecretRef).json_schema()},
+    "required": [secret_marks.RULE],
+    "additionalProperties": False,
+}
 
 
 def documents(adapters: Mapping[str, Adapter]) -> dict[str, _Node]:
@@ -140,6 +148,7 @@ def _node(paths: list[str]) -> _Node:
             {"type": "string", "pattern": rf"^(?!\$)|^\$\$|^\$item(?:\.[a-z0-9_]+)*$|{_numbered(paths)}"},
             {"type": "array", "items": inner},
             *rules,
+            _SECRET,
             {"$ref": "#/$defs/Request"},
         ]
     }

@@ -111,6 +111,19 @@ def test_a_conversation_of_several_calls(tmp_path: Path) -> None:
     )
 
 
+def test_a_secret_in_a_document_is_in_no_recording(tmp_path: Path) -> None:
+    """A template that says a secret of ours in its document: cut when it is recorded, stood for when it is replayed."""
+    secret = tmp_path / "secret"
+    secret.write_text(TOKEN, "utf-8")
+    secret.chmod(0o600)
+    request = {"ours": "$message_id", "text": "$body.text", "key": {"$secret": f"file:{secret}"}}
+    home, to = _recorded(tmp_path, _answer(REGISTERED), template={"request": request})
+    assert TOKEN not in to.read_text("utf-8")
+    secret.unlink()
+    code, said = _replayed(home, to)
+    assert code == 0, said
+
+
 @pytest.mark.parametrize(
     "auth",
     [
