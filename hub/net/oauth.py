@@ -18,14 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote_plus, urlencode
-from weakref import WeakKeyDictionary
 
 from hub.errors import ConfigurationError, HubError, InvalidInput, TemporaryFailure
 from hub.net import assertions
 from hub.net.http import NOT_TAKEN_IN, HttpAnswer, HttpPolicy, HttpSession, retry_after
 from hub.net.secrets import remember, resolve, secret_path
 from hub.net.settings import OAuth2Client
-from hub.net.transport import Transport, carrier
+from hub.net.transport import PerCarrier
 from hub.schemas import strict_json
 
 EARLY_SECS: Final = 60.0
@@ -128,14 +127,7 @@ class _Tokens:
             lock.release()
 
 
-_TOKENS: Final = _Tokens()
-_BY_CARRIER: Final[WeakKeyDictionary[Transport, _Tokens]] = WeakKeyDictionary()
-
-
-def _tokens() -> _Tokens:
-    """Tokens of this process; where something else carries the calls, those that came that way."""
-    transport = carrier()
-    return _TOKENS if transport is None else _BY_CARRIER.setdefault(transport, _Tokens())
+_TOKENS: Final = PerCarrier(_Tokens)
 
 
 def access_token(client: OAuth2Client, policy: HttpPolicy, *, deadline_secs: float) -> Token:
@@ -144,19 +136,19 @@ def access_token(client: OAuth2Client, policy: HttpPolicy, *, deadline_secs: flo
     ``TemporaryFailure`` (``oauth.*``), ``ConfigurationError``.
     """
     until = time.monotonic() + deadline_secs
-    if (kept := _tokens().get(client)) is not None:
+    if (kept := _TOKENS.get().get(client)) is not None:
         return kept
-    with _tokens().asking(client, deadline_secs):
-        if (kept := _tokens().get(client)) is not None:
+    with _TOKENS.get().asking(client, deadline_secs):
+        if (kept := _TOKENS.get().get(client)) is not None:
             return kept
         value, secs = _read(_ask(client, policy, until - time.monotonic()))
         remember(value)
-        return _tokens().put(client, value, secs)
+        return _TOKENS.get().put(client, value, secs)
 
 
 def refused(client: OAuth2Client, token: Token | None = None) -> None:
     """This token was not taken: the next one is asked for anew."""
-    _tokens().drop(client, token)
+    _TOKENS.get().drop(client, token)
 
 
 def _ask(client: OAuth2Client, policy: HttpPolicy, deadline_secs: float) -> HttpAnswer:

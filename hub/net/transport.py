@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from hub.net.http import HttpAnswer, StreamedBody
@@ -55,3 +56,20 @@ def carried_by(transport: Transport) -> Iterator[None]:
 def carrier() -> Transport | None:
     """The carrier that stands before the network now; None if there is none."""
     return _CARRIER.get()
+
+
+T = TypeVar("T")
+
+
+class PerCarrier(Generic[T]):
+    """Memory of a process that must not pass from one carrier of calls to another. ``make``: an empty one."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._usual = make()
+        self._others: WeakKeyDictionary[Transport, T] = WeakKeyDictionary()
+
+    def get(self) -> T:
+        """The memory of the network, or of what stands before it now."""
+        transport = carrier()
+        return self._usual if transport is None else self._others.setdefault(transport, self._make())

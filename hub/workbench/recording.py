@@ -35,6 +35,8 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_EXCHANGES: Final = 1_000
 _ANEW: Final = frozenset({"webhook-timestamp", "webhook-signature", "signature", "signature-input", "date", "dpop"})
 """Headers of a request that are another at each call."""
+_CHALLENGES: Final = frozenset({"www-authenticate", "proxy-authenticate"})
+"""Headers that are no secret though they speak of one: without them Digest could not be replayed."""
 
 
 class Content(Frozen):
@@ -278,10 +280,16 @@ def _headers(
 ) -> dict[str, str]:
     """Headers by name in lower case; each is looked through as the line that it is."""
     return {
-        name.lower(): CUT.decode() if name.lower() in anew else _text(f"{name}: {value}", secrets)[len(name) + 2 :]
+        name.lower(): CUT.decode() if name.lower() in anew else _header(name, value, secrets)
         for name, value in headers.items()
         if name.lower() != "content-length"  # of the body before it was cut
     }
+
+
+def _header(name: str, value: str, secrets: tuple[str, ...]) -> str:
+    if name.lower() in _CHALLENGES:
+        return _text(value, secrets)
+    return _text(f"{name}: {value}", secrets)[len(name) + 2 :]
 
 
 def _text(said: str, secrets: tuple[str, ...]) -> str:

@@ -252,6 +252,22 @@ def test_a_token_that_is_asked_for_is_part_of_the_conversation(tmp_path: Path) -
         assert_replays(home / "registry", CHANNEL, to)
 
 
+def test_a_challenge_is_part_of_the_conversation(tmp_path: Path) -> None:
+    """With Digest the refused call, its challenge and the proof are recorded; the proof is cut, the replay goes on."""
+    secret = tmp_path / "secret"
+    secret.write_text(TOKEN, "utf-8")
+    secret.chmod(0o600)
+    auth = {"type": "digest", "user": "hub", "password": f"file:{secret}"}
+    challenge = 'Digest realm="edms", nonce="dcd98b7102dd2f0e", qop="auth", algorithm=SHA-256'
+    refused = http("401 No", b"{}", WWW_Authenticate=challenge, Content_Type=JSON)
+    home, to = _recorded(tmp_path, refused, _answer(REGISTERED), auth=auth)
+    first, second = recording.read(to).exchanges
+    assert (first.asked.headers.get("authorization"), second.asked.headers["authorization"]) == (None, "[cut]")
+    secret.unlink()
+    code, said = _replayed(home, to)
+    assert code == 0, said
+
+
 def test_a_call_that_failed_is_replayed_as_failed(tmp_path: Path) -> None:
     """A server that hangs up: the recording holds how the call ended, and the replay ends so too."""
     to = tmp_path / "broken.json"
