@@ -6,7 +6,7 @@ about one appeal (``hub.router``), anything that talks to another system (``hub.
 """
 
 from registry.directory import FixedRegistry, LoadedDirectory
-from registry.loader import load
+from registry.loader import load, read
 from registry.reload import ReloadingRegistry
 
-__all__ = ["FixedRegistry", "LoadedDirectory", "ReloadingRegistry", "load"]
+__all__ = ["FixedRegistry", "LoadedDirectory", "ReloadingRegistry", "load", "read"]

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping_check import BYTES, CONTENT, Slip, day_pattern_fault, raise_for, word_slips
+from hub.adapters.mapping_check import BYTES, CONTENT, Slip, day_pattern_fault, raise_for, todo_slips, word_slips
 from hub.errors import ConfigurationError, PermanentFailure, UnsupportedFeature
 from hub.net import secret_marks
 from hub.ports import Parcel
@@ -131,6 +131,7 @@ class AnswerMapping(Frozen):
     @model_validator(mode="after")
     def _understood(self) -> AnswerMapping:
         slips = [
+            *(slip for name in type(self).model_fields for slip in todo_slips(getattr(self, name), (name,))),
             *word_slips(self.status, get_args(Verdict), ("status",)),
             *word_slips(self.ground, RefusalGround, ("ground",)),
             *word_slips(self.result, AnswerResult, ("result",)),

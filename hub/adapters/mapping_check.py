@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hub.net import secret_marks
@@ -30,6 +30,10 @@ LINK: Final = "url"
 """Member of a file that says where the hub gives it to whom it was sent."""
 BYTES: Final = frozenset({CONTENT, LINK})
 """Members with which the bytes themselves are said."""
+TODO: Final = "TODO"
+"""Mark of a draft: a place that somebody has to fill in before the mapping is used."""
+_KINDS: Final[TypeAdapter[list[Kind]]] = TypeAdapter(list[Annotated[Kind, Field(strict=False)]])
+_TODO: Final = re.compile(r"\$?TODO[0-9]*")
 _FROM: Final = ("$from", "values", "default", "date", "join")
 _EACH: Final = ("$each", "as")
 _MAX_DEPTH: Final = 20
@@ -67,6 +71,21 @@ ASKED: Final = Members({name: Leaf() for name in ("message_id", "case_id", "exte
 """Shape of what a request may name that asks what became of a message."""
 
 
+def early_slips(given: Any, check: Callable[[Members], RequestCheck], file_members: Iterable[str]) -> Iterator[Slip]:
+    """Faults of request and ``leaves_out`` in a mapping that has other faults too; its members are not checked yet."""
+    if not isinstance(given, Mapping):
+        return
+    try:
+        kinds = _KINDS.validate_python(given.get("kinds", [Kind.APPEAL]))
+    except ValidationError:
+        return  # told already; without kinds nobody knows what can be said
+    tree, left = tree_of(kinds, file_members), given.get("leaves_out", [])
+    if isinstance(given.get("request"), dict):
+        yield from check(tree).slips(given["request"], ("request",))
+    if isinstance(left, list) and all(isinstance(name, str) for name in left):
+        yield from left_out_slips(left, tree, ("leaves_out",))
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Words about the nearest right name, or all of a few."""
     known = sorted(known)
@@ -90,6 +109,17 @@ def raise_for(slips: Iterable[Slip], title: str, given: Any) -> None:
         raise ValidationError.from_exception_data(title, found)
 
 
+def raise_beside(error: ValidationError, slips: Iterable[Slip], title: str) -> None:
+    """Raise pydantic's own error with these slips beside what it names already; do nothing without slips."""
+    found = list(slips)
+    if found:
+        told = [
+            Slip(each["loc"], each["type"], each["msg"])
+            for each in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise_for([*told, *found], title, None)
+
+
 class RequestCheck:
     """Check of one request. ``tree``: what it may name; ``secrets``: whether secrets of ours can go along; ``marks``:
     members with a dollar sign that are no rules.
@@ -108,8 +138,7 @@ class RequestCheck:
         if depth > _MAX_DEPTH:
             yield Slip(at, "mapping_depth", f"deeper than {_MAX_DEPTH} levels")
         elif isinstance(node, str):
-            if node.startswith("$") and not node.startswith("$$"):
-                yield from self._path(node, at, item)
+            yield from self._text(node, at, item)
         elif isinstance(node, list):
             for number, each in enumerate(node):
                 yield from self._node(each, (*at, number), item, depth + 1)
@@ -147,6 +176,12 @@ class RequestCheck:
         """Shape at a ``$`` path outside of lists; None if there is nothing."""
         found = self._at(path, None)
         return None if isinstance(found, str) else found
+
+    def _text(self, text: str, at: Place, item: Shape | None) -> Iterator[Slip]:
+        if is_todo(text):
+            yield unfilled(at)
+        elif text.startswith("$") and not text.startswith("$$"):
+            yield from self._path(text, at, item)
 
     def _path(self, path: str, at: Place, item: Shape | None) -> Iterator[Slip]:
         found = self._at(path, item)
@@ -228,11 +263,13 @@ def _values(node: Mapping[str, Any], source: Shape | None, at: Place) -> Iterato
         yield Slip(at, "mapping_rule", "must say what becomes of each word")
         return
     words = source.words if isinstance(source, Leaf) else ()
+    open_places = [name for name, word in values.items() if is_todo(name) or is_todo(word)]
+    yield from (unfilled((*at, name)) for name in open_places)
     for name in values if words else ():
-        if str(name) not in words:
+        if str(name) not in words and name not in open_places:
             yield Slip((*at, name), "mapping_word", f"«{str(name)[:60]}» is never said there; {near(str(name), words)}")
     missing = [word for word in words if word not in map(str, values)]
-    if missing and "default" not in node:
+    if missing and not open_places and "default" not in node:
         said = ", ".join(missing)
         yield Slip(at, "mapping_word", f"nothing would be sent for: {said}; name them, or give a default")
 
@@ -323,11 +360,31 @@ def _lost(
     ]
 
 
+def is_todo(said: Any) -> bool:
+    """True for a mark of a draft."""
+    return isinstance(said, str) and _TODO.fullmatch(said) is not None
+
+
+def unfilled(at: Place) -> Slip:
+    """Fault of a place of a draft that nobody has filled in."""
+    return Slip(at, "mapping_todo", "is still to be filled in")
+
+
+def todo_slips(rule: Any, at: Place) -> Iterator[Slip]:
+    """Places of an answer's member that nobody has filled in. ``rule``: an ``AnswerField``, or a bare path."""
+    if is_todo(rule):
+        yield unfilled(at)
+    if is_todo(getattr(rule, "path", None)):
+        yield unfilled((*at, "path"))
+    values = getattr(rule, "values", {})
+    yield from (unfilled((*at, "values", name)) for name, word in values.items() if is_todo(name) or is_todo(word))
+
+
 def word_slips(rule: Any, words: Iterable[str], at: Place) -> Iterator[Slip]:
     """Words of an answer's mapping that mean nothing to the hub. ``rule``: an ``AnswerField``, or a bare path."""
     words = tuple(words)
     for name, word in getattr(rule, "values", {}).items():
-        if word not in words:
+        if word not in words and not is_todo(word):
             yield Slip((*at, "values", name), "mapping_word", f"«{word[:60]}» is no word of ours; {near(word, words)}")
     default = getattr(rule, "default", None)
     if default is not None and default not in words:

@@ -6,20 +6,20 @@ They run whenever the registry is read, without a network: a mapping whose own t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping import AnswerMapping, Find, Meaning, Rows, meaning
 from hub.adapters.mapping_check import Place, Slip
-from hub.errors import HubError, InvalidInput
+from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.net import secret_marks
-from hub.ports import Parcel
+from hub.ports import Parcel, TestFault, TriedTest
 from hub.schemas import strict_json
 from hub.schemas.base import Frozen, Line
 from hub.schemas.envelope import MAX_ATTACHMENTS, AppealEnvelope, AppealForm, Attachment, Header, Party
@@ -125,6 +125,38 @@ def slips_of_tests(
 
 def _read(rule: AnswerMapping, body: Any, find: Callable[[Any], Find], rows: Callable[[Any], Rows] | None) -> Meaning:
     return meaning(rule, find(body), None if rows is None else rows(body))
+
+
+def tried_tests(
+    given: Any,
+    slips_of: Callable[[Sequence[MappingTest]], Iterable[Slip]],
+    at: Place,
+    where: Callable[[Place], str | None] = lambda _: None,
+) -> tuple[TriedTest, ...]:
+    """How each test ends. ``given``: the tests as they stand at the place ``at``; ``where``: the line of a place, of
+    tests that stand in a file of their own. ``ConfigurationError`` (``mapping.tests``) for what are none.
+    """
+    try:
+        tests = TypeAdapter(list[MappingTest]).validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        said = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(
+            f"The tests are not well made: {said}: {first['msg']}.",
+            code="mapping.tests",
+            action="Mend them as `hub registry check` says.",
+        ) from None
+    return tuple(
+        TriedTest(
+            name=test.name,
+            faults=tuple(
+                TestFault(place=place, message=slip.message, where=where(place))
+                for slip in slips_of([test])
+                for place in ((*at, number, *slip.place[2:]),)
+            ),
+        )
+        for number, test in enumerate(tests)
+    )
 
 
 def parcel_of(test: MappingTest) -> Parcel:

@@ -5,26 +5,32 @@ What the bytes are and how they travel is the adapter's matter; its section adds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
+from hub.adapters.base import read_settings
 from hub.adapters.json_places import finder, row_finder
 from hub.adapters.mapping import AnswerMapping, Codes, LeftOut, MappingSource, request_values
 from hub.adapters.mapping_check import (
     CONTENT,
     RequestCheck,
     Slip,
+    early_slips,
     left_out_slips,
+    raise_beside,
     raise_for,
     sent_places,
     tree_of,
     unsaid,
 )
-from hub.adapters.mapping_tests import SEALED, MappingTest, notes_of, slips_of_tests
-from hub.ports import Parcel
+from hub.adapters.mapping_tests import SEALED, MappingTest, notes_of, slips_of_tests, tried_tests
+from hub.errors import ConfigurationError
+from hub.ports import Parcel, TriedTest
 from hub.schemas.base import Frozen
+from hub.schemas.directory import Channel
 from hub.schemas.envelope import Attachment
 from hub.schemas.shapes import Members
 from hub.schemas.terms import Kind
@@ -56,6 +62,18 @@ class MappedSection(Frozen):
     leaves_out: list[LeftOut] = Field(default_factory=list)
     request: dict[str, Any]
     tests: list[MappingTest] = Field(default_factory=list, max_length=100)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told_at_once(cls, given: Any, handler: ModelWrapValidatorHandler[MappedSection]) -> MappedSection:
+        """Faults of the request beside those of other members, not after them: a reader mends all at once."""
+        try:
+            return handler(given)
+        except ValidationError as error:
+            raise_beside(
+                error, early_slips(given, partial(RequestCheck, secrets=cls.says_secrets), (CONTENT,)), cls.__name__
+            )
+            raise
 
     @model_validator(mode="after")
     def _sayable(self) -> MappedSection:
@@ -123,6 +141,38 @@ class MappedSection(Frozen):
     def sends_files(self) -> bool:
         """True if files go along in the document."""
         return any(place[0] == "attachments" and place[-1] == CONTENT for place in sent_places(self.said()))
+
+
+def section_tests(
+    model: type[BaseModel], channel: Channel, check: Callable[[Any], object] = lambda _: None
+) -> tuple[TriedTest, ...]:
+    """How the tests in the sections of a channel's settings end. ``check``: what else a section with one test must pass
+    (``ConfigurationError``). ``ConfigurationError`` if the settings are wrong otherwise.
+    """
+    aside, given = {}, dict(channel.settings)
+    for name, section in channel.settings.items():
+        if isinstance(section, dict) and "tests" in section:
+            aside[name] = section["tests"]
+            given[name] = {each: value for each, value in section.items() if each != "tests"}
+    settings = read_settings(model, channel.model_copy(update={"settings": given}))
+    sections = ((name, getattr(settings, name, None), tests) for name, tests in aside.items())
+    return tuple(
+        each
+        for name, section, tests in sections
+        if isinstance(section, MappedSection)
+        for each in tried_tests(tests, partial(_slips_of, section, check), (name, "tests"))
+    )
+
+
+def _slips_of(section: MappedSection, check: Callable[[Any], object], tests: Sequence[MappingTest]) -> list[Slip]:
+    with_tests = section.model_copy(update={"tests": list(tests)})
+    slips = with_tests.tested()
+    if not slips:
+        try:
+            check(with_tests)
+        except ConfigurationError as error:
+            return [Slip(("tests", 0), "mapping_test", error.message)]
+    return slips
 
 
 def template_values(

@@ -12,7 +12,7 @@ import click
 from hub.bootstrap import Hub, build
 from hub.cli.auditing import audited
 from hub.cli.output import emit, home_option, json_option, table
-from hub.errors import InvalidInput
+from hub.errors import InvalidInput, NotFound
 from hub.following.finding import FinderKind, plain_phone
 from hub.ports import CaseFilter
 from hub.schemas.case_number import read_case_number
@@ -21,6 +21,8 @@ from hub.schemas.ids import CaseId, MessageId
 from hub.settings import load
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
+_SEVERAL = 10
+_BY_APPLICANT = frozenset({"e-mail", "phone", "name", "failure"})
 _PHONE = re.compile(r"[+\d() -]{7,40}")
 
 
@@ -53,6 +55,22 @@ def find(words: str, limit: int, home: str | None, as_json: bool) -> None:
     ]
     head = ("case", "case_number", "state", "authority", "number", "reference", "by")
     emit(shown, as_json=as_json, lines=table(head, [[line[name] for name in head] for line in shown]))
+
+
+def by_number(hub: Hub, words: str) -> CaseRow:
+    """The one case with an id or a number, ours or theirs. ``NotFound``; ``InvalidInput`` (``case.ambiguous``)"""
+    said = unicodedata.normalize("NFC", words).strip()
+    found = [row for row, by in _found(hub, said, _SEVERAL) if by not in _BY_APPLICANT]
+    if not found:
+        raise NotFound("No case has this id or number.", code="case.unknown")
+    if len(found) > 1:
+        told = ", ".join(f"{row.case.id} ({row.case.owner})" for row in found)
+        raise InvalidInput(
+            f"Several cases have this number: {told}.",
+            code="case.ambiguous",
+            action="Give the id of the one that you mean.",
+        )
+    return found[0]
 
 
 def _found(hub: Hub, words: str, limit: int) -> list[tuple[CaseRow, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from hub.cli.registry_show import show
 from hub.errors import RegistryRefused
 from hub.ports import Mapped
 from hub.schemas.kyiv import kyiv_day
-from registry import LoadedDirectory, drafting, import_katottg, import_sev
+from hub.workbench import rehearsing
+from registry import LoadedDirectory, drafting, editor, import_katottg, import_sev
 from registry.coverage import cover
 from registry.official import ImportReport
 
@@ -72,6 +74,21 @@ def check(folder: Path | None, as_json: bool) -> None:
     )
 
 
+@registry_group.command()
+@click.argument("name", required=False, type=click.Choice([editor.REGISTRY, editor.MAPPING]))
+@click.option("--to", type=FOLDER, help="Folder to write all of them into.")
+def schema(name: str | None, to: Path | None) -> None:
+    """Print a JSON Schema of the registry's files for editors, or write all; without either, their names.
+
+    It holds for the adapters that are installed here, those of outside packages too.
+    """
+    if to is not None:
+        click.echo("\n".join(str(path) for path in editor.write(to, adapters.table())))
+        return
+    made = editor.documents(adapters.table())
+    click.echo(json.dumps(made[name], ensure_ascii=False, indent=2) if name is not None else "\n".join(made))
+
+
 def _notes(directory: LoadedDirectory) -> list[dict[str, str]]:
     """Notes on channels that are not wrong."""
     known = adapters.table()
@@ -79,7 +96,7 @@ def _notes(directory: LoadedDirectory) -> list[dict[str, str]]:
         {"channel": channel.id, "message": message}
         for _, channel in directory.channels()
         if isinstance(adapter := known[channel.adapter], Mapped)
-        for message in adapter.notes(channel)
+        for message in (*adapter.notes(channel), *rehearsing.notes(adapter, channel))
     ]
 
 

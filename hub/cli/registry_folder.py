@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 import click
 
 from hub import adapters, settings
-from hub.cli.rehearsing import rehearse
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.schemas.directory import Channel
+from hub.workbench.rehearsing import rehearse
 from registry import LoadedDirectory, load
 
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)

@@ -36,6 +36,7 @@ from hub.net.settings import (
     NoAuth,
     OAuth2Auth,
 )
+from hub.net.transport import PerCarrier
 
 _PREFIX = "whsec_"
 _REFUSED: Final = 401
@@ -192,7 +193,7 @@ class _Nonces:
             del kept[:-_MOST_NONCES]
 
 
-_NONCES: Final = _Nonces()
+_NONCES: Final = PerCarrier(_Nonces)
 
 
 class _Digest:
@@ -206,7 +207,7 @@ class _Digest:
 
     def on(self, call: Call, deadline_secs: float) -> Call:  # noqa: ARG002 - nothing is waited for
         self._key = (self._auth, parse_url(call.url))
-        self._nonce = self._nonce or _NONCES.take(self._key)
+        self._nonce = self._nonce or _NONCES.get().take(self._key)
         if self._nonce is None:
             return call
         proof = self._nonce.proof(
@@ -225,7 +226,7 @@ class _Digest:
             self._nonce = None if said is None else digest.Nonce(said)
             return said is not None
         if used is not None and self._key is not None:
-            _NONCES.put(self._key, used.after(answer.headers.get("Authentication-Info", "")))
+            _NONCES.get().put(self._key, used.after(answer.headers.get("Authentication-Info", "")))
         return False
 
     def told(self) -> str | None:

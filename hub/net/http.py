@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +48,7 @@ from hub.net.deadline import (
 from hub.net.encodings import EncodingError, unpack
 from hub.net.proxy import Proxy
 from hub.net.response import Response
+from hub.net.transport import HttpCall, carrier
 
 HEAD_MAX_BYTES = 65_536
 RETRY_AFTER_MAX_SECS = 86_400.0
@@ -230,12 +231,21 @@ class HttpSession:
         Without ``needs_body`` the status says it all: a body that breaks, swells or has no end is left out.
         """
         self.last = None
-        connection = self._connection(url)
-        said = _said(headers or {}, body)
-        pieces = body.chunks() if isinstance(body, StreamedBody) else body
+        call = HttpCall(method=method, url=url, headers=_said(headers or {}, body), body=body)
+        network = partial(self._over_network, deadline_secs=deadline_secs, needs_body=needs_body)
+        transport = carrier()
+        if transport is None:
+            return network(call)
+        check_url(url, self._policy)
+        self.last = answer = transport.carry(call, network)
+        return answer
+
+    def _over_network(self, call: HttpCall, *, deadline_secs: float, needs_body: bool) -> HttpAnswer:
+        connection = self._connection(call.url)
+        pieces = call.body.chunks() if isinstance(call.body, StreamedBody) else call.body
         self._deadline.start(deadline_secs, HEAD_MAX_BYTES)
         try:
-            with connection.ask(method, request_target(url), pieces, said) as response:
+            with connection.ask(call.method, request_target(call.url), pieces, call.headers) as response:
                 content = self._read(response) if needs_body else self._read_if_whole(response)
                 self.last = answer = HttpAnswer(status=response.status, headers=response.told, body=content or b"")
         except (HTTPException, OSError, ValueError) as error:

@@ -24,6 +24,7 @@ from hub.net import assertions
 from hub.net.http import NOT_TAKEN_IN, HttpAnswer, HttpPolicy, HttpSession, retry_after
 from hub.net.secrets import remember, resolve, secret_path
 from hub.net.settings import OAuth2Client
+from hub.net.transport import PerCarrier
 from hub.schemas import strict_json
 
 EARLY_SECS: Final = 60.0
@@ -126,7 +127,7 @@ class _Tokens:
             lock.release()
 
 
-_TOKENS: Final = _Tokens()
+_TOKENS: Final = PerCarrier(_Tokens)
 
 
 def access_token(client: OAuth2Client, policy: HttpPolicy, *, deadline_secs: float) -> Token:
@@ -135,19 +136,19 @@ def access_token(client: OAuth2Client, policy: HttpPolicy, *, deadline_secs: flo
     ``TemporaryFailure`` (``oauth.*``), ``ConfigurationError``.
     """
     until = time.monotonic() + deadline_secs
-    if (kept := _TOKENS.get(client)) is not None:
+    if (kept := _TOKENS.get().get(client)) is not None:
         return kept
-    with _TOKENS.asking(client, deadline_secs):
-        if (kept := _TOKENS.get(client)) is not None:
+    with _TOKENS.get().asking(client, deadline_secs):
+        if (kept := _TOKENS.get().get(client)) is not None:
             return kept
         value, secs = _read(_ask(client, policy, until - time.monotonic()))
         remember(value)
-        return _TOKENS.put(client, value, secs)
+        return _TOKENS.get().put(client, value, secs)
 
 
 def refused(client: OAuth2Client, token: Token | None = None) -> None:
     """This token was not taken: the next one is asked for anew."""
-    _TOKENS.drop(client, token)
+    _TOKENS.get().drop(client, token)
 
 
 def _ask(client: OAuth2Client, policy: HttpPolicy, deadline_secs: float) -> HttpAnswer:

@@ -7,7 +7,18 @@ raises errors of ``hub.errors`` only. Whoever needs one role of the store names 
 """
 
 from hub.ports.acts import Acts
-from hub.ports.adapter import Adapter, Bounded, Mapped, Outlined, Rehearsed, Session, Stepwise
+from hub.ports.adapter import (
+    Adapter,
+    Bounded,
+    Mapped,
+    Outlined,
+    Rehearsed,
+    Session,
+    Stepwise,
+    Tested,
+    TestFault,
+    TriedTest,
+)
 from hub.ports.audit import AuditFilter, AuditTrail
 from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
 from hub.ports.claims import Claims
@@ -71,7 +82,10 @@ __all__ = [
     "Session",
     "Stepwise",
     "Store",
+    "TestFault",
+    "Tested",
     "Transfers",
+    "TriedTest",
     "UploadFile",
     "Uploads",
 ]

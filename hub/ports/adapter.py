@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -136,6 +137,36 @@ class Mapped(Protocol):
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> Mapping[str, str] | None:
         """Meaning of an answer of theirs (``poll``: to the question what became of a message), by our words; None if
         the channel has no mapping. ``InvalidInput`` for what cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFault:
+    """Thing that did not come out as a test says. ``place``: in the channel's settings, or ``where``: in a file of its
+    own, with its line.
+    """
+
+    place: tuple[str | int, ...]
+    message: str
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedTest:
+    """One test beside a mapping, and how it ended."""
+
+    name: str
+    faults: tuple[TestFault, ...] = ()
+
+
+@runtime_checkable
+class Tested(Protocol):
+    """An adapter whose channels may have tests beside their mappings."""
+
+    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
+        """How the channel's tests end, also those for which the registry would refuse it. ``ConfigurationError`` if its
+        settings are wrong otherwise.
         """
         ...
 

@@ -6,6 +6,7 @@ these files; what ``yaml.safe_load`` takes and nobody can have meant is refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import yaml
@@ -47,6 +48,28 @@ def load(data: str | bytes) -> Any:
     except _WRONG as error:
         said = f"a value cannot be read ({type(error).__name__})"
         raise yaml.constructor.ConstructorError(None, None, said, None) from None
+
+
+def where(data: str | bytes, path: Iterable[str | int]) -> tuple[int, tuple[str | int, ...]]:
+    """Line of the place that a path names, and the part of the path that is there: a model puts words of its own in
+    between. Of a document that ``load`` has read.
+    """
+    node, line, found = yaml.compose(data, Loader=_Loader), 1, []
+    for step in path:
+        inner = _inner(node, step)
+        if inner is not None:
+            line, node = inner
+            found.append(step)
+    return line, tuple(found)
+
+
+def _inner(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        fits = ((key.start_mark.line + 1, value) for key, value in node.value if key.value == str(step))
+        return next(fits, None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step].start_mark.line + 1, node.value[step]
+    return None
 
 
 def told(error: Exception) -> str:

@@ -336,8 +336,8 @@ def test_tests_beside_the_mapping() -> None:
     sent["request"]["original"] = "x"
     with pytest.raises(ConfigurationError) as refused:
         maps.load(yaml.safe_dump({**MAPPING, **changes, "tests": [answer, sent]}).encode())
-    assert "tests.0.means.number: expected «18», understood is «17»" in refused.value.message
-    assert "tests.1.request.original: expected «x», the mapping sends «(sealed)»" in refused.value.message
+    assert "#/tests/0/means/number: expected «18», understood is «17»" in refused.value.message
+    assert "#/tests/1/request/original: expected «x», the mapping sends «(sealed)»" in refused.value.message
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from hub.net import oauth, secrets
 from hub.net.auth import credential
 from hub.net.http import HttpPolicy, HttpSession
 from hub.net.settings import OAuth2Auth
+from hub.net.transport import PerCarrier
 from hub.ports import Outcome, Prepared
 from hub.protocols.soap.client import SoapClient, SoapRequest
 from hub.protocols.soap.wire import SoapVersion
@@ -46,7 +47,7 @@ SOAP = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth, "_TOKENS", oauth._Tokens())
+    monkeypatch.setattr(oauth, "_TOKENS", PerCarrier(oauth._Tokens))
     monkeypatch.setattr(secrets, "_KNOWN", {})
 
 

@@ -23,6 +23,7 @@ from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
 from hub.net import auth
 from hub.net.digest import Nonce, challenge_of
+from hub.net.transport import PerCarrier
 from hub.ports import Outcome, Prepared
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.directory import Channel
@@ -46,7 +47,7 @@ DOE = (
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_NONCES", auth._Nonces())
+    monkeypatch.setattr(auth, "_NONCES", PerCarrier(auth._Nonces))
 
 
 def proof(header: str, cnonce: str, user: str, password: str, target: str, body: bytes = b"") -> str:

@@ -27,6 +27,7 @@ from hub.net.deadline import Deadline
 from hub.net.http import HttpPolicy
 from hub.net.oauth import access_token
 from hub.net.settings import OAuth2Client
+from hub.net.transport import PerCarrier
 from tests.adapters.certificates import TestAuthority, server_context
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.net.test_http import LOOPBACK
@@ -38,7 +39,7 @@ SCOPE = "https://outlook.office365.com/.default"
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth, "_TOKENS", oauth._Tokens())
+    monkeypatch.setattr(oauth, "_TOKENS", PerCarrier(oauth._Tokens))
     monkeypatch.setattr(secrets, "_KNOWN", {})
 
 

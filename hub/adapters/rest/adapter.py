@@ -18,12 +18,13 @@ from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.rest.template_session import TemplateSession
 from hub.adapters.rest.trembita import RestTrembitaDialect
 from hub.adapters.rest.xroad import XRoadDialect
+from hub.adapters.template import section_tests
 from hub.net.auth import credential
 from hub.net.http import HttpSession
 from hub.net.pool import SessionPool
 from hub.net.secret_marks import shown
 from hub.net.settings import ApiKeyAuth, Auth
-from hub.ports import Parcel, Prepared, Rendering, Session
+from hub.ports import Parcel, Prepared, Rendering, Session, TriedTest
 from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, Callable[[RestSettings], RestDialect]] = {
@@ -75,6 +76,10 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         """Meaning of an answer by the template, by our words; None without one."""
         dialect = self.bound(channel)
         return dialect.understood(body, poll=poll) if isinstance(dialect, TemplateDialect) else None
+
+    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
+        """How the tests beside a template end."""
+        return section_tests(self.settings_model, channel)
 
     def outline(self, prepared: Prepared, channel: Channel) -> tuple[str, ...]:
         """The request's line and headers; of the credentials only their kind."""

@@ -16,9 +16,10 @@ from hub.adapters.sftp.connection import SftpConnection
 from hub.adapters.sftp.laying import lay_down
 from hub.adapters.sftp.placing import place
 from hub.adapters.sftp.settings import SftpSettings
+from hub.adapters.template import section_tests
 from hub.errors import UnsupportedFeature
 from hub.net.deadline import Resolver, system_resolver
-from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
+from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session, TriedTest
 from hub.schemas.directory import Channel
 
 
@@ -82,6 +83,10 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpChannel]):
         """Notes on a template for a check."""
         documents = self.bound(channel).documents
         return () if documents is None else documents.section.notes()
+
+    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
+        """How the tests beside a template end, held against its schema too."""
+        return section_tests(self.settings_model, channel, Documents)
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of a document of theirs by the template, by our words; None without one, and nobody is asked."""

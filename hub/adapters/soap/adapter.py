@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
-from hub.adapters.base import BaseAdapter
+from hub.adapters.base import BaseAdapter, read_settings
+from hub.adapters.soap import mapping
 from hub.adapters.soap.dialect import MappedDialect, SoapDialect
 from hub.adapters.soap.settings import SoapSettings
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.net.auth import credential
 from hub.net.http import HttpSession
-from hub.ports import Parcel, Prepared, Rendering, Session
+from hub.ports import Parcel, Prepared, Rendering, Session, TriedTest
 from hub.protocols.soap.client import Guard, SoapClient
+from hub.protocols.soap.files import pinned_file
 from hub.protocols.soap.security_settings import NoSecurity
 from hub.schemas.directory import Channel
 
@@ -76,6 +79,14 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
         """Meaning of an answer by the mapping, by our words; None without one."""
         dialect = self.bound(channel).dialect
         return dialect.understood(body, poll=poll) if isinstance(dialect, MappedDialect) else None
+
+    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
+        """How the tests of the channel's ``mapping.yaml`` end."""
+        settings = read_settings(self.settings_model, channel)
+        section = settings.wsdl or (settings.trembita.description if settings.trembita is not None else None)
+        if section is None:
+            return ()
+        return mapping.tests_of(pinned_file(Path(section.folder), section.sha256, mapping.FILE))
 
     def rehearse(self, parcel: Parcel, channel: Channel) -> None:
         """Make the bytes. ``ConfigurationError`` (``wsdl.schema``) if a value of the mapping is not of its type; what

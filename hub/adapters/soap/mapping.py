@@ -7,14 +7,14 @@ binding declares. ``answer`` names places in the answer by local names: ``result
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import yaml
 from lxml import etree
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters import mapping as maps
@@ -25,14 +25,16 @@ from hub.adapters.mapping_check import (
     Place,
     RequestCheck,
     Slip,
+    early_slips,
     left_out_slips,
+    raise_beside,
     raise_for,
     sent_places,
     tree_of,
 )
-from hub.adapters.mapping_tests import MappingTest, slips_of_tests
+from hub.adapters.mapping_tests import MappingTest, slips_of_tests, tried_tests
 from hub.adapters.xml_places import elements, find
-from hub.ports import Parcel
+from hub.ports import Parcel, TriedTest
 from hub.protocols.soap.description import TYPE, FileText
 from hub.protocols.soap.files import wrong
 from hub.protocols.soap.mime import content_id
@@ -146,6 +148,16 @@ class WsdlMapping(MappedOperation):
     collect: CollectMapping | None = None
     tests: list[MappingTest] = Field(default_factory=list, max_length=100)
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told_at_once(cls, given: Any, handler: ModelWrapValidatorHandler[WsdlMapping]) -> WsdlMapping:
+        """Faults of the request beside those of other members, not after them: a reader mends all at once."""
+        try:
+            return handler(given)
+        except ValidationError as error:
+            raise_beside(error, early_slips(given, _check, ("cid", CONTENT)), cls.__name__)
+            raise
+
     @model_validator(mode="after")
     def _sayable(self) -> WsdlMapping:
         tree = tree_of(self.kinds, ("cid", CONTENT))
@@ -157,10 +169,11 @@ class WsdlMapping(MappedOperation):
             *_url_slips(self),
         ]
         raise_for(slips, type(self).__name__, self)
-        raise_for(self._tested(), type(self).__name__, self)
+        raise_for(self.tested(), type(self).__name__, self)
         return self
 
-    def _tested(self) -> Iterator[Slip]:
+    def tested(self) -> Iterator[Slip]:
+        """Faults that the mapping's own tests show."""
         poll = self.poll.answer if self.poll is not None else None
         waits = self.collect.fetch.answer if self.collect is not None else None
         return slips_of_tests(self.tests, self._tried, finder, self.answer, poll, change=waits, rows=row_finder)
@@ -186,14 +199,54 @@ class WsdlMapping(MappedOperation):
 
 
 def load(data: bytes) -> WsdlMapping:
-    """A mapping file. ``ConfigurationError`` (``wsdl.mapping``) names every fault."""
+    """A mapping file. ``ConfigurationError`` (``wsdl.mapping``) names every fault with its line."""
+    return _read(data, _document(data))
+
+
+def tests_of(data: bytes) -> tuple[TriedTest, ...]:
+    """How the tests of a mapping file end. ``ConfigurationError`` (``wsdl.mapping``) if it is wrong otherwise."""
+    document = _document(data)
+    given = document.pop("tests", []) if isinstance(document, dict) else []
+    mapping = _read(data, document)
+
+    def slips_of(tests: Sequence[MappingTest]) -> Iterator[Slip]:
+        return mapping.model_copy(update={"tests": list(tests)}).tested()
+
+    return tried_tests(given, slips_of, ("tests",), partial(_place, data))
+
+
+def _document(data: bytes) -> Any:
     try:
-        return WsdlMapping.model_validate(strict_yaml.load(data))
+        return strict_yaml.load(data)
     except yaml.YAMLError as error:
         raise wrong("mapping", f"{FILE} is not YAML: {strict_yaml.told(error)}.") from None
+
+
+def _read(data: bytes, document: Any) -> WsdlMapping:
+    try:
+        return WsdlMapping.model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        told: dict[str, str] = {}
+        for each in error.errors(include_url=False, include_input=False):
+            told.setdefault(_place(data, each["loc"]), each["msg"])  # branches of a union complain of the same value
+        faults = "; ".join(f"{place}: {said}" for place, said in sorted(told.items(), key=_by_line))
         raise wrong("mapping", f"{FILE} is wrong: {faults}.") from None
+
+
+def _place(data: bytes, loc: Place) -> str:
+    """``mapping.yaml:12#/request/kind``, as places of registry files are named."""
+    line, path = strict_yaml.where(data, loc)
+    missing = loc[len(path) :] if path == loc[: len(path)] else ()
+    inside = "".join(f"/{step}" for step in (*path, *missing[:1]))
+    return f"{FILE}:{line}#{inside}" if inside else f"{FILE}:{line}"
+
+
+def _by_line(entry: tuple[str, str]) -> int:
+    return int(entry[0].partition(":")[2].partition("#")[0])
+
+
+def _check(tree: Members) -> RequestCheck:
+    return RequestCheck(tree, secrets=True, marks=(TYPE,))
 
 
 def _collect_slips(collect: CollectMapping) -> Iterator[Slip]:
@@ -216,7 +269,7 @@ def _url_slips(mapping: WsdlMapping) -> Iterator[Slip]:
 
 
 def _slips(said: CalledOperation, tree: Members, at: Place) -> Iterator[Slip]:
-    check = RequestCheck(tree, secrets=True, marks=(TYPE,))
+    check = _check(tree)
     yield from check.slips(said.request, (*at, "request"))
     yield from check.slips(said.header, (*at, "header"))
 
