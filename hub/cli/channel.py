@@ -111,7 +111,7 @@ def _shown_mail(body: bytes) -> str:
     for part in mail.walk():
         if not part.is_multipart():
             content = part.get_payload(decode=True)
-            text = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else ""
+            text = _text(content) if isinstance(content, bytes) else ""
             shown += [f"── {part.get_content_type()} {part.get_filename('')}".rstrip(), text]
     return "\n".join(shown)
 

@@ -31,14 +31,17 @@ _RANKS: Final = (LegalClass.SENT, LegalClass.DELIVERED, LegalClass.REGISTERED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a document came from. ``reaches``: what this way can prove at most; ``about``: the delivery that it
-    answers, if the way itself tells; ``party``: whose word it is by a proof of its own; ``heard``: when it came to a
-    place of ours. ``passing``: faults of the way, which end all.
+    """Where a document came from. ``reaches``: what this way can prove at most. ``about``: the delivery that it
+    answers, if the way itself tells; ``names``: what an echo may call it besides its ids; ``sure``: it need not be
+    named. ``party``: whose word it is by a proof of its own. ``heard``: when it came to a place of ours. ``passing``:
+    faults of the way, which end all.
     """
 
     content_type: str
     reaches: LegalClass
     about: Delivery | None = None
+    names: frozenset[str] = frozenset()
+    sure: bool = True
     party: str | None = None
     heard: datetime | None = None
     files: Callable[[Delivery], tuple[Attachment, ...]] = lambda _: ()
@@ -114,19 +117,25 @@ class _About:
 
 def _about(said: Meaning, sink: InboundSink, source: Source) -> _About:
     if source.about is not None:
-        if said.echo is not None and (other := _named(said.echo, sink)).message_id != source.about.message_id:
-            raise _foreign(other)
+        if said.echo is not None and not _names_it(said.echo, source.about, source.names):
+            raise InvalidInput("It names another message than the one that it replies to.", code=CODES.foreign)
+        if said.echo is None and not source.sure:
+            raise _nameless()
         return _About(delivery=source.about)
     if said.echo is not None:
         return _named(said.echo, sink)
     known = sink.find(external_id=said.external_id) if said.external_id is not None else None
     if known is None:
-        raise InvalidInput(
-            "It does not name the message that it answers.",
-            code=CODES.no_receipt,
-            action="Give echo in the channel's answer: where our message id, file's name or the appeal's number is.",
-        )
+        raise _nameless()
     return _About(delivery=known)
+
+
+def _nameless() -> InvalidInput:
+    return InvalidInput(
+        "It does not name the message that it answers.",
+        code=CODES.no_receipt,
+        action="Give echo in the channel's answer: where our message id, file's name or the appeal's number is.",
+    )
 
 
 def _named(echo: str, sink: InboundSink) -> _About:
@@ -139,9 +148,11 @@ def _named(echo: str, sink: InboundSink) -> _About:
     return _About(delivery=delivery) if delivery is not None else _About(reference=echo[:100])
 
 
-def _foreign(other: _About) -> InvalidInput:
-    said = "is about another message of ours" if other.delivery is not None else "names a message that is not ours"
-    return InvalidInput(f"The document {said} than the one that it replies to.", code=CODES.foreign)
+def _names_it(echo: str, delivery: Delivery, names: frozenset[str]) -> bool:
+    known = spelled(echo)
+    if known is not None:
+        return known in (delivery.message_id, delivery.case_id)
+    return echo.strip().casefold() in {each.casefold() for each in names}
 
 
 def _raw(piece: Piece, source: Source) -> RawInbound:
