@@ -9,8 +9,9 @@ from typing import Final
 
 from hub.adapters import mapping as maps
 from hub.adapters.documents.forms import Piece
-from hub.adapters.documents.section import DocumentSection, texts_of
+from hub.adapters.documents.section import DocumentSection, finder_of, texts_of
 from hub.adapters.documents.xsd import CODE, TYPE_CODE, XmlSchema
+from hub.adapters.mapping import AnswerMapping
 from hub.adapters.mapping_tests import parcel_of, slips_of_tests, told
 from hub.adapters.template import template_values
 from hub.errors import ConfigurationError, UnsupportedFeature
@@ -59,7 +60,7 @@ class AnswerDocuments:
         if rules is None:
             return None
         found = list(self.pieces(data))
-        said = [told(maps.meaning(rules, each.find)) if each.find is not None else _unread(each) for each in found]
+        said = [_told(rules, each) for each in found]
         if len(said) == 1:
             return said[0]
         weak = not said or any(words["status"] == "unknown" for words in said)
@@ -99,7 +100,7 @@ class Documents(AnswerDocuments):
                 except UnsupportedFeature as error:
                     raise _failed(test.name, error.message) from None
         shown = [test for test in self.section.tests if isinstance(test.request, str)]
-        made = slips_of_tests(shown, self.section.tried, self.answers.finder, None, None, texts_of(self.form))
+        made = slips_of_tests(shown, self.section.tried, finder_of(self.answers), None, None, texts_of(self.form))
         for slip in made:
             if slip.place[-1] != "answer":
                 raise _failed(".".join(map(str, slip.place)), slip.message)
@@ -121,8 +122,10 @@ def _globbed(pieces: list[str]) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pieces)), re.IGNORECASE | re.DOTALL)
 
 
-def _unread(piece: Piece) -> dict[str, str]:
-    return {"status": "unknown", "unclear": piece.fault or ""}
+def _told(rules: AnswerMapping, piece: Piece) -> dict[str, str]:
+    if piece.find is None:
+        return {"status": "unknown", "unclear": piece.fault or ""}
+    return told(maps.meaning(rules, piece.find, piece.rows))
 
 
 def _failed(where: str, why: str) -> ConfigurationError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -120,14 +120,14 @@ class CsvDocuments(Form):
             elif any(cell.strip() for cell in cells):
                 yield _piece(number, cells, raw, header)
 
-    def finder(self, said: Any) -> Callable[[str], str | None]:
-        """Finds in what a test shows: a file with one row, or columns with their values."""
+    def shown(self, said: Any) -> Piece:
+        """A file with one row, or columns with their values."""
         if isinstance(said, Mapping):
-            return partial(_find, {str(name): "" if cell is None else str(cell) for name, cell in said.items()})
+            return _readable("", "", {str(name): "" if cell is None else str(cell) for name, cell in said.items()})
         found = list(self.pieces(str(said).encode(self._s.encoding, "replace")))
         if len(found) != 1 or found[0].find is None:
             raise InvalidInput("A test shows one row that can be read.", code="csv.row")
-        return found[0].find
+        return found[0]
 
     def comparable(self, text: str) -> Any:
         """Rows of cells."""
@@ -163,12 +163,17 @@ def _rows(rows: Iterator[list[str]], lines: list[str]) -> Iterator[tuple[list[st
 def _piece(number: int, cells: list[str], raw: str, header: tuple[str, list[str]] | None) -> Piece:
     place = f"row {number}"
     if header is None:
-        return Piece(place=place, raw=raw, find=partial(_find, {str(at): cell for at, cell in enumerate(cells, 1)}))
+        return _readable(place, raw, {str(at): cell for at, cell in enumerate(cells, 1)})
     first, names = header
     whole = first + raw
     if len(cells) != len(names):
         return Piece(place=place, raw=whole, fault=f"it has {len(cells)} cells, the header {len(names)}")
-    return Piece(place=place, raw=whole, find=partial(_find, dict(zip(names, cells, strict=True))))
+    return _readable(place, whole, dict(zip(names, cells, strict=True)))
+
+
+def _readable(place: str, raw: str, cells: Mapping[str, str]) -> Piece:
+    find = partial(_find, cells)
+    return Piece(place=place, raw=raw, find=find, rows=lambda path: [find] if path is None else [])
 
 
 def _find(cells: Mapping[str, str], path: str) -> str | None:

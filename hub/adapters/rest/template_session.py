@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
+from hub.adapters.answer_files import Keep
 from hub.adapters.mapping import SaidFile
 from hub.adapters.rest.changes import ChangesReader, Reading
 from hub.adapters.rest.envelope import ACCEPT
-from hub.adapters.rest.files import Fetcher, Keep, origins
+from hub.adapters.rest.files import Fetcher, origins
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.template import TemplateDialect
 from hub.errors import ConfigurationError
