@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from hub.adapters.documents.forms import Form, Piece
+from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
 from hub.adapters.template import CODES
 from hub.errors import InvalidInput, UnsupportedFeature
 from hub.schemas import charsets
 from hub.schemas.base import Code, Frozen
 
 TYPE: Final = "text/csv"
-MAX_ROWS: Final = 10_000
+MAX_HEADER_CHARS: Final = 20_000
+"""The header is kept with each row."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 ().,-]*")
 """A number or a telephone number: a spreadsheet counts with it and runs nothing."""
@@ -112,10 +113,12 @@ class CsvDocuments(Form):
                     raw=raw,
                     fault="it cannot be read from here on: a quotation mark stands wrong, or has no end",
                 )
-            elif number > MAX_ROWS:
-                yield Piece(place=f"row {number}", raw=raw, fault=f"more than {MAX_ROWS} rows")
+            elif number > MAX_STATEMENTS:
+                yield too_many(f"row {number}", raw)
                 return
             elif self._s.header and header is None:
+                if len(raw) > MAX_HEADER_CHARS:
+                    raise InvalidInput(f"The header has more than {MAX_HEADER_CHARS} characters.", code="csv.header")
                 header = raw, [name.strip() for name in cells]
             elif any(cell.strip() for cell in cells):
                 yield _piece(number, cells, raw, header)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from hub.adapters.mapping import Find, Rows
+
+MAX_STATEMENTS: Final = 10_000
+"""So many are read of one document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,13 @@ class Piece:
     find: Find | None = None
     rows: Rows | None = None
     fault: str | None = None
+
+
+def too_many(place: str, raw: str) -> Piece:
+    """The first piece that is not read any more."""
+    return Piece(
+        place=place, raw=raw, fault=f"there are more than {MAX_STATEMENTS} statements: it and the rest stay unread"
+    )
 
 
 class Form(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hub.adapters.documents.forms import Form, Piece
+from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
 from hub.adapters.json_places import find, is_list, rows, subtrees
 from hub.errors import InvalidInput
 from hub.schemas import foreign_json, strict_json
@@ -38,6 +38,9 @@ class JsonDocuments(Form):
         for number, each in enumerate(subtrees(tree, self._each), 1):
             raw = json.dumps(each, ensure_ascii=False, default=str)
             place = f"entry {number}"
+            if number > MAX_STATEMENTS:
+                yield too_many(place, raw)
+                return
             if isinstance(each, dict):
                 yield Piece(place=place, raw=raw, find=partial(find, each), rows=partial(rows, each))
             else:

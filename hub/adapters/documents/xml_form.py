@@ -5,6 +5,7 @@ it does not allow. Of theirs, the document or each element at ``each`` is a stat
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any, Final, Literal
 from lxml import etree
 
 from hub.adapters import xml_places
-from hub.adapters.documents.forms import Form, Piece
+from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
 from hub.adapters.documents.xsd import XmlSchema
 from hub.adapters.mapping import AnswerPath, Find
 from hub.adapters.template import CODES
@@ -27,7 +28,6 @@ _MARK: Final = re.compile(rb"<\?hub-file ([0-9a-f]{64})\?>")
 _FILE: Final = re.compile(r"\x00([0-9a-f]{64})\x00")
 _XMLNS: Final = re.compile(r"@xmlns(?::([A-Za-z_][\w.-]*))?")
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
-_MAX_STATEMENTS: Final = 10_000
 MAX_TEXT_BYTES: Final = 8 * 1_048_576
 """Longest text of a document of theirs: a file in base64 may stand in it."""
 
@@ -64,11 +64,12 @@ class XmlDocuments(Form):
         found = [root] if self._each is None else xml_places.elements(root, _slashed(self._each))
         if not found:
             raise InvalidInput(f"There is no element at {self._each}.", code="template.each")
-        for number, element in enumerate(found, 1):
+        for number, found_one in enumerate(found, 1):
+            element = found_one if self._each is None else copy.deepcopy(found_one)  # it sees nothing beside it
             raw = etree.tostring(element, encoding="unicode", with_tail=False)
             place = f"{etree.QName(element).localname} {number}"
-            if number > _MAX_STATEMENTS:
-                yield Piece(place=place, raw=raw, fault=f"more than {_MAX_STATEMENTS} statements")
+            if number > MAX_STATEMENTS:
+                yield too_many(place, raw)
                 return
             yield Piece(place=place, raw=raw, find=partial(find, element), rows=partial(rows, element))
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.adapters.documents.csv_form import CsvDocuments, CsvForm
+from hub.adapters.documents.forms import Form
 from hub.adapters.documents.json_form import JsonDocuments
 from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.documents.xsd import XmlSchema
@@ -211,6 +212,27 @@ def test_each_row_of_theirs_is_a_statement() -> None:
     (bare,) = csv("", header=False, delimiter=",").pieces("1,ж\n".encode("cp1251"))
     assert bare.find is not None
     assert (bare.find("2"), bare.find("3")) == ("ж", None)
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        (csv("", header=False), b"1\n" * 10_002),
+        (JsonDocuments(), b"[" + b"{}," * 10_001 + b"{}]"),
+        (XmlDocuments(XmlForm(), each="a"), b"<r>" + b"<a/>" * 10_002 + b"</r>"),
+    ],
+)
+def test_of_too_many_statements_the_rest_is_told(form: Form, data: bytes) -> None:
+    """Ten thousand are read; that there were more reaches a person."""
+    found = list(form.pieces(data))
+    assert len(found) == 10_001
+    assert "more than 10000 statements" in (found[-1].fault or "")
+
+
+def test_a_header_without_an_end_is_refused() -> None:
+    """It would be kept with each row."""
+    with pytest.raises(InvalidInput, match="20000"):
+        list(csv("").pieces(b"a" * 20_001 + b"\n1\n"))
 
 
 def test_a_row_without_an_end_costs_no_row_before_it() -> None:
