@@ -110,7 +110,7 @@ def read_document(said: Meaning, rules: AnswerMapping, heard: Heard, sent: datet
     """The statement of a document that they laid down or sent, about a message that its caller names. ``sent``: when
     that message was made. ``InvalidInput`` for what states nothing.
     """
-    if said.status not in ("delivered", "duplicate", "answered", *_RECEIPTS):
+    if said.status not in ("delivered", "received", "duplicate", "answered", *_RECEIPTS):
         note = hide(shown(said.note or ""), b"")
         raise InvalidInput(
             f"It does not state what became of the message. {note}".strip(), code=heard.codes.no_receipt, action=_MAP

@@ -141,6 +141,6 @@ def _mail(body: bytes) -> str:
     for part in mail.walk():
         if not part.is_multipart():
             content = part.get_payload(decode=True)
-            text = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else ""
+            text = _text(content) if isinstance(content, bytes) else ""
             told += [f"── {part.get_content_type()} {part.get_filename('')}".rstrip(), text]
     return "\n".join(told)

@@ -51,12 +51,16 @@ class Correlator:
         elif reported.external_id is not None:
             delivery = self._store.delivery_known_as(reported.external_id, authority=party)
         elif reported.reference is not None and party is not None:
-            cases = self._known_as(reported.reference, party)
-            mine = self._store.deliveries(cases[0].case.id) if len(cases) == 1 else ()
-            delivery = next((each for each in mine if each.authority == party), None)
+            delivery = self.by_number(reported.reference, party)
         if delivery is None or party not in (None, delivery.authority):
             raise unknown_case()
         return delivery
+
+    def by_number(self, number: str, party: str) -> Delivery | None:
+        """The delivery to a party of the one case that it knows by this number; None if there are none or several."""
+        cases = self._known_as(number, party)
+        mine = self._store.deliveries(cases[0].case.id) if len(cases) == 1 else ()
+        return next((each for each in mine if each.authority == party), None)
 
     def _known_as(self, reference: str, party: str) -> tuple[CaseRow, ...]:
         """Cases that a body knows by this number: the centre's own, or the case's where the centre gave none."""

@@ -15,6 +15,7 @@ from hub.delivery.fallback import next_channel
 from hub.delivery.journal import Origin
 from hub.errors import NotFound
 from hub.inbound.bounces import undelivered
+from hub.inbound.correlate import Correlator
 from hub.inbound.receiver import Receiver
 from hub.inbound.wording import message_id_of
 from hub.ports import Attachments, Clock, Original, RawInbound, ReportedStatus, Returned, Store
@@ -75,6 +76,10 @@ class ChannelSink:
             delivery = next((each for each in self._store.deliveries(case_id) if each.authority == to), None)
         foreign = delivery is not None and self._party not in (None, delivery.authority)
         return None if foreign else delivery
+
+    def numbered(self, number: str) -> Delivery | None:
+        """The delivery to our party of the one case that it knows by this number."""
+        return None if self._party is None else Correlator(self._store).by_number(number, self._party)
 
     def keep(self, source: BinaryIO | Iterator[bytes], *, media_type: str, name: str, party: str) -> Attachment:
         """Store a file under its SHA-256, readable for the party that sent it."""

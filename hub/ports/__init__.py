@@ -31,7 +31,7 @@ from hub.ports.listening import Listening
 from hub.ports.numbers import NUMBER_TAKEN, CaseNumbers
 from hub.ports.outgoing import AssignedExecutor, Parcel, Prepared, Rendering
 from hub.ports.records import Records
-from hub.ports.sink import InboundSink, ListSink, MailSink, Original
+from hub.ports.sink import InboundSink, ListSink, MailSink, NumberSink, Original
 from hub.ports.store import Store
 from hub.ports.transfers import Transfers, UploadFile, Uploads
 from hub.ports.world import Attachments, Clock, Doorbell, Seal
@@ -66,6 +66,7 @@ __all__ = [
     "Listening",
     "MailSink",
     "Mapped",
+    "NumberSink",
     "Original",
     "Outcome",
     "Outlined",

@@ -100,6 +100,17 @@ class MailSink(InboundSink, Protocol):
 
 
 @runtime_checkable
+class NumberSink(InboundSink, Protocol):
+    """A sink for ways on which an authority may name an appeal by its number only."""
+
+    def numbered(self, number: str) -> Delivery | None:
+        """The delivery of the one case that the channel's authority knows by this number: the centre's own, or the
+        case's. None if there are none or several, or the channel collects for all.
+        """
+        ...
+
+
+@runtime_checkable
 class ListSink(InboundSink, Protocol):
     """A sink for lists of changes, which are read on from where they were left and show the same more than once."""
 

@@ -100,6 +100,8 @@ def test_their_number_counts_only_for_the_case_that_has_it() -> None:
     assert row is not None
     assert row.case.case_number is not None
     for accepted, number in ((numbered, "НКЦ-1"), (bare, row.case.case_number)):
+        assert sink(world, BODY).numbered(number) == world.delivery(accepted)
+        assert (sink(world, OTHER).numbered(number), sink(world).numbered(number)) == (None, None)
         said = replace(spoken(accepted, said_id=number), in_reply_to=None, reference=number)
         sink(world, BODY).reported(said)
         assert len(of_kind(world, accepted, FactKind.REGISTERED)) == 1

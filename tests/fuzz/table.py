@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hub.errors import HubError
 from tests.fuzz.judging import MOST_SECS, Judge, Target
-from tests.fuzz.readers import mails, seals, soaps, texts, wires
+from tests.fuzz.readers import documents, mails, seals, soaps, texts, wires
 
-_MODULES = (texts, wires, seals, mails, soaps)
+_MODULES = (texts, documents, wires, seals, mails, soaps)
 TARGETS = {target.name: target for module in _MODULES for target in module.TARGETS}
 HOMES = {target.name: module.__name__ for module in _MODULES for target in module.TARGETS}
 """Module of each target: a guided run instruments no more than that one needs."""

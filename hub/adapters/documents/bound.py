@@ -9,8 +9,9 @@ from typing import Final
 
 from hub.adapters import mapping as maps
 from hub.adapters.documents.forms import Piece
-from hub.adapters.documents.section import DocumentSection, texts_of
+from hub.adapters.documents.section import DocumentSection, finder_of, texts_of
 from hub.adapters.documents.xsd import CODE, TYPE_CODE, XmlSchema
+from hub.adapters.mapping import AnswerMapping
 from hub.adapters.mapping_tests import parcel_of, slips_of_tests, told
 from hub.adapters.template import template_values
 from hub.errors import ConfigurationError, UnsupportedFeature
@@ -21,20 +22,65 @@ SAFE_CHARS: Final = 80
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
-class Documents:
-    """Writes documents of messages, and reads theirs. ``ConfigurationError`` (``template.schema``, ``template.tests``)
-    if the schema or the tests do not fit.
-    """
+class AnswerDocuments:
+    """Reads documents of theirs by a section."""
 
     def __init__(self, section: DocumentSection) -> None:
         self.section = section
-        schema = XmlSchema(Path(section.xml.xsd)) if section.xml.xsd is not None else None
-        self.form = section.form(schema)
         self.answers = section.answer_form()
         pieces = section.answers.names.split("*")
         self._names = _globbed(pieces)
         self._safe = _globbed([_UNSAFE.sub("_", piece.encode().decode("latin-1")) for piece in pieces])
         self._safe_end = _globbed(["", _UNSAFE.sub("_", pieces[-1].encode().decode("latin-1"))])
+
+    @property
+    def echoes(self) -> bool:
+        """True if their documents name the message that they answer."""
+        return self.section.answer is not None and self.section.answer.echo is not None
+
+    def reads(self, name: str) -> bool:
+        """True if a file of theirs with this name is read by the mapping."""
+        return self.section.answer is not None and self._names.fullmatch(name) is not None
+
+    def reads_safe(self, name: str) -> bool:
+        """The same for a name in which each byte that is not safe was made ``_``, and of which only the end may be
+        left.
+        """
+        cut = len(name) >= SAFE_CHARS
+        pattern = self._safe_end if cut else self._safe
+        return self.section.answer is not None and pattern.fullmatch(name) is not None
+
+    def pieces(self, data: bytes) -> Iterator[Piece]:
+        """Statements of a document of theirs. ``InvalidInput``."""
+        return self.answers.pieces(data)
+
+    def understood(self, data: bytes) -> dict[str, str] | None:
+        """Meaning of a document of theirs, by our words: of one statement, or of each under its place."""
+        rules = self.section.answer
+        if rules is None:
+            return None
+        found = list(self.pieces(data))
+        said = [_told(rules, each) for each in found]
+        if len(said) == 1:
+            return said[0]
+        weak = not said or any(words["status"] == "unknown" for words in said)
+        each_word = {
+            f"{piece.place}: {name}": word
+            for piece, words in zip(found, said, strict=True)
+            for name, word in words.items()
+        }
+        return {"status": "unknown" if weak else "several", **each_word}
+
+
+class Documents(AnswerDocuments):
+    """Writes documents of messages, and reads theirs. ``ConfigurationError`` (``template.schema``, ``template.tests``)
+    if the schema or the tests do not fit.
+    """
+
+    def __init__(self, section: DocumentSection) -> None:
+        super().__init__(section)
+        schema = XmlSchema(Path(section.xml.xsd)) if section.xml.xsd is not None else None
+        self.form = section.form(schema)
         if schema is not None:
             self._hold_against(schema)
             self._try()
@@ -54,7 +100,7 @@ class Documents:
                 except UnsupportedFeature as error:
                     raise _failed(test.name, error.message) from None
         shown = [test for test in self.section.tests if isinstance(test.request, str)]
-        made = slips_of_tests(shown, self.section.tried, self.answers.finder, None, None, texts_of(self.form))
+        made = slips_of_tests(shown, self.section.tried, finder_of(self.answers), None, None, texts_of(self.form))
         for slip in made:
             if slip.place[-1] != "answer":
                 raise _failed(".".join(map(str, slip.place)), slip.message)
@@ -64,18 +110,6 @@ class Documents:
         values = template_values(self.section, parcel, parcel.sealed.decode("ascii", "replace"), members)
         return self.form.write(values)
 
-    def reads(self, name: str) -> bool:
-        """True if a file of theirs with this name is read by the mapping."""
-        return self.section.answer is not None and self._names.fullmatch(name) is not None
-
-    def reads_safe(self, name: str) -> bool:
-        """The same for a name in which each byte that is not safe was made ``_``, and of which only the end may be
-        left.
-        """
-        cut = len(name) >= SAFE_CHARS
-        pattern = self._safe_end if cut else self._safe
-        return self.section.answer is not None and pattern.fullmatch(name) is not None
-
     def rehearse(self, error: UnsupportedFeature) -> None:
         """Raise ``ConfigurationError`` (``template.type``) for what would stop every such message; what one message
         lacks, another may have.
@@ -83,34 +117,15 @@ class Documents:
         if error.stable_code == TYPE_CODE:
             raise ConfigurationError(error.message, code=TYPE_CODE, action="Mend the mapping.") from None
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
-        """Statements of a document of theirs. ``InvalidInput``."""
-        return self.answers.pieces(data)
-
-    def understood(self, data: bytes) -> dict[str, str] | None:
-        """Meaning of a document of theirs, by our words: of one statement, or of each under its place."""
-        rules = self.section.answer
-        if rules is None:
-            return None
-        found = list(self.pieces(data))
-        said = [told(maps.meaning(rules, each.find)) if each.find is not None else _unread(each) for each in found]
-        if len(said) == 1:
-            return said[0]
-        weak = not said or any(words["status"] == "unknown" for words in said)
-        each_word = {
-            f"{piece.place}: {name}": word
-            for piece, words in zip(found, said, strict=True)
-            for name, word in words.items()
-        }
-        return {"status": "unknown" if weak else "several", **each_word}
-
 
 def _globbed(pieces: list[str]) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pieces)), re.IGNORECASE | re.DOTALL)
 
 
-def _unread(piece: Piece) -> dict[str, str]:
-    return {"status": "unknown", "unclear": piece.fault or ""}
+def _told(rules: AnswerMapping, piece: Piece) -> dict[str, str]:
+    if piece.find is None:
+        return {"status": "unknown", "unclear": piece.fault or ""}
+    return told(maps.meaning(rules, piece.find, piece.rows))
 
 
 def _failed(where: str, why: str) -> ConfigurationError:

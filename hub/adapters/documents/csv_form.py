@@ -9,18 +9,19 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from hub.adapters.documents.forms import Form, Piece
+from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
 from hub.adapters.template import CODES
 from hub.errors import InvalidInput, UnsupportedFeature
 from hub.schemas import charsets
 from hub.schemas.base import Code, Frozen
 
 TYPE: Final = "text/csv"
-MAX_ROWS: Final = 10_000
+MAX_HEADER_CHARS: Final = 20_000
+"""The header is kept with each row."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 ().,-]*")
 """A number or a telephone number: a spreadsheet counts with it and runs nothing."""
@@ -112,22 +113,24 @@ class CsvDocuments(Form):
                     raw=raw,
                     fault="it cannot be read from here on: a quotation mark stands wrong, or has no end",
                 )
-            elif number > MAX_ROWS:
-                yield Piece(place=f"row {number}", raw=raw, fault=f"more than {MAX_ROWS} rows")
+            elif number > MAX_STATEMENTS:
+                yield too_many(f"row {number}", raw)
                 return
             elif self._s.header and header is None:
+                if len(raw) > MAX_HEADER_CHARS:
+                    raise InvalidInput(f"The header has more than {MAX_HEADER_CHARS} characters.", code="csv.header")
                 header = raw, [name.strip() for name in cells]
             elif any(cell.strip() for cell in cells):
                 yield _piece(number, cells, raw, header)
 
-    def finder(self, said: Any) -> Callable[[str], str | None]:
-        """Finds in what a test shows: a file with one row, or columns with their values."""
+    def shown(self, said: Any) -> Piece:
+        """A file with one row, or columns with their values."""
         if isinstance(said, Mapping):
-            return partial(_find, {str(name): "" if cell is None else str(cell) for name, cell in said.items()})
+            return _readable("", "", {str(name): "" if cell is None else str(cell) for name, cell in said.items()})
         found = list(self.pieces(str(said).encode(self._s.encoding, "replace")))
         if len(found) != 1 or found[0].find is None:
             raise InvalidInput("A test shows one row that can be read.", code="csv.row")
-        return found[0].find
+        return found[0]
 
     def comparable(self, text: str) -> Any:
         """Rows of cells."""
@@ -163,12 +166,17 @@ def _rows(rows: Iterator[list[str]], lines: list[str]) -> Iterator[tuple[list[st
 def _piece(number: int, cells: list[str], raw: str, header: tuple[str, list[str]] | None) -> Piece:
     place = f"row {number}"
     if header is None:
-        return Piece(place=place, raw=raw, find=partial(_find, {str(at): cell for at, cell in enumerate(cells, 1)}))
+        return _readable(place, raw, {str(at): cell for at, cell in enumerate(cells, 1)})
     first, names = header
     whole = first + raw
     if len(cells) != len(names):
         return Piece(place=place, raw=whole, fault=f"it has {len(cells)} cells, the header {len(names)}")
-    return Piece(place=place, raw=whole, find=partial(_find, dict(zip(names, cells, strict=True))))
+    return _readable(place, whole, dict(zip(names, cells, strict=True)))
+
+
+def _readable(place: str, raw: str, cells: Mapping[str, str]) -> Piece:
+    find = partial(_find, cells)
+    return Piece(place=place, raw=raw, find=find, rows=lambda path: [find] if path is None else [])
 
 
 def _find(cells: Mapping[str, str], path: str) -> str | None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
+
+from hub.adapters.mapping import Find, Rows
+
+MAX_STATEMENTS: Final = 10_000
+"""So many are read of one document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One statement in a document of theirs. ``place``: for people; ``raw``: its own text, kept; ``find``: the text at
-    a place; ``fault``: why it cannot be read.
+    a place; ``rows``: what stands at one, piece by piece; ``fault``: why it cannot be read.
     """
 
     place: str
     raw: str = field(repr=False)
-    find: Callable[[str], str | None] | None = None
+    find: Find | None = None
+    rows: Rows | None = None
     fault: str | None = None
+
+
+def too_many(place: str, raw: str) -> Piece:
+    """The first piece that is not read any more."""
+    return Piece(
+        place=place, raw=raw, fault=f"there are more than {MAX_STATEMENTS} statements: it and the rest stay unread"
+    )
 
 
 class Form(Protocol):
@@ -37,8 +50,8 @@ class Form(Protocol):
         """Statements of a document of theirs. ``InvalidInput`` if nothing of it can be read."""
         ...
 
-    def finder(self, said: Any) -> Callable[[str], str | None]:
-        """Finds in what a test shows, a text or a tree. ``InvalidInput`` for what is none."""
+    def shown(self, said: Any) -> Piece:
+        """Statement that a test shows, as a text or a tree. ``InvalidInput`` for what is none."""
         ...
 
     def comparable(self, text: str) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hub.adapters.documents.forms import Form, Piece
-from hub.adapters.json_places import find, finder
+from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
+from hub.adapters.json_places import find, is_list, rows, subtrees
 from hub.errors import InvalidInput
 from hub.schemas import foreign_json, strict_json
 
@@ -33,29 +33,24 @@ class JsonDocuments(Form):
     def pieces(self, data: bytes) -> Iterator[Piece]:
         """The document; each of a list at ``each``, or of a list that is the document."""
         tree = foreign_json.parse(data)
-        listed = _at(tree, self._each) if self._each else tree
-        if not isinstance(listed, list):
-            if self._each:
-                raise InvalidInput(f"There is no list at {self._each}.", code="template.each")
-            listed = [tree]
-        for number, each in enumerate(listed, 1):
+        if self._each and not is_list(tree, self._each):
+            raise InvalidInput(f"There is no list at {self._each}.", code="template.each")
+        for number, each in enumerate(subtrees(tree, self._each), 1):
             raw = json.dumps(each, ensure_ascii=False, default=str)
             place = f"entry {number}"
+            if number > MAX_STATEMENTS:
+                yield too_many(place, raw)
+                return
             if isinstance(each, dict):
-                yield Piece(place=place, raw=raw, find=partial(find, each))
+                yield Piece(place=place, raw=raw, find=partial(find, each), rows=partial(rows, each))
             else:
                 yield Piece(place=place, raw=raw, fault="it is no object")
 
-    def finder(self, said: Any) -> Callable[[str], str | None]:
-        """Finds in one statement, as a text or a tree."""
-        return finder(said)
+    def shown(self, said: Any) -> Piece:
+        """One statement, as a text or a tree."""
+        tree = foreign_json.parse(said.encode()) if isinstance(said, str) else said
+        return Piece(place="", raw="", find=partial(find, tree), rows=partial(rows, tree))
 
     def comparable(self, text: str) -> Any:
         """The tree."""
         return strict_json.parse(text.encode(), allow_floats=True)
-
-
-def _at(tree: object, path: str) -> object:
-    for step in path.split("."):
-        tree = tree.get(step) if isinstance(tree, dict) else None
-    return tree

@@ -16,8 +16,7 @@ from typing import Final
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping_check import near
-from hub.ports import Parcel
-from hub.schemas.envelope import AppealEnvelope
+from hub.schemas.envelope import AnyEnvelope, AppealEnvelope
 from hub.schemas.kyiv import KYIV
 
 MESSAGE: Final = ("message_id", "case_id", "reference", "kind", "date")
@@ -39,13 +38,12 @@ class Named:
     at: datetime
 
     @classmethod
-    def of(cls, parcel: Parcel) -> Named:
+    def of(cls, envelope: AnyEnvelope) -> Named:
         """The words of a message. One without a number of the centre's is called by its case."""
-        envelope = parcel.envelope
         case_id = str(envelope.header.case_id)
         reference = envelope.body.reference if isinstance(envelope, AppealEnvelope) else None
         words = {
-            "message_id": str(parcel.message_id),
+            "message_id": str(envelope.header.message_id),
             "case_id": case_id,
             "reference": safe(reference or "") or case_id,
             "kind": str(envelope.kind),
@@ -73,8 +71,8 @@ def words_of(pattern: str) -> list[str]:
     return [word.partition(":")[0] for word in _WORD.findall(pattern)]
 
 
-def check(pattern: str, known: Collection[str], *, folders: bool = True) -> None:
-    """Raise pydantic's own error for a pattern that makes no safe names. ``folders``: slashes may stand in it."""
+def check_words(pattern: str, known: Collection[str]) -> None:
+    """Raise pydantic's own error for words in braces that no message has."""
     for word in _WORD.findall(pattern):
         name, colon, form = word.partition(":")
         if name not in known:
@@ -83,7 +81,17 @@ def check(pattern: str, known: Collection[str], *, folders: bool = True) -> None
             )
         if colon and (name != "date" or not _DATE.fullmatch(form)):
             raise PydanticCustomError("name", "{date:…} takes %Y %m %d %H %M %S, as {date:%Y%m%d}")
-    sample = Named(words=dict.fromkeys(known, _SAMPLE), at=datetime(2026, 12, 1, tzinfo=KYIV)).fill(pattern)
+
+
+def sample_of(pattern: str, known: Collection[str]) -> str:
+    """A name as the pattern makes them."""
+    return Named(words=dict.fromkeys(known, _SAMPLE), at=datetime(2026, 12, 1, tzinfo=KYIV)).fill(pattern)
+
+
+def check(pattern: str, known: Collection[str], *, folders: bool = True) -> None:
+    """Raise pydantic's own error for a pattern that makes no safe names. ``folders``: slashes may stand in it."""
+    check_words(pattern, known)
+    sample = sample_of(pattern, known)
     parts = sample.split("/")
     wrong = not _PATH.fullmatch(sample) or any(part != part.rstrip(" .") for part in parts)
     if wrong or (len(parts) > 1 and not folders):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
@@ -14,7 +14,7 @@ from hub.adapters.documents.forms import Form
 from hub.adapters.documents.json_form import JsonDocuments
 from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.documents.xsd import XmlSchema
-from hub.adapters.mapping import AnswerMapping, AnswerPath
+from hub.adapters.mapping import AnswerMapping, AnswerPath, Find, Rows
 from hub.adapters.mapping_check import CONTENT, Place, RequestCheck, Slip, sent_places
 from hub.adapters.mapping_tests import Texts, slips_of_tests
 from hub.adapters.template import MappedSection
@@ -82,6 +82,8 @@ class DocumentSection(MappedSection):
         return [*super().slips(), *self._shape_slips()]
 
     def _shape_slips(self) -> Iterator[Slip]:
+        if self.answer is not None and self.answer.files is not None and self.answer.files.url is not None:
+            yield Slip(("answer", "files", "url"), "mapping_rule", "nothing is fetched here: content, in base64")
         if self.format == "csv":
             check = RequestCheck(self.tree())
             for name, node in self.request.items():
@@ -100,8 +102,36 @@ class DocumentSection(MappedSection):
         """Faults that the tests show; what is shown as text needs the schema, where there is one (``documents``)."""
         texts = None if self.xml.xsd is not None else texts_of(self.form(None))
         return list(
-            slips_of_tests(self.tests, self.tried, self.answer_form().finder, self.answered(), self.polled(), texts)
+            slips_of_tests(
+                self.tests,
+                self.tried,
+                finder_of(self.answer_form()),
+                self.answered(),
+                self.polled(),
+                texts,
+                rows=rows_of(self.answer_form()),
+            )
         )
+
+
+def finder_of(form: Form) -> Callable[[Any], Find]:
+    """How a test's answer is read."""
+
+    def find(said: Any) -> Find:
+        found = form.shown(said).find
+        return found if found is not None else lambda _: None
+
+    return find
+
+
+def rows_of(form: Form) -> Callable[[Any], Rows]:
+    """How pieces of a test's answer are read."""
+
+    def rows(said: Any) -> Rows:
+        found = form.shown(said).rows
+        return found if found is not None else lambda _: ()
+
+    return rows
 
 
 def texts_of(form: Form) -> Texts:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
+from hub.adapters.answer_files import inside
 from hub.adapters.documents.forms import Piece
 from hub.adapters.mapping import AnswerMapping, Meaning, meaning
 from hub.adapters.outcomes import Heard, read_document
 from hub.adapters.template import CODES
 from hub.contained import contained
 from hub.errors import DeliveryError, Fault, HubError, InvalidInput, Unavailable
-from hub.ports import InboundSink, RawInbound
+from hub.ports import InboundSink, NumberSink, RawInbound
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
-from hub.schemas.envelope import Attachment
+from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment
 from hub.schemas.ids import CaseId, MessageId, spelled
 
 UNREADABLE: Final = "document.unreadable"
@@ -31,14 +33,17 @@ _RANKS: Final = (LegalClass.SENT, LegalClass.DELIVERED, LegalClass.REGISTERED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a document came from. ``reaches``: what this way can prove at most; ``about``: the delivery that it
-    answers, if the way itself tells; ``party``: whose word it is by a proof of its own; ``heard``: when it came to a
-    place of ours. ``passing``: faults of the way, which end all.
+    """Where a document came from. ``reaches``: what this way can prove at most. ``about``: the delivery that it
+    answers, if the way itself tells; ``names``: what an echo may call it besides its ids; ``sure``: it need not be
+    named. ``party``: whose word it is by a proof of its own. ``heard``: when it came to a place of ours. ``passing``:
+    faults of the way, which end all.
     """
 
     content_type: str
     reaches: LegalClass
     about: Delivery | None = None
+    names: frozenset[str] = frozenset()
+    sure: bool = True
     party: str | None = None
     heard: datetime | None = None
     files: Callable[[Delivery], tuple[Attachment, ...]] = lambda _: ()
@@ -71,11 +76,11 @@ def take_in(pieces: Iterable[Piece], rules: AnswerMapping, sink: InboundSink, so
 def _one(piece: Piece, rules: AnswerMapping, sink: InboundSink, source: Source) -> None:
     if piece.find is None:
         raise InvalidInput(f"{piece.place}: {piece.fault}.", code=UNREADABLE)
-    said = meaning(rules, piece.find)
+    said = meaning(rules, piece.find, piece.rows)
     about = _about(said, sink, source)
     raw = _raw(piece, source)
-    delivery = about.delivery
     made = read_document(said, rules, Heard(raw=raw, http_status=None, codes=CODES), about.sent)
+    files, unclear = _files(said, about.delivery, sink, source)
     sink.reported(
         replace(
             made,
@@ -84,11 +89,29 @@ def _one(piece: Piece, rules: AnswerMapping, sink: InboundSink, source: Source) 
             in_reply_to=about.message_id,
             external_id=None,
             reference=about.reference,
-            attachments=source.files(delivery) if delivery is not None else (),
+            attachments=files,
+            unclear=" ".join(filter(None, (made.unclear, unclear))) or None,
             reaches=min(rules.reaches, source.reaches, key=_RANKS.index),
             heard=source.heard,
         )
     )
+
+
+def _files(
+    said: Meaning, delivery: Delivery | None, sink: InboundSink, source: Source
+) -> tuple[tuple[Attachment, ...], str | None]:
+    """Files that came with the document and in it, and what a person must hear of them."""
+    if delivery is None:
+        return (), None  # the sink will not know the message either
+    beside = source.files(delivery)
+    done = inside(said.files, partial(sink.keep, party=delivery.authority))
+    known = {file.sha256 for file in beside}
+    files = (*beside, *(file for file in done.files if file.sha256 not in known))
+    unclear = [
+        *done.unclear,
+        *([f"files: {len(files) - MAX_ATTACHMENTS} too many"] if len(files) > MAX_ATTACHMENTS else []),
+    ]
+    return files[:MAX_ATTACHMENTS], f"Files that could not be had: {'; '.join(unclear)}." if unclear else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,19 +137,25 @@ class _About:
 
 def _about(said: Meaning, sink: InboundSink, source: Source) -> _About:
     if source.about is not None:
-        if said.echo is not None and (other := _named(said.echo, sink)).message_id != source.about.message_id:
-            raise _foreign(other)
+        if said.echo is not None and not _names_it(said.echo, source.about, source.names):
+            raise InvalidInput("It names another message than the one that it replies to.", code=CODES.foreign)
+        if said.echo is None and not source.sure:
+            raise _nameless()
         return _About(delivery=source.about)
     if said.echo is not None:
         return _named(said.echo, sink)
     known = sink.find(external_id=said.external_id) if said.external_id is not None else None
     if known is None:
-        raise InvalidInput(
-            "It does not name the message that it answers.",
-            code=CODES.no_receipt,
-            action="Give echo in the channel's answer: where our message id, file's name or the appeal's number is.",
-        )
+        raise _nameless()
     return _About(delivery=known)
+
+
+def _nameless() -> InvalidInput:
+    return InvalidInput(
+        "It does not name the message that it answers.",
+        code=CODES.no_receipt,
+        action="Give echo in the channel's answer: where our message id, file's name or the appeal's number is.",
+    )
 
 
 def _named(echo: str, sink: InboundSink) -> _About:
@@ -136,12 +165,16 @@ def _named(echo: str, sink: InboundSink) -> _About:
         delivery = sink.find(message_id=MessageId(found)) or sink.find(case_id=CaseId(found))
         return _About(delivery=delivery, unknown=MessageId(found))
     delivery = sink.find(external_id=echo)
+    if delivery is None and isinstance(sink, NumberSink):
+        delivery = sink.numbered(echo)
     return _About(delivery=delivery) if delivery is not None else _About(reference=echo[:100])
 
 
-def _foreign(other: _About) -> InvalidInput:
-    said = "is about another message of ours" if other.delivery is not None else "names a message that is not ours"
-    return InvalidInput(f"The document {said} than the one that it replies to.", code=CODES.foreign)
+def _names_it(echo: str, delivery: Delivery, names: frozenset[str]) -> bool:
+    known = spelled(echo)
+    if known is not None:
+        return known in (delivery.message_id, delivery.case_id)
+    return echo.strip().casefold() in {each.casefold() for each in names}
 
 
 def _raw(piece: Piece, source: Source) -> RawInbound:

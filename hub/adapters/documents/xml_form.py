@@ -5,17 +5,18 @@ it does not allow. Of theirs, the document or each element at ``each`` is a stat
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal
 
 from lxml import etree
 
 from hub.adapters import xml_places
-from hub.adapters.documents.forms import Form, Piece
+from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
 from hub.adapters.documents.xsd import XmlSchema
-from hub.adapters.mapping import AnswerPath
+from hub.adapters.mapping import AnswerPath, Find
 from hub.adapters.template import CODES
 from hub.errors import InvalidInput, UnsupportedFeature
 from hub.net.settings import FilePath
@@ -27,7 +28,8 @@ _MARK: Final = re.compile(rb"<\?hub-file ([0-9a-f]{64})\?>")
 _FILE: Final = re.compile(r"\x00([0-9a-f]{64})\x00")
 _XMLNS: Final = re.compile(r"@xmlns(?::([A-Za-z_][\w.-]*))?")
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
-_MAX_STATEMENTS: Final = 10_000
+MAX_TEXT_BYTES: Final = 8 * 1_048_576
+"""Longest text of a document of theirs: a file in base64 may stand in it."""
 
 
 class XmlForm(Frozen):
@@ -58,23 +60,23 @@ class XmlDocuments(Form):
 
     def pieces(self, data: bytes) -> Iterator[Piece]:
         """The document, or each element at ``each``."""
-        root = strict_xml.parse(data, foreign=True)
-        found = [root] if self._each is None else list(_all_at(root, self._each))
+        root = strict_xml.parse(data, foreign=True, max_text_bytes=MAX_TEXT_BYTES)
+        found = [root] if self._each is None else xml_places.elements(root, _slashed(self._each))
         if not found:
             raise InvalidInput(f"There is no element at {self._each}.", code="template.each")
-        for number, element in enumerate(found, 1):
+        for number, found_one in enumerate(found, 1):
+            element = found_one if self._each is None else copy.deepcopy(found_one)  # it sees nothing beside it
             raw = etree.tostring(element, encoding="unicode", with_tail=False)
             place = f"{etree.QName(element).localname} {number}"
-            if number > _MAX_STATEMENTS:
-                yield Piece(place=place, raw=raw, fault=f"more than {_MAX_STATEMENTS} statements")
+            if number > MAX_STATEMENTS:
+                yield too_many(place, raw)
                 return
-            yield Piece(place=place, raw=raw, find=partial(find, element))
+            yield Piece(place=place, raw=raw, find=partial(find, element), rows=partial(rows, element))
 
-    def finder(self, said: Any) -> Callable[[str], str | None]:
-        """Finds in one statement: XML as text, or a tree as a request is."""
-        if isinstance(said, Mapping):
-            return partial(find, built(said))
-        return partial(find, strict_xml.parse(str(said).encode(), foreign=True))
+    def shown(self, said: Any) -> Piece:
+        """One statement: XML as text, or a tree as a request is."""
+        root = built(said) if isinstance(said, Mapping) else strict_xml.parse(str(said).encode(), foreign=True)
+        return Piece(place="", raw="", find=partial(find, root), rows=partial(rows, root))
 
     def comparable(self, text: str) -> Any:
         """Canonical XML without the blanks between elements, one element a line."""
@@ -85,13 +87,14 @@ class XmlDocuments(Form):
 
 def find(node: etree._Element, path: str) -> str | None:
     """Text at a place: ``result.code``, ``items.0.@id``; where names have dots, ``result/code``, ``item[2]/@id``."""
-    if "/" in path or "[" in path:
-        return xml_places.find(node, path)
     found = xml_places.find(node, _slashed(path))
     return xml_places.find(node, path) if found is None and "." in path else found
 
 
 def _slashed(path: str) -> str:
+    """The path with slashes; one that has some stays as it is."""
+    if path == "." or "/" in path or "[" in path:
+        return path
     steps: list[str] = []
     for step in path.split("."):
         if steps and step.isascii() and step.isdecimal():
@@ -101,12 +104,10 @@ def _slashed(path: str) -> str:
     return "/".join(steps)
 
 
-def _all_at(node: etree._Element, path: str) -> Iterator[etree._Element]:
-    """All elements at a path of local names."""
-    step, _, rest = path.replace("/", ".").partition(".")
-    for child in node.iterchildren(etree.Element):
-        if etree.QName(child).localname == step:
-            yield from _all_at(child, rest) if rest else [child]
+def rows(node: etree._Element, path: str | None) -> Sequence[Find]:
+    """Finders in what stands at a place, one by one."""
+    found = [node] if path is None else xml_places.elements(node, _slashed(path))
+    return [partial(find, each) for each in found]
 
 
 def built(values: Mapping[str, Any]) -> etree._Element:

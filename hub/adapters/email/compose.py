@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
 
+from hub.adapters.documents import names
+from hub.adapters.documents.bound import Documents
 from hub.adapters.email import letter, mime, smime, tokens
 from hub.adapters.email.settings import EmailSettings
+from hub.adapters.email.template import EmailTemplate
 from hub.errors import UnsupportedFeature
 from hub.net.files import content, store_of
 from hub.net.secrets import resolve
@@ -41,27 +44,83 @@ def prepare(parcel: Parcel, settings: EmailSettings, attachments: Attachments | 
     links = letter.Links(document=_document_link(parcel) if notice else None, files=files.linked)
     written = letter.write(parcel.envelope, notice=notice, links=links, inside=files.inside)
     entity = _entity(parcel, written, files.inside, notice=notice)
-    body = _protect(entity, token, settings, files.inside, attachments)
-    head = _head(parcel.envelope, written, token, settings)
-    whole = head + body
-    size = len(whole) + sum(mime.encoded_size(file.size) for file in files.inside)
+    return _prepared(parcel, settings, written, token, _Made(entity, files.inside), attachments)
+
+
+def prepare_document(
+    parcel: Parcel, settings: EmailSettings, documents: Documents, attachments: Attachments | None
+) -> Prepared:
+    """The mail with a document in the authority's own form. Raises as ``prepare`` does, and for what the mapping cannot
+    say.
+    """
+    section = documents.section
+    assert isinstance(section, EmailTemplate)
+    token = tokens.mint(tokens.check_key(resolve(settings.reply_key).reveal()), parcel.message_id)
+    files = _all_inside(parcel, settings)
+    named = names.Named.of(parcel.envelope)
+    number = letter.number(parcel.envelope)
+    subject, text = (named.fill(each, reference=number) for each in (section.subject, section.text))
+    body = mime.part("text/plain; charset=utf-8", text.replace("\n", "\r\n").encode())
+    document = documents.write(parcel, lambda _: {})
+    parts = [body, mime.named_part(documents.form.content_type, named.fill(section.name), document)]
+    parts += [mime.file_part(file) for file in files]
+    entity = mime.multipart("mixed", _boundary(parcel, "m"), parts)
+    written = letter.LetterText(subject=subject, text=text, html="")
+    return _prepared(parcel, settings, written, token, _Made(entity, files), attachments)
+
+
+def _all_inside(parcel: Parcel, settings: EmailSettings) -> tuple[Attachment, ...]:
+    """All files: a document's mail names no links."""
+    files = _taken(parcel, settings)
+    if settings.encrypt_to and sum(mime.encoded_size(file.size) for file in files) > MAX_ENCRYPTED_BYTES:
+        raise _too_large(settings)
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a mail says, and the files in it."""
+
+    entity: bytes
+    inside: tuple[Attachment, ...]
+
+
+def _prepared(
+    parcel: Parcel,
+    settings: EmailSettings,
+    written: letter.LetterText,
+    token: str,
+    made: _Made,
+    attachments: Attachments | None,
+) -> Prepared:
+    """Head and protected body, if they fit."""
+    body = _protect(made.entity, token, settings, made.inside, attachments)
+    whole = _head(parcel.envelope, written, token, settings) + body
+    size = len(whole) + sum(mime.encoded_size(file.size) for file in made.inside)
     if size > settings.max_mail_mb * 1_048_576:
-        raise UnsupportedFeature(
-            f"The mail is larger than max_mail_mb ({settings.max_mail_mb}).", code="mail.too_large"
-        )
-    kept = () if settings.encrypt_to else files.inside
+        raise _too_large(settings)
+    kept = () if settings.encrypt_to else made.inside
     return Prepared(message_id=parcel.message_id, content_type=CONTENT_TYPE, body=whole, files=kept)
+
+
+def _too_large(settings: EmailSettings) -> UnsupportedFeature:
+    return UnsupportedFeature(f"The mail is larger than max_mail_mb ({settings.max_mail_mb}).", code="mail.too_large")
 
 
 def _distinct(envelope: AnyEnvelope) -> tuple[Attachment, ...]:
     return tuple({file.sha256: file for file in envelope.attachments}.values())
 
 
-def _place(parcel: Parcel, settings: EmailSettings) -> _Files:
-    """Files inside while there is room, the others by link."""
+def _taken(parcel: Parcel, settings: EmailSettings) -> tuple[Attachment, ...]:
     files = _distinct(parcel.envelope)
     if files and settings.attachments == "refuse":
         raise UnsupportedFeature("This channel takes no files.", code="mail.files")
+    return files
+
+
+def _place(parcel: Parcel, settings: EmailSettings) -> _Files:
+    """Files inside while there is room, the others by link."""
+    files = _taken(parcel, settings)
     room = settings.max_mail_mb * 1_048_576 * 9 // 10 - 2 * len(parcel.sealed)
     if settings.encrypt_to:
         room = min(room, MAX_ENCRYPTED_BYTES)

@@ -71,13 +71,14 @@ def write(envelope: AnyEnvelope, *, notice: bool, links: Links, inside: Sequence
     return LetterText(subject=_subject(envelope), text=_as_text(draft), html=_as_html(draft))
 
 
-def _number(envelope: AnyEnvelope) -> str:
+def number(envelope: AnyEnvelope) -> str:
+    """Number of the appeal for people; of one without, and of other messages, the case's id."""
     reference = envelope.body.reference if isinstance(envelope, AppealEnvelope) else None
     return visible(reference or str(envelope.header.case_id))
 
 
 def _title(envelope: AnyEnvelope) -> str:
-    return f"{words.KINDS[Kind(envelope.kind)]} № {_number(envelope)}"
+    return f"{words.KINDS[Kind(envelope.kind)]} № {number(envelope)}"
 
 
 def _subject(envelope: AnyEnvelope) -> str:

@@ -89,6 +89,11 @@ def part(content_type: str, data: bytes, *headers: bytes) -> bytes:
     return head + CRLF + encode(data)
 
 
+def named_part(content_type: str, name: str, data: bytes) -> bytes:
+    """A part that is shown as a file with this name."""
+    return part(content_type, data, _folded("Content-Disposition", f"attachment; {file_name(name)}"))
+
+
 def file_part(file: Attachment) -> bytes:
     """The head of a part whose content is put in on the way out."""
     mark = f"X-Hub-SHA256: {file.sha256}\r\n\r\n".encode("ascii")

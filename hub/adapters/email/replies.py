@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
+from hub.adapters.documents.bound import AnswerDocuments
+from hub.adapters.documents.statements import Source, take_in
 from hub.adapters.email import (
     bounces,
     classify,
@@ -316,7 +318,7 @@ def _can_be(own: datetime, received: datetime, sent: datetime) -> bool:
 
 def _person(case: _Case, verdict: classify.MailVerdict, received: datetime, sink: MailSink, box: Letterbox) -> None:
     case = _verified(case, received, sink, box)
-    if _by_form(case, sink):
+    if _by_document(case, sink) or _by_form(case, sink):
         return
     kept = _files(case, sink)
     doubts = tuple(_doubts(case, verdict, kept))
@@ -342,14 +344,53 @@ def _doubts(case: _Case, verdict: classify.MailVerdict, kept: _Kept) -> Iterator
 
 
 def _automatic(case: _Case, verdict: classify.MailVerdict, received: datetime, sink: MailSink, box: Letterbox) -> None:
-    """A filled form counts, whoever sent it; noise is noted; with words or files of a person, a person reads it."""
+    """A filled form or a document counts, whoever sent it; noise is noted; what holds words or files of a person, a
+    person reads.
+    """
     case = _verified(case, received, sink, box)
-    if _by_form(case, sink):
+    if _by_document(case, sink) or _by_form(case, sink):
         return
     if verdict.noise:
         sink.noted(_whole(case.raw), verdict=verdict.code, about=case.message_id)
     else:
         sink.held(_whole(case.raw), verdict=verdict.code, about=case.message_id, detail=_headline(case.mail))
+
+
+def _by_document(case: _Case, sink: MailSink) -> bool:
+    """Report what attached documents state, where our message went out by a mapping that reads them; False if there is
+    none. One that cannot be read is held, and stops no other.
+    """
+    answers = case.ours.answers
+    if answers is None or (case.inside and not answers.echoes):
+        return False  # our message is named inside the mail only, and the document itself would not name it
+    found = [file for file in case.mail.files if answers.reads(file.name)]
+    if not found:
+        return False
+    kept = _files(case, sink)
+    _each(found, lambda file: _read_document(file, case, answers, kept, sink))
+    return True
+
+
+def _read_document(file: parse.File, case: _Case, answers: AnswerDocuments, kept: _Kept, sink: MailSink) -> None:
+    rules = answers.section.answer
+    assert rules is not None
+    source = Source(
+        content_type=answers.answers.content_type.partition(";")[0],
+        reaches=LegalClass.DELIVERED,
+        about=case.delivery,
+        names=case.ours.names,
+        sure=not case.inside,
+        party=case.party,
+        heard=case.received,
+        files=lambda _: kept.files,
+    )
+    try:
+        take_in(answers.pieces(file.data), rules, sink, source)
+    except InvalidInput as refusal:
+        if not refusal.journalled:
+            raw = RawInbound(content_type=source.content_type, body=file.data[:MAX_RAW_BYTES])
+            sink.held(raw, verdict=refusal.stable_code, about=case.message_id, party=case.party, detail=refusal.message)
+        raise
 
 
 def _by_form(case: _Case, sink: MailSink) -> bool:

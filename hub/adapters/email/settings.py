@@ -1,6 +1,7 @@
 """Settings of a channel of the adapter ``email``: closed, units in names, checked without a network.
 
-One model for both dialects: ``envelope`` has ``smtp`` and ``to``, ``mailbox`` has ``imap`` or ``pickup``.
+One model for all dialects: ``envelope`` and ``template`` have ``smtp`` and ``to``, ``mailbox`` has ``imap`` or
+``pickup``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hub.adapters.email.template import EmailTemplate
 from hub.adapters.email.tokens import TOKEN_CHARS
 from hub.net.addresses import IPNetwork, parse_url
 from hub.net.secrets import SecretFile, SecretRef
@@ -103,6 +105,7 @@ class EmailSettings(Frozen):
     pickup: FilePath | None = None
     max_received_mb: int = Field(default=40, ge=1, le=150)
     plain_answer: Literal["interim", "final"] = "interim"
+    template: EmailTemplate | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> EmailSettings:
@@ -113,6 +116,8 @@ class EmailSettings(Frozen):
             raise PydanticCustomError("outgoing", "with smtp, to and content (full or notice) must be given")
         if self.encrypt_to is not None and self.content == "notice":
             raise PydanticCustomError("notice_encrypted", "a notice holds nothing to encrypt")
+        if self.template is not None and (self.content != "full" or self.attachments == "link"):
+            raise PydanticCustomError("template", "a template's mail is content: full, attachments: inside or refuse")
         if len(self.address.partition("@")[0]) + 1 + TOKEN_CHARS > MAX_LOCAL_PART:
             raise PydanticCustomError("address_long", "the part before @ must leave room for +token: 21 characters")
         return self

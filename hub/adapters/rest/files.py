@@ -7,58 +7,23 @@ large, no base64) costs the file and never the answer: a person hears of it.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+from hub.adapters.answer_files import Fetched, Keep, UnfitFile, named, stored, stored_content
 from hub.adapters.mapping import SaidFile, not_understood
-from hub.errors import ConfigurationError, HubError, InvalidInput, PermanentFailure, TemporaryFailure, TooLarge
+from hub.errors import ConfigurationError, HubError, PermanentFailure, TemporaryFailure
 from hub.net.addresses import Target, parse_url
 from hub.net.http import NOT_TAKEN_IN, HttpAnswer, HttpSession
 from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment
-from hub.schemas.visible import visible
 
-_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
-_PLAIN: Final = "application/octet-stream"
-_NO_NAME: Final = "файл"
-_NAME_CHARS: Final = 255
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 _DISPOSED: Final = re.compile(r"""filename\*=UTF-8''([^;\s]{1,1000})|filename="?([^";]{1,300})""", re.IGNORECASE)
-_TYPES: Final = {
-    "pdf": "application/pdf",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "txt": "text/plain",
-    "zip": "application/zip",
-    "doc": "application/msword",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "p7s": "application/pkcs7-signature",
-    "asice": "application/vnd.etsi.asic-e+zip",
-}
 _NOT_LATER: Final = frozenset({400, 403, 404, 405, 406, 410, 414, 415, 451})
-
-
-class Keep(Protocol):
-    """Puts a file into the hub's store."""
-
-    def __call__(self, source: Iterator[bytes], *, media_type: str, name: str) -> Attachment:
-        """The entry of a manifest for it. ``TooLarge``, ``Unavailable``."""
-        ...
-
-
-@dataclass(slots=True)
-class Fetched:
-    """Files that are in the store now, and what a person must hear of the others."""
-
-    files: list[Attachment] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +43,7 @@ class Fetcher:
         for file in said[:MAX_ATTACHMENTS]:
             try:
                 entry = self._kept(file, keep, until)
-            except _Unfit as unfit:
+            except UnfitFile as unfit:
                 done.unclear.append(not_understood("file", f"{file.name or file.url or 'without a name'}: {unfit}"))
             else:
                 if all(entry.sha256 != other.sha256 for other in done.files):
@@ -89,13 +54,13 @@ class Fetcher:
 
     def _kept(self, file: SaidFile, keep: Keep, until: float) -> Attachment:
         if file.content is not None:
-            return _stored(_decoded(file.content), keep, _named(file.name), file.media_type)
+            return stored_content(file.content, file, keep)
         assert file.url is not None
         url = self._url(file.url)
         answer = self._answer(url, until)
         name = file.name or _disposed(answer) or _last_step(url)
         said = (file.media_type, answer.content_type.split(";")[0].strip().lower())
-        return _stored(answer.body, keep, _named(name), *said)
+        return stored(answer.body, keep, named(name), *said)
 
     def _url(self, said: str) -> str:
         """The address, if credentials may go there."""
@@ -103,9 +68,9 @@ class Fetcher:
         try:
             target = parse_url(url)
         except ConfigurationError as error:
-            raise _Unfit(error.message) from None
+            raise UnfitFile(error.message) from None
         if origin(target) not in self.origins:
-            raise _Unfit(f"{target.host} is no host of this channel (template.files_from)")
+            raise UnfitFile(f"{target.host} is no host of this channel (template.files_from)")
         return url
 
     def _answer(self, url: str, until: float) -> HttpAnswer:
@@ -113,21 +78,17 @@ class Fetcher:
             with self.session(url) as http:
                 answer = self.call(http, url, max(until - time.monotonic(), 0.1))
         except PermanentFailure as failure:
-            raise _Unfit(failure.message) from None
+            raise UnfitFile(failure.message) from None
         except HubError as failure:
             if failure.stable_code == "http.too_large":
-                raise _Unfit("it is larger than max_file_mb") from None
+                raise UnfitFile("it is larger than max_file_mb") from None
             raise
         if answer.status == 200:
             return answer
         if answer.status in _NOT_LATER:
-            raise _Unfit(f"HTTP {answer.status}")
+            raise UnfitFile(f"HTTP {answer.status}")
         code = "file.try_later" if answer.status in NOT_TAKEN_IN else f"file.http_{answer.status}"
         raise TemporaryFailure("A file of the answer cannot be fetched now.", code=code, http_status=answer.status)
-
-
-class _Unfit(Exception):
-    """What a person is told of a file that cannot be had."""
 
 
 def origin(target: Target) -> tuple[str, str, int]:
@@ -138,30 +99,6 @@ def origin(target: Target) -> tuple[str, str, int]:
 def origins(urls: Iterable[str]) -> frozenset[tuple[str, str, int]]:
     """Origins of addresses that were checked."""
     return frozenset(origin(parse_url(url)) for url in urls)
-
-
-def _stored(body: bytes, keep: Keep, name: str, *kinds: str | None) -> Attachment:
-    wanted = (*kinds, _TYPES.get(name.rpartition(".")[2].lower()))
-    fitting = (kind for kind in wanted if kind and kind != _PLAIN and _MEDIA_TYPE.fullmatch(kind))
-    try:
-        return keep(iter((body,)), media_type=next(fitting, _PLAIN), name=name)
-    except (TooLarge, InvalidInput) as error:
-        raise _Unfit(error.message) from None
-
-
-def _decoded(text: str) -> bytes:
-    """Base64 as other systems write it: with line breaks, for URLs, with ``data:…,`` before it, without padding."""
-    bare = "".join(text.rpartition(",")[2].split()) if text.startswith("data:") else "".join(text.split())
-    bare = bare.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise _Unfit("its content is no base64") from None
-
-
-def _named(name: str | None) -> str:
-    """A name as an envelope can hold it."""
-    return visible(_UNSAFE.sub("_", name or "")).strip()[:_NAME_CHARS].strip() or _NO_NAME
 
 
 def _disposed(answer: HttpAnswer) -> str | None:

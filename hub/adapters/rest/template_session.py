@@ -12,10 +12,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from hub.adapters.answer_files import Keep
 from hub.adapters.mapping import SaidFile
 from hub.adapters.rest.changes import ChangesReader, Reading
 from hub.adapters.rest.envelope import ACCEPT
-from hub.adapters.rest.files import Fetcher, Keep, origins
+from hub.adapters.rest.files import Fetcher, origins
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.statements import charset_of
 from hub.adapters.rest.steps import Progress, Said, Unit, kept_of

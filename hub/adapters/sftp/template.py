@@ -106,7 +106,7 @@ def paths_of(section: SftpTemplate, parcel: Parcel) -> dict[str, str]:
     """Paths of a message's files by their SHA-256; the same bytes lie there once."""
     if section.files is None:
         return {}
-    named, paths = names.Named.of(parcel), dict[str, str]()
+    named, paths = names.Named.of(parcel.envelope), dict[str, str]()
     for number, file in enumerate(parcel.attachments, 1):
         more = {"n": f"{number:03d}", "ext": ending_of(file), "sha256": file.sha256}
         paths.setdefault(file.sha256, named.fill(section.files, **more))
@@ -153,7 +153,7 @@ def prepare(parcel: Parcel, documents: Documents, *, attachments: Literal["carry
     section = documents.section
     assert isinstance(section, SftpTemplate)
     refuse_files(parcel, attachments)
-    named = names.Named.of(parcel)
+    named = names.Named.of(parcel.envelope)
     name, paths = named.fill(section.name), paths_of(section, parcel)
     if name in paths.values():
         raise UnsupportedFeature("A file would have the name of the document.", code="template.name")

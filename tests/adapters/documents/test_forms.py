@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hub.adapters.documents.csv_form import CsvDocuments, CsvForm
+from hub.adapters.documents.forms import Form
 from hub.adapters.documents.json_form import JsonDocuments
 from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.documents.xsd import XmlSchema
 from hub.errors import ConfigurationError, InvalidInput, UnsupportedFeature
+from tests.forms import examples
 
 TYPES = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:t" xmlns:t="urn:t">
  <xs:complexType name="Base"><xs:sequence><xs:element name="Number" type="xs:string"/></xs:sequence></xs:complexType>
@@ -210,8 +214,55 @@ def test_each_row_of_theirs_is_a_statement() -> None:
     assert (bare.find("2"), bare.find("3")) == ("ж", None)
 
 
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        (csv("", header=False), b"1\n" * 10_002),
+        (JsonDocuments(), b"[" + b"{}," * 10_001 + b"{}]"),
+        (XmlDocuments(XmlForm(), each="a"), b"<r>" + b"<a/>" * 10_002 + b"</r>"),
+    ],
+)
+def test_of_too_many_statements_the_rest_is_told(form: Form, data: bytes) -> None:
+    """Ten thousand are read; that there were more reaches a person."""
+    found = list(form.pieces(data))
+    assert len(found) == 10_001
+    assert "more than 10000 statements" in (found[-1].fault or "")
+
+
+def test_a_header_without_an_end_is_refused() -> None:
+    """It would be kept with each row."""
+    with pytest.raises(InvalidInput, match="20000"):
+        list(csv("").pieces(b"a" * 20_001 + b"\n1\n"))
+
+
 def test_a_row_without_an_end_costs_no_row_before_it() -> None:
     """A quotation mark that is never closed takes what follows it, and that is told."""
     found = list(csv("").pieces(b'a;b\n1;2\n3;"4\n5;6\n'))
     assert [piece.fault is None for piece in found] == [True, False]
     assert found[1].raw == '3;"4\n5;6\n'
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters='\r\n\t";,|'), max_size=30)
+
+
+@given(st.lists(TEXTS, min_size=2, max_size=4), st.sampled_from(";,|\t"), st.sampled_from(["minimal", "all"]))
+@settings(max_examples=examples(100))
+def test_what_is_written_in_csv_is_read_again(cells: list[str], delimiter: str, quoting: str) -> None:
+    """Whatever people write: cell by cell the same, but for blanks around it and the guard of formulas."""
+    columns = [f"c{number}" for number in range(len(cells))]
+    form = csv(" ".join(columns), delimiter=delimiter, quoting=quoting, formulas="keep")
+    found = list(form.pieces(form.write(dict(zip(columns, cells, strict=True)))))
+    read = [[piece.find(column) for column in columns] for piece in found if piece.find is not None]
+    wanted = [cell.strip() or None for cell in cells]
+    assert read == ([wanted] if any(wanted) else [])
+
+
+@given(TEXTS.filter(lambda text: "\r" not in text))
+@settings(max_examples=examples(100))
+def test_what_is_written_in_xml_is_read_again(text: str) -> None:
+    """As text and as an attribute: no letter is lost or becomes markup; blanks of attributes are blanks."""
+    form = XmlDocuments(XmlForm())
+    (piece,) = form.pieces(form.write({"a": {"@b": text, "c": text}}))
+    assert piece.find is not None
+    assert piece.find("c") == (text.strip() or None)
+    assert (piece.find("@b") or "").split() == text.split()

@@ -6,13 +6,13 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.documents.names import MESSAGE, Named, check, safe
-from hub.testing.samples import appeal, parcel
+from hub.testing.samples import appeal
 
 
 def named(reference: str | None) -> Named:
     """The words of an appeal with this number."""
     made = appeal()
-    return Named.of(parcel(made.model_copy(update={"body": made.body.model_copy(update={"reference": reference})})))
+    return Named.of(made.model_copy(update={"body": made.body.model_copy(update={"reference": reference})}))
 
 
 def test_words_of_a_message_stand_in_its_name() -> None:

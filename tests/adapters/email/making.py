@@ -57,7 +57,11 @@ def out_settings(port: int, **more: object) -> dict[str, object]:
 def out_channel(port: int = 25, **more: object) -> Channel:
     """A channel that sends."""
     return Channel(
-        id="00032106.mail", adapter="email", legal_class=LegalClass.DELIVERED, settings=out_settings(port, **more)
+        id="00032106.mail",
+        adapter="email",
+        dialect="template" if "template" in more else "envelope",
+        legal_class=LegalClass.DELIVERED,
+        settings=out_settings(port, **more),
     )
 
 

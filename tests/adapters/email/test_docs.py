@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
 from hub.adapters import adapter
+from hub.adapters.documents.section import DocumentSection
 from hub.adapters.email import bounces, forms, words
 from hub.adapters.email.classify import Voice
+from hub.adapters.email.replies import receive
 from hub.adapters.email.settings import EmailSettings, ImapServer, SmtpServer
+from hub.adapters.email.template import EmailTemplate
 from hub.ports import Rendering
-from hub.schemas.directory import Channel
-from hub.testing.samples import NOW
+from hub.schemas.directory import Channel, LegalClass
+from hub.testing.samples import NOW, appeal, parcel
+from tests.adapters.email.making import PaperSink, box, out_channel, parsed, reply
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "adapters" / "email.md").read_text("utf-8")
@@ -97,3 +102,33 @@ def test_codes_of_the_page_are_those_of_the_code() -> None:
     returned = {f"mail.returned_{reason}" for reason in bounces.HARD}
     assert named - returned == raised - {"mail.pdf", "mail.eml"}
     assert named & returned
+
+
+def test_the_worked_example_of_their_own_files_is_what_happens() -> None:
+    """The channel attaches the document of the page to a mail with its subject, and the reply of the page counts."""
+    (body,), (document,), (answer,) = (tuple(examples(title)) for title in ("channel-template", "document", "answer"))
+    section = yaml.safe_load(body)["settings"]["template"]
+    to = out_channel(template=section)
+    day = NOW.replace(month=12, day=1)
+    made = appeal()
+    form = made.body.model_copy(update={"reference": "ЗВ-17/26", "received_at": day})
+    made = made.model_copy(update={"header": made.header.model_copy(update={"created_at": day}), "body": form})
+    mail = parsed(adapter("email").prepare(parcel(made, Rendering.JWS), to).body)
+    assert mail["subject"] == "Звернення № ЗВ-17/26"
+    (part,) = [part for part in mail.walk() if part.get_filename() == "ZV-ЗВ-17_26-01122026.csv"]
+    assert part.get_payload(decode=True) == document.replace("\n", "\r\n").encode("cp1251")
+    sink = PaperSink(channel=to)
+    replied = reply(sink.sent(made), "")
+    replied.add_attachment(answer.encode("cp1251"), maintype="text", subtype="csv", filename="VH-17.csv")
+    receive(replied.as_bytes(), day + timedelta(days=2), sink, box())
+    (said,) = sink.saids
+    assert (getattr(said.body, "number", None), said.reaches) == ("17-К", LegalClass.DELIVERED)
+
+
+def test_every_setting_of_the_section_is_listed() -> None:
+    """Those that e-mail adds, with their defaults."""
+    table = PAGE.partition("besides those of [documents]")[2]
+    listed = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", table, re.MULTILINE))
+    own = {name: EmailTemplate.model_fields[name] for name in ("name", "subject", "text")}
+    assert set(own) == set(EmailTemplate.model_fields) - set(DocumentSection.model_fields)
+    assert {name: listed[name] for name in own} == {"name": "–", **{n: own[n].default for n in ("subject", "text")}}

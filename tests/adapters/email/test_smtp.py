@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -49,6 +50,7 @@ class TestContract(AdapterContract):
 
     features = (CALLS | {Feature.COLLECTS}) - {Feature.REFUSES, Feature.LOSES_ANSWER, Feature.ANSWERS_ANOTHER}
     proves = LegalClass.DELIVERED
+    settings: ClassVar[dict[str, object]] = {}
 
     @pytest.fixture
     def harness(self, tmp_path: Path) -> Iterator[Harness]:
@@ -57,13 +59,13 @@ class TestContract(AdapterContract):
         login = {"user": "hub", "password": secret_file(tmp_path), "ca_file": str(ca.file)}
         safe = SmtpPeer(
             {"EHLO": b"250-mx.example.org\r\n250 AUTH PLAIN\r\n", "AUTH": b"235 2.7.0 ok\r\n"},
-            {"smtp": {"host": "localhost", "security": "tls", **login}},
+            {"smtp": {"host": "localhost", "security": "tls", **login}, **self.settings},
         )
         attachments = MemoryAttachments()
         with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as closed:
 
             def peer(kind: str = "", **says: bytes | None) -> SmtpPeer:
-                made = SmtpPeer(dict(says), kind=kind)
+                made = SmtpPeer(dict(says), self.settings, kind=kind)
                 made.server = stack.enter_context(serving(made.script))
                 return made
 
@@ -74,17 +76,29 @@ class TestContract(AdapterContract):
                 adapter=EmailAdapter(AdapterContext(attachments=attachments)),
                 attachments=attachments,
                 accepts=peer(),
-                wrong=out_channel(port, to=["nobody"]),
+                wrong=out_channel(port, **{**self.settings, "to": ["nobody"]}),
                 garbles=peer(DOT=b"\x1b[31mlogin\r\n"),
                 busy=peer(RCPT=b"450 4.7.1 Greylisted, try again in 7 seconds\r\n"),
-                absent=out_channel(port),
+                absent=out_channel(port, **self.settings),
                 carries_files=peer,
-                refuses_files=out_channel(port, attachments="refuse"),
+                refuses_files=out_channel(port, **{**self.settings, "attachments": "refuse"}),
                 trickles=peer(kind="trickles"),
                 floods=peer(kind="floods"),
                 confides=safe,
                 collects=_Pickup(tmp_path / "pickup"),
             )
+
+
+class TestTemplateContract(TestContract):
+    """The suite for documents in the authority's own form; what is collected lies in the same mailbox."""
+
+    settings: ClassVar[dict[str, object]] = {
+        "template": {
+            "format": "json",
+            "name": "{message_id}.json",
+            "request": {"id": "$message_id", "sealed": "$sealed"},
+        }
+    }
 
 
 @contextmanager

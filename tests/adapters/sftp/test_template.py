@@ -445,3 +445,47 @@ def test_dialect_section_outbox_and_answer_belong_together(box: Box) -> None:
             SftpSettings.model_validate({**base, **settings, "dialect": dialect})
     with pytest.raises(ValidationError, match="outbox and the template's answer belong together"):
         SftpSettings.model_validate({**base, "template": without, "dialect": "template"})
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("json", '{"s": "9", "id": "%s", "t": "Так.", "f": [{"n": "а/б.pdf", "c": "c2Nhbg=="}, {"n": "x", "c": "!"}]}'),
+        ("xml", "<a><s>9</s><id>%s</id><t>Так.</t><f><n>а/б.pdf</n><c>c2Nh\nbg==</c></f><f><n>x</n><c>!</c></f></a>"),
+    ],
+)
+def test_files_in_an_answer_are_kept(box: Box, form: str, content: str) -> None:
+    """In base64, as many as there are; one that is no base64 costs itself, and a person hears of it."""
+    section = {
+        **CSV,
+        "answers": {"format": form, "flag": "{stem}.ok"},
+        "answer": {
+            "status": {"path": "s", "values": {"9": "answered"}},
+            "echo": "id",
+            "text": "t",
+            "files": {"each": "f", "content": "c", "name": "n"},
+        },
+    }
+    channel = box.channel("template", template=section)
+    about = delivery(numbered(), channel)
+    answered(box, "a.x", content % about.message_id, flag="a.ok")
+    desk = Desk(about)
+    collect(box, channel, desk)
+    (spoken,) = desk.spoken
+    assert [(file.name, file.size, file.media_type) for file in spoken.attachments] == [
+        ("а_б.pdf", 4, "application/pdf")
+    ]
+    assert "x: its content is no base64" in (spoken.unclear or "")
+
+
+def test_files_are_not_fetched_from_addresses(box: Box) -> None:
+    """A mapping that names addresses is refused: over this way nothing is fetched."""
+    answer = {**CSV["answer"], "files": {"url": "Файл"}}
+    with pytest.raises(ValidationError, match="nothing is fetched here"):
+        SftpTemplate.model_validate({**CSV, "answer": answer})
+
+
+def test_secrets_are_not_said_in_documents(box: Box) -> None:
+    """A document lies in a folder: a secret in it would be kept there and here."""
+    with pytest.raises(ValidationError, match="secret"):
+        SftpTemplate.model_validate({**CSV, "request": {**REQUEST, "Ключ": {"$secret": "env:KEY"}}})
