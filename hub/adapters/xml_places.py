@@ -46,9 +46,9 @@ def element(node: etree._Element, path: str) -> etree._Element | None:
     return next(_at(node, path), None)
 
 
-def elements(node: etree._Element, path: str) -> list[etree._Element]:
-    """All elements at a path whose last step bears no number; on the way the first of each name."""
-    return list(islice(_at(node, path), MAX_ELEMENTS))
+def elements(node: etree._Element, path: str, most: int = MAX_ELEMENTS) -> list[etree._Element]:
+    """All elements at a path whose last step bears no number, at ``most`` so many; on the way the first of each name."""
+    return list(islice(_at(node, path), most))
 
 
 def _at(node: etree._Element, path: str) -> Iterator[etree._Element]:

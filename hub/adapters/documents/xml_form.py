@@ -61,7 +61,7 @@ class XmlDocuments(Form):
     def pieces(self, data: bytes) -> Iterator[Piece]:
         """The document, or each element at ``each``."""
         root = strict_xml.parse(data, foreign=True, max_text_bytes=MAX_TEXT_BYTES)
-        found = [root] if self._each is None else xml_places.elements(root, _slashed(self._each))
+        found = [root] if self._each is None else xml_places.elements(root, _slashed(self._each), MAX_STATEMENTS + 1)
         if not found:
             raise InvalidInput(f"There is no element at {self._each}.", code="template.each")
         for number, found_one in enumerate(found, 1):
