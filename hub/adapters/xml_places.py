@@ -47,7 +47,7 @@ def element(node: etree._Element, path: str) -> etree._Element | None:
 
 
 def elements(node: etree._Element, path: str, most: int = MAX_ELEMENTS) -> list[etree._Element]:
-    """All elements at a path whose last step bears no number, at ``most`` so many; on the way the first of each name."""
+    """Elements at a path whose last step bears no number, at ``most`` so many; on the way the first of each name."""
     return list(islice(_at(node, path), most))
 
 
