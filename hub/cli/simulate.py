@@ -24,7 +24,8 @@ MAX_PORT = 65_535
 @click.option("--for-secs", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @json_option
 def simulate(file: Path, listen: str, for_secs: float | None, as_json: bool) -> None:
-    """Run the authorities that FILE describes (docs/adapters/rest.md says how it is written).
+    """Run the authorities that FILE describes (docs/adapters/rest.md says how it is written). A word in an appeal, such
+    as #sim:limit=30, asks for a failure (docs/sandbox.md).
 
     Stop it with Ctrl-C or SIGTERM; it then prints what each authority saw.
     """

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -17,22 +16,14 @@ from typing import Any
 
 import pytest
 
-from hub.api.app import routes_only
-from hub.api.openapi import build
 from hub.api.operations import OPERATIONS
-from tests.api.world import World, form
+from tests.api.world import World, form, published
 from tests.conftest import ROOT, leave_out
 from tests.docs.session import FENCE
 
 PAGE = ROOT / "docs" / "api" / "clients.md"
 SETTINGS = ROOT / "docs" / "api" / "openapi-python-client.yaml"
 NAME = "appeal_hub_client"
-
-
-@cache
-def published() -> dict[str, Any]:
-    """The document, as the hub serves it."""
-    return build(routes_only())
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -20,12 +20,8 @@ from tests.conftest import ROOT
 CLASSES = {name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, HubError)}
 
 
-def _code(call: ast.Call) -> str | None:
-    """The code that a call gives to an error, where it is written out."""
-    for given in call.keywords:
-        if given.arg == "code" and isinstance(given.value, ast.Constant):
-            return str(given.value.value)
-    return None
+_RAISED = re.compile(rf"\b({'|'.join(CLASSES)})\((?:[^()]|\([^()]*\))*?code=\"([a-z0-9_.]+)\"")
+"""An error made with a code of its own that is written out."""
 
 
 @cache
@@ -33,8 +29,7 @@ def raised() -> tuple[HubError, ...]:
     """One error for each class and code that stands anywhere in the hub."""
     found: set[tuple[str, str | None]] = {(name, None) for name in CLASSES}
     for path in (ROOT / "hub").rglob("*.py"):
-        calls = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
-        found |= {(c.func.id, _code(c)) for c in calls if isinstance(c.func, ast.Name) and c.func.id in CLASSES}
+        found |= set(_RAISED.findall(path.read_text("utf-8")))
     return tuple(CLASSES[name]("x", code=code) for name, code in sorted(found, key=str))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from hub.storage.spool import Spool
 from hub.tracking import law as laws
 from registry import FixedRegistry, LoadedDirectory
 from registry.territories import shipped
+from tests.conftest import ROOT
 
 NCC = "36521731"
 OTHER_NCC = "11111111"
@@ -327,6 +329,13 @@ def wait_until(holds: Any, secs: float = START_SECS) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come true in time"
         threading.Event().wait(0.01)
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The OpenAPI document as published; a test of its own says that it is the one that is served."""
+    document: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
+    return document
 
 
 def problem(response: requests.Response, status: int, code: str) -> dict[str, Any]:
