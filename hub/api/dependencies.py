@@ -67,7 +67,7 @@ async def identify(request: Request) -> Principal:
     else:
         principal = deps.auth.check(credential)
     request.scope["hub.principal"] = principal.id
-    deps.threads.for_calls_of(principal)
+    deps.threads.for_calls_of(principal, request.scope)
     door = ACCESS[request.method, request.scope["route"].path]
     ask(request, principal, door)
     if principal.role not in door.reach:

@@ -131,7 +131,7 @@ class QuickDoor:
         else:
             principal = auth.check(credential)
         scope["hub.principal"] = principal.id
-        self._deps.threads.for_calls_of(principal)
+        self._deps.threads.for_calls_of(principal, scope)
         if principal.role is not CallerRole.NCC:
             raise Forbidden("This call is for other roles.")
         return principal

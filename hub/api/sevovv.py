@@ -62,7 +62,7 @@ async def call(request: Request, deps: TheDependencies) -> Response:
         principal = await run_in_thread(_known, deps, head)
         if principal is None:
             raise SevFault(codes.AUTHORITY_FAILED)
-        deps.threads.for_calls_of(principal)
+        deps.threads.for_calls_of(principal, request.scope)
 
     try:
         body = await read(request, MAX_CALL_BYTES, gate)

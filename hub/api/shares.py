@@ -90,7 +90,7 @@ class Shares:
         most = share.authority if side is Side.AUTHORITIES else share.centre
         caller = (kind, side, caller_of(principal))
         left = most - self._callers[caller] - 1
-        scope[LIMITS] = _fields(kind, most, max(left, 0))
+        tell(scope, kind, most, left)
         if left < 0:
             raise ShareTaken(f"You have {most} {_WORDS[kind]}, which is your share.", retry_after=RETRY_SECS)
         if self._sides[kind, side] >= share.side:
@@ -106,8 +106,11 @@ class Shares:
                 del self._callers[caller]
 
 
-def _fields(kind: Held, most: int, left: int) -> list[tuple[bytes, bytes]]:
-    return [
+def tell(scope: MutableMapping[str, Any], kind: str, most: int, left: int) -> None:
+    """Have the answer of a call tell a share: how much it is, and how many more there may be now."""
+    others = [field for field in scope.get(LIMITS, ()) if not field[1].startswith(f'"{kind}"'.encode())]
+    scope[LIMITS] = [
+        *others,
         (b"ratelimit-policy", f'"{kind}";q={most};qu="concurrent-requests"'.encode()),
-        (b"ratelimit", f'"{kind}";r={left}'.encode()),
+        (b"ratelimit", f'"{kind}";r={max(left, 0)}'.encode()),
     ]

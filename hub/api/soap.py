@@ -154,7 +154,7 @@ async def _caller(request: Request, deps: Dependencies) -> Principal:
     else:
         principal = deps.auth.check(credential)
     request.scope["hub.principal"] = principal.id
-    deps.threads.for_calls_of(principal)
+    deps.threads.for_calls_of(principal, request.scope)
     return principal
 
 

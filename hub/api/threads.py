@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from hub.api.auth import Principal
-from hub.api.shares import Side, caller_of, side_of
+from hub.api.shares import Side, caller_of, side_of, tell
 from hub.errors import ShareTaken
 
 SIDE_THREADS: Final = {Side.CENTRE: 40, Side.AUTHORITIES: 24}
@@ -29,6 +29,8 @@ HEAVY_BYTES: Final = 65_536
 HEAVY_AT_ONCE: Final = 2
 HEAVY_WAITING: Final = 8
 """Large bodies of one authority in memory at once; one more is refused (``share.taken``)."""
+BODIES: Final = "bodies"
+"""Name of that share."""
 REST_TIMES: Final = 19.0
 """So many times as long as its last large body was computed on, an authority's next one waits."""
 LONGEST_REST_SECS: Final = 10.0
@@ -45,6 +47,11 @@ class _Turns:
         self._each = each
         self._most = most
         self._kept: dict[str, tuple[anyio.CapacityLimiter, int]] = {}
+
+    def left(self, name: str) -> int:
+        """How many more may wait behind the next one; below zero: that one is refused."""
+        users = self._kept[name][1] if name in self._kept else 0
+        return 0 if self._most is None else self._most - users - 1
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
@@ -73,9 +80,9 @@ class Threads:
         self._rests: dict[str, float] = {}
         self._heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
 
-    def for_calls_of(self, principal: Principal) -> None:
-        """Note who calls: what this call does runs in threads of its side."""
-        _CALLER.set((self, principal))
+    def for_calls_of(self, principal: Principal, scope: MutableMapping[str, Any] | None = None) -> None:
+        """Note who calls: what the call does runs in threads of its side. ``scope``: the call's, to tell its share."""
+        _CALLER.set((self, principal, {} if scope is None else scope))
 
     async def run(self, principal: Principal, work: Callable[[], T]) -> T:
         """Run ``work``; who has its threads at work already waits."""
@@ -85,11 +92,12 @@ class Threads:
         async with self._each.turn(caller_of(principal)):
             return await anyio.to_thread.run_sync(work, limiter=self._sides[side])
 
-    async def run_heavy(self, principal: Principal, work: Callable[[], T]) -> T:
+    async def run_heavy(self, principal: Principal, scope: MutableMapping[str, Any], work: Callable[[], T]) -> T:
         """Run ``work`` that costs much. ``ShareTaken`` if too much of this caller waits already."""
         if side_of(principal) is Side.CENTRE:
             return await self.run(principal, work)
         name, now = caller_of(principal), asyncio.get_running_loop().time
+        tell(scope, BODIES, HEAVY_WAITING, self._heavy_each.left(name))
         async with self._heavy_each.turn(name):
             await asyncio.sleep(self._rests.pop(name, 0.0) - now())
             async with self._heavy:
@@ -110,7 +118,7 @@ def _counted(work: Callable[[], T], computed: list[float]) -> T:
         computed[0] = time.thread_time() - before
 
 
-_CALLER: ContextVar[tuple[Threads, Principal] | None] = ContextVar("hub_caller", default=None)
+_CALLER: ContextVar[tuple[Threads, Principal, MutableMapping[str, Any]] | None] = ContextVar("hub_caller", default=None)
 
 
 async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -125,6 +133,7 @@ async def parse_in_thread(size: int, work: Callable[P, T], *args: P.args, **kwar
     caller = _CALLER.get()
     if caller is None:
         return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs))
-    threads, principal = caller
-    run = threads.run_heavy if size > HEAVY_BYTES else threads.run
-    return await run(principal, lambda: work(*args, **kwargs))
+    threads, principal, scope = caller
+    if size > HEAVY_BYTES:
+        return await threads.run_heavy(principal, scope, lambda: work(*args, **kwargs))
+    return await threads.run(principal, lambda: work(*args, **kwargs))

@@ -154,9 +154,15 @@ def test_two_keys_of_one_body_have_one_share() -> None:
         held.enter_context(kept.hold(Held.STREAMS, _principal("36521731", CallerRole.NCC), {}))
 
 
-def _as(kept: threads.Threads, principal: Principal, size: int, work: Callable[[], None]) -> Any:
+def _as(
+    kept: threads.Threads,
+    principal: Principal,
+    size: int,
+    work: Callable[[], None],
+    scope: dict[str, Any] | None = None,
+) -> Any:
     async def call() -> None:
-        kept.for_calls_of(principal)
+        kept.for_calls_of(principal, scope)
         await threads.parse_in_thread(size, work)
 
     return asyncio.create_task(call())
@@ -273,9 +279,14 @@ def test_large_bodies_of_one_authority_do_not_pile_up() -> None:
         kept, size = threads.Threads(), threads.HEAVY_BYTES + 1
         first = [_as(kept, _principal("00000001"), size, work) for _ in range(HEAVY_WAITING)]
         await asyncio.sleep(0)
+        refused: dict[str, Any] = {}
         with pytest.raises(ShareTaken):
-            await _as(kept, _principal("00000001"), size, lambda: None)
-        await asyncio.wait_for(_as(kept, _principal("00000002"), size, lambda: None), 60)
+            await _as(kept, _principal("00000001"), size, lambda: None, refused)
+        policy = (b"ratelimit-policy", b'"bodies";q=8;qu="concurrent-requests"')
+        assert refused[shares.LIMITS] == [policy, (b"ratelimit", b'"bodies";r=0')]
+        taken: dict[str, Any] = {}
+        await asyncio.wait_for(_as(kept, _principal("00000002"), size, lambda: None, taken), 60)
+        assert taken[shares.LIMITS] == [policy, (b"ratelimit", b'"bodies";r=7')]
         gate.set()
         await asyncio.gather(*first)
 
