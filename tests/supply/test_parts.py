@@ -51,8 +51,11 @@ def test_the_sbom_is_that_of_the_lock() -> None:
 
 @pytest.mark.slow
 def test_the_wheel_carries_the_sbom(wheel: Path) -> None:
-    """In ``.dist-info/sboms`` (PEP 770), byte for byte."""
+    """In ``.dist-info/sboms`` (PEP 770), byte for byte; and the files of others that it names, with their licenses."""
     with zipfile.ZipFile(wheel) as archive:
+        for each in json.loads(sbom.VENDORED.read_bytes()):
+            for name in (each["file"], f"{Path(each['file']).stem}.LICENSE.txt", "index.html"):
+                assert archive.getinfo(f"hub/api/page/{name}").file_size
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/sboms/sbom.cdx.json")]
         assert archive.read(name) == sbom.FILE.read_bytes()
 
