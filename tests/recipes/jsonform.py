@@ -26,7 +26,7 @@ class OpenApi:
         _nullable(self._root)
         mend(self._root)
         self._paths = {
-            re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations
+            re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))): operations
             for path, operations in self._root["paths"].items()
         }
 
