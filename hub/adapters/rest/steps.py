@@ -92,12 +92,15 @@ class StepSection(Frozen):
         return set(_PLACE.findall(self.url))
 
 
-def step_faults(before: Iterable[StepSection], after: Iterable[StepSection]) -> Iterator[tuple[tuple[str, int], str]]:
-    """Faults of the calls together: the place, and the rule."""
+def step_faults(
+    before: Iterable[StepSection], after: Iterable[StepSection], keep: Iterable[str] = ()
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Faults of the calls together: the place, and the rule. ``keep``: what is kept of the document's answer."""
     names: set[str] = set()
     once: set[str] = set()
     per_file: set[str] = set()
     for where, steps in (("before", before), ("after", after)):
+        once.update(keep if where == "after" else ())
         for number, step in enumerate(steps):
             place = (where, number)
             if step.name in names:
@@ -263,15 +266,15 @@ def _given(name: str, value: str | int | None) -> str:
     return str(value)
 
 
-def kept_of(step: StepSection, answer: HttpAnswer, file: Attachment | None) -> dict[str, str | int] | None:
+def kept_of(keep: Mapping[str, str], answer: HttpAnswer, file: Attachment | None = None) -> dict[str, str | int] | None:
     """What an answer gives for later calls; None if something of it is not there."""
-    if not step.keep:
+    if not keep:
         return {}
     try:
         tree = foreign_json.parse(answer.body)
     except InvalidInput:
         return None
     ending = "" if file is None else f":{file.sha256}"
-    found = {name + ending: at(tree, path) for name, path in step.keep.items()}
+    found = {name + ending: at(tree, path) for name, path in keep.items()}
     kept = {name: value for name, value in found.items() if isinstance(value, str | int) and value not in ("", True)}
     return kept if len(kept) == len(found) else None
