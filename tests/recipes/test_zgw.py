@@ -59,7 +59,10 @@ class Municipality:
         if path == "/zaken":
             named = {"identificatie": "ZAAK-2026-0000000010", "registratiedatum": "2026-11-25"}
             lists = ("deelzaken", "eigenschappen", "rollen", "zaakinformatieobjecten", "zaakobjecten")
-            empty = {**{name: [] for name in lists}, **dict.fromkeys(("einddatum", "resultaat", "status"))}
+            empty: dict[str, Any] = {
+                **{name: [] for name in lists},
+                **dict.fromkeys(("einddatum", "resultaat", "status")),
+            }
             return 201, {**said, **uuid, **named, **empty, "betalingsindicatieWeergave": ""}
         if path == "/rollen":
             made = {"omschrijving": "Aanvrager", "omschrijvingGeneriek": "initiator", "statussen": []}
@@ -70,8 +73,13 @@ class Municipality:
                 return 500, None
             made = {"registratiedatum": "2026-11-25T09:12:33Z", "aardRelatieWeergave": "Hoort bij, omgekeerd: kent"}
             return 201, {**said, **uuid, **made}
-        made = {"beginRegistratie": "2026-11-25T09:12:33Z", "versie": 1, "locked": False, "bestandsdelen": []}
-        return 201, {**said, **uuid, **made, "inhoud": f"https://zaken.example.org{DOCUMENTEN}{path}/{UUID}/download"}
+        kept: dict[str, Any] = {
+            "beginRegistratie": "2026-11-25T09:12:33Z",
+            "versie": 1,
+            "locked": False,
+            "bestandsdelen": [],
+        }
+        return 201, {**said, **uuid, **kept, "inhoud": f"https://zaken.example.org{DOCUMENTEN}{path}/{UUID}/download"}
 
 
 def test_case_applicant_documents_and_links_are_made_once(folder: Path, tmp_path: Path) -> None:
