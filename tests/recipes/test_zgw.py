@@ -59,10 +59,8 @@ class Municipality:
         if path == "/zaken":
             named = {"identificatie": "ZAAK-2026-0000000010", "registratiedatum": "2026-11-25"}
             lists = ("deelzaken", "eigenschappen", "rollen", "zaakinformatieobjecten", "zaakobjecten")
-            empty: dict[str, Any] = {
-                **{name: [] for name in lists},
-                **dict.fromkeys(("einddatum", "resultaat", "status")),
-            }
+            empty: dict[str, Any] = {name: [] for name in lists}
+            empty |= dict.fromkeys(("einddatum", "resultaat", "status"))
             return 201, {**said, **uuid, **named, **empty, "betalingsindicatieWeergave": ""}
         if path == "/rollen":
             made = {"omschrijving": "Aanvrager", "omschrijvingGeneriek": "initiator", "statussen": []}
@@ -73,12 +71,8 @@ class Municipality:
                 return 500, None
             made = {"registratiedatum": "2026-11-25T09:12:33Z", "aardRelatieWeergave": "Hoort bij, omgekeerd: kent"}
             return 201, {**said, **uuid, **made}
-        kept: dict[str, Any] = {
-            "beginRegistratie": "2026-11-25T09:12:33Z",
-            "versie": 1,
-            "locked": False,
-            "bestandsdelen": [],
-        }
+        kept: dict[str, Any] = {"versie": 1, "locked": False, "bestandsdelen": []}
+        kept["beginRegistratie"] = "2026-11-25T09:12:33Z"
         return 201, {**said, **uuid, **kept, "inhoud": f"https://zaken.example.org{DOCUMENTEN}{path}/{UUID}/download"}
 
 
