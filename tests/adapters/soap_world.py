@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hub.adapters import AdapterContext, table
@@ -84,7 +84,7 @@ class SoapWorld:
     def due(self, accepted: Accepted) -> None:
         """Let the next attempt of an appeal be due."""
         row = self.delivery(accepted)
-        update = DeliveryUpdate(id=row.id, state=row.state, next_at=datetime.now(UTC))
+        update = DeliveryUpdate(id=row.id, state=row.state, next_at=datetime.now(UTC) - timedelta(minutes=1))
         self.store.apply(Change(updates=(update,)))
 
     def delivery(self, accepted: Accepted) -> Delivery:

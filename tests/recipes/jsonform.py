@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,8 +26,10 @@ class OpenApi:
         self._root: dict[str, Any] = json.loads(json.dumps(yaml.safe_load(file.read_text("utf-8")), default=str))
         _nullable(self._root)
         mend(self._root)
+        self._asked = copy.deepcopy(self._root)
+        _answered_only(self._asked)
         self._paths = {
-            re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations
+            re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))): operations
             for path, operations in self._root["paths"].items()
         }
 
@@ -42,15 +45,16 @@ class OpenApi:
         if kind != "application/json":
             return body
         said = json.loads(body)
-        self._check(schema, said)
+        self._check(schema, said, self._asked)
         return said
 
     def check_answer(self, operation: dict[str, Any], status: int, body: Any) -> None:
         """Hold an answer against its schema."""
-        self._check(operation["responses"][str(status)]["content"]["application/json"]["schema"], body)
+        self._check(operation["responses"][str(status)]["content"]["application/json"]["schema"], body, self._root)
 
-    def _check(self, schema: Any, body: Any) -> None:
-        whole = {"components": self._root["components"], **schema}
+    @staticmethod
+    def _check(schema: Any, body: Any, root: dict[str, Any]) -> None:
+        whole = {"components": root["components"], **schema}
         jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(body)
 
 
@@ -64,17 +68,32 @@ def _nullable(node: Any) -> None:
         _nullable(each)
 
 
+def _answered_only(node: Any) -> None:
+    """What is read only is required of answers, not of requests (OpenAPI 3.0, properties)."""
+    if isinstance(node, dict):
+        named = node.get("properties")
+        if isinstance(named, dict) and isinstance(node.get("required"), list):
+            read_only = {name for name, each in named.items() if isinstance(each, dict) and each.get("readOnly")}
+            node["required"] = [name for name in node["required"] if name not in read_only]
+        node = list(node.values())
+    for each in node if isinstance(node, list) else ():
+        _answered_only(each)
+
+
 class JsonStandIn:
-    """Answers calls below ``base`` with what ``reply`` says; ``besides``: other paths, such as the issuer of tokens."""
+    """Answers calls below ``base`` with what ``reply`` says; ``also``: further documents with their bases; ``besides``:
+    other paths, such as the issuer of tokens.
+    """
 
     def __init__(
         self,
         api: OpenApi,
         base: str,
         reply: Callable[[str, str, Any], Reply],
+        also: Mapping[str, OpenApi] | None = None,
         **besides: Callable[[bytes], Any],
     ) -> None:
-        self._api, self._base, self._reply, self._besides = api, base, reply, besides
+        self._apis, self._reply, self._besides = {base: api, **(also or {})}, reply, besides
         self.calls: list[tuple[str, str, str, Any]] = []
         self.failure: Exception | None = None
 
@@ -96,13 +115,14 @@ class JsonStandIn:
         besides = self._besides.get(path.strip("/"))
         if besides is not None:
             return http("200 OK", json.dumps(besides(body)).encode(), Content_Type="application/json")
-        path = path.removeprefix(self._base)
-        operation = self._api.operation(method, path)
+        base = next(each for each in self._apis if path.startswith(each))
+        api, path = self._apis[base], path.removeprefix(base)
+        operation = api.operation(method, path)
         kind = re.search(r"(?im)^content-type: *([^;\r\n]+)", head)
-        said = self._api.check_request(operation, kind[1].strip(), body) if body and kind else None
+        said = api.check_request(operation, kind[1].strip(), body) if body and kind else None
         self.calls.append((method, target, head, said))
         status, answer = self._reply(method, path, said)
         if answer is None:
             return http(f"{status} Not now")
-        self._api.check_answer(operation, status, answer)
+        api.check_answer(operation, status, answer)
         return http(f"{status} OK", json.dumps(answer).encode(), Content_Type="application/json")

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import AnswerMapping, Item, MappingSource, filled, request_values
+from hub.adapters.mapping import AnswerMapping, AnswerPath, Item, MappingSource, filled, request_values
 from hub.adapters.mapping_check import CONTENT, LINK, RequestCheck, Slip, sent_places
 from hub.adapters.mapping_tests import SEALED
 from hub.adapters.rest.changes import ChangesSection
 from hub.adapters.rest.forms import FormSection
-from hub.adapters.rest.steps import DOCUMENT, StepSection, kept_mark, step_faults
+from hub.adapters.rest.steps import DOCUMENT, KeptName, StepSection, kept_mark, step_faults
 from hub.adapters.template import CODES, MappedSection
 from hub.net import secret_marks
 from hub.net.secret_marks import Secrets
@@ -52,7 +52,8 @@ class TemplateSection(MappedSection):
 
     ``path`` follows ``url``, with ``{message_id}`` in it where the system wants that; ``headers``: fixed ones besides,
     in every call. ``form``: document and files go as multipart/form-data. ``before``, ``after``: further calls of the
-    same delivery, each made once (``hub.adapters.rest.steps``).
+    same delivery, each made once (``hub.adapters.rest.steps``); ``keep``: what of the document's answer those after it
+    need.
     ``poll``: what the answer of ``status_url`` means; ``changes``: one list that tells of all open messages.
     ``files_from``: origins (``https://host``) besides the channel's own, from which files of answers may be fetched
     with its credentials; ``max_file_mb``: the largest of them, in MiB.
@@ -67,6 +68,7 @@ class TemplateSection(MappedSection):
     form: FormSection | None = None
     before: list[StepSection] = Field(default_factory=list, max_length=10)
     after: list[StepSection] = Field(default_factory=list, max_length=10)
+    keep: dict[KeptName, AnswerPath] = Field(default_factory=dict, max_length=10)
     poll: AnswerMapping | None = None
     changes: ChangesSection | None = None
     files_from: Annotated[tuple[Url, ...], AsTuple, Field(max_length=20)] = ()
@@ -99,7 +101,8 @@ class TemplateSection(MappedSection):
 
     def _kept(self, *, per_file: bool) -> Members:
         steps = (step for step in self.steps if (step.each is not None) is per_file)
-        return Members({name: Leaf() for step in steps for name in step.keep})
+        ours = () if per_file else self.keep
+        return Members({name: Leaf() for name in (*ours, *(name for step in steps for name in step.keep))})
 
     @property
     def steps(self) -> tuple[StepSection, ...]:
@@ -127,7 +130,7 @@ class TemplateSection(MappedSection):
                 else:
                     wrapped = {"$each": "$attachments", "as": step.request}
                     found += [replace(slip, place=(*place, *slip.place[1:])) for slip in check.slips(wrapped)]
-        return found + [Slip(place, "step", rule) for place, rule in step_faults(self.before, self.after)]
+        return found + [Slip(place, "step", rule) for place, rule in step_faults(self.before, self.after, self.keep)]
 
     def calls(
         self, parcel: Parcel, sealed: str, members: Callable[[Attachment], Mapping[str, Any]]

@@ -34,6 +34,7 @@ _FILE: Final = frozenset({"file.name", "file.sha256"})
 _PLACE: Final = re.compile(r"\{([a-z0-9_.]{1,60})\}")
 _MARK: Final = re.compile(rb'"\\u0000kept:([a-z][a-z0-9_]{0,30})(?::([0-9a-f]{64}))?\\u0000"')
 _CONTAINER: Final = "calls"
+MediaType: TypeAlias = Annotated[str, Code(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")]
 KeptName: TypeAlias = Annotated[str, Code(r"[a-z][a-z0-9_]{0,30}")]
 
 
@@ -50,7 +51,8 @@ class StepSection(Frozen):
     ``{message_id}``, ``{external_id}`` (their id, after the document), ``{kept.NAME}``, and of a file ``{file.name}``
     and ``{file.sha256}``.
 
-    ``send``: a ``document`` by ``request``, the ``file`` as it is, or a ``form`` (multipart) with both. ``keep``: what
+    ``send``: a ``document`` by ``request``, the ``file`` as it is (under its own media type, or ``content_type``), or a
+    ``form`` (multipart) with both. ``keep``: what
     of the answer later calls need, by name. ``statuses``: with which it is done; others are judged as everywhere.
     ``answer``: where their registration comes with this call and not with the document.
     """
@@ -60,6 +62,7 @@ class StepSection(Frozen):
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     url: StepUrl
     send: Literal["document", "file", "form"] = "document"
+    content_type: MediaType | None = None
     request: dict[str, Any] = Field(default_factory=dict)
     form: FormSection | None = None
     keep: dict[KeptName, AnswerPath] = Field(default_factory=dict, max_length=10)
@@ -78,6 +81,8 @@ class StepSection(Frozen):
             raise PydanticCustomError("step", "form and send: form belong together")
         if self.send == "file" and self.request:
             raise PydanticCustomError("step", "send: file sends the file only: no request")
+        if self.content_type is not None and self.send != "file":
+            raise PydanticCustomError("step", "content_type goes with send: file")
         if self.each is not None and self.answer is not None:
             raise PydanticCustomError("step", "answer belongs to a call that is made once")
         return self
@@ -87,12 +92,15 @@ class StepSection(Frozen):
         return set(_PLACE.findall(self.url))
 
 
-def step_faults(before: Iterable[StepSection], after: Iterable[StepSection]) -> Iterator[tuple[tuple[str, int], str]]:
-    """Faults of the calls together: the place, and the rule."""
+def step_faults(
+    before: Iterable[StepSection], after: Iterable[StepSection], keep: Iterable[str] = ()
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Faults of the calls together: the place, and the rule. ``keep``: what is kept of the document's answer."""
     names: set[str] = set()
     once: set[str] = set()
     per_file: set[str] = set()
     for where, steps in (("before", before), ("after", after)):
+        once.update(keep if where == "after" else ())
         for number, step in enumerate(steps):
             place = (where, number)
             if step.name in names:
@@ -258,15 +266,15 @@ def _given(name: str, value: str | int | None) -> str:
     return str(value)
 
 
-def kept_of(step: StepSection, answer: HttpAnswer, file: Attachment | None) -> dict[str, str | int] | None:
+def kept_of(keep: Mapping[str, str], answer: HttpAnswer, file: Attachment | None = None) -> dict[str, str | int] | None:
     """What an answer gives for later calls; None if something of it is not there."""
-    if not step.keep:
+    if not keep:
         return {}
     try:
         tree = foreign_json.parse(answer.body)
     except InvalidInput:
         return None
     ending = "" if file is None else f":{file.sha256}"
-    found = {name + ending: at(tree, path) for name, path in step.keep.items()}
+    found = {name + ending: at(tree, path) for name, path in keep.items()}
     kept = {name: value for name, value in found.items() if isinstance(value, str | int) and value not in ("", True)}
     return kept if len(kept) == len(found) else None

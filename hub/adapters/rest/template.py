@@ -94,7 +94,9 @@ class TemplateDialect(RestEnvelopeDialect):
             )
         )
         if step.send == "file" and unit.file is not None:
-            return replace(request, upload=partial(raw, unit.file), content_type=unit.file.media_type)
+            return replace(
+                request, upload=partial(raw, unit.file), content_type=step.content_type or unit.file.media_type
+            )
         return self._told(request, prepared, step.form, unit.file)
 
     def judge_step(self, unit: Unit, step: StepSection, answer: HttpAnswer, prepared: Prepared) -> Outcome | None:

@@ -114,11 +114,13 @@ class TemplateSession(RestSession):
             outcome = self._template.judge(answer, going)
             if outcome.kind not in TAKEN:
                 return outcome
-            return progress.after(unit, said=_said_by(unit, answer), external_id=outcome.external_id)
+            # What is not there is missed by the call that needs it; the document itself was taken.
+            kept = kept_of(self._template.section.keep, answer)
+            return progress.after(unit, kept=kept, said=_said_by(unit, answer), external_id=outcome.external_id)
         failed = self._template.judge_step(unit, step, answer, going)
         if failed is not None:
             return failed
-        kept = kept_of(step, answer, unit.file)
+        kept = kept_of(step.keep, answer, unit.file)
         if kept is None:
             names = ", ".join(sorted(step.keep.values()))
             detail = f"{unit.name}: the answer has no {names}"
