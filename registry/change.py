@@ -17,9 +17,10 @@ from hub.errors import Fault, RegistryRefused
 from hub.ports import Adapter
 from hub.schemas.directory import Channel
 from registry.assignments import Assignment, refused
+from registry.directory import LoadedDirectory
 from registry.draft import Draft
 from registry.file_change import FileChange, change_file
-from registry.loader import Loaded, judge, read
+from registry.loader import Loaded, Seen, judge, read
 from registry.source import Place, YamlFile
 
 _UNKNOWN: Final = "registry.unknown_key"
@@ -28,13 +29,18 @@ _UNKNOWN: Final = "registry.unknown_key"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A change that may be made. ``matched``: channels that the pattern names, as they are; ``changed``: ids of those
-    that had other values; ``after``: the registry as it would be.
+    that had other values; ``draft``: the registry as it is, not checked yet; ``after``: as it would be.
     """
 
     matched: tuple[Channel, ...]
     changed: tuple[str, ...]
     files: tuple[FileChange, ...]
+    draft: Draft
     after: Loaded
+
+    def before(self, folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
+        """The registry as it is; ask once. Raises ``RegistryRefused`` where only the change makes it sound."""
+        return (judge(folder, self.draft, adapters) if self.files else self.after).directory
 
 
 def plan(folder: Path, adapters: Mapping[str, Adapter], pattern: str, assignments: Sequence[Assignment]) -> Plan:
@@ -43,7 +49,8 @@ def plan(folder: Path, adapters: Mapping[str, Adapter], pattern: str, assignment
     Raises ``RegistryRefused`` with every fault of the registry as it would be, ``InvalidInput`` for a pattern that no
     channel fits or a place that cannot be edited, ``Conflict`` for a file that somebody writes meanwhile.
     """
-    draft = read(folder)
+    seen: Seen = {}
+    draft = read(folder, seen=seen)
     matched = [(channel, place) for _, channel, place in draft.channels if fnmatchcase(channel.id, pattern)]
     if not matched:
         raise refused(pattern, "registry.set.no_channel", "no channel that can be read has an id like this")
@@ -53,7 +60,8 @@ def plan(folder: Path, adapters: Mapping[str, Adapter], pattern: str, assignment
         matched=tuple(channel for channel, _ in sorted(matched, key=lambda each: each[0].id)),
         changed=tuple(sorted(each.channel_id for change in files for each in change.channels)),
         files=tuple(files),
-        after=_judged(folder, draft, adapters, files),
+        draft=draft,
+        after=_judged(folder, draft, adapters, files, seen),
     )
 
 
@@ -64,10 +72,12 @@ def _by_file(matched: Iterable[tuple[Channel, Place]]) -> dict[str, list[tuple[s
     return grouped
 
 
-def _judged(folder: Path, draft: Draft, adapters: Mapping[str, Adapter], files: Sequence[FileChange]) -> Loaded:
+def _judged(
+    folder: Path, draft: Draft, adapters: Mapping[str, Adapter], files: Sequence[FileChange], seen: Seen
+) -> Loaded:
     """The registry as it would be. ``RegistryRefused`` with lines of the files as they are."""
     if files:
-        draft = read(folder, {each.name: each.after.decode("utf-8-sig") for each in files})
+        draft = read(folder, {each.name: each.after.decode("utf-8-sig") for each in files}, seen=seen)
     try:
         return judge(folder, draft, adapters)
     except RegistryRefused as broken:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from hub.errors import Fault, RegistryRefused
 from hub.ports import Adapter
@@ -17,7 +18,7 @@ from registry.draft import Draft
 from registry.faults import pointer
 from registry.source import MAX_FILE_BYTES, MAX_FILES, FileFault, Place, YamlFile, territory_file, yaml_files
 from registry.territories import TerritoryTable
-from registry.yamlfile import parse
+from registry.yamlfile import Parsed, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +29,28 @@ class Loaded:
     draft: Draft
 
 
-def load(folder: Path, adapters: Mapping[str, Adapter]) -> LoadedDirectory:
+Seen: TypeAlias = dict[str, Parsed]
+"""Texts that were parsed before: two versions of a registry have most files in common."""
+
+
+def load(folder: Path, adapters: Mapping[str, Adapter], *, seen: Seen | None = None) -> LoadedDirectory:
     """The directory that the folder's files describe. Raises ``RegistryRefused`` naming every fault by file and line.
 
     Reads all ``*.yaml`` and ``*.yml`` below the folder, and ``territories.csv`` or ``territories.csv.gz`` in it;
     without the latter the shipped table serves. ``adapters``: by name; their models check the channels'
-    settings.
+    settings. ``seen``: kept by a caller that loads more than one version.
     """
-    return judge(folder, read(folder), adapters).directory
+    return judge(folder, read(folder, seen=seen), adapters).directory
 
 
-def read(folder: Path, instead: Mapping[str, str] | None = None) -> Draft:
+def read(folder: Path, instead: Mapping[str, str] | None = None, *, seen: Seen | None = None) -> Draft:
     """The entries of all files, not yet checked against one another. ``instead``: texts that count for files of these
     names, whatever stands in them.
     """
     draft = Draft()
-    _read(folder, draft, instead or {})
+    for path, source in _files(folder, draft):
+        source.text = (instead or {}).get(source.name, "")
+        _read_one(path, source, draft, seen)
     draft.take_listed()
     return draft
 
@@ -77,24 +84,22 @@ def _table(folder: Path) -> tuple[TerritoryTable, tuple[Fault, ...]]:
         return territories.shipped(), (Fault(pointer=".", code="registry.folder.unreadable", message=message),)
 
 
-def _read(folder: Path, draft: Draft, instead: Mapping[str, str]) -> None:
+def _files(folder: Path, draft: Draft) -> Sequence[tuple[Path, YamlFile]]:
     whole = Place(YamlFile("."), ())
     try:
         paths = list(yaml_files(folder))
     except OSError as error:
         draft.note(whole, "registry.folder.unreadable", f"the folder cannot be read: {error.strerror}")
-        return
+        return ()
     if not paths:
         draft.note(whole, "registry.folder.empty", "the folder holds no *.yaml file")
     if len(paths) > MAX_FILES:
         draft.note(whole, "registry.folder.too_many", f"the folder holds more than {MAX_FILES} files")
-        return
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        _read_one(path, YamlFile(name, instead.get(name, "")), draft)
+        return ()
+    return [(path, YamlFile(path.relative_to(folder).as_posix())) for path in paths]
 
 
-def _read_one(path: Path, source: YamlFile, draft: Draft) -> None:
+def _read_one(path: Path, source: YamlFile, draft: Draft, seen: Seen | None) -> None:
     """One file; a ``source`` that has its text already is not read."""
     top = Place(source, ())
     try:
@@ -108,9 +113,17 @@ def _read_one(path: Path, source: YamlFile, draft: Draft) -> None:
     except UnicodeDecodeError:
         draft.note(top, "registry.file.encoding", "is not UTF-8")
         return
-    parsed = parse(source.text)
+    parsed = _parsed(source.text, seen)
     draft.faults.extend(FileFault(Place(source, p.path), p.code, p.message, p.line) for p in parsed.problems)
     draft.add(source, parsed.data)
+
+
+def _parsed(text: str, seen: Seen | None) -> Parsed:
+    if seen is None:
+        return parse(text)
+    if text not in seen:
+        seen[text] = parse(text)
+    return seen[text]
 
 
 def _merged(draft: Draft) -> list[Authority]:

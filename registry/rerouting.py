@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from hub.cases.coexecutors import further
 from hub.cases.stored import StoredAppeal
-from hub.router import Decision, Reason, RoutingRequest, StepCode, decide, topic_chain
-from hub.schemas.envelope import AppealForm
+from hub.router import Decision, Reason, Routable, RoutingRequest, StepCode, decide, topic_chain
 from registry.diff import Difference, compare
 from registry.directory import LoadedDirectory
 
@@ -139,7 +138,7 @@ def reroute(old: LoadedDirectory, new: LoadedDirectory, appeals: Iterable[Stored
     asked = 0
     for appeal in appeals:
         asked += 1
-        was, would = _way(appeal.form, old, day), _way(appeal.form, new, day)
+        was, would = _way(appeal.asked, old, day), _way(appeal.asked, new, day)
         change = _change(was, would)
         if change is not None:
             key = (change, was.rule, would.rule)
@@ -148,9 +147,9 @@ def reroute(old: LoadedDirectory, new: LoadedDirectory, appeals: Iterable[Stored
     return Rerouted(day=day, asked=asked, moved=sum(cause.count for cause in found), causes=tuple(found))
 
 
-def _way(form: AppealForm, directory: LoadedDirectory, day: date) -> _Way:
-    main = decide(RoutingRequest.of(form), directory, day)
-    others = further(form, main, directory, day) if len(form.topics) > 1 else ()
+def _way(asked: Routable, directory: LoadedDirectory, day: date) -> _Way:
+    main = decide(RoutingRequest.of(asked), directory, day)
+    others = further(asked, main, directory, day) if len(asked.topics) > 1 else ()
     return _Way(main, tuple(other.authority or OPERATORS for other in others))
 
 
@@ -167,8 +166,8 @@ def _change(was: _Way, would: _Way) -> Change | None:
 def _count(cause: Cause, appeal: StoredAppeal, was: _Way, would: _Way, reasons: _Reasons) -> None:
     cause.count += 1
     cause.ways[was.label(cause.change), would.label(cause.change)] += 1
-    cause.topics[appeal.form.topics[0]] += 1
-    cause.because.update(reasons.of(appeal.form, was, would))
+    cause.topics[appeal.asked.topics[0]] += 1
+    cause.because.update(reasons.of(appeal.asked, was, would))
     if len(cause.examples) < EXAMPLES:
         cause.examples.append(appeal.number)
 
@@ -186,14 +185,14 @@ class _Reasons:
             elif each.change != "changed" or not _ROUTED_BY.isdisjoint(each.fields):
                 self._by_code[each.code] = _told(each)
 
-    def of(self, form: AppealForm, was: _Way, would: _Way) -> Iterator[str]:
+    def of(self, asked: Routable, was: _Way, would: _Way) -> Iterator[str]:
         """Changed entries that only one of the two decisions names, or that the question passes by."""
         apart = set(was.main.steps) ^ set(would.main.steps)
         codes = {code for step in apart for value in step.values for code in value.split(", ")}
         codes.update(set(was.others) ^ set(would.others))
         for directory in self._both:
-            codes.update(code for topic in form.topics for code in topic_chain(directory, topic))
-            codes.update(directory.ancestry(form.place) if form.place is not None else ())
+            codes.update(code for topic in asked.topics for code in topic_chain(directory, topic))
+            codes.update(directory.ancestry(asked.place) if asked.place is not None else ())
         yield from (self._by_code[code] for code in sorted(codes & self._by_code.keys()))
         if any(step.code in _OF_STAGES for step in apart):
             yield from self._stages

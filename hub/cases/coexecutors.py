@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from datetime import date
 
 from hub.ports import Directory
-from hub.router import Decision, Reason, RoutingRequest, StepCode, decide
+from hub.router import Decision, Reason, Routable, RoutingRequest, StepCode, decide
 from hub.schemas.directory import ANY_TOPIC
-from hub.schemas.envelope import AppealForm
 
 
-def further(form: AppealForm, main: Decision, directory: Directory, day: date) -> Iterator[Decision]:
+def further(form: Routable, main: Decision, directory: Directory, day: date) -> Iterator[Decision]:
     """Decisions on who else answers for the further topics on this Kyiv day, none twice, without the main executor."""
     taken = {main.authority}
     for topic in form.topics[1:] if main.authority is not None else ():

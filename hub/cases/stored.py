@@ -1,21 +1,44 @@
-"""Appeals that were taken in before, as questions to the router: for trying another registry on them. Only reads."""
+"""Appeals that were taken in before, as questions to the router: for trying another registry on them. Only reads.
+
+Of an appeal nothing is read but what sets its way: neither its words nor its applicant.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
+from pydantic import ConfigDict
+
 from hub.ports import CaseFilter, Store
-from hub.schemas import json_rendering
+from hub.schemas.base import Frozen
 from hub.schemas.delivery import CaseRow, FactKind
-from hub.schemas.envelope import AppealEnvelope, AppealForm
-from hub.schemas.terms import Conclusion
+from hub.schemas.envelope import RequestedAddressee
+from hub.schemas.terms import AppealChannel, AppealKind, Conclusion
 from hub.tracking.state import State
 
 PAGE: Final = 500
 """Appeals that are read at once; a text may have 100,000 characters."""
+
+
+class Asked(Frozen):
+    """Parts of a stored appeal that set its way: a ``Routable``. All else in it is left unread."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    channel: AppealChannel
+    kind: AppealKind
+    topics: tuple[str, ...]
+    place: str | None = None
+    addressee: RequestedAddressee | None = None
+    about: tuple[str, ...] = ()
+
+
+class _Envelope(Frozen):
+    model_config = ConfigDict(extra="ignore")
+
+    body: Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +46,7 @@ class StoredAppeal:
     """One appeal of the past. ``number``: of its case, or its id where it has none."""
 
     number: str
-    created_at: datetime
-    form: AppealForm
+    asked: Asked
 
 
 def newest_appeals(store: Store, most: int) -> Iterator[StoredAppeal]:
@@ -43,10 +65,9 @@ def _appeals(store: Store, rows: Sequence[CaseRow]) -> Iterator[StoredAppeal]:
     messages = store.appeals_of([row.case.id for row in rows if row.case.id not in at_once])
     for row in rows:
         message = messages.get(row.case.id)
-        envelope = json_rendering.from_trusted(message.body) if message is not None else None
-        if isinstance(envelope, AppealEnvelope):
+        if message is not None:
             number = row.case.case_number or str(row.case.id)
-            yield StoredAppeal(number=number, created_at=row.case.created_at, form=envelope.body)
+            yield StoredAppeal(number=number, asked=_Envelope.model_validate_json(message.body).body)
 
 
 def _answered_at_once(store: Store, rows: Sequence[CaseRow]) -> frozenset[object]:

@@ -13,14 +13,17 @@ from typing import Any, Final, TypeVar
 
 import click
 
+import registry
+from hub import adapters
 from hub.cases.stored import newest_appeals
 from hub.cli.output import emit, home_option, json_option
-from hub.cli.registry_folder import FOLDER, load_folder
+from hub.cli.registry_folder import FOLDER
 from hub.schemas.kyiv import kyiv_day
 from hub.settings import load
 from hub.storage import open_store
 from registry import LoadedDirectory
 from registry.diff import compare
+from registry.loader import Seen
 from registry.rerouting import OPERATORS, Change, Rerouted, reroute
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,7 +72,8 @@ def diff(
 
     Only reads. Exit code 0 whether or not they differ, unless --exit-code is given.
     """
-    before, after = load_folder(old), load_folder(new)
+    seen: Seen = {}
+    before, after = (registry.load(folder, adapters.table(), seen=seen) for folder in (old, new))
     found = compare(before, after)
     lines = [f"{before.version} → {after.version}: {len(found)} differences."]
     lines += [f"{d.change:8} {d.section} {d.code}{': ' if d.fields else ''}{', '.join(d.fields)}" for d in found]

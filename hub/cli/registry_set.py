@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from hub import adapters
 from hub.cli.output import emit, json_option
 from hub.cli.registry_diff import cases_options, reroute_stored, told
-from hub.cli.registry_folder import chosen_folder, load_folder, registry_option, unusable_channels
+from hub.cli.registry_folder import chosen_folder, registry_option, unusable_channels
 from hub.errors import Fault, RegistryRefused
 from hub.schemas.directory import Channel
 from registry.assignments import ACTION, assignment, unset
@@ -51,12 +51,12 @@ def set_channels(
     if not assignments and not gone:
         raise click.UsageError("Say at least one PATH=VALUE, or --unset PATH.")
     changes = [*map(assignment, assignments), *map(unset, gone)]
-    where = chosen_folder(folder, home)
-    found = plan(where, adapters.table(), glob, changes)
+    where, known = chosen_folder(folder, home), adapters.table()
+    found = plan(where, known, glob, changes)
     document, lines = {**_document(found), "notes": _noted(found)}, [*_diffs(found), *_summary(found)]
     lines += [f"note: {note['channel']}: {note['message']}" for note in document["notes"]]
     if cases is not None:
-        before, after = load_folder(where), found.after.directory
+        before, after = found.before(where, known), found.after.directory
         rerouted = reroute_stored(before, after, cases, day, home)
         document["cases"] = rerouted.as_json()
         lines += told(rerouted, before, after)

@@ -7,11 +7,12 @@ of them, so routing goes by codes only. docs/routing.md tells the rules in words
 
 from hub.router.decide import accused_above, decide
 from hub.router.order import in_order, topic_chain
-from hub.router.values import Decision, Reason, RoutingRequest, Rules, Step, StepCode
+from hub.router.values import Decision, Reason, Routable, RoutingRequest, Rules, Step, StepCode
 
 __all__ = [
     "Decision",
     "Reason",
+    "Routable",
     "RoutingRequest",
     "Rules",
     "Step",

@@ -131,7 +131,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(60))
 @given(value=_values)
 def test_any_value_reads_back_as_itself(value: Any) -> None:
     """Whatever is written on one line, the strict rules read as the same value, types included."""

@@ -12,13 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hub.bootstrap import build
-from hub.cases.stored import StoredAppeal, newest_appeals
+from hub.cases.stored import Asked, StoredAppeal, newest_appeals
 from hub.cases.submission import Submission
 from hub.cli.init import make_home
 from hub.cli.registry import registry_group
 from hub.schemas.envelope import AppealForm
 from hub.settings import Settings
-from hub.testing.samples import NOW
 from registry import LoadedDirectory, load
 from registry.rerouting import reroute
 from tests.api.world import form
@@ -61,10 +60,16 @@ def changed(*replaced: tuple[str, str]) -> str:
     return text
 
 
-def appeal(number: str = "1", **members: Any) -> StoredAppeal:
-    """A stored appeal about heating in Lviv."""
+def question(**members: Any) -> AppealForm:
+    """An appeal about heating in Lviv."""
     document = form(**{"topics": ["utilities.heating"], "place": LVIV, **members})
-    return StoredAppeal(number=number, created_at=NOW, form=AppealForm.model_validate_json(json.dumps(document)))
+    return AppealForm.model_validate_json(json.dumps(document))
+
+
+def appeal(number: str = "1", **members: Any) -> StoredAppeal:
+    """The same as it is read out of the store."""
+    asked = Asked.model_validate_json(question(**members).model_dump_json())
+    return StoredAppeal(number=number, asked=asked)
 
 
 Directories = Callable[[str], LoadedDirectory]
@@ -206,8 +211,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     make_home(settings)
     hub = build(settings)
     answer = {"text": "Зачекайте.", "result": "explained", "by": "op-1", "at": form()["received_at"]}
-    asked = [appeal(), appeal(), appeal(channel="phone", answered=answer)]
-    hub.intake.submit_all([Submission(form=each.form, owner=settings.party_code) for each in asked])
+    asked = [question(), question(), question(channel="phone", answered=answer)]
+    hub.intake.submit_all([Submission(form=each, owner=settings.party_code) for each in asked])
     hub.close()
     return settings
 
