@@ -57,6 +57,8 @@ class MappedSection(Frozen):
 
     says_secrets: ClassVar[bool] = False
     """True if the adapter puts secrets in their places when the bytes go out."""
+    any_file_members: ClassVar[tuple[str, ...]] = (CONTENT,)
+    """Members of ``$item`` for a file that some section of this kind has besides those of the envelope."""
 
     kinds: list[Annotated[Kind, Field(strict=False)]] = Field(default_factory=lambda: [Kind.APPEAL], min_length=1)
     leaves_out: list[LeftOut] = Field(default_factory=list)
@@ -71,7 +73,9 @@ class MappedSection(Frozen):
             return handler(given)
         except ValidationError as error:
             raise_beside(
-                error, early_slips(given, partial(RequestCheck, secrets=cls.says_secrets), (CONTENT,)), cls.__name__
+                error,
+                early_slips(given, partial(RequestCheck, secrets=cls.says_secrets), cls.any_file_members),
+                cls.__name__,
             )
             raise
 

@@ -12,8 +12,9 @@ from hub.adapters.email import compose
 from hub.adapters.email.mailbox import MailboxSession
 from hub.adapters.email.settings import EmailSettings
 from hub.adapters.email.smtp import SmtpSession
+from hub.adapters.template import section_tests
 from hub.errors import ConfigurationError, UnsupportedFeature
-from hub.ports import Parcel, Prepared, Rendering, Session
+from hub.ports import Parcel, Prepared, Rendering, Session, TriedTest
 from hub.schemas.directory import Channel, LegalClass
 
 OUT, IN, TEMPLATE = "envelope", "mailbox", "template"
@@ -92,6 +93,10 @@ class EmailAdapter(BaseAdapter[EmailSettings, EmailChannel]):
         """Notes on a template for a check."""
         documents = self.bound(channel).documents
         return () if documents is None else documents.section.notes()
+
+    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
+        """How the tests beside a template end, held against its schema too."""
+        return section_tests(self.settings_model, channel, Documents)
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of a document of theirs by the template, by our words; None without one, and nobody is asked."""

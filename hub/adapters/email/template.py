@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -19,6 +19,8 @@ class EmailTemplate(DocumentSection):
     """Dialect ``template``. ``name``: of the attached document; ``subject``, ``text``: of the mail, with the same
     words, and never a word of the appeal.
     """
+
+    any_file_members: ClassVar[tuple[str, ...]] = ()
 
     name: str
     subject: Annotated[str, Line(200)] = "Звернення № {reference}"

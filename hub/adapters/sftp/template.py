@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -55,6 +55,8 @@ class SftpTemplate(DocumentSection):
     """Dialect ``template``. ``name``: of the document, counted from the inbox; ``files``: of each attachment, without
     it they do not lie beside the document; ``flag``: of an empty file that is laid down last.
     """
+
+    any_file_members: ClassVar[tuple[str, ...]] = (CONTENT, PATH)
 
     name: str
     files: str | None = None

@@ -225,6 +225,12 @@ def test_the_section_fits_its_channel() -> None:
         with pytest.raises(ValidationError, match="a template's mail is"):
             EmailSettings.model_validate({**out_settings(25), "template": TEMPLATE, **change})
     assert "no test shows an answer" in adapter.notes(channel())[-1]
+    failing = {"name": "one", "answer": registered("x"), "means": {"status": "refused"}}
+    (tried,) = adapter.tests(channel(tests=[failing]))
+    assert (tried.name, [fault.message for fault in tried.faults]) == (
+        "one",
+        ["expected «refused», understood is «registered»"],
+    )
     assert adapter.understood(channel(), registered("x").encode(), poll=False) == {
         "status": "registered",
         "echo": "x",

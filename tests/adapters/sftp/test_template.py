@@ -425,6 +425,15 @@ def test_a_section_that_cannot_work_is_refused(change: dict[str, Any], told: str
         SftpTemplate.model_validate({**CSV, **change})
 
 
+def test_two_faults_are_told_at_once_and_no_false_one() -> None:
+    """A wrong setting beside a wrong path; ``$item.path`` is there, whatever else is wrong."""
+    files = {"$from": {"$each": "$attachments", "as": "$item.path"}, "join": ", "}
+    request = {**REQUEST, "Файли": files, "Хто": "$body.aplicant"}
+    with pytest.raises(ValidationError) as caught:
+        SftpTemplate.model_validate({**CSV, "format": "yaml", "request": request})
+    assert [error["loc"] for error in caught.value.errors()] == [("format",), ("request", "Хто")]
+
+
 def test_files_that_have_no_place_stop_the_message(box: Box) -> None:
     """Without ``files`` and without ``$item.content`` the bytes would be lost: the message stops, and says so."""
     section = {name: value for name, value in CSV.items() if name != "files"} | {"leaves_out": LEFT[:-2]}
