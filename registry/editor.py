@@ -8,6 +8,7 @@ for that is what the editors' YAML servers read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +17,11 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from hub.adapters.mapping_check import ASKED, CONTENT, tree_of
-from hub.adapters.soap.mapping import WsdlMapping
+from hub.adapters.soap.mapping import LISTED, WsdlMapping
 from hub.net import secret_marks
 from hub.net.secrets import SecretRef
 from hub.ports import Adapter
+from hub.protocols.soap.description import TYPE
 from hub.schemas.directory import Authority, AwaitedBody, Stage, Topic
 from hub.schemas.shapes import Leaf, Many, Members, Shape
 from hub.schemas.terms import Kind
@@ -129,13 +131,14 @@ def _with_requests(definitions: _Node) -> None:
     definitions["Request"] = {
         "type": "object",
         "additionalProperties": {"$ref": "#/$defs/RequestNode"},
-        "propertyNames": {"not": {"pattern": r"^\$"}},
+        "propertyNames": {"pattern": rf"^(?!\$)|^{re.escape(TYPE)}$"},
     }
     definitions["RequestNode"] = _node(_paths())
     for definition in definitions.values():
         members = definition.get("properties", {})
-        if "request" in members and "answer" in members and "means" not in members:
-            members["request"] = {"$ref": "#/$defs/Request"}
+        for name in ("request", "header") if "means" not in members else ():
+            if members.get(name, {}).get("type") == "object":
+                members[name] = {"$ref": "#/$defs/Request"}
 
 
 def _node(paths: list[str]) -> _Node:
@@ -170,7 +173,7 @@ def _rule(name: str, keys: tuple[str, ...], inner: _Node) -> _Node:
 def _paths() -> list[str]:
     """All paths of a request; of a list its first entry."""
     whole = _below(tree_of(tuple(Kind), (CONTENT, "cid")), "$")
-    return sorted({*whole, *_below(ASKED, "$")})
+    return sorted({*whole, *_below(ASKED, "$"), *_below(LISTED, "$")})
 
 
 def _below(shape: Shape, at: str) -> Iterator[str]:

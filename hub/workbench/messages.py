@@ -6,15 +6,16 @@ that whatever is answered to it, now or later, changes none; it bears no number 
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Final
 
 from hub.cases.minimisation import minimised
 from hub.ports import Parcel, Rendering, Seal
-from hub.schemas import json_rendering
+from hub.schemas import json_rendering, xml_rendering
 from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, Header, Party
 from hub.schemas.ids import MessageId, new_id
-from hub.sealed import seal_parcel
+from hub.sealed import seal_parcel, wrap
 
 MARK: Final = "ТЕСТ: перевірка каналу, не звернення."
 _SUBJECT_MARK: Final = "ТЕСТ: "
@@ -57,12 +58,17 @@ def parcel(envelope: AppealEnvelope, rendering: Rendering, seal: Seal, reply_url
 
 
 def unsealed(envelope: AppealEnvelope, rendering: Rendering) -> Parcel:
-    """The same without a seal, for tries in which nobody gets the bytes."""
+    """The same with a seal that is none, for tries in which nobody gets the bytes."""
     canonical = json_rendering.to_json(envelope)
+    token = b"e30." + base64.urlsafe_b64encode(canonical).rstrip(b"=") + b".e30"
+    forms = {
+        Rendering.JWS: lambda: token,
+        Rendering.XML: lambda: xml_rendering.to_xml(envelope),
+    }
     return Parcel(
         message_id=MessageId(envelope.header.message_id),
         envelope=envelope,
-        sealed=canonical,
-        sealed_xml=canonical if rendering is Rendering.BOTH else None,
+        sealed=forms.get(rendering, lambda: wrap(canonical, token))(),
+        sealed_xml=xml_rendering.to_xml(envelope) if rendering is Rendering.BOTH else None,
         reply_url=None,
     )

@@ -19,7 +19,7 @@ from registry.yamlfile import parse
 from tests.acceptance.processes import hub
 from tests.conftest import ROOT
 
-CHANNEL_PAGES = sorted((ROOT / "docs" / "adapters").glob("*.md"))
+CHANNEL_PAGES = sorted([*(ROOT / "docs" / "adapters").glob("*.md"), *(ROOT / "docs" / "recipes").glob("*.md")])
 _BLOCK = re.compile(r"^```yaml ([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -54,8 +54,8 @@ def test_examples_of_the_documents_are_taken() -> None:
     """Files of docs/registry.md and every channel of docs/adapters."""
     files = _blocks(ROOT / "docs" / "registry.md", "file")
     channels = [_of(block) for page in CHANNEL_PAGES for block in _blocks(page, "channel")]
-    mappings = _blocks(ROOT / "docs" / "adapters" / "soap.md", "mapping")
-    assert (len(files) >= 2, len(channels) >= 8, len(mappings) >= 1) == (True, True, True)
+    mappings = [block for page in CHANNEL_PAGES for block in _blocks(page, "mapping")]
+    assert (len(files) >= 2, len(channels) >= 8, len(mappings) >= 3) == (True, True, True)
     assert [fault for each in (*files, *channels) for fault in _faults(each)] == []
     assert [fault for each in mappings for fault in _faults(each, editor.MAPPING)] == []
 
