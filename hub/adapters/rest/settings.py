@@ -22,7 +22,8 @@ _SAMPLE = str(uuid.UUID(int=0))
 
 
 def _sample(template: str) -> str:
-    return sample_url(template.replace("{message_id}", _SAMPLE))
+    """The address of a question, which knows these two places and no other."""
+    return template.replace("{message_id}", _SAMPLE).replace("{external_id}", "0")
 
 
 StatusUrl = Annotated[str, url_rule(_sample)]
@@ -168,7 +169,7 @@ class RestSettings(HttpSettings):
     def _callable(self, url: str | None, at: Place) -> Iterator[Slip]:
         try:
             if url is not None:
-                check_url(_sample(url), self.bare_policy())
+                check_url(_sample(url) if at == ("status_url",) else sample_url(url), self.bare_policy())
         except ConfigurationError as error:
             yield Slip(at, "url", error.message)
 
