@@ -366,7 +366,7 @@ def _no_http(said: str, where: str) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{where} does not speak HTTP.",
         code="http.not_http",
-        detail=f"{where} does not speak HTTP; it begins with: {visible(said[:_SHOWN_CHARS])}",
+        detail=f"{where} does not speak HTTP; it begins with: {visible(said.strip()[:_SHOWN_CHARS])}",
         remedy="Look at the port: another service listens there.",
     )
 

@@ -45,5 +45,5 @@ def written(text: str, tables: Mapping[str, str]) -> str:
 
 
 def _with(text: str, title: str, made: str) -> str:
-    pattern = re.compile(_TABLE.format(title=re.escape(title)), re.MULTILINE)
-    return pattern.sub(lambda found: found[1] + made, text)
+    pattern = re.compile(_TABLE.format(title=re.escape(title)) + r"\n*", re.MULTILINE)
+    return pattern.sub(lambda found: f"{found[1]}{made}\n", text).rstrip("\n") + "\n"

@@ -103,8 +103,7 @@ class OneCallSession(BaseSession):
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One call, judged by the dialect."""
         request = self._dialect.request(prepared, self._attachments)
-        with about("url"):
-            reply = self._client.exchange(request, deadline_secs=deadline_secs, knows=self._dialect.knows)
+        reply = self._client.exchange(request, deadline_secs=deadline_secs, knows=self._dialect.knows)
         return self.enclose(self._dialect.judge(reply, prepared), reply, poll=False)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:

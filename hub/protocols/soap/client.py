@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lxml import etree
 
-from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
+from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure, about
 from hub.net import looking
 from hub.net.auth import NOBODY, Call, Credential, authorised, connect
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
@@ -167,7 +167,8 @@ class SoapClient:
             message_id=request.message_id,
             signed=envelope,
         )
-        answer = authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
+        with about("url"):
+            answer = authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
         return self._read(answer, request.envelope, knows)
 
     def _read(self, answer: HttpAnswer, sent: bytes, knows: Callable[[FaultElement], bool]) -> SoapReply:
