@@ -28,7 +28,8 @@ file and line) and the rule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -66,15 +67,18 @@ class HubError(Exception):
     """Base of all errors that the hub raises on purpose.
 
     ``code`` is stable and part of the interface; ``message`` is for a person; ``action`` is the next step; ``retry`` is
-    what the machine does next. ``http_status``: as another system answered. ``retry_after``: seconds until it is worth
-    trying again. ``stops_lane``: nothing more may go that way until a person has looked. ``detail``: another system's
-    words for operators, kept with the attempt and never logged; absent = ``message`` says all. ``journalled``: the
-    input that this refuses stands in the journal already.
+    what the machine does next. ``remedy``: next step for a person who tries the thing now, when no schedule will;
+    absent = ``action`` holds for both. ``setting``: the channel's setting that it is about, as a path (``auth/token``),
+    so that file and line can be told. ``http_status``: as another system answered. ``retry_after``: seconds until it is
+    worth trying again. ``stops_lane``: nothing more may go that way until a person has looked. ``detail``: another
+    system's words for operators, kept with the attempt and never logged; absent = ``message`` says all.
+    ``journalled``: the input that this refuses stands in the journal already.
     """
 
     code: ClassVar[str] = "hub.error"
     title: ClassVar[str] = "The hub could not do this"
     action: ClassVar[str] = "Tell the hub's operators; give them the code and the time."
+    remedy: ClassVar[str | None] = None
     retry: Retry = Retry.OPERATOR
     http_status: int | None = None
     retry_after: float | None = None
@@ -82,11 +86,21 @@ class HubError(Exception):
     stops_lane: ClassVar[bool] = False
     journalled: bool = False
 
-    def __init__(self, message: str, *, code: str | None = None, action: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        action: str | None = None,
+        remedy: str | None = None,
+        setting: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self._code = code
         self._action = action
+        self._remedy = remedy
+        self.setting = setting
 
     @property
     def stable_code(self) -> str:
@@ -102,6 +116,11 @@ class HubError(Exception):
     def next_step(self) -> str:
         """Next step for the reader."""
         return self._action or self.action
+
+    @property
+    def at_hand(self) -> str:
+        """Next step for a person who tries it now (``hub channel probe``), when no schedule will."""
+        return self._remedy or self._action or self.remedy or self.action
 
     def __str__(self) -> str:
         return f"{self.stable_code}: {self.message}"
@@ -271,11 +290,13 @@ class DeliveryError(HubError):
         *,
         code: str | None = None,
         action: str | None = None,
+        remedy: str | None = None,
+        setting: str | None = None,
         http_status: int | None = None,
         retry_after: float | None = None,
         detail: str | None = None,
     ) -> None:
-        super().__init__(message, code=code, action=action)
+        super().__init__(message, code=code, action=action, remedy=remedy, setting=setting)
         self.http_status = http_status
         self.retry_after = retry_after
         self.detail = detail
@@ -286,6 +307,7 @@ class TemporaryFailure(DeliveryError):
 
     code = "delivery.temporary"
     action = "Nothing: the hub tries again by the channel's schedule."
+    remedy = "Try again in a while; if it stays so, ask those who keep their system."
     retry = Retry.LATER
 
 
@@ -294,6 +316,7 @@ class OutcomeUnknown(DeliveryError):
 
     code = "delivery.unknown"
     action = "Nothing: the hub sends the same bytes with the same id again."
+    remedy = "Look in their system whether it took the message; then try again."
     retry = Retry.REPEAT
 
 
@@ -302,4 +325,27 @@ class PermanentFailure(DeliveryError):
 
     code = "delivery.permanent"
     action = "An operator mends the cause the message names, then replays the delivery."
+    remedy = "Mend the cause that the message names, then try again."
     retry = Retry.OPERATOR
+
+
+@contextmanager
+def about(setting: str) -> Iterator[None]:
+    """Say of each error in this block which setting of the channel it is about (``auth/token``), unless it knows that
+    itself.
+    """
+    try:
+        yield
+    except HubError as error:
+        error.setting = error.setting or setting
+        raise
+
+
+@contextmanager
+def within(section: str) -> Iterator[None]:
+    """Say of each error in this block that its setting stands in this section of the channel's settings."""
+    try:
+        yield
+    except HubError as error:
+        error.setting = section if error.setting is None else f"{section}/{error.setting}"
+        raise

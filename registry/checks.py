@@ -160,7 +160,7 @@ def _adapter(draft: Draft, channel: Channel, place: Place, adapters: Mapping[str
         settings_of(adapter, channel)
     except ValidationError as error:
         inner = place.inner("settings")
-        for path, code, message in found(error, inner.path, channel.settings):
+        for path, code, message in found(error, inner.path, channel.settings, adapter.settings_model):
             draft.note(Place(place.source, path), code, message)
     else:
         if channel.shadow and adapter.pulled(channel):

@@ -72,12 +72,12 @@ class Draft:
                 self.note(place, "registry.list_type", "must be a list")
 
     def _entry(self, section: str, entry: Any, place: Place) -> None:
-        model, take = _SECTIONS[section]
+        model, kind, take = _SECTIONS[section]
         try:
             # By way of JSON: there strict means that text is text, while lists become tuples and words enum members.
             value = model.validate_json(json.dumps(entry))
         except ValidationError as error:
-            for path, code, message in found(error, place.path, entry):
+            for path, code, message in found(error, place.path, entry, kind):
                 self.note(Place(place.source, path), code, message)
             if isinstance(entry, dict) and isinstance(entry.get("code"), str):
                 self.spoiled.add(entry["code"])
@@ -135,12 +135,12 @@ class Draft:
 
 
 _Take = Callable[[Draft, Any, Place], None]
-_SECTIONS: Final[dict[str, tuple[TypeAdapter[Any], _Take]]] = {
-    "authorities": (TypeAdapter(Authority), Draft._authority),
-    "awaited": (TypeAdapter(AwaitedBody), Draft._await),
-    "channels": (TypeAdapter(ChannelEntry), Draft._channel),
-    "keys": (TypeAdapter(KeyEntry), Draft._key),
-    "listed": (TypeAdapter(Authority), Draft._listed),
-    "stages": (TypeAdapter(Stage), Draft._stage),
-    "topics": (TypeAdapter(Topic), Draft._topic),
+_SECTIONS: Final[dict[str, tuple[TypeAdapter[Any], type[Frozen], _Take]]] = {
+    "authorities": (TypeAdapter(Authority), Authority, Draft._authority),
+    "awaited": (TypeAdapter(AwaitedBody), AwaitedBody, Draft._await),
+    "channels": (TypeAdapter(ChannelEntry), ChannelEntry, Draft._channel),
+    "keys": (TypeAdapter(KeyEntry), KeyEntry, Draft._key),
+    "listed": (TypeAdapter(Authority), Authority, Draft._listed),
+    "stages": (TypeAdapter(Stage), Stage, Draft._stage),
+    "topics": (TypeAdapter(Topic), Topic, Draft._topic),
 }

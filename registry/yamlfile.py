@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import yaml
 
@@ -69,6 +69,24 @@ def lines(text: str) -> dict[Path, int]:
     return found
 
 
+_NO_COLON: Final = "could not find expected ':'"
+_HINTS: Final = {
+    _NO_COLON: "a key is followed by a colon and a blank",
+    "did not find expected key": "look at the indentation of this line and of the one before",
+    "did not find expected '-' indicator": "look at the indentation of this line and of the one before",
+    "mapping values are not allowed in this context": "a text that holds a colon stands in quotes; look at the "
+    "indentation",
+}
+
+
+def _hint(problem: str, text: str, line: int) -> str:
+    """Words about the usual cause."""
+    lines = text.splitlines()
+    if line <= len(lines) and "\t" in lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]:
+        return "; a tab stands there, and YAML indents with blanks only"
+    return f"; {_HINTS[problem]}" if problem in _HINTS else ""
+
+
 class _Builder:
     """Builds data from parser events without recursion, so that depth is our limit and not the interpreter's."""
 
@@ -85,8 +103,10 @@ class _Builder:
         except _Stop:
             self._parsed.data = None
         except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            self._note(line, "registry.yaml.syntax", f"is not YAML: {error.problem or 'cannot be read'}")
+            problem = error.problem or "cannot be read"
+            mark = error.context_mark if problem == _NO_COLON and error.context_mark else error.problem_mark
+            line = mark.line + 1 if mark else 1
+            self._note(line, "registry.yaml.syntax", f"is not YAML: {problem}{_hint(problem, text, line)}")
             self._parsed.data = None
         except yaml.reader.ReaderError as error:
             at = error.position if isinstance(error.position, int) else 0

@@ -270,15 +270,22 @@ def _said_of(file: Mapping[str, str]) -> list[str]:
 
 
 def request_values(
-    request: Mapping[str, Any], source: MappingSource, *, kind: str, kinds: Collection[Kind], leaves_out: Iterable[str]
+    request: Mapping[str, Any],
+    source: MappingSource,
+    *,
+    kind: str,
+    kinds: Collection[Kind],
+    leaves_out: Iterable[str] | None,
 ) -> dict[str, Any]:
-    """The values of a request. ``UnsupportedFeature`` (``kind``, ``left_out``)."""
+    """The values of a request. ``UnsupportedFeature`` (``kind``, ``left_out``). ``leaves_out``: None = whatever has no
+    place is left out: for a rehearsal.
+    """
     codes = source.codes
     if kind not in kinds:
         raise UnsupportedFeature(f"This channel's mapping says no {kind}.", code=codes.kind)
     values = _fill(request, source, None, 0)
     assert isinstance(values, dict)
-    if unsaid := source.unsaid(leaves_out):
+    if leaves_out is not None and (unsaid := source.unsaid(leaves_out)):
         raise UnsupportedFeature(
             f"The mapping has no place for: {', '.join(unsaid)}.",
             code=codes.left_out,

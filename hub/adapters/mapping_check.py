@@ -395,8 +395,8 @@ def day_pattern_fault(pattern: str) -> str | None:
     """Why a pattern cannot read a day as strptime does; None if it can."""
     try:
         read = datetime.strptime(_SAMPLE.strftime(pattern), pattern)  # noqa: DTZ007 - a pattern is tried
-    except ValueError:
-        return "must be a pattern that strptime reads, such as %d.%m.%Y"
+    except (ValueError, re.error):  # the second for a directive that stands twice
+        return "must be a pattern that strptime reads, each directive once, such as %d.%m.%Y"
     return None if read.date() == _SAMPLE.date() else "must name day, month and year, such as %d.%m.%Y"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.mapping import AnswerMapping, Find, Meaning, Rows, meaning
+from hub.adapters.mapping import AnswerField, AnswerMapping, Find, Meaning, Rows, meaning, not_understood
 from hub.adapters.mapping_check import Place, Slip
 from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.net import secret_marks
@@ -32,7 +33,10 @@ REPLY_URL: Final = "https://hub.example.org"
 _SHOWN_CHARS: Final = 80
 _MOST_SLIPS: Final = 5
 _WHERE: Final = {"answer": "answer", "poll": "poll", "change": "changes"}
-_PARTY: Final = Party(code="00000000")
+_CENTRE: Final = Party(code="00000000")
+_AUTHORITY: Final = Party(code="00000001")
+_LATER: Final = timedelta(days=1, hours=1, minutes=1)
+"""After the appeal was received the message was made: a test shows which of the two moments a mapping sends."""
 
 Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text", "result", "files"]
 
@@ -66,9 +70,11 @@ class MappingTest(Frozen):
         return self
 
 
-def notes_of(lost: Sequence[str], tests: Sequence[MappingTest], code: str) -> tuple[str, ...]:
+def notes_of(
+    lost: Sequence[str], tests: Sequence[MappingTest], code: str, unshown: Sequence[Place] = ()
+) -> tuple[str, ...]:
     """Notes for a check on a mapping that is not wrong. ``lost``: what a message may say and the mapping does
-    not; ``code``: with which such a message stops.
+    not; ``code``: with which such a message stops; ``unshown``: places that no test shows.
     """
     notes = []
     if lost:
@@ -76,6 +82,11 @@ def notes_of(lost: Sequence[str], tests: Sequence[MappingTest], code: str) -> tu
         notes.append(f"a message that says one of these stops ({code}): {said}; give them a place, or leaves_out")
     if not any(test.means for test in tests):
         notes.append("no test shows an answer of theirs: a wrong place in answer looks like silence; give it tests")
+    if not any(test.appeal for test in tests):
+        notes.append("no test shows a request: a wrong name in it goes out as it is; give it tests")
+    if unshown:
+        said = ", ".join(".".join(map(str, place)) for place in unshown)
+        notes.append(f"no test shows: {said}; a slip there is noticed by nobody")
     return tuple(notes)
 
 
@@ -185,7 +196,11 @@ def _request_slips(
 
 def _parcel(form: AppealForm, files: tuple[Attachment, ...]) -> Parcel:
     header = Header(
-        message_id=MESSAGE_ID, case_id=CASE_ID, created_at=form.received_at, sender=_PARTY, recipient=_PARTY
+        message_id=MESSAGE_ID,
+        case_id=CASE_ID,
+        created_at=form.received_at + _LATER,
+        sender=_CENTRE,
+        recipient=_AUTHORITY,
     )
     envelope = AppealEnvelope(header=header, body=form, attachments=files)
     return Parcel(message_id=MESSAGE_ID, envelope=envelope, sealed=SEALED.encode(), reply_url=REPLY_URL)
@@ -223,10 +238,38 @@ def words_of(said: Meaning) -> dict[Word, str]:
     return {name: word for name, word in words.items() if word is not None}
 
 
-def told(said: Meaning) -> dict[str, str]:
-    """The same with what was said and not understood, for people."""
+_LOOKED_FOR: Final[Mapping[str, tuple[Word, ...]]] = {
+    "refused": ("echo", "id", "ground", "note"),
+    "answered": ("echo", "id", "number", "date", "text", "result"),
+}
+"""Members whose absence a person should see, by status."""
+_OF_ALL: Final[tuple[Word, ...]] = ("status", "echo", "id", "number", "date")
+
+
+def told(rules: AnswerMapping, find: Find, rows: Rows | None = None) -> dict[str, str]:
+    """Meaning of an answer for people: with what was said and not understood, and the places where nothing is."""
+    said = meaning(rules, find, rows)
+    looked_for = _LOOKED_FOR.get(said.status, _OF_ALL)
+    places = {name: rule.path if isinstance(rule, AnswerField) else rule for name, rule in rules if name in looked_for}
+    absent = [f"{name} ({places[name]})" for name in looked_for if places[name] and _is_absent(name, rules, find)]
+    unclear = list(said.unclear)
+    if said.status == "unknown" and isinstance(rules.status, AnswerField) and (word := find(rules.status.path)):
+        unclear.insert(0, not_understood("status", word))
     words: dict[str, str] = {str(name): word for name, word in words_of(said).items()}
-    return words | ({"unclear": "; ".join(said.unclear)} if said.unclear else {})
+    if isinstance(rules.status, str) and not any((said.echo, said.external_id, said.number)):
+        words["status"] = "unknown"  # a fixed word is believed only beside something that they said
+    return {
+        **words,
+        **({"unclear": "; ".join(unclear)} if unclear else {}),
+        **({"nothing at": ", ".join(absent)} if absent else {}),
+    }
+
+
+def _is_absent(name: str, rules: AnswerMapping, find: Find) -> bool:
+    rule = getattr(rules, name)
+    if name == "status" and not isinstance(rule, AnswerField):
+        return False
+    return find(rule.path if isinstance(rule, AnswerField) else rule) is None
 
 
 def _meaning_slips(test: MappingTest, at: Place, read: Callable[[], Meaning]) -> Iterator[Slip]:

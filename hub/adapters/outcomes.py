@@ -46,6 +46,10 @@ FILES_ONLY: Final = "Відповідь надано у доданому фай�
 NO_NUMBER: Final = "б/н"
 """Without a number (без номера), as offices write it."""
 _NUMBER: Final = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]{1,100}")
+_LOOK_AT_ANSWER: Final = (
+    "Hold the answer against the mapping's section answer: the places of status, echo, id and number; `hub channel "
+    "read` tries it on a saved answer."
+)
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -179,7 +183,9 @@ def _until(said: Meaning, now: datetime) -> Meaning:
 
 
 def _unknown(code: str, detail: str, heard: Heard) -> Outcome:
-    return Outcome(kind=OutcomeKind.UNKNOWN, code=code, http_status=heard.http_status, detail=detail)
+    return Outcome(
+        kind=OutcomeKind.UNKNOWN, code=code, http_status=heard.http_status, detail=detail, next_step=_LOOK_AT_ANSWER
+    )
 
 
 def _ground(said: Meaning) -> str:

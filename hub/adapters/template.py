@@ -16,6 +16,7 @@ from hub.adapters.json_places import finder, row_finder
 from hub.adapters.mapping import AnswerMapping, Codes, LeftOut, MappingSource, request_values
 from hub.adapters.mapping_check import (
     CONTENT,
+    Place,
     RequestCheck,
     Slip,
     early_slips,
@@ -26,6 +27,7 @@ from hub.adapters.mapping_check import (
     tree_of,
     unsaid,
 )
+from hub.adapters.mapping_cover import Reader, unshown
 from hub.adapters.mapping_tests import SEALED, MappingTest, notes_of, slips_of_tests, tried_tests
 from hub.errors import ConfigurationError
 from hub.ports import Parcel, TriedTest
@@ -139,7 +141,21 @@ class MappedSection(Frozen):
 
     def notes(self) -> tuple[str, ...]:
         """Notes for a check on a mapping that is not wrong."""
-        return notes_of(unsaid(self.said(), self.tree(), self.leaves_out), self.tests, CODES.left_out)
+        lost = unsaid(self.said(), self.tree(), self.leaves_out)
+        return notes_of(lost, self.tests, CODES.left_out, self.unshown())
+
+    def reader(self) -> Reader:
+        """Reader of bodies of theirs, as tests show them."""
+        return Reader(finder, row_finder)
+
+    def unshown(self) -> list[Place]:
+        """Places that no test shows."""
+
+        def make(said: Mapping[str, Any], parcel: Parcel) -> dict[str, Any]:
+            return self.model_copy(update=dict(said)).tried(parcel)
+
+        answers = {"answer": self.answered(), "poll": self.polled(), "change": self.changed()}
+        return unshown({"request": self.request}, self.tests, make, answers, self.reader())
 
     @property
     def sends_files(self) -> bool:

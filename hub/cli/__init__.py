@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from hub import __version__
-from hub.errors import ConfigurationError, HubError, InvalidInput, Unavailable
+from hub.errors import HubError
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("hub.cli.init", "init", "Make a home: keys, a first API key per role, a small registry."),
@@ -75,11 +75,9 @@ def cli() -> None:
 
 
 def _say(error: HubError) -> None:
-    click.echo(f"{error.stable_code}: {error.message}", err=True)
-    if isinstance(error, InvalidInput):
-        for fault in error.faults:
-            click.echo(f"  {fault.pointer or '/'}: {fault.message} ({fault.code})", err=True)
-    click.echo(f"Next: {error.next_step}", err=True)
+    """Print what a person is told; the words are loaded only now, so that ``hub`` starts fast."""
+    for line in import_module("hub.cli.mistaken").lines(error):
+        click.echo(line, err=True)
 
 
 def main() -> None:
@@ -98,4 +96,4 @@ def main() -> None:
         sys.exit(130)
     except HubError as error:
         _say(error)
-        sys.exit(3 if isinstance(error, ConfigurationError | Unavailable) else 1)
+        sys.exit(import_module("hub.cli.mistaken").exit_code(error))

@@ -13,6 +13,7 @@ from hub import adapters
 from hub.adapters.base import BaseSession
 from hub.bootstrap import Hub, build
 from hub.cli import preparing
+from hub.cli.mistaken import attempted
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.preparing import Ready
 from hub.cli.registry_folder import load_folder, registry_option
@@ -20,7 +21,7 @@ from hub.cli.skeletons import skeleton_command
 from hub.cli.trying import replay, send_test, try_channel
 from hub.cli.wsdl import fetch_wsdl, pin_wsdl, show_wsdl
 from hub.errors import InvalidInput, NotFound, UnsupportedFeature
-from hub.ports import Mapped, Tested, TriedTest
+from hub.ports import Looking, Mapped, Tested, TriedTest
 from hub.schemas.directory import Channel
 from hub.settings import load
 from hub.workbench.samples import samples
@@ -110,24 +111,30 @@ def _cut(body: str) -> str:
 @home_option
 @json_option
 def probe(channel_id: str, home: str | None, as_json: bool) -> None:
-    """Connect to the other side without sending an appeal; with auth: oauth2 a token is got too."""
+    """Connect to the other side without sending an appeal; over HTTP also ask with HEAD, which takes nothing in. With
+    auth: oauth2 a token is got too.
+    """
     hub = build(load(home=home))
     started = time.monotonic()
     try:
         to = preparing.target(hub, channel_id)
-        if to.adapter.pulled(to.channel):
-            emit({"ok": True, "pulled": True}, as_json=as_json, lines=["This authority fetches by itself."])
-            return
-        with to.adapter.session(to.channel) as session:
-            session.probe(float(to.channel.lane.deadline_secs))
-            millis = round((time.monotonic() - started) * 1000)
-            got = session.credential() if isinstance(session, BaseSession) else None
+        deadline = float(to.channel.lane.deadline_secs)
+        with attempted(hub.settings.registry_folder, channel_id):
+            if to.adapter.pulled(to.channel):
+                emit({"ok": True, "pulled": True}, as_json=as_json, lines=["This authority fetches by itself."])
+                return
+            with to.adapter.session(to.channel) as session:
+                session.probe(deadline)
+                millis = round((time.monotonic() - started) * 1000)
+                got = session.credential() if isinstance(session, BaseSession) else None
+                notes = session.look(deadline) if isinstance(session, Looking) else ()
     finally:
         hub.close()
+    reached = f"{channel_id} can be reached: connected in {millis} ms."
     emit(
-        {"ok": True, "millis": millis, **({"credential": got} if got else {})},
+        {"ok": True, "millis": millis, "notes": notes, **({"credential": got} if got else {})},
         as_json=as_json,
-        lines=[*([got] if got else []), f"{channel_id} can be reached: connected in {millis} ms."],
+        lines=[*([got] if got else []), reached, *(f"note: {note}" for note in notes)],
     )
 
 

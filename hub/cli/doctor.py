@@ -16,6 +16,8 @@ from hub.bootstrap import KEY_FILE
 from hub.cli.alarms import all_that_ends
 from hub.cli.output import emit, home_option, json_option
 from hub.errors import ConfigurationError, HubError, Unavailable
+from hub.net import webhook, webhook_signing
+from hub.net.secrets import resolve
 from hub.schemas.kyiv import KYIV
 from hub.seals import load_signing_key
 from hub.settings import Settings, load
@@ -117,6 +119,21 @@ def _alarms(settings: Settings) -> str:
     return f"{standing} stand; {heard}"
 
 
+def _webhooks(settings: Settings) -> str:
+    endpoints = webhook.read(settings.webhooks_file)
+    for endpoint in endpoints:
+        for reference in endpoint.secrets:
+            try:
+                webhook_signing.signing_key(resolve(reference).reveal())
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    f"{settings.webhooks_file}, endpoint {endpoint.id}: {error.message}",
+                    code=error.stable_code,
+                    action=error.next_step,
+                ) from None
+    return f"{len(endpoints)} endpoints, all secrets there"
+
+
 CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("seal key", _key),
     ("adapters", _adapters),
@@ -126,6 +143,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("disk", _disk),
     ("expiry", _expiry),
     ("alarms", _alarms),
+    ("webhooks", _webhooks),
 )
 
 

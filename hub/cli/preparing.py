@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from hub import adapters
 from hub.adapters import AdapterContext
+from hub.adapters.mapping_check import near
 from hub.bootstrap import Hub
 from hub.errors import InvalidInput, NotFound
 from hub.net import secret_marks
@@ -61,7 +62,12 @@ def target(hub: Hub, channel_id: str, files: Attachments | None = None) -> Targe
     """The channel of this id. ``NotFound`` (``channel.unknown``). ``files``: what the adapter may send along."""
     entry = hub.registry.current().channel(channel_id)
     if entry is None:
-        raise NotFound("The registry has no channel with this id.", code="channel.unknown")
+        known = [channel.id for _, channel in hub.registry.current().channels()]
+        raise NotFound(
+            f"The registry has no channel with this id; {near(channel_id, known)}".rstrip("; ") + ".",
+            code="channel.unknown",
+            action="`hub registry show CODE` lists the channels of an authority.",
+        )
     adapter = adapters.adapter(entry[1].adapter, AdapterContext(attachments=files))
     return Target(authority=entry[0], channel=entry[1], adapter=adapter)
 

@@ -15,7 +15,7 @@ import click
 from hub import adapters
 from hub.cli.output import emit, json_option, table
 from hub.cli.registry_diff import diff
-from hub.cli.registry_folder import FOLDER, load_folder, registry_option, unusable_channels
+from hub.cli.registry_folder import FOLDER, chosen_folder, load_folder, placed_unusable, registry_option
 from hub.cli.registry_set import set_channels
 from hub.cli.registry_show import show
 from hub.errors import RegistryRefused
@@ -48,16 +48,17 @@ for command in (show, diff, set_channels):
 def check(folder: Path | None, as_json: bool) -> None:
     """Load the whole registry and name every fault by file and line."""
     try:
-        directory = load_folder(folder)
+        chosen = chosen_folder(folder)
+        directory = load_folder(chosen)
     except RegistryRefused as refused:
         faults = [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in refused.faults]
         lines = [*(f"{f.pointer}: {f.message} ({f.code})" for f in refused.faults), f"{len(faults)} faults: refused."]
         emit({"ok": False, "faults": faults}, as_json=as_json, lines=lines)
         sys.exit(1)
-    unusable = unusable_channels(channel for _, channel in directory.channels())
+    unusable = placed_unusable((channel for _, channel in directory.channels()), chosen)
     if unusable:
         lines = [
-            *(f"{u['pointer']}: {u['message']} ({u['code']})" for u in unusable),
+            *(f"{u['pointer']}: {u['message']} ({u['code']})\n  Next: {u['next']}" for u in unusable),
             f"{len(unusable)} channels fail.",
         ]
         emit({"ok": False, "faults": unusable}, as_json=as_json, lines=lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,6 +13,7 @@ from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.schemas.directory import Channel
 from hub.workbench.rehearsing import rehearse
 from registry import LoadedDirectory, load
+from registry.places import where
 
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,13 +40,31 @@ def unusable_channels(channels: Iterable[Channel]) -> list[dict[str, str]]:
 
     They stop no hub (one authority's folder hurts nobody else), so this is the place to hear of them.
     """
+    return [
+        {"pointer": channel.id, "code": error.stable_code, "message": error.message}
+        for channel, error in _unusable(channels)
+    ]
+
+
+def placed_unusable(channels: Iterable[Channel], folder: Path) -> list[dict[str, str]]:
+    """The same by the file and line of the setting, with the next step."""
+    return [
+        {
+            "pointer": where(folder, channel.id, error.setting) or channel.id,
+            "code": error.stable_code,
+            "message": error.message,
+            "next": error.at_hand,
+        }
+        for channel, error in _unusable(channels)
+    ]
+
+
+def _unusable(channels: Iterable[Channel]) -> Iterator[tuple[Channel, ConfigurationError]]:
     known = adapters.table()
-    found = []
     for channel in channels:
         try:
             rehearse(known[channel.adapter], channel)
         except UnsupportedFeature:
             continue  # what it cannot say is no fault of its settings
         except ConfigurationError as error:
-            found.append({"pointer": channel.id, "code": error.stable_code, "message": error.message})
-    return found
+            yield channel, error

@@ -18,11 +18,12 @@ from hub.bootstrap import Hub, build
 from hub.cli import preparing
 from hub.cli.auditing import audited
 from hub.cli.find import by_number
+from hub.cli.mistaken import attempted, shown
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.preparing import Material, Ready, Target
 from hub.cli.registry_folder import load_folder, registry_option
-from hub.delivery.redaction import Redactor, without_secrets
-from hub.errors import Forbidden, HubError, InvalidInput, NotFound
+from hub.delivery.redaction import without_secrets
+from hub.errors import Forbidden, InvalidInput, NotFound
 from hub.net.secrets import known
 from hub.net.settings import HttpSettings
 from hub.net.transport import carried_by
@@ -37,7 +38,9 @@ from hub.storage.attachments import MemoryAttachments
 from hub.workbench import messages, recording, replaying
 from hub.workbench.recording import Recorder, Recording
 from hub.workbench.replaying import Replayed
+from registry.places import where
 
+_NOT_SENT = "The test was not sent: "
 _TAKEN = (OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE)
 _A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 
@@ -81,9 +84,10 @@ def try_channel(
     hub = build(load(home=home))
     try:
         material = _material(hub, channel_id, appeal=appeal, name=name, case=case, reason=reason)
-        ready = preparing.ready(hub, channel_id, material)
-        tried = Tried(ready, poll=poll, recorded=to is not None)
-        tried.run(yes=yes)
+        with attempted(hub.settings.registry_folder, channel_id, _NOT_SENT):
+            ready = preparing.ready(hub, channel_id, material)
+            tried = Tried(ready, hub.settings.registry_folder, poll=poll, recorded=to is not None)
+            tried.run(yes=yes)
         if to is not None:
             recording.write(tried.recording(material, hub.settings.base_url), to)
     finally:
@@ -128,8 +132,9 @@ def _sent_to(hub: Hub, row: CaseRow, authority: str) -> AppealEnvelope:
 class Tried:
     """One test over a channel: run, told, recorded."""
 
-    def __init__(self, ready: Ready, *, poll: bool = False, recorded: bool = False) -> None:
+    def __init__(self, ready: Ready, registry: Path, *, poll: bool = False, recorded: bool = False) -> None:
         self.ready = ready
+        self._registry = registry
         self.channel = ready.target.channel
         self.tap = Recorder()
         self._http = issubclass(ready.target.adapter.settings_model, HttpSettings)
@@ -157,19 +162,14 @@ class Tried:
             )
 
     def run(self, *, yes: bool) -> None:
-        """Send it. ``InvalidInput`` if it could not even begin."""
+        """Send it. ``HubError`` if it could not even begin."""
         to = self.ready.target
         if to.adapter.pulled(self.channel):
             raise InvalidInput("Nothing is sent over this channel: the authority fetches.", code="channel.pulled")
         if not yes:
             click.confirm(f"Send a test appeal to {to.authority.name} over {self.channel.id}?", abort=True, err=True)
-        try:
-            with carried_by(self.tap) if self._http else nullcontext():
-                self._speak(to.adapter)
-        except HubError as failure:
-            raise InvalidInput(
-                f"The test was not sent: {failure.message}", code=failure.stable_code, action=failure.next_step
-            ) from failure
+        with carried_by(self.tap) if self._http else nullcontext():
+            self._speak(to.adapter)
 
     def _speak(self, adapter: Adapter) -> None:
         deadline = float(self.channel.lane.deadline_secs)
@@ -200,6 +200,21 @@ class Tried:
             polled=None if self.polled is None else recording.told(self.polled, secrets),
         )
 
+    def told(self) -> dict[str, Any]:
+        """The outcome; of one that failed also where in the registry the setting stands, and the next step."""
+        outcome, failed = self.outcome, self.outcome.kind not in _TAKEN
+        return {
+            "message_id": self.ready.prepared.message_id,
+            "outcome": outcome.kind,
+            "code": outcome.code,
+            "http_status": outcome.http_status,
+            "external_id": outcome.external_id,
+            "detail": outcome.detail,
+            "receipts": len(outcome.receipts) + len(outcome.reported),
+            "where": where(self._registry, self.channel.id, outcome.setting) if failed and outcome.setting else None,
+            "next": outcome.next_step if failed else None,
+        }
+
     def tell(self, *, as_json: bool) -> None:
         """Print both sides and what was understood."""
         around, body = self.ready.outline(), preparing.shown(self.ready.prepared)
@@ -208,7 +223,7 @@ class Tried:
         calls = [_call(each) for each in self.tap.exchanges(known())]
         polled = None if self.polled is None else recording.told(self.polled, known())
         document = {
-            **_told(self.ready, self.outcome),
+            **self.told(),
             "request": {"outline": around, "body": body},
             "answer": raw,
             "calls": calls,
@@ -218,7 +233,7 @@ class Tried:
         lines = ["── request", *around, "", body, "", "── answer", raw or "(nothing was heard)", ""]
         lines += ["── calls", *calls] if len(calls) > 1 else []
         lines += ["── understood", *(f"{name}: {value}" for name, value in said.items())] if said else []
-        lines += ["── outcome", *_lines(_told(self.ready, self.outcome))]
+        lines += ["── outcome", *_lines(self.told())]
         lines += ["── asked", *_lines(polled)] if polled is not None else []
         emit(document, as_json=as_json, lines=lines)
 
@@ -240,8 +255,7 @@ def _contents(material: Material) -> list[str]:
 
 
 def _without_secrets(outcome: Outcome) -> Outcome:
-    detail = Redactor((), known()).text(outcome.detail) if outcome.detail else None
-    return replace(outcome, detail=detail)
+    return replace(outcome, detail=shown(outcome.detail) if outcome.detail else None)
 
 
 def _understood(adapter: Adapter, channel: Channel, body: bytes) -> Mapping[str, str]:
@@ -251,18 +265,6 @@ def _understood(adapter: Adapter, channel: Channel, body: bytes) -> Mapping[str,
         return adapter.understood(channel, body, poll=False) or {}
     except InvalidInput as error:
         return {"status": f"unknown ({error.message})"}
-
-
-def _told(ready: Ready, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "message_id": ready.prepared.message_id,
-        "outcome": outcome.kind,
-        "code": outcome.code,
-        "http_status": outcome.http_status,
-        "external_id": outcome.external_id,
-        "detail": outcome.detail,
-        "receipts": len(outcome.receipts) + len(outcome.reported),
-    }
 
 
 def _lines(document: Mapping[str, Any]) -> list[str]:
@@ -286,12 +288,13 @@ def send_test(channel_id: str, yes: bool, home: str | None, as_json: bool) -> No
     """
     hub = build(load(home=home))
     try:
-        ready = preparing.ready(hub, channel_id, preparing.made_up(hub, channel_id))
-        tried = Tried(ready)
-        tried.run(yes=yes)
+        with attempted(hub.settings.registry_folder, channel_id, _NOT_SENT):
+            ready = preparing.ready(hub, channel_id, preparing.made_up(hub, channel_id))
+            tried = Tried(ready, hub.settings.registry_folder)
+            tried.run(yes=yes)
     finally:
         hub.close()
-    document = _told(ready, tried.outcome)
+    document = tried.told()
     emit(document, as_json=as_json, lines=_lines(document))
     _leave_unless_delivered(tried.outcome)
 

@@ -39,6 +39,17 @@ class Target:
     port: int
     address: IPAddress | None
 
+    @property
+    def where(self) -> str:
+        """Host and port, for people."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+_NOT_FILLED = (
+    "has {…} that nothing is filled in for: status_url knows {message_id} and {external_id}, a template's path "
+    "{message_id}, all others nothing"
+)
+
 
 def _refuse(rule: str) -> ConfigurationError:
     return ConfigurationError(f"The URL {rule}.", code="http.url", action="Mend the URL in the channel's settings.")
@@ -50,6 +61,8 @@ def parse_url(url: str) -> Target:
     if len(url) > MAX_URL_CHARS:
         raise _refuse(f"is longer than {MAX_URL_CHARS} characters")
     if not _URL.fullmatch(url):
+        if "{" in url or "}" in url:
+            raise _refuse(_NOT_FILLED)
         raise _refuse("holds characters that RFC 3986 does not allow (write names with other letters as xn--…)")
     try:
         parts = urlsplit(url)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, about, within
 from hub.net import digest, oauth
 from hub.net.addresses import Target, parse_url
 from hub.net.http import HttpAnswer, HttpPolicy, HttpSession, StreamedBody, request_target
@@ -120,12 +120,13 @@ def credential(settings: HttpSettings) -> Credential:
     """Resolve the secrets of a channel's ``auth``. ``ConfigurationError`` names what is missing."""
     match settings.auth:
         case OAuth2Auth():
-            oauth.check(settings.auth)
+            with within("auth"):
+                oauth.check(settings.auth)
             return _Token(settings.auth, settings.policy())
         case DigestAuth(password=reference):
-            return _Digest(settings.auth, resolve(reference).reveal())
+            return _Digest(settings.auth, _revealed("password", reference))
         case ApiKeyAuth(place="query", name=str(name), key=reference):
-            return _Stated(_query(name, resolve(reference).reveal()))
+            return _Stated(_query(name, _revealed("key", reference)))
         case auth:
             headers = _headers(auth)
             return _Stated(lambda call: call.saying(headers(call)))
@@ -243,16 +244,22 @@ _Headers = Callable[[Call], Mapping[str, str]]
 def _headers(auth: Auth) -> _Headers:
     match auth:
         case BearerAuth(token=reference):
-            return _fixed({"Authorization": f"Bearer {resolve(reference).reveal()}"})
+            return _fixed({"Authorization": f"Bearer {_revealed('token', reference)}"})
         case BasicAuth(user=user, password=reference):
-            pair = f"{user}:{resolve(reference).reveal()}".encode()
+            pair = f"{user}:{_revealed('password', reference)}".encode()
             return _fixed({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
         case ApiKeyAuth(header=header, key=reference):
-            return _fixed({header: resolve(reference).reveal()})
+            return _fixed({header: _revealed("key", reference)})
         case HmacAuth(secret=reference):
-            return _hmac(_key(resolve(reference).reveal(), reference))
+            with about("auth/secret"):
+                return _hmac(_key(resolve(reference).reveal(), reference))
         case NoAuth() | MtlsAuth() | DigestAuth() | OAuth2Auth():
             return _fixed({})
+
+
+def _revealed(setting: str, reference: str) -> str:
+    with about(f"auth/{setting}"):
+        return resolve(reference).reveal()
 
 
 def _query(name: str, key: str) -> Callable[[Call], Call]:
@@ -269,7 +276,10 @@ def _query(name: str, key: str) -> Callable[[Call], Call]:
 def _fixed(headers: Mapping[str, str]) -> _Headers:
     for value in headers.values():
         if not value.isascii() or not value.isprintable():
-            raise ConfigurationError("A credential holds characters that an HTTP header cannot carry.")
+            raise ConfigurationError(
+                "A credential holds characters that an HTTP header cannot carry.",
+                action="Write the credential anew, in ASCII; look for blanks and letters that only look alike.",
+            )
     return lambda _: headers
 
 

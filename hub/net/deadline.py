@@ -20,12 +20,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException
 from typing import Any, cast
 
-from hub.errors import PermanentFailure, TemporaryFailure
+from hub.errors import PermanentFailure, TemporaryFailure, about
 from hub.failpoints import hit, named
 from hub.net.addresses import IPAddress, IPNetwork, Target, permitted
-from hub.net.heads import refuses
+from hub.net.heads import HeadError, refuses
 from hub.net.proxy import CANNOT_REACH, Proxy, open_tunnel
 from hub.net.response import Response
+from hub.net.tls_faults import certificate_fault, handshake_fault, is_about_ours
 
 Resolver = Callable[[str, int], Sequence[str]]
 """From name and port to addresses as text. Raises ``OSError``."""
@@ -190,7 +191,9 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 def _look_up(resolver: Resolver, host: str, port: int, deadline: Deadline) -> Sequence[str]:
     """Resolve in a thread of its own: getaddrinfo(3) knows no deadline."""
     if not _MAX_LOOKUPS.acquire(blocking=False):
-        raise TemporaryFailure("Too many name look-ups hang.", code="http.dns")
+        raise TemporaryFailure(
+            "Too many name look-ups hang.", code="http.dns", remedy="Look at the name servers of this machine."
+        )
     answers: queue.SimpleQueue[Sequence[str] | OSError | UnicodeError] = queue.SimpleQueue()
 
     def work() -> None:
@@ -205,9 +208,18 @@ def _look_up(resolver: Resolver, host: str, port: int, deadline: Deadline) -> Se
     try:
         answer = answers.get(timeout=deadline.remaining())
     except (queue.Empty, TimeoutError):
-        raise TemporaryFailure("The name could not be resolved in time.", code="http.dns") from None
+        raise TemporaryFailure(
+            f"The name {host} could not be resolved in time.",
+            code="http.dns",
+            remedy="Look at the name servers of this machine: they do not answer.",
+        ) from None
     if isinstance(answer, OSError | UnicodeError) or not answer:
-        raise TemporaryFailure("The name could not be resolved.", code="http.dns")
+        raise TemporaryFailure(
+            f"The name {host} could not be resolved.",
+            code="http.dns",
+            remedy="Look at the spelling of the host; if it is known in their network only, this machine needs their "
+            "name servers.",
+        )
     return answer
 
 
@@ -239,12 +251,15 @@ class Dialer:
                 ipaddress.ip_address(text) for text in _look_up(self._resolver, target.host, target.port, self.deadline)
             ]
         )
-        if not all(permitted(address, self._allow_private) for address in found):
-            raise PermanentFailure(
-                "The host has an address that is not public, and the channel does not name its network.",
-                code="http.address_refused",
-                action="Name the network in the channel's allow_private, or mend the URL or the name's DNS entry.",
-            )
+        for address in found:
+            if not permitted(address, self._allow_private):
+                named = "The host" if target.address is not None else f"The host {target.host}"
+                raise PermanentFailure(
+                    f"{named} has the address {address}, which is not public, and the channel does not name its "
+                    "network.",
+                    code="http.address_refused",
+                    action="Name the network in the channel's allow_private, or mend the host or its DNS entry.",
+                )
         return found
 
     def connect(self, target: Target) -> socket.socket:
@@ -269,7 +284,8 @@ class Dialer:
         return [f"[{each}]" if each.version == 6 else str(each) for each in self.addresses(target)]
 
     def _through(self, proxy: Proxy, host: str, port: int) -> socket.socket:
-        sock = self._reach(proxy.target)
+        with about("proxy/url"):
+            sock = self._reach(proxy.target)
         try:
             open_tunnel(sock, proxy, host, port)
         except BaseException:
@@ -297,17 +313,37 @@ class Dialer:
                 reason = error
             else:
                 return sock
-        late = isinstance(reason, TimeoutError)
-        raise TemporaryFailure(
-            "The connection could not be made in time." if late else f"No connection: {type(reason).__name__}.",
-            code="http.connect_timeout" if late else "http.connect",
-        ) from reason
+        raise _unreached(target, reason) from reason
+
+
+def _unreached(target: Target, reason: OSError | None) -> TemporaryFailure:
+    """The failure of a connection that was not made."""
+    if isinstance(reason, TimeoutError):
+        return TemporaryFailure(
+            f"{target.where} did not answer in time.",
+            code="http.connect_timeout",
+            remedy="Look at host and port; ask those who keep the networks whether a firewall drops what this machine "
+            "sends there.",
+        )
+    if isinstance(reason, ConnectionRefusedError):
+        return TemporaryFailure(
+            f"Nobody listens at {target.where} (ConnectionRefusedError).",
+            code="http.connect",
+            remedy="Look at host and port; ask those who keep their system whether it runs.",
+        )
+    said = errno.errorcode.get(reason.errno or 0) if reason is not None else None
+    return TemporaryFailure(
+        f"No connection to {target.where} ({said or type(reason).__name__}).",
+        code="http.connect",
+        remedy="Look at host and port; ask those who keep the networks whether there is a way from this machine.",
+    )
 
 
 ONE_PIECE_BYTES = 65_536
 """Up to here a request goes out in one piece: each further one wakes the other side once more."""
 
 
+_PLAIN = "Look at the port; if their system has no TLS, write http:// and allow_http: true."
 _STOPS = (AnsweredError, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 
@@ -352,8 +388,9 @@ class HttpConnection(HTTPConnection):
     def _answer_or(self, failure: OSError) -> Response:
         try:
             return cast("Response", self.getresponse())
-        except (HTTPException, OSError):
-            raise failure from None
+        except (HTTPException, OSError) as error:
+            said_why = isinstance(error, HeadError) or is_about_ours(error)
+            raise (error if said_why else failure) from None
 
     def send(self, data: Any) -> None:
         """Send, in large pieces."""
@@ -387,19 +424,15 @@ class TlsConnection(HttpConnection):
         try:
             sock = self._context.wrap_socket(super()._open(), server_hostname=self._target.host.rstrip("."))
         except ssl.SSLCertVerificationError as error:
+            raise certificate_fault(error, self._target.host, self._target.where, "tls.certificate") from None
+        except TimeoutError:
             raise TemporaryFailure(
-                f"The server's certificate does not hold: {error.verify_message}.",
-                code="tls.certificate",
-                action="Mend the certificate on their side, or the channel's ca_file and URL on ours.",
+                f"The TLS handshake with {self._target.where} did not end in time.",
+                code="tls.timeout",
+                remedy="Look whether this port speaks TLS, and whether something in between holds the answers back.",
             ) from None
-        except ssl.SSLError as error:
-            raise TemporaryFailure(f"No TLS connection: {error.reason}.", code="tls.handshake") from None
         except OSError as error:
-            late = isinstance(error, TimeoutError)
-            raise TemporaryFailure(
-                "The TLS handshake did not end in time." if late else "The TLS handshake broke off.",
-                code="tls.timeout" if late else "tls.handshake",
-            ) from None
+            raise handshake_fault(error, self._target.where, "tls.handshake", plain=_PLAIN) from None
         if isinstance(sock, _TlsSocket):
             sock.deadline = self._dialer.deadline
         return sock

@@ -23,7 +23,11 @@ _SWITCHED: Final = 101
 
 
 class HeadError(HTTPException):
-    """No head that can be read, or one that contradicts itself."""
+    """No head that can be read, or one that contradicts itself. ``said``: how it begins, where it is none."""
+
+    def __init__(self, why: str, said: str = "") -> None:
+        super().__init__(why)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ def _status_line(stream: BinaryIO) -> tuple[int, int]:
         line = _line(stream)
     found = _STATUS_LINE.fullmatch(line.rstrip("\r\n"))
     if found is None or found[1] not in "01":
-        raise HeadError("no status line")
+        raise HeadError("no status line", line)
     return 11 if (found[1], found[2]) > ("1", "0") else 10, int(found[3])
 
 
@@ -125,7 +129,7 @@ def _line(stream: BinaryIO) -> str:
     if not line:
         raise RemoteDisconnected("the connection ended in the head of the answer")
     if len(line) > LINE_MAX_BYTES or not line.endswith(b"\n"):
-        raise HeadError("a line of the head is too long, or cut")
+        raise HeadError("a line of the head is too long, or cut", line.decode("iso-8859-1"))
     return line.decode("iso-8859-1")
 
 

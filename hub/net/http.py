@@ -11,7 +11,8 @@ deadline and byte limits (``hub.net.deadline``), goes to checked addresses only 
     TemporaryFailure     http.dns, http.connect, http.connect_timeout, http.proxy (and others of hub.net.proxy),
                          tls.certificate, tls.handshake, tls.timeout      nothing went out
     OutcomeUnknown       http.deadline, http.broken, http.too_large,
-                         http.encoding                                    bytes of the request may have gone out
+                         http.not_http, http.encoding,
+                         tls.client_certificate                           bytes of the request may have gone out
 
 A status code is no error here: whoever calls judges it.
 """
@@ -22,6 +23,7 @@ import re
 import ssl
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -33,7 +35,7 @@ from urllib.parse import urlsplit
 
 import certifi
 
-from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
+from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure, about
 from hub.net.addresses import IPNetwork, Target, parse_url
 from hub.net.deadline import (
     Deadline,
@@ -46,9 +48,12 @@ from hub.net.deadline import (
     system_resolver,
 )
 from hub.net.encodings import EncodingError, unpack
+from hub.net.heads import HeadError
 from hub.net.proxy import Proxy
 from hub.net.response import Response
+from hub.net.tls_faults import client_certificate_fault, is_about_ours
 from hub.net.transport import HttpCall, carrier
+from hub.schemas.visible import visible
 
 HEAD_MAX_BYTES = 65_536
 RETRY_AFTER_MAX_SECS = 86_400.0
@@ -59,6 +64,8 @@ CREDENTIAL_REFUSED = frozenset({401, 403, 407})
 """Statuses that lock the channel, not this message: it waits until somebody renews the credential."""
 UNFIT = frozenset({"http.too_large", "http.encoding"})
 """Codes of answers that came and cannot be read."""
+_TLS_RECORD = re.compile("[\x14-\x17]\x03[\x00-\x04]")
+_SHOWN_CHARS = 80
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 
@@ -142,12 +149,25 @@ def _stamp(path: Path | None) -> tuple[str, int] | None:
     try:
         return str(path), path.stat().st_mtime_ns
     except OSError as error:
-        raise ConfigurationError(f"The file {path} cannot be read: {type(error).__name__}.") from None
+        raise ConfigurationError(
+            f"The file {path} cannot be read: {type(error).__name__}.",
+            code="tls.files",
+            action="Put the file there, with the right of reading for the hub's user, or mend the path.",
+        ) from None
 
 
 def tls_context(policy: HttpPolicy) -> ssl.SSLContext:
     """The TLS context of a policy; made once, and again when one of its files changes. ``ConfigurationError``."""
-    return _tls_context(*map(_stamp, (policy.ca_file, policy.crl_file, policy.cert_file, policy.key_file)))
+    stamps = []
+    for setting, path in (
+        ("ca_file", policy.ca_file),
+        ("crl_file", policy.crl_file),
+        ("client_cert/cert", policy.cert_file),
+        ("client_cert/key", policy.key_file),
+    ):
+        with about(setting):
+            stamps.append(_stamp(path))
+    return _tls_context(*stamps)
 
 
 @lru_cache(maxsize=256)
@@ -162,22 +182,42 @@ def _tls_context(
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.set_ciphers("DEFAULT:@SECLEVEL=2")  # no SHA-1 signatures, no RSA under 2048 bits
-    try:
+    with about("ca_file"), _loading(ca):
         context.load_verify_locations(ca[0] if ca else certifi.where())
-        if crl is not None:
+    if crl is not None:
+        with about("crl_file"), _loading(crl):
             context.load_verify_locations(crl[0])
-            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-        if cert is not None:
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if cert is not None:
+        with about("client_cert"), _loading(cert, key):
             context.load_cert_chain(cert[0], key[0] if key else None, password=_no_password)
-    except (OSError, ssl.SSLError, ConfigurationError):
-        named = ", ".join(stamp[0] for stamp in (ca, crl, cert, key) if stamp)
-        raise ConfigurationError(f"Certificates or keys cannot be loaded from: {named}.", code="tls.files") from None
     return bounded(context)
+
+
+@contextmanager
+def _loading(*files: tuple[str, int] | None) -> Iterator[None]:
+    """Name the files that OpenSSL cannot load in this block, and what is wrong with them as far as it says."""
+    try:
+        yield
+    except OSError as error:
+        named = " and ".join(stamp[0] for stamp in files if stamp)
+        why, action = _FILE_FAULTS.get(getattr(error, "reason", None) or "", _NO_PEM)
+        raise ConfigurationError(f"{named} cannot be used: {why}.", code="tls.files", action=action) from None
+
+
+_NO_PEM = ("there is no PEM in it that can be read", "Give PEM files: text that begins with -----BEGIN.")
+_FILE_FAULTS = {
+    "KEY_VALUES_MISMATCH": ("the key is not that of the certificate", "Name the key that belongs to the certificate."),
+}
 
 
 def _no_password() -> str:
     """OpenSSL would otherwise ask for the password of an encrypted key on the terminal and wait."""
-    raise ConfigurationError("The key file is encrypted; give a key without a password, closed to others.")
+    raise ConfigurationError(
+        "The key of the client certificate is encrypted.",
+        code="tls.files",
+        action="Give a key without a password, in a file that is closed to others (openssl pkey).",
+    )
 
 
 @lru_cache(maxsize=4_096)
@@ -250,7 +290,7 @@ class HttpSession:
                 self.last = answer = HttpAnswer(status=response.status, headers=response.told, body=content or b"")
         except (HTTPException, OSError, ValueError) as error:
             connection.close()
-            raise self._failure(error) from None
+            raise self._failure(error, check_url(call.url, self._policy).where) from None
         except BaseException:
             connection.close()
             raise
@@ -298,7 +338,11 @@ class HttpSession:
         except (HTTPException, OSError, ValueError):
             return None
 
-    def _failure(self, error: Exception) -> OutcomeUnknown | TemporaryFailure:
+    def _failure(self, error: Exception, where: str) -> OutcomeUnknown | TemporaryFailure:
+        if isinstance(error, HeadError) and error.said:
+            return _no_http(error.said, where)
+        if is_about_ours(error):
+            return client_certificate_fault(error, where, "tls.client_certificate", OutcomeUnknown)
         if isinstance(error, TooMuchError):
             return OutcomeUnknown("The answer is longer than the channel allows.", code="http.too_large")
         if isinstance(error, EncodingError):
@@ -309,6 +353,22 @@ class HttpSession:
         if self._deadline.sent:
             return OutcomeUnknown(message, code=code)
         return TemporaryFailure(message, code=code)
+
+
+def _no_http(said: str, where: str) -> OutcomeUnknown:
+    """Failure of an answer that begins with ``said``, which no answer of HTTP does."""
+    if _TLS_RECORD.match(said):
+        return OutcomeUnknown(
+            f"{where} speaks TLS, and the URL begins with http://.",
+            code="http.not_http",
+            remedy="Write https:// in the channel's settings.",
+        )
+    return OutcomeUnknown(
+        f"{where} does not speak HTTP.",
+        code="http.not_http",
+        detail=f"{where} does not speak HTTP; it begins with: {visible(said.strip()[:_SHOWN_CHARS])}",
+        remedy="Look at the port: another service listens there.",
+    )
 
 
 def _hang_up(connections: dict[Target, HttpConnection]) -> None:

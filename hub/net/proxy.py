@@ -78,5 +78,8 @@ def _head(sock: socket.socket) -> bytes:
 
 def _fail(how: str, code: str = CANNOT_REACH) -> NoReturn:
     raise TemporaryFailure(
-        f"The proxy {how}.", code=code, action="Look at the channel's setting proxy, and at the proxy's own log."
+        f"The proxy {how}.",
+        code=code,
+        action="Look at the channel's setting proxy, and at the proxy's own log.",
+        setting="proxy",
     )

@@ -122,6 +122,14 @@ def standing_in() -> bool:
     return _STAND_INS.get()
 
 
+_MEND = "Mend the reference, or put the secret there: a file that only the hub's user may read, or a variable of its \
+environment."
+
+
+def _unread(reference: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"The secret {reference} cannot be read: {type(error).__name__}.", action=_MEND)
+
+
 def secret_path(reference: str) -> Path:
     """The checked path of a ``file:`` reference. ``ConfigurationError`` if it is missing or open to everybody."""
     path = Path(reference.removeprefix("file:"))
@@ -130,9 +138,9 @@ def secret_path(reference: str) -> Path:
     try:
         status = path.stat()
     except OSError as error:
-        raise ConfigurationError(f"The secret {reference} cannot be read: {type(error).__name__}.") from None
+        raise _unread(reference, error) from None
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigurationError(f"The secret {reference} is not a regular file.")
+        raise ConfigurationError(f"The secret {reference} is not a regular file.", action=_MEND)
     if status.st_mode & stat.S_IRWXO:
         raise ConfigurationError(
             f"The secret {reference} is open to every user of this machine.",
@@ -154,9 +162,12 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None) -> Secret:
     else:
         value = _from_file(reference)
     if not value:
-        raise ConfigurationError(f"The secret {reference} is missing or empty.")
+        raise ConfigurationError(f"The secret {reference} is missing or empty.", action=_MEND)
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
-        raise ConfigurationError(f"The secret {reference} holds control characters or more than one line.")
+        raise ConfigurationError(
+            f"The secret {reference} holds control characters or more than one line.",
+            action="Write the secret alone into it, as one line.",
+        )
     remember(value)
     return Secret(value)
 
@@ -167,9 +178,9 @@ def _from_file(reference: str) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_SECRET_BYTES + 1)
         if len(data) > MAX_SECRET_BYTES:
-            raise ConfigurationError(f"The secret {reference} is longer than {MAX_SECRET_BYTES} bytes.")
+            raise ConfigurationError(f"The secret {reference} is longer than {MAX_SECRET_BYTES} bytes.", action=_MEND)
         return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except OSError as error:
-        raise ConfigurationError(f"The secret {reference} cannot be read: {type(error).__name__}.") from None
+        raise _unread(reference, error) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"The secret {reference} is not UTF-8 text.") from None
+        raise ConfigurationError(f"The secret {reference} is not UTF-8 text.", action=_MEND) from None

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, about
 from hub.net.addresses import IPNetwork, parse_url
 from hub.net.http import HttpPolicy, check_url
 from hub.net.proxy import Proxy
@@ -268,4 +268,8 @@ class HttpSettings(Frozen):
         bare = self.bare_policy()
         if self.client_cert is None:
             return bare
-        return replace(bare, cert_file=secret_path(self.client_cert.cert), key_file=secret_path(self.client_cert.key))
+        with about("client_cert/cert"):
+            cert = secret_path(self.client_cert.cert)
+        with about("client_cert/key"):
+            key = secret_path(self.client_cert.key)
+        return replace(bare, cert_file=cert, key_file=key)

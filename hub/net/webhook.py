@@ -65,21 +65,32 @@ def read(path: Path) -> tuple[EndpointSettings, ...]:
     """The endpoints of a file; none if there is no file. ``ConfigurationError`` that names every fault."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigurationError(f"{path} is larger than {MAX_FILE_BYTES} bytes.", code="webhook.file")
+            raise _wrong(path, f"is larger than {MAX_FILE_BYTES} bytes")
         found = _File.model_validate(strict_yaml.load(path.read_bytes()) or {})
     except FileNotFoundError:
         return ()
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {strict_yaml.told(error)}.", code="webhook.file") from None
+        raise _wrong(path, f"cannot be read: {strict_yaml.told(error)}") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
-        raise ConfigurationError(f"{path} is wrong: {wrong}.", code="webhook.file") from None
+        raise _wrong(path, f"is wrong: {wrong}") from None
     names = [endpoint.id for endpoint in found.endpoints]
     if len(set(names)) < len(names):
-        raise ConfigurationError(f"{path} names an endpoint twice.", code="webhook.file")
+        raise _wrong(path, "names an endpoint twice")
     for endpoint in found.endpoints:
-        check_url(endpoint.url, endpoint.bare_policy())
+        try:
+            check_url(endpoint.url, endpoint.bare_policy())
+        except ConfigurationError as error:
+            raise _wrong(path, f"is wrong: endpoint {endpoint.id}: {error.message}") from None
     return found.endpoints
+
+
+def _wrong(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} {why.removesuffix('.')}.",
+        code="webhook.file",
+        action="Mend the file of webhooks; `hub doctor` reads it.",
+    )
 
 
 class WebhookFile:

@@ -10,6 +10,7 @@ from hub.ports.acts import Acts
 from hub.ports.adapter import (
     Adapter,
     Bounded,
+    Looking,
     Mapped,
     Outlined,
     Rehearsed,
@@ -64,6 +65,7 @@ __all__ = [
     "LaneStates",
     "ListSink",
     "Listening",
+    "Looking",
     "MailSink",
     "Mapped",
     "NumberSink",

@@ -8,7 +8,7 @@ does. Between batches, where ``polls`` or ``collects`` is true, a session is ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -167,6 +167,17 @@ class Tested(Protocol):
     def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
         """How the channel's tests end, also those for which the registry would refuse it. ``ConfigurationError`` if its
         settings are wrong otherwise.
+        """
+        ...
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A session that can ask whether address and credentials are known there, without anything being taken in."""
+
+    def look(self, deadline_secs: float) -> Sequence[str]:
+        """Notes for people on what was answered; none where nothing speaks against the settings. Raises as ``probe``
+        does.
         """
         ...
 

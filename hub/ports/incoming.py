@@ -107,7 +107,8 @@ class Outcome:
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
     ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
-    ``answer``: the other side's answer as it came, head and body, kept with the attempt for people.
+    ``answer``: the other side's answer as it came, head and body, kept with the attempt for people. ``next_step`` and
+    ``setting``: for a person who tries the channel now: what to do, and which setting it is about; not kept.
     """
 
     DETAIL_MAX_CHARS: ClassVar[int] = 2_000
@@ -134,6 +135,8 @@ class Outcome:
     proves: LegalClass | None = None
     stops_lane: bool = False
     answer: bytes | None = field(default=None, repr=False)
+    next_step: str | None = None
+    setting: str | None = None
 
     @classmethod
     def of(cls, failure: HubError) -> Outcome:
@@ -145,4 +148,6 @@ class Outcome:
             detail=(failure.detail or failure.message)[: cls.DETAIL_MAX_CHARS],
             retry_after=failure.retry_after,
             stops_lane=failure.stops_lane,
+            next_step=failure.at_hand,
+            setting=failure.setting,
         )

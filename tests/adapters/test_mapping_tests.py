@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
-import random
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.adapters import mapping as maps
-from hub.adapters.json_places import finder
 from hub.adapters.mapping_check import tree_of, unsaid
-from hub.adapters.mapping_tests import words_of
 from hub.adapters.rest.section import TemplateSection
-from hub.adapters.template import template_values
-from hub.errors import HubError
 from hub.schemas.terms import Kind
-from hub.testing.samples import appeal, parcel
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adapters" / "template.md").read_text("utf-8")
 _BLOCK = re.search(r"^```yaml channel\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -94,64 +84,3 @@ def test_what_an_appeal_can_say_and_a_mapping_does_not() -> None:
     assert not {"topics", "text", "applicant.contacts.emails", "attachments.name", "attachments.sha256"} & set(found)
     assert unsaid({"all": "$sealed"}, tree, ()) == []
     assert "attachments.sha256" in unsaid({"f": {"$each": "$attachments", "as": "$item.name"}}, tree, ())
-
-
-def _texts(node: Any, place: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], bool]]:
-    """Places of all texts of a tree: values, and names of members (True)."""
-    if isinstance(node, dict):
-        return [each for k, v in node.items() for each in (((*place, k), True), *_texts(v, (*place, k)))]
-    if isinstance(node, list):
-        return [each for n, v in enumerate(node) for each in _texts(v, (*place, n))]
-    return [(place, False)] if isinstance(node, str) else []
-
-
-def _spoilt(text: str, throw: random.Random) -> str:
-    """The text with a slip of the pen."""
-    at = throw.randrange(len(text))
-    swapped = text[:at] + text[at : at + 2][::-1] + text[at + 2 :]
-    return throw.choice([text[:at] + text[at + 1 :], text[:at] + text[at] + text[at:], swapped])
-
-
-def _mutated(seed: int) -> dict[str, Any]:
-    throw = random.Random(seed)
-    tree = {name: copy.deepcopy(SECTION[name]) for name in ("request", "answer", "poll", "leaves_out")}
-    place, named = throw.choice(_texts(tree))
-    inner: Any = tree
-    for step in place[:-1]:
-        inner = inner[step]
-    if named:
-        inner[_spoilt(str(place[-1]), throw) or "x"] = inner.pop(place[-1])
-    else:
-        inner[place[-1]] = _spoilt(inner[place[-1]], throw) if inner[place[-1]] else "x"
-    return {**copy.deepcopy(SECTION), **tree}
-
-
-def _effect(section: TemplateSection) -> str:
-    """All that a section sends and understands of its own tests."""
-    said = []
-    for test in SECTION["tests"]:
-        for name, rules in (("answer", section.answer), ("poll", section.poll)):
-            if name in test and rules is not None:
-                meant = maps.meaning(rules, finder(test[name]))
-                said.append([words_of(meant), meant.unclear])
-    try:
-        sent: object = template_values(section, parcel(SAMPLE), "s", lambda _: {"content": "c"})
-    except HubError as error:
-        sent = error.stable_code
-    return json.dumps([sent, said], ensure_ascii=False, sort_keys=True)
-
-
-SAMPLE = appeal()
-
-
-@given(st.integers(0, 10**9))
-def test_every_slip_of_the_pen_is_refused_or_changes_nothing(seed: int) -> None:
-    """A letter lost, doubled or swapped anywhere in a mapping that has tests: it is refused, or all that is sent and
-    understood stays the same.
-    """
-    mutated = _mutated(seed)
-    try:
-        section = TemplateSection.model_validate(mutated)
-    except ValidationError:
-        return
-    assert _effect(section) == _effect(TemplateSection.model_validate(SECTION))

@@ -65,7 +65,10 @@ def test_an_answer_is_read_without_a_network(tmp_path: Path) -> None:
     assert said.stdout == "status: registered\nnumber: 17-К\ndate: 2026-11-25\nground: other\n"
     file.write_text('{"state": 9, "date": "31.12.2026"}', "utf-8")
     said = hub("channel", "read", CHANNEL, str(file), home=home, check=False)
-    assert (said.returncode, said.stdout) == (1, "status: unknown\nground: other\nunclear: date: 31.12.2026\n")
+    assert (said.returncode, said.stdout) == (
+        1,
+        "status: unknown\nground: other\nunclear: status: 9; date: 31.12.2026\nnothing at: number (number)\n",
+    )
     said = hub("channel", "read", CHANNEL, str(file), "--poll", home=home, check=False)
     assert (said.returncode, "channel.unmapped" in said.stderr) == (1, True)
     file.write_text("<html>", "utf-8")

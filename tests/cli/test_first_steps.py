@@ -26,7 +26,7 @@ def test_a_fresh_home_is_well(tmp_path: Path) -> None:
     home = tmp_path / "home"
     made = json.loads(hub("init", "--json", home=home).stdout)
     findings = json.loads(hub("doctor", "--json", home=home).stdout)
-    assert [finding["ok"] for finding in findings] == [True] * 8
+    assert [finding["ok"] for finding in findings] == [True] * 9
     again = hub("init", home=home, check=False)
     assert (again.returncode, "already" in again.stderr) == (3, True)
     for file in made["keys"].values():

@@ -167,14 +167,33 @@ def _reset_after(data: bytes) -> Callable[[Server, socket.socket], None]:
         b"",
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf",
-        b"garbage that is no HTTP\r\n\r\n",
     ],
-    ids=["at once", "in mid-body", "in mid-chunk", "garbage"],
+    ids=["at once", "in mid-body", "in mid-chunk"],
 )
 def test_a_reset_after_the_request_leaves_the_outcome_unknown(data: bytes) -> None:
     """F16: the request may have been taken in, whatever came back broken."""
     with serving(_reset_after(data)) as server:
         fails(server.url(), OutcomeUnknown, "http.broken")
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "detail"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP.", "it begins with: SSH-2.0-OpenSSH_9.2"),
+        (b"\x15\x03\x01\x00\x02\x02F", "speaks TLS, and the URL begins with http://.", ""),
+    ],
+)
+def test_another_protocol_is_told_by_its_first_bytes(data: bytes, message: str, detail: str) -> None:
+    """Bytes of a service that is none of HTTP's are shown; where they are of TLS, the scheme is to be mended."""
+
+    def script(_server: Server, conn: socket.socket) -> None:
+        read_request(conn)
+        conn.sendall(data)
+
+    with serving(script) as server, pytest.raises(OutcomeUnknown) as caught:
+        call(server.url())
+    assert (caught.value.stable_code, message in caught.value.message) == ("http.not_http", True)
+    assert detail in (caught.value.detail or "")
 
 
 @pytest.mark.parametrize("body", [b"", b"half"])

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from hub.adapters import mapping as maps
 from hub.adapters.documents.forms import Piece
 from hub.adapters.documents.section import DocumentSection, finder_of, texts_of
 from hub.adapters.documents.xsd import CODE, TYPE_CODE, XmlSchema
@@ -125,7 +124,7 @@ def _globbed(pieces: list[str]) -> re.Pattern[str]:
 def _told(rules: AnswerMapping, piece: Piece) -> dict[str, str]:
     if piece.find is None:
         return {"status": "unknown", "unclear": piece.fault or ""}
-    return told(maps.meaning(rules, piece.find, piece.rows))
+    return told(rules, piece.find, piece.rows)
 
 
 def _failed(where: str, why: str) -> ConfigurationError:

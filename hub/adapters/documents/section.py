@@ -16,6 +16,7 @@ from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.documents.xsd import XmlSchema
 from hub.adapters.mapping import AnswerMapping, AnswerPath, Find, Rows
 from hub.adapters.mapping_check import CONTENT, Place, RequestCheck, Slip, sent_places
+from hub.adapters.mapping_cover import Reader
 from hub.adapters.mapping_tests import Texts, slips_of_tests
 from hub.adapters.template import MappedSection
 from hub.schemas import charsets
@@ -97,6 +98,10 @@ class DocumentSection(MappedSection):
             if len(self.request) != 1 or next(iter(self.request)).startswith(("@", "#", "$")):
                 yield Slip(("request",), "mapping_rule", "XML has one root: exactly one member, an element")
             yield from _names(self.request, ("request",))
+
+    def reader(self) -> Reader:
+        """Reader of documents of theirs."""
+        return Reader(finder_of(self.answer_form()), rows_of(self.answer_form()))
 
     def tested(self) -> list[Slip]:
         """Faults that the tests show; what is shown as text needs the schema, where there is one (``documents``)."""

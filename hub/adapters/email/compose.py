@@ -16,7 +16,7 @@ from hub.adapters.documents.bound import Documents
 from hub.adapters.email import letter, mime, smime, tokens
 from hub.adapters.email.settings import EmailSettings
 from hub.adapters.email.template import EmailTemplate
-from hub.errors import UnsupportedFeature
+from hub.errors import UnsupportedFeature, about, within
 from hub.net.files import content, store_of
 from hub.net.secrets import resolve
 from hub.ports import Attachments, Parcel, Prepared, Rendering
@@ -37,7 +37,8 @@ class _Files:
 
 def prepare(parcel: Parcel, settings: EmailSettings, attachments: Attachments | None) -> Prepared:
     """The mail. Raises ``UnsupportedFeature`` for what does not fit, ``ConfigurationError`` for keys."""
-    key = tokens.check_key(resolve(settings.reply_key).reveal())
+    with about("reply_key"):
+        key = tokens.check_key(resolve(settings.reply_key).reveal())
     token = tokens.mint(key, parcel.message_id)
     notice = settings.content == "notice"
     files = _Files(inside=(), linked=()) if notice else _place(parcel, settings)
@@ -197,14 +198,16 @@ def _protect(
 ) -> bytes:
     """Sign and encrypt as the channel says."""
     if settings.smime is not None:
-        signer = smime.load_signer(Path(settings.smime.cert), settings.smime.key)
+        with within("smime"):
+            signer = smime.load_signer(Path(settings.smime.cert), settings.smime.key)
         signature = smime.sign(filled(entity, inside, attachments), signer)
         named = mime.header("Content-Disposition", 'attachment; filename="smime.p7s"')
         part = mime.part('application/pkcs7-signature; name="smime.p7s"', signature, named)
         protocol = ';\r\n protocol="application/pkcs7-signature"; micalg=sha-256'
         entity = mime.multipart("signed", f"=_hub-s-{token}", [entity, part], protocol)
     if settings.encrypt_to is not None:
-        recipient = smime.load_recipient(Path(settings.encrypt_to))
+        with about("encrypt_to"):
+            recipient = smime.load_recipient(Path(settings.encrypt_to))
         data = smime.encrypt(b"".join(filled(entity, inside, attachments)), recipient)
         named = mime.header("Content-Disposition", 'attachment; filename="smime.p7m"')
         entity = mime.part('application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"', data, named) + b"\r\n"

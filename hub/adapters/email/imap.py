@@ -21,9 +21,10 @@ from typing import Any, Final
 from hub.adapters.email import imap_trial, wire, xoauth2
 from hub.adapters.email.imap_folders import Folders
 from hub.adapters.email.settings import ImapServer
-from hub.errors import ConfigurationError, HubError, TemporaryFailure
+from hub.errors import ConfigurationError, HubError, TemporaryFailure, about, within
 from hub.net.deadline import Deadline, TooMuchError
 from hub.net.secrets import resolve
+from hub.schemas.visible import visible
 
 BATCH: Final = 200
 """Mails that are looked at in one conversation, the oldest first."""
@@ -32,6 +33,7 @@ _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,10})")
 _UID: Final = re.compile(rb"\bUID (\d{1,10})\b")
 _TRIED: Final = "hub.tried"
 _NO_MOMENT: Final = datetime.fromtimestamp(0, UTC)
+_SAID_CHARS: Final = 200
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
@@ -230,12 +232,17 @@ def _uid(line: bytes) -> str | None:
     return found[1].decode("ascii") if found else None
 
 
+@within("imap")
+def _connected(server: ImapServer, deadline: Deadline) -> socket.socket:
+    with about("host"):
+        sock = wire.connect(server, deadline, "imap")
+    return wire.secure(sock, server, deadline, "imap") if server.security == "tls" else sock
+
+
 @contextlib.contextmanager
 def opened(server: ImapServer, deadline: Deadline) -> Iterator[Box]:
     """Connect, TLS, log in, select. Raises ``TemporaryFailure`` or ``PermanentFailure`` with codes ``imap.*``."""
-    sock = wire.connect(server, deadline, "imap")
-    if server.security == "tls":
-        sock = wire.secure(sock, server, deadline, "imap")
+    sock = _connected(server, deadline)
     imap, broken = None, False
     try:
         imap = _Imap(sock, server.host, deadline)
@@ -246,15 +253,15 @@ def opened(server: ImapServer, deadline: Deadline) -> Iterator[Box]:
         imap.capabilities = tuple(b" ".join(_lines(offered)).decode("ascii", "replace").upper().split())
         kind, data = imap.select(server.folder)
         if kind != "OK":
-            raise TemporaryFailure("The folder of the mailbox cannot be opened.", code="imap.folder")
+            raise _no_folder(server.folder, b" ".join(_lines(data)))
         yield Box(imap, server, deadline, _number(b"".join(_lines(data)[:1])))
     except imaplib.IMAP4.error as failure:
         broken = True
-        raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code="imap.broken") from None
+        raise _broken(server, failure, "imap.broken", greeted=imap is not None) from None
     except (OSError, ValueError) as failure:
         broken = True
         code = "imap.timeout" if isinstance(failure, TimeoutError) else "imap.broken"
-        raise TemporaryFailure(f"The mailbox broke off: {type(failure).__name__}.", code=code) from None
+        raise _broken(server, failure, code, greeted=imap is not None) from None
     finally:
         if imap is not None:
             if not broken:  # nobody waits for the goodbye of one who is out of step
@@ -266,20 +273,50 @@ def opened(server: ImapServer, deadline: Deadline) -> Iterator[Box]:
         sock.close()
 
 
+def _broken(server: ImapServer, failure: Exception, code: str, *, greeted: bool) -> TemporaryFailure:
+    return TemporaryFailure(
+        f"The mailbox at {wire.where(server)} broke off: {type(failure).__name__}.",
+        code=code,
+        remedy=None if greeted else _NO_GREETING,
+        setting="imap",
+    )
+
+
+_NO_GREETING: Final = "Look at the port: no mailbox greeted. Where it begins with TLS (often 993), security: tls."
+
+
+def _no_folder(folder: str, said: bytes) -> TemporaryFailure:
+    words = visible(said.decode("utf-8", "backslashreplace"))[:_SAID_CHARS]
+    return TemporaryFailure(
+        f"The folder {folder} of the mailbox cannot be opened.",
+        code="imap.folder",
+        detail=f"The folder {folder} of the mailbox cannot be opened: {words}" if words else None,
+        remedy="Mend the name of the folder, as the server lists it, or have it made.",
+        setting="imap/folder",
+    )
+
+
+@about("imap/security")
 def _starttls(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
     if "STARTTLS" not in imap.capabilities:
-        raise TemporaryFailure("The server offers no STARTTLS, so nothing was said to it.", code="imap.no_tls")
+        raise TemporaryFailure(
+            "The server offers no STARTTLS, so nothing was said to it.",
+            code="imap.no_tls",
+            remedy="Look at the port: where it begins with TLS (often 993), security: tls. Else ask the server's "
+            "keeper; or somebody on the way takes the offer out.",
+        )
     context: ssl.SSLContext = _Wrapper(server, deadline)  # type: ignore[assignment]
     imap.starttls(context)
 
 
+@about("imap/password")
 def _login(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
     if server.user is None:
         return
-    said = xoauth2.words(server, deadline).encode() if server.oauth2 is not None else b""
+    proof = xoauth2.words(server, deadline).encode() if server.oauth2 is not None else b""
     try:
         if server.password is None:
-            imap.authenticate(xoauth2.NAME, lambda challenge: b"" if challenge else said)
+            imap.authenticate(xoauth2.NAME, lambda challenge: b"" if challenge else proof)
             return
         password = resolve(server.password).reveal()
         if password.isascii() and server.user.isascii():
@@ -288,10 +325,15 @@ def _login(imap: _Imap, server: ImapServer, deadline: Deadline) -> None:
             _plain(imap, server.user, password)
     except imaplib.IMAP4.abort:
         raise
-    except imaplib.IMAP4.error:
+    except imaplib.IMAP4.error as refusal:
         xoauth2.refused(server)
+        said = refusal.args[0] if refusal.args else b""
+        words = visible(said.decode("utf-8", "backslashreplace") if isinstance(said, bytes) else str(said))
         raise TemporaryFailure(
-            "The mailbox refused the login.", code="imap.login", action="Mend user and password of the channel."
+            "The mailbox refused the login.",
+            code="imap.login",
+            action="Mend user and password of the channel.",
+            detail=f"The mailbox refused the login: {words[:_SAID_CHARS]}",
         ) from None
 
 

@@ -20,6 +20,7 @@ from hub.errors import (
     TemporaryFailure,
     TooLarge,
     Unavailable,
+    about,
 )
 from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
@@ -30,6 +31,11 @@ _Found = TypeVar("_Found", imap.WaitingMail, pickup.FoundMail)
 WAY: Final = (OSError, imaplib.IMAP4.error)
 """Faults of the connection; ``imap.opened`` makes errors of them."""
 _NOT_MOVED: Final = frozenset({"imap.move", "mail.pickup_move"})
+
+
+def _key(setting: str, reference: str) -> bytes:
+    with about(setting):
+        return tokens.check_key(resolve(reference).reveal())
 
 
 class _Source(Protocol[_Found]):
@@ -63,10 +69,7 @@ class MailboxSession(BaseSession):
         self._settings = settings
         self._deadline = Deadline()
         self._box = replies.Letterbox(
-            keys=tuple(
-                tokens.check_key(resolve(reference).reveal())
-                for reference in (settings.reply_key, *settings.old_reply_keys)
-            ),
+            keys=(_key("reply_key", settings.reply_key), *(_key("old_reply_keys", r) for r in settings.old_reply_keys)),
             limit=settings.max_received_mb * 1_048_576,
             plain_stage=AnswerStage(settings.plain_answer),
         )
@@ -76,7 +79,8 @@ class MailboxSession(BaseSession):
         ``DeliveryError`` or ``ConfigurationError`` (``imap.rights``, ``mail.pickup``).
         """
         if self._settings.imap is None:
-            pickup.Pickup(self._folder(), self._box.limit).try_rights()
+            with about("pickup"):
+                pickup.Pickup(self._folder(), self._box.limit).try_rights()
             return
         self._deadline.start(deadline_secs, wire.ANSWER_BYTES)
         with imap.opened(self._settings.imap, self._deadline) as box:

@@ -41,7 +41,11 @@ class Pickup:
 
     def __init__(self, folder: Path, limit: int) -> None:
         if not folder.is_dir():
-            raise ConfigurationError(f"The pickup folder {folder} is not there.", code="mail.pickup")
+            raise ConfigurationError(
+                f"The pickup folder {folder} is not there.",
+                code="mail.pickup",
+                action="Make the folder, with the right of writing for the hub's user, or mend its path.",
+            )
         self._folder = folder
         self._limit = limit
 

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
 
 from hub.adapters.email import ber
-from hub.errors import ConfigurationError, SealRefused
+from hub.errors import ConfigurationError, SealRefused, about
 from hub.net.secrets import secret_path
 from hub.schemas.keys import SealAlgorithm, VerificationKey
 from hub.seals.public import PublicKey, load_public, verify_signature
@@ -64,26 +64,59 @@ class MailSigner:
 
 def load_signer(cert: Path, key_reference: str) -> MailSigner:
     """Read certificate and key. ``ConfigurationError`` (``smime.key``) if they are not a pair that can sign."""
-    try:
-        key = load_pem_private_key(secret_path(key_reference).read_bytes(), password=None)
-        certificate = x509.load_pem_x509_certificate(cert.read_bytes())
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigurationError("The S/MIME key or certificate cannot be read.", code="smime.key") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ConfigurationError("The S/MIME key must be an EC or RSA key.", code="smime.key")
-    if certificate.public_key() != key.public_key():
-        raise ConfigurationError("The S/MIME certificate is of another key.", code="smime.key")
+    with about("key"):
+        key = _private_key(key_reference)
+    with about("cert"):
+        certificate = _certificate(cert)
+        if certificate.public_key() != key.public_key():
+            raise _wrong_key("The S/MIME certificate is of another key.", "Name the certificate that was made for key.")
     return MailSigner(key, certificate)
+
+
+def _private_key(reference: str) -> PrivateKey:
+    try:
+        key = load_pem_private_key(secret_path(reference).read_bytes(), password=None)
+    except TypeError:
+        raise _wrong_key(
+            f"The S/MIME key {reference} has a password.", "Give a key without a password (openssl pkey)."
+        ) from None
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise _wrong_key(f"The S/MIME key {reference} cannot be read: {type(error).__name__}.", _GIVE_PEM) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise _wrong_key("The S/MIME key must be an EC or RSA key.", _GIVE_PEM)
+    return key
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise _wrong_key(f"The S/MIME certificate {path} cannot be read: {type(error).__name__}.", _GIVE_PEM) from None
+
+
+_GIVE_PEM: Final = "Give a PEM file that the hub's user may read; the key is EC (P-256) or RSA."
+
+
+def _wrong_key(message: str, action: str) -> ConfigurationError:
+    return ConfigurationError(message, code="smime.key", action=action)
 
 
 def load_recipient(path: Path) -> x509.Certificate:
     """The certificate that mails are encrypted to. ``ConfigurationError`` (``smime.recipient``): it must hold RSA."""
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
-        raise ConfigurationError("The certificate in encrypt_to cannot be read.", code="smime.recipient") from None
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"The certificate {path} cannot be read: {type(error).__name__}.",
+            code="smime.recipient",
+            action="Name a PEM file with their certificate that the hub's user may read.",
+        ) from None
     if not isinstance(certificate.public_key(), rsa.RSAPublicKey):
-        raise ConfigurationError("Mail can be encrypted to RSA certificates only.", code="smime.recipient")
+        raise ConfigurationError(
+            "Mail can be encrypted to RSA certificates only.",
+            code="smime.recipient",
+            action="Ask the authority for an RSA certificate.",
+        )
     return certificate
 
 

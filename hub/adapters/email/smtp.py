@@ -17,7 +17,16 @@ from typing import Any, Final, Protocol
 from hub.adapters.base import BaseSession
 from hub.adapters.email import compose, mime, tokens, wire, xoauth2
 from hub.adapters.email.settings import SmtpServer
-from hub.errors import ConfigurationError, DeliveryError, HubError, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from hub.errors import (
+    ConfigurationError,
+    DeliveryError,
+    HubError,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    about,
+    within,
+)
 from hub.net.deadline import Deadline
 from hub.net.secrets import resolve
 from hub.ports import Attachments, Outcome, Prepared
@@ -29,6 +38,7 @@ Reply = tuple[int, bytes]
 _WAIT: Final = re.compile(r"(?<!\d)(\d{1,5}) ?(s|sec|seconds?|m|min|minutes?)\b|(\d{2}):(\d{2}):(\d{2})", re.IGNORECASE)
 _GREY: Final = re.compile(r"gr[ea]y-?list|try again|come back|4\.7\.1\b", re.IGNORECASE)
 _LOCKED: Final = frozenset({530, 534, 535, 538})
+_NO_GREETING: Final = "Look at the port: no mail server greeted. Where it begins with TLS (often 465), security: tls."
 _SIZE: Final = re.compile(r"\b5\.(?:2|3)\.[34]\b")
 
 
@@ -111,6 +121,7 @@ class SmtpSession(BaseSession):
         self._deadline = Deadline()
         self._smtp: _Smtp | None = None
         self._dotted = False
+        self._greeted = False
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """One mail; after a failure the next one goes over a new connection."""
@@ -153,21 +164,28 @@ class SmtpSession(BaseSession):
         late = isinstance(failure, TimeoutError) or self._deadline.over
         if self._dotted:
             return OutcomeUnknown("The answer to the final dot was lost.", code="smtp.unanswered")
+        where, remedy = wire.where(self._server), None if self._greeted else _NO_GREETING
         if late:
-            return TemporaryFailure("The conversation did not end in time; nothing was taken.", code="smtp.timeout")
-        return TemporaryFailure(f"The conversation broke off: {type(failure).__name__}.", code="smtp.broken")
+            said = f"The conversation with {where} did not end in time; nothing was taken."
+            return TemporaryFailure(said, code="smtp.timeout", remedy=remedy, setting="smtp")
+        said = f"The conversation with {where} broke off: {type(failure).__name__}."
+        return TemporaryFailure(said, code="smtp.broken", remedy=remedy, setting="smtp")
 
     # Opening
 
+    @within("smtp")
     def _open(self) -> _Smtp:
         if self._smtp is not None:
             return self._smtp
-        sock = wire.connect(self._server, self._deadline, "smtp")
+        self._greeted = False
+        with about("host"):
+            sock = wire.connect(self._server, self._deadline, "smtp")
         if self._server.security == "tls":
             sock = wire.secure(sock, self._server, self._deadline, "smtp")
         smtp = _Smtp(sock, self._server.helo or self._settings.domain)
         self._smtp = smtp
         _wanted(smtp.connect(self._server.host, self._server.port), 220, "smtp.greeting")
+        self._greeted = True
         self._hello(smtp)
         if self._server.security == "starttls":
             self._starttls(smtp)
@@ -178,18 +196,22 @@ class SmtpSession(BaseSession):
         if smtp.ehlo()[0] != 250:
             _wanted(smtp.helo(), 250, "smtp.greeting")
 
+    @about("security")
     def _starttls(self, smtp: _Smtp) -> None:
         if not smtp.has_extn("starttls"):
             raise TemporaryFailure(
                 "The server offers no STARTTLS, so nothing was said to it.",
                 code="smtp.no_tls",
                 action="Ask the server's keeper; or somebody on the way takes the offer out.",
+                remedy="Look at the port: where it begins with TLS (often 465), security: tls. Else ask the server's "
+                "keeper; or somebody on the way takes the offer out.",
             )
         _wanted(smtp.docmd("STARTTLS"), 220, "smtp.no_tls")
         # What the server said beyond this answer, in clear, is thrown away with the old reader.
         smtp.secured(wire.secure(smtp.wire(), self._server, self._deadline, "smtp"))
         self._hello(smtp)
 
+    @about("password")
     def _login(self, smtp: _Smtp) -> None:
         if self._server.user is None:
             return
@@ -215,8 +237,10 @@ class SmtpSession(BaseSession):
                 f"The server takes {limit} bytes at most; the mail has {size}.", code="smtp.too_large"
             )
         token = _token(prepared.body)
-        self._sender(smtp, self._settings.reply_to(token), size, prepared)
-        refusals = self._recipients(smtp)
+        with about("address"):
+            self._sender(smtp, self._settings.reply_to(token), size, prepared)
+        with about("to"):
+            refusals = self._recipients(smtp)
         _wanted(smtp.docmd("DATA"), 354, "smtp.data")
         self._data(smtp, prepared)
         self._dotted = True
@@ -252,7 +276,12 @@ class SmtpSession(BaseSession):
         if reply[0] in _LOCKED:
             raise _locked(reply)
         wait = _retry_after(reply) if reply[0] < 500 else None
-        raise TemporaryFailure(f"The sender was refused: {_said(reply)}", code="smtp.sender", retry_after=wait)
+        raise TemporaryFailure(
+            f"The sender was refused: {_said(reply)}",
+            code="smtp.sender",
+            retry_after=wait,
+            remedy="Ask the server's keeper to let the channel's address send, with anything behind the + in it.",
+        )
 
     def _recipients(self, smtp: _Smtp) -> _Refusals:
         """Name all recipients; one that is taken is enough, the others stand in the attempt's detail."""
@@ -272,7 +301,9 @@ class SmtpSession(BaseSession):
             raise _locked(refused[0][1])
         later = [reply for _, reply in refused if reply[0] < 500]
         if not later:
-            raise PermanentFailure(refusals.words(), code="smtp.recipient")
+            raise PermanentFailure(
+                refusals.words(), code="smtp.recipient", remedy="Mend the addresses, or ask the authority for its own."
+            )
         grey = any(_GREY.search(reply[1].decode("latin-1")) for reply in later)
         waits = [wait for reply in later if (wait := _retry_after(reply)) is not None]
         code = "smtp.greylisted" if grey else "smtp.recipient_later"

@@ -10,12 +10,16 @@ import ssl
 from typing import Final
 
 from hub.adapters.email.settings import Server
-from hub.errors import ConfigurationError, DeliveryError, PermanentFailure, TemporaryFailure
-from hub.net.addresses import parse_url
+from hub.errors import ConfigurationError, DeliveryError, PermanentFailure, TemporaryFailure, about
+from hub.net.addresses import Target, parse_url
 from hub.net.deadline import Deadline, Dialer, bounded, system_resolver
+from hub.net.tls_faults import certificate_fault, handshake_fault
 
 ANSWER_BYTES: Final = 262_144
 """What a server may say in one exchange that carries no mail."""
+
+
+_STARTTLS_PORTS: Final = {"smtp": " (often port 587)", "imap": " (often port 143)"}
 
 
 def tls_context(server: Server) -> ssl.SSLContext:
@@ -23,7 +27,11 @@ def tls_context(server: Server) -> ssl.SSLContext:
     try:
         context = bounded(ssl.create_default_context(cafile=server.ca_file))
     except (OSError, ssl.SSLError):
-        raise ConfigurationError("The file ca_file holds no certificates that can be read.", code="tls.files") from None
+        raise ConfigurationError(
+            f"{server.ca_file} cannot be used: there are no certificates in it that can be read.",
+            code="tls.files",
+            action="Name a PEM file that the hub's user may read: text that begins with -----BEGIN CERTIFICATE.",
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -35,28 +43,35 @@ def connect(server: Server, deadline: Deadline, family: str) -> socket.socket:
     """
     dialer = Dialer(deadline=deadline, allow_private=server.networks(), resolver=system_resolver)
     try:
-        return dialer.connect(parse_url(f"https://{server.host}:{server.port}/"))
+        return dialer.connect(_target(server))
     except DeliveryError as failure:
         code = failure.stable_code.replace("http.", f"{family}.", 1)
         kind = PermanentFailure if isinstance(failure, PermanentFailure) else TemporaryFailure
-        raise kind(failure.message, code=code, action=failure.next_step) from None
+        raise kind(failure.message, code=code, action=failure.next_step, remedy=failure.at_hand) from None
+
+
+def _target(server: Server) -> Target:
+    return parse_url(f"https://{server.host}:{server.port}/")
+
+
+def where(server: Server) -> str:
+    """Host and port, for people."""
+    return _target(server).where
 
 
 def secure(sock: socket.socket, server: Server, deadline: Deadline, family: str) -> socket.socket:
     """The socket under TLS. ``TemporaryFailure`` (``<family>.tls``): nothing went out but the handshake."""
-    context = tls_context(server)
+    with about("ca_file"):
+        context = tls_context(server)
     try:
         sock.settimeout(deadline.remaining())
         wrapped = context.wrap_socket(sock, server_hostname=server.host.strip("[]"))
     except ssl.SSLCertVerificationError as error:
         sock.close()
-        raise TemporaryFailure(
-            f"The server's certificate does not hold: {error.verify_message}.",
-            code=f"{family}.certificate",
-            action="Mend the certificate on their side, or the channel's ca_file and host on ours.",
-        ) from None
+        raise certificate_fault(error, server.host, where(server), f"{family}.certificate") from None
     except OSError as error:
         sock.close()
-        raise TemporaryFailure(f"No TLS connection: {type(error).__name__}.", code=f"{family}.tls") from None
+        plain = f"Look at the port; where they offer STARTTLS: security: starttls{_STARTTLS_PORTS[family]}."
+        raise handshake_fault(error, where(server), f"{family}.tls", plain=plain) from None
     wrapped.deadline = deadline  # type: ignore[attr-defined]
     return wrapped

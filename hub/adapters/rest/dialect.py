@@ -42,6 +42,10 @@ class RestDialect(Protocol):
         """The URL that messages go to."""
         ...
 
+    def look_request(self) -> RestRequest | None:
+        """A call with HEAD that a probe may make; absent where it would go on to somebody else."""
+        ...
+
     def rendering(self) -> Rendering:
         """The form in which it wants the envelope."""
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import quote
 
 from hub.adapters.rest import multipart
@@ -54,6 +55,10 @@ class RestEnvelopeDialect:
     def target(self) -> str:
         """The setting ``url``."""
         return self._s.url
+
+    def look_request(self) -> RestRequest | None:
+        """The setting ``url``."""
+        return RestRequest(method="HEAD", url=self._s.url)
 
     def rendering(self) -> Rendering:
         """As the setting ``format`` says."""
@@ -291,4 +296,39 @@ def concluded(
         ground=_ground(ground),
         external_id=external_id,
         receipts=receipts,
+        next_step=_next_step(code, answer.status),
+        setting=_setting(code, answer.status),
     )
+
+
+_NEXT: Final = {
+    "answer.try_later": "Try again later: they took nothing in.",
+    "answer.redirect": "Write the address that they redirect to into url, if it is theirs.",
+    "answer.server_error": "Their system failed: show those who keep it the request and the answer.",
+    "answer.unauthorized": "Mend auth in the channel: the kind, the secret, the name of the header; ask them "
+    "whether it is let in.",
+    "answer.foreign": "The answer names another message: look where echo (or message_id) stands in it.",
+    "answer.contradiction": "Status and words of the answer contradict each other: ask them which holds, and set "
+    "accept_statuses.",
+    "answer.no_receipt": "Look at the answer: does it hold what the channel's dialect expects, at the places that are "
+    "named?",
+    "answer.refused": "They refused this appeal, and the channel works: their ground stands in the answer.",
+}
+
+
+def _setting(code: str, status: int) -> str | None:
+    """Setting that an outcome speaks of, if it is one."""
+    if code == "answer.unauthorized":
+        return "auth"
+    return "url" if code == "answer.redirect" or status in (404, 405, 410) else None
+
+
+def _next_step(code: str, status: int) -> str:
+    """Next step for a person who tries the channel."""
+    if code in _NEXT:
+        return _NEXT[code]
+    if status in (404, 410):
+        return "Look at the path in url (and in the template): nothing is there."
+    if status == 405:
+        return "Look at the path and the method: something is there that takes no such call."
+    return "Their answer says what is wrong with the request: mend the mapping or the settings by it."

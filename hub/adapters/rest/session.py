@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 from hub.adapters.base import BaseSession
 from hub.adapters.rest.dialect import RestDialect, RestRequest
-from hub.errors import HubError, ItemFailed
+from hub.errors import HubError, ItemFailed, about
+from hub.net import looking
 from hub.net.auth import Call, Credential, authorised, connect
 from hub.net.files import store_of
 from hub.net.http import UNFIT, HttpAnswer, HttpSession, StreamedBody
@@ -37,7 +39,8 @@ class RestSession(BaseSession):
         body = request.upload(going, store_of(self._attachments)) if request.upload else going.body
         call = _call(request, prepared.message_id, body=body, signed=going.body)
         typed = call.saying({"Content-Type": request.content_type or prepared.content_type})
-        return self._made(typed, deadline_secs)
+        with about("url"):
+            return self._made(typed, deadline_secs)
 
     def heard(self) -> bytes | None:
         """The last HTTP answer."""
@@ -54,7 +57,17 @@ class RestSession(BaseSession):
         """Get a token, where one is needed, and connect (and shake hands) without saying anything. Raises
         ``DeliveryError`` or ``ConfigurationError``.
         """
-        connect(self._http, self._credential, self._dialect.target, deadline_secs=deadline_secs)
+        with about("url"):
+            connect(self._http, self._credential, self._dialect.target, deadline_secs=deadline_secs)
+
+    def look(self, deadline_secs: float) -> tuple[str, ...]:
+        """Ask with HEAD, which nothing is taken in by, whether the address and the credentials are known there."""
+        request = self._dialect.look_request()
+        if request is None:
+            return ()
+        with about("url"):
+            call = _call(request, MessageId(uuid.UUID(int=0)))
+            return looking.look(self._http, self._credential, call, deadline_secs)
 
     def credential(self) -> str | None:
         """The token that was asked for."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hub.adapters.mapping_check import Place, Slip, raise_for
 from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.steps import sample_url
 from hub.errors import ConfigurationError
@@ -20,7 +22,8 @@ _SAMPLE = str(uuid.UUID(int=0))
 
 
 def _sample(template: str) -> str:
-    return sample_url(template.replace("{message_id}", _SAMPLE))
+    """The address of a question, which knows these two places and no other."""
+    return template.replace("{message_id}", _SAMPLE).replace("{external_id}", "0")
 
 
 StatusUrl = Annotated[str, url_rule(_sample)]
@@ -98,14 +101,24 @@ class RestSettings(HttpSettings):
 
     @model_validator(mode="after")
     def _together(self) -> RestSettings:
-        self._callable(self.url)
-        self._callable(self.status_url)
-        if (self.receipt == "poll") != (self.status_url is not None):
-            raise PydanticCustomError("status_url", "receipt: poll and status_url belong together")
+        raise_for(self._slips(), type(self).__name__, self)
         if isinstance(self.auth, MtlsAuth) and self.client_cert is None:
             raise PydanticCustomError("client_cert", "auth type mtls needs client_cert")
         self._one_dialect()
         return self
+
+    def _slips(self) -> Iterator[Slip]:
+        yield from self._callable(self.url, ("url",))
+        yield from self._callable(self.status_url, ("status_url",))
+        if (self.receipt == "poll") != (self.status_url is not None):
+            given = "receipt" if self.receipt == "poll" else "status_url"
+            yield Slip((given,), "status_url", "receipt: poll and status_url belong together")
+        if self.template is not None and self.status_url is not None and _sample(self.status_url) == self.status_url:
+            yield Slip(
+                ("status_url",),
+                "status_url",
+                "names no message: write {external_id} (their id) or {message_id} (ours) into it",
+            )
 
     def _one_dialect(self) -> None:
         given = [name for name in SECTIONS if getattr(self, name) is not None]
@@ -131,8 +144,10 @@ class RestSettings(HttpSettings):
         if (section.poll is not None) != (self.receipt == "poll"):
             raise PydanticCustomError("poll", "the template's poll and receipt: poll belong together")
         self._listed(section)
-        for step in section.steps:
-            self._callable(step.url)
+        for name in ("before", "after"):
+            for number, step in enumerate(getattr(section, name)):
+                at: Place = ("template", name, number, "url")
+                raise_for(self._callable(step.url, at), type(self).__name__, self)
         if section.path and ("?" in self.url or "#" in self.url):
             raise PydanticCustomError("url", "what a path follows has no query and no fragment")
 
@@ -146,15 +161,17 @@ class RestSettings(HttpSettings):
             return
         if changes.document is not None and self.receipt != "poll":
             raise PydanticCustomError("changes", "document is asked for at status_url: receipt: poll")
-        for url in (changes.url, changes.pages.token_url if changes.pages is not None else None):
-            self._callable(url)
+        more = changes.pages.token_url if changes.pages is not None else None
+        at: Place = ("template", "changes")
+        slips = [*self._callable(changes.url, (*at, "url")), *self._callable(more, (*at, "pages", "token_url"))]
+        raise_for(slips, type(self).__name__, self)
 
-    def _callable(self, url: str | None) -> None:
+    def _callable(self, url: str | None, at: Place) -> Iterator[Slip]:
         try:
             if url is not None:
-                check_url(_sample(url), self.bare_policy())
+                check_url(_sample(url) if at == ("status_url",) else sample_url(url), self.bare_policy())
         except ConfigurationError as error:
-            raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+            yield Slip(at, "url", error.message)
 
     def _between(self) -> None:
         if self.receipt in ("poll", "changes"):

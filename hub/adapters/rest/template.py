@@ -49,6 +49,13 @@ class TemplateDialect(RestEnvelopeDialect):
         self._t = settings.template
         self._secrets = settings.template.secrets()
 
+    def look_request(self) -> RestRequest | None:
+        """Where documents go, with the template's own headers; nothing where each has a place of its own."""
+        if "{" in self._t.path:
+            return None
+        url = self._s.url.rstrip("/") + self._t.path if self._t.path else self._s.url
+        return self._ours(RestRequest(method="HEAD", url=url))
+
     def prepare(self, parcel: Parcel) -> Prepared:
         """The authority's document. ``UnsupportedFeature`` for what the template has no place for."""
         self._check_files(parcel)
@@ -135,7 +142,7 @@ class TemplateDialect(RestEnvelopeDialect):
         if rules is None:
             return None
         tree = foreign_json.parse(body)
-        return told(maps.meaning(rules, partial(find, tree), partial(rows, tree)))
+        return told(rules, partial(find, tree), partial(rows, tree))
 
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         return self._judged(answer, prepared, self._t.answer)

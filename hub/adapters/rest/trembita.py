@@ -24,6 +24,10 @@ class RestTrembitaDialect(RestEnvelopeDialect):
             raise ConfigurationError("Dialect trembita needs the section trembita.")
         self._t = settings.trembita
 
+    def look_request(self) -> RestRequest | None:
+        """Nothing: the server on the way would pass the call on."""
+        return None
+
     def request(self, prepared: Prepared) -> RestRequest:
         """The POST with Trembita's headers."""
         plain, name = super().request(prepared), str(prepared.message_id)

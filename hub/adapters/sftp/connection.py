@@ -30,7 +30,7 @@ import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from hub.adapters.sftp.settings import SftpSettings
-from hub.errors import ConfigurationError, DeliveryError, PeerChanged, PermanentFailure, TemporaryFailure
+from hub.errors import ConfigurationError, DeliveryError, PeerChanged, PermanentFailure, TemporaryFailure, about
 from hub.net.deadline import Deadline, Dialer, Resolver, system_resolver
 from hub.net.secrets import resolve, secret_path
 from hub.protocols.sftp import ProtocolError, Sftp, StatusError
@@ -48,6 +48,7 @@ _REFUSED_ALGORITHMS: Final = {
 _KEY_CLASSES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _JOIN_SECS: Final = 5.0
 _METHODS: Final = ("publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic")
+_LOOK_AT_PORT: Final = "Look at host and port: is it an SSH server with SFTP? Else ask those who keep it."
 _LOG: Final = "hub.adapters.sftp.wire"
 logging.getLogger(_LOG).disabled = True  # names of hosts and tracebacks of paramiko; what matters is in the outcome
 
@@ -152,6 +153,8 @@ class SftpConnection:
                 action="The authority must renew its SSH server.",
             ) from None
         except (paramiko.SSHException, EOFError, OSError, ValueError, LookupError, struct.error) as error:
+            if "banner" in str(error) and self.wire.failure is None:
+                raise _no_ssh(settings) from None
             raise self._failure(error) from None  # whatever stopped paramiko's thread over bytes that are no SSH
         shown = self._transport.get_remote_server_key().asbytes()
         if shown not in settings.pinned():
@@ -204,7 +207,9 @@ class SftpConnection:
             return TemporaryFailure("The call did not end by its deadline.", code="sftp.deadline")
         if isinstance(reason, TooManyBytesError | ProtocolError):
             return TemporaryFailure(f"The server does not keep to SFTP: {reason.args[-1]}.", code="sftp.protocol")
-        return TemporaryFailure(f"The connection broke ({type(reason).__name__}).", code="sftp.broken")
+        return TemporaryFailure(
+            f"The connection broke ({type(reason).__name__}).", code="sftp.broken", remedy=_LOOK_AT_PORT
+        )
 
     @property
     def alive(self) -> bool:
@@ -238,18 +243,25 @@ def _no_entry(offered: Sequence[str], credentials: Sequence[paramiko.PKey | str]
         f"The server refuses the channel's user with this {shown}.{wanted}",
         code="sftp.auth_refused",
         action="Renew the credential; give key and password if it asks for both; ask the authority to let it in.",
+        setting="user",
     )
 
 
 def refused(error: StatusError, what: str, code: str = "sftp.refused") -> TemporaryFailure:
     """The server's no, for an operator. What is wrong there is not wrong with the message: it waits."""
-    return TemporaryFailure(f"The server did not {what}: {error}.", code=code)
+    return TemporaryFailure(
+        f"The server did not {what}: {error}.",
+        code=code,
+        remedy="Mend the folder in the channel (as the hub's user sees it there), or have it made and opened to that "
+        "user.",
+    )
 
 
 def _left(until: float) -> float:
     return max(until - time.monotonic(), 0.001)
 
 
+@about("host")
 def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket.socket:
     deadline = Deadline()
     deadline.start(_left(until), 0)
@@ -259,7 +271,7 @@ def _connect(settings: SftpSettings, until: float, resolver: Resolver) -> socket
     except DeliveryError as error:
         code = error.stable_code.replace("http.", "sftp.")
         kind = PermanentFailure if isinstance(error, PermanentFailure) else TemporaryFailure
-        raise kind(error.message, code=code, action=error.next_step) from None
+        raise kind(error.message, code=code, action=error.next_step, remedy=error.at_hand) from None
     return socket.socket(fileno=sock.detach())  # off the deadline of HTTP calls: Wire has its own
 
 
@@ -271,26 +283,45 @@ def _credentials(settings: SftpSettings) -> tuple[paramiko.PKey | str, ...]:
     if settings.key is not None:
         found.append(_key(settings))
     if settings.password is not None:
-        found.append(resolve(settings.password).reveal())
+        with about("password"):
+            found.append(resolve(settings.password).reveal())
     return tuple(found)
 
 
 def _key(settings: SftpSettings) -> paramiko.PKey:
     assert settings.key is not None
-    path = secret_path(settings.key)
-    password = resolve(settings.key_password).reveal() if settings.key_password else None
+    with about("key_password"):
+        password = resolve(settings.key_password).reveal() if settings.key_password else None
+    with about("key"):
+        return _private_key(settings.key, password)
+
+
+def _private_key(reference: str, password: str | None) -> paramiko.PKey:
+    path = secret_path(reference)
     try:
         with path.open(encoding="ascii") as file:
             text = file.read(_MAX_KEY_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The secret {settings.key} cannot be read: {type(error).__name__}.") from None
+        raise ConfigurationError(
+            f"The secret {reference} cannot be read: {type(error).__name__}.",
+            action="Name the file of a private key that the hub's user may read.",
+        ) from None
     for key_class in _KEY_CLASSES:
         with contextlib.suppress(paramiko.SSHException, ValueError, UnsupportedAlgorithm, IndexError):
             return key_class.from_private_key(io.StringIO(text), password=password)
     raise ConfigurationError(
-        f"The secret {settings.key} is no private key that can be used, or its password is wrong.",
+        f"The secret {reference} is no private key that can be used, or its password is wrong.",
         code="sftp.key",
         action="Make one with ssh-keygen -t ed25519; give key_password if it has a password.",
+    )
+
+
+def _no_ssh(settings: SftpSettings) -> TemporaryFailure:
+    return TemporaryFailure(
+        f"{settings.target().where} does not greet as an SSH server.",
+        code="sftp.broken",
+        remedy=_LOOK_AT_PORT,
+        setting="port",
     )
 
 
@@ -300,4 +331,6 @@ def _changed(settings: SftpSettings, shown: str) -> PeerChanged:
         code="sftp.host_key",
         action="Ask the authority by another way whether its key changed; if so put the new one into host_keys, "
         "then resume the lane.",
+        remedy="Ask the authority by another way which key its server has; put that one into host_keys.",
+        setting="host_keys",
     )

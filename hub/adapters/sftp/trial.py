@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from hub.adapters.sftp.collecting import DONE, OWN_FOLDERS, WORK, stable_before
 from hub.adapters.sftp.connection import refused
 from hub.adapters.sftp.settings import SftpSettings
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, about
 from hub.protocols.sftp import Sftp, StatusError
 
 
@@ -20,11 +20,9 @@ def try_rights(sftp: Sftp, settings: SftpSettings, *, in_folders: bool, below: b
     (``sftp.rights``) that names what the server does not let the hub do, ``sftp.no_times``. ``in_folders``: messages
     are laid down as folders; ``below``: files are laid down in folders of the inbox.
     """
-    for folder in filter(None, (settings.inbox, settings.taken, settings.outbox)):
-        try:
-            sftp.listing(folder, limit=1)
-        except StatusError as error:
-            raise refused(error, f"show the folder {folder}", "sftp.folder") from None
+    for name, folder in (("inbox", settings.inbox), ("taken", settings.taken), ("outbox", settings.outbox)):
+        with about(name):
+            _show(sftp, folder)
     missing = [*_placing(sftp, settings, in_folders=in_folders)]
     missing += _below(sftp, settings) if below else ()
     if settings.outbox is not None:
@@ -38,6 +36,15 @@ def try_rights(sftp: Sftp, settings: SftpSettings, *, in_folders: bool, below: b
         )
     if settings.outbox is not None:
         stable_before(sftp, settings.outbox.rstrip("/"), settings)
+
+
+def _show(sftp: Sftp, folder: str | None) -> None:
+    if folder is None:
+        return
+    try:
+        sftp.listing(folder, limit=1)
+    except StatusError as error:
+        raise refused(error, f"show the folder {folder}", "sftp.folder") from None
 
 
 def _placing(sftp: Sftp, settings: SftpSettings, *, in_folders: bool) -> Iterator[str]:

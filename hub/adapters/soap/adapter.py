@@ -10,9 +10,9 @@ from pathlib import Path
 
 from hub.adapters.base import BaseAdapter, read_settings
 from hub.adapters.soap import mapping
-from hub.adapters.soap.dialect import MappedDialect, SoapDialect
+from hub.adapters.soap.dialect import MappedDialect, RehearsedDialect, SoapDialect
 from hub.adapters.soap.settings import SoapSettings
-from hub.errors import ConfigurationError, UnsupportedFeature
+from hub.errors import ConfigurationError, about
 from hub.net.auth import credential
 from hub.net.http import HttpSession
 from hub.ports import Parcel, Prepared, Rendering, Session, TriedTest
@@ -28,6 +28,10 @@ _DIALECTS: dict[str, str] = {
     "wsdl": "hub.adapters.soap.wsdl:WsdlDialect",
 }
 """Dialect to class, loaded when a channel speaks it: those that read a WSDL bring zeep along. It gets the settings."""
+
+
+_DESCRIBED: dict[str, str] = {"wsdl": "wsdl", "trembita": "trembita/description"}
+"""Sections that name a folder with a description, by dialect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,7 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
         try:
             return Bound(settings, _load(_DIALECTS[channel.dialect])(settings))
         except ConfigurationError as error:
-            raise ConfigurationError(
-                f"Channel {channel.id}: {error.message}", code=error.stable_code, action=error.next_step
-            ) from None
+            raise _named(channel, error) from None
 
     def rendering(self, channel: Channel) -> Rendering:
         """As the channel's settings say."""
@@ -89,16 +91,16 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
         return mapping.tests_of(pinned_file(Path(section.folder), section.sha256, mapping.FILE))
 
     def rehearse(self, parcel: Parcel, channel: Channel) -> None:
-        """Make the bytes. ``ConfigurationError`` (``wsdl.schema``) if a value of the mapping is not of its type; what
-        this one message lacks, another may have.
+        """Make the bytes. ``ConfigurationError`` (``wsdl.schema``, ``wsdl.member``) if the mapping does not fit the
+        operation; what this one message lacks, another may have.
         """
+        dialect = self.bound(channel).dialect
+        if not isinstance(dialect, RehearsedDialect):
+            return
         try:
-            self.prepare(parcel, channel)
-        except UnsupportedFeature as error:
-            if error.stable_code == "wsdl.schema":
-                raise ConfigurationError(
-                    f"Channel {channel.id}: {error.message}", code=error.stable_code, action=error.next_step
-                ) from None
+            dialect.rehearse(parcel)
+        except ConfigurationError as error:
+            raise _named(channel, error) from None
 
     @contextmanager
     def open(self, channel: Channel, bound: Bound) -> Iterator[Session]:  # noqa: ARG002 - the base's signature
@@ -110,6 +112,16 @@ class SoapAdapter(BaseAdapter[SoapSettings, Bound]):
             yield bound.dialect.session(client, http, self.attachments)
 
 
+def _named(channel: Channel, error: ConfigurationError) -> ConfigurationError:
+    """The error with the channel that it is about."""
+    return ConfigurationError(
+        f"Channel {channel.id}: {error.message}",
+        code=error.stable_code,
+        action=error.next_step,
+        setting=error.setting or _DESCRIBED.get(channel.dialect),
+    )
+
+
 def _load(path: str) -> Callable[[SoapSettings], SoapDialect]:
     module, _, name = path.partition(":")
     made: Callable[[SoapSettings], SoapDialect] = getattr(import_module(module), name)
@@ -119,5 +131,6 @@ def _load(path: str) -> Callable[[SoapSettings], SoapDialect]:
 def _guard(settings: SoapSettings) -> Guard | None:
     if isinstance(settings.security, NoSecurity):
         return None
-    made: Guard = import_module("hub.protocols.soap.security").guard(settings.security)
+    with about("security"):
+        made: Guard = import_module("hub.protocols.soap.security").guard(settings.security)
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from hub.adapters.base import BaseSession
-from hub.errors import HubError
+from hub.errors import HubError, about
 from hub.net.http import UNFIT, HttpSession
 from hub.ports import Attachments, Outcome, Parcel, Prepared, RawInbound, Rendering, Session
 from hub.protocols.soap.client import SoapClient, SoapReply, SoapRequest
@@ -64,6 +64,15 @@ class OneCall(Protocol):
 
     def judge_status(self, reply: SoapReply, delivery: Delivery) -> Outcome:
         """Meaning of an answer to ``status_request``. Raises ``TemporaryFailure`` for one that cannot be read."""
+        ...
+
+
+@runtime_checkable
+class RehearsedDialect(Protocol):
+    """A dialect whose description and mapping a made-up appeal can try."""
+
+    def rehearse(self, parcel: Parcel) -> None:
+        """Make what the appeal becomes. ``ConfigurationError`` if no appeal could be said so."""
         ...
 
 
@@ -131,8 +140,14 @@ class OneCallSession(BaseSession):
 
     def probe(self, deadline_secs: float) -> None:
         """Get a token, where one is needed, and connect (and shake hands) without saying anything."""
-        self._client.connect(self._dialect.url, deadline_secs=deadline_secs)
+        with about("url"):
+            self._client.connect(self._dialect.url, deadline_secs=deadline_secs)
 
     def credential(self) -> str | None:
         """The token that was asked for."""
         return self._client.credential()
+
+    def look(self, deadline_secs: float) -> tuple[str, ...]:
+        """Ask with HEAD, which nothing is taken in by, whether the address and the credentials are known there."""
+        with about("url"):
+            return self._client.look(self._dialect.url, deadline_secs=deadline_secs)

@@ -7,7 +7,7 @@ binding declares. ``answer`` names places in the answer by local names: ``result
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -32,6 +32,7 @@ from hub.adapters.mapping_check import (
     sent_places,
     tree_of,
 )
+from hub.adapters.mapping_cover import Reader, unshown
 from hub.adapters.mapping_tests import MappingTest, slips_of_tests, tried_tests
 from hub.adapters.xml_places import elements, find
 from hub.ports import Parcel, TriedTest
@@ -198,6 +199,23 @@ class WsdlMapping(MappedOperation):
         return {**made.request, **({"$header": made.header} if made.header else {})}
 
 
+def unshown_of(mapping: WsdlMapping) -> list[Place]:
+    """Places that no test shows; of what none can show, faults and the question what became of a message, the whole."""
+
+    def make(said: Mapping[str, Any], parcel: Parcel) -> dict[str, Any]:
+        return mapping.model_copy(update=dict(said))._tried(parcel)
+
+    answers = {
+        "answer": mapping.answer,
+        "poll": mapping.poll.answer if mapping.poll is not None else None,
+        "change": mapping.collect.fetch.answer if mapping.collect is not None else None,
+    }
+    said = {"header": mapping.header, "request": mapping.request}
+    places = unshown(said, mapping.tests, make, answers, Reader(finder, row_finder))
+    never: list[Place] = [("fault",)] if mapping.fault is not None else []
+    return places + never
+
+
 def load(data: bytes) -> WsdlMapping:
     """A mapping file. ``ConfigurationError`` (``wsdl.mapping``) names every fault with its line."""
     return _read(data, _document(data))
@@ -219,7 +237,7 @@ def _document(data: bytes) -> Any:
     try:
         return strict_yaml.load(data)
     except yaml.YAMLError as error:
-        raise wrong("mapping", f"{FILE} is not YAML: {strict_yaml.told(error)}.") from None
+        raise wrong("mapping", f"{FILE} is not YAML: {strict_yaml.told(error)}.", _MEND) from None
 
 
 def _read(data: bytes, document: Any) -> WsdlMapping:
@@ -230,7 +248,10 @@ def _read(data: bytes, document: Any) -> WsdlMapping:
         for each in error.errors(include_url=False, include_input=False):
             told.setdefault(_place(data, each["loc"]), each["msg"])  # branches of a union complain of the same value
         faults = "; ".join(f"{place}: {said}" for place, said in sorted(told.items(), key=_by_line))
-        raise wrong("mapping", f"{FILE} is wrong: {faults}.") from None
+        raise wrong("mapping", f"{FILE} is wrong: {faults}.", _MEND) from None
+
+
+_MEND: Final = f"Mend {FILE}, then pin the folder anew with `hub channel pin-wsdl` and write its sum into the channel."
 
 
 def _place(data: bytes, loc: Place) -> str:
@@ -287,10 +308,16 @@ class Said:
         return cls(values.get("request", {}), values.get("header", {}))
 
 
-def said_values(mapping: WsdlMapping, parcel: Parcel, content: Callable[[Attachment], str] | None = None) -> Said:
+def said_values(
+    mapping: WsdlMapping,
+    parcel: Parcel,
+    content: Callable[[Attachment], str] | None = None,
+    *,
+    rehearsed: bool = False,
+) -> Said:
     """The values of the operation. ``content``: what stands for a file's bytes, where they go into the body.
 
-    ``UnsupportedFeature`` (``wsdl.kind``, ``wsdl.left_out``).
+    ``UnsupportedFeature`` (``wsdl.kind``; ``wsdl.left_out`` unless ``rehearsed``).
     """
 
     def more(file: Attachment) -> dict[str, str]:
@@ -298,7 +325,11 @@ def said_values(mapping: WsdlMapping, parcel: Parcel, content: Callable[[Attachm
 
     source = MappingSource.of(parcel, CODES, sealed=parcel.sealed, more=more)
     made = maps.request_values(
-        mapping.said, source, kind=parcel.envelope.kind, kinds=mapping.kinds, leaves_out=mapping.leaves_out
+        mapping.said,
+        source,
+        kind=parcel.envelope.kind,
+        kinds=mapping.kinds,
+        leaves_out=None if rehearsed else mapping.leaves_out,
     )
     return Said.of(made)
 
@@ -326,6 +357,12 @@ def rows(node: etree._Element) -> Rows:
 def row_finder(said: Any) -> Rows:
     """The same in the XML of an answer, as a test shows it."""
     return rows(body_element(strict_xml.parse(str(said).encode(), foreign=True)))
+
+
+def rehearsed_poll_values(said: MappedOperation, parcel: Parcel) -> Said:
+    """The same for a made-up message, to which they gave an id."""
+    ids = {"message_id": str(parcel.message_id), "case_id": str(parcel.envelope.header.case_id), "external_id": "1"}
+    return Said.of(maps.given_values(said.said, ids, CODES))
 
 
 def fault_verdict(rule: FaultField | None, node: etree._Element | None) -> FaultVerdict | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hub.adapters.mapping_check import Slip, raise_for
 from hub.errors import ConfigurationError
 from hub.net.http import check_url
 from hub.net.secrets import SecretRef
@@ -123,7 +124,7 @@ class SoapSettings(HttpSettings):
             for url in filter(None, (self.url, self.wsdl.poll_url if self.wsdl else None)):
                 check_url(url, self.bare_policy())
         except ConfigurationError as error:
-            raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
+            raise_for([Slip(("url",), "url", error.message)], type(self).__name__, self)
         given = [name for name in SECTIONS if getattr(self, name) is not None]
         if len(given) > 1:
             raise PydanticCustomError("section", "sections of two dialects: {names}", {"names": ", ".join(given)})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hub.adapters.base import BaseSession
 from hub.adapters.soap.settings import SevOvvSection, SoapSettings
-from hub.errors import ConfigurationError, TemporaryFailure, UnsupportedFeature
+from hub.errors import ConfigurationError, TemporaryFailure, UnsupportedFeature, about
 from hub.net.http import HttpSession
 from hub.net.secrets import resolve
 from hub.ports import Attachments, InboundSink, Outcome, Parcel, Prepared, Rendering, Session
@@ -115,7 +115,8 @@ class SevOvvSession(BaseSession):
 
     def probe(self, deadline_secs: float) -> None:
         """Connect (and shake hands) without saying anything."""
-        self._http.connect(self._url, deadline_secs=deadline_secs)
+        with about("url"):
+            self._http.connect(self._url, deadline_secs=deadline_secs)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """Ask whether SEV has processed the message and its addressee has fetched it."""

@@ -89,6 +89,11 @@ class SoapTrembitaDialect:
             issue=number or str(envelope.header.case_id),
         )
 
+    def rehearse(self, parcel: Parcel) -> None:
+        """As the description does, where there is one."""
+        if self._described is not None:
+            self._described.rehearse(parcel)
+
     def _opaque(self, parcel: Parcel) -> etree._Element:
         space, soap = self._t.namespace, self._s.soap.namespace
         root = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from lxml import etree
 
+from hub.adapters import xml_places
 from hub.adapters.mapping import SaidFile
 from hub.adapters.mapping_check import CONTENT, tree_of, unsaid
 from hub.adapters.mapping_tests import notes_of, told
@@ -39,6 +41,9 @@ from hub.schemas import strict_xml
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.terms import RefusalGround
+
+_NEVER: Final = frozenset({"wsdl.schema", "wsdl.member"})
+"""Faults of a mapping, whatever the appeal is."""
 
 
 class Described:
@@ -92,6 +97,21 @@ class Described:
             raise UnsupportedFeature(error.message, code=error.stable_code, action=error.next_step) from None
         marks = {str(mark(parcel, file)): file for file in parcel.attachments} if self._places_files else {}
         return root, put(root, marks, mtom=self._mtom)
+
+    def rehearse(self, parcel: Parcel) -> None:
+        """Make the envelope of a made-up appeal, whatever of it has no place. ``ConfigurationError`` if the operation
+        cannot be said so by any; what this one lacks, another may have.
+        """
+        content = partial(mark, parcel) if self._places_files else None
+        try:
+            said = maps.said_values(self.mapping, parcel, content, rehearsed=True)
+            self.operation.request(said.request, said.header)
+            if self.poll is not None and self.mapping.poll is not None:
+                asked = maps.rehearsed_poll_values(self.mapping.poll, parcel)
+                self.poll.request(asked.request, asked.header)
+        except ConfigurationError as error:
+            if error.stable_code in _NEVER:
+                raise
 
     def judge(self, reply: SoapReply, prepared: Prepared) -> Outcome:
         """Meaning of the answer by the mapping."""
@@ -220,14 +240,19 @@ class WsdlDialect:
         mapping = self._described.mapping
         members = ("cid", CONTENT) if self._w.places_files else ("cid",)
         lost = unsaid(mapping.said, tree_of(mapping.kinds, members), mapping.leaves_out)
-        return notes_of(lost, mapping.tests, maps.CODES.left_out)
+        return notes_of(lost, mapping.tests, maps.CODES.left_out, maps.unshown_of(mapping))
+
+    def rehearse(self, parcel: Parcel) -> None:
+        """As the description does."""
+        self._described.rehearse(parcel)
 
     def understood(self, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of an answer: of a SOAP envelope, or of the element in its body."""
         asks = self._described.mapping.poll if poll else self._described.mapping
         if asks is None:
             return None
-        return told(maps.meaning(asks.answer, maps.body_element(strict_xml.parse(body, foreign=True))))
+        node = maps.body_element(strict_xml.parse(body, foreign=True))
+        return told(asks.answer, partial(xml_places.find, node), maps.rows(node))
 
     def prepare(self, parcel: Parcel) -> Prepared:
         """The envelope that the WSDL and the mapping make."""

@@ -13,6 +13,7 @@ A client belongs to one thread; the ``Description`` it uses is shared. No redire
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lxml import etree
 
-from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure
+from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure, about
+from hub.net import looking
 from hub.net.auth import NOBODY, Call, Credential, authorised, connect
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
 from hub.net.secret_marks import NO_SECRETS, Secrets
@@ -45,6 +47,7 @@ if TYPE_CHECKING:  # zeep comes with it; dialects that need no WSDL do without
 _LOOKED_AT: Final = 8_192
 _ENVELOPE: Final = re.compile(rb"<(?:[\w.-]+:)?Envelope[\s/>]")
 _BOUNDARY: Final = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})[ \t]*\r?\nContent-", re.IGNORECASE)
+_NOBODYS: Final = str(uuid.UUID(int=0))
 SOAP_TYPES: Final = frozenset({"text/xml", "application/xml", "application/soap+xml", "application/xop+xml"})
 
 
@@ -133,6 +136,11 @@ class SoapClient:
         except InvalidInput as error:
             raise _no_answer(error, reply.http_status) from None
 
+    def look(self, url: str, *, deadline_secs: float) -> tuple[str, ...]:
+        """Notes on what the address answers to HEAD, which nothing is taken in by."""
+        call = Call(method="HEAD", url=url, message_id=_NOBODYS)
+        return looking.look(self._http, self._credential, call, deadline_secs)
+
     def exchange(
         self,
         request: SoapRequest,
@@ -159,13 +167,17 @@ class SoapClient:
             message_id=request.message_id,
             signed=envelope,
         )
-        answer = authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
+        with about("url"):
+            answer = authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
         return self._read(answer, request.envelope, knows)
 
     def _read(self, answer: HttpAnswer, sent: bytes, knows: Callable[[FaultElement], bool]) -> SoapReply:
         if 300 <= answer.status < 400:
             raise OutcomeUnknown(
-                "They redirect, which is never followed.", code="soap.redirect", http_status=answer.status
+                "They redirect, which is never followed.",
+                code="soap.redirect",
+                http_status=answer.status,
+                remedy="Write the address that they redirect to into url, if it is theirs.",
             )
         try:
             soap, charset, parts = unpack(answer.body, answer.content_type)
@@ -255,7 +267,12 @@ def _may_be_soap(media: str, data: bytes) -> bool:
 
 def _no_answer(error: InvalidInput, status: int) -> OutcomeUnknown:
     rules = "; ".join(fault.message for fault in error.faults[:3]) or error.message
-    return OutcomeUnknown(f"Their answer cannot be read: {rules}.", code="soap.no_answer", http_status=status)
+    return OutcomeUnknown(
+        f"Their answer cannot be read: {rules}.",
+        code="soap.no_answer",
+        http_status=status,
+        remedy="Look at the answer below the head `answer`: is it the service at this address that speaks SOAP?",
+    )
 
 
 def _without_soap(
@@ -272,9 +289,13 @@ def _without_soap(
             code="soap.unauthorized",
             action="Renew the credentials that the channel's settings name.",
             http_status=status,
+            setting="auth",
         )
     if 400 <= status < 500:
-        return PermanentFailure(f"They refused with HTTP {status}.", code=f"soap.http_{status}", http_status=status)
+        remedy = "Look at the path in url: nothing is there." if status in (404, 410) else None
+        return PermanentFailure(
+            f"They refused with HTTP {status}.", code=f"soap.http_{status}", http_status=status, remedy=remedy
+        )
     if status >= 500:
         return OutcomeUnknown(
             f"Their server failed with HTTP {status}.", code="soap.server_error", http_status=status, retry_after=wait

@@ -47,6 +47,7 @@ _ZEEP_ERRORS: Final = (
     etree.LxmlError,
 )
 """What zeep raises for descriptions and values that are not as it thinks."""
+_UNKNOWN_MEMBER: Final = "unexpected keyword argument"
 _BINARY: Final = Base64Binary()
 _MAX_TEXT: Final = 600
 TYPE: Final = "$type"
@@ -95,8 +96,8 @@ class WsdlOperation:
     def request(self, values: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> etree._Element:
         """An envelope with the request. ``headers``: values of the blocks that the binding declares, by their parts.
 
-        ``ConfigurationError``: ``wsdl.values`` names what is missing or unknown, ``wsdl.schema`` what is not of its
-        type.
+        ``ConfigurationError``: ``wsdl.values`` names what is missing, ``wsdl.member`` what the operation does not have,
+        ``wsdl.schema`` what is not of its type.
         """
         fitted = Fitted(self._types)
         said = fitted.members(values, _type_of(self._zeep.input, "body"))
@@ -130,7 +131,7 @@ class WsdlOperation:
             root: etree._Element = message.serialize(**values).content
         except _ZEEP_ERRORS as error:
             raise wrong(
-                "values",
+                "member" if _UNKNOWN_MEMBER in str(error) else "values",
                 f"The operation {self.name} cannot be said with these values: {_told(error, ours=True)}.",
                 "Compare the names with `hub channel wsdl`, and mend the mapping.",
             ) from None
@@ -291,7 +292,7 @@ class Description:
             known = known[:_MAX_TEXT] or "none"
             because = "; ".join(self.undefined)[:_MAX_TEXT] or (known == "none" and _NO_PORT) or ""
             told = f"The WSDL has no operation {name!r} there; it has: {known}. {because}".strip().rstrip(".")
-            raise wrong("operation", f"{told}.")
+            raise wrong("operation", f"{told}.", "Name one of these in mapping.yaml, then pin the folder anew.")
         found = min(fits, key=lambda each: each.version)
         if not _ACTION.fullmatch(found.action):
             raise wrong("operation", f"The soapAction of {name!r} holds characters that a header cannot carry.")

@@ -27,6 +27,7 @@ class SoapFault(DeliveryError):
             code=f"soap.fault_{classify(fault.path)}",
             http_status=http_status,
             detail=told(fault, sent),
+            remedy="Their reason stands in the detail: mend the channel's settings or its mapping by it, or ask them.",
         )
         self.fault = fault
         self.retry = retry_of(fault.path)

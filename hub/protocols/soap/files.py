@@ -86,12 +86,21 @@ class Documents:
     undefined: tuple[str, ...] = ()
 
 
+_FETCH: Final = "Mend the description's files, or fetch them anew with `hub channel fetch-wsdl`."
+_NEXT: Final = {
+    "pin": "Look who changed the folder and why; then pin it anew with `hub channel pin-wsdl` and write its sum into "
+    "the channel.",
+    "file": "Mend the path of the folder, or put the file there, with the right of reading for the hub's user.",
+}
+
+
 def wrong(rule: str, message: str, action: str | None = None) -> ConfigurationError:
     """An error about a description; ``wsdl.<rule>``."""
     return ConfigurationError(
         message,
         code=f"wsdl.{rule}",
-        action=action or "Mend the description's files, or fetch them anew with `hub channel fetch-wsdl`.",
+        action=action
+        or _NEXT.get(rule, "Mend the description's files, or fetch them anew with `hub channel fetch-wsdl`."),
     )
 
 
@@ -121,7 +130,7 @@ def _pinned(folder: Path, entry: PinnedFile) -> bytes:
 def _manifest(folder: Path, pin: str) -> Manifest:
     raw = _read(folder / MANIFEST)
     if hashlib.sha256(raw).hexdigest() != pin:
-        raise wrong("pin", f"{MANIFEST} in {folder} is not the one that the channel's wsdl_sha256 names.")
+        raise wrong("pin", f"{MANIFEST} in {folder} is not the one that the channel's sha256 names.")
     try:
         return Manifest.model_validate(strict_json.parse(raw))
     except (InvalidInput, ValidationError) as error:

@@ -117,7 +117,9 @@ def load_signer(cert: bytes, key: bytes) -> SoapSigner:
 
 
 def _wrong(message: str) -> ConfigurationError:
-    return ConfigurationError(message, code="wsse.key")
+    return ConfigurationError(
+        message, code="wsse.key", action="Give a PEM certificate and the key that belongs to it, without a password."
+    )
 
 
 class X509Guard:
