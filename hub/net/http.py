@@ -151,7 +151,6 @@ def _stamp(path: Path | None) -> tuple[str, int] | None:
     except OSError as error:
         raise ConfigurationError(
             f"The file {path} cannot be read: {type(error).__name__}.",
-            code="tls.files",
             action="Put the file there, with the right of reading for the hub's user, or mend the path.",
         ) from None
 

@@ -134,9 +134,14 @@ def test_check_notes_what_it_cannot_know(tmp_path: Path) -> None:
     assert "is sound" in said.stdout
     assert f"note: {CHANNEL}: a message that says one of these stops (template.left_out): " in said.stdout
     assert f"note: {CHANNEL}: no test shows an answer of theirs" in said.stdout
+    assert f"note: {CHANNEL}: no test shows a request" in said.stdout
     whole: dict[str, Any] = {
         "request": {"all": "$sealed"},
-        "tests": [{"name": "a", "answer": {"state": 1}, "means": {"status": "registered"}}],
+        "answer": {"status": {"path": "state", "values": {"1": "registered"}}},
+        "tests": [
+            {"name": "a", "answer": {"state": 1}, "means": {"status": "registered"}},
+            {"name": "b", "appeal": FORM, "request": {"all": "(sealed)"}},
+        ],
     }
     said = hub("registry", "check", home=_home(tmp_path / "b", **whole))
     assert CHANNEL not in said.stdout

@@ -116,7 +116,7 @@ authorities:
     done = CliRunner().invoke(cli, ["registry", "check", "--registry", str(tmp_path), "--json"])
     assert done.exit_code == 1
     (fault,) = json.loads(done.stdout)["faults"]
-    assert (fault["pointer"], fault["code"]) == ("a.yaml:13#/authorities/0/channels/0/settings/wsdl", "wsdl.file")
+    assert (fault["pointer"], fault["code"]) == ("a.yaml:12#/authorities/0/channels/0/settings/wsdl", "wsdl.file")
 
 
 def test_a_change_of_the_registry_is_not_written_if_it_makes_a_channel_unusable(tmp_path: Path) -> None:
