@@ -73,6 +73,8 @@ def test_an_error_means_the_same_over_every_way(
             detail=failure.message,
             retry_after=failure.retry_after,
             stops_lane=isinstance(failure, errors.PeerChanged),
+            next_step=failure.at_hand,
+            setting=failure.setting,
         )
 
 
