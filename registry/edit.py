@@ -161,13 +161,15 @@ def _replace(text: str, name: yaml.Node | None, node: yaml.Node, value: Any) -> 
         return f"{text[:start]} {flow(value)}{text[end:]}"
     if is_flow(node) or name is None:
         return f"{text[:start]}{flow(value)}{text[end:]}"
+    deeper = (
+        "  " if int(node.start_mark.column) <= int(name.start_mark.column) else ""
+    )  # a list may stand below its key
     if isinstance(value, dict) and value:
-        indent = int(node.start_mark.column)
-        return text[:start] + _break(text).join(_block(value, indent)).lstrip() + text[end:]
+        lines = _block(value, int(node.start_mark.column) + len(deeper))
+        return text[:start] + deeper + _break(text).join(lines).lstrip() + text[end:]
     colon = text.index(":", end_of(name, text)) + 1
     if "#" not in text[colon:start]:
         return f"{text[:colon]} {flow(value)}{text[end:]}"
-    deeper = "  " if int(node.start_mark.column) <= int(name.start_mark.column) else ""
     return f"{text[:start]}{deeper}{flow(value)}{text[end:]}"  # a comment stands beside the key, and stays there
 
 

@@ -113,8 +113,8 @@ def _summary(found: Plan) -> Sequence[str]:
         return [f"{matched} channels fit, and all have these values already: nothing to change."]
     version = found.after.directory.version
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    files = "1 file" if len(found.files) == 1 else f"{len(found.files)} files"
     return [
-        f"{count} of {matched} channels that fit change, in {len(found.files)} files: "
-        f"{', '.join(found.changed[:_NAMED])}{more}.",
+        f"{count} of {matched} channels that fit change, in {files}: {', '.join(found.changed[:_NAMED])}{more}.",
         f"Registry {version} is sound.",
     ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.assignments import Assignment, same
 from registry.edit import CannotEdit, assign, flow, remove
 from registry.yamlfile import parse
 from tests.forms import examples
@@ -137,3 +140,47 @@ def test_any_value_reads_back_as_itself(value: Any) -> None:
     """Whatever is written on one line, the strict rules read as the same value, types included."""
     parsed = parse(f"a: {flow(value)}  # comment")
     assert (parsed.problems, repr(parsed.data)) == ([], repr({"a": value}))
+
+
+_KEYS = st.sampled_from(["a", "b", "x.y", "true", "5", "ключ", "k: v"])
+_DOCUMENTS = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-9, 9), _texts, st.just("рядок\nрядок\n")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_KEYS, inner, max_size=3)),
+    max_leaves=12,
+)
+
+
+def _paths(value: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Paths to all values inside, and to some that are not there yet."""
+    if not isinstance(value, dict | list):
+        return [above]
+    inner = value.items() if isinstance(value, dict) else ((str(n), item) for n, item in enumerate(value))
+    found = [path for key, item in inner for path in _paths(item, (*above, key))]
+    return [above, *found, *([(*above, "new"), (*above, "new", "one")] if isinstance(value, dict) else [])]
+
+
+@settings(max_examples=examples(90))
+@given(document=st.fixed_dictionaries({"a": _DOCUMENTS, "b": _DOCUMENTS}), value=_DOCUMENTS, data=st.data())
+def test_an_edited_text_says_what_was_meant(document: Any, value: Any, data: st.DataObject) -> None:
+    """In any layout that PyYAML writes: the new text reads as the old data with this value, or it is refused."""
+    flow_style = data.draw(st.sampled_from([None, False, True]))
+    layout: dict[str, Any] = {
+        "default_flow_style": flow_style,
+        "width": data.draw(st.sampled_from([20, 1000])),
+        "allow_unicode": True,
+    }
+    text = yaml.safe_dump(document, sort_keys=False, indent=data.draw(st.sampled_from([2, 4])), **layout)
+    text = text.replace("\n", data.draw(st.sampled_from(["\n", "\r\n"])))
+    wanted = copy.deepcopy(parse(text).data)
+    if parse(text).problems or not same(wanted, document):
+        return  # a text that the strict rules refuse is none of ours
+    path = data.draw(st.sampled_from([path for path in _paths(document) if path]))
+    meant = Assignment(keys=path, value=value, unset=data.draw(st.booleans()))
+    if not meant.apply(wanted):
+        return
+    try:
+        new = remove(text, path) if meant.unset else assign(text, path, value)
+    except CannotEdit:
+        return
+    reread = parse(new)
+    assert (reread.problems, same(reread.data, wanted)) == ([], True), new
