@@ -267,9 +267,10 @@ def told(rules: AnswerMapping, find: Find, rows: Rows | None = None) -> dict[str
 
 def _is_absent(name: str, rules: AnswerMapping, find: Find) -> bool:
     rule = getattr(rules, name)
-    if name == "status" and not isinstance(rule, AnswerField):
-        return False
-    return find(rule.path if isinstance(rule, AnswerField) else rule) is None
+    if isinstance(rule, AnswerField):
+        means = rule.default is not None or "" in rule.values  # that nothing is there says something
+        return not means and find(rule.path) is None
+    return name != "status" and find(rule) is None
 
 
 def _meaning_slips(test: MappingTest, at: Place, read: Callable[[], Meaning]) -> Iterator[Slip]:

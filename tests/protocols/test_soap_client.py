@@ -137,12 +137,15 @@ def test_the_same_values_give_the_same_bytes() -> None:
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize(("values", "named"), [({}, "number"), ({"number": "1", "nummer": "2"}, "nummer")])
-def test_wrong_values_are_named_before_anything_goes_out(values: dict[str, Any], named: str) -> None:
-    """A missing and an unknown name are refused by name."""
+@pytest.mark.parametrize(
+    ("values", "named", "code"),
+    [({}, "number", "wsdl.values"), ({"number": "1", "nummer": "2"}, "nummer", "wsdl.member")],
+)
+def test_wrong_values_are_named_before_anything_goes_out(values: dict[str, Any], named: str, code: str) -> None:
+    """A missing and an unknown name are refused by name; what is unknown no other message mends."""
     with pytest.raises(ConfigurationError, match=named) as caught:
         described().operation("Register").request(values)
-    assert caught.value.stable_code == "wsdl.values"
+    assert caught.value.stable_code == code
 
 
 ENDS: list[tuple[bytes, type[HubError], str]] = [
@@ -266,7 +269,7 @@ def test_a_pinned_folder_is_read_once(tmp_path: Path) -> None:
     (other / "types.xsd").write_bytes(SCHEMA.encode() + b"\n")
     with pytest.raises(ConfigurationError, match=r"types\.xsd"):
         from_folder(other, pin)
-    with pytest.raises(ConfigurationError, match="wsdl_sha256"):
+    with pytest.raises(ConfigurationError, match="the channel's sha256"):
         from_folder(other, "0" * 64)
 
 
