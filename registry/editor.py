@@ -148,7 +148,7 @@ def _node(paths: list[str]) -> _Node:
         "anyOf": [
             {"type": ["number", "boolean", "null"]},
             {"type": "string", "enum": paths},
-            {"type": "string", "pattern": rf"^(?!\$)|^\$\$|^\$item(?:\.[a-z0-9_]+)*$|{_numbered(paths)}"},
+            {"type": "string", "pattern": rf"^(?!\$)|^\$\$|^\$(?:item|kept)(?:\.[A-Za-z0-9_]+)*$|{_numbered(paths)}"},
             {"type": "array", "items": inner},
             *rules,
             _SECRET,

@@ -33,6 +33,7 @@ BYTES: Final = frozenset({CONTENT, LINK})
 TODO: Final = "TODO"
 """Mark of a draft: a place that somebody has to fill in before the mapping is used."""
 _KINDS: Final[TypeAdapter[list[Kind]]] = TypeAdapter(list[Annotated[Kind, Field(strict=False)]])
+_KEPT: Final = re.compile(r"\$(?:item\.)?kept\b")
 _TODO: Final = re.compile(r"\$?TODO[0-9]*")
 _FROM: Final = ("$from", "values", "default", "date", "join")
 _EACH: Final = ("$each", "as")
@@ -81,9 +82,18 @@ def early_slips(given: Any, check: Callable[[Members], RequestCheck], file_membe
         return  # told already; without kinds nobody knows what can be said
     tree, left = tree_of(kinds, file_members), given.get("leaves_out", [])
     if isinstance(given.get("request"), dict):
-        yield from check(tree).slips(given["request"], ("request",))
+        yield from check(tree).slips(_without_kept(given["request"]), ("request",))
     if isinstance(left, list) and all(isinstance(name, str) for name in left):
         yield from left_out_slips(left, tree, ("leaves_out",))
+
+
+def _without_kept(node: Any) -> Any:
+    """A request without what earlier calls give: what that is, only a mapping without faults can tell."""
+    if isinstance(node, dict):
+        return {name: _without_kept(each) for name, each in node.items()}
+    if isinstance(node, list):
+        return [_without_kept(each) for each in node]
+    return "" if isinstance(node, str) and _KEPT.match(node) else node
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -74,11 +74,8 @@ class MappedSection(Frozen):
         try:
             return handler(given)
         except ValidationError as error:
-            raise_beside(
-                error,
-                early_slips(given, partial(RequestCheck, secrets=cls.says_secrets), cls.any_file_members),
-                cls.__name__,
-            )
+            check = partial(RequestCheck, secrets=cls.says_secrets)
+            raise_beside(error, early_slips(given, check, cls.any_file_members), cls.__name__)
             raise
 
     @model_validator(mode="after")

@@ -231,7 +231,7 @@ class Tried:
             "polled": polled,
         }
         lines = ["── request", *around, "", body, "", "── answer", raw or "(nothing was heard)", ""]
-        lines += ["── calls", *calls] if len(calls) > 1 else []
+        lines += ["── calls", *calls, ""] if len(calls) > 1 else []
         lines += ["── understood", *(f"{name}: {value}" for name, value in said.items())] if said else []
         lines += ["── outcome", *_lines(self.told())]
         lines += ["── asked", *_lines(polled)] if polled is not None else []

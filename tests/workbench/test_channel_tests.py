@@ -122,3 +122,19 @@ def test_faults_of_a_template_are_all_told(tmp_path: Path) -> None:
         "leaves_out/0",
         "request/a",
     ]
+
+
+def test_what_earlier_calls_give_is_no_fault_beside_another(tmp_path: Path) -> None:
+    """A member that a further call gives, and a file's address, are not unknown where the answer has a fault."""
+    files = {"$each": "$attachments", "as": {"token": "$item.kept.token", "link": "$item.url", "x": "$item.nama"}}
+    section = {
+        "before": [{"name": "up", "url": "https://a.example/f", "request": {"a": "b"}, "keep": {"id": "id"}}],
+        "request": {"ours": "$message_id", "kept": "$kept.id", "files": files},
+        "answer": {"status": "registred"},
+    }
+    home = home_with(tmp_path, template(template=section))
+    said = hub("registry", "check", home=home, check=False).stdout.splitlines()
+    assert [line.partition("/template/")[2].partition(":")[0] for line in said[:-1]] == [
+        "answer/status",
+        "request/files/as/x",
+    ]

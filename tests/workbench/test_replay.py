@@ -268,6 +268,42 @@ def test_a_challenge_is_part_of_the_conversation(tmp_path: Path) -> None:
     assert code == 0, said
 
 
+def test_a_delivery_of_several_calls(tmp_path: Path) -> None:
+    """Each file goes first, in a call of its own; what its answer gave stands in the document; a last call ends it."""
+    section = {
+        "before": [
+            {
+                "name": "upload",
+                "each": "attachments",
+                "url": "http://127.0.0.1:PORT/files",
+                "send": "file",
+                "keep": {"token": "token"},
+            }
+        ],
+        "request": {
+            "ours": "$message_id",
+            "text": "$body.text",
+            "files": {
+                "$each": "$attachments",
+                "as": {"token": "$item.kept.token", "name": "$item.name", "note": "$item.description"},
+            },
+        },
+        "after": [{"name": "submit", "url": "http://127.0.0.1:PORT/{external_id}/submit", "request": {"by": "NCC"}}],
+    }
+    to = tmp_path / "recording.json"
+    answers = [_answer({"token": each}) for each in ("t-1", "t-2")]
+    with serving(answering(*answers, _answer(REGISTERED), _answer({}, "200 OK"))) as server:
+        home = home_with(tmp_path, template(server.port, template=_at(server.port, section)))
+        hub("channel", "try", CHANNEL, "--sample", "files", "--record", str(to), "--yes", home=home)
+    calls = [each.asked.url.rpartition("/")[2] for each in recording.read(to).exchanges]
+    assert calls == ["files", "files", "in", "submit"]
+    code, said = _replayed(home, to)
+    assert code == 0, said
+    _change(home, '"by": "NCC"', '"by": "hub"')
+    code, said = _replayed(home, to)
+    assert (code, "submit), body/by: recorded «NCC», now «hub»" in said) == (1, True), said
+
+
 def test_a_call_that_failed_is_replayed_as_failed(tmp_path: Path) -> None:
     """A server that hangs up: the recording holds how the call ended, and the replay ends so too."""
     to = tmp_path / "broken.json"

@@ -89,14 +89,14 @@ class EmailAdapter(BaseAdapter[EmailSettings, EmailChannel]):
         except UnsupportedFeature as error:
             documents.rehearse(error)
 
+    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
+        """How the tests beside a template end, held against its schema too."""
+        return section_tests(self.settings_model, channel, Documents)
+
     def notes(self, channel: Channel) -> tuple[str, ...]:
         """Notes on a template for a check."""
         documents = self.bound(channel).documents
         return () if documents is None else documents.section.notes()
-
-    def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
-        """How the tests beside a template end, held against its schema too."""
-        return section_tests(self.settings_model, channel, Documents)
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of a document of theirs by the template, by our words; None without one, and nobody is asked."""

@@ -60,6 +60,7 @@ class TemplateSection(MappedSection):
     """
 
     says_secrets: ClassVar[bool] = True
+    any_file_members: ClassVar[tuple[str, ...]] = (CONTENT, LINK)
 
     method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, Code(r"(?:/(?:[A-Za-z0-9._~-]{1,100}|\{message_id\})){0,10}")] = ""
