@@ -64,11 +64,15 @@ def of_operation(operation: str, request: Sequence[Slot], answer: Sequence[Slot]
 
 
 def of_element(element: Slot) -> str:
-    """The section ``request`` of a mapping for an XML document."""
+    """The section ``template`` of a channel that lays documents of XML down."""
     lines = [
-        f"# element {_said(element.name)}",
-        "request:",
-        *_indented(_members(element.members, (), "$item.content"), 2),
+        "template:",
+        "  format: xml",
+        f"  xml: {{xsd: {TODO}}}  # the schema's absolute path",
+        '  name: "{message_id}.xml"',
+        "  request:",
+        f"    {_key(element.name)}:",
+        *_indented(_members(element.members, (), "$item.content"), 6),
     ]
     return "\n".join(lines) + "\n"
 
@@ -93,11 +97,16 @@ def _said(text: str) -> str:
 
 def _members(slots: Sequence[Slot], around: tuple[str, ...], content: str | None) -> list[str]:
     lines: list[str] = []
-    beside = [slot.name for slot in slots]
+    beside = [_bare(slot.name) for slot in slots]
     for slot in slots:
-        guess = guesses.of_request(slot.name, around, beside) or guesses.of_words(slot.words)
+        guess = guesses.of_request(_bare(slot.name), around, beside) or guesses.of_words(slot.words)
         lines += _member(slot, guess, around, content)
     return lines or [f"{TODO}: ${TODO}"]
+
+
+def _bare(name: str) -> str:
+    """A name without the mark of an attribute or of a text."""
+    return name.lstrip("@#")
 
 
 def _member(slot: Slot, guess: Guess | None, around: tuple[str, ...], content: str | None) -> list[str]:
@@ -127,7 +136,9 @@ def _list(slot: Slot, guess: Guess | None, around: tuple[str, ...], content: str
 
 
 def _file_value(slot: Slot, content: str | None) -> str:
-    guess = guesses.of_file(slot.name)
+    guess = guesses.of_file(_bare(slot.name))
+    if slot.name == "#text" and content is not None:
+        return content
     if guess is None or slot.members or (guess.path == "$item.content" and content is None):
         return f"${TODO}"
     return content if guess.path == "$item.content" and content is not None else guess.path

@@ -36,7 +36,7 @@ def element_of(file: Path, name: str) -> Slot:
     """The element of a schema file with the types that it names, here or in files beside it. ``ConfigurationError``
     (``wsdl.*``, ``skeleton.element``).
     """
-    schema = _Documents(_read(file))
+    schema = _Documents(_read(file), marked=True)
     found = schema.element(name)
     if found is None:
         raise _absent("element", name, schema.names("element"))
@@ -89,10 +89,13 @@ def _qname(node: etree._Element, attribute: str) -> _Name | None:
 
 
 class _Documents:
-    """Schemas and WSDLs by the names that they define."""
+    """Schemas and WSDLs by the names that they define. ``marked``: attributes and texts beside them are named as in
+    documents of XML: ``@name``, ``#text``.
+    """
 
-    def __init__(self, roots: Iterable[etree._Element]) -> None:
+    def __init__(self, roots: Iterable[etree._Element], *, marked: bool = False) -> None:
         self._roots = list(roots)
+        self._marked = marked
         self._made = 0
         self._open: list[etree._Element] = []
         self._known: dict[str, dict[_Name, etree._Element]] = {kind: {} for kind in _GLOBAL}
@@ -196,6 +199,9 @@ class _Documents:
                 yield from self._elements(child, depth, choice=choice)
             elif tag == "attribute":
                 yield from self._attribute(child, depth)
+            elif tag == "simpleContent" and self._marked:
+                yield Slot(name="#text", kind="text", required=True)
+                yield from self._content(child, depth)
             elif tag in ("sequence", "all", "choice", "complexContent", "simpleContent"):
                 yield from self._content(child, depth, choice=choice or tag == "choice")
             elif tag in ("extension", "restriction"):
@@ -213,7 +219,8 @@ class _Documents:
         used = named if named is not None else node
         name = used.get("name")
         if name and node.get("use") != "prohibited":
-            yield self._typed(name, used, _qname(used, "type"), depth, required=node.get("use") == "required")
+            shown = f"@{name}" if self._marked else name
+            yield self._typed(shown, used, _qname(used, "type"), depth, required=node.get("use") == "required")
 
     def _kind(self, simple: etree._Element | None, kind: _Name | None, body: etree._Element | None) -> str:
         """The built-in type beneath, or the name of what it is."""

@@ -61,6 +61,7 @@ XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t" 
  <xs:element ref="t:Zaiavnyk"/>
  <xs:choice><xs:element name="Kod" type="xs:int"/><xs:element name="Nazva" type="xs:string"/></xs:choice>
  <xs:element name="Files" minOccurs="0" maxOccurs="unbounded" type="t:File"/>
+ <xs:element name="Zmist" type="t:Text"/>
 </xs:sequence><xs:attribute name="version" type="xs:string" use="required"/></xs:complexType></xs:element>
 <xs:element name="Zaiavnyk"><xs:complexType><xs:complexContent><xs:extension base="t:Person"><xs:sequence>
  <xs:element name="Telefon" type="xs:string" maxOccurs="unbounded"/></xs:sequence></xs:extension>
@@ -72,6 +73,8 @@ TYPES = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:simpleType
 <xs:annotation><xs:documentation>x</xs:documentation></xs:annotation><xs:restriction base="xs:string">
 <xs:enumeration value="заява"/><xs:enumeration value="скарга"/></xs:restriction></xs:simpleType>
 <xs:complexType name="File"><xs:sequence><xs:element name="Name" type="xs:string"/></xs:sequence></xs:complexType>
+<xs:complexType name="Text"><xs:simpleContent><xs:extension base="xs:string"><xs:attribute name="lang"/></xs:extension>
+</xs:simpleContent></xs:complexType>
 </xs:schema>"""
 
 
@@ -158,8 +161,11 @@ def test_a_draft_of_a_schema_for_xml(tmp_path: Path) -> None:
     """Types of a file beside it, extensions, references, choices and attributes; a type in itself ends there."""
     _file(tmp_path, "types.xsd", TYPES)
     draft = _skeleton("--xsd", _file(tmp_path, "a.xsd", XSD), "--element", "Zvernennia")
-    request = yaml.safe_load(draft)["request"]
-    assert list(request) == ["Vyd", "Zaiavnyk", "Kod", "Nazva", "Files", "version"]
+    section = yaml.safe_load(draft)["template"]
+    assert (section["format"], list(section["request"])) == ("xml", ["Zvernennia"])
+    request = section["request"]["Zvernennia"]
+    assert list(request) == ["Vyd", "Zaiavnyk", "Kod", "Nazva", "Files", "Zmist", "@version"]
+    assert list(request["Zmist"]) == ["#text", "@lang"]
     assert request["Vyd"]["values"] == {"application": "заява", "proposal": "TODO", "complaint": "скарга"}
     assert request["Zaiavnyk"] == {
         "Prizvyshche": "$body.applicant.name.surname",
