@@ -11,6 +11,8 @@ from hub.errors import Fault, InvalidInput
 from registry.edit import Keys
 from registry.yamlfile import parse
 
+_LANE: Final = ("settings", "lane")
+"""Many look for the lane among the settings; no adapter has one there."""
 ACTION: Final = "Mend the assignment and try again; nothing was written."
 
 
@@ -93,6 +95,7 @@ def _keys(path: str) -> Keys:
         keys = tuple(part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/"))
     else:
         keys = tuple(path.split("."))
+        keys = keys[1:] if keys[:2] == _LANE else keys
     if not all(keys):
         raise refused(path, "registry.set.form", "must be names with dots between them, such as lane.rate_per_sec")
     return keys

@@ -128,11 +128,20 @@ def test_what_would_not_be_sound_is_refused_with_file_and_line(folder: Path) -> 
 
 
 def test_a_setting_of_the_channel_itself_is_not_one_of_its_adapter(folder: Path) -> None:
-    """``settings.lane`` is refused as an unknown key, and the refusal says where the lane stands."""
-    refused = run(folder, "*.second", "settings.lane.rate_per_sec=5").exception
+    """A channel's own member among the settings is an unknown key, and the refusal says where it stands."""
+    refused = run(folder, "*.second", "settings.legal_class=sent").exception
     assert isinstance(refused, RegistryRefused)
     (fault,) = refused.faults
-    assert (fault.code, "lane stands beside settings" in fault.message) == ("registry.unknown_key", True)
+    assert (fault.code, "legal_class stands beside settings" in fault.message) == ("registry.unknown_key", True)
+
+
+def test_the_lane_is_found_where_many_look_for_it(folder: Path) -> None:
+    """``settings.lane.…`` sets the channel's lane, as ``lane.…`` does."""
+    run(folder, "*.second", "settings.lane.rate_per_sec=5")
+    one = texts(folder)
+    run(folder, "*.second", "lane.rate_per_sec=5")
+    assert texts(folder) == one
+    assert "rate_per_sec: 5" in "".join(one.values())
 
 
 @pytest.mark.parametrize(
