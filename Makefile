@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+COMPILED := $(VENV)/.compiled
 FUZZER := $(VENV)/.fuzzer
 PYTEST_WORKERS ?= 5
 # Compiled files are kept, whatever the caller's environment says: without them each process compiles the hub anew.
@@ -66,13 +67,18 @@ types: $(DEV) ## mypy --strict
 imports: $(DEV) ## Imports point inward
 	@$(BIN)/lint-imports --cache-dir .import_linter_cache >$(VENV)/.imports || { cat $(VENV)/.imports; exit 1; }
 
-fast: $(DEV) ## The tests that are not marked slow
+# Compiled once: in a fresh clone each of the workers would compile all test modules for itself.
+$(COMPILED): $(DEV)
+	@$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 || true
+	@touch $@
+
+fast: $(COMPILED) ## The tests that are not marked slow
 	@HUB_TEST_FORM=quick $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 
-tests: $(DEV) ## The tests, in random order, warnings as errors
+tests: $(COMPILED) ## The tests, in random order, warnings as errors
 	@$(PYTEST) --dist worksteal
 
-stored: $(DEV) ## Those of doors, use cases and worker once more, on PostgreSQL
+stored: $(COMPILED) ## Those of doors, use cases and worker once more, on PostgreSQL
 	@HUB_TEST_STORE=postgres $(BIN)/python -m pytest -q -n 2 $(ON_BOTH)
 
 foreign: ## Programs that others wrote, for the tests (Debian, as root; elsewhere: names what is missing)
