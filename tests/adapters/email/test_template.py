@@ -224,7 +224,7 @@ def test_the_section_fits_its_channel() -> None:
     for change in ({"content": "notice"}, {"attachments": "link"}):
         with pytest.raises(ValidationError, match="a template's mail is"):
             EmailSettings.model_validate({**out_settings(25), "template": TEMPLATE, **change})
-    assert "no test shows an answer" in adapter.notes(channel())[-1]
+    assert any("no test shows an answer" in note for note in adapter.notes(channel()))
     failing = {"name": "one", "answer": registered("x"), "means": {"status": "refused"}}
     (tried,) = adapter.tests(channel(tests=[failing]))
     assert (tried.name, [fault.message for fault in tried.faults]) == (
