@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+from urllib.parse import unquote
 
 from hub.adapters.mapping import SaidFile, not_understood
 from hub.errors import InvalidInput, TooLarge
@@ -21,6 +22,7 @@ _PLAIN: Final = "application/octet-stream"
 _NO_NAME: Final = "файл"
 _NAME_CHARS: Final = 255
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
+_DISPOSED: Final = re.compile(r"""filename\*=UTF-8''([^;\s]{1,1000})|filename="?([^";]{1,300})""", re.IGNORECASE)
 _TYPES: Final = {
     "pdf": "application/pdf",
     "jpg": "image/jpeg",
@@ -94,6 +96,14 @@ def _decoded(text: str) -> bytes:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise UnfitFile("its content is no base64") from None
+
+
+def name_in(disposition: str) -> str | None:
+    """The name in a Content-Disposition (RFC 6266)."""
+    found = _DISPOSED.search(disposition)
+    if found is None:
+        return None
+    return unquote(found[1]) if found[1] else found[2].strip()
 
 
 def named(name: str | None) -> str:

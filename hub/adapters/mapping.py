@@ -415,12 +415,13 @@ Rows: TypeAlias = Callable[[str | None], Sequence[Find]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidFile:
-    """A file that an answer names. ``content``: base64; else ``url``: where it is fetched."""
+    """A file that an answer names. ``content``: base64; ``data``: its bytes; else ``url``: where it is fetched."""
 
     name: str | None
     media_type: str | None
     content: str | None
     url: str | None
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

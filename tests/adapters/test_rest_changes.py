@@ -440,6 +440,37 @@ def test_a_poll_brings_files_too(tmp_path: Path) -> None:
     assert (file.name, statement.fetched, store.size(file.sha256)) == ("f.pdf", (file,), len(PDF))
 
 
+def test_an_answer_in_parts(tmp_path: Path) -> None:
+    """multipart/mixed: the part of JSON is the answer, the others are its files; one that is only a file says so."""
+    said = json.dumps({"state": "done", "number": "1", "date": "2026-03-02"}).encode()
+    body = b"\r\n".join(
+        [
+            *(b"--b", b"Content-Type: application/json", b"", said),
+            *(b"--b", b"Content-Type: application/pdf", b'Content-Disposition: attachment; filename="a.pdf"', b"", PDF),
+            *(b"--b", b"Content-Type: image/png", b"Content-Transfer-Encoding: base64", b"", b"c2Nhbg=="),
+            b"--b--",
+        ]
+    )
+    store = MemoryAttachments()
+    with edms_with([], {"/docs/1": http("200 OK", body, Content_Type="multipart/mixed; boundary=b")}) as server:
+        channel = rest_channel(
+            server.url(),
+            receipt="poll",
+            status_url=server.url("/docs/{external_id}"),
+            auth={"type": "bearer", "token": secret_file(tmp_path)},
+            template={**TEMPLATE, "poll": {**CHANGES["means"], "files": None}},
+        ).model_copy(update={"dialect": "template"})
+        with RestAdapter(AdapterContext(attachments=store)).session(channel) as session:
+            outcome = session.poll(delivery(appeal(), channel, external_id="1"), 5.0)
+    (statement,) = outcome.reported
+    assert isinstance(statement.body, AnswerBody)
+    assert [(each.name, each.media_type, each.size) for each in statement.attachments] == [
+        ("a.pdf", "application/pdf", len(PDF)),
+        ("файл", "image/png", 4),
+    ]
+    assert (statement.body.text, statement.raw.body) == ("Відповідь надано у доданому файлі.", said)
+
+
 def test_only_which_message_has_changed(desk: Desk, tmp_path: Path) -> None:
     """A list that names documents only: each of ours is asked for at the address of its state."""
     body = json.dumps({"state": "reg", "number": "17-3", "date": "2026-03-02"}).encode()

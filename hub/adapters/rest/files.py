@@ -7,7 +7,6 @@ large, no base64) costs the file and never the answer: a person hears of it.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -15,14 +14,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-from hub.adapters.answer_files import Fetched, Keep, UnfitFile, named, stored, stored_content
+from hub.adapters.answer_files import Fetched, Keep, UnfitFile, name_in, named, stored, stored_content
 from hub.adapters.mapping import SaidFile, not_understood
 from hub.errors import ConfigurationError, HubError, PermanentFailure, TemporaryFailure
 from hub.net.addresses import Target, parse_url
 from hub.net.http import NOT_TAKEN_IN, HttpAnswer, HttpSession
 from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment
 
-_DISPOSED: Final = re.compile(r"""filename\*=UTF-8''([^;\s]{1,1000})|filename="?([^";]{1,300})""", re.IGNORECASE)
 _NOT_LATER: Final = frozenset({400, 403, 404, 405, 406, 410, 414, 415, 451})
 
 
@@ -53,12 +51,14 @@ class Fetcher:
         return done
 
     def _kept(self, file: SaidFile, keep: Keep, until: float) -> Attachment:
+        if file.data is not None:
+            return stored(file.data, keep, named(file.name), file.media_type)
         if file.content is not None:
             return stored_content(file.content, file, keep)
         assert file.url is not None
         url = self._url(file.url)
         answer = self._answer(url, until)
-        name = file.name or _disposed(answer) or _last_step(url)
+        name = file.name or name_in(answer.headers.get("Content-Disposition", "")) or _last_step(url)
         said = (file.media_type, answer.content_type.split(";")[0].strip().lower())
         return stored(answer.body, keep, named(name), *said)
 
@@ -85,7 +85,7 @@ class Fetcher:
             raise
         if answer.status == 200:
             return answer
-        if answer.status in _NOT_LATER:
+        if answer.status in _NOT_LATER or 300 <= answer.status < 400:  # a redirect is not followed
             raise UnfitFile(f"HTTP {answer.status}")
         code = "file.try_later" if answer.status in NOT_TAKEN_IN else f"file.http_{answer.status}"
         raise TemporaryFailure("A file of the answer cannot be fetched now.", code=code, http_status=answer.status)
@@ -99,14 +99,6 @@ def origin(target: Target) -> tuple[str, str, int]:
 def origins(urls: Iterable[str]) -> frozenset[tuple[str, str, int]]:
     """Origins of addresses that were checked."""
     return frozenset(origin(parse_url(url)) for url in urls)
-
-
-def _disposed(answer: HttpAnswer) -> str | None:
-    """The name in Content-Disposition (RFC 6266)."""
-    found = _DISPOSED.search(answer.headers.get("Content-Disposition", ""))
-    if found is None:
-        return None
-    return unquote(found[1]) if found[1] else found[2].strip()
 
 
 def _last_step(url: str) -> str:

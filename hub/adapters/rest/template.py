@@ -17,7 +17,7 @@ from hub.adapters.mapping import AnswerMapping, Meaning, SaidFile
 from hub.adapters.mapping_check import CONTENT
 from hub.adapters.mapping_tests import told
 from hub.adapters.outcomes import Heard, read_outcome, read_poll_outcome
-from hub.adapters.rest import forms, inline
+from hub.adapters.rest import forms, inline, parts
 from hub.adapters.rest.dialect import RestRequest
 from hub.adapters.rest.envelope import ACCEPT, RestEnvelopeDialect, concluded, nothing_yet, unread
 from hub.adapters.rest.forms import FormSection
@@ -179,9 +179,10 @@ class TemplateDialect(RestEnvelopeDialect):
         return (nothing_yet(answer) or outcome) if outcome.unread else outcome
 
     def enclosed(self, answer: HttpAnswer, *, poll: bool) -> tuple[SaidFile, ...]:
-        """Files that an answer to the appeal brings."""
+        """Files that an answer to the appeal brings, and its parts."""
         rules = self._t.poll if poll else self._t.answer
-        said = self._said(rules, answer) if rules is not None and rules.files is not None else None
+        brings = rules is not None and (rules.files is not None or parts.are_in(answer))
+        said = self._said(rules, answer) if rules is not None and brings else None
         return said.files if said is not None else ()
 
     @property
@@ -192,13 +193,15 @@ class TemplateDialect(RestEnvelopeDialect):
     @staticmethod
     def _said(rules: AnswerMapping, answer: HttpAnswer) -> Meaning | None:
         """None if the answer is no JSON, whatever its label says."""
-        if not foreign_json.is_json(answer.body):
+        document, files = parts.document(answer), parts.enclosed(answer)
+        if not foreign_json.is_json(document.body):
             return None
         try:
-            tree = foreign_json.parse(answer.body, charset_of(answer))
+            tree = foreign_json.parse(document.body, charset_of(document))
         except InvalidInput:
             return None
-        return maps.meaning(rules, partial(find, tree), partial(rows, tree))
+        said = maps.meaning(rules, partial(find, tree), partial(rows, tree))
+        return replace(said, files=(*said.files, *files)) if files else said
 
 
 def _step_name(unit: Unit) -> str:
@@ -207,4 +210,5 @@ def _step_name(unit: Unit) -> str:
 
 
 def _heard(answer: HttpAnswer) -> Heard:
-    return Heard(raw=RawInbound(content_type=_JSON, body=answer.body), http_status=answer.status, codes=CODES)
+    document = parts.document(answer)
+    return Heard(raw=RawInbound(content_type=_JSON, body=document.body), http_status=answer.status, codes=CODES)
