@@ -46,8 +46,8 @@ def _is_schema(tree: Mapping[str, Any]) -> bool:
 
 
 def _of_sample(name: str, value: Any, depth: int) -> Slot:
-    if depth > MAX_DEPTH:
-        raise _shape(f"is deeper than {MAX_DEPTH} levels")
+    if depth >= MAX_DEPTH and isinstance(value, dict | list):
+        return Slot(name=name, kind="object")  # for somebody to fill in
     if isinstance(value, dict):
         return Slot(
             name=name,
@@ -81,9 +81,19 @@ class _Schema:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
         self._made = 0
+        self._open: list[str] = []
 
     def slot(self, name: str, node: Any, depth: int, *, required: bool | None = None) -> Slot:
-        """The slot that a schema describes."""
+        """The slot that a schema describes; one that stands in itself has no members."""
+        reference = str(node.get("$ref", "")) if isinstance(node, dict) else ""
+        if reference in self._open:
+            return Slot(name=name, kind="object", required=required)
+        self._open += [reference] if reference else []
+        made = self._slot(name, node, depth, required=required)
+        self._open = self._open[:-1] if reference else self._open
+        return made
+
+    def _slot(self, name: str, node: Any, depth: int, *, required: bool | None) -> Slot:
         self._made += 1
         if self._made > MAX_SLOTS:
             raise _shape(f"has more than {MAX_SLOTS} members")

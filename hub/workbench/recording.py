@@ -145,6 +145,11 @@ def read(path: Path) -> Recording:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.", code="recording.file") from None
+    return parse(data, str(path))
+
+
+def parse(data: bytes, path: str = "The file") -> Recording:
+    """A recording. ``InvalidInput`` (``recording.invalid``). ``path``: how errors name it."""
     if len(data) > MAX_FILE_BYTES:
         raise InvalidInput(f"{path} is longer than {MAX_FILE_BYTES} bytes.", code="recording.invalid")
     try:

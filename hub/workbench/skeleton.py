@@ -83,7 +83,7 @@ def _indented(lines: Iterable[str], by: int) -> list[str]:
 
 def _key(name: str) -> str:
     plain = _PLAIN_KEY.fullmatch(name) is not None and name.lower() not in _WORDS_LIKE
-    return name if plain else json.dumps(name, ensure_ascii=False)
+    return name if plain else _word(name)
 
 
 def _said(text: str) -> str:
@@ -171,7 +171,9 @@ def _values(known: Mapping[str, tuple[str, ...]], theirs: Sequence[str]) -> str:
 
 
 def _word(said: str) -> str:
-    return json.dumps(said, ensure_ascii=False)
+    """A text in quotes, as YAML reads it: what cannot be printed is escaped."""
+    plain = json.dumps(said, ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in plain)
 
 
 def _pattern(slot: Slot) -> str:

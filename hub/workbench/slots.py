@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_SLOTS: Final = 2_000
-MAX_DEPTH: Final = 18
-"""Below the depth at which a mapping is refused."""
+MAX_DEPTH: Final = 14
+"""Objects and lists in one another; with what stands around them in the registry below the depth that is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ keeps no enumerations and no words of explanation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -36,7 +36,12 @@ def element_of(file: Path, name: str) -> Slot:
     """The element of a schema file with the types that it names, here or in files beside it. ``ConfigurationError``
     (``wsdl.*``, ``skeleton.element``).
     """
-    schema = _Documents(_read(file), marked=True)
+    return element_in(_read(file), name)
+
+
+def element_in(roots: Iterable[etree._Element], name: str) -> Slot:
+    """The same, of documents that were read."""
+    schema = _Documents(roots, marked=True)
     found = schema.element(name)
     if found is None:
         raise _absent("element", name, schema.names("element"))
@@ -68,7 +73,12 @@ def _read(file: Path) -> list[etree._Element]:
         raise wrong("file", f"The folder holds more than {MAX_FILES} files of a description.")
     files = {path.name: _bytes(path) for path in {file, *beside}}
     addresses = {address: path for path, address in known_addresses(file.parent).items()}
-    documents = resolve(file.name, files, addresses)
+    return documents_of(file.name, files, addresses)
+
+
+def documents_of(root: str, files: Mapping[str, bytes], addresses: Mapping[str, str]) -> list[etree._Element]:
+    """A document with all that it imports, read strictly. ``ConfigurationError`` (``wsdl.*``)."""
+    documents = resolve(root, files, addresses)
     return [etree.fromstring(data) for data in documents.content.values()]  # made by us of what was read strictly
 
 
@@ -161,8 +171,10 @@ class _Documents:
         if named is None:
             named = node
         name = named.get("name") or (reference[1] if reference is not None else "")
-        slot = self._typed(name, named, _qname(named, "type"), depth, required=_needed(node) and not choice)
-        yield replace(slot, many=node.get("maxOccurs", "1") not in ("0", "1"), choice=choice)
+        many = node.get("maxOccurs", "1") not in ("0", "1")
+        required = _needed(node) and not choice
+        slot = self._typed(name, named, _qname(named, "type"), depth + many, required=required)
+        yield replace(slot, many=many, choice=choice)
 
     def _typed(self, name: str, node: etree._Element, kind: _Name | None, depth: int, *, required: bool) -> Slot:
         self._made += 1

@@ -16,6 +16,7 @@ from hub.cli.skeletons import skeleton_command
 from hub.errors import ConfigurationError, InvalidInput, RegistryRefused
 from hub.workbench import guesses
 from registry import load as load_registry
+from registry.yamlfile import parse
 from tests.adapters.test_soap_wsdl import WSDL
 
 THEIRS = {
@@ -193,6 +194,16 @@ def test_a_draft_of_an_operation_is_a_mapping_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="it has: GetState, RegisterAppeal"):
         _skeleton("--wsdl", tmp_path / "a.wsdl", "--operation", "Nobody")
     assert set(yaml.safe_load(draft)) <= set(WsdlMapping.model_fields)
+
+
+def test_a_deep_document_is_cut_where_the_registry_would_refuse_it(tmp_path: Path) -> None:
+    """Forty levels: the draft can be read as a registry file, and what lies below is for somebody to fill in."""
+    content: object = 1
+    for _ in range(20):
+        content = [{"a": content}]
+    draft = _skeleton("--json", _file(tmp_path, "a.json", {"a": content}))
+    read = parse(draft)
+    assert (read.problems, "a: [$TODO]" in draft) == ([], True)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": 1, "a": 2}', '"x"', "{}", "[" * 10_000, '{"a": NaN}'])

@@ -31,6 +31,7 @@ from hub.schemas import (
     xml_rendering,
 )
 from hub.testing.samples import appeal, receipt, render
+from hub.workbench import json_slots, recording, skeleton, xsd_slots
 from registry import yamlfile
 from tests.fuzz.judging import Target
 from tests.fuzz.readers import chosen, vectors
@@ -220,7 +221,50 @@ def _of_transfer() -> Iterator[bytes]:
     yield b"\3plain"
 
 
+def _skeleton_json(data: bytes) -> None:
+    draft = skeleton.of_json(json_slots.of_json(data), json_slots.of_json(data))
+    assert not yamlfile.parse(draft).problems, "a draft is YAML that the registry reads"
+
+
+def _skeleton_xsd(data: bytes) -> None:
+    roots = xsd_slots.documents_of("a.xsd", {"a.xsd": data}, {})
+    draft = skeleton.of_element(xsd_slots.element_in(roots, "a"))
+    problems = {each.code for each in yamlfile.parse(draft).problems}
+    assert problems <= {"registry.yaml.duplicate_key"}, "a draft is YAML that the registry reads"
+
+
+_XSD = (
+    b'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a" type="T"/><xs:complexType name="T">'
+    b'<xs:sequence><xs:element name="b" type="T" minOccurs="0"/><xs:element ref="a"/><xs:choice><xs:element name="k">'
+    b'<xs:simpleType><xs:restriction base="xs:string"><xs:enumeration value="x"/></xs:restriction></xs:simpleType>'
+    b"</xs:element></xs:choice></xs:sequence></xs:complexType></xs:schema>"
+)
+
+
+def _of_schemas() -> Iterator[bytes]:
+    yield from (b'{"prizvyshche": "x", "dodatky": [{"nazva": 1}], "yes": null}', b'[{"a": {"b": [1, {"c": 2}]}}]')
+    yield b'{"type":"object","required":["a"],"properties":{"a":{"$ref":"#"},"b":{"enum":["x",1]}}}'
+
+
 TARGETS = (
+    Target(
+        name="skeleton-json", reads=_skeleton_json, seeds=_of_schemas, words=(b'"$ref":"#', b'"allOf":[', b'"enum":[')
+    ),
+    Target(
+        name="skeleton-xsd",
+        reads=_skeleton_xsd,
+        seeds=lambda: [_XSD],
+        words=(b"<xs:group ref=", b"<xs:extension base="),
+    ),
+    Target(
+        name="recording",
+        reads=recording.parse,
+        seeds=lambda: [
+            b'{"recording":1,"channel":"a.b","adapter":"rest","dialect":"template","recorded_at":"2026-03-02T10:00:00Z",'
+            b'"envelope":{},"sealed":"","exchanges":[{"asked":{"method":"GET","url":"x","headers":{}},'
+            b'"answered":{"status":200,"headers":{},"body":{"text":"","size":0}}}],"outcome":{}}'
+        ],
+    ),
     Target(name="strict-json", reads=_strict_json, seeds=_of_json, words=(b'{"', b'":', b"\\ud8", b"null", b"1e9")),
     Target(name="foreign-json", reads=_foreign_json, seeds=_of_answers, words=(b"message_id", b"NaN", b"\\ud8", b'":')),
     Target(name="envelope-json", reads=_envelope_json, seeds=lambda: _of_envelopes(Rendering.JSON)),
