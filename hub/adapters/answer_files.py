@@ -8,12 +8,13 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from urllib.parse import unquote
 
 from hub.adapters.mapping import SaidFile, not_understood
 from hub.errors import InvalidInput, TooLarge
+from hub.ports import ReportedStatus
 from hub.schemas.envelope import MAX_ATTACHMENTS, Attachment
 from hub.schemas.visible import visible
 
@@ -51,6 +52,15 @@ class Fetched:
 
     files: list[Attachment] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
+
+    def words(self) -> str | None:
+        """Words about files that could not be had; None if there are none."""
+        return f"Files that could not be had: {'; '.join(self.unclear)}." if self.unclear else None
+
+    def along(self, told: ReportedStatus) -> ReportedStatus:
+        """A statement with these files."""
+        unclear = " ".join(filter(None, (told.unclear, self.words())))
+        return replace(told, attachments=tuple(self.files), unclear=unclear or None)
 
 
 class UnfitFile(Exception):

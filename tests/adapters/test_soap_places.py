@@ -334,8 +334,8 @@ def test_what_waits_is_fetched_with_its_files(adapter: SoapAdapter, store: Memor
     registered, answered = desk.told
     assert registered.in_reply_to == one.message_id
     (file,) = answered.attachments
-    assert (file.name, store.size(file.sha256)) == ("відповідь.pdf", 3)
-    assert "b: Its content is no base64" in (answered.unclear or "")
+    assert (file.name, store.size(file.sha256)) == ("a_відповідь.pdf", 3)
+    assert "b: its content is no base64" in (answered.unclear or "")
     assert registered.said_id.startswith("a:")
     assert queue.done == ["a", "b"]
 

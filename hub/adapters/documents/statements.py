@@ -107,11 +107,9 @@ def _files(
     done = inside(said.files, partial(sink.keep, party=delivery.authority))
     known = {file.sha256 for file in beside}
     files = (*beside, *(file for file in done.files if file.sha256 not in known))
-    unclear = [
-        *done.unclear,
-        *([f"files: {len(files) - MAX_ATTACHMENTS} too many"] if len(files) > MAX_ATTACHMENTS else []),
-    ]
-    return files[:MAX_ATTACHMENTS], f"Files that could not be had: {'; '.join(unclear)}." if unclear else None
+    if len(files) > MAX_ATTACHMENTS:
+        done.unclear.append(f"files: {len(files) - MAX_ATTACHMENTS} too many")
+    return files[:MAX_ATTACHMENTS], done.words()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,9 +191,7 @@ class TemplateSession(RestSession):
         fetcher = Fetcher(
             call=partial(self._fetch, about), session=self._elsewhere, home=home, origins=self._origins(home)
         )
-        done = fetcher.fetch(said, keep, until)
-        unclear = " ".join([*filter(None, [reported.unclear]), *_said(done.unclear)])
-        return replace(reported, attachments=tuple(done.files), unclear=unclear or None)
+        return fetcher.fetch(said, keep, until).along(reported)
 
     def _origins(self, home: str) -> frozenset[tuple[str, str, int]]:
         return origins((self._template.target, home, *self._template.section.files_from))
@@ -212,7 +210,3 @@ def _said_by(unit: Unit, answer: HttpAnswer) -> Said:
     text = charsets.read(answer.body, charset_of(answer))
     body = answer.body.decode("utf-8", "replace") if text is None else text
     return Said(by=unit.name, status=answer.status, kind="application/json", body=body)
-
-
-def _said(unclear: list[str]) -> list[str]:
-    return [f"Files that could not be had: {'; '.join(unclear)}."] if unclear else []

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from hub.adapters.answer_files import inside
 from hub.adapters.mapping import Meaning
 from hub.adapters.outcomes import Heard, read_poll_outcome
 from hub.adapters.soap import mapping as maps
-from hub.adapters.soap.enclosures import enclosed, with_parts
+from hub.adapters.soap.enclosures import with_parts
 from hub.adapters.xml_places import elements, find
 from hub.errors import DeliveryError, HubError, OutcomeUnknown, Unavailable
 from hub.net.http import HttpSession
@@ -131,7 +132,7 @@ class Collection:
     def _report(self, told: ReportedStatus, said: Meaning, listed: str, delivery: Delivery) -> None:
         keep = partial(self._sink.keep, party=delivery.authority)
         try:
-            self._sink.reported(enclosed(replace(told, said_id=f"{listed}:{told.said_id}"), said.files, keep))
+            self._sink.reported(inside(said.files, keep).along(replace(told, said_id=f"{listed}:{told.said_id}")))
         except Unavailable:
             raise
         except HubError:

@@ -15,6 +15,7 @@ from typing import Final
 from lxml import etree
 
 from hub.adapters import xml_places
+from hub.adapters.answer_files import inside
 from hub.adapters.mapping import SaidFile
 from hub.adapters.mapping_check import CONTENT, tree_of, unsaid
 from hub.adapters.mapping_tests import notes_of, told
@@ -23,7 +24,7 @@ from hub.adapters.soap import mapping as maps
 from hub.adapters.soap.collecting import Calls, Collection
 from hub.adapters.soap.content import mark, put, upload
 from hub.adapters.soap.dialect import OneCallSession
-from hub.adapters.soap.enclosures import enclosed, with_parts
+from hub.adapters.soap.enclosures import with_parts
 from hub.adapters.soap.envelope import carried
 from hub.adapters.soap.settings import SoapSettings, WsdlSection
 from hub.errors import ConfigurationError, UnsupportedFeature
@@ -194,7 +195,8 @@ class MappedSession(OneCallSession):
             sha256, size = store.put(source, limit=MAX_ATTACHMENT_BYTES)
             return Attachment(sha256=sha256, size=size, media_type=media_type, name=name)
 
-        told = tuple(enclosed(each, said, keep) for each in outcome.reported)
+        files = inside(said, keep)
+        told = tuple(map(files.along, outcome.reported))
         return replace(outcome, reported=tuple(replace(each, fetched=each.attachments) for each in told))
 
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
