@@ -293,6 +293,17 @@ def test_a_list_without_an_end_is_given_up(desk: Desk) -> None:
     assert failed.value.stable_code == "changes.endless"
 
 
+@pytest.mark.parametrize(
+    "said", ["https://evil.example.org/x", "//evil.example.org/", "http://e.example.org/x", "x:\0"]
+)
+def test_a_following_page_elsewhere_is_not_asked_for(desk: Desk, said: str) -> None:
+    """Another host, or the same without TLS: credentials do not go there, and the visit ends with a code."""
+    edms = Edms(says=lambda _url: (200, json.dumps({"list": [entry(1)], "next": said}).encode()))
+    with pytest.raises(TemporaryFailure) as failed:
+        visit(edms, desk, {"url": "https://e.example.org/changes?after={cursor}", "pages": {"next": "next"}})
+    assert (failed.value.stable_code, len(edms.asked)) == ("changes.elsewhere", 1)
+
+
 def test_moments_as_a_cursor(desk: Desk) -> None:
     """A list by time is asked for from an hour before the latest moment, as that system writes moments."""
     written = "%d.%m.%Y %H:%M:%S"

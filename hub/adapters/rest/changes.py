@@ -26,10 +26,11 @@ from hub.adapters.json_places import find, is_list, rows, subtrees
 from hub.adapters.mapping import AnswerMapping, AnswerPath, SaidFile
 from hub.adapters.mapping_check import day_pattern_fault
 from hub.adapters.outcomes import Heard, read_poll_outcome
+from hub.adapters.rest.files import origins
 from hub.adapters.rest.statements import charset_of
 from hub.adapters.template import CODES
 from hub.contained import contained
-from hub.errors import HubError, InvalidInput, ItemFailed, TemporaryFailure, Unavailable
+from hub.errors import ConfigurationError, HubError, InvalidInput, ItemFailed, TemporaryFailure, Unavailable
 from hub.net.http import HttpAnswer, retry_after
 from hub.net.settings import url_rule
 from hub.ports import ListSink, Outcome, RawInbound, ReportedStatus
@@ -276,7 +277,7 @@ class ChangesReader:
             return None
         if pages.next is not None:
             said = find(tree, pages.next)
-            return said if said is None or pages.token_url is not None else urljoin(url, said)
+            return said if said is None or pages.token_url is not None else self._at_home(urljoin(url, said))
         page = int(mark.at or pages.first)
         if pages.of is None:
             return str(page + 1) if count else None
@@ -286,6 +287,16 @@ class ChangesReader:
                 f"The answer does not say at {pages.of} how many pages there are.", code="changes.pages"
             )
         return str(page + 1) if page - pages.first + 1 < int(said) else None
+
+    def _at_home(self, url: str) -> str:
+        """The following page's address, if it is of the list's own origin: credentials go nowhere else."""
+        try:
+            if origins([url]) == origins([self._filled(self._s.url, _Mark(), None)]):
+                return url
+        except ConfigurationError:
+            pass
+        words = "The answer names a following page that is not where the list is."
+        raise TemporaryFailure(words, code="changes.elsewhere")
 
     def _entry(self, entry: Any, url: str) -> int | None:
         """Hand over what an entry says; its place in the list, None if it names none."""
