@@ -388,12 +388,23 @@ def test_files_are_fetched_with_the_credentials(desk: Desk, tmp_path: Path) -> N
 
 def test_a_file_that_cannot_be_had_costs_itself(desk: Desk, tmp_path: Path) -> None:
     """Not there, at a stranger's, or a word that is no address: the answer is taken in, and a person hears of each."""
-    said = answered({"href": "/gone.pdf"}, {"href": "https://evil.example.org/x"}, {"name": "nothing"}, text="Так.")
+    said = answered(
+        {"href": "/gone.pdf"},
+        {"href": "https://evil.example.org/x"},
+        {"href": "//[x"},
+        {"name": "nothing"},
+        text="Так.",
+    )
     with edms_with([said], {}) as server:
         assert collect(server, desk, tmp_path) == 1
     (statement,) = desk.statements
     assert (statement.attachments, statement.unclear is not None) == ((), True)
-    for words in ("/gone.pdf: HTTP 404", "evil.example.org is no host of this channel", "entry 2 has no href"):
+    for words in (
+        "/gone.pdf: HTTP 404",
+        "evil.example.org is no host of this channel",
+        "entry 3 has no href",
+        "names no address",
+    ):
         assert words in (statement.unclear or "")
 
 

@@ -277,7 +277,7 @@ class ChangesReader:
             return None
         if pages.next is not None:
             said = find(tree, pages.next)
-            return said if said is None or pages.token_url is not None else self._at_home(urljoin(url, said))
+            return said if said is None or pages.token_url is not None else self._at_home(url, said)
         page = int(mark.at or pages.first)
         if pages.of is None:
             return str(page + 1) if count else None
@@ -288,12 +288,13 @@ class ChangesReader:
             )
         return str(page + 1) if page - pages.first + 1 < int(said) else None
 
-    def _at_home(self, url: str) -> str:
+    def _at_home(self, here: str, said: str) -> str:
         """The following page's address, if it is of the list's own origin: credentials go nowhere else."""
         try:
-            if origins([url]) == origins([self._filled(self._s.url, _Mark(), None)]):
+            url = urljoin(here, said)
+            if origins([url]) == origins([here]):
                 return url
-        except ConfigurationError:
+        except (ConfigurationError, ValueError):  # no address at all is none of the list's
             pass
         words = "The answer names a following page that is not where the list is."
         raise TemporaryFailure(words, code="changes.elsewhere")

@@ -64,11 +64,13 @@ class Fetcher:
 
     def _url(self, said: str) -> str:
         """The address, if credentials may go there."""
-        url = urljoin(self.home, said)
         try:
+            url = urljoin(self.home, said)
             target = parse_url(url)
         except ConfigurationError as error:
             raise UnfitFile(error.message) from None
+        except ValueError:
+            raise UnfitFile("it names no address") from None
         if origin(target) not in self.origins:
             raise UnfitFile(f"{target.host} is no host of this channel (template.files_from)")
         return url
