@@ -7,7 +7,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -140,8 +140,12 @@ class Wsdl(Mapped):
 
     def effect(self, tree: Tree) -> str:
         mapping = soap_maps.WsdlMapping.model_validate({**tree, "tests": []})
-        sent = [_or_code(partial(soap_maps.said_values, mapping, each)) for each in _parcels()]
+        sent = [_or_code(partial(_said, mapping, each)) for each in _parcels()]
         return _text(sent, _meant(mapping.answer, _XML, xml_places))
+
+
+def _said(mapping: soap_maps.WsdlMapping, message: Parcel) -> dict[str, Any]:
+    return asdict(soap_maps.said_values(mapping, message))
 
 
 def _members(_: Attachment) -> dict[str, str]:
