@@ -17,6 +17,7 @@ from tests.forms import NIGHTLY, examples
 INPUTS = 10_000 if NIGHTLY else examples(300)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(7_200 if NIGHTLY else 300)
 def test_every_input_is_accounted_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

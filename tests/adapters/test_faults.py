@@ -143,6 +143,7 @@ def named(each: object) -> str:
     return getattr(each, "__name__", str(each)).rpartition(".")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "name"), MAIL, ids=named)
 @given(fault=faults, struck=places_of_three)
 @settings(max_examples=4)

@@ -325,6 +325,7 @@ def _told_without_tests(place: Place, notes: Sequence[str]) -> bool:
     return place[0] == "leaves_out" or any(f"no test shows {about}" in note for note in notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapped", [Rest(SECTION), Wsdl(_WSDL)], ids=["template", "wsdl"])
 @pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__)
 @given(seed=st.integers(0, 10**9), tested=st.booleans())

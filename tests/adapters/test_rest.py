@@ -622,6 +622,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_large_attachment_is_streamed() -> None:
     """F25: 100 MB go out with at most 50 MB more memory, hash checked on the way."""
     root = Path(__file__).resolve().parents[2]

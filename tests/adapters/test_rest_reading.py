@@ -221,6 +221,7 @@ _TREES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     tree=_TREES, ascii_only=st.booleans(), write=st.sampled_from(["utf-8", "mark", "utf-16", "blanks and zeros around"])
 )

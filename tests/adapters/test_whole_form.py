@@ -138,6 +138,7 @@ def test_nothing_of_the_centres_own_is_in_any_byte(name: str, ways: dict[str, Ch
     assert not [own for own in OWN for text in texts if own in text]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_test_would_see_it(name: str, ways: dict[str, Channel]) -> None:
     """The same look at bytes made of the form as it came in finds all of it."""

@@ -32,6 +32,7 @@ def world(sql_store: SqlStore) -> World:
     return World(sql_store, BOOK)
 
 
+@pytest.mark.slow
 def test_one_message_when_it_opens_and_one_when_it_closes(world: World) -> None:
     """However often it is looked at, the receiver hears of an alarm twice."""
     world.fails("a.rest")
@@ -54,6 +55,7 @@ def test_many_that_open_together_are_one_message(world: World) -> None:
     assert (document["counts"], len(document["opened"])) == ({"opened": 300}, 100)
 
 
+@pytest.mark.slow
 def test_a_storm_is_one_message_in_the_time_of_gathering(world: World) -> None:
     """Lanes that fail one after the other, two a minute for an hour, are a message in five minutes, none lost."""
     for minute in range(60):

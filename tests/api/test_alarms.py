@@ -84,6 +84,7 @@ def test_alarms_stand_with_their_rule_and_their_door(own: World) -> None:
     assert found["looked_at"]
 
 
+@pytest.mark.slow
 def test_what_ends_is_listed_as_it_is_now(own: World) -> None:
     """The seal, API keys, secrets of receivers; `days` leaves what ends later out; a misspelt filter is refused."""
     with serve(own):

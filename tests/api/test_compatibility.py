@@ -36,6 +36,7 @@ def test_a_deprecated_door_tells_its_callers(world: World, method: str, path: st
     assert 'rel="deprecation"' in answer.headers["Link"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("going")
 def test_no_other_door_says_so(world: World) -> None:
     """Doors that stay have none of these fields; the document marks those that go, and no other."""

@@ -102,6 +102,7 @@ def test_origins_come_from_file_or_environment(tmp_path: Path) -> None:
     assert load({"HUB_CORS_ORIGINS": f"{FRONT}, http://localhost:5173"}).cors_origins == listed.cors_origins
 
 
+@pytest.mark.slow
 def test_the_feed_of_a_hub_without_events_has_a_cursor(tmp_path: Path) -> None:
     """Before the first event `after=now` names the start, so that a caller who keeps it hears the first one."""
     with serve(build(tmp_path / "home")) as world:

@@ -15,6 +15,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("curl")
 def test_the_examples_run_as_written(world: World, tmp_path: Path) -> None:
     """One shell session of all examples, with keys of every role, ends without an error."""

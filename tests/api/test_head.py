@@ -7,6 +7,7 @@ import pytest
 from tests.api.world import World
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/cases", "/v1/cases/unknown", "/v1/absent", "/v1/topics"],

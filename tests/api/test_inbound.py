@@ -78,6 +78,7 @@ def test_a_repeated_callback_changes_nothing(world: World) -> None:
     assert world.store.facts(CaseId(uuid.UUID(case))) == facts
 
 
+@pytest.mark.slow
 def test_a_hundred_equal_callbacks_make_one_change(world: World) -> None:
     """A hundred copies at the same moment: every one is answered 202 with the same ids, and there is one fact."""
     case, message = _case(world)

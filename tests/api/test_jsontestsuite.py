@@ -20,6 +20,7 @@ def _status(world: World, body: bytes) -> tuple[int, str]:
     return response.status_code, response.text
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("jsontestsuite")
 def test_all_that_must_be_refused_is_400(world: World, vectors: Path) -> None:
     """Every n_ file: 400, never 500."""

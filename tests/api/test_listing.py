@@ -78,6 +78,7 @@ def test_no_cell_is_a_formula(text: str) -> None:
     assert cell("звичайний текст") == "звичайний текст"
 
 
+@pytest.mark.slow
 def test_the_export_is_whole_and_harmless(world: World) -> None:
     """The CSV has a header, every case of the filter and no formula, more cases than a page holds included."""
     reference = f"=cmd|'/c calc'!A{uuid.uuid4().hex[:6]}"
@@ -127,6 +128,7 @@ def _read(url: str, token: str, headers: dict[str, str], wanted: str, got: list[
                     event = {}
 
 
+@pytest.mark.slow
 def test_the_stream_tells_what_happens(world: World) -> None:
     """Server-sent events bring each event with its cursor as id; Last-Event-ID goes on behind it."""
     world.submit()
@@ -197,6 +199,7 @@ def test_too_old_a_cursor_is_told(world: World) -> None:
         assert pruning.floor() is None or floor is not None
 
 
+@pytest.mark.slow
 def test_campaigns_and_likeness_are_shown(world: World) -> None:
     """A campaign is a group with its members; a repeat names the earlier case; strangers see neither."""
     text = (
@@ -237,6 +240,7 @@ HIDDEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/v1/cases", "/v1/cases/counts", "/v1/cases.csv"])
 def test_filters_that_a_body_may_not_use_are_refused_by_name(world: World, path: str) -> None:
     """None is ignored and none finds nothing in silence: each is named, together with the others; what it may use

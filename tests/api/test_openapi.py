@@ -41,6 +41,7 @@ def test_the_document_is_published(world: World) -> None:
     assert served["openapi"] == "3.1.0"
 
 
+@pytest.mark.slow
 def test_every_operation_lists_its_problems() -> None:
     """Each operation names its problem documents; each but the open three needs a credential."""
     document = build(routes_only())
@@ -51,6 +52,7 @@ def test_every_operation_lists_its_problems() -> None:
             assert {"401", "403"} <= operation["responses"].keys()
 
 
+@pytest.mark.slow
 def test_every_reference_leads_somewhere() -> None:
     """No $ref of the document is broken."""
     document = build(routes_only())

@@ -51,6 +51,7 @@ def test_an_assignment_is_checked(world: World) -> None:
     problem(world.call("POST", unknown, "operator", json={"authority": PLAIN}), 404, "case.unknown")
 
 
+@pytest.mark.slow
 def test_a_case_that_nobody_has_is_concluded_not_closed(world: World) -> None:
     """Closing it would leave the applicant without an answer; a reasoned decision ends it, with who made it and why."""
     case = world.submit(topics=["unheard-of"])["case_id"]
@@ -151,6 +152,7 @@ def _sick(tmp_path: Path, failure: Exception) -> Iterator[World]:
         yield world
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_is_not_accepted(tmp_path: Path) -> None:
     """If the store cannot write: 503 with Retry-After for appeals and for readiness, while the process is alive."""
     with _sick(tmp_path, Unavailable("The disk is full.", retry_after=7)) as world:

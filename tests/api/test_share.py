@@ -132,6 +132,7 @@ def _everything(world: World, who: str, cases: list[str]) -> str:
     return "\n".join(told)
 
 
+@pytest.mark.slow
 def test_no_line_that_a_body_gets_is_anothers(world: World) -> None:
     """Over random histories of several bodies: lists, table, counts, reports, events, cases and timelines of a body
     name only cases that came to it, and hold no word that another body or the centre alone has said.
@@ -185,6 +186,7 @@ def test_counts_and_reports_agree_with_the_bodys_list(world: World) -> None:
     assert message
 
 
+@pytest.mark.slow
 def test_a_co_executor_sees_its_own_state(world: World) -> None:
     """Another body's answer ends the case for the centre; who helps sees how far itself has come."""
     submitted = world.submit()

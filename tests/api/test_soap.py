@@ -136,6 +136,7 @@ def test_a_client_that_others_wrote_exchanges_an_appeal_and_a_receipt(
     assert state(world, case) == "registered"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [pytest.param(each, marks=pytest.mark.foreign(each)) for each in ("node", "perl")])
 def test_a_client_that_others_wrote_sends_a_file_as_a_part(world: World, program: str, tmp_path: Path) -> None:
     """Multipart bodies of npm's soap, and of SOAP::Lite with preamble, base64 and encoded id: the file is stored and

@@ -71,6 +71,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_large_attachment_goes_out_as_a_stream() -> None:
     """MTOM: 100 MB go out with at most 50 MB more memory, hash checked on the way."""
     done = subprocess.run(

@@ -39,7 +39,7 @@ AT_NIGHT = (
     *("every-tenth-fails", "random-503", "sick-endpoints", "disk-full", "lost-answers", "poison"),
 )
 HALVES = {"embedded/chain-kill": 0, "production/chain-kill": 1}
-"""By day the one chain strikes at every second point, the other at those between."""
+"""By day the one chain strikes at every third point, the other at those behind them."""
 
 
 def _marked(names: Iterable[str]) -> list[Any]:
@@ -71,7 +71,7 @@ def backing(ground: Path) -> Iterator[Backing]:
 
 def _holds(name: str, table_: Bench) -> None:
     halved = name in HALVES and not NIGHTLY
-    cell = partial(matrix.chain, "kill", every=2, first=HALVES[name]) if halved else table()[name]
+    cell = partial(matrix.chain, "kill", every=3, first=HALVES[name]) if halved else table()[name]
     line = run(name, cell, table_)
     assert line.good, "\n".join([*line.values(), *line.words()])
 

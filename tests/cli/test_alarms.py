@@ -49,6 +49,7 @@ def test_the_file_is_checked_and_a_test_is_sent(home: Path, receiver: Receiver) 
     assert (wrong.returncode, "pen.waiting.above" in wrong.stderr) == (3, True)
 
 
+@pytest.mark.slow
 def test_what_ends_is_listed_without_a_store(home: Path) -> None:
     """Everything with its end; what cannot be read is exit code 1, here and in doctor's finding."""
     listed = json.loads(hub("expiry", "--json", home=home).stdout)
@@ -62,6 +63,7 @@ def test_what_ends_is_listed_without_a_store(home: Path) -> None:
     assert (doctor.returncode, "WRONG expiry: expiry.wrong" in doctor.stdout) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_not_reached_shows(home: Path, receiver: Receiver) -> None:  # noqa: F811
     """The keeper of a real home finds a real alarm and cannot tell: list and doctor say that nobody knows."""
     _hears(home, receiver.url)

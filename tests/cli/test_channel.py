@@ -57,6 +57,7 @@ def _home(folder: Path, port: int = 9, **template: Any) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_an_answer_is_read_without_a_network(tmp_path: Path) -> None:
     """What a file of theirs means is shown line by line; a status that means nothing is exit code 1."""
     home, file = _home(tmp_path), tmp_path / "answer.json"
@@ -109,6 +110,7 @@ def test_no_secret_is_repeated(tmp_path: Path) -> None:
     assert "ground: wrong token [cut]" in said.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["try", "send-test"])
 def test_a_test_that_was_not_delivered_fails(tmp_path: Path, command: str) -> None:
     """A refusal, a wrong address and an appeal that is none are exit code 1, with the code."""

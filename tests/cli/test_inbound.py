@@ -48,6 +48,7 @@ def _wait_with(running: Hub, text: str) -> None:
     running.receiver.hold(raw, Origin(door=Door.COLLECT, channel_id="mailbox"), verdict="mail.no_token")
 
 
+@pytest.mark.slow
 def test_a_mail_is_found_read_and_attached(home: Path, tmp_path: Path) -> None:
     """Listed as held, shown with text and guess, saved byte by byte, attached as the final answer, and decided once."""
     running = build(Settings(home=home))
@@ -71,6 +72,7 @@ def test_a_mail_is_found_read_and_attached(home: Path, tmp_path: Path) -> None:
     assert (again.returncode, again.stderr.startswith("inbound.decided")) == (1, True)
 
 
+@pytest.mark.slow
 def test_what_is_nobodys_word_is_dismissed(home: Path) -> None:
     """Dismissed with a reason it waits no longer; faults of a decision are named."""
     running = build(Settings(home=home))

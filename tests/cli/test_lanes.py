@@ -15,6 +15,7 @@ from tests.delivery.world import START
 LANE = "00032106.pull"
 
 
+@pytest.mark.slow
 def test_a_lane_is_paused_and_resumed_by_name(tmp_path: Path) -> None:
     """A pause and its end show; a name that is no channel's is refused and makes no lane."""
     home = tmp_path / "home"

@@ -186,6 +186,7 @@ def with_channels(world: World, *channels: Channel, **body: object) -> None:
     world.registry._directory = LoadedDirectory(authorities=(entry, council(OTHER)), territories=shipped())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channel", "body", "found"),
     [

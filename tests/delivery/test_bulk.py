@@ -107,6 +107,7 @@ def test_of_many_groups_the_largest_are_shown(store: SqlStore, monkeypatch: pyte
     assert SqlActs(store.database).groups() == groups[:2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ActKind.REPLAY, ActKind.REBUILD])
 def test_one_order_sends_all_of_them_again(store: SqlStore, kind: ActKind) -> None:
     """Previewed, ordered and done in steps: all arrive, no item is left, nothing is sent twice."""
@@ -142,6 +143,7 @@ def test_what_is_rebuilt_keeps_the_bytes_that_failed(store: SqlStore) -> None:
     assert len(store.attempts(before.id)) == 1
 
 
+@pytest.mark.slow
 def test_who_is_killed_is_followed_by_another(store: SqlStore) -> None:
     """A process that died in the middle of a step: another goes on after its lease, and nothing is done twice."""
     world = _failed(store)
@@ -162,6 +164,7 @@ def test_who_is_killed_is_followed_by_another(store: SqlStore) -> None:
     assert len(world.adapter.got) == 2 * COUNT
 
 
+@pytest.mark.slow
 def test_an_act_is_paused_and_resumed(store: SqlStore) -> None:
     """Paused it does nothing more, resumed it goes on where it was; what does not stand so is a conflict."""
     world = _failed(store)
@@ -273,6 +276,7 @@ def test_a_half_done_act_is_undone_as_far_as_it_came(store: SqlStore) -> None:
     assert SqlActs(store.database).count_dead(ALL) == COUNT
 
 
+@pytest.mark.slow
 def test_closed_items_are_opened_again(store: SqlStore) -> None:
     """The same reason and words wait again; an item that is open again already stays one."""
     world = World(store=store)

@@ -89,6 +89,7 @@ def header_of(desk: Centre, message_id: str) -> Any:
     return json_rendering.from_json(message.body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["withdrawal", "supplement", "clarification", "return"])
 def test_what_the_centre_says_goes_the_way_of_the_appeal(kind: str) -> None:
     """An envelope of its kind from the centre to the executor, about what it answers, over the appeal's channel."""

@@ -142,6 +142,7 @@ def stated(world: World, accepted: Accepted, kind: FactKind = FactKind.REGISTERE
     return [fact for fact in world.store.facts(accepted.case_id) if fact.kind is kind]
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60))
 @given(at=MOMENTS, wait=st.integers(0, 80 * 3_600))
 def test_nothing_that_was_said_is_lost_over_a_wrong_clock(at: datetime | None, wait: int) -> None:

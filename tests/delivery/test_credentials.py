@@ -62,6 +62,7 @@ def test_any_bytes_can_be_looked_at(data: bytes) -> None:
     assert cuts or kept == data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

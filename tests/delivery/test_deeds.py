@@ -223,6 +223,7 @@ def test_what_was_not_sent_in_six_hours_goes_by_the_next_channel(outcome: Outcom
     assert desk.items() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("outcome", "reasons"),
     [(OutcomeKind.TEMPORARY, []), (OutcomeKind.OFFERED, ["delivery.not_received"]), (OutcomeKind.PERMANENT, ["c"])],

@@ -477,6 +477,7 @@ def test_ids_are_not_confused() -> None:
     assert MessageId(new_id()).version == 7
 
 
+@pytest.mark.slow
 def test_a_rate_holds_for_all_workers_together() -> None:
     """Two workers on one lane send no more a second than the lane's rate allows."""
     world = World(rate_per_sec=5, batch=5)

@@ -147,6 +147,7 @@ def with_bodies(world: World, **settings: object) -> None:
     world.registry._directory = LoadedDirectory(authorities=(body, council(OTHER)), territories=shipped())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "sender", "found"),
     [

@@ -222,6 +222,7 @@ def test_what_is_being_sent_now_is_not_handed_over() -> None:
     refused(desk, lambda: ACTS["choose"](desk, desk.delivery.id), "channel.nothing_to_do", Conflict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["replay", "rebuild"])
 def test_a_refused_delivery_can_be_sent_again(name: str) -> None:
     """After the cause of the refusal was mended."""

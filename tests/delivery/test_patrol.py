@@ -95,6 +95,7 @@ def test_a_case_counts_as_lost_after_two_minutes() -> None:
     assert (seen, found) == ([120], [1])
 
 
+@pytest.mark.slow
 def test_each_step_goes_on_where_the_last_one_ended() -> None:
     """A lost case on a later page is found though an earlier page is full of cases that are well."""
     desk = Country(Outcome(kind=OutcomeKind.OFFERED))

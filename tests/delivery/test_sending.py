@@ -331,6 +331,7 @@ def test_a_message_of_several_calls_goes_on_where_it_was() -> None:
     assert (world.adapter.resumed, seen) == ([None, "step 1"], ["step 1", "step 1"])
 
 
+@pytest.mark.slow
 def test_progress_of_a_message_that_another_holds_is_refused() -> None:
     """A worker whose lease was taken over is told so before its next call."""
     world = World()

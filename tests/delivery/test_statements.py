@@ -113,6 +113,7 @@ STATED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "body", "fact", "data"), STATED)
 def test_each_kind_of_word_is_its_fact(kind: str, body: dict[str, Any], fact: FactKind, data: dict[str, str]) -> None:
     """Kind, moment and data as the body said them; marked as not sealed; message and fact are the body's own."""
@@ -181,6 +182,7 @@ def test_a_word_is_kept_as_it_was_meant_and_as_it_came() -> None:
 OPEN = [OutcomeKind.TEMPORARY, OutcomeKind.UNKNOWN, OutcomeKind.PERMANENT, OutcomeKind.OFFERED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", OPEN)
 @pytest.mark.parametrize("what", ["delivered", "accepted", "answer", "refused"])
 def test_whoever_speaks_about_it_has_it(outcome: OutcomeKind, what: str) -> None:

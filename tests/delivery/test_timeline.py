@@ -112,6 +112,7 @@ def test_every_kind_of_fact_has_its_words() -> None:
     assert {kind for kind, _, _ in SAID} == set(FactKind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "data", "words"), SAID)
 def test_each_fact_is_told_in_words(kind: FactKind, data: dict[str, str], words: str) -> None:
     """One sentence with what is known of it; its message or note is named, so that it can be opened."""

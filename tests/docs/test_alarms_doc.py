@@ -39,6 +39,7 @@ def test_no_paragraph_is_for_a_rule_that_is_gone() -> None:
     assert set(PARAGRAPHS) == {rule.code for rule in shipped()}
 
 
+@pytest.mark.slow
 def test_every_door_of_a_rule_exists_with_its_filter() -> None:
     """A link in a message leads to a route, and its filter is one that the route knows."""
     paths = build(routes_only())["paths"]

@@ -215,6 +215,7 @@ def flip(name: str) -> Callable[[dict[str, bytes]], None]:
 CHANGED = ["facts.json", "sent.zip", "received.xml", "sent-envelope.xml", "sent-envelope.jws", "-out/envelope.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("jose")
 @pytest.mark.foreign("xmlsec1")
 @pytest.mark.parametrize("name", CHANGED)

@@ -54,6 +54,7 @@ def _found(world: World, kind: FinderKind, text: str) -> list[CaseId]:
     return [row.case.id for row in world.store.cases(where, after=None, limit=9)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

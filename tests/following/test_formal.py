@@ -114,6 +114,7 @@ def test_a_flag_is_a_fact_and_not_a_verdict(world: World) -> None:
     assert (score_of.flagged, score_of.message_id) == (True, message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [3, 500])
 def test_a_template_is_found_across_cases(world: World, batch: int) -> None:
     """One text for different questions of different people is a template from the fourth on; another body's is not."""

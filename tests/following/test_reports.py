@@ -35,6 +35,7 @@ def _only(world: World, kind: Report, by: ReportBy = ReportBy.ALL, **where: str 
     return {line.key: line.values for line in found}
 
 
+@pytest.mark.slow
 def test_a_report_counts_what_happened(world: World) -> None:
     """Answers in time and late, extensions, redirects with their hops, refusals: each in its column."""
     kept, late, running, moved = (world.submit(surname=f"Хтось{n}", phone=None) for n in range(4))
@@ -58,6 +59,7 @@ def test_a_report_counts_what_happened(world: World) -> None:
     assert (redirects["redirected"], redirects["hops"], redirects["refused"]) == (1, 2, 1)
 
 
+@pytest.mark.slow
 def test_a_consultation_counts_under_the_centre_and_dilutes_no_body(world: World) -> None:
     """What the centre answered at once is a case and ``by_centre``; answers of bodies are counted without it."""
     answered, consulted, no_appeal = (world.submit(), world.submit(), world.submit())
@@ -71,6 +73,7 @@ def test_a_consultation_counts_under_the_centre_and_dilutes_no_body(world: World
     assert (terms["answered"], terms["kept"], terms["late"]) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_reports_split_and_filter(world: World) -> None:
     """By body, topic, oblast and week; by period, territory and party; what has no value counts under nothing."""
     world.submit(topics=("transport.roads",))
@@ -171,6 +174,7 @@ def _alarms(mean: float, spread: float, series: int, jump: float = 1) -> float:
     return called / series
 
 
+@pytest.mark.slow
 def test_quiet_weeks_raise_few_false_alarms() -> None:
     """Measured on generated quiet data: at most 2 in 1,000 series a day when days differ by chance alone, 5 in 1,000
     when they differ by a fifth more; docs/api/events.md tells the same figures.

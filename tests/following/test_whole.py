@@ -91,6 +91,7 @@ def test_an_urgent_appeal_overtakes_a_campaign(sql_store: SqlStore) -> None:
     assert {claim.delivery.state for claim in first} == {TransportState.SENDING}
 
 
+@pytest.mark.slow
 def test_an_existing_home_gets_its_key_once(tmp_path: Path) -> None:
     """A home of an older hub has no key for applicants: it is made at the first start and stays; nothing is behind."""
     home = tmp_path / "home"

@@ -19,6 +19,7 @@ from tests.fuzz.judging import Judge, Target
 from tests.fuzz.table import HOMES, TARGETS, judge
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_each_target_takes_its_seeds(name: str) -> None:
     """No seed breaks a rule, and one at least comes through to the end of its reader: it says what may come."""
@@ -51,6 +52,7 @@ def _planted(data: bytes) -> None:
 PLANTED = Target(name="planted", reads=_planted, seeds=lambda: [b"fine"], allowed=(EOFError,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "kind"),
     [

@@ -34,6 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(tmp_path_factory.mktemp("mistakes"), stack)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", [title for title in GROUPS if title != "SFTP"])
 def test_what_is_shown_stands_on_the_page(world: World, title: str) -> None:
     """Code, cause, place and next step of each mistake of a group; the line that is named is that of the mistake."""
@@ -41,6 +42,7 @@ def test_what_is_shown_stands_on_the_page(world: World, title: str) -> None:
     assert made == of_group(PAGE.read_text("utf-8"), title), "python -m tests.mistakes writes the page anew"
 
 
+@pytest.mark.slow
 def test_what_a_real_sftp_server_shows(tmp_path: Path) -> None:
     """The same over OpenSSH."""
     if program() is None:

@@ -279,6 +279,7 @@ def test_a_redirect_with_an_endless_body_is_stopped() -> None:
         fails(server.url(), OutcomeUnknown, "http.too_large")
 
 
+@pytest.mark.slow
 def test_a_compressed_answer_that_swells_is_stopped() -> None:
     """A27: 200 MB behind 200 kB are never made; the limit counts after decompression."""
     bomb = gzip.compress(b"\0" * 200_000_000, 9)

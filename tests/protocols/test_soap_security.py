@@ -363,6 +363,7 @@ def npm_signed(data: bytes, folder: Path, **options: object) -> bytes:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("node")
 def test_npm_soap_is_believed(tmp_path: Path) -> None:
     """What WSSecurityCert signs with its defaults (plain Id, enveloped transform) counts; altered or wrapped not."""
@@ -388,6 +389,7 @@ def test_npm_soap_is_believed(tmp_path: Path) -> None:
         assert caught.value.stable_code in codes, shape
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("node")
 def test_npm_soap_with_weaker_options_is_refused(tmp_path: Path) -> None:
     """SHA-1 (the default of old versions), no time stamp, an unsigned body: refused, each for its reason."""

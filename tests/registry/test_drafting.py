@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -25,6 +26,7 @@ from registry.drafting.country import Country
 from registry.drafting.names import Listed
 from registry.drafting.run import DraftReport, make, starter_topics
 from registry.yamlfile import parse
+from tests.national import drafted
 from tests.pace import within
 from tests.registry.builders import ADAPTERS, LVIV, write
 from tests.registry.test_importers import official_file
@@ -47,10 +49,7 @@ def country() -> Country:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DraftReport]:
     """A drafted folder, made within ten seconds, and its report."""
-    folder = tmp_path_factory.mktemp("registry")
-    with within(10):
-        report = drafting.draft(folder)
-    return folder, report
+    return drafted(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -268,14 +267,15 @@ def test_newer_list_of_participants_is_taken_instead_of_the_shipped_one(
     assert files(tmp_path) == files(made[0])
 
 
-def test_draft_is_made_again_only_when_told_to_and_is_the_same(made: tuple[Path, DraftReport]) -> None:
+def test_draft_is_made_again_only_when_told_to_and_is_the_same(made: tuple[Path, DraftReport], tmp_path: Path) -> None:
     """An earlier draft that people may have reviewed is not replaced by accident; told to, the same bytes come."""
-    before = files(made[0])
+    folder = shutil.copytree(made[0], tmp_path / "drafted")
+    before = files(folder)
     with pytest.raises(InvalidInput) as refused:
-        drafting.draft(made[0])
+        drafting.draft(folder)
     assert refused.value.faults[0].code == "import.exists"
-    drafting.draft(made[0], overwrite=True)
-    assert files(made[0]) == before
+    drafting.draft(folder, overwrite=True)
+    assert files(folder) == before
 
 
 def test_draft_for_other_topics_leaves_out_what_they_do_not_have(tmp_path: Path) -> None:

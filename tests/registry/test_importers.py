@@ -29,6 +29,7 @@ def official_file(name: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_participant_is_brought_in(tmp_path: Path) -> None:
     """All 3,823 bodies are written and load; what is odd is what was measured by others in the list's description."""
     with within(5):
@@ -75,6 +76,7 @@ def test_shipped_table_leads_every_real_unit_to_its_real_parents() -> None:
         assert compact.ancestry(unit.code) == held
 
 
+@pytest.mark.slow
 def test_shipped_data_is_what_the_lists_give() -> None:
     """The project's own tables are derived, not edited: deriving them again gives the same bytes."""
     bodies, _ = import_sev.read(official_file("sev-participants.csv"))
@@ -223,6 +225,7 @@ def test_a_draft_is_not_made_of_a_list_with_refused_rows(tmp_path: Path) -> None
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [("list.csv:2", "import.refused")]
 
 
+@pytest.mark.slow
 def test_list_of_participants_stands_beside_the_starter(tmp_path: Path) -> None:
     """The starter's bodies keep what was reviewed; the rest of the list is there too, whichever came first."""
     import_sev.run(official_file("sev-participants.csv"), tmp_path)

@@ -107,6 +107,7 @@ def test_first_load_must_succeed(tmp_path: Path) -> None:
         ReloadingRegistry(tmp_path / "absent", ADAPTERS)
 
 
+@pytest.mark.slow
 def test_readers_never_wait_and_never_see_a_mixture(tmp_path: Path) -> None:
     """Three threads read while the files change fifteen times: each sees whole versions only, and no error."""
     touch(tmp_path, SOUND, 1)

@@ -96,6 +96,7 @@ _BY_COMPETENCE = "competence/candidates"
 _COUNCIL, _CABINET = "authorities 04055896", "authorities 00000003"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("new", "topics", "change", "rule", "way", "because"),
     [
@@ -227,6 +228,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(registry_group, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_home")
 def test_diff_asks_both_registries_about_stored_cases(settings: Settings, tmp_path: Path) -> None:
     """Counts, cause, entry and case numbers are told, nothing of the appeals; --exit-code makes it a gate."""

@@ -93,6 +93,7 @@ def test_with_channels_added_appeals_reach_the_nearest_body(tmp_path: Path) -> N
     assert (decision.authority, decision.reason) == ("02910019", "superior_of_accused")
 
 
+@pytest.mark.slow
 def test_starter_loads_in_little_time_and_memory() -> None:
     """A fresh process loads it in under a second of processor time and stays far under the embedded hub's 150 MB."""
     code = (

@@ -50,6 +50,7 @@ def test_units_outside_any_community_resolve_to_what_there_is() -> None:
     assert table.ancestry("UA32000000010085013") == ("UA32000000000030281", "UA")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

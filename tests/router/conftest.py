@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hub.schemas.directory import Authority, AwaitedBody, Channel
-from registry import LoadedDirectory, drafting, load
+from registry import LoadedDirectory, load
+from tests import national
 from tests.registry.builders import ADAPTERS
 
 
@@ -23,9 +24,7 @@ def come(body: AwaitedBody, code: str) -> Authority:
 @pytest.fixture(scope="session")
 def drafted(tmp_path_factory: pytest.TempPathFactory) -> LoadedDirectory:
     """What ``hub registry draft`` makes of the official lists."""
-    folder = tmp_path_factory.mktemp("registry")
-    drafting.draft(folder)
-    return load(folder, ADAPTERS)
+    return load(national.drafted(tmp_path_factory)[0], ADAPTERS)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,6 +102,7 @@ def upward(directory: LoadedDirectory, code: str) -> Iterator[Authority]:
         authority = directory.authority(authority.superior) if authority.superior else None
 
 
+@pytest.mark.slow
 @given(directories(), requests)
 def test_decision_is_the_same_each_time(directory: LoadedDirectory, request: RoutingRequest) -> None:
     """Asked twice, and of a directory that was built in another order, the router says the same with the same steps."""
@@ -115,6 +117,7 @@ def test_decision_is_the_same_each_time(directory: LoadedDirectory, request: Rou
     assert decide(request, again, DAY) == first
 
 
+@pytest.mark.slow
 @given(directories(), requests)
 def test_whoever_is_chosen_is_in_force_connected_and_in_stage(
     directory: LoadedDirectory, request: RoutingRequest
@@ -134,6 +137,7 @@ def test_whoever_is_chosen_is_in_force_connected_and_in_stage(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(directories(), requests)
 def test_complaint_never_reaches_the_accused_or_a_body_below(
@@ -161,6 +165,7 @@ def test_steps_end_in_the_decision(directory: LoadedDirectory, request: RoutingR
         assert decision.reason not in _OPERATORS
 
 
+@pytest.mark.slow
 @given(directories(), requests)
 def test_whoever_is_chosen_is_asked_for_competent_or_superior(
     directory: LoadedDirectory, request: RoutingRequest
@@ -175,6 +180,7 @@ def test_whoever_is_chosen_is_asked_for_competent_or_superior(
         assert any(step.code is StepCode.STANDS_IN for step in decision.steps)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(directories(), requests, st.lists(st.sampled_from(CODES), max_size=2))
 def test_nothing_reaches_a_stranger(directory: LoadedDirectory, request: RoutingRequest, declined: list[str]) -> None:

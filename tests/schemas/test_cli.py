@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from hub.cli.schemas import schemas_group
 from hub.schemas import publish
 
 
+@pytest.mark.slow
 def test_show_prints_names_and_files() -> None:
     """Without a name all names are printed; with a name, the file as published."""
     names = CliRunner().invoke(schemas_group, ["show"])

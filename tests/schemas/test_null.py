@@ -29,6 +29,7 @@ OPTIONAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), OPTIONAL, ids=lambda each: getattr(each, "__name__", each))
 def test_the_published_form_takes_null(model: type[BaseModel], name: str) -> None:
     """The schema of every member that need not be there names ``null``."""

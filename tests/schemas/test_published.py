@@ -97,6 +97,7 @@ def test_xmllint_refuses_what_the_hub_refuses(old: bytes, new: bytes, tmp_path: 
     assert xmllint(tmp_path / "broken.xml").returncode != 0
 
 
+@pytest.mark.slow
 def test_check_jsonschema_refuses_what_the_hub_refuses(tmp_path: Path) -> None:
     """Broken JSON documents are refused by the hub and by check-jsonschema with the published schema."""
     good = to_json(from_xml(sample()))

@@ -25,6 +25,7 @@ MINIMAL = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(150))
 @given(envelope=envelopes())
 def test_json_and_xml_lose_nothing(envelope: AnyEnvelope) -> None:
@@ -36,6 +37,7 @@ def test_json_and_xml_lose_nothing(envelope: AnyEnvelope) -> None:
     assert digest(envelope).encode() in as_xml
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(50))
 @given(envelope=envelopes("appeal"))
 def test_cleaning_is_done_once_and_for_all(envelope: AnyEnvelope) -> None:

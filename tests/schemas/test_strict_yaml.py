@@ -64,12 +64,14 @@ def _lenient(path: Path) -> list[str]:
     return [f"{path}: {node.attr}" for node in nodes if isinstance(node, ast.Attribute) and node.attr in _LENIENT]
 
 
+@pytest.mark.slow
 def test_no_file_is_read_in_another_way() -> None:
     """Nothing in the hub or the registry reads YAML with a reader that keeps the last of two equal keys."""
     files = [path for room in ("hub", "registry") for path in sorted((ROOT / room).rglob("*.py"))]
     assert [found for path in files for found in _lenient(path)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -58,6 +58,7 @@ def test_without_a_key_it_only_verifies(payload: bytes, document: bytes, key: Fi
     assert repr(HubSeal(key)) == f"HubSeal(kid={key.kid!r})"
 
 
+@pytest.mark.slow
 def test_several_threads_share_one_seal(key: FileKey, entry: VerificationKey, payload: bytes, document: bytes) -> None:
     """The port's promise: eight threads seal and verify at once, genuine ones hold, forged ones are refused."""
     seal = HubSeal(key)

@@ -249,6 +249,7 @@ def test_cookbook_signatures(vectors: Path, name: str, outcomes: list[str]) -> N
             library(jwk, algorithm)(data, compact._decode(signature))  # the value itself is right
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("rfc7520-jose-cookbook")
 @pytest.mark.parametrize("name", COOKBOOK)
 def test_cookbook_signatures_with_one_changed_bit(vectors: Path, name: str) -> None:

@@ -164,6 +164,7 @@ def test_every_changed_byte_of_the_content_is_refused(sealed: bytes, entry: Veri
             verify_xml(changed, entry)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(st.data())
 def test_no_exception_but_ours_leaves(sealed: bytes, entry: VerificationKey, data: st.DataObject) -> None:

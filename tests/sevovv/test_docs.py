@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
 from hub.adapters import table
@@ -78,6 +79,7 @@ def test_the_simulation_of_the_page_is_valid() -> None:
     Simulation.model_validate_json(json.dumps(yaml.safe_load(body)))
 
 
+@pytest.mark.slow
 def test_the_example_registers_an_appeal(tmp_path: Path) -> None:
     """The page's program, run as it stands against a hub: the case is registered under the number of the page."""
     (program,) = examples("example")

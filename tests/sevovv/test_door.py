@@ -65,6 +65,7 @@ def _begun(hub: World, head: bytes, announced: int) -> bytes:
 _FLOOD = b'<GetInputMessages xmlns="http://tempuri.org/">' + b"<identity/>" * 1_600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "known",
     ["", "<Password>wrong</Password>", "<Password>hub_a_b</Password>" * 4, "<Password><![CDATA[no]]></Password>"],
@@ -77,6 +78,7 @@ def test_a_stranger_is_refused_before_its_call_is_heard(hub: World, known: str) 
     assert FAULT.findall(answer.decode()) == [str(codes.AUTHORITY_FAILED)]
 
 
+@pytest.mark.slow
 def test_a_known_system_is_heard_to_the_end(hub: World) -> None:
     """A large call that begins with who calls is read on; its answer comes when it is whole."""
     begun = SOAP.partition("{}")[0].encode() + b'<UploadMessageChunk xmlns="http://tempuri.org/">'
@@ -95,6 +97,7 @@ def test_a_flood_of_elements_is_refused_before_it_is_a_tree(hub: World) -> None:
     assert "more elements" in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.foreign("php")
 def test_php_fetches_and_registers(hub: World) -> None:
     """PHP's SoapClient, from our description alone: a whole exchange, and the official fault as an object."""
@@ -141,6 +144,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_calls_get_a_fault(hub: World, name: str) -> None:
     """Each gets ``CommunicationError`` with a code, at once, without a word of what was sent."""

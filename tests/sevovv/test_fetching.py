@@ -286,6 +286,7 @@ def test_one_that_cannot_be_fetched_stands_before_nobody(sev: SevNode, url: str,
     assert list(sev.queue) == [bad]
 
 
+@pytest.mark.slow
 def test_a_broken_line_goes_on_from_the_bytes_we_have(sev: SevNode, url: str, sink: Desk) -> None:
     """A large reply in parts; two answers are lost: only those parts are asked for again."""
     root = reply(str(sink.known.case_id))

@@ -147,6 +147,7 @@ def test_a_message_without_measure_is_not_fetched() -> None:
     assert asked.count(b"DownloadMessageChunk") < 5
 
 
+@pytest.mark.slow
 def test_a_message_byte_by_byte_ends_by_the_deadline() -> None:
     """A megabyte in parts of one byte would take an hour: the round ends, and the message stays there."""
     slow = only("OpenDownloadingSession", lambda _: session(MessageSize=1_000_000, MaxPartSize=1))
@@ -157,6 +158,7 @@ def test_a_message_byte_by_byte_ends_by_the_deadline() -> None:
     assert sink.heard == []
 
 
+@pytest.mark.slow
 def test_a_queue_without_an_end_ends_by_the_deadline() -> None:
     """New ids at each question, long ones, each with a message that is none: the round ends in time."""
     names = (f"{number}-{'x' * 5_000}" for number in itertools.count())
@@ -196,6 +198,7 @@ def counting(step: int, **more: Any) -> Says:
     return says
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("says", "kind", "code"),
     [

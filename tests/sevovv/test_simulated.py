@@ -106,6 +106,7 @@ def settle(hub: World, node: Simulator, cases: list[str], kinds: set[str]) -> No
     wait_until(done, 60)
 
 
+@pytest.mark.slow
 def test_the_whole_way(tmp_path: Path) -> None:
     """Sent, delivered, accepted, registered, answered; files arrive; the authority gets notices about its answer."""
     with connected(tmp_path, c00032684={}, c00032106={}) as (hub, node):

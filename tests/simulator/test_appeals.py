@@ -31,6 +31,7 @@ def test_every_appeal_passes_the_form_from_json() -> None:
         assert form_from_json(form.model_dump_json(exclude_none=True).encode()) == form
 
 
+@pytest.mark.slow
 def test_weights_are_those_that_were_counted() -> None:
     """Kinds, signs and channels of many appeals are within a fifth of their weights."""
     forms = list(generate(4_000, 3, TOPICS, PLACES))

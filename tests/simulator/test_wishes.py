@@ -143,6 +143,7 @@ def test_one_who_pulls_tries_again(make_world: Callable[..., World]) -> None:
     assert world.open(world.hub.told()[0]).body.number == "П-1"  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_wishes_are_granted_behind_sev(tmp_path: Path) -> None:
     """Over the simulated SEV node too: limited, then taken with the answer cut off, then registered as asked."""
     characters: dict[str, Any] = {"c00032684": {}, "c00032106": {}}

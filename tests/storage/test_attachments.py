@@ -117,6 +117,7 @@ def test_a_failing_disk_is_unavailable(
     assert files.put(io.BytesIO(CONTENT), limit=10_000)[0] == NAME
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_stops_the_stream(tmp_path: Path) -> None:
     """A file size limit of the system, hit while writing, gives ``Unavailable`` and leaves no file."""
     code = (

@@ -55,6 +55,7 @@ def test_all_that_is_asked_must_hold(sql_store: SqlStore) -> None:
     assert trail.entries(AuditFilter(at_from=first.at, at_to=second.at), limit=10) == (first,)
 
 
+@pytest.mark.slow
 def test_the_latest_use_of_a_key_stays(sql_store: SqlStore) -> None:
     """An earlier moment that comes later changes nothing."""
     trail = SqlAudit(sql_store.database)

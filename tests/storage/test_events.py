@@ -88,6 +88,7 @@ def test_an_event_committed_later_never_stands_before_a_cursor(postgres_url: str
     assert [event.case_id for event in found] == [slow.cases[0].id] * 2 + [fast.cases[0].id] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_readers_miss_nothing_while_writers_race(postgres_url: str) -> None:
     """Four writers at once, one reader that pages behind its cursor: every event is seen once, in order."""

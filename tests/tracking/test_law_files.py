@@ -51,6 +51,7 @@ WRONG: list[tuple[Edit, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("edit", "told"), WRONG)
 def test_a_wrong_line_is_refused_and_named(tmp_path: Path, edit: Edit, told: str) -> None:
     """Every limit of the file of terms: who breaks it is told where, and the hub does not start."""

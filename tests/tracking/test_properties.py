@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ def _seen(known: list[Fact]) -> object:
     return derive(known), terms(case, RULES), todo, broken, hops(case.story), outlook(case, RULES)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(known=st.lists(facts(), max_size=10), data=st.data())
 def test_order_and_repetition_do_not_matter(known: list[Fact], data: st.DataObject) -> None:
@@ -78,6 +80,7 @@ def test_order_and_repetition_do_not_matter(known: list[Fact], data: st.DataObje
     assert _seen(data.draw(st.permutations(repeated))) == _seen(known)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=10))
 def test_terms_are_sane(known: list[Fact]) -> None:
@@ -110,6 +113,7 @@ def _comes_next(duty: Duty, done: Duty) -> bool:
     return duty.executor.key == done.executor.key and duty.name != done.name and not (duty.aside or done.aside)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=8))
 def test_what_was_done_stays_done(known: list[Fact]) -> None:
@@ -127,6 +131,7 @@ def test_what_was_done_stays_done(known: list[Fact]) -> None:
     assert [d.name for d in duties(_case(everything), RULES) if d.act is not Act.CORRECT and not d.times] == []
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(known=st.lists(facts(), max_size=8))
 def test_whatever_was_done_an_unfinished_case_comes_due_again(known: list[Fact]) -> None:
@@ -160,6 +165,7 @@ def test_an_alarm_is_repeated_while_its_term_runs() -> None:
     assert duties(_case([*facts, answered], "web"), RULES) == ()
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(known=st.lists(facts(), max_size=8), extra=facts())
 def test_late_facts_give_what_early_ones_would(known: list[Fact], extra: Fact) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def _row(known: list[Fact]) -> CaseRow:
     return rules.case_row(case(id=CASE, created_at=T0), known, RULES)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(known=ANY, body=ONE_BODY)
 def test_what_others_did_changes_nothing(known: list[Fact], body: str) -> None:
@@ -42,6 +44,7 @@ def test_what_others_did_changes_nothing(known: list[Fact], body: str) -> None:
     assert share_digest(_row(known), known, body, RULES) == share_digest(_row(own), own, body, RULES)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(known=ANY, body=ONE_BODY)
 def test_no_fact_of_another_is_told(known: list[Fact], body: str) -> None:
@@ -55,6 +58,7 @@ def test_no_fact_of_another_is_told(known: list[Fact], body: str) -> None:
         assert {"state", "because", "why", "reason", "by", "note", "of", "instead_of"}.isdisjoint(heard.data)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(known=ANY)
 def test_a_case_that_was_never_sent_is_nobodys_share(known: list[Fact]) -> None:
@@ -67,6 +71,7 @@ def test_a_case_that_was_never_sent_is_nobodys_share(known: list[Fact]) -> None:
     assert bodies(kept) == ()
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(known=ANY, body=ONE_BODY)
 def test_its_terms_are_its_own(known: list[Fact], body: str) -> None:

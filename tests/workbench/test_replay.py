@@ -55,6 +55,7 @@ def _change(home: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), "utf-8")
 
 
+@pytest.mark.slow
 def test_an_unchanged_channel_replays_as_it_was_recorded(tmp_path: Path) -> None:
     """The server is gone, and so is the hub's key: the same goes out, the same is understood, exit code 0."""
     home, to = _recorded(tmp_path, _answer(REGISTERED))
@@ -64,6 +65,7 @@ def test_an_unchanged_channel_replays_as_it_was_recorded(tmp_path: Path) -> None
     assert '"number": "17-К", "date": "2026-11-25"' in said
 
 
+@pytest.mark.slow
 def test_what_changed_in_the_mapping_is_shown(tmp_path: Path) -> None:
     """A member that is called otherwise, and a word of theirs that means something else now: each with its place."""
     home, to = _recorded(tmp_path, _answer(REGISTERED))
@@ -76,6 +78,7 @@ def test_what_changed_in_the_mapping_is_shown(tmp_path: Path) -> None:
     assert "outcome/statements/0/status: recorded «registered», now «accepted»" in said
 
 
+@pytest.mark.slow
 def test_a_call_that_goes_elsewhere_is_a_difference(tmp_path: Path) -> None:
     """Another path: the call that was made then is missed, the one that is made now has no answer."""
     home, to = _recorded(tmp_path, _answer(REGISTERED))
@@ -87,6 +90,7 @@ def test_a_call_that_goes_elsewhere_is_a_difference(tmp_path: Path) -> None:
     assert "replay.unrecorded" in said
 
 
+@pytest.mark.slow
 def test_a_conversation_of_several_calls(tmp_path: Path) -> None:
     """Sending and asking are two calls of one recording; both are replayed, and both outcomes compared."""
     poll = {"status": {"path": "state", "values": {"2": "registered"}}, "number": "number", "date": "date"}
@@ -111,6 +115,7 @@ def test_a_conversation_of_several_calls(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_secret_in_a_document_is_in_no_recording(tmp_path: Path) -> None:
     """A template that says a secret of ours in its document: cut when it is recorded, stood for when it is replayed."""
     secret = tmp_path / "secret"
@@ -124,6 +129,7 @@ def test_a_secret_in_a_document_is_in_no_recording(tmp_path: Path) -> None:
     assert code == 0, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "auth",
     [
@@ -148,6 +154,7 @@ def test_no_secret_is_in_a_recording_and_none_is_needed(tmp_path: Path, auth: di
     assert (code, TOKEN in said) == (0, False), said
 
 
+@pytest.mark.slow
 def test_files_go_along_and_are_compared(tmp_path: Path) -> None:
     """A document with files in it is recorded with them and replayed without the hub's store."""
     to = tmp_path / "files.json"
@@ -174,6 +181,7 @@ def test_files_go_along_and_are_compared(tmp_path: Path) -> None:
     assert (code, stop in said) == (1, True), said
 
 
+@pytest.mark.slow
 def test_a_soap_conversation(tmp_path: Path) -> None:
     """Over SOAP the body is compared element by element; the security header, another each time, is no difference, and
     its password stands in no file.
@@ -219,6 +227,7 @@ def _pinned(folder: Path, mapping: dict[str, Any]) -> dict[str, str]:
     return {"folder": str(folder), "sha256": pin(folder, "service.wsdl", files)}
 
 
+@pytest.mark.slow
 def test_a_token_that_is_asked_for_is_part_of_the_conversation(tmp_path: Path) -> None:
     """With OAuth2 the call for the token is recorded without secret and token, and replayed with neither."""
     secret = tmp_path / "secret"
@@ -252,6 +261,7 @@ def test_a_token_that_is_asked_for_is_part_of_the_conversation(tmp_path: Path) -
         assert_replays(home / "registry", CHANNEL, to)
 
 
+@pytest.mark.slow
 def test_a_challenge_is_part_of_the_conversation(tmp_path: Path) -> None:
     """With Digest the refused call, its challenge and the proof are recorded; the proof is cut, the replay goes on."""
     secret = tmp_path / "secret"
@@ -336,6 +346,7 @@ def test_a_file_that_is_no_recording(tmp_path: Path, content: str) -> None:
     assert refused.value.stable_code == "recording.invalid"
 
 
+@pytest.mark.slow
 def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
     """The file is there already: it stays as it is, and the exit code tells that the set-up is wrong."""
     home, to = _recorded(tmp_path, _answer(REGISTERED))

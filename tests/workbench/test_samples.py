@@ -66,6 +66,7 @@ def test_samples_are_always_the_same() -> None:
     assert (refused.value.stable_code, "whole" in refused.value.next_step) == ("sample.unknown", True)
 
 
+@pytest.mark.slow
 def test_preview_shows_what_each_sample_becomes(tmp_path: Path) -> None:
     """Those that fit are shown with their bytes, those that stop with code and what has no place."""
     home = home_with(tmp_path, template())

@@ -59,6 +59,7 @@ def home(tmp_path: Path) -> Path:
     return home_with(tmp_path, template(template=WHOLE))
 
 
+@pytest.mark.slow
 def test_a_stored_appeal_goes_out_as_a_test_and_nothing_changes(tmp_path: Path, home: Path) -> None:
     """Its ids and numbers are others, its text says that it is a test; the case is as before, the trail says who did it
     and why; the case is found by its number too.
@@ -88,6 +89,7 @@ def test_a_stored_appeal_goes_out_as_a_test_and_nothing_changes(tmp_path: Path, 
     ] * 2
 
 
+@pytest.mark.slow
 def test_nobody_gets_an_appeal_that_was_not_sent_to_it(home: Path) -> None:
     """A case of another body, a case that is none, and one without a reason: nothing is sent, nothing audited."""
     accepted = _taken_in(home)

@@ -157,6 +157,7 @@ def _shown(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join([caplog.text, *lines, *(repr(record.__dict__) for record in caplog.records)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_an_adapter_that_breaks_tells_nothing_and_stops_nobody(
     place: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

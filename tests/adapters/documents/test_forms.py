@@ -214,6 +214,7 @@ def test_each_row_of_theirs_is_a_statement() -> None:
     assert (bare.find("2"), bare.find("3")) == ("ж", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "data"),
     [

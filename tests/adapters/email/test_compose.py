@@ -269,6 +269,7 @@ def test_control_characters_are_refused_in_headers(evil: str) -> None:
             make()
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(25))
 @given(envelopes())
 def test_every_kind_of_envelope_makes_a_sound_mail(envelope: AnyEnvelope) -> None:

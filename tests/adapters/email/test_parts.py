@@ -299,6 +299,7 @@ def huge(kind: int, count: int) -> bytes:
     return winmail(record(0x9003, struct.pack("<IHHI", 1, kind, 0x1000, count)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

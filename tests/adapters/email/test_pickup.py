@@ -54,6 +54,7 @@ def test_what_cannot_be_kept_stays(tmp_path: Path) -> None:
     assert collect(tmp_path, sink) == 1
 
 
+@pytest.mark.slow
 def test_too_large_a_mail_is_refused(tmp_path: Path) -> None:
     """The limit holds here too."""
     sink = PaperSink()

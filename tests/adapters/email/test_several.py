@@ -136,6 +136,7 @@ def test_bytes_before_the_head_are_passed_over(before: bytes) -> None:
     assert second.raw.body == before + mail
 
 
+@pytest.mark.slow
 def test_a_long_mail_that_says_nothing_is_noted_whole() -> None:
     """A notice of delay with our mail in it, of 2 MiB: nothing to decide, and nothing of it is lost."""
     sink = PaperSink()
@@ -146,6 +147,7 @@ def test_a_long_mail_that_says_nothing_is_noted_whole() -> None:
     assert (sink.notes, [raw.body == mail for raw in sink.noted_bytes]) == (["mail.automatic"], [True])
 
 
+@pytest.mark.slow
 def test_a_long_statement_goes_with_the_whole_mail() -> None:
     """What stands with the statement is the head, for the mail is one of its files; a refusal keeps all of it."""
     sink = PaperSink()

@@ -152,6 +152,7 @@ def tlv(tag: int, content: bytes) -> bytes:
     return bytes([tag, 0x84]) + len(content).to_bytes(4, "big") + content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "der",
     [

@@ -39,6 +39,7 @@ def bounced(vectors: Path) -> list[Path]:
     return sorted((vectors / "bounces-sisimai" / "maildir" / "bsd").glob("*.eml"))
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("bounces-sisimai")
 def test_hard_and_soft_agree(vectors: Path) -> None:
     """At least 95 % of the 255 records are called hard or soft as expected; the others are these, and no more."""
@@ -60,6 +61,7 @@ def test_hard_and_soft_agree(vectors: Path) -> None:
     assert agreed / total >= 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("bounces-sisimai")
 def test_no_bounce_is_an_answer(vectors: Path) -> None:
     """Of 315 bounces, complaints and auto-replies, each with our valid token in it, none says anything for a case."""

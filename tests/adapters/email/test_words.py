@@ -82,6 +82,7 @@ def test_no_letter_is_lost(text: str, more: str) -> None:
             assert parts.above + parts.own + parts.signature + parts.quoted == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bomb",
     [

@@ -340,6 +340,7 @@ def test_what_cannot_be_kept_now_stays(box: Box) -> None:
     assert put_away(box, "done") == ["r.json"]
 
 
+@pytest.mark.slow
 def test_two_workers_never_take_the_same(box: Box) -> None:
     """Four at once over one outbox: each file reaches exactly one desk."""
     for number in range(40):

@@ -161,6 +161,7 @@ def test_a_password_opens_the_door(
     assert len(list((tmp_path / "in").iterdir())) == (code is None)
 
 
+@pytest.mark.slow
 def test_a_key_with_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An encrypted key is opened with its own reference; with a wrong one it is a fault of the configuration."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from hub.bootstrap import Ports, SilentDoorbell, UseCases, use_cases
 from hub.cases.submission import Submission
 from hub.clock import SystemClock
@@ -64,6 +66,7 @@ def submit(cases: UseCases, reference: str) -> CaseId:
     return accepted.case_id
 
 
+@pytest.mark.slow
 def test_appeals_in_their_form_are_registered_and_a_bad_row_reaches_a_person(box: Box, tmp_path: Path) -> None:
     """One is named by its number, one by the name of our file; a row that names nobody's appeal is held."""
     section = {**CSV, "leaves_out": [*CSV["leaves_out"], "place_text", "subject", "operator_notes", "place"]}

@@ -63,6 +63,7 @@ def test_vectors_are_byte_equal(vectors: Path, name: str) -> None:
     assert jcs.digest(value) == jcs.digest(expected) == hashlib.sha256(expected).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.vectors("rfc8785-jcs")
 @pytest.mark.parametrize(
     ("lines", "sha256"),
@@ -119,6 +120,7 @@ def test_fast_path_equals_slow_path(value: JsonValue) -> None:
     assert jcs.canonical_bytes(value) == expected
 
 
+@pytest.mark.slow
 @given(PLAIN)
 def test_canonical_bytes_are_a_fixed_point(value: JsonValue) -> None:
     """Parsing canonical bytes and writing them again changes nothing, and loses nothing."""
