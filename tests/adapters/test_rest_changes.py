@@ -420,6 +420,20 @@ def test_a_file_that_may_come_later_is_waited_for(desk: Desk, tmp_path: Path) ->
     assert [each.name for each in desk.statements[0].attachments] == ["f.pdf"]
 
 
+def test_a_file_that_is_waited_for_holds_nobody_up(desk: Desk, tmp_path: Path) -> None:
+    """Entries beside one whose file cannot be had now are taken in; the list is read again from before it."""
+    files = {"/f.pdf": http("503 Busy", b"")}
+    entries = [answered({"href": "/f.pdf"}), entry(8), entry(9)]
+    with edms_with(entries, files) as server:
+        for _ in range(2):
+            with pytest.raises(TemporaryFailure):
+                collect(server, desk, tmp_path)
+        assert (desk.numbers(), desk.mark) == (["17-8", "17-9"], None)
+        files["/f.pdf"] = http("200 OK", PDF)
+        collect(server, desk, tmp_path)
+    assert desk.numbers() == ["17-8", "17-9", "17-7"]
+
+
 @pytest.mark.parametrize(
     ("content", "kept"),
     [

@@ -30,7 +30,15 @@ from hub.adapters.rest.files import origins
 from hub.adapters.rest.statements import charset_of
 from hub.adapters.template import CODES
 from hub.contained import contained
-from hub.errors import ConfigurationError, HubError, InvalidInput, ItemFailed, TemporaryFailure, Unavailable
+from hub.errors import (
+    ConfigurationError,
+    DeliveryError,
+    HubError,
+    InvalidInput,
+    ItemFailed,
+    TemporaryFailure,
+    Unavailable,
+)
 from hub.net.http import HttpAnswer, retry_after
 from hub.net.settings import url_rule
 from hub.ports import ListSink, Outcome, RawInbound, ReportedStatus
@@ -220,15 +228,19 @@ class ChangesReader:
         self._until = until
         self._now = datetime.now(UTC)
         self._handed = 0
+        self._failed: DeliveryError | None = None
 
     def read(self) -> int:
         """How many statements were handed over. Raises ``DeliveryError``, ``Unavailable``."""
-        mark = _mark_of(self._sink.bookmark())
-        while True:
+        mark, ended = _mark_of(self._sink.bookmark()), False
+        while not ended:
             mark, ended = self._page(self._begun(mark))
-            self._sink.save_bookmark(mark.model_dump_json(exclude_none=True))
-            if ended or self._left() < _LEAST_SECS:
-                return self._handed
+            if self._failed is None:
+                self._sink.save_bookmark(mark.model_dump_json(exclude_none=True))
+            ended = ended or self._left() < _LEAST_SECS
+        if self._failed is not None:
+            raise self._failed
+        return self._handed
 
     def _begun(self, mark: _Mark) -> _Mark:
         if mark.since is not None:
@@ -305,6 +317,8 @@ class ChangesReader:
         try:
             with contained("change"):
                 self._hand_over(entry, raw, url)
+        except DeliveryError as failure:  # it is come back to; the other entries do not wait for it
+            self._failed = self._failed or failure
         except ItemFailed as failure:
             self._sink.held(raw, verdict=failure.stable_code, detail=failure.message)
         said = find(entry, self._s.cursor.path)
