@@ -72,7 +72,7 @@ def inside(said: Sequence[SaidFile], keep: Keep) -> Fetched:
     done = Fetched()
     for file in said[:MAX_ATTACHMENTS]:
         try:
-            entry = stored_content(file.content or "", file, keep)
+            entry = stored_inside(file, keep)
         except UnfitFile as unfit:
             done.unclear.append(not_understood("file", f"{file.name or 'without a name'}: {unfit}"))
         else:
@@ -83,9 +83,10 @@ def inside(said: Sequence[SaidFile], keep: Keep) -> Fetched:
     return done
 
 
-def stored_content(content: str, file: SaidFile, keep: Keep) -> Attachment:
-    """The entry for base64. ``UnfitFile``."""
-    return stored(_decoded(content), keep, named(file.name), file.media_type)
+def stored_inside(file: SaidFile, keep: Keep) -> Attachment:
+    """The entry for a file that came in the answer: its bytes, or base64. ``UnfitFile``."""
+    body = _decoded(file.content or "") if file.data is None else file.data
+    return stored(body, keep, named(file.name), file.media_type)
 
 
 def stored(body: bytes, keep: Keep, name: str, *kinds: str | None) -> Attachment:

@@ -122,7 +122,8 @@ class Sender:
             while self._may_go_on(lane) and (message := lane.next()) is not None:
                 begun = time.perf_counter()
                 if isinstance(session, Stepwise):
-                    session.resume(message.delivery.progress, partial(self._keep, message.delivery.id, lane.owner))
+                    keep = partial(self._store.save_progress, message.delivery.id, owner=lane.owner)
+                    session.resume(message.delivery.progress, keep, self._clean)
                 outcome = session.send(message.prepared, float(lane.channel.lane.deadline_secs))
                 self._sent(lane.channel.id, outcome.kind, time.perf_counter() - begun)
                 kept = self._receiver.journal.answer(outcome.answer, lane.channel.lane.answer_kb * 1_024)
@@ -130,10 +131,9 @@ class Sender:
                 outcome = replace(outcome, answer=kept)
                 self._end(lane, settler, ended, message, outcome)
 
-    def _keep(self, delivery_id: DeliveryId, owner: str, progress: str) -> bool:
-        """Keep how far a message of several calls has come, without credentials that an answer repeated."""
-        text = self._receiver.journal.clean(progress.encode()).decode("utf-8", "replace")
-        return self._store.save_progress(delivery_id, text, owner=owner)
+    def _clean(self, said: str) -> str:
+        """A value of another side without credentials that it repeated."""
+        return self._receiver.journal.clean(said.encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _may_go_on(self, lane: LaneBatch) -> bool:
         now = self._clock.now()

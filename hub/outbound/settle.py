@@ -139,7 +139,11 @@ class Settler:
 
     def _dead(self, delivery: Delivery, outcome: Outcome, now: datetime, reason: str) -> Settlement:
         failed = given_up(
-            delivery, reason=reason, detail=outcome.detail or "No attempt is left.", now=now, fallback=self._fallback
+            delivery,
+            reason=reason,
+            detail=outcome.detail or "No attempt is left.",
+            now=now,
+            fallback=None if outcome.begun else self._fallback,
         )
         return Settlement(
             update=self._update(delivery, TransportState.DEAD, outcome),

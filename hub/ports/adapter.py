@@ -53,9 +53,10 @@ class Session(Protocol):
 class Stepwise(Protocol):
     """A session over which one message may take several calls, each of which is made once."""
 
-    def resume(self, progress: str | None, keep: Callable[[str], bool]) -> None:
+    def resume(self, progress: str | None, keep: Callable[[str], bool], clean: Callable[[str], str]) -> None:
         """Called before each ``send``: how far the message had come, and what makes further progress durable before the
         next call. ``keep`` returns False if another worker has the message now: then nothing more may go out.
+        ``clean``: a value of another side without secrets; progress holds their words only like that.
         """
         ...
 

@@ -106,6 +106,7 @@ class Outcome:
     system in between took it (``sent``), its addressee has it (``delivered``). Absent: as the channel's legal class.
 
     ``detail``: for an operator, at most 2,000 characters. ``retry_after``: seconds, as the other side asked.
+    ``begun``: the other side has a part of it already, so that no other channel takes it over.
     ``stops_lane``: nothing more may go there until a person has looked (``PeerChanged``): the lane is paused.
     ``answer``: the other side's answer as it came, head and body, kept with the attempt for people. ``next_step`` and
     ``setting``: for a person who tries the channel now: what to do, and which setting it is about; not kept.
@@ -133,6 +134,7 @@ class Outcome:
     retry_after: float | None = None
     ground: str | None = None
     proves: LegalClass | None = None
+    begun: bool = False
     stops_lane: bool = False
     answer: bytes | None = field(default=None, repr=False)
     next_step: str | None = None

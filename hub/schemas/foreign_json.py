@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Final
 
 from hub.schemas import charsets
@@ -62,6 +63,30 @@ def parse(data: bytes, label: str | None = None) -> object:
     except json.JSONDecodeError as error:
         refuse_syntax(error)
     return _mended(value) if _ESCAPED_SURROGATE.search(text) else value
+
+
+def dump(value: object, clean: Callable[[str], str] = str) -> str:
+    """JSON of what was read, numbers as they were written; what is not believed is null. ``clean``: of each text."""
+    if isinstance(value, str):
+        return json.dumps(clean(value), ensure_ascii=False)
+    if isinstance(value, Fraction):
+        return value.text
+    if isinstance(value, dict):
+        members = (f"{json.dumps(name, ensure_ascii=False)}:{dump(each, clean)}" for name, each in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(dump(each, clean) for each in value) + "]"
+    return json.dumps(None if isinstance(value, Unread) else value)
+
+
+def unread_names(value: object) -> tuple[str, ...]:
+    """Names of members whose value is not believed, at whatever depth."""
+    if isinstance(value, list):
+        return tuple(name for each in value for name in unread_names(each))
+    if not isinstance(value, dict):
+        return ()
+    own = tuple(name for name, each in value.items() if isinstance(each, Unread))
+    return own + tuple(name for each in value.values() for name in unread_names(each))
 
 
 def is_json(data: bytes) -> bool:

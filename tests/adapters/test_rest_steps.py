@@ -163,6 +163,9 @@ class Way:
     def adapter(self) -> RestAdapter:
         return RestAdapter(AdapterContext(attachments=self.store))
 
+    def clean(self, said: str) -> str:
+        return said.replace("secret-word", "[cut]")
+
     def keep(self, progress: str) -> bool:
         self.progress = progress
         return True
@@ -171,7 +174,7 @@ class Way:
         """One attempt over a session of its own, as another process would make it."""
         with self.adapter().session(channel) as session:
             assert isinstance(session, Stepwise)
-            session.resume(self.progress, keep or self.keep)
+            session.resume(self.progress, keep or self.keep, self.clean)
             return session.send(self.prepared(channel), 5.0)
 
 
@@ -263,7 +266,7 @@ def test_a_call_that_is_refused_names_itself() -> None:
         made = channel(server, {"after": [strict]})
         outcome = way.attempt(made)
         assert (outcome.kind, outcome.code, outcome.external_id) == (OutcomeKind.UNKNOWN, "answer.no_receipt", "7")
-        assert (outcome.detail or "").startswith("submit: HTTP 201")
+        assert "They have the document (7), and a later call failed. submit: HTTP 201" in (outcome.detail or "")
         way.attempt(made)
     assert len(edms.documents) == 1
 
@@ -406,3 +409,115 @@ def test_what_only_a_further_call_says_is_said() -> None:
             way.adapter().prepare(
                 parcel(way.message), channel(server, {"before": [nameless], "after": [], "request": request})
             )
+
+
+def test_a_later_call_that_fails_for_good_leaves_the_document_with_them() -> None:
+    """They have the document: the outcome says so with their id, no other channel takes the message over, and only the
+    call that failed is made again.
+    """
+    edms, way = Edms(), Way()
+    handle = edms.handle
+    with serving(edms.script) as server:
+        edms.handle = lambda *call: {"status": 422} if "submit" in call[0] else handle(*call)  # type: ignore[method-assign]
+        strict = {**steps(server.url(""))["after"][1], "keep": {"ok": "ok"}}
+        made = channel(server, {"before": [], "after": [strict], "request": {"all": "$sealed"}})
+        first = way.attempt(made)
+        assert (first.begun, first.external_id, first.reported) == (True, "7", ())
+        assert (first.detail or "").startswith("They have the document (7), and a later call failed.")
+        way.attempt(made)
+    assert edms.calls == ["/docs", "/docs/7/submit", "/docs/7/submit"]
+
+
+def test_what_is_kept_is_clean_and_whole() -> None:
+    """An answer with a secret in one of its values is kept without it, and the next attempt goes on from there."""
+    edms, way = Edms({1: "500"}), Way()
+    linked = {**REGISTERED, "link": "https://e/?access_token=secret-word"}
+    edms.handle = lambda *call: linked if call[0] == "/docs" else {}  # type: ignore[method-assign]
+    with serving(edms.script) as server:
+        submit = {"name": "submit", "url": server.url("") + "/docs/{external_id}/submit"}
+        made = channel(server, {"before": [], "after": [submit], "request": {"all": "$sealed"}})
+        way.attempt(made)
+        assert "secret-word" not in (way.progress or "")
+        outcome = way.attempt(made)
+    assert (outcome.kind, edms.calls.count("/docs")) == (OutcomeKind.DELIVERED, 1)
+    assert b"[cut]" in outcome.reported[0].raw.body
+
+
+def test_progress_that_cannot_be_read_stops_before_anything_goes_out() -> None:
+    """What was done is not known then: an operator looks, and no document is handed in twice."""
+    edms, way = Edms(), Way()
+    way.progress = '{"done": ["doc'
+    with serving(edms.script) as server:
+        outcome = way.attempt(channel(server))
+    assert (outcome.kind, outcome.code, edms.calls) == (OutcomeKind.PERMANENT, "steps.progress", [])
+
+
+def test_a_message_prepared_for_other_calls_does_not_go_out() -> None:
+    """The channel had further calls when a message was prepared and has none now, or the other way round."""
+    edms, way = Edms(), Way()
+    with serving(edms.script) as server:
+        several = channel(server)
+        plain = channel(server, {"before": [], "after": [], "request": {"text": "$body.text", "files": "$attachments"}})
+        for one, other in ((several, plain), (plain, several)):
+            with way.adapter().session(other) as session:
+                outcome = session.send(way.prepared(one), 5.0)
+            assert (outcome.kind, outcome.code) == (OutcomeKind.PERMANENT, "steps.changed")
+    assert edms.calls == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(1, True), (0, True), ("a", True), (False, False), ("", False), ("a\0", False)]
+)
+def test_values_that_are_kept(given: object, kept: bool) -> None:
+    """Numbers and words of visible characters, the number one too; a control could be taken for a mark of ours."""
+    edms, way = Edms(), Way()
+    edms.handle = lambda *call: REGISTERED if call[0] == "/docs" else {"upload": {"token": given, "n": 1}}  # type: ignore[method-assign]
+    with serving(edms.script) as server:
+        upload = steps(server.url(""))["before"][0]
+        outcome = way.attempt(channel(server, {"before": [upload], "after": []}))
+    assert (outcome.kind is OutcomeKind.DELIVERED) is kept
+
+
+def test_the_same_bytes_under_two_names_are_two_files() -> None:
+    """Each is attached under its own name; a name of dots leads nowhere else."""
+    edms, way = Edms(), Way()
+    way.files = tuple(way.files[0].model_copy(update={"name": name}) for name in ("а.pdf", ".."))
+    way.message = appeal(way.files)
+    with serving(edms.script) as server:
+        way.attempt(channel(server))
+    assert [name for _, name, _ in edms.attached] == ["а.pdf", ".."]
+    assert edms.calls[:2] == ["/uploads?name=%D0%B0.pdf", "/uploads?name=__"]
+
+
+@pytest.mark.parametrize("breaks", [{}, {1: "500"}])
+def test_files_of_the_documents_answer_are_kept(breaks: dict[int, str]) -> None:
+    """An answer in parts that answers the appeal at once brings its file, also over two attempts."""
+    edms, way = Edms(breaks), Way()
+    said = json.dumps({"ok": "done", "doc": 7, "number": "1", "date": "2026-03-02"}).encode()
+    parts = [
+        b"--b",
+        b"Content-Type: application/json",
+        b"",
+        said,
+        b"--b",
+        b"Content-Type: application/pdf",
+        b"",
+        b"PDF",
+    ]
+    body = b"\r\n".join([*parts, b"--b--"])
+
+    def script(server: Server, conn: socket.socket) -> None:
+        head, _ = read_request(conn)
+        edms.calls.append(head.split(b" ")[1].decode())
+        way_of_it = edms.breaks.pop(len(edms.calls) - 1, None)
+        good = http("200 OK", body, Content_Type="multipart/mixed; boundary=b")
+        conn.sendall(http("500 No", b"") if way_of_it else good if edms.calls[-1] == "/docs" else http("200 OK", b"{}"))
+
+    with serving(script) as server:
+        submit = {"name": "submit", "url": server.url("") + "/docs/{external_id}/submit"}
+        answer = {**ANSWER, "status": {"path": "ok", "values": {"done": "answered"}}}
+        made = channel(server, {"before": [], "after": [submit], "request": {"all": "$sealed"}, "answer": answer})
+        for _ in range(len(breaks) + 1):
+            outcome = way.attempt(made)
+    (statement,) = outcome.reported
+    assert [(each.media_type, each.size) for each in statement.fetched] == [("application/pdf", 3)]

@@ -100,6 +100,7 @@ class ScriptedAdapter:
         self.during: list[object] = []
         self.resumed: list[str | None] = []
         self.keep: Callable[[str], bool] = lambda _progress: False
+        self.clean: Callable[[str], str] = str
 
     def rendering(self, channel: Channel) -> Rendering:
         assert channel.adapter == self.name
@@ -131,9 +132,9 @@ class ScriptedAdapter:
             raise self.locked
         yield self
 
-    def resume(self, progress: str | None, keep: Callable[[str], bool]) -> None:
+    def resume(self, progress: str | None, keep: Callable[[str], bool], clean: Callable[[str], str]) -> None:
         self.resumed.append(progress)
-        self.keep = keep
+        self.keep, self.clean = keep, clean
 
     def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         delivery = self._world.store.delivery_of(prepared.message_id)

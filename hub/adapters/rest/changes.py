@@ -7,11 +7,12 @@ visit that is broken off goes on there.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -23,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters import mapping as maps
 from hub.adapters.json_places import find, is_list, rows, subtrees
-from hub.adapters.mapping import AnswerMapping, AnswerPath, SaidFile
+from hub.adapters.mapping import AnswerMapping, AnswerPath, SaidFile, not_understood
 from hub.adapters.mapping_check import day_pattern_fault
 from hub.adapters.outcomes import Heard, read_poll_outcome
 from hub.adapters.rest.files import origins
@@ -36,22 +37,29 @@ from hub.errors import (
     HubError,
     InvalidInput,
     ItemFailed,
+    PermanentFailure,
     TemporaryFailure,
     Unavailable,
 )
 from hub.net.http import HttpAnswer, retry_after
 from hub.net.settings import url_rule
-from hub.ports import ListSink, Outcome, RawInbound, ReportedStatus
+from hub.ports import Dating, ListSink, Outcome, RawInbound, ReportedStatus
 from hub.schemas import foreign_json
 from hub.schemas.base import Frozen, Line
 from hub.schemas.delivery import Delivery, OutcomeKind
+from hub.schemas.directory import LegalClass
+from hub.schemas.envelope import ReceiptBody
 from hub.schemas.ids import MessageId
 from hub.schemas.kyiv import KYIV
+from hub.schemas.terms import ReceiptStatus
 
 MAX_PAGES: Final = 10_000
 """Of one reading, over all visits: a list that never ends is none."""
 _LEAST_SECS: Final = 1.0
 _NOTHING: Final = frozenset({204, 304})
+_EXPIRED: Final = frozenset({400, 404, 410, 414, 422})
+"""Answers to a page that was named earlier and is no more."""
+_REFUSED: Final = frozenset({400, 403, 405, 406, 410, 414, 422, 451})
 _JSON: Final = "application/json"
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
@@ -68,13 +76,19 @@ ListUrl: TypeAlias = Annotated[str, url_rule(_sample)]
 
 class NumberCursor(Frozen):
     """Numbers that grow with the list: ``path`` in an entry. ``start``: what is asked for first; ``overlap``: so much
-    before the greatest that was seen the list is read again.
+    before the greatest that was seen the list is read again. ``leap``: an entry farther ahead than that is not believed
+    to be the list's end: it goes to a person, and the list is read on from where it was.
     """
 
     type: Literal["number"] = "number"
     path: AnswerPath
     start: int = Field(default=0, ge=0, le=10**17)
     overlap: int = Field(default=100, ge=0, le=1_000_000)
+    leap: int = Field(default=10_000_000_000, ge=1, le=10**17)
+
+    def is_leap(self, place: int, before: int) -> bool:
+        """True if a place cannot follow the farthest that was seen before it."""
+        return place - before > self.leap
 
     def read(self, text: str, _now: datetime) -> int | None:
         """The place that an entry names; None if it names none."""
@@ -111,7 +125,11 @@ class MomentCursor(Frozen):
             secs = int(moment.timestamp())
         except (ValueError, OverflowError):
             return None
-        return secs if secs <= (now + timedelta(days=1)).timestamp() else None
+        return secs if 0 < secs <= (now + timedelta(days=1)).timestamp() else None
+
+    def is_leap(self, place: int, before: int) -> bool:  # noqa: ARG002 - the signature is that of all cursors
+        """Never: moments that have not come are not read."""
+        return False
 
     def asked(self, seen: str | None, now: datetime) -> str:
         """What is asked for."""
@@ -171,6 +189,13 @@ class ChangesSection(Frozen):
     means: AnswerMapping | None = None
     others: Literal["hold", "skip"] = "hold"
 
+    def identity(self) -> str:
+        """Name of the list, by what a bookmark in it means; overlap, start and meanings may change."""
+        pages = self.pages.model_dump(mode="json") if self.pages is not None else None
+        cursor = {"type": self.cursor.type, "path": self.cursor.path, "date": getattr(self.cursor, "date", None)}
+        told = json.dumps([self.url, self.rows, cursor, pages, self.document], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     @model_validator(mode="after")
     def _whole(self) -> ChangesSection:
         if "{cursor}" not in self.url:
@@ -185,22 +210,26 @@ class ChangesSection(Frozen):
 
 class _Mark(Frozen):
     """Bookmark. ``seen``: the farthest place of all readings that came to their end; of one that did not, ``since``:
-    what was asked for, ``at``: the page that comes next, ``farthest`` and ``pages`` so far.
+    what was asked for, ``at``: the page that comes next, ``farthest`` and ``pages`` so far, ``asked``: documents that
+    were asked for. ``of``: the list that it was made in; of another one it is none.
     """
 
+    of: str
     seen: str | None = None
     since: str | None = None
     at: str | None = None
     farthest: str | None = None
     pages: int = 0
+    asked: tuple[str, ...] = ()
 
 
-def _mark_of(text: str | None) -> _Mark:
-    """A bookmark; one that cannot be read is none: everything is read again, and what was known is known."""
+def _mark_of(text: str | None, of: str) -> _Mark:
+    """A bookmark; one that cannot be read, or of another list, is none: all is read again, what was known is known."""
     try:
-        return _Mark() if text is None else _Mark.model_validate_json(text)
+        mark = _Mark(of=of) if text is None else _Mark.model_validate_json(text, strict=False)
     except ValidationError:
-        return _Mark()
+        return _Mark(of=of)
+    return mark if mark.of == of else _Mark(of=of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,10 +258,13 @@ class ChangesReader:
         self._now = datetime.now(UTC)
         self._handed = 0
         self._failed: DeliveryError | None = None
+        self._first: HttpAnswer | None = None
+        self._asked_for: list[str] = []
+        self._cut = False
 
     def read(self) -> int:
         """How many statements were handed over. Raises ``DeliveryError``, ``Unavailable``."""
-        mark, ended = _mark_of(self._sink.bookmark()), False
+        mark, ended = self._again(_mark_of(self._sink.bookmark(), self._s.identity())), False
         while not ended:
             mark, ended = self._page(self._begun(mark))
             if self._failed is None:
@@ -245,27 +277,44 @@ class ChangesReader:
     def _begun(self, mark: _Mark) -> _Mark:
         if mark.since is not None:
             return mark
-        return _Mark(seen=mark.seen, since=self._s.cursor.asked(mark.seen, self._now), farthest=mark.seen)
+        since = self._s.cursor.asked(mark.seen, self._now)
+        return _Mark(of=mark.of, seen=mark.seen, since=since, farthest=mark.seen)
+
+    def _again(self, mark: _Mark) -> _Mark:
+        """The bookmark, if the page that it names can still be had; else the reading begins anew. Such pages expire."""
+        if mark.at is None:
+            return mark
+        try:
+            self._first = self._reading.get(self._url(mark), max(self._left(), 0.1))
+        except (ConfigurationError, InvalidInput, PermanentFailure):
+            return _Mark(of=mark.of, seen=mark.seen)
+        return _Mark(of=mark.of, seen=mark.seen) if self._first.status in _EXPIRED else mark
 
     def _left(self) -> float:
         return self._until - time.monotonic()
 
     def _page(self, mark: _Mark) -> tuple[_Mark, bool]:
         url = self._url(mark)
-        answer = self._reading.get(url, max(self._left(), 0.1))
+        first, self._first = self._first, None
+        again = first is not None and mark.at is not None
+        answer = first if first is not None and again else self._reading.get(url, max(self._left(), 0.1))
         tree = _tree(answer)
         entries = [] if tree is None else subtrees(tree, self._s.rows)
         if tree is not None and not is_list(tree, self._s.rows):
             raise _failed("changes.no_list", f"There is no list at {self._s.rows or 'the root'} of the answer.", answer)
+        self._asked_for = list(mark.asked)
         places = [self._entry(entry, url) for entry in entries]
-        known = [each for each in places if each is not None]
-        if entries and not known:
+        known = self._believed(mark, [(each, entry) for each, entry in zip(places, entries, strict=True) if each])
+        if entries and not any(places):
             raise _failed("changes.cursor", f"No entry says its place in the list at {self._s.cursor.path}.", answer)
         farthest = max([*known, int(mark.farthest)] if mark.farthest else known, default=None)
-        mark = mark.model_copy(update={"farthest": None if farthest is None else str(farthest)})
+        asked = tuple(dict.fromkeys(self._asked_for))
+        mark = mark.model_copy(update={"farthest": None if farthest is None else str(farthest), "asked": asked})
+        if self._cut:  # the time ended within the page: it comes once more, without what was asked for
+            return mark, True
         following = None if tree is None else self._following(mark, tree, len(entries), url)
         if following is None:
-            return _Mark(seen=mark.farthest), True
+            return _Mark(of=mark.of, seen=mark.farthest), True
         if following == mark.at or mark.pages + 1 >= MAX_PAGES:
             raise _failed("changes.endless", "The list of changes does not come to an end.", answer)
         return mark.model_copy(update={"at": following, "pages": mark.pages + 1}), False
@@ -273,7 +322,8 @@ class ChangesReader:
     def _url(self, mark: _Mark) -> str:
         pages, at = self._s.pages, mark.at
         if pages is not None and pages.next is not None and at is not None:
-            return urljoin(self._s.url, at) if pages.token_url is None else self._filled(pages.token_url, mark, at)
+            here = self._filled(self._s.url, mark, None)
+            return self._at_home(here, at) if pages.token_url is None else self._filled(pages.token_url, mark, at)
         return self._filled(self._s.url, mark, at)
 
     def _filled(self, template: str, mark: _Mark, at: str | None) -> str:
@@ -290,7 +340,7 @@ class ChangesReader:
         if pages.next is not None:
             said = find(tree, pages.next)
             return said if said is None or pages.token_url is not None else self._at_home(url, said)
-        page = int(mark.at or pages.first)
+        page = int(mark.at) if mark.at is not None and mark.at.isdecimal() else pages.first
         if pages.of is None:
             return str(page + 1) if count else None
         said = find(tree, pages.of)
@@ -313,7 +363,7 @@ class ChangesReader:
 
     def _entry(self, entry: Any, url: str) -> int | None:
         """Hand over what an entry says; its place in the list, None if it names none."""
-        raw = RawInbound(content_type=_JSON, body=_bytes(entry))
+        raw = _raw(entry)
         try:
             with contained("change"):
                 self._hand_over(entry, raw, url)
@@ -323,6 +373,19 @@ class ChangesReader:
             self._sink.held(raw, verdict=failure.stable_code, detail=failure.message)
         said = find(entry, self._s.cursor.path)
         return None if said is None else self._s.cursor.read(said, self._now)
+
+    def _believed(self, mark: _Mark, places: list[tuple[int, Any]]) -> list[int]:
+        """Places of a page that may be the list's end; an entry that leaps ahead of all before it goes to a person."""
+        before = int(mark.farthest) if mark.farthest else min((place for place, _ in places), default=0)
+        believed = []
+        for place, entry in sorted(places, key=lambda each: each[0]):
+            if self._s.cursor.is_leap(place, before):
+                detail = f"its place {place} is too far ahead of {before}: the list is read on from there (cursor.leap)"
+                self._sink.held(_raw(entry), verdict="changes.leap", detail=detail)
+            else:
+                before = place
+                believed.append(place)
+        return believed
 
     def _hand_over(self, entry: Any, raw: RawInbound, url: str) -> None:
         rules = self._means
@@ -334,30 +397,45 @@ class ChangesReader:
         if delivery is None:
             self._other(raw)
             return
+        if twice := foreign_json.unread_names(entry):
+            told = tuple(not_understood(name, "it cannot be read, or is told twice") for name in twice)
+            said = replace(said, unclear=(*said.unclear, *told))
         outcome = read_poll_outcome(said, rules, Heard(raw=raw, http_status=None, codes=CODES), delivery)
-        self._tell(outcome, delivery, said.files, url)
+        self._tell(outcome, delivery, said.files, url, raw)
 
     def _asked(self, document: str | None, raw: RawInbound) -> None:
         delivery = self._about(None, document)
         if delivery is None:
             self._other(raw)
             return
+        if document in self._asked_for:
+            return
+        if self._left() < _LEAST_SECS:
+            self._cut = True
+            return
         outcome = self._reading.ask(delivery, max(self._left(), 0.1))
-        if outcome.kind is not OutcomeKind.DELIVERED and not outcome.unread:
+        if outcome.http_status in _REFUSED:
+            detail = f"a message of ours has changed, and what became of it is answered with {outcome.http_status}"
+            verdict = outcome.code or CODES.unreadable
+            self._sink.held(raw, verdict=verdict, about=delivery.message_id, detail=detail)
+        elif outcome.kind is OutcomeKind.TEMPORARY and not outcome.unread:
             raise TemporaryFailure(
                 "What became of a message that has changed could not be asked.",
                 code=outcome.code,
                 http_status=outcome.http_status,
                 retry_after=outcome.retry_after,
             )
-        self._tell(outcome, delivery, (), "")
+        else:
+            self._tell(outcome, delivery, (), "", raw)
+        self._asked_for.append(document or "")
 
     def _about(self, echo: str | None, external_id: str | None) -> Delivery | None:
         """The delivery that an entry names: by our id, else by theirs."""
         try:
-            return self._sink.find(message_id=MessageId(UUID(echo))) if echo else self._known(external_id)
+            ours = self._sink.find(message_id=MessageId(UUID(echo))) if echo else None
         except ValueError:
-            return None
+            ours = None
+        return ours or self._known(external_id)
 
     def _known(self, external_id: str | None) -> Delivery | None:
         return None if external_id is None else self._sink.find(external_id=external_id)
@@ -367,7 +445,15 @@ class ChangesReader:
             detail = "an entry of the list of changes names no message of ours"
             self._sink.held(raw, verdict="changes.unknown", detail=detail)
 
-    def _tell(self, outcome: Outcome, delivery: Delivery, files: tuple[SaidFile, ...], url: str) -> None:
+    def _tell(
+        self, outcome: Outcome, delivery: Delivery, files: tuple[SaidFile, ...], url: str, raw: RawInbound
+    ) -> None:
+        if outcome.kind is OutcomeKind.PERMANENT:  # a system in between gave up
+            detail = outcome.detail or "the list of changes says that the message could not be handed over"
+            verdict = outcome.code or "changes.permanent"
+            self._sink.held(raw, verdict=verdict, about=delivery.message_id, detail=detail)
+        elif outcome.proves is LegalClass.DELIVERED:
+            outcome = replace(outcome, reported=(_has_it(delivery, raw),))
         for unread in outcome.unread:
             detail = "an entry of the list of changes that cannot be understood"
             self._sink.held(unread, verdict=outcome.code or CODES.unreadable, about=delivery.message_id, detail=detail)
@@ -402,5 +488,19 @@ def _failed(code: str, message: str, answer: HttpAnswer) -> TemporaryFailure:
     return TemporaryFailure(message, code=code, http_status=answer.status, retry_after=wait)
 
 
-def _bytes(entry: Any) -> bytes:
-    return json.dumps(entry, ensure_ascii=False, default=lambda _: None).encode("utf-8", "replace")
+def _raw(entry: Any) -> RawInbound:
+    """One entry of the list, its numbers as they were written."""
+    return RawInbound(content_type=_JSON, body=foreign_json.dump(entry).encode("utf-8", "replace"))
+
+
+def _has_it(delivery: Delivery, raw: RawInbound) -> ReportedStatus:
+    """The statement that the addressee's side has it; the list does not say since when."""
+    return ReportedStatus(
+        raw=raw,
+        said_id=f"{delivery.message_id}:received",
+        body=ReceiptBody(status=ReceiptStatus.DELIVERED, at=delivery.created_at),
+        at=delivery.created_at,
+        in_reply_to=delivery.message_id,
+        reaches=LegalClass.DELIVERED,
+        dated=Dating.NONE,
+    )

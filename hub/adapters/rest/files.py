@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-from hub.adapters.answer_files import Fetched, Keep, UnfitFile, name_in, named, stored, stored_content
+from hub.adapters.answer_files import Fetched, Keep, UnfitFile, name_in, named, stored, stored_inside
 from hub.adapters.mapping import SaidFile, not_understood
 from hub.errors import ConfigurationError, HubError, PermanentFailure, TemporaryFailure
 from hub.net.addresses import Target, parse_url
@@ -51,10 +51,8 @@ class Fetcher:
         return done
 
     def _kept(self, file: SaidFile, keep: Keep, until: float) -> Attachment:
-        if file.data is not None:
-            return stored(file.data, keep, named(file.name), file.media_type)
-        if file.content is not None:
-            return stored_content(file.content, file, keep)
+        if file.data is not None or file.content is not None:
+            return stored_inside(file, keep)
         assert file.url is not None
         url = self._url(file.url)
         answer = self._answer(url, until)

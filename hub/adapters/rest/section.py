@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
@@ -135,24 +136,21 @@ class TemplateSection(MappedSection):
 
     def calls(
         self, parcel: Parcel, sealed: str, members: Callable[[Attachment], Mapping[str, Any]]
-    ) -> list[tuple[str, Attachment | None, Any]]:
-        """Name, file and document of each call of a message. ``UnsupportedFeature`` for what has no place in any."""
+    ) -> list[tuple[str, int | None, Any]]:
+        """Name, number of the file, and document of each call. ``UnsupportedFeature`` for what has no place in any."""
+        numbers = itertools.count()
 
         def all_members(file: Attachment) -> Mapping[str, Any]:
+            number = next(numbers)
             link = {} if parcel.reply_url is None else {LINK: f"{parcel.reply_url.rstrip('/')}{_FILES}{file.sha256}"}
-            kept = {name: kept_mark(name, file) for name in self._kept(per_file=True).of}
+            kept = {name: kept_mark(name, number) for name in self._kept(per_file=True).of}
             return {**link, **members(file), KEPT: kept}
 
         source = MappingSource.of(parcel, CODES, sealed=sealed, more=all_members)
         source.tree[KEPT] = {name: kept_mark(name) for name in self._kept(per_file=False).of}
-        files = [
-            (file, Item(each, ("attachments", str(number))))
-            for number, (file, each) in enumerate(
-                zip(parcel.envelope.attachments, source.tree["attachments"], strict=True)
-            )
-        ]
+        files = [Item(each, ("attachments", str(number))) for number, each in enumerate(source.tree["attachments"])]
         if self.form is not None:
-            for _, item in files:
+            for item in files:
                 filled(_IN_FORM, source, item)
         before, after = (
             [call for step in steps for call in _calls(step, source, files)] for steps in (self.before, self.after)
@@ -224,12 +222,10 @@ def _carried(step: StepSection) -> list[str]:
     return said + (["$item.name"] if "file.name" in step.places() else [])
 
 
-def _calls(
-    step: StepSection, source: MappingSource, files: list[tuple[Attachment, Item]]
-) -> Iterator[tuple[str, Attachment | None, Any]]:
+def _calls(step: StepSection, source: MappingSource, files: list[Item]) -> Iterator[tuple[str, int | None, Any]]:
     if step.each is None:
         yield step.name, None, filled(step.request, source)
         return
-    for file, item in files:
+    for number, item in enumerate(files):
         filled(_carried(step), source, item)
-        yield step.name, file, filled(step.request, source, item)
+        yield step.name, number, filled(step.request, source, item)

@@ -32,7 +32,10 @@ DOCUMENT: Final = "document"
 _OURS: Final = frozenset({"message_id", "external_id"})
 _FILE: Final = frozenset({"file.name", "file.sha256"})
 _PLACE: Final = re.compile(r"\{([a-z0-9_.]{1,60})\}")
-_MARK: Final = re.compile(rb'"\\u0000kept:([a-z][a-z0-9_]{0,30})(?::([0-9a-f]{64}))?\\u0000"')
+_MARK: Final = re.compile(rb'"\\u0000kept:([a-z][a-z0-9_]{0,30}(?::[0-9]{1,3})?)\\u0000"')
+CALLS_TYPE: Final = "application/x-hub-calls+json"
+"""Type of prepared bytes that hold the documents of several calls; it never goes out."""
+MAX_KEPT_CHARS: Final = 8_192
 _CONTAINER: Final = "calls"
 MediaType: TypeAlias = Annotated[str, Code(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")]
 KeptName: TypeAlias = Annotated[str, Code(r"[a-z][a-z0-9_]{0,30}")]
@@ -123,16 +126,22 @@ def step_faults(
             (per_file if step.each is not None else once).update(step.keep)
 
 
-def kept_mark(name: str, file: Attachment | None = None) -> str:
+def kept_name(name: str, number: int | None = None) -> str:
+    """Name of a kept value; ``number``: of the file in the manifest that it belongs to."""
+    return name if number is None else f"{name}:{number}"
+
+
+def kept_mark(name: str, number: int | None = None) -> str:
     """Mark in prepared bytes for what an earlier call will have given."""
-    return f"\0kept:{name}{'' if file is None else ':' + file.sha256}\0"
+    return f"\0kept:{kept_name(name, number)}\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One call to make. ``body``: its document, with marks."""
+    """One call to make. ``body``: its document, with marks; ``number``: of its file in the manifest."""
 
     step: StepSection | None
+    number: int | None
     file: Attachment | None
     body: bytes
 
@@ -140,14 +149,14 @@ class Unit:
     def name(self) -> str:
         """Name in progress."""
         step = DOCUMENT if self.step is None else self.step.name
-        return step if self.file is None else f"{step}:{self.file.sha256}"
+        return kept_name(step, self.number)
 
 
-def contained(calls: Iterable[tuple[str, Attachment | None, Any]]) -> bytes:
+def contained(calls: Iterable[tuple[str, int | None, Any]]) -> bytes:
     """All documents of a delivery, in the order of their calls, as one."""
     told = [
-        {"call": name, **({} if file is None else {"file": file.sha256}), DOCUMENT: document}
-        for name, file, document in calls
+        {"call": name, **({} if number is None else {"file": number}), DOCUMENT: document}
+        for name, number, document in calls
     ]
     return dumped({_CONTAINER: told})
 
@@ -160,36 +169,41 @@ def dumped(document: Any) -> bytes:
 def units(prepared: Prepared, steps: Iterable[StepSection]) -> list[Unit]:
     """The calls of a prepared message. ``PermanentFailure`` if it was prepared for other calls than there are now."""
     known = {step.name: step for step in steps}
-    files = {file.sha256: file for file in prepared.files}
+    if (prepared.content_type == CALLS_TYPE) != bool(known):
+        raise _changed("The message was prepared when the channel had other calls than it has now.")
     found = []
-    for told in json.loads(prepared.body)[_CONTAINER]:
-        name, file = told["call"], files.get(told.get("file", ""))
+    for told in json.loads(prepared.body)[_CONTAINER] if known else ():
+        name, number = told["call"], told.get("file")
         if name != DOCUMENT and name not in known:
-            raise PermanentFailure(
-                f"The message was prepared with a call {name!r}, which the channel has no more.",
-                code="steps.changed",
-                action="Rebuild the delivery: its bytes are made anew.",
-            )
-        found.append(Unit(step=known.get(name), file=file, body=dumped(told[DOCUMENT])))
+            raise _changed(f"The message was prepared with a call {name!r}, which the channel has no more.")
+        file = None if number is None else prepared.files[number]
+        found.append(Unit(step=known.get(name), number=number, file=file, body=dumped(told[DOCUMENT])))
     return found
 
 
+def _changed(message: str) -> PermanentFailure:
+    return PermanentFailure(message, code="steps.changed", action="Rebuild the delivery: its bytes are made anew.")
+
+
 class Said(Frozen):
-    """An answer that is judged when all is done. ``by``: the call that got it."""
+    """An answer that is judged when all is done. ``by``: the call that got it; ``parts``: files that came in it, in the
+    hub's store already; ``unclear``: words about those that could not be kept.
+    """
 
     by: str
     status: int
-    kind: str
     body: str
+    parts: tuple[Attachment, ...] = ()
+    unclear: tuple[str, ...] = ()
 
     def answer(self) -> HttpAnswer:
         """The answer."""
-        return HttpAnswer(status=self.status, headers={"Content-Type": self.kind}, body=self.body.encode())
+        return HttpAnswer(status=self.status, headers={"Content-Type": "application/json"}, body=self.body.encode())
 
 
 class Progress(Frozen):
     """How far a delivery has come. ``done``: names of calls; ``kept``: values for later calls, by name, of a file by
-    ``name:sha256``.
+    ``name:number``.
     """
 
     done: tuple[str, ...] = ()
@@ -199,11 +213,17 @@ class Progress(Frozen):
 
     @classmethod
     def of(cls, text: str | None) -> Progress:
-        """Progress as it was kept; what cannot be read is none, and the first call shows what the peer has."""
+        """Progress as it was kept. ``PermanentFailure`` (``steps.progress``) for what cannot be read: what was done
+        is not done again.
+        """
         try:
             return cls() if text is None else cls.model_validate_json(text, strict=False)
         except ValidationError:
-            return cls()
+            raise PermanentFailure(
+                "How far the message had come cannot be read.",
+                code="steps.progress",
+                action="Look for it in their system; if it is not there, rebuild the delivery.",
+            ) from None
 
     def after(
         self,
@@ -221,20 +241,19 @@ class Progress(Frozen):
             said=said or self.said,
         )
 
-    def url(self, template: str, prepared: Prepared, file: Attachment | None) -> str:
+    def url(self, template: str, prepared: Prepared, unit: Unit) -> str:
         """A URL with its places filled. ``PermanentFailure`` if they never gave an id."""
-        return _PLACE.sub(lambda found: quote(self._at(found[1], prepared, file), safe=""), template)
+        return _PLACE.sub(lambda found: quote(_harmless(self._at(found[1], prepared, unit)), safe=""), template)
 
-    def _at(self, place: str, prepared: Prepared, file: Attachment | None) -> str:
+    def _at(self, place: str, prepared: Prepared, unit: Unit) -> str:
         if place == "message_id":
             return str(prepared.message_id)
         if place == "external_id":
             return self._id()
-        if place.startswith("file.") and file is not None:
-            return file.name if place == "file.name" else file.sha256
+        if place.startswith("file.") and unit.file is not None:
+            return unit.file.name if place == "file.name" else unit.file.sha256
         name = place.removeprefix("kept.")
-        value = self.kept.get(name) if file is None else self.kept.get(f"{name}:{file.sha256}", self.kept.get(name))
-        return _given(name, value)
+        return _given(name, self.kept.get(kept_name(name, unit.number), self.kept.get(name)))
 
     def _id(self) -> str:
         if self.external_id is None or self.external_id in (".", ".."):
@@ -251,9 +270,14 @@ class Progress(Frozen):
 
     def _filled(self, found: re.Match[bytes]) -> bytes:
         name = found[1].decode()
-        value = self.kept.get(name if found[2] is None else f"{name}:{found[2].decode()}")
+        value = self.kept.get(name)
         _given(name, value)
         return dumped(value)
+
+
+def _harmless(step: str) -> str:
+    """A step of a path that leads nowhere else: percent-encoding does not disarm dots."""
+    return "_" * len(step) if step in (".", "..") else step
 
 
 def _given(name: str, value: str | int | None) -> str:
@@ -266,15 +290,21 @@ def _given(name: str, value: str | int | None) -> str:
     return str(value)
 
 
-def kept_of(keep: Mapping[str, str], answer: HttpAnswer, file: Attachment | None = None) -> dict[str, str | int] | None:
-    """What an answer gives for later calls; None if something of it is not there."""
+def kept_of(keep: Mapping[str, str], answer: HttpAnswer, number: int | None = None) -> dict[str, str | int] | None:
+    """What an answer gives for later calls; None if something of it is not there, or is no word or number."""
     if not keep:
         return {}
     try:
         tree = foreign_json.parse(answer.body)
     except InvalidInput:
         return None
-    ending = "" if file is None else f":{file.sha256}"
-    found = {name + ending: at(tree, path) for name, path in keep.items()}
-    kept = {name: value for name, value in found.items() if isinstance(value, str | int) and value not in ("", True)}
+    found = {kept_name(name, number): at(tree, path) for name, path in keep.items()}
+    kept = {name: value for name, value in found.items() if _is_kept(value)}
     return kept if len(kept) == len(found) else None
+
+
+def _is_kept(value: Any) -> bool:
+    """True for a number or a text of visible characters: a control could be taken for a mark of the hub's own."""
+    if isinstance(value, str):
+        return 0 < len(value) <= MAX_KEPT_CHARS and value.isprintable()
+    return isinstance(value, int) and not isinstance(value, bool)

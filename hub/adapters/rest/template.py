@@ -25,7 +25,7 @@ from hub.adapters.rest.inline import raw
 from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.rest.steps import Progress, Said, StepSection, Unit, contained, dumped, units
+from hub.adapters.rest.steps import CALLS_TYPE, Progress, Said, StepSection, Unit, contained, dumped, units
 from hub.adapters.template import CODES
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpAnswer
@@ -64,7 +64,8 @@ class TemplateDialect(RestEnvelopeDialect):
         calls = self._t.calls(parcel, sealed.decode("ascii"), lambda file: {CONTENT: inline.mark(file)})
         body = contained(calls) if self._t.steps else dumped(calls[0][2])
         files = parcel.attachments if self._t.carries_files else ()
-        return Prepared(message_id=parcel.message_id, content_type=_JSON, body=body, files=files)
+        kind = CALLS_TYPE if self._t.steps else _JSON
+        return Prepared(message_id=parcel.message_id, content_type=kind, body=body, files=files)
 
     def request(self, prepared: Prepared) -> RestRequest:
         """The call, with the template's own headers beside those that name the message."""
@@ -87,7 +88,7 @@ class TemplateDialect(RestEnvelopeDialect):
         return replace(request, upload=inline.upload if inline.has_marks(prepared.body) else None)
 
     def units(self, prepared: Prepared) -> list[Unit]:
-        """The calls of a prepared message."""
+        """The calls of a prepared message, if there are several. ``PermanentFailure`` (``steps.changed``)."""
         return units(prepared, self._t.steps)
 
     def step_request(self, unit: Unit, step: StepSection, progress: Progress, prepared: Prepared) -> RestRequest:
@@ -96,7 +97,7 @@ class TemplateDialect(RestEnvelopeDialect):
         request = self._ours(
             RestRequest(
                 method=step.method,
-                url=progress.url(step.url, prepared, unit.file),
+                url=progress.url(step.url, prepared, unit),
                 headers={"Accept": ACCEPT, "Idempotency-Key": f"{name}/{unit.name}", "Hub-Message-Id": name},
             )
         )
@@ -115,11 +116,19 @@ class TemplateDialect(RestEnvelopeDialect):
             failed = concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer)
         return replace(failed, detail=f"{_step_name(unit)}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS])
 
-    def final(self, said: Said, prepared: Prepared) -> Outcome:
+    def final(self, said: Said, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """The outcome of the answer that has the registration, when all calls are done."""
+        return self.without_echo(self._judged(answer, prepared, self._rules(said)), answer, prepared)
+
+    def enclosed_in(self, said: Said, answer: HttpAnswer) -> tuple[SaidFile, ...]:
+        """Files that the answer which has the registration names; those that came in it are kept already."""
+        rules = self._rules(said)
+        told = self._said(rules, parts.document(answer)) if rules.files is not None else None
+        return told.files if told is not None else ()
+
+    def _rules(self, said: Said) -> AnswerMapping:
         step = next((each for each in self._t.steps if each.name == said.by), None)
-        rules = self._t.answer if step is None or step.answer is None else step.answer
-        return self.without_echo(self._judged(said.answer(), prepared, rules), said.answer(), prepared)
+        return self._t.answer if step is None or step.answer is None else step.answer
 
     def status_request(self, delivery: Delivery) -> RestRequest:
         """The question, with the template's own headers."""
@@ -205,8 +214,8 @@ class TemplateDialect(RestEnvelopeDialect):
 
 
 def _step_name(unit: Unit) -> str:
-    """Name of a call for people; a file by the beginning of its digest, for its name may tell too much."""
-    return unit.name if unit.file is None else f"{unit.name.partition(':')[0]} ({unit.file.sha256[:8]})"
+    """Name of a call for people; a file by its number, for its name may tell too much."""
+    return unit.name if unit.number is None else f"{unit.name.partition(':')[0]} (file {unit.number + 1})"
 
 
 def _heard(answer: HttpAnswer) -> Heard:

@@ -12,26 +12,28 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from hub.adapters.answer_files import Keep
+from hub.adapters.answer_files import Fetched, Keep, inside
 from hub.adapters.mapping import SaidFile
+from hub.adapters.rest import parts
 from hub.adapters.rest.changes import ChangesReader, Reading
 from hub.adapters.rest.envelope import ACCEPT
 from hub.adapters.rest.files import Fetcher, origins
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.rest.steps import Progress, Said, Unit, kept_of
+from hub.adapters.rest.steps import DOCUMENT, Progress, Said, Unit, kept_of
 from hub.adapters.rest.template import TAKEN, TemplateDialect
-from hub.errors import ConfigurationError, OutcomeUnknown, TemporaryFailure
+from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure
 from hub.net.auth import Call, Credential, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
 from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus
-from hub.schemas import charsets
+from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
 from hub.schemas.ids import MessageId
 
 _LEAST_SECS: Final = 1.0
+_JSON: Final = "application/json"
 _BETWEEN: Final = b"\r\n\r\n"
 
 
@@ -53,25 +55,36 @@ class TemplateSession(RestSession):
         self._progress: str | None = None
         self._come = Progress()
         self._keep: Callable[[str], bool] = _kept_nowhere
+        self._clean: Callable[[str], str] = str
+        self._said_now: HttpAnswer | None = None
 
-    def resume(self, progress: str | None, keep: Callable[[str], bool]) -> None:
-        """Where the next message had come to, and how to keep how far it comes."""
-        self._progress, self._keep = progress, keep
+    def resume(self, progress: str | None, keep: Callable[[str], bool], clean: Callable[[str], str]) -> None:
+        """Where the next message had come to, how to keep how far it comes, and how words of theirs are kept."""
+        self._progress, self._keep, self._clean = progress, keep, clean
 
     def send(self, prepared: Prepared, deadline_secs: float) -> Outcome:
-        """One attempt; their id is told also where a later call failed."""
+        """One attempt; what they have by then is told also where a later call failed."""
         self._come = Progress()
         outcome = super().send(prepared, deadline_secs)
-        return replace(outcome, external_id=outcome.external_id or self._come.external_id)
+        if DOCUMENT not in self._come.done or outcome.kind in TAKEN:
+            return replace(outcome, external_id=outcome.external_id or self._come.external_id)
+        return self._begun(outcome)
+
+    def _begun(self, outcome: Outcome) -> Outcome:
+        """An outcome after which they have the document: no other channel takes it over, and a person hears so."""
+        about = self._come.external_id
+        had = f"They have the document{f' ({about})' if about else ''}, and a later call failed. "
+        detail = (had + (outcome.detail or ""))[: Outcome.DETAIL_MAX_CHARS]
+        return replace(outcome, external_id=outcome.external_id or about, detail=detail, begun=True)
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """The call, or the calls, judged by the dialect, with the files of its answer."""
         until = time.monotonic() + deadline_secs
         self._heard.clear()
-        if self._template.section.steps:
-            outcome = self._stepwise(prepared, until)
-        else:
-            outcome = super().transmit(prepared, deadline_secs)
+        units = self._template.units(prepared)
+        if units:
+            return self._stepwise(units, prepared, until)
+        outcome = super().transmit(prepared, deadline_secs)
         return self._enclosed(outcome, self._template.target, prepared.message_id, until, poll=False)
 
     def heard(self) -> bytes | None:
@@ -80,27 +93,38 @@ class TemplateSession(RestSession):
 
     # Several calls
 
-    def _stepwise(self, prepared: Prepared, until: float) -> Outcome:
+    def _stepwise(self, units: list[Unit], prepared: Prepared, until: float) -> Outcome:
         """Those calls that were not made yet, in their order; the outcome of the one that has the registration."""
-        keep, self._come = self._keep, Progress.of(self._progress)
+        keep, self._come, self._said_now = self._keep, Progress.of(self._progress), None
         self._progress, self._keep = None, _kept_nowhere
-        document = prepared
-        for unit in self._template.units(prepared):
-            if unit.step is None:
-                document = replace(prepared, body=unit.body)
+        for unit in units:
             if unit.name in self._come.done:
                 continue
             if until - time.monotonic() < _LEAST_SECS:
                 raise TemporaryFailure("The time of the attempt ended between two calls.", code="steps.time")
-            going = replace(prepared, body=self._come.fill(unit.body))
+            going = replace(prepared, content_type=_JSON, body=self._come.fill(unit.body))
             come = self._made_unit(unit, self._come, going, until)
             if isinstance(come, Outcome):
                 return come
             self._come = come
             if not keep(come.model_dump_json(exclude_none=True)):
                 raise OutcomeUnknown("Another worker has taken the message over.", code="steps.taken_over")
-        assert self._come.said is not None
-        return self._template.final(self._come.said, document)
+        (document,) = (unit for unit in units if unit.step is None)
+        return self._ended(replace(prepared, content_type=_JSON, body=document.body), until)
+
+    def _ended(self, document: Prepared, until: float) -> Outcome:
+        """The outcome when all calls are done, with the files of the answer that has the registration."""
+        said = self._come.said
+        assert said is not None
+        answer = self._said_now or said.answer()
+        outcome = self._template.final(said, answer, document)
+        named = self._template.enclosed_in(said, answer) if outcome.reported else ()
+        target, about = self._template.target, document.message_id
+        told = tuple(
+            self._with_files(each, named, self._stored, target, about, until) if named else each
+            for each in outcome.reported
+        )
+        return replace(outcome, reported=tuple(map(partial(_with_parts, said), told)))
 
     def _made_unit(self, unit: Unit, progress: Progress, going: Prepared, until: float) -> Progress | Outcome:
         """Progress after a call that was done; the outcome of the attempt if it was not."""
@@ -115,17 +139,34 @@ class TemplateSession(RestSession):
             if outcome.kind not in TAKEN:
                 return outcome
             # What is not there is missed by the call that needs it; the document itself was taken.
-            kept = kept_of(self._template.section.keep, answer)
-            return progress.after(unit, kept=kept, said=_said_by(unit, answer), external_id=outcome.external_id)
+            kept = kept_of(self._template.section.keep, parts.document(answer))
+            return progress.after(unit, kept=kept, said=self._said_by(unit, answer), external_id=outcome.external_id)
         failed = self._template.judge_step(unit, step, answer, going)
         if failed is not None:
             return failed
-        kept = kept_of(step.keep, answer, unit.file)
+        kept = kept_of(step.keep, parts.document(answer), unit.number)
         if kept is None:
             names = ", ".join(sorted(step.keep.values()))
             detail = f"{unit.name}: the answer has no {names}"
             return Outcome(kind=OutcomeKind.UNKNOWN, code="answer.no_receipt", http_status=answer.status, detail=detail)
-        return progress.after(unit, kept=kept, said=_said_by(unit, answer) if step.answer is not None else None)
+        return progress.after(unit, kept=kept, said=self._said_by(unit, answer) if step.answer is not None else None)
+
+    def _said_by(self, unit: Unit, answer: HttpAnswer) -> Said:
+        """The answer that has the registration, as it is kept: its document by its values, its files in the store."""
+        self._said_now = answer
+        document, files = parts.document(answer), parts.enclosed(answer)
+        done = inside(files, self._stored) if files else Fetched()
+        return Said(
+            by=unit.name,
+            status=answer.status,
+            body=_cleaned(document, self._clean),
+            parts=tuple(done.files),
+            unclear=tuple(done.unclear),
+        )
+
+    def _stored(self, source: Iterator[bytes], *, media_type: str, name: str) -> Attachment:
+        sha256, size = store_of(self._attachments).put(source, limit=MAX_ATTACHMENT_BYTES)
+        return Attachment(sha256=sha256, size=size, media_type=media_type, name=name)
 
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """One call that asks what became of a delivery, and the files of the answer."""
@@ -157,13 +198,7 @@ class TemplateSession(RestSession):
         answer = self._http.last
         if answer is None or not outcome.reported or not (said := self._template.enclosed(answer, poll=poll)):
             return outcome
-        store = store_of(self._attachments)
-
-        def keep(source: Iterator[bytes], *, media_type: str, name: str) -> Attachment:
-            sha256, size = store.put(source, limit=MAX_ATTACHMENT_BYTES)
-            return Attachment(sha256=sha256, size=size, media_type=media_type, name=name)
-
-        told = tuple(self._with_files(each, said, keep, home, about, until) for each in outcome.reported)
+        told = tuple(self._with_files(each, said, self._stored, home, about, until) for each in outcome.reported)
         self._http.last = answer  # what people are shown is the answer, not its last file
         return replace(outcome, reported=tuple(replace(each, fetched=each.attachments) for each in told))
 
@@ -206,7 +241,19 @@ def _kept_nowhere(_progress: str) -> bool:
     return True
 
 
-def _said_by(unit: Unit, answer: HttpAnswer) -> Said:
-    text = charsets.read(answer.body, charset_of(answer))
-    body = answer.body.decode("utf-8", "replace") if text is None else text
-    return Said(by=unit.name, status=answer.status, kind="application/json", body=body)
+def _with_parts(said: Said, told: ReportedStatus) -> ReportedStatus:
+    """A statement with the files that came in its answer, and those that it named."""
+    known = {file.sha256 for file in told.attachments}
+    files = (*told.attachments, *(file for file in said.parts if file.sha256 not in known))
+    words = Fetched(unclear=list(said.unclear)).words()
+    unclear = " ".join(filter(None, (told.unclear, words)))
+    return replace(told, attachments=files, fetched=files, unclear=unclear or None)
+
+
+def _cleaned(answer: HttpAnswer, clean: Callable[[str], str]) -> str:
+    """An answer as text, each of its values without secrets: a cut through the whole would break it."""
+    try:
+        tree = foreign_json.parse(answer.body, charset_of(answer))
+    except InvalidInput:
+        return clean(answer.body.decode("utf-8", "replace"))
+    return foreign_json.dump(tree, clean)
