@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ from hub.net.http import HttpAnswer
 from hub.ports import Outcome, RawInbound, ReportedStatus
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel
-from hub.schemas.envelope import AnswerBody, Attachment
+from hub.schemas.envelope import AnswerBody, Attachment, ReceiptBody
 from hub.schemas.ids import CaseId, MessageId
+from hub.schemas.terms import ReceiptStatus
 from hub.storage.attachments import MemoryAttachments
 from hub.testing.desk import NoDesk
 from hub.testing.samples import SECRET, appeal, delivery, secret_file
@@ -551,3 +553,101 @@ def test_a_pointer_names_members_with_dots() -> None:
     """A place that begins with a slash is a JSON Pointer (RFC 6901): dots, slashes and tildes in names."""
     tree = {"@odata.nextLink": "u", "a/b": {"c~d": [1, {"e": "f"}]}}
     assert [find(tree, path) for path in ("/@odata.nextLink", "/a~1b/c~0d/1/e", "a/b")] == ["u", "f", None]
+
+
+def test_words_of_a_system_in_between_are_heard(desk: Desk) -> None:
+    """That the addressee's side has it is stated; that it could not be handed over goes to a person."""
+    means = {**CHANGES["means"], "status": {"path": "state", "values": {"got": "received", "lost": "permanent"}}}
+    edms = Edms([entry(1, doc=1, state="got"), entry(2, doc=2, state="lost")])
+    visit(edms, desk, {"means": means})
+    (statement,) = desk.statements
+    assert statement.body == ReceiptBody(status=ReceiptStatus.DELIVERED, at=statement.at)
+    assert [(verdict, json.loads(body)["n"]) for verdict, body in desk.held_back] == [("answer.permanent", 2)]
+
+
+def test_an_echo_that_is_none_hides_no_document(desk: Desk) -> None:
+    """An entry whose echo is not ours is about the document that its id names."""
+    means = {**CHANGES["means"], "echo": "ours"}
+    visit(Edms([entry(1, ours="-"), entry(2, ours="")]), desk, {"means": means, "others": "skip"})
+    assert (len(desk.statements), [verdict for verdict, _ in desk.held_back]) == (1, ["answer.foreign"])
+
+
+def test_a_leap_of_the_cursor_goes_to_a_person(desk: Desk) -> None:
+    """One entry with an absurd number moves the list's end nowhere: what comes after is still read."""
+    edms = Edms([entry(10), entry(999_999_999_999_999_999)])
+    visit(edms, desk)
+    edms.entries.append(entry(11))
+    visit(edms, desk)
+    assert desk.numbers() == ["17-10", "17-999999999999999999", "17-11"]
+    assert {verdict for verdict, _ in desk.held_back} == {"changes.leap"}
+
+
+def test_a_bookmark_of_another_list_is_none(desk: Desk) -> None:
+    """Another address, cursor or way of pages: all is read again from the start, and nothing of the old one is used."""
+    edms = Edms([entry(n) for n in range(10, 16)], fails=503)
+    with pytest.raises(TemporaryFailure):
+        visit(edms, desk)
+    edms.fails, edms.asked = None, []
+    visit(edms, desk, {"url": "https://other.example.org/changes?after={cursor}&page={page}"})
+    assert edms.asked[0] == "https://other.example.org/changes?after=0&page=1"
+    assert len(set(desk.numbers())) == 6
+
+
+def test_a_page_that_has_expired_begins_the_reading_anew(desk: Desk) -> None:
+    """A token that was kept and is no more: 410 once, then from the beginning of this reading."""
+    base = "https://e.example.org"
+    first = {"list": [entry(1)], "next": "t1"}
+    edms = Edms(says=lambda url: (200, json.dumps(first).encode()) if "after" in url else (503, b""))
+    pages = {"next": "next", "token_url": base + "/more?t={token}"}
+    changed = {"url": base + "/changes?after={cursor}", "pages": pages}
+    with pytest.raises(TemporaryFailure):
+        visit(edms, desk, changed)
+    last = {"list": [entry(2)]}
+    edms.says = lambda url: (200, json.dumps(last).encode()) if "after" in url else (410, b"")
+    visit(edms, desk, changed)
+    assert desk.numbers() == ["17-1", "17-2"]
+
+
+def test_a_member_told_twice_is_heard_of(desk: Desk) -> None:
+    """What cannot be believed costs itself, and a person hears of it; numbers stay as they were written."""
+    said = b'"n": 1, "doc": 1, "state": "reg", "date": "2026-03-02", "x": 1.10, "number": 1, "number": 2'
+    body = b'{"pages": 1, "list": [{' + said + b"}]}"
+    visit(Edms(says=lambda _url: (200, body)), desk)
+    (statement,) = desk.statements
+    assert "number: it cannot be read, or is told twice" in (statement.unclear or "")
+    assert b'"x":1.10' in statement.raw.body
+
+
+def test_documents_are_asked_for_over_several_visits(desk: Desk) -> None:
+    """A page with more documents than a visit has time for is gone through; one whose state is refused costs itself."""
+    asked: list[str] = []
+    ends = [0.0]
+
+    def ask(found: Delivery, _deadline: float) -> Outcome:
+        asked.append(found.external_id or "")
+        ends[0] = time.monotonic()  # the time of this visit is over
+        if found.external_id == "2":
+            return Outcome(kind=OutcomeKind.TEMPORARY, code="poll.http_403", http_status=403)
+        return Outcome(kind=OutcomeKind.DELIVERED)
+
+    edms = Edms([entry(n, doc=n) for n in (1, 2, 3)], per_page=10)
+    section = ChangesSection.model_validate({**CHANGES, "means": None, "document": "doc"})
+    for _ in range(4):
+        ends[0] = time.monotonic() + 2.0
+        reading = Reading(get=edms.get, ask=ask, enclose=lambda reported, *_: reported)
+        reader = ChangesReader(section, None, reading, desk, ends[0])
+        reader._left = lambda: ends[0] - time.monotonic()  # type: ignore[method-assign]
+        reader.read()
+    assert asked[:3] == ["1", "2", "3"]
+    assert [verdict for verdict, _ in desk.held_back] == ["poll.http_403"]
+
+
+def test_a_moment_before_all_others_is_none(desk: Desk) -> None:
+    """Year 1, as .NET writes «no date», is no place in a list: the visit says so, and the next one does not break."""
+    answered = {"list": [{**entry(1), "at": "0001-01-01T00:00:00"}]}
+    edms = Edms(says=lambda _url: (200, json.dumps(answered).encode()))
+    changed = {"url": "https://e.example.org/?s={cursor}", "cursor": {"type": "moment", "path": "at"}, "pages": None}
+    for _ in range(2):
+        with pytest.raises(TemporaryFailure, match="place in the list"):
+            visit(edms, desk, changed)
+    assert desk.numbers() == ["17-1"]

@@ -208,3 +208,13 @@ def test_attempts_have_names_of_their_own() -> None:
     ids = {attempt_id(delivery, number) for delivery in (DELIVERY.id, other) for number in range(1, 6)}
     assert len(ids) == 10
     assert attempt_id(DELIVERY.id, 3) in ids
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.PERMANENT, OutcomeKind.UNKNOWN])
+def test_what_they_have_a_part_of_goes_to_no_other_channel(kind: OutcomeKind) -> None:
+    """A message whose document they took, and whose later call failed for good, waits for an operator."""
+    begun = Outcome(kind=kind, code="answer.http_422", begun=True)
+    late = replace(DELIVERY, attempts=9, first_attempt_at=NOW - timedelta(days=9))
+    settlement = settled(begun, late, fallback=NEXT)
+    assert settlement.update.state is TransportState.DEAD
+    assert (settlement.deliveries, [item.reason for item in settlement.items] != []) == ((), True)
