@@ -473,3 +473,13 @@ def test_words_that_name_nothing_are_nobodys() -> None:
     for party in (BODY, None):
         with pytest.raises(NotFound):
             sink(world, party).reported(said(world, REGISTERED))
+
+
+def test_a_bookmark_is_kept_without_secrets() -> None:
+    """Where a list was left is kept for its channel; a page's address that repeats a credential is not."""
+    world = World()
+    desk = sink(world)
+    assert world.store.claim_collect(CHANNEL, now=START, until=START + timedelta(seconds=60))
+    desk.save_bookmark('{"seen":"17"}')
+    desk.save_bookmark('{"at":"https://e.example.org/?access_token=abcdefghij0123456789"}')
+    assert desk.bookmark() == '{"seen":"17"}'
