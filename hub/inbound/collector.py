@@ -106,6 +106,8 @@ class Collector:
         except HubError as failure:
             log.warning("collecting failed", extra={"channel": channel.id, "code": failure.stable_code})
             self._listener.not_heard(channel, origin, failure.stable_code)
+        except Exception as fault:  # noqa: BLE001 - a fault of an adapter's own is a failure of its channel
+            self._listener.not_heard(channel, origin, broke_off(channel.id, fault).stable_code)
         ended = self._clock.now()
         heard_at = ended if went_well else None
         self._store.plan_collect(channel.id, ended + timedelta(seconds=wait_secs), heard_at=heard_at)

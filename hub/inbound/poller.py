@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from hub.contained import contained
 from hub.delivery import retry
+from hub.delivery.adapter_fault import broke_off
 from hub.delivery.journal import Origin
 from hub.delivery.records import escalate, fact_of
 from hub.errors import HubError, ItemFailed
@@ -73,6 +74,8 @@ class Poller:
             # They are asked about again when the time they were moved to has come.
             log.warning("polling failed", extra={"channel": channel.id, "code": failure.stable_code})
             self._listener.not_heard(channel, _origin(due[0]), failure.stable_code)
+        except Exception as fault:  # noqa: BLE001 - a fault of an adapter's own is a failure of its channel
+            self._listener.not_heard(channel, _origin(due[0]), broke_off(channel.id, fault).stable_code)
         else:
             self._note(channel, due, silences)
         return len(due)

@@ -92,13 +92,19 @@ def test_one_question_that_goes_well_is_enough() -> None:
 
 
 @pytest.mark.parametrize("collecting", [False, True])
-def test_a_door_that_does_not_open_counts(collecting: bool) -> None:
-    """Neither polls nor collections begin while no session can be opened: they count as failures too."""
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(Unavailable("The mailbox is away.", code="imap.connect"), "imap.connect"), (KeyError("x"), "adapter.failed")],
+)
+def test_a_door_that_does_not_open_counts(collecting: bool, failure: Exception, code: str) -> None:
+    """Neither polls nor collections begin while no session can be opened: they count as failures too, whatever an
+    adapter raises.
+    """
     world, (accepted,) = polled()
     if collecting:
         world.adapter.is_polled, world.adapter.waiting = False, []
-    world.adapter.locked = Unavailable("The mailbox is away.", code="imap.connect")
+    world.adapter.locked = failure
     ask(world, 5, DELIVERED)
     (entry,) = entries(world)
-    assert (entry.detail or "").startswith("imap.connect: 5 times in a row since 2026-11-24")
+    assert (entry.detail or "").startswith(f"{code}: 5 times in a row since 2026-11-24")
     assert len(told(world, accepted)) == 1
