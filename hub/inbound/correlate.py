@@ -5,12 +5,17 @@ An unknown case and somebody else's give the same error after the same work, so 
 
 from __future__ import annotations
 
-from hub.errors import NotFound
+from typing import Final
+
+from hub.errors import ItemFailed, NotFound
 from hub.ports import CaseFilter, ReportedStatus, Store
 from hub.schemas.case_number import is_case_number
 from hub.schemas.delivery import CaseRow, Delivery
 from hub.schemas.envelope import AnyEnvelope
 from hub.schemas.ids import CaseId, MessageId
+
+_ENOUGH: Final = 20
+"""Deliveries that are looked at of those that are known by one id: more are copies of one message, or no id at all."""
 
 
 def unknown_case() -> NotFound:
@@ -43,18 +48,45 @@ class Correlator:
             raise unknown_case()
         return delivery
 
-    def of_reported(self, reported: ReportedStatus, party: str | None) -> Delivery:
-        """The delivery that a status in another system's words is about. ``NotFound``."""
+    def of_reported(self, reported: ReportedStatus, party: str | None, *, over: str, for_all: bool) -> Delivery:
+        """The delivery that a status in another system's words is about. ``over``: the channel that it came over;
+        ``for_all``: it collects for all. ``NotFound``, ``ItemFailed`` (``inbound.ambiguous``).
+        """
         delivery = None
         if reported.in_reply_to is not None:
             delivery = self._store.delivery_of(reported.in_reply_to)
         elif reported.external_id is not None:
-            delivery = self._store.delivery_known_as(reported.external_id, authority=party)
+            delivery = self.known_as(reported.external_id, party, over=over, for_all=for_all)
         elif reported.reference is not None and party is not None:
             delivery = self.by_number(reported.reference, party)
         if delivery is None or party not in (None, delivery.authority):
             raise unknown_case()
         return delivery
+
+    def known_as(self, external_id: str, party: str | None, *, over: str, for_all: bool) -> Delivery | None:
+        """The delivery that the system behind a channel knows by its own id; None if there is none.
+
+        Two systems of one body may both have a number 7, so it is what went over that very channel. What went over
+        another counts if its message was given to this one too, and it gave it no id of its own; over a channel that
+        collects for all, on which nothing goes out, whatever is known by the id. Of two cases none is guessed:
+        ``ItemFailed`` (``inbound.ambiguous``).
+        """
+        found = self._store.deliveries_known_as(external_id, authority=party, channel_id=over, limit=_ENOUGH)
+        if not found:
+            elsewhere = self._store.deliveries_known_as(external_id, authority=party, limit=_ENOUGH)
+            found = tuple(each for each in elsewhere if for_all or self._given_too(each, over))
+        if len({each.case_id for each in found}) > 1:
+            raise ItemFailed(
+                "Several of our cases are known by the id that it names.",
+                code="inbound.ambiguous",
+                action="Read which appeal it is about, and take it in at that case by hand.",
+            )
+        return found[0] if found else None
+
+    def _given_too(self, delivery: Delivery, over: str) -> bool:
+        """True if the message went out over this channel as well, whose system gave it no id."""
+        copies = (d for d in self._store.deliveries(delivery.case_id) if d.message_id == delivery.message_id)
+        return any(copy.channel_id == over and copy.attempts and copy.external_id is None for copy in copies)
 
     def by_number(self, number: str, party: str) -> Delivery | None:
         """The delivery to a party of the one case that it knows by this number; None if there are none or several."""

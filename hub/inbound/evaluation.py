@@ -116,7 +116,9 @@ class Evaluator:
         if at_hand is not None and reported.in_reply_to == at_hand.message_id:
             delivery = at_hand
         else:
-            delivery = self._correlate.of_reported(reported, speaks_for or reported.party)
+            party = speaks_for or reported.party
+            for_all = speaks_for is None
+            delivery = self._correlate.of_reported(reported, party, over=origin.channel_id, for_all=for_all)
         original = self._store.message(delivery.message_id)
         if original is None:
             raise unknown_case()

@@ -70,7 +70,8 @@ class ChannelSink:
         if message_id is not None:
             delivery = self._store.delivery_of(message_id)
         elif external_id is not None:
-            delivery = self._store.delivery_known_as(external_id, authority=self._party)
+            correlator, here = Correlator(self._store), self._origin.channel_id
+            delivery = correlator.known_as(external_id, self._party, over=here, for_all=self._party is None)
         elif case_id is not None:
             to = self._party or authority
             delivery = next((each for each in self._store.deliveries(case_id) if each.authority == to), None)

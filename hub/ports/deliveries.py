@@ -25,8 +25,12 @@ class DeliveryReads(Protocol):
         """The delivery that carries this message."""
         ...
 
-    def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
-        """The newest delivery that the other system knows by this id; of this authority, if one is given."""
+    def deliveries_known_as(
+        self, external_id: str, *, authority: str | None = None, channel_id: str | None = None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Deliveries that another system knows by this id, newest first: over this channel, or, if none is given, over
+        all that count; of this authority, if one is given.
+        """
         ...
 
     def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:

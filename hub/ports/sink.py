@@ -41,7 +41,8 @@ class InboundSink(Protocol):
         authority: str | None = None,
     ) -> Delivery | None:
         """The delivery that carries our message, or that the other system knows by ``external_id``, or the first of a
-        case to an ``authority``; only one that this channel may speak about.
+        case to an ``authority``; only one that this channel may speak about. ``ItemFailed`` (``inbound.ambiguous``):
+        several cases are known by this id; give what names it to ``held``.
         """
         ...
 

@@ -469,12 +469,16 @@ class MemoryStore(MemoryListening):
         )
         return found[-1] if found else None
 
-    def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
-        """The newest delivery that the other system knows by this id."""
-        found = self._sorted(
-            self._deliveries, lambda d: d.external_id == external_id and authority in (None, d.authority), "id"
-        )
-        return found[-1] if found else None
+    def deliveries_known_as(
+        self, external_id: str, *, authority: str | None = None, channel_id: str | None = None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Deliveries that another system knows by this id, newest first."""
+
+        def known(delivery: Delivery) -> bool:
+            over = not delivery.shadow if channel_id is None else delivery.channel_id == channel_id
+            return delivery.external_id == external_id and over and authority in (None, delivery.authority)
+
+        return self._sorted(self._deliveries, known, "id")[::-1][:limit]
 
     def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries that wait in an authority's inbox, by id."""

@@ -328,13 +328,16 @@ class SqlStore(SqlJournalReads, SqlListening):
         )
         return self._one(newest, rows.delivery)
 
-    def delivery_known_as(self, external_id: str, *, authority: str | None) -> Delivery | None:
-        """The newest delivery that the other system knows by this id."""
+    def deliveries_known_as(
+        self, external_id: str, *, authority: str | None = None, channel_id: str | None = None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Deliveries that another system knows by this id, newest first."""
         d = schema.deliveries.c
-        found = _DELIVERIES.where(d.external_id == external_id)
+        over = d.channel_id == channel_id if channel_id is not None else d.shadow.is_not(sa.true())
+        found = _DELIVERIES.where(d.external_id == external_id, over)
         if authority is not None:
             found = found.where(d.authority == authority)
-        return self._one(found.order_by(d.id.desc()).limit(1), rows.delivery)
+        return self._all(found.order_by(d.id.desc()).limit(limit), rows.delivery)
 
     def offered(self, authority: str, *, after: str | None, limit: int) -> tuple[Delivery, ...]:
         """Deliveries that wait in an authority's inbox, by id."""

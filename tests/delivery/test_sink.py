@@ -12,7 +12,7 @@ import pytest
 
 from hub.cases.submission import Accepted, Submission
 from hub.delivery.fallback import fall_back
-from hub.errors import NotFound, SealRefused
+from hub.errors import ItemFailed, NotFound, SealRefused
 from hub.inbound.bounces import undelivered
 from hub.inbound.sink import ChannelSink
 from hub.inbound.wording import provable
@@ -130,6 +130,61 @@ def test_two_bodies_may_use_one_number() -> None:
     assert of_kind(world, first, FactKind.REGISTERED) == []
     sink(world, BODY).reported(replace(said, external_id="E-1", said_id="3"))
     assert {fact.authority for fact in of_kind(world, first, FactKind.REGISTERED)} == {BODY}
+
+
+def known_over(world: World, accepted: Accepted, channel: str, external_id: str | None) -> Delivery:
+    """A copy of the message that went over another channel, known there by this id; the copy."""
+    copy = replace(
+        world.delivery(accepted), id=DeliveryId(new_id()), channel_id=channel, external_id=external_id, shadow=False
+    )
+    world.store.apply(Change(deliveries=(copy,)))
+    return copy
+
+
+def test_two_systems_of_one_body_may_use_one_number() -> None:
+    """Each means what went over its own channel; what only the other knows by that number is nothing of its own."""
+    world, mine = sent()
+    (theirs,) = world.submit()
+    over_next = known_over(world, theirs, NEXT, "E-1")
+    said = replace(spoken(mine), in_reply_to=None, external_id="E-1")
+    assert sink(world, BODY).find(external_id="E-1") == world.delivery(mine)
+    assert sink(world, BODY, channel=NEXT).find(external_id="E-1") == over_next
+    sink(world, BODY).reported(said)
+    assert [len(of_kind(world, each, FactKind.REGISTERED)) for each in (mine, theirs)] == [1, 0]
+    known_over(world, theirs, NEXT, "E-2")
+    assert sink(world, BODY).find(external_id="E-2") is None
+    with pytest.raises(NotFound):
+        sink(world, BODY).reported(replace(said, external_id="E-2", said_id="2"))
+    assert ("held", "inbound.unknown_case", BODY, None, None) in entries(world)
+
+
+def test_a_channel_that_was_given_a_copy_may_name_it_by_the_other_channels_number() -> None:
+    """If its own system gave it none; if that gave another number, it means something else."""
+    world, accepted = sent()
+    for channel, own_id, finds in ((NEXT, None, True), (f"{BODY}.last", "17", False)):
+        known_over(world, accepted, channel, own_id)
+        assert (sink(world, BODY, channel=channel).find(external_id="E-1") is not None) is finds
+    assert sink(world, BODY, channel=f"{BODY}.other").find(external_id="E-1") is None
+    assert sink(world, channel="centre.box").find(external_id="E-1") is not None
+
+
+@pytest.mark.parametrize("for_all", [False, True])
+def test_of_two_cases_with_one_number_none_is_guessed(for_all: bool) -> None:
+    """Over its own channel, and in a mailbox for all: a person decides, and neither case has a fact of it."""
+    world, first = sent()
+    (second,) = world.submit()
+    channel = "centre.box" if for_all else CHANNEL
+    known_over(world, second, NEXT if for_all else CHANNEL, "E-1")
+    over = sink(world, None if for_all else BODY, channel=channel)
+    said = replace(spoken(first), in_reply_to=None, external_id="E-1")
+    with pytest.raises(ItemFailed) as ambiguous:
+        over.find(external_id="E-1")
+    assert ambiguous.value.stable_code == "inbound.ambiguous"
+    with pytest.raises(ItemFailed):
+        over.reported(said)
+    ((custody, verdict, *_),) = entries(world, channel)
+    assert (custody, verdict) == ("held", "inbound.ambiguous")
+    assert [len(of_kind(world, each, FactKind.REGISTERED)) for each in (first, second)] == [0, 0]
 
 
 def test_two_centres_may_give_one_number() -> None:

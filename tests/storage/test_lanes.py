@@ -282,18 +282,22 @@ def test_failures_in_a_row_are_counted_until_one_goes_well(store: Store) -> None
     assert store.not_heard("box", at=later(90), code="imap.connect").since == later(90)
 
 
-def test_a_delivery_is_found_by_their_id(store: Store) -> None:
-    """The newest delivery that the other system knows by an id, of one authority if one is named."""
-    old = put(store)
-    new = put(store)
-    for each in (old, new):
+def test_deliveries_are_found_by_their_id(store: Store) -> None:
+    """Newest first, of one authority or over one channel if one is named; a shadow's only over its own channel."""
+    made = [put(store), put(store), put(store, channel_id="b"), put(store, channel_id="c", shadow=True)]
+    old, new, other, shadow = made
+    for each in made:
         store.apply(Change(updates=(DeliveryUpdate(id=each.id, state=TransportState.DELIVERED, external_id="X-1"),)))
-    found = store.delivery_known_as("X-1", authority=None)
-    assert found is not None
-    assert found.id == max(old.id, new.id)
-    assert store.delivery_known_as("X-1", authority=old.authority) == found
-    assert store.delivery_known_as("X-1", authority="99999999") is None
-    assert store.delivery_known_as("X-2", authority=None) is None
+
+    def ids(external_id: str = "X-1", limit: int = 9, **of: str) -> list[DeliveryId]:
+        return [each.id for each in store.deliveries_known_as(external_id, limit=limit, **of)]
+
+    assert ids() == [other.id, new.id, old.id]
+    assert ids(limit=2) == [other.id, new.id]
+    assert ids(channel_id=CHANNEL) == [new.id, old.id]
+    assert ids(channel_id="c", authority=old.authority) == [shadow.id]
+    assert ids(authority=old.authority) == ids()
+    assert (ids(authority="99999999"), ids("X-2"), ids(channel_id="d")) == ([], [], [])
 
 
 def test_a_rest_is_kept_beside_a_lanes_health(store: Store) -> None:

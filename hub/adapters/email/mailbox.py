@@ -135,7 +135,7 @@ class MailboxSession(BaseSession):
         except (Unavailable, DeliveryError):
             raise
         except HubError as refusal:
-            if isinstance(refusal, ItemFailed):
+            if isinstance(refusal, ItemFailed) and not refusal.journalled:
                 held = RawInbound(content_type=replies.MAIL, body=raw or found.name.encode())
                 sink.held(held, verdict=refusal.code, detail=refusal.message)
             box.refuse(found, refusal)
