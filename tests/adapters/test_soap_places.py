@@ -13,9 +13,10 @@ import yaml
 from lxml import etree
 
 from hub.adapters import AdapterContext
+from hub.adapters.soap import collecting
 from hub.adapters.soap.adapter import SoapAdapter
 from hub.adapters.xml_places import elements, find
-from hub.errors import ConfigurationError, NotFound, Unavailable, UnsupportedFeature
+from hub.errors import ConfigurationError, NotFound, TemporaryFailure, Unavailable, UnsupportedFeature
 from hub.ports import RawInbound, Rendering, ReportedStatus
 from hub.protocols.soap.fetching import pin
 from hub.protocols.soap.wire import read_envelope
@@ -281,8 +282,30 @@ class Desk(NoDesk):
         self.holds.append((verdict, raw.body))
 
 
+class ListDesk(Desk):
+    """A hub that remembers where a list was left."""
+
+    mark: str | None = None
+
+    def bookmark(self) -> str | None:
+        return self.mark
+
+    def save_bookmark(self, bookmark: str) -> None:
+        self.mark = bookmark
+
+    def knows(self, reported: ReportedStatus, delivery: Delivery) -> bool:
+        raise AssertionError("nobody was expected to ask")
+
+    def numbers(self) -> list[str]:
+        """Numbers that were told since the last question."""
+        told, self.told = self.told, []
+        return [getattr(each.body, "number", "") for each in told]
+
+
 class Queue:
-    """Messages that wait; one whose word is ``fault`` cannot be fetched."""
+    """Messages that wait; one whose word is ``fault`` cannot be fetched. ``shrinks``: what is done leaves the list."""
+
+    shrinks = False
 
     def __init__(self, **waiting: str) -> None:
         self.waiting = waiting
@@ -302,15 +325,17 @@ class Queue:
             return http("200 OK", said("".join(f"<id>{each}</id>" for each in self.waiting)), Content_Type="text/xml")
         if name == "Done":
             self.done.append(about)
+            if self.shrinks:
+                del self.waiting[about]
             return http("200 OK", said(""), Content_Type="text/xml")
         if self.waiting[about] == "fault":
             return http("503 Later", b"", Content_Type="text/xml")
         return http("200 OK", said(self.waiting[about]), Content_Type="text/xml")
 
 
-def collected(adapter: SoapAdapter, folder: Path, queue: Queue, desk: Desk) -> int:
+def collected(adapter: SoapAdapter, folder: Path, queue: Queue, desk: Desk, rules: dict[str, Any] = COLLECT) -> int:
     with serving(queue.script) as server:
-        channel = channel_of(folder, mapping(collect=COLLECT), server.url())
+        channel = channel_of(folder, mapping(collect=rules), server.url())
         assert adapter.collects(channel)
         with adapter.session(channel) as session:
             return session.collect(desk, 5.0)
@@ -378,6 +403,7 @@ def test_what_says_nothing_is_held_and_what_fails_holds_up_nothing(
     queue = Queue(x=stranger, y="fault", z=f"<kind>?</kind>{about}", w=f"<kind>reg</kind>{about}")
     desk = Desk(store, one)
     desk.against = NotFound("No such case.")
+    desk.against.journalled = True
     with pytest.raises(Exception, match="come later") as failure:
         collected(adapter, tmp_path, queue, desk)
     assert failure.value.stable_code == "soap.try_later"  # type: ignore[attr-defined]
@@ -394,6 +420,83 @@ def test_what_the_hub_cannot_keep_stays_there(adapter: SoapAdapter, store: Memor
     with pytest.raises(Unavailable):
         collected(adapter, tmp_path, queue, desk)
     assert queue.done == []
+
+
+def registered(about: Delivery, number: int) -> str:
+    return f"<kind>reg</kind><about>{about.message_id}</about><number>{number}</number><date>2026-03-05</date>"
+
+
+def test_an_id_that_cannot_be_asked_for_goes_to_a_person(
+    adapter: SoapAdapter, store: MemoryAttachments, tmp_path: Path
+) -> None:
+    """Once for a list, with what stands there; the others are fetched, and an empty entry is nothing."""
+    one = known()
+    queue = Queue(**{"x" * 256: "", "a\u200bb": "", "": "", "ok": registered(one, 2)})
+    desk = ListDesk(store, one)
+    assert collected(adapter, tmp_path, queue, desk) == 1
+    ((verdict, body),) = desk.holds
+    assert (verdict, desk.numbers(), queue.done) == ("soap.listed", ["2"], ["ok"])
+    assert b"x" * 256 in body
+    assert "a\u200bb" in body.decode()
+    assert b"ok" not in body
+
+
+def test_a_list_that_does_not_grow_shorter_is_read_to_its_end(
+    adapter: SoapAdapter, store: MemoryAttachments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A visit begins where the last one left it, and at the end anew: nothing is never fetched."""
+    monkeypatch.setattr(collecting, "MAX_LISTED", 2)
+    one = known()
+    queue = Queue(**{f"m{each}": registered(one, each) for each in range(3)})
+    desk = ListDesk(store, one)
+    rules = {name: rule for name, rule in COLLECT.items() if name != "done"}
+
+    def visit() -> list[str]:
+        assert collected(adapter, tmp_path, queue, desk, rules) == 2
+        return desk.numbers()
+
+    assert [visit(), visit()] == [["0", "1"], ["2", "0"]]
+    desk.mark = "{not a mark"
+    assert visit() == ["0", "1"]
+
+
+def test_messages_that_fail_for_ever_do_not_hide_those_behind_them(
+    adapter: SoapAdapter, store: MemoryAttachments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although they alone are as many as a visit fetches; what is done is not begun behind."""
+    monkeypatch.setattr(collecting, "MAX_LISTED", 2)
+    one = known()
+    queue = Queue(a="fault", b=registered(one, 1), c=registered(one, 2), d="fault")
+    queue.shrinks = True
+    desk, told = ListDesk(store, one), []
+    for _ in range(2):
+        with pytest.raises(TemporaryFailure):
+            collected(adapter, tmp_path, queue, desk)
+        told.append(desk.numbers())
+    assert told == [["1"], ["2"]]
+    assert list(queue.waiting) == ["a", "d"]
+
+
+def test_what_is_refused_before_the_journal_has_it_is_held_before_it_is_done(
+    adapter: SoapAdapter, store: MemoryAttachments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No store for its files, a fault in reading it: a person gets its bytes; the next one goes on."""
+    one = known()
+    file = "<file><name>b.pdf</name><data>YWJj</data></file>"
+    queue = Queue(a=registered(one, 1).replace("reg", "reply") + file, b=registered(one, 2))
+    desk = Desk(store, one)
+
+    def no_store(*_: Any, **__: Any) -> Attachment:
+        raise NotFound("This process has no attachment store.", code="attachment.no_store")
+
+    monkeypatch.setattr(desk, "keep", no_store)
+    assert collected(adapter, tmp_path, queue, desk) == 2
+    ((verdict, body),) = desk.holds
+    assert (verdict, b"YWJj" in body, len(desk.told)) == ("attachment.no_store", True, 1)
+    assert queue.done == ["a", "b"]
+    desk.against = KeyError("Канаренко")
+    assert collected(adapter, tmp_path, Queue(c=registered(one, 3)), desk) == 1
+    assert desk.holds[1][0] == "item.failed"
 
 
 @pytest.mark.parametrize(
