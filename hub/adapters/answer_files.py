@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
-from urllib.parse import unquote
 
+from hub.adapters import parameters
 from hub.adapters.mapping import SaidFile, not_understood
 from hub.errors import InvalidInput, TooLarge
 from hub.ports import ReportedStatus
@@ -23,7 +23,6 @@ _PLAIN: Final = "application/octet-stream"
 _NO_NAME: Final = "файл"
 _NAME_CHARS: Final = 255
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
-_DISPOSED: Final = re.compile(r"""filename\*=UTF-8''([^;\s]{1,1000})|filename="?([^";]{1,300})""", re.IGNORECASE)
 _TYPES: Final = {
     "pdf": "application/pdf",
     "jpg": "image/jpeg",
@@ -110,11 +109,16 @@ def _decoded(text: str) -> bytes:
 
 
 def name_in(disposition: str) -> str | None:
-    """The name in a Content-Disposition (RFC 6266)."""
-    found = _DISPOSED.search(disposition)
-    if found is None:
-        return None
-    return unquote(found[1]) if found[1] else found[2].strip()
+    """The name in a Content-Disposition: ``filename*`` before ``filename`` (RFC 6266 section 4.3)."""
+    return parameters.read(_bytes_shown(disposition)).get("filename", "").strip() or None
+
+
+def _bytes_shown(header: str) -> str:
+    """Clients show the bytes of a header as ISO 8859-1; most systems write UTF-8."""
+    try:
+        return header.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return header
 
 
 def named(name: str | None) -> str:

@@ -84,6 +84,17 @@ class UnsureError(StatusError):
         return made
 
 
+class NotOpenedError(StatusError):
+    """A new file was not made: nothing was written, and what may lie there is somebody else's."""
+
+    @classmethod
+    def of(cls, error: StatusError) -> NotOpenedError:
+        """The same answer."""
+        made = cls(error.status, b"")
+        made.args = error.args
+        return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderEntry:
     """One line of a listing, or what is known of one path. Nothing of it is believed: ``name`` are the server's bytes.
@@ -236,7 +247,17 @@ class Sftp:
 
     def write(self, path: str, chunks: Iterable[bytes], *, offset: int = 0) -> None:
         """Write from an offset on; at 0 the file begins anew. Ends when the server has answered for every byte."""
-        handle = self._open(path, _WRITING | _CREATE | (0 if offset else _TRUNCATE))
+        self._write(self._open(path, _WRITING | _CREATE | (0 if offset else _TRUNCATE)), chunks, offset)
+
+    def write_new(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Write a file that is not there. ``NotOpenedError`` if it is, or cannot be made."""
+        try:
+            handle = self._open(path, _WRITING | _CREATE | _EXCLUSIVE)
+        except StatusError as error:
+            raise NotOpenedError.of(error) from None
+        self._write(handle, chunks, 0)
+
+    def _write(self, handle: bytes, chunks: Iterable[bytes], offset: int) -> None:
         under_way: deque[int] = deque()
         try:
             for piece in _pieces(chunks):

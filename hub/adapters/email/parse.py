@@ -17,8 +17,9 @@ from email.policy import Compat32, Policy, compat32
 from itertools import islice
 from typing import Final
 
-from hub.adapters.email import filenames, inline, parameters, tnef
-from hub.adapters.email.parameters import header_text
+from hub.adapters import parameters
+from hub.adapters.email import filenames, inline, tnef
+from hub.adapters.parameters import header_text
 from hub.errors import InvalidInput, TooLarge
 from hub.schemas.charsets import decode
 from hub.schemas.transfer_encoding import name_of, undone

@@ -1,4 +1,7 @@
-"""Answers in parts (multipart/mixed, related, form-data): the document is the first part of JSON, all others files."""
+"""Answers in parts (multipart/mixed, related, form-data): the document is the part of JSON, all others are files.
+
+A part is JSON if it says so and is; else if it can be read as JSON. Many things begin like it (RTF with a brace).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from hub.adapters.answer_files import name_in
 from hub.adapters.mapping import SaidFile
 from hub.errors import InvalidInput
 from hub.net.http import HttpAnswer
-from hub.protocols.soap.mime import MimePart, split
-from hub.schemas import foreign_json
+from hub.protocols.soap.mime import MimePart, root_first, split
+from hub.schemas import foreign_json, mime_rules
 
 _KIND: Final = "multipart/"
 
@@ -38,22 +41,46 @@ def enclosed(answer: HttpAnswer) -> tuple[SaidFile, ...]:
 
 
 def _parts(answer: HttpAnswer) -> tuple[MimePart, ...]:
+    """The parts, the one that ``start`` names first."""
     if not are_in(answer):
         return ()
     try:
-        return split(answer.body, answer.content_type)
+        parts = split(answer.body, answer.content_type)
     except InvalidInput:
         return ()
+    return root_first(parts, mime_rules.parameters(answer.content_type)[1].get("start"))
 
 
 def _document(parts: tuple[MimePart, ...]) -> MimePart | None:
-    return next((part for part in parts if foreign_json.is_json(part.data)), None)
+    """The part of JSON. One that looks like it and is broken is taken for it if there is no other: its reader says
+    why it cannot be read.
+    """
+    alike = [part for part in parts if foreign_json.is_json(part.data)]
+    alike.sort(key=_rank)
+    if len(alike) == 1:
+        return alike[0]
+    return next(filter(_reads, alike), alike[0] if alike else None)
+
+
+def _rank(part: MimePart) -> tuple[bool, bool]:
+    """What says that it is JSON comes first, and then what does not call itself a file."""
+    kind = mime_rules.parameters(part.content_type)[0]
+    says = kind in ("application/json", "text/json") or kind.endswith("+json")
+    return not says, part.headers.get("content-disposition", "").strip().lower().startswith("attachment")
+
+
+def _reads(part: MimePart) -> bool:
+    try:
+        foreign_json.parse(part.data, mime_rules.parameters(part.content_type)[1].get("charset"))
+    except InvalidInput:
+        return False
+    return True
 
 
 def _said(part: MimePart) -> SaidFile:
     return SaidFile(
         name=name_in(part.headers.get("content-disposition", "")),
-        media_type=part.content_type.split(";")[0].strip().lower(),
+        media_type=mime_rules.parameters(part.content_type)[0] or None,
         content=None,
         url=None,
         data=part.data,

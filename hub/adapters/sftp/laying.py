@@ -12,7 +12,7 @@ from hub.adapters.sftp.connection import SftpConnection, refused
 from hub.adapters.sftp.placing import Placing, foreign, in_doubt
 from hub.adapters.sftp.settings import SftpSettings
 from hub.adapters.sftp.template import Plan, Target
-from hub.protocols.sftp import StatusError
+from hub.protocols.sftp import FolderEntry, StatusError
 from hub.schemas.delivery import OutcomeKind
 
 _RENAME_REFUSED: Final = "sftp.rename_refused"
@@ -45,7 +45,7 @@ class _Laying:
         document = self._plan.document
         if self._settings.lay == "direct":
             with in_doubt(self._connection):
-                self._placing.write(document.piece, self._final, 0)
+                self._placing.write_new(document.piece, self._final)
         else:
             temporary = self._temporary(document, 0)
             self._placing.upload_piece(document.piece, temporary)
@@ -68,10 +68,15 @@ class _Laying:
         root, path = self._settings.taken.rstrip("/"), self._plan.document.path
         for place in dict.fromkeys((f"{root}/{path}", f"{root}/{path.rpartition('/')[2]}")):
             if self._sftp.look(place) is not None:
-                if self._plan.own or self._placing.holds(self._plan.document.piece, place, exactly=True):
+                own = self._is_own(place.removeprefix(root))
+                if own or self._placing.holds(self._plan.document.piece, place, exactly=True):
                     return True
                 raise foreign()
         return False
+
+    def _is_own(self, path: str) -> bool:
+        """True for a name that no other message can have."""
+        return self._plan.message_id in path
 
     def _is_there(self) -> bool:
         """True if an earlier attempt laid the document down; a flag that is missing is raised."""
@@ -96,16 +101,22 @@ class _Laying:
         there = self._sftp.look(final)
         if there is not None and self._placing.holds(file.piece, final, exactly=True):
             return
-        if self._settings.lay == "direct":
-            if there is not None and (not there.is_file or there.size is None or there.size >= file.piece.size):
-                raise foreign()
-            self._placing.write(file.piece, final, 0)
-            return
-        if there is not None:
+        if there is not None and not self._is_begun(there, file):
             raise foreign()
+        if self._settings.lay == "direct":
+            if there is None:
+                self._placing.write_new(file.piece, final)
+            else:
+                self._placing.write(file.piece, final, 0)
+            return
         temporary = self._temporary(file, number)
         self._placing.upload_piece(file.piece, temporary)
         self._reveal(temporary, final)
+
+    def _is_begun(self, there: FolderEntry, file: Target) -> bool:
+        """True for what an earlier attempt at writing directly left behind."""
+        smaller = there.is_file and there.size is not None and there.size < file.piece.size
+        return self._settings.lay == "direct" and smaller and self._is_own(file.path)
 
     def _reveal(self, temporary: str, final: str) -> None:
         try:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from hub.adapters.sftp.connection import SftpConnection, refused
 from hub.adapters.sftp.layout import Layout, Piece
 from hub.adapters.sftp.settings import SftpSettings
 from hub.errors import ConfigurationError, OutcomeUnknown, PermanentFailure, TemporaryFailure
-from hub.protocols.sftp import UNSUPPORTED, StatusError, UnsureError
+from hub.protocols.sftp import UNSUPPORTED, NotOpenedError, StatusError, UnsureError
 from hub.schemas.delivery import OutcomeKind
 
 ANSWERS_SHARE: Final = 64
@@ -106,9 +106,18 @@ class Placing:
 
     def write(self, piece: Piece, path: str, begun: int) -> None:
         """Write a piece from an offset on."""
+        self._writing(piece, path, lambda: self._sftp.write(path, _from(piece, begun), offset=begun))
+
+    def write_new(self, piece: Piece, path: str) -> None:
+        """Write a piece where nothing is: another's file that came there meanwhile stays as it is."""
+        self._writing(piece, path, lambda: self._sftp.write_new(path, piece.chunks()))
+
+    def _writing(self, piece: Piece, path: str, write: Callable[[], None]) -> None:
         self._connection.wire.allow(piece.size // ANSWERS_SHARE)
         try:
-            self._sftp.write(path, _from(piece, begun), offset=begun)
+            write()
+        except NotOpenedError as error:
+            raise refused(error, "make a file", "sftp.write_refused") from None
         except UnsureError as error:
             if not self._by_hash:  # else what is read back decides
                 raise refused(error, "write a file to its end", "sftp.write_refused") from None

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hub.adapters.documents.names import words_of
 from hub.adapters.sftp.template import SftpTemplate
 from hub.errors import ConfigurationError
 from hub.net.addresses import IPNetwork, Target, parse_url
@@ -144,7 +145,27 @@ class SftpSettings(Frozen):
             raise PydanticCustomError("template", "the dialect template and its section belong together")
         if self.template is not None and (self.template.answer is not None) != (self.outbox is not None):
             raise PydanticCustomError("answer", "outbox and the template's answer belong together")
+        if self.template is not None:
+            self._check_names(self.template)
         return self
+
+    def _check_names(self, template: SftpTemplate) -> None:
+        """Names as their way of laying down and taking needs them."""
+        if self.lay == "direct" and template.files is not None and "message_id" not in words_of(template.files):
+            raise PydanticCustomError(
+                "files",
+                "with lay: direct {message_id} must be in template.files: what is smaller under such a name is taken "
+                "for an upload that broke off, and written over",
+            )
+        if self.taken is not None:
+            try:
+                template.check_apart(template.name.rpartition("/")[2])
+            except PydanticCustomError as error:
+                raise PydanticCustomError(
+                    "name",
+                    "they may keep the last name of template.name alone in taken: {rule}",
+                    {"rule": error.message()},
+                ) from None
 
     def target(self) -> Target:
         """Where to connect."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -73,12 +74,14 @@ class SftpTemplate(DocumentSection):
         if self.files is not None:
             names.check(self.files, (*names.MESSAGE, *_OF_FILES))
             self._files_apart(self.files)
-        self._apart()
+        self.check_apart(self.name)
         return self
 
-    def _apart(self) -> None:
-        """Two messages never share a name and a content: the second would count as the first."""
-        said = {*names.words_of(self.name)}
+    def check_apart(self, name: str) -> None:
+        """Raise pydantic's own error for a name that two messages can share with their content: the second would count
+        as the first.
+        """
+        said = {*names.words_of(name)}
         sent = {*sent_places(self.request)}
         if not said & {"message_id", "case_id", "reference"}:
             raise PydanticCustomError("name", "must name the message: {message_id}, {case_id} or {reference} in it")
@@ -139,15 +142,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that one message becomes: files, then the document, then the flag. ``own``: nobody else's message can have
-    the document's name.
-    """
+    """All that one message becomes: files, then the document, then the flag."""
 
     message_id: str
     document: Target
     files: tuple[Target, ...]
     flag: str | None
-    own: bool
 
 
 def prepare(parcel: Parcel, documents: Documents, *, attachments: Literal["carry", "refuse"]) -> Prepared:
@@ -157,22 +157,31 @@ def prepare(parcel: Parcel, documents: Documents, *, attachments: Literal["carry
     refuse_files(parcel, attachments)
     named = names.Named.of(parcel.envelope)
     name, paths = named.fill(section.name), paths_of(section, parcel)
-    if name in paths.values():
-        raise UnsupportedFeature("A file would have the name of the document.", code="template.name")
     flag = None
     if section.flag is not None:
         flag = named.fill(section.flag, name=name, stem=name.rpartition(".")[0] or name)
+    _check_different([name, *paths.values(), *filter(None, [flag])])
     document = documents.write(parcel, members_of(section, parcel))
     layout: dict[str, jcs.JsonValue] = {
         "document": name,
         "flag": flag,
         "files": dict(paths),
-        "own": "message_id" in names.words_of(section.name),
     }
     carried = parcel.attachments if paths or section.sends_files else ()
     distinct = tuple({file.sha256: file for file in carried}.values())
     parts = {f"{_DOCUMENT}.{documents.form.ending}": document, _LAYOUT: jcs.canonical_bytes(layout)}
     return Prepared(message_id=parcel.message_id, content_type=BODY_TYPE, body=archive.pack(parts), files=distinct)
+
+
+def _check_different(paths: list[str]) -> None:
+    """Refuse two names that are one. Many systems do not tell capital letters apart."""
+    alike = [path for path, times in Counter(path.casefold() for path in paths).items() if times > 1]
+    if alike:
+        raise UnsupportedFeature(
+            f"The document, its files and its flag would share a name: {alike[0]}.",
+            code="template.name",
+            action="Give name, files and flag patterns that differ.",
+        )
 
 
 def plan(prepared: Prepared, documents: Documents, store: Attachments | None) -> Plan:
@@ -194,7 +203,6 @@ def plan(prepared: Prepared, documents: Documents, store: Attachments | None) ->
         document=Target(path=layout["document"], piece=_document(document, prepared, documents.form.marks, store)),
         files=beside,
         flag=layout["flag"],
-        own=layout["own"],
     )
 
 

@@ -28,7 +28,9 @@ _FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MimePart:
-    """A part that was received. ``content_id`` without its angle brackets."""
+    """A part that was received. ``content_type``: empty where it says none (RFC 2045 section 5.2 allows that);
+    ``content_id`` without its angle brackets.
+    """
 
     content_type: str
     content_id: str
@@ -65,10 +67,8 @@ def _part(block: bytes) -> MimePart:
     if not found:
         raise refuse("mime", "a part has no end of its headers")
     headers = _headers(head)
-    if "content-type" not in headers:
-        raise refuse("mime", "a part has no Content-Type")
     return MimePart(
-        content_type=headers["content-type"],
+        content_type=headers.get("content-type", ""),
         content_id=mime_rules.bare_id(headers.get("content-id", "")),
         headers=headers,
         data=_decoded(body, headers.get("content-transfer-encoding", "")),

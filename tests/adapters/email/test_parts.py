@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.adapters.email import filenames, inline, parameters, parse, passages, rtf, tnef
+from hub.adapters import parameters
+from hub.adapters.email import filenames, inline, parse, passages, rtf, tnef
 from hub.adapters.email.replies import receive
 from hub.errors import InvalidInput
 from hub.schemas.envelope import MAX_ATTACHMENTS, AnswerBody

@@ -15,7 +15,7 @@ from hub.adapters.sftp.settings import SftpSettings
 from hub.adapters.sftp.template import SftpTemplate
 from hub.errors import ConfigurationError, NotFound, UnsupportedFeature
 from hub.ports import Dating, Outcome, Prepared, RawInbound, ReportedStatus
-from hub.protocols.sftp import Sftp, StatusError
+from hub.protocols.sftp import FolderEntry, Sftp, StatusError
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import Channel, LegalClass
 from hub.schemas.envelope import AnswerBody, AppealEnvelope, Attachment, ReceiptBody
@@ -49,6 +49,14 @@ CSV: dict[str, Any] = {
         "date": {"path": "Дата", "date": "%d.%m.%Y"},
         "ground": {"path": "Причина", "values": {"не наше": "wrong_addressee"}, "default": "other"},
     },
+}
+
+
+DIRECT: dict[str, Any] = {
+    **CSV,
+    "name": "ZV-{reference}.csv",
+    "files": "{message_id}-{n}.{ext}",
+    "flag": "{name}.ready",
 }
 
 
@@ -218,11 +226,83 @@ def test_a_foreign_file_stops_the_message_before_its_document(box: Box) -> None:
 
 def test_servers_that_take_files_at_once_get_them_directly(box: Box) -> None:
     """``lay: direct``: files, document and flag under their own names, in this order."""
-    channel = box.channel("template", template=CSV, lay="direct")
+    channel = box.channel("template", template=DIRECT, lay="direct")
     prepared = ready(box, channel, numbered((scan(box, b"one"),)))
     assert send(box, channel, prepared).kind is OutcomeKind.DELIVERED
     assert send(box, channel, prepared).kind is OutcomeKind.DUPLICATE
     assert len(tree(box.inbox)) == 3
+
+
+def test_laid_directly_only_its_own_file_is_written_over(box: Box) -> None:
+    """A smaller file under the message's own name is its upload that broke off; under a name that another message can
+    have it is left as it is, also for what was made ready before the names were checked.
+    """
+    channel = box.channel("template", template=DIRECT, lay="direct")
+    prepared = ready(box, channel, numbered((scan(box, b"0123456789"),)))
+    begun = box.inbox / f"{prepared.message_id}-001.pdf"
+    begun.write_bytes(b"0123")
+    assert send(box, channel, prepared).kind is OutcomeKind.DELIVERED
+    assert begun.read_bytes() == b"0123456789"
+    shared = box.channel("template", template={**DIRECT, "files": "{reference}-{n}.{ext}", "name": "{message_id}.csv"})
+    prepared = ready(box, shared, numbered((scan(box, b"0123456789"),)))
+    foreign = box.inbox / "К-17_26-001.pdf"
+    foreign.write_bytes(b"0123")
+    outcome = send(box, channel, prepared)
+    assert (outcome.kind, outcome.code, foreign.read_bytes()) == (OutcomeKind.PERMANENT, "sftp.foreign", b"0123")
+
+
+def test_a_file_that_came_meanwhile_is_not_written_over(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laid directly, between the look and the writing: what came first stays, and the next attempt finds it."""
+    channel = box.channel("template", template=DIRECT, lay="direct")
+    prepared = ready(box, channel, numbered())
+    document = box.inbox / "ZV-К-17_26.csv"
+    look = Sftp.look
+
+    def looked(sftp: Sftp, path: str | bytes) -> FolderEntry | None:
+        found = look(sftp, path)
+        if found is None and str(path).endswith(".csv"):
+            document.write_bytes(b"another's")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sftp, "look", looked)
+        outcome = send(box, channel, prepared)
+    assert (outcome.kind, outcome.code) == (OutcomeKind.TEMPORARY, "sftp.write_refused")
+    assert document.read_bytes() == b"another's"
+    assert send(box, channel, prepared).code == "sftp.foreign"
+
+
+def test_a_bare_name_in_taken_that_others_have_proves_nothing(box: Box, tmp_path: Path) -> None:
+    """The id in a folder of the path is no proof for the bare name: another message is not taken for this one."""
+    section = {**CSV, "name": "{message_id}/ZV-{reference}.csv"}
+    channel = box.channel("template", template=section, taken=str(tmp_path / "taken"))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "ZV-К-17_26.csv").write_bytes(b"another's")
+    outcome = send(box, channel, ready(box, channel, numbered()))
+    assert (outcome.kind, outcome.code) == (OutcomeKind.PERMANENT, "sftp.foreign")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"lay": "direct", "template": CSV}, "with lay: direct {message_id} must be in template.files"),
+        ({"taken": "out/taken", "template": {**CSV, "name": "{message_id}/a.csv"}}, "in taken: must name the message"),
+    ],
+)
+def test_names_that_their_way_of_taking_makes_unsafe_are_refused(box: Box, change: dict[str, Any], told: str) -> None:
+    """Before the channel is used."""
+    settings = {**box.channel("template").settings, "dialect": "template", **change}
+    with pytest.raises(ValidationError, match=re.escape(told)):
+        SftpSettings.model_validate(settings)
+
+
+@pytest.mark.parametrize("flag", ["{name}", "ZV-{reference}/001.PDF"])
+def test_a_flag_with_a_name_of_the_message_stops_it(box: Box, flag: str) -> None:
+    """An empty file would stand for the document or a file of it."""
+    section = {**CSV, "name": "ZV-{reference}.csv", "files": "ZV-{reference}/{n}.{ext}", "flag": flag}
+    channel = box.channel("template", template=section)
+    with pytest.raises(UnsupportedFeature, match="share a name"):
+        ready(box, channel, numbered((scan(box, b"one"),)))
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])

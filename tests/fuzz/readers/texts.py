@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from hub.adapters.email import filenames, parameters
+from hub.adapters import parameters
+from hub.adapters.email import filenames
 from hub.adapters.json_places import find
 from hub.adapters.rest import statements
 from hub.api import file_names, multipart
