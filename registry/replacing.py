@@ -50,12 +50,37 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _write(new: Path, target: Path, content: bytes) -> None:
-    """The content on disk, in a file of its own, which no registry reads, with the rights of the target."""
-    with new.open("xb") as stream:
-        shutil.copymode(target, new)
+    """The content on disk, in a file of its own, which no registry reads, with the owner, group and rights of the
+    target.
+    """
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        _give(stream.fileno(), target)
+        shutil.copystat(target, new)
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _give(handle: int, target: Path) -> None:
+    """Have an open file belong to whom the target belongs. ``InvalidInput`` if this account may not."""
+    now, then = os.fstat(handle), target.stat()
+    if (now.st_uid, now.st_gid) == (then.st_uid, then.st_gid):
+        return
+    try:
+        os.fchown(handle, then.st_uid, then.st_gid)
+    except OSError as error:
+        raise _not_given(target, then, error) from None
+
+
+def _not_given(target: Path, owned: os.stat_result, error: OSError) -> InvalidInput:
+    whose = f"user {owned.st_uid} and group {owned.st_gid}"
+    message = f"belongs to {whose}, and what this account writes cannot: {error.strerror}"
+    return InvalidInput(
+        "A file would belong to somebody else; nothing was written.",
+        code="registry.set.unwritable",
+        faults=[Fault(pointer=target.name, code="registry.set.unwritable", message=message)],
+        action="Run it as the user that the file belongs to, or as root.",
+    )
 
 
 def _swap(fresh: Sequence[Path], targets: Sequence[Path], files: Sequence[FileChange]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,51 @@ def test_what_somebody_else_wrote_meanwhile_is_not_overwritten(folder: Path) -> 
     with pytest.raises(Conflict, match=r"channels\.yaml"):
         replace_all(folder, made.files)
     assert texts(folder) == before
+
+
+def test_a_file_keeps_its_owner_group_and_rights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed by another account, as root on a server does, a file belongs to whom it belonged, and is open to nobody
+    else at any moment.
+    """
+    given: list[tuple[int, int, int]] = []
+    target = folder / "channels.yaml"
+    target.chmod(0o640)
+    owned = _owned_by_another(monkeypatch, target)
+    monkeypatch.setattr(
+        os, "fchown", lambda handle, *whose: given.append((*whose, stat.S_IMODE(os.fstat(handle).st_mode)))
+    )
+    assert run(folder, "00000003.*", "lane.rate_per_sec=5").exit_code == 0
+    assert given == [(*owned, 0o600)]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+def test_a_file_that_could_not_keep_its_owner_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that may not give files away is refused with the file and whose it is; all stays as it was."""
+    before = texts(folder)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    user, group = _owned_by_another(monkeypatch, folder / "channels.yaml")
+    monkeypatch.setattr(os, "fchown", refused)
+    error = run(folder, "*", "lane.rate_per_sec=5").exception
+    assert isinstance(error, InvalidInput)
+    assert (error.stable_code, error.faults[0].pointer) == ("registry.set.unwritable", "channels.yaml")
+    assert f"belongs to user {user} and group {group}" in error.faults[0].message
+    assert texts(folder) == before
+
+
+def _owned_by_another(monkeypatch: pytest.MonkeyPatch, target: Path) -> tuple[int, int]:
+    """Have a file look as if it belonged to somebody else, for tests run as any user."""
+    user, group = os.getuid() + 1, os.getgid() + 1
+    plain = Path.stat
+
+    def seen(path: Path, **more: Any) -> os.stat_result:
+        said = plain(path, **more)
+        return os.stat_result((*said[:4], user, group, *said[6:])) if path == target else said
+
+    monkeypatch.setattr(Path, "stat", seen)
+    return user, group
 
 
 def test_a_hundred_channels_of_one_file_change_at_once(tmp_path: Path) -> None:
