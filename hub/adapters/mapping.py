@@ -30,7 +30,7 @@ from hub.schemas.case_number import is_case_number
 from hub.schemas.delivery import Delivery
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import Attachment
-from hub.schemas.kyiv import KYIV
+from hub.schemas.kyiv import KYIV, written_zone
 from hub.schemas.terms import AnswerResult, Kind, RefusalGround
 from hub.schemas.visible import visible
 
@@ -403,7 +403,8 @@ def _converted(source: MappingSource, rule: Mapping[str, Any], value: Any) -> An
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             raise _wrong(source, f"{source.codes.place} wants {rule['$from']} as a date, and it is none.") from None
-        return (moment.astimezone(KYIV) if moment.tzinfo else moment).strftime(str(rule["date"]))
+        pattern = str(rule["date"])
+        return (moment.astimezone(written_zone(pattern)) if moment.tzinfo else moment).strftime(pattern)
     return value
 
 
@@ -543,7 +544,9 @@ def day_of(text: str, pattern: str | None = None) -> date | None:
 
 def _by_pattern(text: str, pattern: str) -> date | None:
     try:
-        return _in_kyiv(datetime.strptime(text, pattern))  # noqa: DTZ007 - without a zone it is the day as written
+        said = datetime.strptime(text, pattern)  # noqa: DTZ007 - without a zone it is the day as written
+        zone = written_zone(pattern)
+        return _in_kyiv(said if said.tzinfo or zone is KYIV else said.replace(tzinfo=zone))
     except ValueError:
         return None
 

@@ -41,6 +41,8 @@ _MAX_DEPTH: Final = 20
 _DIRECTIVE: Final = re.compile(r"%(.?)", re.DOTALL)
 _WRITTEN: Final = frozenset("aAbBdHIjmMpSuUwWyYzfGVZ%")
 """Directives that Python writes alike on every system (strftime); ``%-d`` and ``%e`` are not among them."""
+_OFFSET: Final = re.compile(r"[+-][0-9]{2}:?[0-9]{2}$")
+_NO_OFFSET: Final = "an offset holds for a part of the year only: write %z, or Z for UTC"
 _SAMPLE: Final = datetime(2026, 11, 25, 23, 45, 59, tzinfo=UTC)
 
 
@@ -407,10 +409,14 @@ def day_pattern_fault(pattern: str) -> str | None:
         read = datetime.strptime(_SAMPLE.strftime(pattern), pattern)  # noqa: DTZ007 - a pattern is tried
     except (ValueError, re.error):  # the second for a directive that stands twice
         return "must be a pattern that strptime reads, each directive once, such as %d.%m.%Y"
+    if _OFFSET.search(pattern):
+        return _NO_OFFSET
     return None if read.date() == _SAMPLE.date() else "must name day, month and year, such as %d.%m.%Y"
 
 
 def _pattern_fault(pattern: str) -> str | None:
+    if _OFFSET.search(pattern):
+        return _NO_OFFSET
     found = _DIRECTIVE.findall(pattern)
     wrong = next((letter for letter in found if letter not in _WRITTEN or not letter), None)
     if wrong is not None:

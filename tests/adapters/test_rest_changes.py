@@ -367,6 +367,27 @@ def answered(*files: dict[str, str], **more: Any) -> dict[str, Any]:
     return entry(7, state="done", files=list(files), **more)
 
 
+@pytest.mark.parametrize(
+    ("date", "at", "asked"),
+    [
+        ("%Y-%m-%dT%H:%M:%SZ", "2026-03-02T12:00:00Z", "2026-03-02T11:00:00Z"),
+        ("%Y-%m-%d %H:%M:%S", "2026-03-02 12:00:00", "2026-03-02 11:00:00"),
+        ("%Y-%m-%dT%H:%M:%S%z", "2026-03-02T12:00:00+0000", "2026-03-02T13:00:00+0200"),
+        (None, "2026-03-02T14:00:00+02:00", "2026-03-02T11:00:00Z"),
+    ],
+)
+def test_moments_are_asked_for_in_the_zone_that_they_are_written_in(
+    desk: Desk, date: str | None, at: str, asked: str
+) -> None:
+    """A literal Z is UTC, both ways; without a zone it is Kyiv's time; an hour of overlap is an hour."""
+    edms = Edms(says=lambda _url: (200, json.dumps({"list": [{**entry(1), "at": at}]}).encode()))
+    cursor = {"type": "moment", "path": "at", **({"date": date} if date else {})}
+    changed = {"url": "https://e.example.org/?s={cursor}", "cursor": cursor, "pages": None}
+    visit(edms, desk, changed)
+    visit(edms, desk, changed)
+    assert parse_qs(urlsplit(edms.asked[1]).query)["s"] == [asked]
+
+
 def test_files_are_fetched_with_the_credentials(desk: Desk, tmp_path: Path) -> None:
     """A file of an answer is fetched from where the answer says, with the channel's credential; its name and kind come
     from the answer, the header or the address. An answer that is only a file says so.

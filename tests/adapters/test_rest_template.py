@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from hub.adapters import AdapterContext
 from hub.adapters.json_places import find
+from hub.adapters.mapping import day_of
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.template import TemplateDialect
@@ -460,3 +461,17 @@ def test_a_place_is_text_or_nothing(tree: Any, path: str) -> None:
     """Looking for a place in any document gives a text that is not empty, or None."""
     found = find(tree, path)
     assert found is None or (isinstance(found, str) and found)
+
+
+def test_a_moment_is_written_and_read_in_the_zone_of_its_pattern() -> None:
+    """A pattern that ends with Z is UTC, both ways; an offset of its own would lie for half of the year."""
+    written = {"$from": "$body.received_at", "date": "%Y-%m-%dT%H:%MZ"}
+    made = dialect({"request": {**TEMPLATE["request"], "at": written}, "leaves_out": TEMPLATE["leaves_out"]})
+    mine = appeal()
+    body = json.loads(made.prepare(parcel(mine)).body)
+    assert body["at"] == f"{mine.body.received_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+    assert day_of("2026-03-02T22:30:00Z", "%Y-%m-%dT%H:%M:%SZ") == date(2026, 3, 3)
+    for pattern in ("%Y-%m-%dT%H:%M+02:00", "%d.%m.%Y -0300"):
+        rules = {**TEMPLATE["answer"], "date": {"path": "d", "date": pattern}}
+        with pytest.raises(ValidationError, match="write %z"):
+            dialect({"answer": rules})

@@ -50,7 +50,7 @@ from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.directory import LegalClass
 from hub.schemas.envelope import ReceiptBody
 from hub.schemas.ids import MessageId
-from hub.schemas.kyiv import KYIV
+from hub.schemas.kyiv import written_zone
 from hub.schemas.terms import ReceiptStatus
 
 MAX_PAGES: Final = 10_000
@@ -100,9 +100,9 @@ class NumberCursor(Frozen):
 
 
 class MomentCursor(Frozen):
-    """Moments of changes: ``path`` in an entry, ``date`` as strftime writes it (absent = ISO 8601), in Kyiv's time
-    where it has no zone. ``start_days``: how far back the first reading begins; ``overlap_secs``: so much before the
-    latest moment that was seen the list is read again.
+    """Moments of changes: ``path`` in an entry, ``date`` as strftime writes it, in Kyiv's time where it has no zone and
+    does not end with ``Z`` (absent = ISO 8601, asked for in UTC). ``start_days``: how far back the first reading goes;
+    ``overlap_secs``: so much before the latest moment that was seen the list is read again.
     """
 
     type: Literal["moment"]
@@ -121,7 +121,7 @@ class MomentCursor(Frozen):
         """The place that an entry names, in seconds; a moment that has not come is none."""
         try:
             said = datetime.strptime(text, self.date) if self.date else datetime.fromisoformat(text)  # noqa: DTZ007
-            moment = said if said.tzinfo else said.replace(tzinfo=KYIV)
+            moment = said if said.tzinfo else said.replace(tzinfo=written_zone(self.date or ""))
             secs = int(moment.timestamp())
         except (ValueError, OverflowError):
             return None
@@ -137,8 +137,9 @@ class MomentCursor(Frozen):
             moment = datetime.fromtimestamp(int(seen), UTC) - timedelta(seconds=self.overlap_secs)
         else:
             moment = now - timedelta(days=self.start_days)
-        local = moment.astimezone(KYIV)
-        return local.strftime(self.date) if self.date else local.isoformat(timespec="seconds")
+        if self.date is None:
+            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment.astimezone(written_zone(self.date)).strftime(self.date)
 
 
 def _cursor_type(value: Any) -> str:
