@@ -570,6 +570,30 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any] | None, mo
         RestSettings.model_validate(settings)
 
 
+PAGE = {"list": [{"n": 1, "doc": 1}, {"n": 2, "doc": 2}], "pages": 2, "next": "/p2"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, None),
+        ({"rows": "lst"}, "0 are found at lst"),
+        ({"cursor": {"path": "m"}}, "no place that can be read at m"),
+        ({"pages": {"of": "page"}}, "comes 2, and nothing is found"),
+        ({"url": "https://e.example.org/?a={cursor}", "pages": {"next": "nxt"}}, "and nothing is found"),
+    ],
+)
+def test_an_example_shows_wrong_places(changes: dict[str, Any], words: str | None) -> None:
+    """A page of theirs beside the section: slips in rows, cursor and pages are refused when the registry is read."""
+    following = "/p2" if "next" in changes.get("pages", {}) else "2"
+    section = {**CHANGES, "example": {"page": PAGE, "entries": 2, "following": following}, **changes}
+    if words is None:
+        assert ChangesSection.model_validate(section).example is not None
+        return
+    with pytest.raises(ValidationError, match=words):
+        ChangesSection.model_validate(section)
+
+
 def test_a_pointer_names_members_with_dots() -> None:
     """A place that begins with a slash is a JSON Pointer (RFC 6901): dots, slashes and tildes in names."""
     tree = {"@odata.nextLink": "u", "a/b": {"c~d": [1, {"e": "f"}]}}

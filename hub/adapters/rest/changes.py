@@ -175,11 +175,22 @@ class Pages(Frozen):
         return self
 
 
+class PageExample(Frozen):
+    """A page of the list as that system answers, tried whenever the registry is read. ``entries``: how many are in it;
+    ``following``: what it says of the page that comes next, as a text: its number, URL or word; absent = it is the last.
+    """
+
+    page: Any
+    entries: int = Field(ge=0)
+    following: str | None = None
+
+
 class ChangesSection(Frozen):
     """A list of changes. ``url``: with ``{cursor}``, and ``{page}`` if it has numbered pages; ``rows``: where the list
     stands in the answer, absent = the answer is one. ``means``: what an entry says; absent = as ``poll`` does, or, with
     ``document`` (their id of a message), only which message has changed, and that is asked for at ``status_url``.
     ``others``: what becomes of entries about documents that the hub did not send: ``hold`` for a person, or ``skip``.
+    ``example``: a page of theirs: a wrong place of rows, cursor or pages looks like the end of the list.
     """
 
     url: ListUrl
@@ -189,6 +200,49 @@ class ChangesSection(Frozen):
     document: AnswerPath | None = None
     means: AnswerMapping | None = None
     others: Literal["hold", "skip"] = "hold"
+    example: PageExample | None = None
+
+    @model_validator(mode="after")
+    def _reads(self) -> ChangesSection:
+        shown = self.example
+        if shown is None:
+            return self
+        entries = subtrees(shown.page, self.rows)
+        if len(entries) != shown.entries or not is_list(shown.page, self.rows):
+            raise PydanticCustomError(
+                "mapping_test",
+                "the example has {wanted} entries, and {found} are found at {rows}",
+                {"wanted": shown.entries, "found": len(entries), "rows": self.rows or "the root"},
+            )
+        now = datetime.now(UTC)
+        for number, entry in enumerate(entries):
+            said = find(entry, self.cursor.path)
+            if said is None or self.cursor.read(said, now) is None:
+                raise PydanticCustomError(
+                    "mapping_test",
+                    "entry {number} of the example says no place that can be read at {path}: {said}",
+                    {"number": number, "path": self.cursor.path, "said": str(said)[:80]},
+                )
+        following = self.following(shown.page)
+        if following != shown.following:
+            raise PydanticCustomError(
+                "mapping_test",
+                "after the example's page comes {wanted}, and {found} is found",
+                {"wanted": shown.following or "nothing", "found": following or "nothing"},
+            )
+        return self
+
+    def following(self, page: Any) -> str | None:
+        """What a first page says of the one that comes next, as it says it; None after the last."""
+        pages = self.pages
+        if pages is None:
+            return None
+        if pages.next is not None:
+            return find(page, pages.next)
+        said = find(page, pages.of) if pages.of is not None else None
+        if pages.of is None:
+            return str(pages.first + 1) if subtrees(page, self.rows) else None
+        return str(pages.first + 1) if said is not None and _NUMBER.fullmatch(said) and int(said) > 1 else None
 
     def identity(self) -> str:
         """Name of the list, by what a bookmark in it means; overlap, start and meanings may change."""

@@ -37,6 +37,10 @@ HeaderName: TypeAlias = Annotated[str, Code(r"[A-Za-z][A-Za-z0-9-]{0,63}")]
 KEPT: Final = "kept"
 """Member that holds what earlier calls gave."""
 _FILES: Final = "/v1/attachments/"
+_NO_EXAMPLE: Final = (
+    "no example shows a page of changes: a wrong place of rows, cursor or pages looks like the end of the list;"
+    " give changes an example"
+)
 _IN_FORM: Final = [f"$item.{CONTENT}", "$item.name"]
 """What a form says of a file."""
 HeaderText: TypeAlias = Annotated[str, Code(r"[ -~]{0,500}")]
@@ -169,6 +173,13 @@ class TemplateSection(MappedSection):
     def carries_files(self) -> bool:
         """True if files go along, in whatever way."""
         return self.sends_files or self.form is not None or any(step.send != "document" for step in self.steps)
+
+    def notes(self) -> tuple[str, ...]:
+        """Notes for a check, on the list of changes too."""
+        told = super().notes()
+        if self.changes is None or self.changes.example is not None:
+            return told
+        return (*told, _NO_EXAMPLE)
 
     def said_headers(self) -> dict[str, str]:
         """The headers, with a mark for each secret."""
