@@ -177,7 +177,7 @@ class Pages(Frozen):
 
 class PageExample(Frozen):
     """A page of the list as that system answers, tried whenever the registry is read. ``entries``: how many are in it;
-    ``following``: what it says of the page that comes next, as a text: its number, URL or word; absent = it is the last.
+    ``following``: what it says of the page that comes next: its number, URL or word, as a text; absent = it is last.
     """
 
     page: Any
