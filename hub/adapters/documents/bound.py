@@ -124,7 +124,9 @@ def _globbed(pieces: list[str]) -> re.Pattern[str]:
 def _told(rules: AnswerMapping, piece: Piece) -> dict[str, str]:
     if piece.find is None:
         return {"status": "unknown", "unclear": piece.fault or ""}
-    return told(rules, piece.find, piece.rows)
+    words = told(rules, piece.find, piece.rows)
+    unclear = "; ".join(filter(None, (words.get("unclear"), *piece.unclear)))
+    return {**words, "unclear": unclear} if unclear else words
 
 
 def _failed(where: str, why: str) -> ConfigurationError:

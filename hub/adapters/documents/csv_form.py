@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
+from hub.adapters.mapping import not_understood
 from hub.adapters.template import CODES
 from hub.errors import InvalidInput, UnsupportedFeature
 from hub.schemas import charsets
@@ -105,8 +106,9 @@ class CsvDocuments(Form):
             raise InvalidInput("The file is in no charset that is known here.", code="csv.encoding")
         lines = list(io.StringIO(text, newline=""))
         rows = csv.reader(lines, delimiter=self._s.delimiter, strict=True)
-        header: tuple[str, list[str]] | None = None
-        for number, (cells, raw) in enumerate(_rows(rows, lines), 1):
+        header: tuple[bytes, list[str]] | None = None
+        for number, (cells, written) in enumerate(_rows(rows, lines), 1):
+            raw = written.encode("utf-8", "replace")
             if cells is None:
                 yield Piece(
                     place=f"row {number}",
@@ -117,7 +119,7 @@ class CsvDocuments(Form):
                 yield too_many(f"row {number}", raw)
                 return
             elif self._s.header and header is None:
-                if len(raw) > MAX_HEADER_CHARS:
+                if len(written) > MAX_HEADER_CHARS:
                     raise InvalidInput(f"The header has more than {MAX_HEADER_CHARS} characters.", code="csv.header")
                 header = raw, [name.strip() for name in cells]
             elif any(cell.strip() for cell in cells):
@@ -126,7 +128,7 @@ class CsvDocuments(Form):
     def shown(self, said: Any) -> Piece:
         """A file with one row, or columns with their values."""
         if isinstance(said, Mapping):
-            return _readable("", "", {str(name): "" if cell is None else str(cell) for name, cell in said.items()})
+            return _readable("", b"", [(str(name), "" if cell is None else str(cell)) for name, cell in said.items()])
         found = list(self.pieces(str(said).encode(self._s.encoding, "replace")))
         if len(found) != 1 or found[0].find is None:
             raise InvalidInput("A test shows one row that can be read.", code="csv.row")
@@ -163,25 +165,33 @@ def _rows(rows: Iterator[list[str]], lines: list[str]) -> Iterator[tuple[list[st
         begun = ended
 
 
-def _piece(number: int, cells: list[str], raw: str, header: tuple[str, list[str]] | None) -> Piece:
+def _piece(number: int, cells: list[str], raw: bytes, header: tuple[bytes, list[str]] | None) -> Piece:
     place = f"row {number}"
     if header is None:
-        return _readable(place, raw, {str(at): cell for at, cell in enumerate(cells, 1)})
+        return _readable(place, raw, [(str(at), cell) for at, cell in enumerate(cells, 1)])
     first, names = header
     whole = first + raw
     if len(cells) != len(names):
         return Piece(place=place, raw=whole, fault=f"it has {len(cells)} cells, the header {len(names)}")
-    return _readable(place, whole, dict(zip(names, cells, strict=True)))
+    return _readable(place, whole, list(zip(names, cells, strict=True)))
 
 
-def _readable(place: str, raw: str, cells: Mapping[str, str]) -> Piece:
-    find = partial(_find, cells)
-    return Piece(place=place, raw=raw, find=find, rows=lambda path: [find] if path is None else [])
+def _readable(place: str, raw: bytes, cells: Sequence[tuple[str, str]]) -> Piece:
+    unclear: list[str] = []
+    find = partial(_find, cells, unclear)
+    return Piece(place=place, raw=raw, find=find, rows=lambda path: [find] if path is None else [], unclear=unclear)
 
 
-def _find(cells: Mapping[str, str], path: str) -> str | None:
-    """The cell of a column, by its name, however its letters are cased; None for an empty one."""
-    cell = cells.get(path)
-    if cell is None:
-        cell = next((each for name, each in cells.items() if name.casefold() == path.casefold()), "")
-    return cell.strip() or None
+def _find(cells: Sequence[tuple[str, str]], unclear: list[str], path: str) -> str | None:
+    """The cell of a column, by its name, however its letters are cased; None for an empty one. Of several columns of
+    that name none is believed, unless they say the same.
+    """
+    found = [cell for name, cell in cells if name == path]
+    found = found or [cell for name, cell in cells if name.casefold() == path.casefold()]
+    said = {cell.strip() for cell in found}
+    if len(said) < 2:
+        return next(iter(said), "") or None
+    told = not_understood(path, f"the header has {len(found)} columns of this name, and they differ")
+    if told not in unclear:
+        unclear.append(told)
+    return None

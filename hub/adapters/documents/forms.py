@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
@@ -15,18 +15,21 @@ MAX_STATEMENTS: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One statement in a document of theirs. ``place``: for people; ``raw``: its own text, kept; ``find``: the text at
-    a place; ``rows``: what stands at one, piece by piece; ``fault``: why it cannot be read.
+    """One statement in a document of theirs. ``place``: for people; ``raw``: its own bytes, kept: those that came, of
+    one of several the same at each reading; ``find``: the text at a place; ``rows``: what stands at one, piece by
+    piece; ``fault``: why it cannot be read; ``unclear``: what is told and not believed, for people; it grows while
+    places are looked for.
     """
 
     place: str
-    raw: str = field(repr=False)
+    raw: bytes = field(repr=False)
     find: Find | None = None
     rows: Rows | None = None
     fault: str | None = None
+    unclear: Sequence[str] = ()
 
 
-def too_many(place: str, raw: str) -> Piece:
+def too_many(place: str, raw: bytes) -> Piece:
     """The first piece that is not read any more."""
     return Piece(
         place=place, raw=raw, fault=f"there are more than {MAX_STATEMENTS} statements: it and the rest stay unread"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
 from hub.adapters.json_places import find, is_list, rows, subtrees
+from hub.adapters.mapping import not_understood
 from hub.errors import InvalidInput
 from hub.schemas import foreign_json, strict_json
 
@@ -36,21 +37,31 @@ class JsonDocuments(Form):
         if self._each and not is_list(tree, self._each):
             raise InvalidInput(f"There is no list at {self._each}.", code="template.each")
         for number, each in enumerate(subtrees(tree, self._each), 1):
-            raw = json.dumps(each, ensure_ascii=False, default=str)
+            raw = data if each is tree else foreign_json.dump(each).encode("utf-8", "replace")
             place = f"entry {number}"
             if number > MAX_STATEMENTS:
                 yield too_many(place, raw)
                 return
             if isinstance(each, dict):
-                yield Piece(place=place, raw=raw, find=partial(find, each), rows=partial(rows, each))
+                yield _readable(each, place, raw)
             else:
                 yield Piece(place=place, raw=raw, fault="it is no object")
 
     def shown(self, said: Any) -> Piece:
         """One statement, as a text or a tree."""
         tree = foreign_json.parse(said.encode()) if isinstance(said, str) else said
-        return Piece(place="", raw="", find=partial(find, tree), rows=partial(rows, tree))
+        return _readable(tree, "", b"")
 
     def comparable(self, text: str) -> Any:
         """The tree."""
         return strict_json.parse(text.encode(), allow_floats=True)
+
+
+def _readable(tree: Any, place: str, raw: bytes) -> Piece:
+    return Piece(place=place, raw=raw, find=partial(find, tree), rows=partial(rows, tree), unclear=_unclear(tree))
+
+
+def _unclear(tree: Any) -> tuple[str, ...]:
+    """Members that are not believed."""
+    names = dict.fromkeys(foreign_json.unread_names(tree))
+    return tuple(not_understood(name, "it cannot be read, or is told twice") for name in names)

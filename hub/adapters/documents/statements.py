@@ -64,6 +64,8 @@ def take_in(pieces: Iterable[Piece], rules: AnswerMapping, sink: InboundSink, so
         except (Unavailable, DeliveryError):
             raise
         except HubError as refusal:
+            if piece.unclear:
+                refusal.message = f"{refusal.message} Not understood: {'; '.join(piece.unclear)}."
             refused.append((piece, refusal))
             if not refusal.journalled:
                 _hold(piece, refusal, sink, source)
@@ -77,6 +79,7 @@ def _one(piece: Piece, rules: AnswerMapping, sink: InboundSink, source: Source) 
     if piece.find is None:
         raise InvalidInput(f"{piece.place}: {piece.fault}.", code=UNREADABLE)
     said = meaning(rules, piece.find, piece.rows)
+    said = replace(said, unclear=(*said.unclear, *piece.unclear))
     about = _about(said, sink, source)
     raw = _raw(piece, source)
     made = read_document(said, rules, Heard(raw=raw, http_status=None, codes=CODES), about.sent)
@@ -176,7 +179,7 @@ def _names_it(echo: str, delivery: Delivery, names: frozenset[str]) -> bool:
 
 
 def _raw(piece: Piece, source: Source) -> RawInbound:
-    return RawInbound(content_type=source.content_type, body=piece.raw.encode("utf-8", "replace"))
+    return RawInbound(content_type=source.content_type, body=piece.raw)
 
 
 def _hold(piece: Piece, why: HubError, sink: InboundSink, source: Source) -> None:

@@ -66,7 +66,7 @@ class XmlDocuments(Form):
             raise InvalidInput(f"There is no element at {self._each}.", code="template.each")
         for number, found_one in enumerate(found, 1):
             element = found_one if self._each is None else copy.deepcopy(found_one)  # it sees nothing beside it
-            raw = etree.tostring(element, encoding="unicode", with_tail=False)
+            raw = data if self._each is None else _written(element)
             place = f"{etree.QName(element).localname} {number}"
             if number > MAX_STATEMENTS:
                 yield too_many(place, raw)
@@ -76,13 +76,17 @@ class XmlDocuments(Form):
     def shown(self, said: Any) -> Piece:
         """One statement: XML as text, or a tree as a request is."""
         root = built(said) if isinstance(said, Mapping) else strict_xml.parse(str(said).encode(), foreign=True)
-        return Piece(place="", raw="", find=partial(find, root), rows=partial(rows, root))
+        return Piece(place="", raw=b"", find=partial(find, root), rows=partial(rows, root))
 
     def comparable(self, text: str) -> Any:
         """Canonical XML without the blanks between elements, one element a line."""
         root = strict_xml.parse(text.encode(), foreign=True)
         written = etree.canonicalize(etree.tostring(root, encoding="unicode"), strip_text=True, rewrite_prefixes=True)
         return str(written).replace("><", ">\n<").splitlines()
+
+
+def _written(element: etree._Element) -> bytes:
+    return etree.tostring(element, encoding="unicode", with_tail=False).encode("utf-8", "replace")
 
 
 def find(node: etree._Element, path: str) -> str | None:

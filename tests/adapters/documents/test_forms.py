@@ -155,7 +155,7 @@ def test_places_in_xml_are_dotted_local_names() -> None:
 def test_several_statements_stand_in_one_document() -> None:
     """Each element at ``each``, each of a list."""
     found = list(XmlDocuments(XmlForm(), each="list.a").pieces(b"<r><list><a>1</a><b/><a>2</a></list></r>"))
-    assert [piece.raw for piece in found] == ["<a>1</a>", "<a>2</a>"]
+    assert [piece.raw for piece in found] == [b"<a>1</a>", b"<a>2</a>"]
     listed = list(JsonDocuments("list").pieces(b'{"list":[{"a":1},7]}'))
     assert [piece.find("a") if piece.find else piece.fault for piece in listed] == ["1", "it is no object"]
     assert len(list(JsonDocuments().pieces(b"[{},{}]"))) == 2
@@ -208,7 +208,7 @@ def test_each_row_of_theirs_is_a_statement() -> None:
         ("row 4", "it has 3 cells, the header 2"),
         ("row 5", "так"),
     ]
-    assert found[2].raw == 'Ід;Стан\r\n"3\nб";так\r\n'
+    assert found[2].raw == 'Ід;Стан\r\n"3\nб";так\r\n'.encode()
     (bare,) = csv("", header=False, delimiter=",").pieces("1,ж\n".encode("cp1251"))
     assert bare.find is not None
     assert (bare.find("2"), bare.find("3")) == ("ж", None)
@@ -240,7 +240,7 @@ def test_a_row_without_an_end_costs_no_row_before_it() -> None:
     """A quotation mark that is never closed takes what follows it, and that is told."""
     found = list(csv("").pieces(b'a;b\n1;2\n3;"4\n5;6\n'))
     assert [piece.fault is None for piece in found] == [True, False]
-    assert found[1].raw == '3;"4\n5;6\n'
+    assert found[1].raw == b'3;"4\n5;6\n'
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters='\r\n\t";,|'), max_size=30)
