@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 MARK: Final = b"[cut]"
@@ -43,18 +43,23 @@ _WIDE: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-1
 
 def cut(data: bytes, secrets: Iterable[str] = ()) -> tuple[bytes, int]:
     """The bytes without credentials, and how many were cut out. ``secrets``: values that are known to be secret."""
+    return in_utf8(data, lambda each: _cut(each, secrets))
+
+
+def in_utf8(data: bytes, cutting: Callable[[bytes], tuple[bytes, int]]) -> tuple[bytes, int]:
+    """The bytes without what ``cutting`` cuts out of them, and how many; UTF-16 goes through it as UTF-8."""
     for mark, coding in _WIDE:
         if data.startswith(mark):
-            return _cut_wide(data, mark, coding, secrets)
-    return _cut(data, secrets)
+            return _in_utf8(data, mark, coding, cutting)
+    return cutting(data)
 
 
-def _cut_wide(data: bytes, mark: bytes, coding: str, secrets: Iterable[str]) -> tuple[bytes, int]:
+def _in_utf8(data: bytes, mark: bytes, coding: str, cutting: Callable[[bytes], tuple[bytes, int]]) -> tuple[bytes, int]:
     try:
         text = data[len(mark) :].decode(coding, "surrogatepass").encode("utf-8", "surrogatepass")
     except UnicodeDecodeError:  # half a letter at the end: what is no text holds no word that could be told
-        return _cut(data, secrets)
-    found, cuts = _cut(text, secrets)
+        return cutting(data)
+    found, cuts = cutting(text)
     return (mark + found.decode("utf-8", "surrogatepass").encode(coding, "surrogatepass"), cuts) if cuts else (data, 0)
 
 

@@ -24,7 +24,9 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from hub.delivery.credentials import MARK as CUT
-from hub.delivery.credentials import cut, without
+from hub.delivery.credentials import cut, in_utf8, without
+from hub.delivery.escapes import readings
+from hub.delivery.spellings import CASELESS, SHORTEST, small, spelled, spellings
 from hub.ports import Outcome, Store
 from hub.schemas.delivery import Delivery
 from hub.schemas.ids import CaseId
@@ -68,12 +70,10 @@ _PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!\S*[A-Za-z]{5})(?!\S*\d{9})[A-Za-z0-9./:_-]{1,64}", re.IGNORECASE
 )
 _PIECED_BYTES: Final = 65_536
-_ESCAPED_TIMES: Final = 8
-"""No spelling that is known here is longer: ``&#x430;`` is one for a byte or two."""
+_ESCAPED_TIMES: Final = 12
+"""No spelling that is known here is longer: ``&amp;#x430;`` is one for a byte or two."""
 _BASE64: Final = str.maketrans("-_", "+/")
-_ESCAPE: Final = r"(?:&(?:amp;){0,3}#x?[0-9a-fA-F]{1,6};|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|=[0-9A-F]{2})"
-_BETWEEN: Final = r"[A-Za-z0-9_.+/=~-]{0,20}"
-_RUN: Final = re.compile(rf"{_ESCAPE}(?:{_BETWEEN}{_ESCAPE}){{2,}}{_BETWEEN}|[A-Za-z0-9+/_-]{{11,}}={{0,2}}")
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,2}")
 _LETTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
 _RUN_OR_NOT: Final = bytes(ord("a") if byte in _LETTERS else ord(" ") for byte in range(256))
 _LEAST_RUN: Final = b"a" * 64
@@ -124,9 +124,10 @@ def _packed_bytes(run: str) -> Iterator[bytes]:
         yield bytes.fromhex(run)
     plain = run.rstrip("=").translate(_BASE64)
     for skipped in range(4):
-        part = plain[skipped : skipped + (len(plain) - skipped) // 4 * 4]
+        part = plain[skipped:]
+        part = part[:-1] if len(part) % 4 == 1 else part
         try:
-            yield base64.b64decode(part, validate=True)
+            yield base64.b64decode(part + "=" * (-len(part) % 4), validate=True)
         except binascii.Error:
             return  # its letters are those of no base64, from wherever one begins
 
@@ -158,87 +159,93 @@ def _windows(secrets: tuple[str, ...], spell: Callable[[str], str]) -> _Windows:
 
 def _told(text: str, windows: _Windows) -> Iterator[tuple[int, int]]:
     """Places of pieces of secrets in a text: of twelve characters or more, of a shorter secret the whole."""
+    seen: dict[tuple[str, int], int] = {}
     for at in range(len(text) - _SECRET_CHARS + 1):
         for secret, offset in windows.get(text[at : at + _SECRET_CHARS], ()):
+            if seen.get((secret, at - offset), 0) > at:
+                continue  # in a place that is told already
             begin, end = at, at + _SECRET_CHARS
             before, after = offset, offset + _SECRET_CHARS
             while begin and before and text[begin - 1] == secret[before - 1]:
                 begin, before = begin - 1, before - 1
             while end < len(text) and after < len(secret) and text[end] == secret[after]:
                 end, after = end + 1, after + 1
+            seen[secret, at - offset] = end
             if end - begin >= min(len(secret), _PIECE_OF_SECRET):
                 yield begin, end
 
 
 @lru_cache(maxsize=4)
 def _as_bytes(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    """Secrets as they stand in bytes, UTF-8 or windows-1251, in any letter case; a byte is a character each."""
-    spelled = (each for secret in secrets for each in (secret, secret.lower(), secret.upper()))
-    found = (each.encode(charset, "ignore").decode("latin-1") for each in spelled for charset in ("utf-8", "cp1251"))
-    return tuple(dict.fromkeys(map(_small, found)))
-
-
-def _small(text: str) -> str:
-    """Latin letters in small ones; those beyond are parts of others here."""
-    return text.encode("latin-1").lower().decode("latin-1")
+    """Longer secrets as they stand in bytes, in any letter case."""
+    found = (small(each) for secret in secrets if len(secret) >= CASELESS for each in spelled(secret))
+    return tuple(dict.fromkeys(found))
 
 
 def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
-    """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets in any letter case,
-    in pieces of twelve characters or more, escaped, in base64 or hexadecimal; and how many were cut out.
+    """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets, whole, however they
+    are written (``spellings``, ``escapes``), also in pieces of twelve characters or more; and how many were cut out.
 
-    Of more than 64 KiB pieces, short runs and escapes within runs are not looked through: secrets that stand there
-    whole are found.
+    Of more than 64 KiB pieces are not looked through, nor escapes within runs of base64: secrets that stand there
+    whole are found. Time grows with the bytes, whatever they are.
     """
-    secrets = tuple(secrets)
-    data, cuts = cut(data, [secret for secret in secrets if len(secret) < _SECRET_CHARS])
-    known = _as_bytes(secrets)
-    windows = _windows(known, str)
-    if not windows:
+    known = tuple(sorted({each for each in secrets if len(each) >= SHORTEST}))
+    return in_utf8(data, lambda each: _without_secrets(each, known))
+
+
+def _without_secrets(data: bytes, secrets: tuple[str, ...]) -> tuple[bytes, int]:
+    data, cuts = cut(data)
+    if not secrets:
         return data, cuts
-    look = partial(_raw_places, windows) if len(data) <= _PIECED_BYTES else partial(_whole_places, known)
-    data, more = without(data, _stepwise(data, look, max(map(len, known))), CUT)
+    data, more = without(data, _stepwise(data, secrets), CUT)
     return data, cuts + more
 
 
-_Look: TypeAlias = Callable[[str], Iterator[tuple[int, int]]]
+_Place: TypeAlias = tuple[int, int]
+_Look: TypeAlias = Callable[[str], Iterator[_Place]]
 
 
-def _stepwise(data: bytes, look: _Look, longest: int) -> Iterator[tuple[int, int]]:
+def _stepwise(data: bytes, secrets: tuple[str, ...]) -> Iterator[_Place]:
     """Places of secrets, plain and in runs. A step holds the interpreter, and all other calls, for a few milliseconds
     at most; steps overlap by what the longest secret takes, packed or escaped.
     """
-    runs = _raw_runs if len(data) <= _PIECED_BYTES else _long_runs
+    look, runs = (_pieces, _raw_runs) if len(data) <= _PIECED_BYTES else (_wholes, _long_runs)
+    inner = partial(look, secrets, packed=False)
+    for begin, text in _steps(data, secrets):
+        for reading in readings(text):
+            for place in (*look(secrets, reading.text), *runs(reading.text, inner)):
+                first, last = reading.raw(*place)
+                yield begin + first, begin + last
+
+
+def _steps(data: bytes, values: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    longest = max(len(each.encode("utf-8", "ignore")) for each in values)
     for begin in range(0, len(data), _PIECED_BYTES):
-        text = data[begin : begin + _PIECED_BYTES + longest * _ESCAPED_TIMES].decode("latin-1")
-        for first, last in (*look(text), *runs(text, look)):
-            yield begin + first, begin + last
+        yield begin, data[begin : begin + _PIECED_BYTES + longest * _ESCAPED_TIMES].decode("latin-1")
 
 
-def _raw_places(windows: _Windows, text: str) -> Iterator[tuple[int, int]]:
-    return _told(_small(text), windows)
+def _pieces(secrets: tuple[str, ...], text: str, *, packed: bool = True) -> Iterator[_Place]:
+    yield from _told(small(text), _windows(_as_bytes(secrets), str))
+    yield from ((begin, end) for begin, end, _ in spellings(secrets, plain=False).places(text, packed=packed))
 
 
-def _whole_places(secrets: tuple[str, ...], text: str) -> Iterator[tuple[int, int]]:
-    lower = _small(text)
-    for plain in secrets:
-        at = lower.find(plain) if len(plain) >= _SECRET_CHARS else -1
-        while at >= 0:
-            yield at, at + len(plain)
-            at = lower.find(plain, at + len(plain))
+def _wholes(secrets: tuple[str, ...], text: str, *, packed: bool = True) -> Iterator[_Place]:
+    yield from ((begin, end) for begin, end, _ in spellings(secrets).places(text, packed=packed))
 
 
-def _raw_runs(text: str, look: _Look) -> Iterator[tuple[int, int]]:
-    """Runs of escapes, base64 or hexadecimal that say a secret."""
+def _says(text: str, look: _Look) -> bool:
+    """True if a text says a secret, escaped or not."""
+    return any(True for reading in readings(text) for _ in look(reading.text))
+
+
+def _raw_runs(text: str, look: _Look) -> Iterator[_Place]:
+    """Runs of base64 or hexadecimal that say a secret."""
     for found in _RUN.finditer(text):
-        run = found[0]
-        said = (run,) if run[0] in "&\\%=" else _unpacked(run)
-        inner = (unescaped(each).encode("utf-8", "replace").decode("latin-1") for each in said)
-        if any(True for each in inner for _ in look(each)):
+        if any(_says(each.decode("latin-1"), look) for each in _packed_bytes(found[0])):
             yield found.span()
 
 
-def _long_runs(text: str, look: _Look) -> Iterator[tuple[int, int]]:
+def _long_runs(text: str, look: _Look) -> Iterator[_Place]:
     """Long runs of base64 or hexadecimal that say a secret; an attachment has megabytes of them."""
     plain = text.encode("latin-1").translate(_RUN_OR_NOT)  # twenty times as fast as a pattern
     at = plain.find(_LEAST_RUN)
@@ -263,8 +270,8 @@ class Redactor:
         """The text for people; what must not be kept is ``…``. Of longer ones the first 4,000 characters."""
         if not said:
             return said
-        short = [secret for secret in self._secrets if len(secret) < _SECRET_CHARS]
-        plain = cut(unescaped(said[:_LOOKED_AT]).encode("utf-8", "replace"), short)[0].decode("utf-8", "replace")
+        bare = without_secrets(unescaped(said[:_LOOKED_AT]).encode("utf-8", "replace"), self._short)[0]
+        plain = bare.decode("utf-8", "replace")
         plain = _LOGIN.sub(lambda found: f"{found[1]}{found[2]}{MARK}", plain)
         hidden = bytearray(len(plain))
         for begin, end in (*self._own_words(plain), *self._spread(plain), *self._packed(plain)):
@@ -276,7 +283,15 @@ class Redactor:
     def tells(self, said: str) -> bool:
         """True if the text holds a secret or the appeal's words."""
         plain = unescaped(said[:_LOOKED_AT])
+        data = plain.encode("utf-8", "replace").decode("latin-1")
+        if self._short and _says(data, partial(_wholes, self._short)):
+            return True
         return any(True for _ in (*self._own_words(plain), *self._spread(plain), *self._packed(plain)))
+
+    @cached_property
+    def _short(self) -> tuple[str, ...]:
+        """Secrets of which too few letters and digits are left to be told by them alone."""
+        return tuple(secret for secret in self._secrets if len(_folded(secret)) < _SECRET_CHARS)
 
     @cached_property
     def _said(self) -> tuple[frozenset[str], tuple[str, ...]]:
