@@ -38,6 +38,7 @@ from hub.storage.attachments import MemoryAttachments
 from hub.workbench import messages, recording, replaying
 from hub.workbench.recording import Recorder, Recording
 from hub.workbench.replaying import Replayed
+from hub.workbench.tokens import Hidden
 from registry.places import where
 
 _NOT_SENT = "The test was not sent: "
@@ -55,6 +56,13 @@ _A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 @click.option(
     "--record", "to", type=click.Path(dir_okay=False, path_type=Path), help="Write the whole conversation to this file."
 )
+@click.option(
+    "--as-is",
+    "as_is",
+    multiple=True,
+    metavar="NAME",
+    help="Members of this name hold no token though they sound so: they are recorded as they are. May be repeated.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @home_option
 @json_option
@@ -66,6 +74,7 @@ def try_channel(
     reason: str | None,
     poll: bool,
     to: Path | None,
+    as_is: tuple[str, ...],
     yes: bool,
     home: str | None,
     as_json: bool,
@@ -81,6 +90,8 @@ def try_channel(
         raise click.UsageError("--case needs --reason, and is never recorded: a recording is no place for real people.")
     if to is not None:
         recording.check_new(to)
+    elif as_is:
+        raise click.UsageError("--as-is needs --record.")
     hub = build(load(home=home))
     try:
         material = _material(hub, channel_id, appeal=appeal, name=name, case=case, reason=reason)
@@ -89,7 +100,7 @@ def try_channel(
             tried = Tried(ready, hub.settings.registry_folder, poll=poll, recorded=to is not None)
             tried.run(yes=yes)
         if to is not None:
-            recording.write(tried.recording(material, hub.settings.base_url), to)
+            recording.write(tried.recording(material, hub.settings.base_url, as_is), to)
     finally:
         hub.close()
     tried.tell(as_json=as_json)
@@ -181,10 +192,10 @@ class Tried:
             if self._poll and sent.kind in _TAKEN:
                 self.polled = _without_secrets(replaying.ask(session, self.channel, self.ready.parcel, sent, deadline))
 
-    def recording(self, material: Material, reply_url: str | None) -> Recording:
-        """All of it, without secrets."""
+    def recording(self, material: Material, reply_url: str | None, as_is: tuple[str, ...] = ()) -> Recording:
+        """All of it, without secrets and tokens. ``as_is``: names of members whose values are none."""
         parcel = self.ready.parcel
-        secrets = known()
+        hidden = self.tap.hidden(known(), as_is)
         return Recording(
             channel=self.channel.id,
             adapter=self.channel.adapter,
@@ -195,9 +206,9 @@ class Tried:
             sealed=base64.b64encode(parcel.sealed).decode(),
             sealed_xml=None if parcel.sealed_xml is None else base64.b64encode(parcel.sealed_xml).decode(),
             files=_contents(material),
-            exchanges=self.tap.exchanges(secrets),
-            outcome=recording.told(self.outcome, secrets),
-            polled=None if self.polled is None else recording.told(self.polled, secrets),
+            exchanges=self.tap.exchanges(hidden),
+            outcome=recording.told(self.outcome, hidden),
+            polled=None if self.polled is None else recording.told(self.polled, hidden),
         )
 
     def told(self) -> dict[str, Any]:
@@ -220,8 +231,9 @@ class Tried:
         around, body = self.ready.outline(), preparing.shown(self.ready.prepared)
         raw = self.heard.decode("utf-8", "backslashreplace")
         said = _understood(self.ready.target.adapter, self.channel, self.heard.partition(b"\r\n\r\n")[2])
-        calls = [_call(each) for each in self.tap.exchanges(known())]
-        polled = None if self.polled is None else recording.told(self.polled, known())
+        hidden = Hidden(known(), {})
+        calls = [_call(each) for each in self.tap.exchanges(hidden)]
+        polled = None if self.polled is None else recording.told(self.polled, hidden)
         document = {
             **self.told(),
             "request": {"outline": around, "body": body},

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from hub.delivery.credentials import MARK as CUT
-from hub.delivery.credentials import cut, in_utf8, without
+from hub.delivery.credentials import cut, in_utf8
 from hub.delivery.escapes import readings
 from hub.delivery.spellings import CASELESS, SHORTEST, small, spelled, spellings
 from hub.ports import Outcome, Store
@@ -182,23 +182,56 @@ def _as_bytes(secrets: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def without_secrets(data: bytes, secrets: Iterable[str]) -> tuple[bytes, int]:
+def without_secrets(
+    data: bytes, secrets: Iterable[str], stand_ins: Mapping[str, str] | None = None
+) -> tuple[bytes, int]:
     """Bytes as they are kept: without credentials (``credentials.cut``) and without known secrets, whole, however they
     are written (``spellings``, ``escapes``), also in pieces of twelve characters or more; and how many were cut out.
 
     Of more than 64 KiB pieces are not looked through, nor escapes within runs of base64: secrets that stand there
-    whole are found. Time grows with the bytes, whatever they are.
+    whole are found. Time grows with the bytes, whatever they are. ``stand_ins``: what stands for other values, each
+    written in any way, but whole.
     """
     known = tuple(sorted({each for each in secrets if len(each) >= SHORTEST}))
-    return in_utf8(data, lambda each: _without_secrets(each, known))
+    return in_utf8(data, lambda each: _without_secrets(each, known, stand_ins or {}))
 
 
-def _without_secrets(data: bytes, secrets: tuple[str, ...]) -> tuple[bytes, int]:
+def _without_secrets(data: bytes, secrets: tuple[str, ...], stand_ins: Mapping[str, str]) -> tuple[bytes, int]:
     data, cuts = cut(data)
-    if not secrets:
-        return data, cuts
-    data, more = without(data, _stepwise(data, secrets), CUT)
+    places = [(begin, end, CUT) for begin, end in _stepwise(data, secrets)] if secrets else []
+    values = tuple(sorted(stand_ins))
+    places += [(begin, end, stand_ins[value].encode()) for begin, end, value in _values(data, values)]
+    data, more = _replaced(data, places)
     return data, cuts + more
+
+
+def _replaced(data: bytes, places: Iterable[tuple[int, int, bytes]]) -> tuple[bytes, int]:
+    """The bytes with its mark for each place. Of places that overlap one that holds the others says the mark."""
+    merged: list[tuple[int, int, bytes]] = []
+    for begin, end, mark in sorted(places, key=lambda place: (place[0], -place[1])):
+        if not merged or begin >= merged[-1][1]:
+            merged.append((begin, end, mark))
+        elif end > merged[-1][1]:
+            merged[-1] = (merged[-1][0], end, merged[-1][2] if mark == merged[-1][2] else CUT)
+    made, last = bytearray(), 0
+    for begin, end, mark in merged:
+        made += data[last:begin] + mark
+        last = end
+    return (bytes(made + data[last:]), len(merged)) if merged else (data, 0)
+
+
+def said_in(data: bytes, values: Iterable[str]) -> frozenset[str]:
+    """Those of the values that stand in the bytes, whole, however they are written."""
+    return frozenset(value for _, _, value in _values(data, tuple(sorted(values))))
+
+
+def _values(data: bytes, values: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
+    """Places of values, each whole."""
+    for begin, text in _steps(data, values) if values else ():
+        for reading in readings(text):
+            for *place, value in spellings(values).places(reading.text):
+                first, last = reading.raw(*place)
+                yield begin + first, begin + last, value
 
 
 _Place: TypeAlias = tuple[int, int]

@@ -1,8 +1,9 @@
 """Recordings of whole conversations with another system: what went out, what came back, what was understood of it.
 
 A wire tap (``Recorder``) takes down every HTTP call of a block, also that for a token. Before anything is kept,
-credentials and secrets are cut out by the hub's one redaction; headers that are another at each call are left as
-``[cut]``. The appeal itself stays, or nothing could be compared: recordings are made of made-up appeals.
+credentials and secrets are cut out by the hub's one redaction, and stand-ins stand for tokens that answers name
+(``tokens``); headers that are another at each call are left as ``[cut]``. The appeal itself stays, or nothing could be
+compared: recordings are made of made-up appeals.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.delivery.credentials import MARK as CUT
-from hub.delivery.redaction import without_secrets
 from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.net.http import HttpAnswer, StreamedBody
 from hub.net.transport import HttpCall, Network
@@ -28,6 +29,8 @@ from hub.ports import Outcome, ReportedStatus
 from hub.schemas import strict_json
 from hub.schemas.base import Frozen, Instant, Line
 from hub.schemas.ids import ChannelId
+from hub.workbench import tokens
+from hub.workbench.tokens import Hidden
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
@@ -35,6 +38,7 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_EXCHANGES: Final = 1_000
 _ANEW: Final = frozenset({"webhook-timestamp", "webhook-signature", "signature", "signature-input", "date", "dpop"})
 """Headers of a request that are another at each call."""
+_CUT_IN_ADDRESS: Final = quote(CUT.decode(), safe="").encode()
 _CHALLENGES: Final = frozenset({"www-authenticate", "proxy-authenticate"})
 """Headers that are no secret though they speak of one: without them Digest could not be replayed."""
 
@@ -214,17 +218,28 @@ class Recorder:
         self._raw.append(_Raw(call=call, body=_joined(taken), answer=answer))
         return answer
 
-    def exchanges(self, secrets: Iterable[str]) -> list[Exchange]:
-        """All that was said, without credentials and these secrets. Ask once all is said: a secret may come late."""
-        known = tuple(secrets)
+    def hidden(self, secrets: Iterable[str], as_is: Iterable[str] = ()) -> Hidden:
+        """These secrets and the tokens of the conversation. Ask once all is said: a secret may come late. ``as_is``:
+        names of members whose values are no tokens.
+        """
+        return tokens.hidden([(_bytes(raw), raw.answer) for raw in self._raw], secrets, as_is)
+
+    def exchanges(self, known: Hidden) -> list[Exchange]:
+        """All that was said, without credentials and without what is hidden."""
         return [
             Exchange(
-                asked=asked(raw.call, raw.body, known),
+                asked=_asked(raw.call, raw.body, known),
                 answered=None if raw.answer is None else _answered(raw.answer, known),
                 failed=None if raw.failure is None else _failed(raw.failure, known),
             )
             for raw in self._raw
         ]
+
+
+def _bytes(raw: _Raw) -> bytes:
+    """A request with its address and headers."""
+    heads = "\n".join((raw.call.url, *raw.call.headers.values()))
+    return heads.encode("utf-8", "surrogateescape") + b"\n" + (raw.body or b"")
 
 
 def _tapped(call: HttpCall) -> tuple[HttpCall, list[bytes] | None]:
@@ -254,9 +269,14 @@ def whole(body: bytes | StreamedBody | None) -> bytes | None:
     return b"".join(body.chunks()) if isinstance(body, StreamedBody) else body
 
 
-def asked(call: HttpCall, body: bytes | None, secrets: Iterable[str]) -> Asked:
+def asked(
+    call: HttpCall, body: bytes | None, secrets: Iterable[str], stand_ins: Mapping[str, str] | None = None
+) -> Asked:
     """A request as it may be kept."""
-    known = tuple(secrets)
+    return _asked(call, body, Hidden(tuple(secrets), stand_ins or {}))
+
+
+def _asked(call: HttpCall, body: bytes | None, known: Hidden) -> Asked:
     return Asked(
         method=call.method,
         url=_text(call.url, known),
@@ -265,45 +285,45 @@ def asked(call: HttpCall, body: bytes | None, secrets: Iterable[str]) -> Asked:
     )
 
 
-def _answered(answer: HttpAnswer, secrets: tuple[str, ...]) -> Answered:
-    return Answered(
-        status=answer.status, headers=_headers(answer.headers, secrets), body=_content(answer.body, secrets)
-    )
+def _answered(answer: HttpAnswer, known: Hidden) -> Answered:
+    return Answered(status=answer.status, headers=_headers(answer.headers, known), body=_content(answer.body, known))
 
 
-def _failed(failure: HubError, secrets: tuple[str, ...]) -> Failed:
+def _failed(failure: HubError, known: Hidden) -> Failed:
     kind: Any = type(failure).__name__
-    return Failed(kind=kind, code=failure.stable_code, message=_text(failure.message, secrets))
+    return Failed(kind=kind, code=failure.stable_code, message=_text(failure.message, known))
 
 
-def _content(body: bytes, secrets: tuple[str, ...]) -> Content:
-    return Content.of(body) if len(body) > MAX_BODY_BYTES else Content.of(without_secrets(body, secrets)[0])
+def _content(body: bytes, known: Hidden) -> Content:
+    return Content.of(body) if len(body) > MAX_BODY_BYTES else Content.of(_without(body, known))
 
 
-def _headers(
-    headers: Mapping[str, str], secrets: tuple[str, ...], anew: frozenset[str] = frozenset()
-) -> dict[str, str]:
+def _headers(headers: Mapping[str, str], known: Hidden, anew: frozenset[str] = frozenset()) -> dict[str, str]:
     """Headers by name in lower case; each is looked through as the line that it is."""
     return {
-        name.lower(): CUT.decode() if name.lower() in anew else _header(name, value, secrets)
+        name.lower(): CUT.decode() if name.lower() in anew else _header(name, value, known)
         for name, value in headers.items()
         if name.lower() != "content-length"  # of the body before it was cut
     }
 
 
-def _header(name: str, value: str, secrets: tuple[str, ...]) -> str:
+def _header(name: str, value: str, known: Hidden) -> str:
     if name.lower() in _CHALLENGES:
-        return _text(value, secrets)
-    return _text(f"{name}: {value}", secrets)[len(name) + 2 :]
+        return _text(value, known)
+    return _text(f"{name}: {value}", known)[len(name) + 2 :]
 
 
-def _text(said: str, secrets: tuple[str, ...]) -> str:
-    return without_secrets(said.encode("utf-8", "surrogateescape"), secrets)[0].decode("utf-8", "replace")
+def _text(said: str, known: Hidden) -> str:
+    return _without(said.encode("utf-8", "surrogateescape"), known).decode("utf-8", "replace")
 
 
-def told(outcome: Outcome, secrets: Iterable[str] = ()) -> Told:
-    """Words about an outcome: how it ended, and what the other system said, without secrets."""
-    known = tuple(secrets)
+def _without(data: bytes, known: Hidden) -> bytes:
+    """Bytes without what is hidden. A cut that goes out again, when it is replayed, may be escaped as in an address."""
+    return known.of(data).replace(_CUT_IN_ADDRESS, CUT)
+
+
+def told(outcome: Outcome, known: Hidden) -> Told:
+    """Words about an outcome: how it ended, and what the other system said, without what is hidden."""
     words = {
         "kind": outcome.kind.value,
         "code": outcome.code,
@@ -318,10 +338,10 @@ def told(outcome: Outcome, secrets: Iterable[str] = ()) -> Told:
     return {name: word for name, word in words.items() if word is not None}
 
 
-def _statement(said: ReportedStatus, secrets: tuple[str, ...]) -> Told:
+def _statement(said: ReportedStatus, known: Hidden) -> Told:
     """A statement without the moment at which it was heard."""
     words = said.body.model_dump(mode="json", exclude_none=True)
     words.pop("at", None)
     if said.unclear is not None:
         words["unclear"] = said.unclear
-    return {name: _text(word, secrets) if isinstance(word, str) else word for name, word in words.items()}
+    return {name: _text(word, known) if isinstance(word, str) else word for name, word in words.items()}

@@ -34,7 +34,9 @@ from hub.schemas.envelope import AppealEnvelope
 from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.schemas.terms import Role
 from hub.storage.attachments import MemoryAttachments
+from hub.workbench import tokens
 from hub.workbench.recording import Asked, Content, Exchange, Recording, Told, asked, told, whole
+from hub.workbench.tokens import Hidden
 
 _MOST: Final = 20
 _SHOWN_CHARS: Final = 200
@@ -72,11 +74,12 @@ class Player:
 
     def __init__(self, exchanges: list[Exchange]) -> None:
         self._waiting = list(enumerate(exchanges, start=1))
+        self._stand_ins = tokens.replayed(each.answered.model_dump_json() for each in exchanges if each.answered)
         self.differences: list[Difference] = []
 
     def carry(self, call: HttpCall, network: Network) -> HttpAnswer:  # noqa: ARG002 - nobody is called
         """The recorded answer. ``PermanentFailure`` (``replay.unrecorded``) to a call that was not made then."""
-        made = asked(call, whole(call.body), known())
+        made = asked(call, whole(call.body), known(), self._stand_ins)
         found = next((each for each in self._waiting if _is_for(each[1].asked, made)), None)
         if found is None:
             self.differences.append(
@@ -140,17 +143,21 @@ def _speak(adapter: Adapter, channel: Channel, parcel: Parcel, recording: Record
         prepared = adapter.prepare(parcel, channel)
         with adapter.session(channel) as session:
             sent = session.send(prepared, deadline)
-            done.outcome = told(sent, known())
+            done.outcome = _told(sent)
             if recording.polled is not None:
-                done.polled = told(ask(session, channel, parcel, sent, deadline), known())
+                done.polled = _told(ask(session, channel, parcel, sent, deadline))
 
     try:
         talk()
     except errors.ConfigurationError:
         raise
     except HubError as failure:
-        done.outcome = told(Outcome.of(failure), known())
+        done.outcome = _told(Outcome.of(failure))
         done.differences.append(Difference(where="message", message=f"cannot be said any more: {failure.message}"))
+
+
+def _told(outcome: Outcome) -> Told:
+    return told(outcome, Hidden(known(), {}))
 
 
 def ask(session: Session, channel: Channel, parcel: Parcel, sent: Outcome, deadline_secs: float) -> Outcome:

@@ -279,7 +279,9 @@ def test_a_challenge_is_part_of_the_conversation(tmp_path: Path) -> None:
 
 
 def test_a_delivery_of_several_calls(tmp_path: Path) -> None:
-    """Each file goes first, in a call of its own; what its answer gave stands in the document; a last call ends it."""
+    """Each file goes first, in a call of its own; what its answer gave stands in the document; a last call ends it.
+    Tokens of the answers are in no recording: the same stand-in is where it was given and where it went.
+    """
     section = {
         "before": [
             {
@@ -301,12 +303,14 @@ def test_a_delivery_of_several_calls(tmp_path: Path) -> None:
         "after": [{"name": "submit", "url": "http://127.0.0.1:PORT/{external_id}/submit", "request": {"by": "NCC"}}],
     }
     to = tmp_path / "recording.json"
-    answers = [_answer({"token": each}) for each in ("t-1", "t-2")]
+    answers = [_answer({"token": each}) for each in ("Xq-upload-1", "Xq-upload-2")]
     with serving(answering(*answers, _answer(REGISTERED), _answer({}, "200 OK"))) as server:
         home = home_with(tmp_path, template(server.port, template=_at(server.port, section)))
         hub("channel", "try", CHANNEL, "--sample", "files", "--record", str(to), "--yes", home=home)
     calls = [each.asked.url.rpartition("/")[2] for each in recording.read(to).exchanges]
     assert calls == ["files", "files", "in", "submit"]
+    kept = to.read_text("utf-8")
+    assert ("Xq-upload" in kept, kept.count("stand-in-token-0001"), kept.count("stand-in-token-0002")) == (False, 2, 2)
     code, said = _replayed(home, to)
     assert code == 0, said
     _change(home, '"by": "NCC"', '"by": "hub"')
