@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from hub.net.http import HttpAnswer
-from hub.net.transport import HttpCall
+from hub.net.transport import HttpCall, Network
 from hub.workbench.recording import Exchange, Recorder
 from hub.workbench.replaying import Player
 
@@ -30,8 +30,12 @@ def _recorded(*said: _Said, secrets: tuple[str, ...] = (), as_is: tuple[str, ...
     tap = Recorder()
     for path, sent, got, headers in said:
         answer = HttpAnswer(status=200, headers=headers, body=got)
-        tap.carry(HttpCall(method="POST", url=URL + path, headers={}, body=sent), lambda _, got=answer: got)
+        tap.carry(HttpCall(method="POST", url=URL + path, headers={}, body=sent), _answering(answer))
     return tap.exchanges(tap.hidden(secrets, as_is))
+
+
+def _answering(answer: HttpAnswer) -> Network:
+    return lambda _: answer
 
 
 def _text(exchanges: list[Exchange]) -> str:
