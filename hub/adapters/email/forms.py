@@ -71,27 +71,28 @@ def _is_bare(line: str) -> bool:
 def _within(lines: list[str]) -> frozenset[int]:
     """Numbers of the lines that are in a form: between its frame, or a run of fields of which one is the state."""
     found: set[int] = set()
-    run: list[int] = []
+    names: dict[int, str] = {}
+    frames: set[int] = set()
     framed = False
     for number, line in enumerate(lines):
         head = line[:2_000]
-        begins, ends = bool(_BEGINS.match(head)), bool(_ENDS.match(head))
-        if begins or not (framed or ends or not head.strip() or _LINE.match(head)):
-            found |= _form_in(run, lines)
-            run = []
+        begins, ends, field = bool(_BEGINS.match(head)), bool(_ENDS.match(head)), _LINE.match(head)
+        if begins or not (framed or ends or field or not head.strip()):
+            found |= _form_of(names, frames)
+            names, frames = {}, set()
         framed = (framed or begins) and not ends
-        run.append(number)
+        if begins or ends:
+            frames.add(number)
+        if field is not None:
+            names[number] = _field(field[1])
         if ends:
-            found |= _form_in(run, lines)
-            run = []
-    return frozenset(found | _form_in(run, lines))
+            found |= _form_of(names, frames)
+            names, frames = {}, set()
+    return frozenset(found | _form_of(names, frames))
 
 
-def _form_in(run: list[int], lines: list[str]) -> set[int]:
-    """The run, if it is a form; of one whose frame has no end, as far as its fields go."""
-    heads = {number: _LINE.match(lines[number][:2_000]) for number in run}
-    names = {number: _field(found[1]) for number, found in heads.items() if found is not None}
-    frames = {number for number in run if _is_frame(lines[number])}
+def _form_of(names: dict[int, str], frames: set[int]) -> set[int]:
+    """The lines of a run, if it is a form; of one whose frame has no end, as far as its fields go."""
     return {*names, *frames} if frames or words.STATUS in names.values() else set()
 
 
