@@ -10,6 +10,7 @@ from hub.ports.acts import Acts
 from hub.ports.adapter import (
     Adapter,
     Bounded,
+    Explained,
     Looking,
     Mapped,
     Outlined,
@@ -19,6 +20,7 @@ from hub.ports.adapter import (
     Tested,
     TestFault,
     TriedTest,
+    UnderstoodCall,
 )
 from hub.ports.audit import AuditFilter, AuditTrail
 from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
@@ -59,6 +61,7 @@ __all__ = [
     "Excerpt",
     "ExcerptFile",
     "Excerpts",
+    "Explained",
     "InboundFilter",
     "InboundReads",
     "InboundSink",
@@ -89,6 +92,7 @@ __all__ = [
     "Tested",
     "Transfers",
     "TriedTest",
+    "UnderstoodCall",
     "UploadFile",
     "Uploads",
 ]

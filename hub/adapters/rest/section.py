@@ -115,6 +115,18 @@ class TemplateSection(MappedSection):
         """All further calls, in their order."""
         return (*self.before, *self.after)
 
+    @property
+    def registering(self) -> str:
+        """Name of the call whose answer has the registration."""
+        return next((step.name for step in reversed(self.steps) if step.answer is not None), DOCUMENT)
+
+    def reads(self, call: str) -> tuple[AnswerMapping | None, Mapping[str, str]]:
+        """Meaning of the answer of a call, and what of it is kept for later ones."""
+        if call == DOCUMENT:
+            return self.answer, self.keep
+        step = next(each for each in self.steps if each.name == call)
+        return step.answer, step.keep
+
     def said(self) -> Any:
         """Tree of all that is said of a message, in whatever call."""
         whole = [self.request, *(step.request for step in self.steps if step.each is None)]

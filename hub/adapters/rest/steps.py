@@ -151,6 +151,16 @@ class Unit:
         step = DOCUMENT if self.step is None else self.step.name
         return kept_name(step, self.number)
 
+    @property
+    def call(self) -> str:
+        """Name of its call in the channel's settings."""
+        return DOCUMENT if self.step is None else self.step.name
+
+    @property
+    def title(self) -> str:
+        """Name for people; a file by its number, for its name may tell too much."""
+        return self.call if self.number is None else f"{self.call} (file {self.number + 1})"
+
 
 def contained(calls: Iterable[tuple[str, int | None, Any]]) -> bytes:
     """All documents of a delivery, in the order of their calls, as one."""
@@ -301,6 +311,14 @@ def kept_of(keep: Mapping[str, str], answer: HttpAnswer, number: int | None = No
     found = {kept_name(name, number): at(tree, path) for name, path in keep.items()}
     kept = {name: value for name, value in found.items() if _is_kept(value)}
     return kept if len(kept) == len(found) else None
+
+
+def kept_words(keep: Mapping[str, str], tree: Any) -> dict[str, str]:
+    """What an answer gives for later calls, for people; of what it does not give, the place."""
+    found = {name: at(tree, path) for name, path in keep.items()}
+    words = {f"keeps {name}": str(value) for name, value in found.items() if _is_kept(value)}
+    missing = [f"{name} ({keep[name]})" for name, value in found.items() if not _is_kept(value)]
+    return {**words, **({"keeps nothing of": ", ".join(missing)} if missing else {})}
 
 
 def _is_kept(value: Any) -> bool:

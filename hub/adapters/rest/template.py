@@ -25,7 +25,17 @@ from hub.adapters.rest.inline import raw
 from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.rest.steps import CALLS_TYPE, Progress, Said, StepSection, Unit, contained, dumped, units
+from hub.adapters.rest.steps import (
+    CALLS_TYPE,
+    Progress,
+    Said,
+    StepSection,
+    Unit,
+    contained,
+    dumped,
+    kept_words,
+    units,
+)
 from hub.adapters.template import CODES
 from hub.errors import ConfigurationError, InvalidInput
 from hub.net.http import HttpAnswer
@@ -114,7 +124,7 @@ class TemplateDialect(RestEnvelopeDialect):
         failed = self._by_status(answer) or self._without_statement(answer, prepared)
         if failed.kind in TAKEN or failed.kind is OutcomeKind.REFUSED:
             failed = concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer)
-        return replace(failed, detail=f"{_step_name(unit)}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS])
+        return replace(failed, detail=f"{unit.title}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS])
 
     def final(self, said: Said, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """The outcome of the answer that has the registration, when all calls are done."""
@@ -152,6 +162,19 @@ class TemplateDialect(RestEnvelopeDialect):
             return None
         tree = foreign_json.parse(body)
         return told(rules, partial(find, tree), partial(rows, tree))
+
+    def explained(self, call: str, answer: HttpAnswer) -> dict[str, str]:
+        """Meaning of the answer of one of several calls, and what it gives for later ones, by our words."""
+        rules, keep = self._t.reads(call)
+        if rules is None and not keep:
+            return {}
+        document = parts.document(answer)
+        try:
+            tree = foreign_json.parse(document.body, charset_of(document))
+        except InvalidInput as error:
+            return {"status": f"unknown ({error.message})"}
+        words = {} if rules is None else told(rules, partial(find, tree), partial(rows, tree))
+        return {**words, **kept_words(keep, tree)}
 
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         return self._judged(answer, prepared, self._t.answer)
@@ -211,11 +234,6 @@ class TemplateDialect(RestEnvelopeDialect):
             return None
         said = maps.meaning(rules, partial(find, tree), partial(rows, tree))
         return replace(said, files=(*said.files, *files)) if files else said
-
-
-def _step_name(unit: Unit) -> str:
-    """Name of a call for people; a file by its number, for its name may tell too much."""
-    return unit.name if unit.number is None else f"{unit.name.partition(':')[0]} (file {unit.number + 1})"
 
 
 def _heard(answer: HttpAnswer) -> Heard:

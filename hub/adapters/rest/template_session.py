@@ -26,7 +26,7 @@ from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Tempora
 from hub.net.auth import Call, Credential, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
-from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus
+from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus, UnderstoodCall
 from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
@@ -51,7 +51,7 @@ class TemplateSession(RestSession):
         super().__init__(dialect, http, ours, attachments)
         self._template = dialect
         self._elsewhere = elsewhere
-        self._heard: list[bytes] = []
+        self._heard: list[tuple[Unit, HttpAnswer]] = []
         self._progress: str | None = None
         self._come = Progress()
         self._keep: Callable[[str], bool] = _kept_nowhere
@@ -89,7 +89,18 @@ class TemplateSession(RestSession):
 
     def heard(self) -> bytes | None:
         """The last HTTP answer; of several calls all, one after another."""
-        return _BETWEEN.join(self._heard) or super().heard()
+        return _BETWEEN.join(answer.transcript() for _, answer in self._heard) or super().heard()
+
+    def explained(self) -> tuple[UnderstoodCall, ...]:
+        """Understanding of the answers of several calls."""
+        return tuple(
+            UnderstoodCall(
+                name=unit.title,
+                words=self._template.explained(unit.call, answer),
+                registers=unit.call == self._template.section.registering,
+            )
+            for unit, answer in self._heard
+        )
 
     # Several calls
 
@@ -133,7 +144,7 @@ class TemplateSession(RestSession):
             self._template.request(going) if step is None else self._template.step_request(unit, step, progress, going)
         )
         answer = self._sent(request, going, left)
-        self._heard.append(answer.transcript())
+        self._heard.append((unit, answer))
         if step is None:
             outcome = self._template.judge(answer, going)
             if outcome.kind not in TAKEN:
