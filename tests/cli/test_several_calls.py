@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from hub.cli.channel import channel_group
 from tests.adapters.servers import Server, http, read_request, serving
-from tests.workbench.homes import CHANNEL, REGISTERED, home_with, template
+from tests.workbench.homes import CHANNEL, home_with, template
 
 JSON = "application/json"
 SUBMITTED = {"case": {"state": 1, "regNo": "К-7/26", "regOn": "2026-11-25"}}

@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping import AnswerMapping, AnswerPath, Item, MappingSource, filled, request_values
 from hub.adapters.mapping_check import CONTENT, LINK, RequestCheck, Slip, sent_places
-from hub.adapters.mapping_tests import SEALED
+from hub.adapters.mapping_tests import DOCUMENT, SEALED, CallRules
 from hub.adapters.rest.changes import ChangesSection
 from hub.adapters.rest.forms import FormSection
-from hub.adapters.rest.steps import DOCUMENT, KeptName, StepSection, kept_mark, step_faults
+from hub.adapters.rest.steps import KeptName, StepSection, kept_mark, step_faults
 from hub.adapters.template import CODES, MappedSection
 from hub.net import secret_marks
 from hub.net.secret_marks import Secrets
@@ -120,12 +120,16 @@ class TemplateSection(MappedSection):
         """Name of the call whose answer has the registration."""
         return next((step.name for step in reversed(self.steps) if step.answer is not None), DOCUMENT)
 
-    def reads(self, call: str) -> tuple[AnswerMapping | None, Mapping[str, str]]:
-        """Meaning of the answer of a call, and what of it is kept for later ones."""
-        if call == DOCUMENT:
-            return self.answer, self.keep
-        step = next(each for each in self.steps if each.name == call)
-        return step.answer, step.keep
+    def calls_read(self) -> Mapping[str, CallRules]:
+        """The document's call, and all further ones."""
+        if not self.steps:
+            return {}
+        further = {
+            step.name: CallRules(at=(where, number), answer=step.answer, keep=step.keep)
+            for where, steps in (("before", self.before), ("after", self.after))
+            for number, step in enumerate(steps)
+        }
+        return {DOCUMENT: CallRules(at=(), answer=self.answer, keep=self.keep), **further}
 
     def said(self) -> Any:
         """Tree of all that is said of a message, in whatever call."""

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.json_places import at
 from hub.adapters.mapping import AnswerMapping, AnswerPath
+from hub.adapters.mapping_tests import DOCUMENT
 from hub.adapters.rest.forms import FormSection
 from hub.errors import InvalidInput, PermanentFailure
 from hub.net.http import HttpAnswer
@@ -27,8 +28,6 @@ from hub.schemas import foreign_json
 from hub.schemas.base import Code, Frozen
 from hub.schemas.envelope import Attachment
 
-DOCUMENT: Final = "document"
-"""Name of the call that hands in the document itself."""
 _OURS: Final = frozenset({"message_id", "external_id"})
 _FILE: Final = frozenset({"file.name", "file.sha256"})
 _PLACE: Final = re.compile(r"\{([a-z0-9_.]{1,60})\}")

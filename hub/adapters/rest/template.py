@@ -165,7 +165,8 @@ class TemplateDialect(RestEnvelopeDialect):
 
     def explained(self, call: str, answer: HttpAnswer) -> dict[str, str]:
         """Meaning of the answer of one of several calls, and what it gives for later ones, by our words."""
-        rules, keep = self._t.reads(call)
+        read = self._t.calls_read()[call]
+        rules, keep = read.answer, read.keep
         if rules is None and not keep:
             return {}
         document = parts.document(answer)

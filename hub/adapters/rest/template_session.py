@@ -14,13 +14,14 @@ from typing import Final
 
 from hub.adapters.answer_files import Fetched, Keep, inside
 from hub.adapters.mapping import SaidFile
+from hub.adapters.mapping_tests import DOCUMENT
 from hub.adapters.rest import parts
 from hub.adapters.rest.changes import ChangesReader, Reading
 from hub.adapters.rest.envelope import ACCEPT
 from hub.adapters.rest.files import Fetcher, origins
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.rest.steps import DOCUMENT, Progress, Said, Unit, kept_of
+from hub.adapters.rest.steps import Progress, Said, Unit, kept_of
 from hub.adapters.rest.template import TAKEN, TemplateDialect
 from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure
 from hub.net.auth import Call, Credential, authorised
