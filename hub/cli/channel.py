@@ -111,8 +111,8 @@ def _cut(body: str) -> str:
 @home_option
 @json_option
 def probe(channel_id: str, home: str | None, as_json: bool) -> None:
-    """Connect to the other side without sending an appeal; over HTTP also ask with HEAD, which takes nothing in. With
-    auth: oauth2 a token is got too.
+    """Connect to the other side without sending an appeal, over HTTP with each address that the channel calls, and ask
+    with HEAD, which takes nothing in. With auth: oauth2 a token is got too.
     """
     hub = build(load(home=home))
     started = time.monotonic()

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
+from hub.cli import mistaken
 from hub.cli.channel import channel_group
+from hub.errors import HubError
 from tests.adapters.servers import Server, http, read_request, serving
 from tests.workbench.homes import CHANNEL, home_with, template
 
@@ -73,12 +76,14 @@ def _home(folder: Path, server: Server, spoil: Spoil | None = None, **more: Any)
     section = _calls(server.url(""))
     if spoil is not None:
         spoil(section)
+        section = json.loads(json.dumps(section).replace("BASE", server.url("")))
     return home_with(folder, template(server.port, template=section, **more))
 
 
 def _run(*words: str, home: Path) -> tuple[int, str]:
     done = CliRunner().invoke(channel_group, [*words, "--home", str(home)])
-    return done.exit_code, done.output
+    told = mistaken.lines(done.exception) if isinstance(done.exception, HubError) else []
+    return done.exit_code, "\n".join([done.output, *told])
 
 
 def test_each_call_is_shown_with_what_was_understood_of_it(tmp_path: Path) -> None:
@@ -107,3 +112,56 @@ def test_a_wrong_place_in_a_further_calls_answer_is_seen(tmp_path: Path) -> None
     told = json.loads(said)
     assert told["understood"]["nothing at"].startswith("number (case.regNumber)")
     assert [each["call"] for each in told["understood_calls"]] == ["document", "submit"]
+
+
+def _wrong_url(where: str, url: str) -> Spoil:
+    def spoil(section: dict[str, Any]) -> None:
+        section[where][0]["url"] = url
+
+    return spoil
+
+
+def _wrong_path(section: dict[str, Any]) -> None:
+    section["path"] = "/nothing"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "place"),
+    [
+        (_wrong_url("before", "http://127.0.0.1:9/uploads"), "template/before/0/url"),
+        (_wrong_url("after", "BASE/cases/nothing"), "template/after/0/url"),
+        (_wrong_path, "template/path"),
+    ],
+)
+def test_a_call_that_fails_is_told_with_its_own_place(tmp_path: Path, spoil: Spoil, place: str) -> None:
+    """A wrong port of a call before, a 404 of one after, and a wrong path of the document."""
+    with serving(_edms) as server:
+        home = _home(tmp_path, server, spoil)
+        code, said = _run("try", CHANNEL, "--sample", "files", "--yes", home=home)
+    assert code == 1, said
+    assert f"/channel/settings/{place}\n" in said, said
+
+
+def _changes(base: str) -> dict[str, Any]:
+    return {
+        "url": base + "/feed?since={cursor}",
+        "rows": "events",
+        "cursor": {"path": "seq"},
+        "means": {"status": "delivered", "id": "id"},
+    }
+
+
+@pytest.mark.parametrize("place", ["template/before/0/url", "template/changes/url"])
+def test_a_probe_connects_with_every_address(tmp_path: Path, place: str) -> None:
+    """A port at which nobody listens is told by its place, though the channel's own can be reached."""
+    gone = "http://127.0.0.1:9"
+    with serving(_edms) as server:
+
+        def spoil(section: dict[str, Any]) -> None:
+            section["changes"] = _changes(gone if "changes" in place else server.url(""))
+            if "before" in place:
+                section["before"][0]["url"] = f"{gone}/uploads"
+
+        code, said = _run("probe", CHANNEL, home=_home(tmp_path, server, spoil, receipt="changes"))
+    assert code != 0
+    assert f"/channel/settings/{place}" in said, said

@@ -131,6 +131,20 @@ class TemplateSection(MappedSection):
         }
         return {DOCUMENT: CallRules(at=(), answer=self.answer, keep=self.keep), **further}
 
+    def setting_of(self, call: str, name: str = "url") -> str:
+        """Place of a further call's setting in those of the channel."""
+        return "/".join(map(str, ("template", *self.calls_read()[call].at, name)))
+
+    def addresses(self) -> dict[str, str]:
+        """URLs with their places, by the setting that names them."""
+        pages = self.changes.pages if self.changes is not None else None
+        listed = {
+            "template/changes/url": self.changes.url if self.changes is not None else None,
+            "template/changes/pages/token_url": pages.token_url if pages is not None else None,
+        }
+        told = {setting: url for setting, url in listed.items() if url is not None}
+        return {**told, **{self.setting_of(step.name): step.url for step in self.steps}}
+
     def said(self) -> Any:
         """Tree of all that is said of a message, in whatever call."""
         whole = [self.request, *(step.request for step in self.steps if step.each is None)]

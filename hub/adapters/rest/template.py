@@ -10,6 +10,7 @@ import base64
 from dataclasses import replace
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 from hub.adapters import mapping as maps
 from hub.adapters.json_places import find, rows
@@ -34,6 +35,7 @@ from hub.adapters.rest.steps import (
     contained,
     dumped,
     kept_words,
+    sample_url,
     units,
 )
 from hub.adapters.template import CODES
@@ -58,6 +60,18 @@ class TemplateDialect(RestEnvelopeDialect):
             raise ConfigurationError("Dialect template needs the section template.")
         self._t = settings.template
         self._secrets = settings.template.secrets()
+
+    def addresses(self) -> dict[str, str]:
+        """Those of the question, of the list of changes, and of further calls; not where a host is told by others."""
+        told = {**super().addresses(), **self._t.addresses()}
+        return {setting: sample_url(url) for setting, url in told.items() if "{" not in urlsplit(url).netloc}
+
+    def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
+        """Meaning of the answer to the document; what is said of the address is about ``path``, if it has one."""
+        outcome = super().judge(answer, prepared)
+        if self._t.path and outcome.setting == "url" and outcome.code != "answer.redirect":
+            return replace(outcome, setting="template/path")
+        return outcome
 
     def look_request(self) -> RestRequest | None:
         """Where documents go, with the template's own headers; nothing where each has a place of its own."""
@@ -124,7 +138,10 @@ class TemplateDialect(RestEnvelopeDialect):
         failed = self._by_status(answer) or self._without_statement(answer, prepared)
         if failed.kind in TAKEN or failed.kind is OutcomeKind.REFUSED:
             failed = concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer)
-        return replace(failed, detail=f"{unit.title}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS])
+        setting = self._t.setting_of(step.name) if failed.setting == "url" else failed.setting
+        return replace(
+            failed, setting=setting, detail=f"{unit.title}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS]
+        )
 
     def final(self, said: Said, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """The outcome of the answer that has the registration, when all calls are done."""

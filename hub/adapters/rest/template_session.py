@@ -23,7 +23,7 @@ from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.statements import charset_of
 from hub.adapters.rest.steps import Progress, Said, Unit, kept_of
 from hub.adapters.rest.template import TAKEN, TemplateDialect
-from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure
+from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure, about
 from hub.net.auth import Call, Credential, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
@@ -144,7 +144,8 @@ class TemplateSession(RestSession):
         request = (
             self._template.request(going) if step is None else self._template.step_request(unit, step, progress, going)
         )
-        answer = self._sent(request, going, left)
+        section = self._template.section
+        answer = self._sent(request, going, left, "url" if step is None else section.setting_of(step.name))
         self._heard.append((unit, answer))
         if step is None:
             outcome = self._template.judge(answer, going)
@@ -160,7 +161,13 @@ class TemplateSession(RestSession):
         if kept is None:
             names = ", ".join(sorted(step.keep.values()))
             detail = f"{unit.name}: the answer has no {names}"
-            return Outcome(kind=OutcomeKind.UNKNOWN, code="answer.no_receipt", http_status=answer.status, detail=detail)
+            return Outcome(
+                kind=OutcomeKind.UNKNOWN,
+                code="answer.no_receipt",
+                http_status=answer.status,
+                detail=detail,
+                setting=section.setting_of(step.name, "keep"),
+            )
         return progress.after(unit, kept=kept, said=self._said_by(unit, answer) if step.answer is not None else None)
 
     def _said_by(self, unit: Unit, answer: HttpAnswer) -> Said:
@@ -201,7 +208,8 @@ class TemplateSession(RestSession):
         call = Call(
             method="GET", url=url, headers={**self._template.headers(), "Accept": ACCEPT}, message_id=str(uuid.uuid4())
         )
-        return self._made(call, deadline_secs)
+        with about("template/changes/url"):
+            return self._made(call, deadline_secs)
 
     # Files of answers
 
