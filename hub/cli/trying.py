@@ -230,7 +230,7 @@ class Tried:
 
     def tell(self, *, as_json: bool) -> None:
         """Print both sides and what was understood."""
-        around, body = self.ready.outline(), preparing.shown(self.ready.prepared)
+        around, body = self.ready.outline(), self.ready.body()
         raw = self.heard.decode("utf-8", "backslashreplace")
         said = self._understood()
         hidden = Hidden(known(), {})

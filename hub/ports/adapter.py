@@ -203,6 +203,28 @@ class Looking(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCall:
+    """One of several calls before it is made, for people. ``url``: with the places that only an answer fills;
+    ``body``: what goes out, with words for files and for what earlier calls give.
+    """
+
+    name: str
+    method: str
+    url: str
+    content_type: str
+    body: str
+
+
+@runtime_checkable
+class Stepped(Protocol):
+    """An adapter that can say which calls a prepared message takes, for people who set a channel up."""
+
+    def calls(self, prepared: Prepared, channel: Channel) -> Sequence[ShownCall]:
+        """The calls in their order; none where a message takes one."""
+        ...
+
+
 @runtime_checkable
 class Outlined(Protocol):
     """An adapter that can say what goes out around the bytes, for people who set a channel up."""

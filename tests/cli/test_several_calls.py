@@ -165,3 +165,19 @@ def test_a_probe_connects_with_every_address(tmp_path: Path, place: str) -> None
         code, said = _run("probe", CHANNEL, home=_home(tmp_path, server, spoil, receipt="changes"))
     assert code != 0
     assert f"/channel/settings/{place}" in said, said
+
+
+def test_a_preview_shows_each_call_by_itself(tmp_path: Path) -> None:
+    """Method, URL with its places and its own document, with words for files and for what earlier calls give."""
+    home = home_with(tmp_path, template(9, template=_calls("https://edms.example.org")))
+    code, said = _run("preview", CHANNEL, "--sample", "files", home=home)
+    assert code == 0, said
+    for part in (
+        "── upload (file 1)\nPOST https://edms.example.org/uploads?name={file.name}\nContent-Type: image/jpeg\n\n",
+        "(content фото підвалу.jpg)\n",
+        "── document\nPOST http://127.0.0.1:9/in\nContent-Type: application/json\n\n{",
+        '"files":[{"id":"(kept token)","title":',
+        "── submit\nPOST https://edms.example.org/cases/{kept.ref}/submit\nContent-Type: application/json\n\n{}",
+    ):
+        assert part in said, said
+    assert not any(word in said for word in ("u0000", "x-hub-calls"))

@@ -312,6 +312,11 @@ def kept_of(keep: Mapping[str, str], answer: HttpAnswer, number: int | None = No
     return kept if len(kept) == len(found) else None
 
 
+def shown_kept(body: bytes) -> bytes:
+    """A document for people, with words for what earlier calls will have given."""
+    return _MARK.sub(lambda found: dumped(f"(kept {found[1].decode().partition(':')[0]})"), body)
+
+
 def kept_words(keep: Mapping[str, str], tree: Any) -> dict[str, str]:
     """What an answer gives for later calls, for people; of what it does not give, the place."""
     found = {name: at(tree, path) for name, path in keep.items()}

@@ -36,12 +36,14 @@ from hub.adapters.rest.steps import (
     dumped,
     kept_words,
     sample_url,
+    shown_kept,
     units,
 )
 from hub.adapters.template import CODES
 from hub.errors import ConfigurationError, InvalidInput
+from hub.net import secret_marks
 from hub.net.http import HttpAnswer
-from hub.ports import Outcome, Parcel, Prepared, RawInbound
+from hub.ports import Outcome, Parcel, Prepared, RawInbound, ShownCall
 from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
@@ -114,6 +116,21 @@ class TemplateDialect(RestEnvelopeDialect):
     def units(self, prepared: Prepared) -> list[Unit]:
         """The calls of a prepared message, if there are several. ``PermanentFailure`` (``steps.changed``)."""
         return units(prepared, self._t.steps)
+
+    def shown_calls(self, prepared: Prepared) -> tuple[ShownCall, ...]:
+        """The calls of a prepared message for people; none if it takes one."""
+        return tuple(self._shown_call(unit, prepared) for unit in self.units(prepared))
+
+    def _shown_call(self, unit: Unit, prepared: Prepared) -> ShownCall:
+        step, request = unit.step, self.request(prepared)
+        method, url = (request.method, request.url) if step is None else (step.method, step.url)
+        form, files = (self._t.form, prepared.files) if step is None else (step.form, (unit.file,) if unit.file else ())
+        said = secret_marks.shown(shown_kept(inline.shown(unit.body, prepared.files)).decode())
+        kind = _JSON if form is None else "multipart/form-data"
+        parts_ = [said] if form is None else [said, *(inline.words(file.name) for file in files)]
+        if step is not None and step.send == "file" and unit.file is not None:
+            kind, parts_ = step.content_type or unit.file.media_type, [inline.words(unit.file.name)]
+        return ShownCall(name=unit.title, method=method, url=url, content_type=kind, body="\n".join(parts_))
 
     def step_request(self, unit: Unit, step: StepSection, progress: Progress, prepared: Prepared) -> RestRequest:
         """A call beside that of the document. ``prepared``: with this call's document."""
