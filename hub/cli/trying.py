@@ -150,7 +150,11 @@ class Tried:
         self.tap = Recorder()
         self._http = issubclass(ready.target.adapter.settings_model, HttpSettings)
         if poll and not ready.target.adapter.polls(self.channel):
-            raise InvalidInput("Nobody is asked over this channel.", code="channel.not_polled")
+            raise InvalidInput(
+                "Nobody is asked over this channel what became of one message.",
+                code="channel.not_polled",
+                action="Leave out --poll: what becomes of messages comes with the answer, by itself, or in a list.",
+            )
         if recorded:
             self._check_recordable()
         self._poll = poll

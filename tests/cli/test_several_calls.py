@@ -181,3 +181,18 @@ def test_a_preview_shows_each_call_by_itself(tmp_path: Path) -> None:
     ):
         assert part in said, said
     assert not any(word in said for word in ("u0000", "x-hub-calls"))
+
+
+def test_a_trial_that_cannot_ask_says_what_to_leave_out(tmp_path: Path) -> None:
+    """``--poll`` over a channel that is told by a list."""
+
+    def spoil(section: dict[str, Any]) -> None:
+        section["changes"] = _changes(server.url(""))
+
+    with serving(_edms) as server:
+        home = _home(tmp_path, server, spoil, receipt="changes")
+        code, said = _run("try", CHANNEL, "--poll", "--yes", home=home)
+    assert code == 1
+    assert "channel.not_polled" in said
+    assert "Next: Leave out --poll" in said
+    assert server.requests == []
