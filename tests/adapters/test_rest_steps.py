@@ -583,3 +583,12 @@ def test_a_test_of_a_call_that_does_not_fit_is_told(change: dict[str, Any], plac
     (fault,) = _tested({**SUBMITTED, **change})
     assert fault[0] == place
     assert words in fault[1]
+
+
+def test_an_unknown_place_in_a_calls_url_is_told_with_those_that_there_are() -> None:
+    """A name that ``keep`` cannot have: what a further call knows is said, not what other URLs know."""
+    section = steps("https://edms.example.org")
+    section["after"][1]["url"] += "/{kept.caseId}"
+    with pytest.raises(ValidationError, match=r"a further call knows \{message_id\}.*\{kept\.NAME\}") as told:
+        TemplateSection.model_validate(section)
+    assert "all others" not in str(told.value)

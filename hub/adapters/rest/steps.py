@@ -45,7 +45,11 @@ def sample_url(template: str) -> str:
     return _PLACE.sub("0", template)
 
 
-StepUrl: TypeAlias = Annotated[str, url_rule(sample_url)]
+_PLACES: Final = (
+    "a further call knows {message_id}, after the document {external_id}, of a file {file.name} and {file.sha256}, and "
+    "{kept.NAME}, with NAME as keep has it (small letters, digits and _)"
+)
+StepUrl: TypeAlias = Annotated[str, url_rule(sample_url, _PLACES)]
 
 
 class StepSection(Frozen):
