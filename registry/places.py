@@ -56,7 +56,16 @@ def _list(value: Any) -> list[Any]:
 def _pointer(source: YamlFile, inside: Inside, channel: Any, setting: str | None) -> str:
     path, value = (*inside, "settings"), channel.get("settings")
     for step in (setting or "").split("/"):
-        if not isinstance(value, dict) or step not in value:
+        key = _key(value, step)
+        if key is None:
             break
-        path, value = (*path, step), value[step]
+        path, value = (*path, key), value[key]
     return pointer(source.name, source.where(path), path)
+
+
+def _key(value: Any, step: str) -> str | int | None:
+    """Member or number of an item that a step names; None if there is none."""
+    if isinstance(value, dict):
+        return step if step in value else None
+    there = isinstance(value, list) and step.isascii() and step.isdecimal() and int(step) < len(value)
+    return int(step) if there else None

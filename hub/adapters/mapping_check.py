@@ -301,15 +301,36 @@ def left_out_slips(names: Iterable[str], tree: Members, at: Place) -> Iterator[S
     """Names of ``leaves_out`` that no appeal has."""
     known = Members({**_members(tree.of.get("body")), "attachments": tree.of.get("attachments", Leaf())})
     for number, name in enumerate(names):
-        shape: Shape = known
-        for step in name.split("."):
-            shape = shape.each if isinstance(shape, Many) else shape
-            inner = shape.of.get(step) if isinstance(shape, Members) else None
-            if inner is None:
-                words = near(step, _members(shape))
-                yield Slip((*at, number), "mapping_path", f"an appeal has no «{name}»; {words}".rstrip("; "))
-                break
-            shape = inner
+        steps = name.split(".")
+        if _follow(known, steps) is None:
+            words = _near_path(known, steps)
+            yield Slip((*at, number), "mapping_path", f"an appeal has no «{name}»; {words}".rstrip("; "))
+
+
+def _follow(shape: Shape, steps: Iterable[str]) -> Shape | None:
+    """Shape at the end of a path, lists passed through; None if there is nothing."""
+    for step in steps:
+        inner = _inside(shape).get(step)
+        if inner is None:
+            return None
+        shape = inner
+    return shape
+
+
+def _near_path(known: Shape, steps: Iterable[str]) -> str:
+    """Words about the nearest right path: whole, for a part of it would name more than was meant."""
+    right: list[str] = []
+    for step in steps:
+        inner = _inside(_follow(known, right) or Leaf())
+        close = [step] if step in inner else difflib.get_close_matches(step, inner, n=1, cutoff=0.6)
+        if not close:
+            return near(step, [".".join((*right, name)) for name in inner]) if inner else ""
+        right += close
+    return f"did you mean «{'.'.join(right)}»?"
+
+
+def _inside(shape: Shape) -> Mapping[str, Shape]:
+    return _members(shape.each if isinstance(shape, Many) else shape)
 
 
 def _members(shape: Shape | None) -> Mapping[str, Shape]:

@@ -10,11 +10,12 @@ import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from hub.adapters.mapping import AnswerField, AnswerMapping, Find, Rows, meaning
 from hub.adapters.mapping_check import Place
-from hub.adapters.mapping_tests import MappingTest, parcel_of, words_of
+from hub.adapters.mapping_tests import DOCUMENT, CallRules, MappingTest, parcel_of, words_of
 from hub.errors import HubError
 from hub.ports import Parcel
 
@@ -44,17 +45,34 @@ def unshown(
     make: Make,
     answers: Mapping[str, AnswerMapping | None],
     reader: Reader,
+    calls: Mapping[str, CallRules] = MappingProxyType({}),
 ) -> list[Place]:
     """Places that no test shows, of what some test shows at all: of ``said`` (members of the mapping) if one has an
-    appeal, of the answers if one has an answer of theirs. ``answers``: by the members of a test that show them.
+    appeal, of the answers if one has an answer of theirs. ``answers``: by the members of a test that show them;
+    ``calls``: by name, where a message takes several.
     """
     places = _unshown_said(said, tests, make) if any(test.appeal for test in tests) else []
     if not any(test.means for test in tests):
         return places
+    own = [test for test in tests if test.call == DOCUMENT]
     for name, rules in answers.items():
-        bodies = [(getattr(test, name), test.means or {}) for test in tests if getattr(test, name) is not None]
-        places += [] if rules is None else _unshown_answer(_SECTIONS[name], rules, bodies, reader)
+        places += [] if rules is None else _unshown_answer(_SECTIONS[name], rules, _bodies(own, name), reader)
+    for name, call in calls.items():
+        places += _unshown_call(call, [test for test in tests if test.call == name], reader, own=name == DOCUMENT)
     return places
+
+
+def _bodies(tests: Sequence[MappingTest], name: str) -> list[tuple[Any, Mapping[Any, str]]]:
+    return [(getattr(test, name), test.means or {}) for test in tests if getattr(test, name) is not None]
+
+
+def _unshown_call(call: CallRules, tests: Sequence[MappingTest], reader: Reader, *, own: bool) -> list[Place]:
+    """Places of one of several calls. ``own``: that of the document, whose meaning is looked at with the mapping's."""
+    meant = call.answer if not own else None
+    at = (*call.at, "answer")
+    places = [] if meant is None else _unshown_answer(at, meant, _bodies(tests, "answer"), reader)
+    kept = {name for test in tests for name in test.keeps or {}}
+    return places + [(*call.at, "keep", name) for name in call.keep if name not in kept]
 
 
 def _unshown_said(said: Mapping[str, Any], tests: Sequence[MappingTest], make: Make) -> list[Place]:

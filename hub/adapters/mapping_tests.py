@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping import AnswerField, AnswerMapping, Find, Meaning, Rows, meaning, not_understood
-from hub.adapters.mapping_check import Place, Slip
+from hub.adapters.mapping_check import Place, Slip, near
 from hub.errors import ConfigurationError, HubError, InvalidInput
 from hub.net import secret_marks
 from hub.ports import Parcel, TestFault, TriedTest
@@ -29,6 +30,8 @@ from hub.schemas.ids import MessageId
 MESSAGE_ID: Final = MessageId(UUID("019aa001-0000-7000-8000-000000000001"))
 CASE_ID: Final = UUID("019aa001-0000-7000-8000-000000000002")
 SEALED: Final = "(sealed)"
+DOCUMENT: Final = "document"
+"""Name of the call that hands in the document itself, where a message takes several."""
 REPLY_URL: Final = "https://hub.example.org"
 _SHOWN_CHARS: Final = 80
 _MOST_SLIPS: Final = 5
@@ -44,7 +47,8 @@ Word = Literal["status", "echo", "id", "number", "date", "ground", "note", "text
 class MappingTest(Frozen):
     """One test. ``appeal``: a form as the contact centre hands it in, with ``attachments``; ``request``: the document
     that it becomes, as a tree or as its text. ``answer`` (``poll``, ``change``: an entry of the list of changes): what
-    they say, ``means``: how the hub is to understand it.
+    they say, ``means``: how the hub is to understand it. ``call``: by its name, the further call that ``answer``
+    answers; ``keeps``: what of it later calls are given.
 
     In a test the message is 019aa001-0000-7000-8000-000000000001, the case …0002, and ``$sealed`` is ``(sealed)``.
     """
@@ -57,14 +61,18 @@ class MappingTest(Frozen):
     poll: Any = None
     change: Any = None
     means: dict[Word, str] | None = None
+    call: str = DOCUMENT
+    keeps: dict[str, str] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> MappingTest:
         if (self.appeal is None) != (self.request is None):
             raise PydanticCustomError("test", "appeal and request belong together")
         said = [each for each in (self.answer, self.poll, self.change) if each is not None]
-        if bool(said) != bool(self.means) or len(said) > 1:
+        if bool(said) != bool(self.means or self.keeps) or len(said) > 1:
             raise PydanticCustomError("test", "answer, poll or change, and means, belong together")
+        if self.answer is None and (self.keeps or self.call != DOCUMENT):
+            raise PydanticCustomError("test", "call and keeps go with answer")
         if self.appeal is None and not said:
             raise PydanticCustomError("test", "must show an appeal and its request, or an answer and what it means")
         return self
@@ -88,6 +96,17 @@ def notes_of(
         said = ", ".join(".".join(map(str, place)) for place in unshown)
         notes.append(f"no test shows: {said}; a slip there is noticed by nobody")
     return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRules:
+    """What a mapping reads in the answer of one of several calls. ``at``: where the call stands; ``answer``: meaning,
+    where it is looked at; ``keep``: places of what later calls need, by name.
+    """
+
+    at: Place
+    answer: AnswerMapping | None
+    keep: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +135,12 @@ def slips_of_tests(
     *,
     change: AnswerMapping | None = None,
     rows: Callable[[Any], Rows] | None = None,
+    calls: Mapping[str, CallRules] = MappingProxyType({}),
 ) -> Iterator[Slip]:
     """Faults of what does not come out as the tests say. ``make``: the values of a request; ``find``: reads a body of
     theirs, and finds the text at a place of it (``InvalidInput``); ``rows``: what stands at one, piece by piece.
-    ``texts``: for requests that are shown as text; None leaves them out.
+    ``texts``: for requests that are shown as text; None leaves them out. ``calls``: by name, where a message takes
+    several.
     """
     rules = {"answer": answer, "poll": poll, "change": change}
     for number, test in enumerate(tests):
@@ -128,10 +149,45 @@ def slips_of_tests(
             yield from _request_slips(test, at, make, texts)
         for name, rule in rules.items():
             body = getattr(test, name)
-            if body is not None and rule is None:
+            if name == "answer" and (test.keeps or test.call != DOCUMENT):
+                yield from _call_slips(test, at, calls, find, rows)
+            elif body is not None and rule is None:
                 yield Slip((*at, name), "mapping_test", f"the mapping has no {_WHERE[name]}")
             elif body is not None and rule is not None:
                 yield from _meaning_slips(test, (*at, "means"), partial(_read, rule, body, find, rows))
+
+
+def _call_slips(
+    test: MappingTest,
+    at: Place,
+    calls: Mapping[str, CallRules],
+    find: Callable[[Any], Find],
+    rows: Callable[[Any], Rows] | None,
+) -> Iterator[Slip]:
+    call = calls.get(test.call)
+    if call is None:
+        words = near(test.call, calls) if calls else "a message takes one call here"
+        yield Slip((*at, "call"), "mapping_test", f"no call has this name; {words}".rstrip("; "))
+        return
+    if test.means and call.answer is None:
+        yield Slip((*at, "means"), "mapping_test", f"the call {test.call} has no answer: its HTTP status says all")
+    elif test.means and call.answer is not None:
+        yield from _meaning_slips(test, (*at, "means"), partial(_read, call.answer, test.answer, find, rows))
+    yield from _keep_slips(test, (*at, "keeps"), call.keep, find)
+
+
+def _keep_slips(test: MappingTest, at: Place, keep: Mapping[str, str], find: Callable[[Any], Find]) -> Iterator[Slip]:
+    try:
+        found = find(test.answer)
+    except InvalidInput as error:
+        yield Slip(at, "mapping_test", f"the answer cannot be read: {error.message}")
+        return
+    for name, expected in (test.keeps or {}).items():
+        if name not in keep:
+            words = f"the call {test.call} keeps nothing of this name; {near(name, keep)}".rstrip("; ")
+            yield Slip((*at, name), "mapping_test", words)
+        elif (value := found(keep[name])) != expected:
+            yield Slip((*at, name), "mapping_test", f"expected {_shown(expected)}, kept is {_shown(value)}")
 
 
 def _read(rule: AnswerMapping, body: Any, find: Callable[[Any], Find], rows: Callable[[Any], Rows] | None) -> Meaning:

@@ -28,7 +28,7 @@ from hub.adapters.mapping_check import (
     unsaid,
 )
 from hub.adapters.mapping_cover import Reader, unshown
-from hub.adapters.mapping_tests import SEALED, MappingTest, notes_of, slips_of_tests, tried_tests
+from hub.adapters.mapping_tests import SEALED, CallRules, MappingTest, notes_of, slips_of_tests, tried_tests
 from hub.errors import ConfigurationError
 from hub.ports import Parcel, TriedTest
 from hub.schemas.base import Frozen
@@ -96,6 +96,10 @@ class MappedSection(Frozen):
         """Meaning of an entry of a list of changes, where the adapter reads one."""
         return None
 
+    def calls_read(self) -> Mapping[str, CallRules]:
+        """What is read in the answer of each call, by name, where a message takes several."""
+        return {}
+
     def file_members(self) -> tuple[str, ...]:
         """Members of ``$item`` for a file besides those of the envelope."""
         return (CONTENT,)
@@ -127,6 +131,7 @@ class MappedSection(Frozen):
                 self.polled(),
                 change=self.changed(),
                 rows=row_finder,
+                calls=self.calls_read(),
             )
         )
 
@@ -152,7 +157,7 @@ class MappedSection(Frozen):
             return self.model_copy(update=dict(said)).tried(parcel)
 
         answers = {"answer": self.answered(), "poll": self.polled(), "change": self.changed()}
-        return unshown({"request": self.request}, self.tests, make, answers, self.reader())
+        return unshown({"request": self.request}, self.tests, make, answers, self.reader(), self.calls_read())
 
     @property
     def sends_files(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,15 @@ def _previewed(ready: Ready) -> dict[str, Any]:
         "content_type": ready.prepared.content_type,
         "size": len(ready.prepared.body),
         "outline": ready.outline(),
-        "body": preparing.shown(ready.prepared),
+        "body": ready.body(),
+        **({"calls": [asdict(each) for each in ready.calls()]} if ready.calls() else {}),
     }
 
 
 def _way(ready: Ready) -> str:
     channel, prepared = ready.target.channel, ready.prepared
+    if calls := ready.calls():
+        return f"{channel.adapter}/{channel.dialect}, {len(calls)} calls"
     return f"{channel.adapter}/{channel.dialect}, {prepared.content_type}, {len(prepared.body)} bytes"
 
 
@@ -111,8 +115,8 @@ def _cut(body: str) -> str:
 @home_option
 @json_option
 def probe(channel_id: str, home: str | None, as_json: bool) -> None:
-    """Connect to the other side without sending an appeal; over HTTP also ask with HEAD, which takes nothing in. With
-    auth: oauth2 a token is got too.
+    """Connect to the other side without sending an appeal, over HTTP with each address that the channel calls, and ask
+    with HEAD, which takes nothing in. With auth: oauth2 a token is got too.
     """
     hub = build(load(home=home))
     started = time.monotonic()

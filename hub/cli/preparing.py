@@ -6,6 +6,7 @@ import email
 import email.policy
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hub.adapters.mapping_check import near
 from hub.bootstrap import Hub
 from hub.errors import InvalidInput, NotFound
 from hub.net import secret_marks
-from hub.ports import Adapter, Attachments, Outlined, Parcel, Prepared
+from hub.ports import Adapter, Attachments, Outlined, Parcel, Prepared, ShownCall, Stepped
 from hub.schemas import charsets, strict_json
 from hub.schemas.directory import Authority, Channel
 from hub.schemas.envelope import AppealForm, Attachment, Party
@@ -56,6 +57,21 @@ class Ready:
         """Lines that go before the bytes."""
         adapter = self.target.adapter
         return adapter.outline(self.prepared, self.target.channel) if isinstance(adapter, Outlined) else ()
+
+    def calls(self) -> Sequence[ShownCall]:
+        """Its calls, if it takes several."""
+        adapter = self.target.adapter
+        return adapter.calls(self.prepared, self.target.channel) if isinstance(adapter, Stepped) else ()
+
+    def body(self) -> str:
+        """Bytes as text; of several calls each by itself, under its line."""
+        calls = self.calls()
+        return "\n\n".join(map(_call, calls)) if calls else shown(self.prepared)
+
+
+def _call(call: ShownCall) -> str:
+    lines = (f"── {call.name}", f"{call.method} {call.url}", f"Content-Type: {call.content_type}", "", call.body)
+    return "\n".join(lines)
 
 
 def target(hub: Hub, channel_id: str, files: Attachments | None = None) -> Target:

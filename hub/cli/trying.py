@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from hub.errors import Forbidden, InvalidInput, NotFound
 from hub.net.secrets import known
 from hub.net.settings import HttpSettings
 from hub.net.transport import carried_by
-from hub.ports import Adapter, Mapped, Outcome
+from hub.ports import Adapter, Explained, Mapped, Outcome, UnderstoodCall
 from hub.schemas import json_rendering
 from hub.schemas.delivery import CaseRow, Direction, OutcomeKind
 from hub.schemas.directory import Channel
@@ -150,13 +150,18 @@ class Tried:
         self.tap = Recorder()
         self._http = issubclass(ready.target.adapter.settings_model, HttpSettings)
         if poll and not ready.target.adapter.polls(self.channel):
-            raise InvalidInput("Nobody is asked over this channel.", code="channel.not_polled")
+            raise InvalidInput(
+                "Nobody is asked over this channel what became of one message.",
+                code="channel.not_polled",
+                action="Leave out --poll: what becomes of messages comes with the answer, by itself, or in a list.",
+            )
         if recorded:
             self._check_recordable()
         self._poll = poll
         self.outcome: Outcome
         self.polled: Outcome | None = None
         self.heard = b""
+        self.calls: tuple[UnderstoodCall, ...] = ()
 
     def _check_recordable(self) -> None:
         if not self._http:
@@ -189,6 +194,7 @@ class Tried:
             heard = (session.heard() if isinstance(session, BaseSession) else None) or b""
             self.heard = without_secrets(heard, known())[0]
             self.outcome = _without_secrets(sent)
+            self.calls = _clean(session.explained()) if isinstance(session, Explained) else ()
             if self._poll and sent.kind in _TAKEN:
                 self.polled = _without_secrets(replaying.ask(session, self.channel, self.ready.parcel, sent, deadline))
 
@@ -228,9 +234,9 @@ class Tried:
 
     def tell(self, *, as_json: bool) -> None:
         """Print both sides and what was understood."""
-        around, body = self.ready.outline(), preparing.shown(self.ready.prepared)
+        around, body = self.ready.outline(), self.ready.body()
         raw = self.heard.decode("utf-8", "backslashreplace")
-        said = _understood(self.ready.target.adapter, self.channel, self.heard.partition(b"\r\n\r\n")[2])
+        said = self._understood()
         hidden = Hidden(known(), {})
         calls = [_call(each) for each in self.tap.exchanges(hidden)]
         polled = None if self.polled is None else recording.told(self.polled, hidden)
@@ -240,14 +246,37 @@ class Tried:
             "answer": raw,
             "calls": calls,
             "understood": said,
+            "understood_calls": [{"call": each.name, "understood": each.words} for each in self.calls],
             "polled": polled,
         }
         lines = ["── request", *around, "", body, "", "── answer", raw or "(nothing was heard)", ""]
         lines += ["── calls", *calls, ""] if len(calls) > 1 else []
-        lines += ["── understood", *(f"{name}: {value}" for name, value in said.items())] if said else []
+        lines += [line for each in self.calls for line in _explained(each)] or _headed("── understood", said)
         lines += ["── outcome", *_lines(self.told())]
         lines += ["── asked", *_lines(polled)] if polled is not None else []
         emit(document, as_json=as_json, lines=lines)
+
+    def _understood(self) -> Mapping[str, str]:
+        """Meaning of the answer; of several, of the one that has the registration."""
+        if self.calls:
+            return next((each.words for each in self.calls if each.registers), {})
+        return _understood(self.ready.target.adapter, self.channel, self.heard.partition(b"\r\n\r\n")[2])
+
+
+def _explained(call: UnderstoodCall) -> list[str]:
+    about = " (it has the registration)" if call.registers else ""
+    return _headed(
+        f"── understood of {call.name}{about}", call.words or {"nothing": "only its HTTP status is looked at"}
+    )
+
+
+def _headed(head: str, words: Mapping[str, str]) -> list[str]:
+    return [head, *(f"{name}: {value}" for name, value in words.items())] if words else []
+
+
+def _clean(calls: Iterable[UnderstoodCall]) -> tuple[UnderstoodCall, ...]:
+    """The calls without secrets of the hub."""
+    return tuple(replace(call, words={name: shown(word) for name, word in call.words.items()}) for call in calls)
 
 
 def _call(each: recording.Exchange) -> str:

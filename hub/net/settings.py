@@ -47,13 +47,19 @@ def _file(value: object) -> object:
     return value
 
 
-def url_rule(fill: Callable[[str], str] = str) -> BeforeValidator:
-    """A validator for URLs; ``fill`` puts sample values into a template first. Refusals do not repeat the URL."""
+def url_rule(fill: Callable[[str], str] = str, places: str | None = None) -> BeforeValidator:
+    """A validator for URLs; ``fill`` puts sample values into a template first. ``places``: words about what may stand
+    in braces, where that is not what the hub says of all others. Refusals do not repeat the URL.
+    """
 
     def check(value: object) -> object:
         if isinstance(value, str):
+            filled = fill(value)
+            if places is not None and ("{" in filled or "}" in filled):
+                rule = f"The URL has {{…}} that nothing is filled in for: {places}."
+                raise PydanticCustomError("url", "{rule}", {"rule": rule})
             try:
-                parse_url(fill(value))
+                parse_url(filled)
             except ConfigurationError as error:
                 raise PydanticCustomError("url", "{rule}", {"rule": error.message}) from None
         return value

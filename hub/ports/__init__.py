@@ -10,15 +10,19 @@ from hub.ports.acts import Acts
 from hub.ports.adapter import (
     Adapter,
     Bounded,
+    Explained,
     Looking,
     Mapped,
     Outlined,
     Rehearsed,
     Session,
+    ShownCall,
+    Stepped,
     Stepwise,
     Tested,
     TestFault,
     TriedTest,
+    UnderstoodCall,
 )
 from hub.ports.audit import AuditFilter, AuditTrail
 from hub.ports.cases import CaseFilter, CaseGrouping, CaseReads
@@ -59,6 +63,7 @@ __all__ = [
     "Excerpt",
     "ExcerptFile",
     "Excerpts",
+    "Explained",
     "InboundFilter",
     "InboundReads",
     "InboundSink",
@@ -83,12 +88,15 @@ __all__ = [
     "Returned",
     "Seal",
     "Session",
+    "ShownCall",
+    "Stepped",
     "Stepwise",
     "Store",
     "TestFault",
     "Tested",
     "Transfers",
     "TriedTest",
+    "UnderstoodCall",
     "UploadFile",
     "Uploads",
 ]

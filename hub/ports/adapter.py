@@ -143,6 +143,26 @@ class Mapped(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnderstoodCall:
+    """One of several calls of a message. ``words``: meaning of its answer, by our words; ``registers``: True for the
+    call whose answer has the registration.
+    """
+
+    name: str
+    words: Mapping[str, str]
+    registers: bool
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A session that can say what it understood call by call, for people who try a channel."""
+
+    def explained(self) -> Sequence[UnderstoodCall]:
+        """Calls of the last ``send`` that were answered, in their order; none where a message takes one call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestFault:
     """Thing that did not come out as a test says. ``place``: in the channel's settings, or ``where``: in a file of its
     own, with its line.
@@ -180,6 +200,28 @@ class Looking(Protocol):
         """Notes for people on what was answered; none where nothing speaks against the settings. Raises as ``probe``
         does.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCall:
+    """One of several calls before it is made, for people. ``url``: with the places that only an answer fills;
+    ``body``: what goes out, with words for files and for what earlier calls give.
+    """
+
+    name: str
+    method: str
+    url: str
+    content_type: str
+    body: str
+
+
+@runtime_checkable
+class Stepped(Protocol):
+    """An adapter that can say which calls a prepared message takes, for people who set a channel up."""
+
+    def calls(self, prepared: Prepared, channel: Channel) -> Sequence[ShownCall]:
+        """The calls in their order; none where a message takes one."""
         ...
 
 

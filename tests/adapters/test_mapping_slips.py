@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from hub.adapters import json_places, xml_places
 from hub.adapters import mapping as maps
-from hub.adapters.mapping_check import Place, tree_of
+from hub.adapters.mapping_check import Place, left_out_slips, tree_of
 from hub.adapters.mapping_tests import notes_of, words_of
 from hub.adapters.rest.section import TemplateSection
 from hub.adapters.soap import mapping as soap_maps
@@ -354,3 +354,17 @@ def test_the_sound_mappings_are_sound() -> None:
     assert ("answer", "ground") not in unshown
     assert [note.partition(":")[0] for note in notes] == ["no test shows"]
     assert ("poll",) in more
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("aplicant.sex", "did you mean «applicant.sex»?"),
+        ("applicant.nam.patronimic", "did you mean «applicant.name.patronymic»?"),
+        ("aplicant.contacts.zzz", "there are: applicant.contacts.emails, applicant.contacts.phones"),
+    ],
+)
+def test_the_nearest_name_that_is_left_out_is_a_whole_path(name: str, words: str) -> None:
+    """Advice that is taken leaves out no more than was meant."""
+    (slip,) = left_out_slips([name], tree_of([Kind.APPEAL]), ("leaves_out",))
+    assert slip.message == f"an appeal has no «{name}»; {words}"

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from hub.adapters import AdapterContext
 from hub.adapters.rest.adapter import RestAdapter
+from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.errors import UnsupportedFeature
 from hub.ports import Outcome, Prepared, Stepwise
@@ -522,3 +523,72 @@ def test_files_of_the_documents_answer_are_kept(breaks: dict[int, str]) -> None:
             outcome = way.attempt(made)
     (statement,) = outcome.reported
     assert [(each.media_type, each.size) for each in statement.fetched] == [("application/pdf", 3)]
+
+
+def _tested(*tests: dict[str, Any]) -> list[tuple[str, str]]:
+    """Faults of a channel whose submission registers, with these tests."""
+    section = steps("https://edms.example.org")
+    section["after"][1] |= {"answer": ANSWER}
+    section |= {"answer": {"status": "delivered", "id": "doc"}, "keep": {"ref": "doc"}, "tests": list(tests)}
+    try:
+        read = TemplateSection.model_validate(section)
+    except ValidationError as error:
+        return [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+    return [(".".join(map(str, place)), "unshown") for place in read.unshown()]
+
+
+SUBMITTED: dict[str, Any] = {
+    "name": "submitted",
+    "call": "submit",
+    "answer": REGISTERED,
+    "means": {"status": "registered", "id": "7", "number": "17-1", "date": "2026-03-02"},
+}
+
+
+def test_tests_show_the_answers_of_further_calls() -> None:
+    """Meaning and kept values are shown call by call; what no test shows of them is named."""
+    whole = [
+        {"name": "taken", "answer": {"doc": 7}, "means": {"status": "delivered", "id": "7"}, "keeps": {"ref": "7"}},
+        SUBMITTED,
+        {
+            "name": "up",
+            "call": "upload",
+            "answer": {"upload": {"token": "t1", "n": 101}},
+            "keeps": {"token": "t1", "number": "101"},
+        },
+    ]
+    assert _tested(*whole) == []
+    without = {name: value for name, value in whole[0].items() if name != "keeps"}
+    assert sorted(_tested(without)) == [
+        ("after.1.answer", "unshown"),
+        ("before.0.keep.number", "unshown"),
+        ("before.0.keep.token", "unshown"),
+        ("keep.ref", "unshown"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [
+        ({"means": {"number": "18"}}, "tests.0.means.number", "expected «18», understood is «17-1»"),
+        ({"call": "submitt"}, "tests.0.call", "no call has this name; did you mean «submit»?"),
+        ({"call": "attach"}, "tests.0.means", "the call attach has no answer: its HTTP status says all"),
+        ({"keeps": {"x": "1"}}, "tests.0.keeps.x", "the call submit keeps nothing of this name"),
+        ({"call": "upload", "means": None, "keeps": {"token": "t"}}, "tests.0.keeps.token", "kept is nothing"),
+        ({"answer": None, "means": None, "appeal": {}, "request": {}}, "tests.0", "call and keeps go with answer"),
+    ],
+)
+def test_a_test_of_a_call_that_does_not_fit_is_told(change: dict[str, Any], place: str, words: str) -> None:
+    """A wrong meaning, a call or a kept value that is not there."""
+    (fault,) = _tested({**SUBMITTED, **change})
+    assert fault[0] == place
+    assert words in fault[1]
+
+
+def test_an_unknown_place_in_a_calls_url_is_told_with_those_that_there_are() -> None:
+    """A name that ``keep`` cannot have: what a further call knows is said, not what other URLs know."""
+    section = steps("https://edms.example.org")
+    section["after"][1]["url"] += "/{kept.caseId}"
+    with pytest.raises(ValidationError, match=r"a further call knows \{message_id\}.*\{kept\.NAME\}") as told:
+        TemplateSection.model_validate(section)
+    assert "all others" not in str(told.value)

@@ -407,7 +407,7 @@ def test_asking_needs_the_id_that_the_address_wants() -> None:
             "hmac signs the document without files",
         ),
         ({"leaves_out": ["chanel"]}, {}, "did you mean «channel»"),
-        ({"leaves_out": ["applicant.contacts.mails"]}, {}, "did you mean «emails»"),
+        ({"leaves_out": ["applicant.contacts.mails"]}, {}, "did you mean «applicant.contacts.emails»"),
         ({"answer": {**TEMPLATE["answer"], "date": {"path": "d", "date": "%d.%m"}}}, {}, "day, month and year"),
         ({"answer": {**TEMPLATE["answer"], "number": {"path": "d", "date": "%d.%m.%Y"}}}, {}, "only the member date"),
         ({"answer": {"status": {"path": "s", "values": {"a": "registred"}}}}, {}, "did you mean «registered»"),

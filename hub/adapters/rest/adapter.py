@@ -13,7 +13,7 @@ from hub.adapters.rest.dialect import RestDialect
 from hub.adapters.rest.envelope import RestEnvelopeDialect
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.settings import RestSettings
-from hub.adapters.rest.steps import StepSection
+from hub.adapters.rest.steps import CALLS_TYPE
 from hub.adapters.rest.template import TemplateDialect
 from hub.adapters.rest.template_session import TemplateSession
 from hub.adapters.rest.trembita import RestTrembitaDialect
@@ -24,7 +24,7 @@ from hub.net.http import HttpSession
 from hub.net.pool import SessionPool
 from hub.net.secret_marks import shown
 from hub.net.settings import ApiKeyAuth, Auth
-from hub.ports import Parcel, Prepared, Rendering, Session, TriedTest
+from hub.ports import Parcel, Prepared, Rendering, Session, ShownCall, TriedTest
 from hub.schemas.directory import Channel
 
 _DIALECTS: dict[str, Callable[[RestSettings], RestDialect]] = {
@@ -87,12 +87,19 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
         request = dialect.request(prepared)
         kind = request.content_type or prepared.content_type
         auth = dialect.http.auth
+        several = prepared.content_type == CALLS_TYPE
+        headers = {**request.headers, **({} if several else {"Content-Type": kind})}
         return (
-            f"{request.method} {request.url}",
-            *(f"{name}: {shown(value)}" for name, value in {**request.headers, "Content-Type": kind}.items()),
-            *(f"(a call of its own: {each.name}, {each.method} {each.url})" for each in _steps(dialect)),
+            *([] if several else [f"{request.method} {request.url}"]),
+            *(f"{name}: {shown(value)}" for name, value in headers.items()),
+            *(["(further calls: Idempotency-Key MESSAGE/CALL)"] if several else []),
             *([f"(and the credentials of auth: {auth.type}{_where(auth)})"] if auth.type != "none" else []),
         )
+
+    def calls(self, prepared: Prepared, channel: Channel) -> tuple[ShownCall, ...]:
+        """Each of several calls, with its own document."""
+        dialect = self.bound(channel)
+        return dialect.shown_calls(prepared) if isinstance(dialect, TemplateDialect) else ()
 
     @contextmanager
     def open(self, channel: Channel, bound: RestDialect) -> Iterator[Session]:
@@ -113,8 +120,3 @@ class RestAdapter(BaseAdapter[RestSettings, RestDialect]):
 def _where(auth: Auth) -> str:
     """The place of a key that stands in the URL, of which only its name is shown."""
     return f", in the URL as {auth.name}" if isinstance(auth, ApiKeyAuth) and auth.place == "query" else ""
-
-
-def _steps(dialect: RestDialect) -> tuple[StepSection, ...]:
-    """Further calls of a delivery."""
-    return dialect.section.steps if isinstance(dialect, TemplateDialect) else ()

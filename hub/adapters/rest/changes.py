@@ -71,7 +71,8 @@ def _sample(template: str) -> str:
     return filled
 
 
-ListUrl: TypeAlias = Annotated[str, url_rule(_sample)]
+_PLACES: Final = "a list of changes knows {cursor}, {page}, and in token_url {token}"
+ListUrl: TypeAlias = Annotated[str, url_rule(_sample, _PLACES)]
 
 
 class NumberCursor(Frozen):

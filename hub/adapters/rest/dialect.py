@@ -42,6 +42,10 @@ class RestDialect(Protocol):
         """The URL that messages go to."""
         ...
 
+    def addresses(self) -> Mapping[str, str]:
+        """Further URLs that are called, by the setting that names them."""
+        ...
+
     def look_request(self) -> RestRequest | None:
         """A call with HEAD that a probe may make; absent where it would go on to somebody else."""
         ...

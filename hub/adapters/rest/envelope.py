@@ -28,6 +28,7 @@ from hub.adapters.rest.statements import (
     read,
     read_problem,
 )
+from hub.adapters.rest.steps import sample_url
 from hub.errors import InvalidInput, PermanentFailure, UnsupportedFeature
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, retry_after
 from hub.ports import Outcome, Parcel, Prepared, RawInbound, Rendering
@@ -55,6 +56,10 @@ class RestEnvelopeDialect:
     def target(self) -> str:
         """The setting ``url``."""
         return self._s.url
+
+    def addresses(self) -> dict[str, str]:
+        """The setting ``status_url``, if it is asked."""
+        return {} if self._s.status_url is None else {"status_url": sample_url(self._s.status_url)}
 
     def look_request(self) -> RestRequest | None:
         """The setting ``url``."""

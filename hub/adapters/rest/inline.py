@@ -7,8 +7,9 @@ document stays small in memory and in the journal, and the same message is alway
 from __future__ import annotations
 
 import base64
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from hub.net.files import check_file, content
@@ -24,6 +25,17 @@ _PIECE_BYTES = 49_152
 def mark(file: Attachment) -> str:
     """Mark that stands for a file's bytes in the document."""
     return f"\0{file.sha256}\0"
+
+
+def shown(body: bytes, files: Iterable[Attachment]) -> bytes:
+    """A document for people, with words for the files in it."""
+    names = {file.sha256: file.name for file in files}
+    return _MARK.sub(lambda found: json.dumps(words(names[found[1].decode()]), ensure_ascii=False).encode(), body)
+
+
+def words(name: str) -> str:
+    """Words that stand for a file's bytes."""
+    return f"(content {name})"
 
 
 def has_marks(body: bytes) -> bool:

@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.mapping import AnswerMapping, AnswerPath, Item, MappingSource, filled, request_values
 from hub.adapters.mapping_check import CONTENT, LINK, RequestCheck, Slip, sent_places
-from hub.adapters.mapping_tests import SEALED
+from hub.adapters.mapping_tests import DOCUMENT, SEALED, CallRules
 from hub.adapters.rest.changes import ChangesSection
 from hub.adapters.rest.forms import FormSection
-from hub.adapters.rest.steps import DOCUMENT, KeptName, StepSection, kept_mark, step_faults
+from hub.adapters.rest.steps import KeptName, StepSection, kept_mark, step_faults
 from hub.adapters.template import CODES, MappedSection
 from hub.net import secret_marks
 from hub.net.secret_marks import Secrets
@@ -114,6 +114,36 @@ class TemplateSection(MappedSection):
     def steps(self) -> tuple[StepSection, ...]:
         """All further calls, in their order."""
         return (*self.before, *self.after)
+
+    @property
+    def registering(self) -> str:
+        """Name of the call whose answer has the registration."""
+        return next((step.name for step in reversed(self.steps) if step.answer is not None), DOCUMENT)
+
+    def calls_read(self) -> Mapping[str, CallRules]:
+        """The document's call, and all further ones."""
+        if not self.steps:
+            return {}
+        further = {
+            step.name: CallRules(at=(where, number), answer=step.answer, keep=step.keep)
+            for where, steps in (("before", self.before), ("after", self.after))
+            for number, step in enumerate(steps)
+        }
+        return {DOCUMENT: CallRules(at=(), answer=self.answer, keep=self.keep), **further}
+
+    def setting_of(self, call: str, name: str = "url") -> str:
+        """Place of a further call's setting in those of the channel."""
+        return "/".join(map(str, ("template", *self.calls_read()[call].at, name)))
+
+    def addresses(self) -> dict[str, str]:
+        """URLs with their places, by the setting that names them."""
+        pages = self.changes.pages if self.changes is not None else None
+        listed = {
+            "template/changes/url": self.changes.url if self.changes is not None else None,
+            "template/changes/pages/token_url": pages.token_url if pages is not None else None,
+        }
+        told = {setting: url for setting, url in listed.items() if url is not None}
+        return {**told, **{self.setting_of(step.name): step.url for step in self.steps}}
 
     def said(self) -> Any:
         """Tree of all that is said of a message, in whatever call."""

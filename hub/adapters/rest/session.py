@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import replace
 
@@ -33,13 +34,13 @@ class RestSession(BaseSession):
         """One call, judged by the dialect."""
         return self._dialect.judge(self._sent(self._dialect.request(prepared), prepared, deadline_secs), prepared)
 
-    def _sent(self, request: RestRequest, prepared: Prepared, deadline_secs: float) -> HttpAnswer:
-        """The answer to a call with a document."""
+    def _sent(self, request: RestRequest, prepared: Prepared, deadline_secs: float, setting: str = "url") -> HttpAnswer:
+        """The answer to a call with a document. ``setting``: that names its URL."""
         going = replace(prepared, body=request.secrets.fill(prepared.body))
         body = request.upload(going, store_of(self._attachments)) if request.upload else going.body
         call = _call(request, prepared.message_id, body=body, signed=going.body)
         typed = call.saying({"Content-Type": request.content_type or prepared.content_type})
-        with about("url"):
+        with about(setting):
             return self._made(typed, deadline_secs)
 
     def heard(self) -> bytes | None:
@@ -54,11 +55,15 @@ class RestSession(BaseSession):
         return RawInbound(content_type=media_type(answer.content_type), body=answer.body)
 
     def probe(self, deadline_secs: float) -> None:
-        """Get a token, where one is needed, and connect (and shake hands) without saying anything. Raises
-        ``DeliveryError`` or ``ConfigurationError``.
+        """Get a token, where one is needed, and connect (and shake hands) without saying anything, with each address
+        that is called. Raises ``DeliveryError`` or ``ConfigurationError`` about the first that cannot be reached.
         """
+        until = time.monotonic() + deadline_secs
         with about("url"):
             connect(self._http, self._credential, self._dialect.target, deadline_secs=deadline_secs)
+        for setting, url in self._dialect.addresses().items():
+            with about(setting):
+                self._http.connect(url, deadline_secs=max(until - time.monotonic(), 0.001))
 
     def look(self, deadline_secs: float) -> tuple[str, ...]:
         """Ask with HEAD, which nothing is taken in by, whether the address and the credentials are known there."""
@@ -76,7 +81,9 @@ class RestSession(BaseSession):
     def inquire(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         """One call that asks what became of a delivery."""
         call = _call(self._dialect.status_request(delivery), delivery.message_id)
-        return self._dialect.judge_status(self._made(call, deadline_secs), delivery)
+        with about("status_url"):
+            answer = self._made(call, deadline_secs)
+        return self._dialect.judge_status(answer, delivery)
 
     def unread(self, failure: HubError) -> tuple[RawInbound, ...]:
         """The answer that our own reading broke over, or that is too long or cannot be decompressed."""

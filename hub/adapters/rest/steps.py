@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.adapters.json_places import at
 from hub.adapters.mapping import AnswerMapping, AnswerPath
+from hub.adapters.mapping_tests import DOCUMENT
 from hub.adapters.rest.forms import FormSection
 from hub.errors import InvalidInput, PermanentFailure
 from hub.net.http import HttpAnswer
@@ -27,8 +28,6 @@ from hub.schemas import foreign_json
 from hub.schemas.base import Code, Frozen
 from hub.schemas.envelope import Attachment
 
-DOCUMENT: Final = "document"
-"""Name of the call that hands in the document itself."""
 _OURS: Final = frozenset({"message_id", "external_id"})
 _FILE: Final = frozenset({"file.name", "file.sha256"})
 _PLACE: Final = re.compile(r"\{([a-z0-9_.]{1,60})\}")
@@ -46,7 +45,11 @@ def sample_url(template: str) -> str:
     return _PLACE.sub("0", template)
 
 
-StepUrl: TypeAlias = Annotated[str, url_rule(sample_url)]
+_PLACES: Final = (
+    "a further call knows {message_id}, after the document {external_id}, of a file {file.name} and {file.sha256}, and "
+    "{kept.NAME}, with NAME as keep has it (small letters, digits and _)"
+)
+StepUrl: TypeAlias = Annotated[str, url_rule(sample_url, _PLACES)]
 
 
 class StepSection(Frozen):
@@ -150,6 +153,16 @@ class Unit:
         """Name in progress."""
         step = DOCUMENT if self.step is None else self.step.name
         return kept_name(step, self.number)
+
+    @property
+    def call(self) -> str:
+        """Name of its call in the channel's settings."""
+        return DOCUMENT if self.step is None else self.step.name
+
+    @property
+    def title(self) -> str:
+        """Name for people; a file by its number, for its name may tell too much."""
+        return self.call if self.number is None else f"{self.call} (file {self.number + 1})"
 
 
 def contained(calls: Iterable[tuple[str, int | None, Any]]) -> bytes:
@@ -301,6 +314,19 @@ def kept_of(keep: Mapping[str, str], answer: HttpAnswer, number: int | None = No
     found = {kept_name(name, number): at(tree, path) for name, path in keep.items()}
     kept = {name: value for name, value in found.items() if _is_kept(value)}
     return kept if len(kept) == len(found) else None
+
+
+def shown_kept(body: bytes) -> bytes:
+    """A document for people, with words for what earlier calls will have given."""
+    return _MARK.sub(lambda found: dumped(f"(kept {found[1].decode().partition(':')[0]})"), body)
+
+
+def kept_words(keep: Mapping[str, str], tree: Any) -> dict[str, str]:
+    """What an answer gives for later calls, for people; of what it does not give, the place."""
+    found = {name: at(tree, path) for name, path in keep.items()}
+    words = {f"keeps {name}": str(value) for name, value in found.items() if _is_kept(value)}
+    missing = [f"{name} ({keep[name]})" for name, value in found.items() if not _is_kept(value)]
+    return {**words, **({"keeps nothing of": ", ".join(missing)} if missing else {})}
 
 
 def _is_kept(value: Any) -> bool:

@@ -10,6 +10,7 @@ import base64
 from dataclasses import replace
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 from hub.adapters import mapping as maps
 from hub.adapters.json_places import find, rows
@@ -25,11 +26,24 @@ from hub.adapters.rest.inline import raw
 from hub.adapters.rest.section import TemplateSection
 from hub.adapters.rest.settings import RestSettings
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.rest.steps import CALLS_TYPE, Progress, Said, StepSection, Unit, contained, dumped, units
+from hub.adapters.rest.steps import (
+    CALLS_TYPE,
+    Progress,
+    Said,
+    StepSection,
+    Unit,
+    contained,
+    dumped,
+    kept_words,
+    sample_url,
+    shown_kept,
+    units,
+)
 from hub.adapters.template import CODES
 from hub.errors import ConfigurationError, InvalidInput
+from hub.net import secret_marks
 from hub.net.http import HttpAnswer
-from hub.ports import Outcome, Parcel, Prepared, RawInbound
+from hub.ports import Outcome, Parcel, Prepared, RawInbound, ShownCall
 from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import Attachment
@@ -48,6 +62,18 @@ class TemplateDialect(RestEnvelopeDialect):
             raise ConfigurationError("Dialect template needs the section template.")
         self._t = settings.template
         self._secrets = settings.template.secrets()
+
+    def addresses(self) -> dict[str, str]:
+        """Those of the question, of the list of changes, and of further calls; not where a host is told by others."""
+        told = {**super().addresses(), **self._t.addresses()}
+        return {setting: sample_url(url) for setting, url in told.items() if "{" not in urlsplit(url).netloc}
+
+    def judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
+        """Meaning of the answer to the document; what is said of the address is about ``path``, if it has one."""
+        outcome = super().judge(answer, prepared)
+        if self._t.path and outcome.setting == "url" and outcome.code != "answer.redirect":
+            return replace(outcome, setting="template/path")
+        return outcome
 
     def look_request(self) -> RestRequest | None:
         """Where documents go, with the template's own headers; nothing where each has a place of its own."""
@@ -91,6 +117,21 @@ class TemplateDialect(RestEnvelopeDialect):
         """The calls of a prepared message, if there are several. ``PermanentFailure`` (``steps.changed``)."""
         return units(prepared, self._t.steps)
 
+    def shown_calls(self, prepared: Prepared) -> tuple[ShownCall, ...]:
+        """The calls of a prepared message for people; none if it takes one."""
+        return tuple(self._shown_call(unit, prepared) for unit in self.units(prepared))
+
+    def _shown_call(self, unit: Unit, prepared: Prepared) -> ShownCall:
+        step, request = unit.step, self.request(prepared)
+        method, url = (request.method, request.url) if step is None else (step.method, step.url)
+        form, files = (self._t.form, prepared.files) if step is None else (step.form, (unit.file,) if unit.file else ())
+        said = secret_marks.shown(shown_kept(inline.shown(unit.body, prepared.files)).decode())
+        kind = _JSON if form is None else "multipart/form-data"
+        parts_ = [said] if form is None else [said, *(inline.words(file.name) for file in files)]
+        if step is not None and step.send == "file" and unit.file is not None:
+            kind, parts_ = step.content_type or unit.file.media_type, [inline.words(unit.file.name)]
+        return ShownCall(name=unit.title, method=method, url=url, content_type=kind, body="\n".join(parts_))
+
     def step_request(self, unit: Unit, step: StepSection, progress: Progress, prepared: Prepared) -> RestRequest:
         """A call beside that of the document. ``prepared``: with this call's document."""
         name = str(prepared.message_id)
@@ -114,7 +155,10 @@ class TemplateDialect(RestEnvelopeDialect):
         failed = self._by_status(answer) or self._without_statement(answer, prepared)
         if failed.kind in TAKEN or failed.kind is OutcomeKind.REFUSED:
             failed = concluded(OutcomeKind.PERMANENT, f"answer.http_{answer.status}", answer)
-        return replace(failed, detail=f"{_step_name(unit)}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS])
+        setting = self._t.setting_of(step.name) if failed.setting == "url" else failed.setting
+        return replace(
+            failed, setting=setting, detail=f"{unit.title}: {failed.detail or ''}"[: Outcome.DETAIL_MAX_CHARS]
+        )
 
     def final(self, said: Said, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         """The outcome of the answer that has the registration, when all calls are done."""
@@ -152,6 +196,20 @@ class TemplateDialect(RestEnvelopeDialect):
             return None
         tree = foreign_json.parse(body)
         return told(rules, partial(find, tree), partial(rows, tree))
+
+    def explained(self, call: str, answer: HttpAnswer) -> dict[str, str]:
+        """Meaning of the answer of one of several calls, and what it gives for later ones, by our words."""
+        read = self._t.calls_read()[call]
+        rules, keep = read.answer, read.keep
+        if rules is None and not keep:
+            return {}
+        document = parts.document(answer)
+        try:
+            tree = foreign_json.parse(document.body, charset_of(document))
+        except InvalidInput as error:
+            return {"status": f"unknown ({error.message})"}
+        words = {} if rules is None else told(rules, partial(find, tree), partial(rows, tree))
+        return {**words, **kept_words(keep, tree)}
 
     def _judge(self, answer: HttpAnswer, prepared: Prepared) -> Outcome:
         return self._judged(answer, prepared, self._t.answer)
@@ -211,11 +269,6 @@ class TemplateDialect(RestEnvelopeDialect):
             return None
         said = maps.meaning(rules, partial(find, tree), partial(rows, tree))
         return replace(said, files=(*said.files, *files)) if files else said
-
-
-def _step_name(unit: Unit) -> str:
-    """Name of a call for people; a file by its number, for its name may tell too much."""
-    return unit.name if unit.number is None else f"{unit.name.partition(':')[0]} (file {unit.number + 1})"
 
 
 def _heard(answer: HttpAnswer) -> Heard:

@@ -14,19 +14,20 @@ from typing import Final
 
 from hub.adapters.answer_files import Fetched, Keep, inside
 from hub.adapters.mapping import SaidFile
+from hub.adapters.mapping_tests import DOCUMENT
 from hub.adapters.rest import parts
 from hub.adapters.rest.changes import ChangesReader, Reading
 from hub.adapters.rest.envelope import ACCEPT
 from hub.adapters.rest.files import Fetcher, origins
 from hub.adapters.rest.session import RestSession
 from hub.adapters.rest.statements import charset_of
-from hub.adapters.rest.steps import DOCUMENT, Progress, Said, Unit, kept_of
+from hub.adapters.rest.steps import Progress, Said, Unit, kept_of
 from hub.adapters.rest.template import TAKEN, TemplateDialect
-from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure
+from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure, about
 from hub.net.auth import Call, Credential, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
-from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus
+from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus, UnderstoodCall
 from hub.schemas import foreign_json
 from hub.schemas.delivery import Delivery, OutcomeKind
 from hub.schemas.envelope import MAX_ATTACHMENT_BYTES, Attachment
@@ -51,7 +52,7 @@ class TemplateSession(RestSession):
         super().__init__(dialect, http, ours, attachments)
         self._template = dialect
         self._elsewhere = elsewhere
-        self._heard: list[bytes] = []
+        self._heard: list[tuple[Unit, HttpAnswer]] = []
         self._progress: str | None = None
         self._come = Progress()
         self._keep: Callable[[str], bool] = _kept_nowhere
@@ -89,7 +90,18 @@ class TemplateSession(RestSession):
 
     def heard(self) -> bytes | None:
         """The last HTTP answer; of several calls all, one after another."""
-        return _BETWEEN.join(self._heard) or super().heard()
+        return _BETWEEN.join(answer.transcript() for _, answer in self._heard) or super().heard()
+
+    def explained(self) -> tuple[UnderstoodCall, ...]:
+        """Understanding of the answers of several calls."""
+        return tuple(
+            UnderstoodCall(
+                name=unit.title,
+                words=self._template.explained(unit.call, answer),
+                registers=unit.call == self._template.section.registering,
+            )
+            for unit, answer in self._heard
+        )
 
     # Several calls
 
@@ -132,8 +144,9 @@ class TemplateSession(RestSession):
         request = (
             self._template.request(going) if step is None else self._template.step_request(unit, step, progress, going)
         )
-        answer = self._sent(request, going, left)
-        self._heard.append(answer.transcript())
+        section = self._template.section
+        answer = self._sent(request, going, left, "url" if step is None else section.setting_of(step.name))
+        self._heard.append((unit, answer))
         if step is None:
             outcome = self._template.judge(answer, going)
             if outcome.kind not in TAKEN:
@@ -148,7 +161,13 @@ class TemplateSession(RestSession):
         if kept is None:
             names = ", ".join(sorted(step.keep.values()))
             detail = f"{unit.name}: the answer has no {names}"
-            return Outcome(kind=OutcomeKind.UNKNOWN, code="answer.no_receipt", http_status=answer.status, detail=detail)
+            return Outcome(
+                kind=OutcomeKind.UNKNOWN,
+                code="answer.no_receipt",
+                http_status=answer.status,
+                detail=detail,
+                setting=section.setting_of(step.name, "keep"),
+            )
         return progress.after(unit, kept=kept, said=self._said_by(unit, answer) if step.answer is not None else None)
 
     def _said_by(self, unit: Unit, answer: HttpAnswer) -> Said:
@@ -189,7 +208,8 @@ class TemplateSession(RestSession):
         call = Call(
             method="GET", url=url, headers={**self._template.headers(), "Accept": ACCEPT}, message_id=str(uuid.uuid4())
         )
-        return self._made(call, deadline_secs)
+        with about("template/changes/url"):
+            return self._made(call, deadline_secs)
 
     # Files of answers
 
