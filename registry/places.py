@@ -56,7 +56,8 @@ def _list(value: Any) -> list[Any]:
 def _pointer(source: YamlFile, inside: Inside, channel: Any, setting: str | None) -> str:
     path, value = (*inside, "settings"), channel.get("settings")
     for step in (setting or "").split("/"):
-        if not isinstance(value, dict) or step not in value:
+        key: str | int = int(step) if isinstance(value, list) and step.isdecimal() else step
+        if not (key in value if isinstance(value, dict) else isinstance(key, int) and key < len(value)):
             break
-        path, value = (*path, step), value[step]
+        path, value = (*path, key), value[key]
     return pointer(source.name, source.where(path), path)

@@ -18,10 +18,12 @@ from zeep.settings import Settings
 from zeep.xsd import Schema
 from zeep.xsd.types.simple import AnySimpleType
 
-from hub.adapters.mapping_check import near
+from hub.adapters.mapping_check import Slip, near
+from hub.adapters.mapping_words import word_faults
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.protocols.soap.checking import RequestSchema, compiled
 from hub.protocols.soap.files import MAX_FILE_BYTES, MAX_FILES, Documents, resolve
+from hub.protocols.soap.value_rules import ValueRules
 
 CODE: Final = "template.schema"
 TYPE_CODE: Final = "template.type"
@@ -52,6 +54,7 @@ class XmlSchema:
         self._name = path.name
         try:
             documents = resolve(path.name, _files(path))
+            self._documents = documents
             self._rules: RequestSchema = compiled(documents)
             self._schema = _read(documents)
         except ConfigurationError as error:
@@ -86,6 +89,17 @@ class XmlSchema:
                 yield (name,), _near(local, [each.qname.localname for each in self._schema.elements])
             elif len(roots) == 1:
                 yield from _unknown(node, roots[0], (name,))
+
+    def words(self, request: Mapping[str, Any]) -> list[Slip]:
+        """Words of a mapping that the schema does not allow where they go."""
+        try:
+            return list(word_faults(request, ValueRules(self._documents), ("request",)))
+        except _REJECTED as error:
+            raise ConfigurationError(
+                f"The schema {self._name} says no rules of values: {type(error).__name__}: {str(error)[:300]}.",
+                code=CODE,
+                action="Mend the schema.",
+            ) from None
 
     def _declared(self, root: etree._Element) -> Any:
         """The declaration of the root; by its local name alone where the mapping names no namespace."""
