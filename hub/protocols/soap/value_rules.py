@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -79,7 +79,7 @@ def _laid_beside(node: etree._Element, schema: etree._Element, tag: str) -> _Dec
     given = {name: text for name in ("type", "fixed") if (text := node.get(name)) is not None}
     simple = bool(made) or "type" in given
     if simple:
-        laid = etree.Element(_ELEMENT, {"name": tag, **given}, node.nsmap)
+        laid = etree.Element(_ELEMENT, {"name": tag, **given}, cast("dict[str, str]", node.nsmap))  # None: no prefix
         laid.extend(made)
         schema.append(laid)
     sign = "@" if node.tag == _ATTRIBUTE else ""
