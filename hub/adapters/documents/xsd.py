@@ -71,7 +71,7 @@ class XmlSchema:
         if not self._faults(named):
             return named
         ordered = _ordered(copy.deepcopy(named), declared)
-        faults = self._faults(ordered)
+        faults = _counted(self._faults(ordered), ordered, declared)
         if faults:
             raise UnsupportedFeature(
                 f"The document is not as the schema {self._name} demands: {'; '.join(faults)}.",
@@ -222,6 +222,26 @@ def _ordered(element: etree._Element, declared: Any) -> etree._Element:
         if inner is not None:
             _ordered(child, inner)
     return element
+
+
+def _counted(faults: Iterable[str], root: etree._Element, declared: Any) -> tuple[str, ...]:
+    """Faults of places, told as what they are where an element stands too often."""
+    often = dict(_too_often(root, declared))
+    told = ((fault, fault.partition(" does not stand ")) for fault in faults)
+    return tuple(often[name] if stands and name in often else fault for fault, (name, stands, _) in told)
+
+
+def _too_often(element: etree._Element, declared: Any) -> Iterator[tuple[str, str]]:
+    """Names of elements that stand more often than their declarations allow, each with its sentence."""
+    found = [(_match(child, declared)[1], child) for child in element.iterchildren(etree.Element)]
+    for inner in _children(declared):
+        times, most = sum(each is inner for each, _ in found), inner.max_occurs
+        if isinstance(most, int) and times > most:
+            name = inner.qname.localname
+            yield name, f"{name} stands {times} times, and the schema allows at most {most}"
+    for inner, child in found:
+        if inner is not None:
+            yield from _too_often(child, inner)
 
 
 def _files(path: Path) -> Mapping[str, bytes]:

@@ -211,6 +211,7 @@ RULES = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespac
     <xs:element name="Kind" type="Kind"/>
     <xs:element name="Office"><xs:simpleType><xs:restriction base="xs:string"><xs:pattern value="[0-9]{2}"/>
       </xs:restriction></xs:simpleType></xs:element>
+    <xs:element name="Phone" type="xs:string" minOccurs="0" maxOccurs="2"/>
     <xs:element name="Text" type="xs:string"/></xs:sequence>
     <xs:attribute name="copies" type="xs:positiveInteger" use="required"/></xs:complexType>
   <xs:element name="Case" type="Case"/></xs:schema>"""
@@ -245,3 +246,14 @@ def test_words_are_held_against_the_schema(tmp_path: Path, change: dict[str, Any
         made.rehearse_words()
     assert told in refused.value.message
     assert str(refused.value.setting).startswith("template/request/Case/")
+
+
+def test_what_stands_too_often_is_told_as_that(tmp_path: Path) -> None:
+    """A third element where two may stand is no matter of its place."""
+    (tmp_path / "case.xsd").write_text(RULES)
+    case = {"@copies": 1, "Kind": "SKARHA", "Office": "07", "Phone": ["1", "2", "3"], "Text": "$body.text"}
+    section: dict[str, Any] = {"format": "xml", "leaves_out": LEFT, "request": {"Case": case}}
+    section["xml"] = {"xsd": str(tmp_path / "case.xsd")}
+    section["tests"] = [{"name": "one", "appeal": APPEAL, "request": {"Case": case | {"Text": APPEAL["text"]}}}]
+    with pytest.raises(ConfigurationError, match="Phone stands 3 times, and the schema allows at most 2"):
+        Documents(DocumentSection.model_validate(section))
