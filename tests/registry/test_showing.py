@@ -114,3 +114,18 @@ def test_a_setting_is_shown_and_named_as_the_file_says_it(tmp_path: Path) -> Non
     assert "settings.auth.place" not in told
     with pytest.raises(RegistryRefused, match="there are: in"):
         load(write(tmp_path, a=SOUND, b=keyed.replace("in:", "place:")), adapters.table())
+
+
+def test_a_difference_names_channel_setting_and_both_values(tmp_path: Path) -> None:
+    """A change of a rate is told as that, a secret as its reference, and a channel that came with its settings."""
+    changed = CHANNELS.replace("rate_per_sec: 5", "rate_per_sec: 9").replace("a.token", "b.token")
+    old, new = write(tmp_path / "old", a=SOUND, b=CHANNELS), write(tmp_path / "new", a=SOUND, b=changed)
+    said = CliRunner().invoke(registry_group, ["diff", str(old), str(new)]).stdout.splitlines()
+    assert said[1:] == [
+        "changed  authorities 00000003: channels",
+        "         channels[00000003.rest].settings.auth.token: file:/etc/hub/a.token → file:/etc/hub/b.token",
+        "         channels[00000003.rest].lane.rate_per_sec: 5 → 9",
+    ]
+    without = write(tmp_path / "none", a=SOUND)
+    came = CliRunner().invoke(registry_group, ["diff", str(without), str(new)]).stdout.splitlines()
+    assert came[2].startswith("         channels[00000003.rest]: — → {")
