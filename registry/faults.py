@@ -50,7 +50,7 @@ def found(
         path, at = _walk(item["loc"], value, keep_last=item["type"] == "missing")
         said = _say(item["type"], item["msg"], at)
         if item["type"] == "extra_forbidden" and path and model is not None:
-            said = said[0], _unknown_key(str(path[-1]), _keys_at(model, item["loc"][:-1]))
+            said = said[0], _unknown_key(str(path[-1]), _models_at(model, item["loc"][:-1]))
         told.setdefault(path, said)  # the branches of a union complain of the same value
     for path, (code, sentence) in told.items():
         follows = code == "registry.too_short" and any(len(p) > len(path) and p[: len(path)] == path for p in told)
@@ -58,18 +58,20 @@ def found(
             yield (*base, *path), code, sentence
 
 
-def _unknown_key(name: str, known: Iterable[str]) -> str:
+def _unknown_key(name: str, models: Models) -> str:
+    written = {field: info.alias or field for each in models for field, info in each.model_fields.items()}
+    known = [written[name]] if name in written else written.values()
     alike = " (it has letters that only look like Latin ones)" if _NOT_LATIN.search(name) else ""
-    return f"there is no such key here{alike}; {near(name, known)}".rstrip("; ")
+    return f"there is no such key here{alike}; {near(name, set(known))}".rstrip("; ")
 
 
-def _keys_at(model: type[BaseModel], loc: Iterable[int | str]) -> set[str]:
-    """Names that models at a place know. Steps that are no fields (numbers, branches of unions) stay where they are."""
+def _models_at(model: type[BaseModel], loc: Iterable[int | str]) -> Models:
+    """Models at a place. Steps that are no fields (numbers, branches of unions) stay where they are."""
     models: Models = frozenset({model})
     for step in loc:
         inner = [each.model_fields[str(step)].annotation for each in models if str(step) in each.model_fields]
         models = frozenset(found for each in inner for found in _models(each)) or models
-    return {name for each in models for name in each.model_fields}
+    return models
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -97,7 +97,7 @@ def effective(channel: Channel, adapters: Mapping[str, Adapter]) -> Row:
     document = channel.model_dump(mode="json")
     adapter = adapters.get(channel.adapter)
     if adapter is not None:
-        settings = settings_of(adapter, channel).model_dump(mode="json")
+        settings = settings_of(adapter, channel).model_dump(mode="json", by_alias=True)
         document["settings"] = {k: v for k, v in settings.items() if k != "dialect" or k in channel.settings}
     return document
 

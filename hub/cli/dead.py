@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from hub.bootstrap import build
 from hub.cli.auditing import audited
-from hub.cli.output import emit, home_option, json_option, table
+from hub.cli.output import emit, home_option, json_option, table, waiting
 from hub.errors import NotFound
 from hub.net import secret_marks
 from hub.schemas.ids import DeliveryId
@@ -57,9 +58,14 @@ def show(delivery: uuid.UUID, home: str | None, as_json: bool, raw: bool) -> Non
             audited(hub, "hub dead show --raw", row.id)
         attempts = hub.store.attempts(row.id)
         answers = hub.store.attempt_answers(row.id)
+        opened = hub.store.open_items([row.case_id]).get(row.case_id, ())
     finally:
         hub.close()
-    lines = [f"Delivery {row.id} to {row.authority} over {row.channel_id}: {row.state}, {row.last_code}"]
+    items = [item for item in opened if item.delivery_id == row.id]
+    lines = [
+        f"Delivery {row.id} to {row.authority} over {row.channel_id}: {row.state}, {row.last_code}",
+        *waiting(items),
+    ]
     for attempt in attempts:
         lines.append(
             f"  {attempt.number}. {attempt.started_at:%Y-%m-%d %H:%M:%S}Z {attempt.outcome} {attempt.code or ''}"
@@ -70,7 +76,8 @@ def show(delivery: uuid.UUID, home: str | None, as_json: bool, raw: bool) -> Non
             lines += [f"     < {line}" for line in _lines(answers.get(attempt.number))]
     if raw:
         lines += ["What went out:", *(f"  > {line}" for line in _lines(row.payload))]
-    document = {"state": row.state, "code": row.last_code, "attempts": [asdict(a) for a in attempts]}
+    document: dict[str, Any] = {"state": row.state, "code": row.last_code, "attempts": [asdict(a) for a in attempts]}
+    document["waiting"] = [asdict(item) for item in items]
     emit(document, as_json=as_json, lines=lines)
 
 

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from hub.schemas.delivery import OperatorItem
+from hub.schemas.visible import visible
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -39,3 +42,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
         return "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
 
     return [render(head), render(["─" * w for w in widths]), *(render(r) for r in cells)]
+
+
+def waiting(items: Iterable[OperatorItem]) -> list[str]:
+    """Lines about what waits for a person, and why. Details hold no personal data: they were redacted when made."""
+    return [f"  waits for a person: {visible(item.reason)}: {visible(item.detail)}" for item in items]

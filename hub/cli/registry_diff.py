@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
@@ -19,16 +20,19 @@ from hub.cases.stored import newest_appeals
 from hub.cli.output import emit, home_option, json_option
 from hub.cli.registry_folder import FOLDER
 from hub.schemas.kyiv import kyiv_day
+from hub.schemas.visible import visible
 from hub.settings import load
 from hub.storage import open_store
 from registry import LoadedDirectory
-from registry.diff import compare
+from registry.diff import Difference, compare
 from registry.loader import Seen
 from registry.rerouting import OPERATORS, Change, Rerouted, reroute
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SHOWN: Final = 5
 _MOST_CASES: Final = 1_000_000
+_CUT: Final = 100
+"""Longer values are cut; ``--json`` shows them whole."""
 
 
 class CaseChoice(click.ParamType[int]):
@@ -76,7 +80,7 @@ def diff(
     before, after = (registry.load(folder, adapters.table(), seen=seen) for folder in (old, new))
     found = compare(before, after)
     lines = [f"{before.version} → {after.version}: {len(found)} differences."]
-    lines += [f"{d.change:8} {d.section} {d.code}{': ' if d.fields else ''}{', '.join(d.fields)}" for d in found]
+    lines += [line for each in found for line in _difference(each)]
     document: dict[str, Any] = {
         "old": before.version,
         "new": after.version,
@@ -90,6 +94,19 @@ def diff(
     emit(document, as_json=as_json, lines=lines)
     if exit_code and (rerouted.moved if rerouted is not None else found):
         sys.exit(1)
+
+
+def _difference(found: Difference) -> Iterator[str]:
+    """An entry, and under it each value that changed."""
+    yield f"{found.change:8} {found.section} {found.code}{': ' if found.fields else ''}{', '.join(found.fields)}"
+    yield from (f"         {each.path}: {_value(each.old)} → {_value(each.new)}" for each in found.values)
+
+
+def _value(value: Any) -> str:
+    """A value on one line."""
+    told = "—" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    told = visible(told)
+    return told if len(told) <= _CUT else f"{told[: _CUT - 1]}…"
 
 
 def reroute_stored(

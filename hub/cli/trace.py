@@ -11,7 +11,7 @@ import click
 from hub.bootstrap import build
 from hub.cases.timeline import TimelineEntry, timeline
 from hub.cli.finding import CaseReference, find_case
-from hub.cli.output import emit, home_option, json_option
+from hub.cli.output import emit, home_option, json_option, waiting
 from hub.schemas.delivery import ClockMark
 from hub.schemas.kyiv import KYIV
 from hub.settings import load
@@ -28,16 +28,18 @@ def trace(said: uuid.UUID | str, home: str | None, as_json: bool) -> None:
         row = find_case(hub.store, said)
         case_id = row.case.id
         entries = timeline(hub.store, hub.registry.current(), case_id)
+        items = hub.store.open_items([case_id]).get(case_id, ())
     finally:
         hub.close()
     number = f" (no. {row.case.case_number})" if row.case.case_number else ""
     head = f"Case {case_id}{number}: {row.state}" + (", waits for an operator" if row.needs_operator else "")
-    lines = [head, *(f"  {_clock(e.at)}  {e.text}{_heard(e)}" for e in entries)]
+    lines = [head, *(f"  {_clock(e.at)}  {e.text}{_heard(e)}" for e in entries), *waiting(items)]
     document = {
         "case_id": case_id,
         "case_number": row.case.case_number,
         "state": row.state,
         "entries": [asdict(e) for e in entries],
+        "waiting": [asdict(item) for item in items],
     }
     emit(document, as_json=as_json, lines=lines)
 

@@ -1,7 +1,8 @@
 """Test messages: appeals that go out over a channel as real ones do and can be taken for none.
 
 Each says in its first line, and in its subject, that it is a test. Its ids are new and belong to no case of the hub, so
-that whatever is answered to it, now or later, changes none; it bears no number of the contact centre's or of a case.
+that whatever is answered to it, now or later, changes none. Where the contact centre gave no number, it bears a case's
+number as a real one does, one that no case ever gets.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from typing import Final
 from hub.cases.minimisation import minimised
 from hub.ports import Parcel, Rendering, Seal
 from hub.schemas import json_rendering, xml_rendering
+from hub.schemas.case_number import case_number
 from hub.schemas.envelope import AppealEnvelope, AppealForm, Attachment, Header, Party
 from hub.schemas.ids import MessageId, new_id
+from hub.schemas.kyiv import kyiv_day
 from hub.sealed import seal_parcel, wrap
 
 MARK: Final = "ТЕСТ: перевірка каналу, не звернення."
 _SUBJECT_MARK: Final = "ТЕСТ: "
 _SUBJECT_CHARS: Final = 500
 _TEXT_CHARS: Final = 100_000
+_NO_CASE: Final = 0
+"""Numbers of cases begin with 1."""
 
 
 def marked(form: AppealForm) -> AppealForm:
@@ -41,8 +46,10 @@ def message(
     form: AppealForm, *, sender: Party, recipient: Party, now: datetime, attachments: tuple[Attachment, ...] = ()
 ) -> AppealEnvelope:
     """The envelope of a test with ids of its own."""
+    number = form.reference or case_number(kyiv_day(form.received_at).year, _NO_CASE)
+    body = marked(form).model_copy(update={"reference": number})
     header = Header(message_id=new_id(), case_id=new_id(), created_at=now, sender=sender, recipient=recipient)
-    return AppealEnvelope(header=header, body=marked(form), attachments=attachments)
+    return AppealEnvelope(header=header, body=body, attachments=attachments)
 
 
 def parcel(envelope: AppealEnvelope, rendering: Rendering, seal: Seal, reply_url: str | None) -> Parcel:

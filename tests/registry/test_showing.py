@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from hub import adapters
 from hub.cli.registry import registry_group
+from hub.errors import RegistryRefused
+from registry import load
 from registry.loader import judge, read
 from registry.showing import SECTIONS, entry
 from tests.registry.builders import LVIV, LVIV_DISTRICT, SOUND, write
@@ -26,6 +28,8 @@ channels:
       lane: {rate_per_sec: 5}
 keys: []
 """
+
+KEYED = '{type: api_key, in: query, name: key, key: "file:/etc/hub/a.key"}'
 
 
 @pytest.fixture
@@ -100,3 +104,28 @@ def test_a_channel_whose_package_cannot_be_loaded_is_shown_as_written(folder: Pa
     loaded = judge(folder, read(folder), known)
     without = {name: each for name, each in known.items() if name != "rest"}
     assert set(entry(loaded, "00000003.rest", without).document["settings"]) == {"url", "auth"}
+
+
+def test_a_setting_is_shown_and_named_as_the_file_says_it(tmp_path: Path) -> None:
+    """`in: query` is shown as `in`, with its line; the model's own name for it is no key, and the hint says `in`."""
+    keyed = CHANNELS.replace('{type: bearer, token: "file:/etc/hub/a.token"}', KEYED)
+    told = rows(write(tmp_path, a=SOUND, b=keyed), "00000003.rest")
+    assert told["settings.auth.in"] == ["query", "b.yaml:8"]
+    assert "settings.auth.place" not in told
+    with pytest.raises(RegistryRefused, match="there are: in"):
+        load(write(tmp_path, a=SOUND, b=keyed.replace("in:", "place:")), adapters.table())
+
+
+def test_a_difference_names_channel_setting_and_both_values(tmp_path: Path) -> None:
+    """A change of a rate is told as that, a secret as its reference, and a channel that came with its settings."""
+    changed = CHANNELS.replace("rate_per_sec: 5", "rate_per_sec: 9").replace("a.token", "b.token")
+    old, new = write(tmp_path / "old", a=SOUND, b=CHANNELS), write(tmp_path / "new", a=SOUND, b=changed)
+    said = CliRunner().invoke(registry_group, ["diff", str(old), str(new)]).stdout.splitlines()
+    assert said[1:] == [
+        "changed  authorities 00000003: channels",
+        "         channels[00000003.rest].settings.auth.token: file:/etc/hub/a.token → file:/etc/hub/b.token",
+        "         channels[00000003.rest].lane.rate_per_sec: 5 → 9",
+    ]
+    without = write(tmp_path / "none", a=SOUND)
+    came = CliRunner().invoke(registry_group, ["diff", str(without), str(new)]).stdout.splitlines()
+    assert came[2].startswith("         channels[00000003.rest]: — → {")

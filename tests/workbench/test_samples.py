@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from hub.errors import InvalidInput
-from hub.schemas.envelope import AppealForm, Attachment
+from hub.schemas.case_number import case_number, is_case_number
+from hub.schemas.envelope import AppealForm, Attachment, Party
 from hub.schemas.shapes import Leaf, Many, Shape, shape_of
+from hub.workbench import messages
 from hub.workbench.samples import names, sample, samples
 from tests.acceptance.processes import hub
 from tests.workbench.homes import CHANNEL, home_with, template
@@ -82,3 +84,14 @@ def test_preview_shows_what_each_sample_becomes(tmp_path: Path) -> None:
     assert "О’Прикладенка: «вода» & тепло <ґанок>" in one
     refused = hub("channel", "preview", CHANNEL, "--sample", "nobody", home=home, check=False)
     assert (refused.returncode, "sample.unknown" in refused.stderr) == (1, True)
+
+
+def test_a_sample_bears_a_number_as_a_real_message_does() -> None:
+    """The centre's, or a case's that no case ever gets: what demands one does not stop, for no real one lacks it."""
+    party = Party(code="00032106")
+    given = {
+        each.name: messages.message(each.form, sender=party, recipient=party, now=each.form.received_at).body.reference
+        for each in samples()
+    }
+    assert given["whole"] == "НКЦ-ЗРАЗОК-000001"
+    assert (given["plain"], is_case_number(given["plain"] or "")) == (case_number(2026, 0), True)

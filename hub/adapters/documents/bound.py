@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,9 @@ from hub.adapters.documents.forms import Piece
 from hub.adapters.documents.section import DocumentSection, finder_of, texts_of
 from hub.adapters.documents.xsd import CODE, TYPE_CODE, XmlSchema
 from hub.adapters.mapping import AnswerMapping
+from hub.adapters.mapping_check import Slip
 from hub.adapters.mapping_tests import parcel_of, slips_of_tests, told
+from hub.adapters.mapping_words import told as told_words
 from hub.adapters.template import template_values
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.ports import Parcel
@@ -79,6 +82,7 @@ class Documents(AnswerDocuments):
     def __init__(self, section: DocumentSection) -> None:
         super().__init__(section)
         schema = XmlSchema(Path(section.xml.xsd)) if section.xml.xsd is not None else None
+        self._schema = schema
         self.form = section.form(schema)
         if schema is not None:
             self._hold_against(schema)
@@ -108,6 +112,22 @@ class Documents(AnswerDocuments):
         """The document of a message. ``members``: further members of a file. ``UnsupportedFeature``."""
         values = template_values(self.section, parcel, parcel.sealed.decode("ascii", "replace"), members)
         return self.form.write(values)
+
+    @cached_property
+    def _word_slips(self) -> list[Slip]:
+        return [] if self._schema is None else self._schema.words(self.section.request)
+
+    def rehearse_words(self) -> None:
+        """Raise ``ConfigurationError`` (``template.schema``) for words of the mapping that the schema does not allow:
+        the message that says one would stop.
+        """
+        if self._word_slips:
+            raise ConfigurationError(
+                f"The template says what its schema does not allow: {told_words(self._word_slips)}.",
+                code=CODE,
+                action="Write the words that the schema allows.",
+                setting="/".join(("template", *map(str, self._word_slips[0].place))),
+            )
 
     def rehearse(self, error: UnsupportedFeature) -> None:
         """Raise ``ConfigurationError`` (``template.type``) for what would stop every such message; what one message

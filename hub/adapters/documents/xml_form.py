@@ -85,6 +85,9 @@ class XmlDocuments(Form):
         return str(written).replace("><", ">\n<").splitlines()
 
 
+_OWN_TEXT: Final = re.compile(r"(?:^|[./])#text$")
+
+
 def _written(element: etree._Element) -> bytes:
     return etree.tostring(element, encoding="unicode", with_tail=False).encode("utf-8", "replace")
 
@@ -96,7 +99,8 @@ def find(node: etree._Element, path: str) -> str | None:
 
 
 def _slashed(path: str) -> str:
-    """The path with slashes; one that has some stays as it is."""
+    """The path with slashes; one that has some stays as it is. An element's own text stands where the element does."""
+    path = _OWN_TEXT.sub("", path) or "."
     if path == "." or "/" in path or "[" in path:
         return path
     steps: list[str] = []

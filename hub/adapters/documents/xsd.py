@@ -18,10 +18,12 @@ from zeep.settings import Settings
 from zeep.xsd import Schema
 from zeep.xsd.types.simple import AnySimpleType
 
-from hub.adapters.mapping_check import near
+from hub.adapters.mapping_check import Slip, near
+from hub.adapters.mapping_words import word_faults
 from hub.errors import ConfigurationError, UnsupportedFeature
 from hub.protocols.soap.checking import RequestSchema, compiled
 from hub.protocols.soap.files import MAX_FILE_BYTES, MAX_FILES, Documents, resolve
+from hub.protocols.soap.value_rules import ValueRules
 
 CODE: Final = "template.schema"
 TYPE_CODE: Final = "template.type"
@@ -52,6 +54,7 @@ class XmlSchema:
         self._name = path.name
         try:
             documents = resolve(path.name, _files(path))
+            self._documents = documents
             self._rules: RequestSchema = compiled(documents)
             self._schema = _read(documents)
         except ConfigurationError as error:
@@ -68,7 +71,7 @@ class XmlSchema:
         if not self._faults(named):
             return named
         ordered = _ordered(copy.deepcopy(named), declared)
-        faults = self._faults(ordered)
+        faults = _counted(self._faults(ordered), ordered, declared)
         if faults:
             raise UnsupportedFeature(
                 f"The document is not as the schema {self._name} demands: {'; '.join(faults)}.",
@@ -86,6 +89,17 @@ class XmlSchema:
                 yield (name,), _near(local, [each.qname.localname for each in self._schema.elements])
             elif len(roots) == 1:
                 yield from _unknown(node, roots[0], (name,))
+
+    def words(self, request: Mapping[str, Any]) -> list[Slip]:
+        """Words of a mapping that the schema does not allow where they go."""
+        try:
+            return list(word_faults(request, ValueRules(self._documents), ("request",)))
+        except _REJECTED as error:
+            raise ConfigurationError(
+                f"The schema {self._name} says no rules of values: {type(error).__name__}: {str(error)[:300]}.",
+                code=CODE,
+                action="Mend the schema.",
+            ) from None
 
     def _declared(self, root: etree._Element) -> Any:
         """The declaration of the root; by its local name alone where the mapping names no namespace."""
@@ -208,6 +222,26 @@ def _ordered(element: etree._Element, declared: Any) -> etree._Element:
         if inner is not None:
             _ordered(child, inner)
     return element
+
+
+def _counted(faults: Iterable[str], root: etree._Element, declared: Any) -> tuple[str, ...]:
+    """Faults of places, told as what they are where an element stands too often."""
+    often = dict(_too_often(root, declared))
+    told = ((fault, fault.partition(" does not stand ")) for fault in faults)
+    return tuple(often[name] if stands and name in often else fault for fault, (name, stands, _) in told)
+
+
+def _too_often(element: etree._Element, declared: Any) -> Iterator[tuple[str, str]]:
+    """Names of elements that stand more often than their declarations allow, each with its sentence."""
+    found = [(_match(child, declared)[1], child) for child in element.iterchildren(etree.Element)]
+    for inner in _children(declared):
+        times, most = sum(each is inner for each, _ in found), inner.max_occurs
+        if isinstance(most, int) and times > most:
+            name = inner.qname.localname
+            yield name, f"{name} stands {times} times, and the schema allows at most {most}"
+    for inner, child in found:
+        if inner is not None:
+            yield from _too_often(child, inner)
 
 
 def _files(path: Path) -> Mapping[str, bytes]:

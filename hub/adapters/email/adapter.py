@@ -84,6 +84,7 @@ class EmailAdapter(BaseAdapter[EmailSettings, EmailChannel]):
         documents = self.bound(channel).documents
         if documents is None:
             return
+        documents.rehearse_words()
         try:
             documents.write(parcel, lambda _: {})
         except UnsupportedFeature as error:

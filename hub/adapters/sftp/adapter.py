@@ -67,6 +67,7 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpChannel]):
         documents = self.bound(channel).documents
         if documents is None:
             return
+        documents.rehearse_words()
         try:
             self.prepare(parcel, channel)
         except UnsupportedFeature as error:

@@ -33,12 +33,17 @@ _RULES: Final = (
     ("PATTERN", "is not of the pattern that the schema demands"),
     ("INCLUSIVE", "is out of the range that the schema allows"),
     ("EXCLUSIVE", "is out of the range that the schema allows"),
+    ("CVC_ELT_5_2_2", "is not the one value that the schema allows"),
     ("CVC_TYPE_2", "is of an abstract type, which no request can say"),
     ("DIGITS", "has more digits than the schema allows"),
     ("ELEMENT_CONTENT", "does not stand where the schema wants it, or something before it is missing"),
     ("CVC_COMPLEX_TYPE_4", "lacks an attribute that the schema demands"),
 )
-_OF_VALUES: Final = re.compile("LENGTH|PATTERN|ENUMERATION|CLUSIVE|DIGITS|DATATYPE|CVC_TYPE_3_1|CVC_ATTRIBUTE_3")
+_OF_VALUES: Final = re.compile(
+    "LENGTH|PATTERN|ENUMERATION|CLUSIVE|DIGITS|DATATYPE|CVC_TYPE_3_1|CVC_ATTRIBUTE_3|CVC_ELT_5_2_2"
+)
+_LISTED: Final = re.compile(r"set \{([^{}]{1,5000})\}")
+_QUOTED: Final = re.compile(r"'([^']*)'")
 _MAX_TOLD: Final = 10
 _UNDECLARED: Final = "SCHEMAV_CVC_ELT_1"
 """A header block that the binding declares by its type alone is declared in no schema."""
@@ -98,6 +103,21 @@ class RequestSchema:
         found: dict[str, str] = {}
         self._look(element, found)
         return tuple(found.values())[:_MAX_TOLD]
+
+    def value_fault(self, name: str, text: str) -> tuple[str, tuple[str, ...]] | None:
+        """Rule that a text breaks as the value of this root, and the values that the schema lists for it; None if it
+        breaks none, or no such root is declared.
+        """
+        element = etree.Element(name)
+        element.text = text
+        with self._lock:
+            self._schema.validate(element)
+            errors = [(each.type_name, each.message) for each in iter(self._schema.error_log)]  # type: ignore[call-overload]
+        broken = [(kind, message) for kind, message in errors if _OF_VALUES.search(kind)]
+        if not broken:
+            return None
+        listed = next((found[1] for _, message in broken if (found := _LISTED.search(message))), "")
+        return _rule(*broken[0]), tuple(_QUOTED.findall(listed))
 
     def _parameters(self, element: etree._Element) -> etree._Element:
         """What a call in style rpc says, under a name that a schema has."""

@@ -148,8 +148,16 @@ def test_places_in_xml_are_dotted_local_names() -> None:
     data = b'<p:r xmlns:p="u"><p:a><b>1</b><b c="x">2</b></p:a><D.E>3</D.E></p:r>'
     (piece,) = XmlDocuments(XmlForm()).pieces(data)
     assert piece.find is not None
-    places = ("a.b.0", "a.b.1", "a.b.1.@c", "a/b[2]", "D.E", "a.z")
-    assert [piece.find(place) for place in places] == ["1", "2", "x", "2", "3", None]
+    places = ("a.b.0", "a.b.1", "a.b.1.@c", "a/b[2]", "D.E", "a.z", "a.b.1.#text", "a/b[1]/#text", "z.#text")
+    assert [piece.find(place) for place in places] == ["1", "2", "x", "2", "3", None, "2", "1", None]
+
+
+def test_an_elements_own_text_is_a_place() -> None:
+    """Of a file that stands in its element: by ``#text`` or ``.``, beside its attributes."""
+    (piece,) = XmlDocuments(XmlForm()).pieces(b'<r><Fayl imya="a.pdf">JVBE</Fayl></r>')
+    assert piece.rows is not None
+    (file,) = piece.rows("Fayl")
+    assert [file(place) for place in ("#text", ".", "@imya")] == ["JVBE", "JVBE", "a.pdf"]
 
 
 def test_several_statements_stand_in_one_document() -> None:

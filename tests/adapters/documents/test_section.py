@@ -201,3 +201,59 @@ def test_a_section_that_contradicts_itself_is_refused() -> None:
     ):
         with pytest.raises(ValidationError, match=told):
             DocumentSection.model_validate({**CSV, **change})
+
+
+RULES = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:a" xmlns="urn:a"
+    elementFormDefault="qualified">
+  <xs:simpleType name="Kind"><xs:restriction base="xs:string">
+    <xs:enumeration value="SKARHA"/><xs:enumeration value="PROPOZ"/></xs:restriction></xs:simpleType>
+  <xs:complexType name="Case"><xs:sequence>
+    <xs:element name="Kind" type="Kind"/>
+    <xs:element name="Office"><xs:simpleType><xs:restriction base="xs:string"><xs:pattern value="[0-9]{2}"/>
+      </xs:restriction></xs:simpleType></xs:element>
+    <xs:element name="Phone" type="xs:string" minOccurs="0" maxOccurs="2"/>
+    <xs:element name="Text" type="xs:string"/></xs:sequence>
+    <xs:attribute name="copies" type="xs:positiveInteger" use="required"/></xs:complexType>
+  <xs:element name="Case" type="Case"/></xs:schema>"""
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, None),
+        (
+            {"Kind": {"$from": "$body.kind", "values": {"proposal": "PROPOS"}, "default": "SKARHA"}},
+            "request.Case.Kind.values.proposal: «PROPOS» for Kind is not one of the values that the schema lists; "
+            "did you mean «PROPOZ»?",
+        ),
+        ({"Kind": {"$from": "$body.kind", "values": {"proposal": "PROPOZ"}, "default": ""}}, "Kind.default"),
+        ({"Office": "7"}, "request.Case.Office: «7» for Office is not of the pattern"),
+        ({"@copies": 0}, "request.Case.@copies: «0» for copies is no xs:positiveInteger"),
+        ({"@copies": "two"}, "request.Case.@copies: «two» for copies is no xs:positiveInteger"),
+    ],
+)
+def test_words_are_held_against_the_schema(tmp_path: Path, change: dict[str, Any], told: str | None) -> None:
+    """Each constant and each word of a table or a default, whether or not some made-up appeal says it."""
+    (tmp_path / "case.xsd").write_text(RULES)
+    kind = {"$from": "$body.kind", "values": {"proposal": "PROPOZ"}, "default": "SKARHA"}
+    case = {"@copies": 1, "Kind": kind, "Office": "07", "Text": "$body.text", **change}
+    section = {"format": "xml", "leaves_out": LEFT, "request": {"Case": case}}
+    made = Documents(DocumentSection.model_validate({**section, "xml": {"xsd": str(tmp_path / "case.xsd")}}))
+    if told is None:
+        made.rehearse_words()
+        return
+    with pytest.raises(ConfigurationError) as refused:
+        made.rehearse_words()
+    assert told in refused.value.message
+    assert str(refused.value.setting).startswith("template/request/Case/")
+
+
+def test_what_stands_too_often_is_told_as_that(tmp_path: Path) -> None:
+    """A third element where two may stand is no matter of its place."""
+    (tmp_path / "case.xsd").write_text(RULES)
+    case = {"@copies": 1, "Kind": "SKARHA", "Office": "07", "Phone": ["1", "2", "3"], "Text": "$body.text"}
+    section: dict[str, Any] = {"format": "xml", "leaves_out": LEFT, "request": {"Case": case}}
+    section["xml"] = {"xsd": str(tmp_path / "case.xsd")}
+    section["tests"] = [{"name": "one", "appeal": APPEAL, "request": {"Case": case | {"Text": APPEAL["text"]}}}]
+    with pytest.raises(ConfigurationError, match="Phone stands 3 times, and the schema allows at most 2"):
+        Documents(DocumentSection.model_validate(section))
