@@ -11,6 +11,7 @@ import pytest
 
 from hub.bootstrap import build
 from hub.cases.submission import Accepted, Submission
+from hub.schemas.case_number import case_number
 from hub.schemas.envelope import AppealForm
 from hub.settings import load
 from hub.workbench.samples import PLACE, sample
@@ -81,7 +82,7 @@ def test_a_stored_appeal_goes_out_as_a_test_and_nothing_changes(tmp_path: Path, 
     for each in sent:
         assert each["body"]["text"].startswith("ТЕСТ: перевірка каналу, не звернення.\n\nУ будинку")
         assert each["body"]["applicant"]["name"]["surname"] == "Прикладенко"
-        assert "reference" not in each["body"]
+        assert each["body"]["reference"] == case_number(2026, 0)  # no case has it
         assert str(accepted.case_id) not in json.dumps(each)
     trail = json.loads(hub("audit", "--act", "hub channel try --case", "--json", home=home).stdout)
     assert [(each["subject"], each["why"], each["detail"]) for each in trail] == [
