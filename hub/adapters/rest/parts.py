@@ -45,7 +45,7 @@ def _parts(answer: HttpAnswer) -> tuple[MimePart, ...]:
     if not are_in(answer):
         return ()
     try:
-        parts = split(answer.body, answer.content_type)
+        parts = split(answer.body, answer.content_type, untyped=True)
     except InvalidInput:
         return ()
     return root_first(parts, mime_rules.parameters(answer.content_type)[1].get("start"))

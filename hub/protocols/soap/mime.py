@@ -45,8 +45,10 @@ def root_first(parts: tuple[MimePart, ...], start: str | None) -> tuple[MimePart
     return (root, *(part for part in parts if part is not root))
 
 
-def split(data: bytes, content_type: str) -> tuple[MimePart, ...]:
-    """The parts of a body in their order. ``InvalidInput`` (``soap.mime``) if it is not well made."""
+def split(data: bytes, content_type: str, *, untyped: bool = False) -> tuple[MimePart, ...]:
+    """The parts of a body in their order. ``untyped``: parts may lack a Content-Type, which is legal in mails and forms
+    and no part of SOAP. ``InvalidInput`` (``soap.mime``) if it is not well made.
+    """
     boundary = mime_rules.parameters(content_type)[1].get("boundary", "")
     if not 1 <= len(boundary) <= 70 or not boundary.isascii():
         raise refuse("mime", "Content-Type names no boundary")
@@ -58,15 +60,17 @@ def split(data: bytes, content_type: str) -> tuple[MimePart, ...]:
         raise refuse("mime", "there is no part before the closing boundary")
     if len(marks) > MAX_PARTS:
         raise refuse("mime", f"more than {MAX_PARTS} parts")
-    return tuple(_part(data[a.end() : b.start()]) for a, b in pairwise(marks))
+    return tuple(_part(data[a.end() : b.start()], untyped=untyped) for a, b in pairwise(marks))
 
 
-def _part(block: bytes) -> MimePart:
+def _part(block: bytes, *, untyped: bool) -> MimePart:
     block = block.removeprefix(b"\r").removeprefix(b"\n")  # the end of the boundary's line
     head, found, body = _head_and_body(block)
     if not found:
         raise refuse("mime", "a part has no end of its headers")
     headers = _headers(head)
+    if "content-type" not in headers and not untyped:
+        raise refuse("mime", "a part has no Content-Type")
     return MimePart(
         content_type=headers.get("content-type", ""),
         content_id=mime_rules.bare_id(headers.get("content-id", "")),
