@@ -350,9 +350,13 @@ def test_what_is_made_to_stall_is_read_once(piece: bytes) -> None:
 
 
 def _seconds(data: bytes) -> float:
-    began = time.process_time()
-    without_secrets(data, (SECRET, "another&secret"))
-    return time.process_time() - began
+    """The least of three readings: what the process tidies up meanwhile is not what is measured."""
+    readings = []
+    for _ in range(3):
+        began = time.thread_time()
+        without_secrets(data, (SECRET, "another&secret"))
+        readings.append(time.thread_time() - began)
+    return min(readings)
 
 
 def test_many_known_secrets_are_looked_for_at_once() -> None:
