@@ -178,6 +178,14 @@ def test_all_pages_are_read_and_nothing_twice(desk: Desk) -> None:
     assert parse_qs(urlsplit(edms.asked[-1]).query)["after"] == ["9"]
 
 
+def test_a_list_may_begin_with_zero(desk: Desk) -> None:
+    """The place 0 is a place: a list that has only that one is read like any other."""
+    edms = Edms(says=lambda _url: (200, json.dumps({"list": [entry(0)], "pages": 1}).encode()))
+    assert [visit(edms, desk), visit(edms, desk)] == [1, 0]
+    assert desk.mark is not None
+    assert json.loads(desk.mark)["seen"] == "0"
+
+
 def test_a_late_entry_is_seen(desk: Desk) -> None:
     """Order is not trusted: what appears with a smaller number after a greater one was seen is found in the overlap."""
     edms = Edms([entry(10), entry(13)])

@@ -360,8 +360,9 @@ class ChangesReader:
             raise _failed("changes.no_list", f"There is no list at {self._s.rows or 'the root'} of the answer.", answer)
         self._asked_for = list(mark.asked)
         places = [self._entry(entry, url) for entry in entries]
-        known = self._believed(mark, [(each, entry) for each, entry in zip(places, entries, strict=True) if each])
-        if entries and not any(places):
+        placed = [(each, entry) for each, entry in zip(places, entries, strict=True) if each is not None]
+        known = self._believed(mark, placed)
+        if entries and not placed:
             raise _failed("changes.cursor", f"No entry says its place in the list at {self._s.cursor.path}.", answer)
         farthest = max([*known, int(mark.farthest)] if mark.farthest else known, default=None)
         asked = tuple(dict.fromkeys(self._asked_for))
