@@ -16,7 +16,7 @@ from hub.errors import HubError, PeerChanged
 from hub.inbound.listening import Listener
 from hub.inbound.receiver import Receiver
 from hub.inbound.sink import ChannelSink
-from hub.ports import Adapter, Attachments, Clock, Directory, Registry, Store
+from hub.ports import Adapter, Attachments, Clock, Directory, Hearing, Registry, Session, Store
 from hub.schemas.directory import Authority, AuthorityKind, Channel
 from hub.schemas.journal import Door
 from hub.schemas.kyiv import kyiv_day
@@ -92,6 +92,7 @@ class Collector:
             origin=origin,
         )
         taken, wait_secs, went_well = 0, lane.collect_secs, False
+        session: Session | None = None
         try:
             with adapter.session(channel) as session:
                 taken = session.collect(sink, float(lane.deadline_secs))
@@ -105,13 +106,19 @@ class Collector:
             self._listener.not_heard(channel, origin, changed.stable_code)
         except HubError as failure:
             log.warning("collecting failed", extra={"channel": channel.id, "code": failure.stable_code})
-            self._listener.not_heard(channel, origin, failure.stable_code)
+            self._listener.not_heard(channel, origin, failure.stable_code, _answer(session))
         except Exception as fault:  # noqa: BLE001 - a fault of an adapter's own is a failure of its channel
-            self._listener.not_heard(channel, origin, broke_off(channel.id, fault).stable_code)
+            code = broke_off(channel.id, fault).stable_code
+            self._listener.not_heard(channel, origin, code, _answer(session))
         ended = self._clock.now()
         heard_at = ended if went_well else None
         self._store.plan_collect(channel.id, ended + timedelta(seconds=wait_secs), heard_at=heard_at)
         return taken
+
+
+def _answer(session: Session | None) -> bytes | None:
+    """Bytes that came last, where a session was opened and keeps them."""
+    return session.heard() if isinstance(session, Hearing) else None
 
 
 class CollectingChannels:

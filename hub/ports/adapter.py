@@ -50,6 +50,15 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class Hearing(Protocol):
+    """A session that keeps what it was answered, for people: over a failure they get the bytes that came instead."""
+
+    def heard(self) -> bytes | None:
+        """The other side's last answer as it came, head and body; absent where there is none that could be shown."""
+        ...
+
+
+@runtime_checkable
 class Stepwise(Protocol):
     """A session over which one message may take several calls, each of which is made once."""
 

@@ -25,6 +25,7 @@ from hub.adapters.json_places import find
 from hub.adapters.rest.adapter import RestAdapter
 from hub.adapters.rest.changes import ChangesReader, ChangesSection, Reading
 from hub.adapters.rest.settings import RestSettings
+from hub.adapters.rest.template_session import TemplateSession
 from hub.errors import TemporaryFailure
 from hub.net.http import HttpAnswer
 from hub.ports import Outcome, RawInbound, ReportedStatus
@@ -157,7 +158,7 @@ def visit(edms: Edms, desk: Desk, changes: dict[str, Any] | None = None, until: 
     def ask(_delivery: Delivery, _deadline: float) -> Outcome:
         raise AssertionError("nothing was expected to be asked")
 
-    reading = Reading(get=edms.get, ask=ask, enclose=lambda reported, *_: reported)
+    reading = Reading(get=edms.get, ask=ask, enclose=lambda reported, *_: reported, failed=lambda: None)
     section = ChangesSection.model_validate({**CHANGES, **(changes or {})})
     return ChangesReader(section, section.means, reading, desk, until).read()
 
@@ -341,8 +342,8 @@ def channel_of(url: str, tmp_path: Path, **more: Any) -> Channel:
 
 
 @contextmanager
-def edms_with(entries: list[dict[str, Any]], files: dict[str, bytes]) -> Iterator[Server]:
-    """A system with a list and files behind the channel's credential."""
+def edms_with(entries: list[dict[str, Any]] | str, files: dict[str, bytes]) -> Iterator[Server]:
+    """A system with a list, or these words in its place, and files behind the channel's credential."""
 
     def script(conn: socket.socket) -> None:
         while True:
@@ -538,21 +539,45 @@ def test_an_answer_in_parts(tmp_path: Path) -> None:
     assert (statement.body.text, statement.raw.body) == ("Відповідь надано у доданому файлі.", said)
 
 
+@contextmanager
+def asking(server: Server, tmp_path: Path) -> Iterator[TemplateSession]:
+    """A conversation with a system whose list names documents only."""
+    changes = {"url": server.url("/changes?a={cursor}"), "rows": "list", "cursor": {"path": "n"}, "document": "doc"}
+    channel = rest_channel(
+        server.url(),
+        receipt="poll",
+        status_url=server.url("/docs/{external_id}"),
+        auth={"type": "bearer", "token": secret_file(tmp_path)},
+        template={**TEMPLATE, "poll": CHANGES["means"], "changes": {**changes, "others": "skip"}},
+    ).model_copy(update={"dialect": "template"})
+    with RestAdapter(AdapterContext(attachments=MemoryAttachments())).session(channel) as session:
+        assert isinstance(session, TemplateSession)
+        yield session
+
+
 def test_only_which_message_has_changed(desk: Desk, tmp_path: Path) -> None:
     """A list that names documents only: each of ours is asked for at the address of its state."""
     body = json.dumps({"state": "reg", "number": "17-3", "date": "2026-03-02"}).encode()
-    with edms_with([{"n": 1, "doc": 3}, {"n": 2, "doc": 5_000}], {"/docs/3": http("200 OK", body)}) as server:
-        changes = {"url": server.url("/changes?a={cursor}"), "rows": "list", "cursor": {"path": "n"}, "document": "doc"}
-        channel = rest_channel(
-            server.url(),
-            receipt="poll",
-            status_url=server.url("/docs/{external_id}"),
-            auth={"type": "bearer", "token": secret_file(tmp_path)},
-            template={**TEMPLATE, "poll": CHANGES["means"], "changes": {**changes, "others": "skip"}},
-        ).model_copy(update={"dialect": "template"})
-        with RestAdapter(AdapterContext(attachments=MemoryAttachments())).session(channel) as session:
-            assert session.collect(desk, 5.0) == 1
+    entries, files = [{"n": 1, "doc": 3}, {"n": 2, "doc": 5_000}], {"/docs/3": http("200 OK", body)}
+    with edms_with(entries, files) as server, asking(server, tmp_path) as session:
+        assert session.collect(desk, 5.0) == 1
     assert desk.numbers() == ["17-3"]
+
+
+def test_the_answer_over_which_a_visit_failed_is_kept(desk: Desk, tmp_path: Path) -> None:
+    """People see the page that came instead of a list, and of one document that could not be asked for its answer, not
+    that of the next one.
+    """
+    body = json.dumps({"state": "reg", "number": "17-4", "date": "2026-03-02"}).encode()
+    files = {"/docs/3": http("503 Busy", b"no room for 3"), "/docs/4": http("200 OK", body)}
+    with edms_with([{"n": 1, "doc": 3}, {"n": 2, "doc": 4}], files) as server, asking(server, tmp_path) as session:
+        with pytest.raises(TemporaryFailure):
+            session.collect(desk, 5.0)
+        assert (desk.numbers(), b"no room for 3" in (session.heard() or b"")) == (["17-4"], True)
+    with edms_with("<html>login</html>", {}) as server, asking(server, tmp_path) as session:
+        with pytest.raises(TemporaryFailure):
+            session.collect(desk, 5.0)
+        assert b"<html>login</html>" in (session.heard() or b"")
 
 
 @pytest.mark.parametrize(
@@ -687,7 +712,7 @@ def test_documents_are_asked_for_over_several_visits(desk: Desk) -> None:
     section = ChangesSection.model_validate({**CHANGES, "means": None, "document": "doc"})
     for _ in range(4):
         ends[0] = time.monotonic() + 2.0
-        reading = Reading(get=edms.get, ask=ask, enclose=lambda reported, *_: reported)
+        reading = Reading(get=edms.get, ask=ask, enclose=lambda reported, *_: reported, failed=lambda: None)
         reader = ChangesReader(section, None, reading, desk, ends[0])
         reader._left = lambda: ends[0] - time.monotonic()  # type: ignore[method-assign]
         reader.read()

@@ -6,7 +6,7 @@ import pytest
 
 from hub.cases.submission import Accepted
 from hub.cases.timeline import timeline
-from hub.errors import Unavailable
+from hub.errors import TemporaryFailure, Unavailable
 from hub.ports import InboundFilter, Outcome
 from hub.schemas.delivery import OutcomeKind
 from hub.schemas.journal import Custody, InboundRecord
@@ -89,6 +89,25 @@ def test_one_question_that_goes_well_is_enough() -> None:
         world.clock.go(HOUR)
         world.run()
     assert (world.store.unheard(), entries(world)) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (TemporaryFailure("No JSON.", code="changes.unreadable"), "changes.unreadable"),
+        (KeyError("x"), "adapter.failed"),
+    ],
+)
+def test_what_a_collection_could_not_read_reaches_a_person(failure: Exception, code: str) -> None:
+    """The bytes that came instead of a list are one entry after five failures, and it stays open when heard again."""
+    world = World(sealed=False)
+    world.adapter.waiting, world.adapter.breaks, world.adapter.said = [], failure, BROKEN
+    ask(world, 5, DELIVERED)
+    world.adapter.breaks = None
+    ask(world, 1, DELIVERED)
+    (entry,) = entries(world)
+    assert (entry.custody, world.store.inbound_body(entry)) == (Custody.HELD, BROKEN)
+    assert (entry.detail or "").startswith(f"{code}: 5 times in a row")
 
 
 @pytest.mark.parametrize("collecting", [False, True])

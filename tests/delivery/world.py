@@ -98,6 +98,8 @@ class ScriptedAdapter:
         self.refused: list[HubError] = []
         self.polled: list[Delivery] = []
         self.during: list[object] = []
+        self.breaks: Exception | None = None
+        self.said: bytes | None = None
         self.resumed: list[str | None] = []
         self.keep: Callable[[str], bool] = lambda _progress: False
         self.clean: Callable[[str], str] = str
@@ -151,6 +153,8 @@ class ScriptedAdapter:
     def collect(self, sink: InboundSink, deadline_secs: float) -> int:
         """Hand over what waits; what is refused for good is put aside, and what cannot be kept now stays."""
         assert self.waiting is not None
+        if self.breaks is not None:
+            raise self.breaks
         taken = 0
         while self.waiting:
             piece = self.waiting[0]
@@ -166,6 +170,9 @@ class ScriptedAdapter:
             self.waiting.pop(0)
             taken += 1
         return taken
+
+    def heard(self) -> bytes | None:
+        return self.said
 
     def poll(self, delivery: Delivery, deadline_secs: float) -> Outcome:
         self.polled.append(delivery)

@@ -290,13 +290,15 @@ def _mark_of(text: str | None, of: str) -> _Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a session lends: ``get``: one call; ``ask``: the question what became of a delivery; ``enclose``: the
-    statement with its files, which are put into the sink.
+    """Means that a session lends. ``get``: one call; ``ask``: the question what became of a delivery; ``enclose``: the
+    statement with its files, which are put into the sink; ``failed``: keep the last answer for people, for the reading
+    goes on after it.
     """
 
     get: Callable[[str, float], HttpAnswer]
     ask: Callable[[Delivery, float], Outcome]
     enclose: Callable[[ReportedStatus, tuple[SaidFile, ...], Delivery, str, float], ReportedStatus]
+    failed: Callable[[], None]
 
 
 class ChangesReader:
@@ -425,7 +427,9 @@ class ChangesReader:
             with contained("change"):
                 self._hand_over(entry, raw, url)
         except DeliveryError as failure:  # it is come back to; the other entries do not wait for it
-            self._failed = self._failed or failure
+            if self._failed is None:
+                self._failed = failure
+                self._reading.failed()
         except ItemFailed as failure:
             self._sink.held(raw, verdict=failure.stable_code, detail=failure.message)
         said = find(entry, self._s.cursor.path)

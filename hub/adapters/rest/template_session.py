@@ -53,6 +53,7 @@ class TemplateSession(RestSession):
         self._template = dialect
         self._elsewhere = elsewhere
         self._heard: list[tuple[Unit, HttpAnswer]] = []
+        self._broken: tuple[bytes | None] | None = None
         self._progress: str | None = None
         self._come = Progress()
         self._keep: Callable[[str], bool] = _kept_nowhere
@@ -73,10 +74,10 @@ class TemplateSession(RestSession):
 
     def _begun(self, outcome: Outcome) -> Outcome:
         """An outcome after which they have the document: no other channel takes it over, and a person hears so."""
-        about = self._come.external_id
-        had = f"They have the document{f' ({about})' if about else ''}, and a later call failed. "
+        theirs = self._come.external_id
+        had = f"They have the document{f' ({theirs})' if theirs else ''}, and a later call failed. "
         detail = (had + (outcome.detail or ""))[: Outcome.DETAIL_MAX_CHARS]
-        return replace(outcome, external_id=outcome.external_id or about, detail=detail, begun=True)
+        return replace(outcome, external_id=outcome.external_id or theirs, detail=detail, begun=True)
 
     def transmit(self, prepared: Prepared, deadline_secs: float) -> Outcome:
         """The call, or the calls, judged by the dialect, with the files of its answer."""
@@ -89,7 +90,11 @@ class TemplateSession(RestSession):
         return self._enclosed(outcome, self._template.target, prepared.message_id, until, poll=False)
 
     def heard(self) -> bytes | None:
-        """The last HTTP answer; of several calls all, one after another."""
+        """The last HTTP answer; of several calls all, one after another; of a list of changes that was read on after
+        one of its entries failed, the answer over which that one did.
+        """
+        if self._broken is not None:
+            return self._broken[0]
         return _BETWEEN.join(answer.transcript() for _, answer in self._heard) or super().heard()
 
     def explained(self) -> tuple[UnderstoodCall, ...]:
@@ -131,9 +136,9 @@ class TemplateSession(RestSession):
         answer = self._said_now or said.answer()
         outcome = self._template.final(said, answer, document)
         named = self._template.enclosed_in(said, answer) if outcome.reported else ()
-        target, about = self._template.target, document.message_id
+        target, ours = self._template.target, document.message_id
         told = tuple(
-            self._with_files(each, named, self._stored, target, about, until) if named else each
+            self._with_files(each, named, self._stored, target, ours, until) if named else each
             for each in outcome.reported
         )
         return replace(outcome, reported=tuple(map(partial(_with_parts, said), told)))
@@ -199,10 +204,18 @@ class TemplateSession(RestSession):
         section = self._template.section.changes
         if section is None or not isinstance(sink, ListSink):
             raise ConfigurationError("Nothing is collected over this channel.", code="channel.not_collected")
-        reading = Reading(get=self._get, ask=self.inquire, enclose=lambda *told: self._enclose(sink, *told))
+        reading = Reading(
+            get=self._get,
+            ask=self.inquire,
+            enclose=lambda *told: self._enclose(sink, *told),
+            failed=self._keep_heard,
+        )
         return ChangesReader(
             section, self._template.section.changed(), reading, sink, time.monotonic() + deadline_secs
         ).read()
+
+    def _keep_heard(self) -> None:
+        self._broken = (super().heard(),)
 
     def _get(self, url: str, deadline_secs: float) -> HttpAnswer:
         call = Call(
@@ -213,12 +226,12 @@ class TemplateSession(RestSession):
 
     # Files of answers
 
-    def _enclosed(self, outcome: Outcome, home: str, about: MessageId, until: float, *, poll: bool) -> Outcome:
+    def _enclosed(self, outcome: Outcome, home: str, message_id: MessageId, until: float, *, poll: bool) -> Outcome:
         """The outcome of the last answer, with its files."""
         answer = self._http.last
         if answer is None or not outcome.reported or not (said := self._template.enclosed(answer, poll=poll)):
             return outcome
-        told = tuple(self._with_files(each, said, self._stored, home, about, until) for each in outcome.reported)
+        told = tuple(self._with_files(each, said, self._stored, home, message_id, until) for each in outcome.reported)
         self._http.last = answer  # what people are shown is the answer, not its last file
         return replace(outcome, reported=tuple(replace(each, fetched=each.attachments) for each in told))
 
@@ -240,19 +253,20 @@ class TemplateSession(RestSession):
         said: tuple[SaidFile, ...],
         keep: Keep,
         home: str,
-        about: MessageId,
+        message_id: MessageId,
         until: float,
     ) -> ReportedStatus:
         fetcher = Fetcher(
-            call=partial(self._fetch, about), session=self._elsewhere, home=home, origins=self._origins(home)
+            call=partial(self._fetch, message_id), session=self._elsewhere, home=home, origins=self._origins(home)
         )
         return fetcher.fetch(said, keep, until).along(reported)
 
     def _origins(self, home: str) -> frozenset[tuple[str, str, int]]:
         return origins((self._template.target, home, *self._template.section.files_from))
 
-    def _fetch(self, about: MessageId, http: HttpSession, url: str, deadline_secs: float) -> HttpAnswer:
-        call = Call(method="GET", url=url, headers={**self._template.headers(), "Accept": "*/*"}, message_id=str(about))
+    def _fetch(self, message_id: MessageId, http: HttpSession, url: str, deadline_secs: float) -> HttpAnswer:
+        headers = {**self._template.headers(), "Accept": "*/*"}
+        call = Call(method="GET", url=url, headers=headers, message_id=str(message_id))
         return authorised(http, self._credential, call, deadline_secs=deadline_secs)
 
 
