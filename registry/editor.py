@@ -98,7 +98,7 @@ def _definition(definitions: _Node, reference: _Node) -> _Node:
 
 
 def _way(adapter: Adapter, settings: _Node) -> _Node:
-    """What holds for the channels of one adapter."""
+    """Rules for the channels of one adapter."""
     sections = [name for name in sorted(adapter.dialects) if name in adapter.settings_model.model_fields]
     needs = [
         {

@@ -25,7 +25,7 @@ _SENTENCES = {
     "string_type": "must be text",
 }
 _OF_SHAPE: Final = frozenset({"model_type", "dict_type"})
-"""What a union says of a text for which one of its branches wants a mapping: another branch says more."""
+"""Word of a union on a text for which one of its branches wants a mapping: another branch says more."""
 _CHOICES: Final = re.compile(r"'([^']*)'")
 _PATTERN: Final = re.compile(r"pattern '\^\(\?:(.*)\)\$'\Z", re.DOTALL)
 _NOT_LATIN: Final = re.compile(r"[^\x00-\x7f]")

@@ -63,7 +63,7 @@ class Fetched:
 
 
 class UnfitFile(Exception):
-    """What a person is told of a file that cannot be had."""
+    """Note for a person on a file that cannot be had."""
 
 
 def inside(said: Sequence[SaidFile], keep: Keep) -> Fetched:

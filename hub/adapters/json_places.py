@@ -23,7 +23,7 @@ def find(tree: Any, path: str) -> str | None:
 
 
 def subtrees(tree: Any, path: str | None) -> list[Any]:
-    """What stands at a place one by one: the items of a list, or the one value; absent = the document itself."""
+    """Values at a place one by one: the items of a list, or the one value; absent = the document itself."""
     value = tree if path is None else at(tree, path)
     if isinstance(value, list):
         return value

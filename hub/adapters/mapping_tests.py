@@ -100,8 +100,8 @@ def notes_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRules:
-    """What a mapping reads in the answer of one of several calls. ``at``: where the call stands; ``answer``: meaning,
-    where it is looked at; ``keep``: places of what later calls need, by name.
+    """Places that a mapping reads in the answer of one of several calls. ``at``: where the call stands; ``answer``:
+    meaning, where it is looked at; ``keep``: places of what later calls need, by name.
     """
 
     at: Place

@@ -144,7 +144,7 @@ def _received(said: Meaning, at: datetime) -> ReceiptBody:
 
 
 def _dated(said: Meaning, sent: datetime) -> tuple[Meaning, datetime | None, datetime]:
-    """What was said by now, the beginning of its day, and the moment that dates it, the same at each repeat."""
+    """Statements made by now, the beginning of their day, and the moment that dates them, the same at each repeat."""
     said = _until(_usable(said), datetime.now(UTC))
     day = datetime.combine(said.day, time(), KYIV).astimezone(UTC) if said.day is not None else None
     return said, day, max(sent, day) if day is not None else sent

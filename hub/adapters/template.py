@@ -97,7 +97,7 @@ class MappedSection(Frozen):
         return None
 
     def calls_read(self) -> Mapping[str, CallRules]:
-        """What is read in the answer of each call, by name, where a message takes several."""
+        """Places that are read in the answer of each call, by name, where a message takes several."""
         return {}
 
     def file_members(self) -> tuple[str, ...]:

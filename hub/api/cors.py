@@ -78,7 +78,7 @@ class Cors(CORSMiddleware):
 
 
 def _told(answer: Response) -> dict[str, str]:
-    """What an answer says about origins, without its own body."""
+    """Headers of an answer about origins, without its own body."""
     return {
         name: value for name, value in answer.headers.items() if name == "vary" or name.startswith("access-control-")
     }

@@ -86,7 +86,7 @@ def _way(ready: Ready) -> str:
 
 
 def _preview_all(hub: Hub, channel_id: str, *, as_json: bool) -> None:
-    """What each sample becomes; of those that stop, the code and what has no place."""
+    """Show what each sample becomes; of those that stop, the code and what has no place."""
     documents: list[dict[str, Any]] = []
     lines: list[str] = []
     for shown in samples(preparing.topics_of(preparing.target(hub, channel_id).authority)):

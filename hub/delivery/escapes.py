@@ -108,7 +108,7 @@ def _read_once(of: Reading, escapes: re.Pattern[str]) -> Reading | None:
 
 @lru_cache(maxsize=8_192)
 def _read(escape: str) -> tuple[str, int]:
-    """What an escape, or several in a row, stands for, and how wide each is that stands for one byte."""
+    """Bytes that an escape, or several in a row, stands for, and how wide each is that stands for one byte."""
     for opening, width in _WIDTHS:
         if escape.startswith(opening):
             return _read_run(escape, width)

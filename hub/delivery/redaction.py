@@ -221,7 +221,7 @@ def _replaced(data: bytes, places: Iterable[tuple[int, int, bytes]]) -> tuple[by
 
 
 def said_in(data: bytes, values: Iterable[str]) -> frozenset[str]:
-    """Those of the values that stand in the bytes, whole, however they are written."""
+    """Values that stand in the bytes, whole, however they are written."""
     return frozenset(value for _, _, value in _values(data, tuple(sorted(values))))
 
 

@@ -123,7 +123,7 @@ def _hex_forms(value: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=_MANY)
 def _base64_forms(value: str) -> tuple[str, ...]:
-    """What of the value's base64 is the same whatever stands around it, by how many bytes stand before it."""
+    """Part of the value's base64 that is the same whatever stands around it, by how many bytes stand before it."""
     forms: list[str] = []
     for each in _long(spelled(value), SHORTEST):
         data = each.encode("latin-1")

@@ -137,7 +137,7 @@ class _Schema:
         return _joined(made, one)
 
     def _found(self, reference: str) -> Any:
-        """What a local reference names; nothing is fetched."""
+        """Node that a local reference names; nothing is fetched."""
         node: Any = self._root
         for step in reference.removeprefix("#").strip("/").split("/") if reference != "#" else ():
             name = step.replace("~1", "/").replace("~0", "~")

@@ -219,8 +219,8 @@ class Recorder:
         return answer
 
     def hidden(self, secrets: Iterable[str], as_is: Iterable[str] = ()) -> Hidden:
-        """These secrets and the tokens of the conversation. Ask once all is said: a secret may come late. ``as_is``:
-        names of members whose values are no tokens.
+        """Secrets that are given, and the tokens of the conversation. Ask once all is said: a secret may come late.
+        ``as_is``: names of members whose values are no tokens.
         """
         return tokens.hidden([(_bytes(raw), raw.answer) for raw in self._raw], secrets, as_is)
 

@@ -201,7 +201,7 @@ def _comment(slot: Slot) -> str:
 
 
 def _answer(slots: Sequence[Slot], between: str) -> list[str]:
-    """What their answer means: places by name where they are clear."""
+    """Meaning of their answer: places by name where they are clear."""
     found: dict[str, tuple[str, Slot]] = {}
     for names, slot in _leaves(slots, between):
         member = guesses.of_answer(slot.name)

@@ -194,7 +194,7 @@ def _hold(piece: Piece, why: HubError, sink: InboundSink, source: Source) -> Non
 
 
 def _several(refused: list[tuple[Piece, HubError]], count: int) -> HubError:
-    """What is told to whoever laid the document down: of a single statement its own refusal."""
+    """Refusal that is told to whoever laid the document down: of a single statement its own."""
     for _, refusal in refused:
         refusal.journalled = True
     if count == 1:

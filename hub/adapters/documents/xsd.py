@@ -41,7 +41,7 @@ _REJECTED: Final = (
     TypeError,
     ValueError,
 )
-"""What zeep and libxml2 raise for schemas that are not as they think."""
+"""Exceptions of zeep and libxml2 for schemas that are not as they think."""
 
 
 class XmlSchema:

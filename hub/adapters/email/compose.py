@@ -80,7 +80,7 @@ def _all_inside(parcel: Parcel, settings: EmailSettings) -> tuple[Attachment, ..
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a mail says, and the files in it."""
+    """Content of a mail, and the files in it."""
 
     entity: bytes
     inside: tuple[Attachment, ...]

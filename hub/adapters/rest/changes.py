@@ -54,7 +54,7 @@ from hub.schemas.kyiv import written_zone
 from hub.schemas.terms import ReceiptStatus
 
 MAX_PAGES: Final = 10_000
-"""Of one reading, over all visits: a list that never ends is none."""
+"""Limit of one reading, over all visits: a list that never ends is none."""
 _LEAST_SECS: Final = 1.0
 _NOTHING: Final = frozenset({204, 304})
 _EXPIRED: Final = frozenset({400, 404, 410, 414, 422})
@@ -96,7 +96,7 @@ class NumberCursor(Frozen):
         return int(text) if _NUMBER.fullmatch(text) else None
 
     def asked(self, seen: str | None, _now: datetime) -> str:
-        """What is asked for."""
+        """Place that is asked for."""
         return str(max(int(seen) - self.overlap, self.start) if seen else self.start)
 
 
@@ -133,7 +133,7 @@ class MomentCursor(Frozen):
         return False
 
     def asked(self, seen: str | None, now: datetime) -> str:
-        """What is asked for."""
+        """Place that is asked for."""
         if seen:
             moment = datetime.fromtimestamp(int(seen), UTC) - timedelta(seconds=self.overlap_secs)
         else:
@@ -234,7 +234,7 @@ class ChangesSection(Frozen):
         return self
 
     def following(self, page: Any) -> str | None:
-        """What a first page says of the one that comes next, as it says it; None after the last."""
+        """Word of a first page on the one that comes next, as it says it; None after the last."""
         pages = self.pages
         if pages is None:
             return None

@@ -63,7 +63,7 @@ def _document(parts: tuple[MimePart, ...]) -> MimePart | None:
 
 
 def _rank(part: MimePart) -> tuple[bool, bool]:
-    """What says that it is JSON comes first, and then what does not call itself a file."""
+    """Key that sorts parts: those that say that they are JSON first, then those that do not call themselves files."""
     kind = mime_rules.parameters(part.content_type)[0]
     says = kind in ("application/json", "text/json") or kind.endswith("+json")
     return not says, part.headers.get("content-disposition", "").strip().lower().startswith("attachment")

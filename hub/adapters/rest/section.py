@@ -42,7 +42,7 @@ _NO_EXAMPLE: Final = (
     " give changes an example"
 )
 _IN_FORM: Final = [f"$item.{CONTENT}", "$item.name"]
-"""What a form says of a file."""
+"""Words of a form about a file."""
 HeaderText: TypeAlias = Annotated[str, Code(r"[ -~]{0,500}")]
 
 
@@ -256,7 +256,7 @@ class TemplateSection(MappedSection):
 
 
 def _carried(step: StepSection) -> list[str]:
-    """What a call says of its file beside its document."""
+    """Words of a call about its file beside its document."""
     if step.send == "form":
         return _IN_FORM
     said = [f"$item.{CONTENT}"] if step.send == "file" else []

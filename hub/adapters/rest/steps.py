@@ -304,7 +304,7 @@ def _given(name: str, value: str | int | None) -> str:
 
 
 def kept_of(keep: Mapping[str, str], answer: HttpAnswer, number: int | None = None) -> dict[str, str | int] | None:
-    """What an answer gives for later calls; None if something of it is not there, or is no word or number."""
+    """Values of an answer for later calls; None if one of them is not there, or is no word or number."""
     if not keep:
         return {}
     try:
@@ -322,7 +322,7 @@ def shown_kept(body: bytes) -> bytes:
 
 
 def kept_words(keep: Mapping[str, str], tree: Any) -> dict[str, str]:
-    """What an answer gives for later calls, for people; of what it does not give, the place."""
+    """Values of an answer for later calls, for people; of one that it does not give, the place."""
     found = {name: at(tree, path) for name, path in keep.items()}
     words = {f"keeps {name}": str(value) for name, value in found.items() if _is_kept(value)}
     missing = [f"{name} ({keep[name]})" for name, value in found.items() if not _is_kept(value)]

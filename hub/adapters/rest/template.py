@@ -64,7 +64,7 @@ class TemplateDialect(RestEnvelopeDialect):
         self._secrets = settings.template.secrets()
 
     def addresses(self) -> dict[str, str]:
-        """Those of the question, of the list of changes, and of further calls; not where a host is told by others."""
+        """Addresses of the question, of the list of changes and of further calls; none whose host is told by others."""
         told = {**super().addresses(), **self._t.addresses()}
         return {setting: sample_url(url) for setting, url in told.items() if "{" not in urlsplit(url).netloc}
 

@@ -111,7 +111,7 @@ class TemplateSession(RestSession):
     # Several calls
 
     def _stepwise(self, units: list[Unit], prepared: Prepared, until: float) -> Outcome:
-        """Those calls that were not made yet, in their order; the outcome of the one that has the registration."""
+        """Make the calls that were not made yet, in their order; the outcome of the one that has the registration."""
         keep, self._come, self._said_now = self._keep, Progress.of(self._progress), None
         self._progress, self._keep = None, _kept_nowhere
         for unit in units:

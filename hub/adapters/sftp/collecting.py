@@ -72,7 +72,7 @@ class Flags:
         return name.lower().endswith(self.suffix.lower())
 
     def key(self, name: bytes) -> bytes:
-        """What the name of a file has in common with that of its flag."""
+        """Part that the name of a file has in common with that of its flag."""
         if self.is_flag(name):
             return name[: -len(self.suffix)].lower()
         return (name.rpartition(b".")[0] or name).lower() if self.stem else name.lower()

@@ -140,7 +140,7 @@ class SoapSettings(HttpSettings):
         return self
 
     def _files_fit(self) -> None:
-        """What is signed before the files are put in would not be what goes out."""
+        """Refuse files in a body that travels in Trembita's message, or that is signed before they are put in."""
         described = self.wsdl or (self.trembita.description if self.trembita else None)
         if described is None or not described.places_files:
             return

@@ -1,4 +1,4 @@
-"""What a schema says of the values of its elements and attributes, one by one: no document around them is needed.
+"""Rules of a schema for the values of its elements and attributes, one by one: no document around them is needed.
 
 Each declaration of a simple value is laid beside the others as an element of its own, and libxml2 judges a text by it.
 """
