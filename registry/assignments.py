@@ -17,7 +17,7 @@ ACTION: Final = "Mend the assignment and try again; nothing was written."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class NewValue:
     """A value for one setting of each channel; ``unset``: the setting goes, and its default holds."""
 
     keys: Keys
@@ -68,7 +68,7 @@ def same(one: Any, other: Any) -> bool:
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def assignment(said: str) -> Assignment:
+def assignment(said: str) -> NewValue:
     """Read ``lane.rate_per_sec=5``: a path by dots, or a JSON pointer, and a value by the registry's strict YAML.
 
     No value: the setting is taken out. Raises ``InvalidInput``.
@@ -81,12 +81,12 @@ def assignment(said: str) -> Assignment:
     parsed = parse(value)
     if parsed.problems:
         raise refused(path, parsed.problems[0].code, parsed.problems[0].message)
-    return Assignment(keys=_keys(path), value=parsed.data)
+    return NewValue(keys=_keys(path), value=parsed.data)
 
 
-def unset(path: str) -> Assignment:
+def unset(path: str) -> NewValue:
     """The assignment that takes a setting out. Raises ``InvalidInput``."""
-    return Assignment(keys=_keys(path), unset=True)
+    return NewValue(keys=_keys(path), unset=True)
 
 
 def _keys(path: str) -> Keys:

@@ -16,7 +16,7 @@ from typing import Final
 from hub.errors import Fault, RegistryRefused
 from hub.ports import Adapter
 from hub.schemas.directory import Channel
-from registry.assignments import Assignment, refused
+from registry.assignments import NewValue, refused
 from registry.directory import LoadedDirectory
 from registry.draft import Draft
 from registry.file_change import FileChange, change_file
@@ -43,7 +43,7 @@ class Plan:
         return (judge(folder, self.draft, adapters) if self.files else self.after).directory
 
 
-def plan(folder: Path, adapters: Mapping[str, Adapter], pattern: str, assignments: Sequence[Assignment]) -> Plan:
+def plan(folder: Path, adapters: Mapping[str, Adapter], pattern: str, assignments: Sequence[NewValue]) -> Plan:
     """The change of all channels whose id fits ``pattern`` (``*``, ``?``, ``[…]``).
 
     Raises ``RegistryRefused`` with every fault of the registry as it would be, ``InvalidInput`` for a pattern that no

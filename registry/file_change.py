@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from hub.errors import Conflict, Fault, InvalidInput
-from registry.assignments import ACTION, Assignment, same
+from registry.assignments import ACTION, NewValue, same
 from registry.edit import CannotEdit, Keys, assign, end_of, is_flow, line_end, nodes_at, remove
 from registry.faults import pointer
 from registry.source import Place
@@ -62,7 +62,7 @@ def _placed(line: str, each: ChannelChange, moved: int) -> str:
 
 
 def change_file(
-    folder: Path, name: str, channels: Sequence[tuple[str, Place]], assignments: Sequence[Assignment]
+    folder: Path, name: str, channels: Sequence[tuple[str, Place]], assignments: Sequence[NewValue]
 ) -> FileChange:
     """The file with all values in the channels that stand at these places. A file that has faults is left as it is.
 
@@ -113,7 +113,7 @@ class _Edit:
 
 
 def _edits(
-    text: str, data: Any, channels: Sequence[tuple[str, Place]], assignments: Sequence[Assignment]
+    text: str, data: Any, channels: Sequence[tuple[str, Place]], assignments: Sequence[NewValue]
 ) -> Iterator[_Edit]:
     """Edits of the channels that change, in the file's order; ``data`` becomes what the new text must say."""
     nodes = nodes_at(text, [place.path for _, place in channels])
@@ -130,7 +130,7 @@ def _inside(data: Any, place: Place) -> Any:
     return data
 
 
-def _edit(text: str, channel_id: str, place: Place, node: yaml.Node, due: Iterable[Assignment]) -> _Edit:
+def _edit(text: str, channel_id: str, place: Place, node: yaml.Node, due: Iterable[NewValue]) -> _Edit:
     """A channel's own text with all values; it keeps its indentation, so that it can be read by itself."""
     start, end = int(node.start_mark.index), end_of(node, text)
     end = end if is_flow(node) else line_end(text, end)

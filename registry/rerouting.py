@@ -46,7 +46,7 @@ _DECIDING: Final[Mapping[str, tuple[StepCode, ...]]] = {
 """The steps that decide, for each reason; of several that were met the last counts."""
 
 
-class Change(StrEnum):
+class RouteChange(StrEnum):
     """Kinds of change for an appeal. Stable."""
 
     TO_OPERATORS = "to_operators"
@@ -78,11 +78,11 @@ class _Way:
         met = [step.code for step in self.main.steps if step.code in deciding]
         return Rule(str(self.main.reason), met[-1].value if met else self.main.steps[-1].code.value)
 
-    def label(self, change: Change) -> str:
+    def label(self, change: RouteChange) -> str:
         """Name of where it goes, as far as this change is about it."""
-        if change is Change.OTHER_CHANNEL:
+        if change is RouteChange.OTHER_CHANNEL:
             return self.main.channel_ids[0]
-        if change is Change.CO_EXECUTORS:
+        if change is RouteChange.CO_EXECUTORS:
             return ", ".join(self.others) or "nobody"
         return self.main.authority or OPERATORS
 
@@ -93,7 +93,7 @@ class Cause:
     that only one of the two decisions names; ``examples``: numbers of cases, the newest first.
     """
 
-    change: Change
+    change: RouteChange
     old: Rule
     new: Rule
     count: int = 0
@@ -133,7 +133,7 @@ class Rerouted:
 
 def reroute(old: LoadedDirectory, new: LoadedDirectory, appeals: Iterable[StoredAppeal], day: date) -> Rerouted:
     """Ask both versions who answers each appeal, as if it came on this Kyiv day. Nothing of a case changes."""
-    causes: dict[tuple[Change, Rule, Rule], Cause] = {}
+    causes: dict[tuple[RouteChange, Rule, Rule], Cause] = {}
     reasons = _Reasons(old, new)
     asked = 0
     for appeal in appeals:
@@ -153,14 +153,14 @@ def _way(asked: Routable, directory: LoadedDirectory, day: date) -> _Way:
     return _Way(main, tuple(other.authority or OPERATORS for other in others))
 
 
-def _change(was: _Way, would: _Way) -> Change | None:
+def _change(was: _Way, would: _Way) -> RouteChange | None:
     if was.main.authority != would.main.authority:
         if would.main.authority is None:
-            return Change.TO_OPERATORS
-        return Change.OTHER_AUTHORITY if was.main.authority is not None else Change.FROM_OPERATORS
+            return RouteChange.TO_OPERATORS
+        return RouteChange.OTHER_AUTHORITY if was.main.authority is not None else RouteChange.FROM_OPERATORS
     if was.main.channel_ids[:1] != would.main.channel_ids[:1]:
-        return Change.OTHER_CHANNEL
-    return Change.CO_EXECUTORS if set(was.others) != set(would.others) else None
+        return RouteChange.OTHER_CHANNEL
+    return RouteChange.CO_EXECUTORS if set(was.others) != set(would.others) else None
 
 
 def _count(cause: Cause, appeal: StoredAppeal, was: _Way, would: _Way, reasons: _Reasons) -> None:

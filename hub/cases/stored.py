@@ -22,7 +22,7 @@ PAGE: Final = 500
 """Appeals that are read at once; a text may have 100,000 characters."""
 
 
-class Asked(Frozen):
+class StoredRoutable(Frozen):
     """Parts of a stored appeal that set its way: a ``Routable``. All else in it is left unread."""
 
     model_config = ConfigDict(extra="ignore")
@@ -38,7 +38,7 @@ class Asked(Frozen):
 class _Envelope(Frozen):
     model_config = ConfigDict(extra="ignore")
 
-    body: Asked
+    body: StoredRoutable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class StoredAppeal:
     """One appeal of the past. ``number``: of its case, or its id where it has none."""
 
     number: str
-    asked: Asked
+    asked: StoredRoutable
 
 
 def newest_appeals(store: Store, most: int) -> Iterator[StoredAppeal]:

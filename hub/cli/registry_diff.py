@@ -26,7 +26,7 @@ from hub.storage import open_store
 from registry import LoadedDirectory
 from registry.diff import Difference, compare
 from registry.loader import Seen
-from registry.rerouting import OPERATORS, Change, Rerouted, reroute
+from registry.rerouting import OPERATORS, Rerouted, RouteChange, reroute
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SHOWN: Final = 5
@@ -133,11 +133,11 @@ def told(found: Rerouted, before: LoadedDirectory, after: LoadedDirectory) -> It
 
 
 _SENTENCES: Final = {
-    Change.TO_OPERATORS: "to the operators' queue",
-    Change.FROM_OPERATORS: "out of the operators' queue",
-    Change.OTHER_AUTHORITY: "to another authority",
-    Change.OTHER_CHANNEL: "by another channel",
-    Change.CO_EXECUTORS: "with other co-executors",
+    RouteChange.TO_OPERATORS: "to the operators' queue",
+    RouteChange.FROM_OPERATORS: "out of the operators' queue",
+    RouteChange.OTHER_AUTHORITY: "to another authority",
+    RouteChange.OTHER_CHANNEL: "by another channel",
+    RouteChange.CO_EXECUTORS: "with other co-executors",
 }
 
 

@@ -33,7 +33,7 @@ class HttpHeaders(Mapping[str, str]):
         return len(self._values)
 
 
-class Looking(Protocol):
+class PeekingSocket(Protocol):
     """A socket that can say what has come already, without waiting."""
 
     def makefile(self, mode: str) -> Any: ...
@@ -48,7 +48,7 @@ class Response(HTTPResponse):
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
         super().__init__(sock, debuglevel, method, url)
-        self._sock = cast("Looking", sock)
+        self._sock = cast("PeekingSocket", sock)
         self.followed = False
         self.told: HttpHeaders = HttpHeaders(())
 

@@ -79,7 +79,7 @@ def _phrases(said: str) -> Iterable[frozenset[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class PlaceGuess:
     """Place of ours. ``values``: words of ours that their words stand for; ``dated``, ``listed``: what is there."""
 
     path: str
@@ -113,62 +113,64 @@ _CHANNELS: Final = {
     "contact_centre": ("контактний центр", "contact centre", "call center"),
     "post": ("пошта", "лист", "post", "letter"),
 }
-_CALLED: Final[Mapping[str, Guess]] = {
+_CALLED: Final[Mapping[str, PlaceGuess]] = {
     "request id,message id,external id,correlation id,guid,uuid,zovnishnii id,zovnishnii identyfikator,"
-    "id zapytu,identyfikator povidomlennia": Guess("$message_id"),
-    "case id,id spravy": Guess("$case_id"),
-    "reference,reference number,our number,nomer zvernennia,zovnishnii nomer": Guess("$body.reference"),
-    "kind,appeal kind,appeal type,vyd,vyd zvernennia,vydu,typ zvernennia,кодвиду": Guess("$body.kind", _KINDS),
-    "sign,oznaka nadkhodzhennia": Guess("$body.sign", _SIGNS),
-    "source,channel,dzherelo,kanal,sposib nadkhodzhennia,dzherelo nadkhodzhennia": Guess("$body.channel", _CHANNELS),
+    "id zapytu,identyfikator povidomlennia": PlaceGuess("$message_id"),
+    "case id,id spravy": PlaceGuess("$case_id"),
+    "reference,reference number,our number,nomer zvernennia,zovnishnii nomer": PlaceGuess("$body.reference"),
+    "kind,appeal kind,appeal type,vyd,vyd zvernennia,vydu,typ zvernennia,кодвиду": PlaceGuess("$body.kind", _KINDS),
+    "sign,oznaka nadkhodzhennia": PlaceGuess("$body.sign", _SIGNS),
+    "source,channel,dzherelo,kanal,sposib nadkhodzhennia,"
+    "dzherelo nadkhodzhennia": PlaceGuess("$body.channel", _CHANNELS),
     "received,received at,receipt date,date received,submitted at,submission date,appeal date,data,data nadkhodzhennia,"
-    "data zvernennia,data podannia,data otrymannia,date": Guess("$body.received_at", dated=True),
+    "data zvernennia,data podannia,data otrymannia,date": PlaceGuess("$body.received_at", dated=True),
     "text,content,appeal text,body,message,tekst,zmist,sut,tekst zvernennia,zmist zvernennia,sut zvernennia":
-        Guess("$body.text"),
-    "subject,title,short content,summary,tema,zaholovok,korotkyi zmist,predmet": Guess("$body.subject"),
-    "topics,topic,category,theme,tematyka,katehoriia,rubryka,pytannia": Guess("$body.topics", listed=True),
-    "place,location,event place,mistse,mistse podii,mistse problemy": Guess("$body.place_text"),
-    "territory,katottg,katotth,koatuu,terytoriia": Guess("$body.place"),
-    "operator notes,notes,prymitka,prymitky,notatky": Guess("$body.operator_notes"),
-    "applicant type,typ zaiavnyka,subiekt zvernennia": Guess("$body.applicant.type", _TYPES),
-    "collective name,nazva kolektyvu": Guess("$body.applicant.collective_name"),
-    "signatories,signatures count,kilkist pidpysiv,kilkist pidpysantiv": Guess("$body.applicant.signatories"),
-    "birth date,date of birth,born,birthday,data narodzhennia": Guess("$body.applicant.born", dated=True),
-    "sex,gender,stat": Guess("$body.applicant.sex", _SEXES),
-    "social status,sotsialnyi stan,sotsialnyi status": Guess("$body.applicant.social_status"),
-    "attachments,files,attached files,dodatky,faily,vkladennia,prykripleni faily": Guess("$attachments", listed=True),
-    "original,sealed,signed original,oryhinal": Guess("$sealed"),
-    "reply url,callback url,callback": Guess("$reply_url"),
+        PlaceGuess("$body.text"),
+    "subject,title,short content,summary,tema,zaholovok,korotkyi zmist,predmet": PlaceGuess("$body.subject"),
+    "topics,topic,category,theme,tematyka,katehoriia,rubryka,pytannia": PlaceGuess("$body.topics", listed=True),
+    "place,location,event place,mistse,mistse podii,mistse problemy": PlaceGuess("$body.place_text"),
+    "territory,katottg,katotth,koatuu,terytoriia": PlaceGuess("$body.place"),
+    "operator notes,notes,prymitka,prymitky,notatky": PlaceGuess("$body.operator_notes"),
+    "applicant type,typ zaiavnyka,subiekt zvernennia": PlaceGuess("$body.applicant.type", _TYPES),
+    "collective name,nazva kolektyvu": PlaceGuess("$body.applicant.collective_name"),
+    "signatories,signatures count,kilkist pidpysiv,kilkist pidpysantiv": PlaceGuess("$body.applicant.signatories"),
+    "birth date,date of birth,born,birthday,data narodzhennia": PlaceGuess("$body.applicant.born", dated=True),
+    "sex,gender,stat": PlaceGuess("$body.applicant.sex", _SEXES),
+    "social status,sotsialnyi stan,sotsialnyi status": PlaceGuess("$body.applicant.social_status"),
+    "attachments,files,attached files,dodatky,faily,vkladennia,"
+    "prykripleni faily": PlaceGuess("$attachments", listed=True),
+    "original,sealed,signed original,oryhinal": PlaceGuess("$sealed"),
+    "reply url,callback url,callback": PlaceGuess("$reply_url"),
 }  # fmt: skip
-_PERSON: Final[Mapping[str, Guess]] = {
-    "surname,last name,family name,prizvyshche,prizvysche": Guess("name.surname"),
-    "first name,given name,given,imia,іменя,im ia,ім я": Guess("name.given"),
-    "patronymic,middle name,second name,po batkovi,pobatkovi": Guess("name.patronymic"),
-    "pib,fio,full name,applicant name,name full,прізвище імя по батькові": Guess("name"),
+_PERSON: Final[Mapping[str, PlaceGuess]] = {
+    "surname,last name,family name,prizvyshche,prizvysche": PlaceGuess("name.surname"),
+    "first name,given name,given,imia,іменя,im ia,ім я": PlaceGuess("name.given"),
+    "patronymic,middle name,second name,po batkovi,pobatkovi": PlaceGuess("name.patronymic"),
+    "pib,fio,full name,applicant name,name full,прізвище імя по батькові": PlaceGuess("name"),
     "address,residence,postal address,adresa,adresa prozhyvannia,mistse prozhyvannia,poshtova adresa":
-        Guess("address.text"),
-    "postcode,post code,zip,zip code,postal code,indeks,poshtovyi indeks": Guess("address.postcode"),
+        PlaceGuess("address.text"),
+    "postcode,post code,zip,zip code,postal code,indeks,poshtovyi indeks": PlaceGuess("address.postcode"),
     "phone,phones,phone number,telephone,tel,mobile phone,telefon,telefony,nomer telefonu,mobilnyi telefon":
-        Guess("contacts.phones", listed=True),
+        PlaceGuess("contacts.phones", listed=True),
     "email,emails,e mail,mail,mailbox,elektronna poshta,elektronna adresa,poshta":
-        Guess("contacts.emails", listed=True),
+        PlaceGuess("contacts.emails", listed=True),
 }  # fmt: skip
-_FILE: Final[Mapping[str, Guess]] = {
-    "name,file name,title,nazva,imia failu,nazva failu,imia": Guess("$item.name"),
-    "content,data,base 64,base64,file,body,vmist,dani,file content,fail": Guess("$item.content"),
-    "sha256,sha 256,hash,checksum,digest,khesh,heshsuma": Guess("$item.sha256"),
-    "size,length,file size,rozmir": Guess("$item.size"),
-    "media type,mime type,mime,content type,type,typ": Guess("$item.media_type"),
-    "description,note,opys,prymitka": Guess("$item.description"),
-    "cid,content id,href": Guess("$item.cid"),
+_FILE: Final[Mapping[str, PlaceGuess]] = {
+    "name,file name,title,nazva,imia failu,nazva failu,imia": PlaceGuess("$item.name"),
+    "content,data,base 64,base64,file,body,vmist,dani,file content,fail": PlaceGuess("$item.content"),
+    "sha256,sha 256,hash,checksum,digest,khesh,heshsuma": PlaceGuess("$item.sha256"),
+    "size,length,file size,rozmir": PlaceGuess("$item.size"),
+    "media type,mime type,mime,content type,type,typ": PlaceGuess("$item.media_type"),
+    "description,note,opys,prymitka": PlaceGuess("$item.description"),
+    "cid,content id,href": PlaceGuess("$item.cid"),
 }  # fmt: skip
-_ANSWER: Final[Mapping[str, Guess]] = {
-    "status,state,code,result code,return code,error code,stan,statusu,kod pomylky": Guess("status"),
-    "request id,message id,external id,correlation id,zovnishnii id": Guess("echo"),
-    "id,document id,doc id,registration id,id dokumenta,identyfikator": Guess("id"),
-    "number,registration number,reg number,nomer,reiestratsiinyi nomer,vkhidnyi nomer": Guess("number"),
-    "date,registration date,reg date,data,data reiestratsii": Guess("date"),
-    "message,error message,description,note,comment,opys,pomylka,povidomlennia,prymitka": Guess("note"),
+_ANSWER: Final[Mapping[str, PlaceGuess]] = {
+    "status,state,code,result code,return code,error code,stan,statusu,kod pomylky": PlaceGuess("status"),
+    "request id,message id,external id,correlation id,zovnishnii id": PlaceGuess("echo"),
+    "id,document id,doc id,registration id,id dokumenta,identyfikator": PlaceGuess("id"),
+    "number,registration number,reg number,nomer,reiestratsiinyi nomer,vkhidnyi nomer": PlaceGuess("number"),
+    "date,registration date,reg date,data,data reiestratsii": PlaceGuess("date"),
+    "message,error message,description,note,comment,opys,pomylka,povidomlennia,prymitka": PlaceGuess("note"),
 }
 _REPRESENTATIVES: Final = frozenset(map(folded, ("representative", "predstavnyk", "представник")))
 
@@ -185,12 +187,12 @@ _AROUND: Final = frozenset(
 """Words of objects in which a member means the appeal or its applicant; in any other it may mean somebody else."""
 
 
-def _table(said: Mapping[str, Guess], under: str = "") -> dict[frozenset[str], Guess]:
-    made: dict[frozenset[str], Guess] = {}
+def _table(said: Mapping[str, PlaceGuess], under: str = "") -> dict[frozenset[str], PlaceGuess]:
+    made: dict[frozenset[str], PlaceGuess] = {}
     for phrases, guess in said.items():
         where = f"{under}{guess.path}"
         for phrase in _phrases(phrases):
-            made.setdefault(phrase, Guess(where, guess.values, guess.dated, guess.listed))
+            made.setdefault(phrase, PlaceGuess(where, guess.values, guess.dated, guess.listed))
     return made
 
 
@@ -200,7 +202,7 @@ _FILE_TABLE: Final = _table(_FILE)
 _ANSWER_TABLE: Final = _table(_ANSWER)
 
 
-def of_request(name: str, around: Iterable[str] = (), beside: Iterable[str] = ()) -> Guess | None:
+def of_request(name: str, around: Iterable[str] = (), beside: Iterable[str] = ()) -> PlaceGuess | None:
     """Place of an appeal that a member of this name is for. ``around``: names of the members that it stands in;
     ``beside``: of those beside it.
     """
@@ -214,12 +216,12 @@ def of_request(name: str, around: Iterable[str] = (), beside: Iterable[str] = ()
     return _found(table, name)
 
 
-def _is_surname(table: Mapping[frozenset[str], Guess], name: str) -> bool:
+def _is_surname(table: Mapping[frozenset[str], PlaceGuess], name: str) -> bool:
     found = _found(table, name)
     return found is not None and found.path.endswith(".surname")
 
 
-def of_file(name: str) -> Guess | None:
+def of_file(name: str) -> PlaceGuess | None:
     """Place of a file (``$item``) that a member of this name is for."""
     return _found(_FILE_TABLE, name)
 
@@ -239,7 +241,7 @@ def of_word(values: Mapping[str, tuple[str, ...]], theirs: str) -> str | None:
     return None
 
 
-def of_words(theirs: Sequence[str]) -> Guess | None:
+def of_words(theirs: Sequence[str]) -> PlaceGuess | None:
     """Place of an appeal that all words of a member tell, whatever its name is."""
     for guess in _CALLED.values():
         if len(theirs) > 1 and guess.values and all(of_word(guess.values, word) for word in theirs):
@@ -247,7 +249,7 @@ def of_words(theirs: Sequence[str]) -> Guess | None:
     return None
 
 
-def _found(table: Mapping[frozenset[str], Guess], name: str) -> Guess | None:
+def _found(table: Mapping[frozenset[str], PlaceGuess], name: str) -> PlaceGuess | None:
     """By all words of the name, else by those that say something."""
     words = frozenset(words_of(name))
     return table.get(words) or table.get(words - _IDLE_FOLDED)

@@ -80,7 +80,7 @@ class Content(Frozen):
         return base64.b64decode(self.base64 or "")
 
 
-class Asked(Frozen):
+class RecordedRequest(Frozen):
     """One request, without secrets."""
 
     method: str
@@ -89,7 +89,7 @@ class Asked(Frozen):
     body: Content | None = None
 
 
-class Answered(Frozen):
+class RecordedAnswer(Frozen):
     """The answer, without secrets."""
 
     status: int
@@ -108,8 +108,8 @@ class Failed(Frozen):
 class Exchange(Frozen):
     """One call: what was asked, and the answer or how it failed."""
 
-    asked: Asked
-    answered: Answered | None = None
+    asked: RecordedRequest
+    answered: RecordedAnswer | None = None
     failed: Failed | None = None
 
     @model_validator(mode="after")
@@ -271,13 +271,13 @@ def whole(body: bytes | StreamedBody | None) -> bytes | None:
 
 def asked(
     call: HttpCall, body: bytes | None, secrets: Iterable[str], stand_ins: Mapping[str, str] | None = None
-) -> Asked:
+) -> RecordedRequest:
     """A request as it may be kept."""
     return _asked(call, body, Hidden(tuple(secrets), stand_ins or {}))
 
 
-def _asked(call: HttpCall, body: bytes | None, known: Hidden) -> Asked:
-    return Asked(
+def _asked(call: HttpCall, body: bytes | None, known: Hidden) -> RecordedRequest:
+    return RecordedRequest(
         method=call.method,
         url=_text(call.url, known),
         headers=_headers(call.headers, known, _ANEW),
@@ -285,8 +285,10 @@ def _asked(call: HttpCall, body: bytes | None, known: Hidden) -> Asked:
     )
 
 
-def _answered(answer: HttpAnswer, known: Hidden) -> Answered:
-    return Answered(status=answer.status, headers=_headers(answer.headers, known), body=_content(answer.body, known))
+def _answered(answer: HttpAnswer, known: Hidden) -> RecordedAnswer:
+    return RecordedAnswer(
+        status=answer.status, headers=_headers(answer.headers, known), body=_content(answer.body, known)
+    )
 
 
 def _failed(failure: HubError, known: Hidden) -> Failed:

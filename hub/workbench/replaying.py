@@ -35,7 +35,7 @@ from hub.schemas.ids import CaseId, DeliveryId, MessageId
 from hub.schemas.terms import Role
 from hub.storage.attachments import MemoryAttachments
 from hub.workbench import tokens
-from hub.workbench.recording import Asked, Content, Exchange, Recording, Told, asked, told, whole
+from hub.workbench.recording import Content, Exchange, RecordedRequest, Recording, Told, asked, told, whole
 from hub.workbench.tokens import Hidden
 
 _MOST: Final = 20
@@ -45,7 +45,7 @@ _SAME_EACH_TIME: Final = frozenset({"user-agent"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Mismatch:
     """One thing that is another now. ``where``: the call and the place in it."""
 
     where: str
@@ -59,7 +59,7 @@ class Difference:
 class Replayed:
     """Result of a replay."""
 
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[Mismatch] = field(default_factory=list)
     outcome: Told = field(default_factory=dict)
     polled: Told | None = None
 
@@ -75,35 +75,33 @@ class Player:
     def __init__(self, exchanges: list[Exchange]) -> None:
         self._waiting = list(enumerate(exchanges, start=1))
         self._stand_ins = tokens.replayed(each.answered.model_dump_json() for each in exchanges if each.answered)
-        self.differences: list[Difference] = []
+        self.differences: list[Mismatch] = []
 
     def carry(self, call: HttpCall, network: Network) -> HttpAnswer:  # noqa: ARG002 - nobody is called
         """The recorded answer. ``PermanentFailure`` (``replay.unrecorded``) to a call that was not made then."""
         made = asked(call, whole(call.body), known(), self._stand_ins)
         found = next((each for each in self._waiting if _is_for(each[1].asked, made)), None)
         if found is None:
-            self.differences.append(
-                Difference(where=_line(made), message="this call was not made when it was recorded")
-            )
+            self.differences.append(Mismatch(where=_line(made), message="this call was not made when it was recorded"))
             raise errors.PermanentFailure("The recording has no answer to this call.", code="replay.unrecorded")
         self._waiting.remove(found)
         number, exchange = found
         self.differences += _compared(f"call {number} ({_line(made)})", exchange.asked, made)
         return _answer(exchange)
 
-    def missed(self) -> list[Difference]:
+    def missed(self) -> list[Mismatch]:
         """Calls that were made when it was recorded and are not now."""
         return [
-            Difference(where=f"call {number} ({_line(each.asked)})", message="this call is not made any more")
+            Mismatch(where=f"call {number} ({_line(each.asked)})", message="this call is not made any more")
             for number, each in self._waiting
         ]
 
 
-def _is_for(recorded: Asked, made: Asked) -> bool:
+def _is_for(recorded: RecordedRequest, made: RecordedRequest) -> bool:
     return (recorded.method, recorded.url) == (made.method, made.url)
 
 
-def _line(asked: Asked) -> str:
+def _line(asked: RecordedRequest) -> str:
     return f"{asked.method} {asked.url}"
 
 
@@ -124,7 +122,7 @@ def replay(channel: Channel, recording: Recording) -> Replayed:
     parcel, player, done = _parcel(recording), Player(recording.exchanges), Replayed()
     if (recording.adapter, recording.dialect) != (channel.adapter, channel.dialect):
         way = f"{recording.adapter}/{recording.dialect}"
-        done.differences.append(Difference(where="channel", message=f"recorded over {way}"))
+        done.differences.append(Mismatch(where="channel", message=f"recorded over {way}"))
     with ExitStack() as block:
         block.enter_context(stand_ins())
         block.enter_context(carried_by(player))
@@ -153,7 +151,7 @@ def _speak(adapter: Adapter, channel: Channel, parcel: Parcel, recording: Record
         raise
     except HubError as failure:
         done.outcome = _told(Outcome.of(failure))
-        done.differences.append(Difference(where="message", message=f"cannot be said any more: {failure.message}"))
+        done.differences.append(Mismatch(where="message", message=f"cannot be said any more: {failure.message}"))
 
 
 def _told(outcome: Outcome) -> Told:
@@ -204,18 +202,18 @@ def _parcel(recording: Recording) -> Parcel:
 # Comparing
 
 
-def _compared(where: str, then: Asked, now: Asked) -> Iterator[Difference]:
+def _compared(where: str, then: RecordedRequest, now: RecordedRequest) -> Iterator[Mismatch]:
     for name in dict.fromkeys((*then.headers, *now.headers)):
         if name not in _SAME_EACH_TIME:
             yield from _of_values(f"{where}, header {name}", then.headers.get(name), now.headers.get(name))
     yield from list(_of_bodies(f"{where}, body", then.body, now.body))[:_MOST]
 
 
-def _of_bodies(where: str, then: Content | None, now: Content | None) -> Iterator[Difference]:
+def _of_bodies(where: str, then: Content | None, now: Content | None) -> Iterator[Mismatch]:
     if then == now:
         return
     if then is None or now is None or then.sha256 is not None or now.sha256 is not None:
-        yield Difference(where=where, message=f"recorded {_size(then)}, now {_size(now)}")
+        yield Mismatch(where=where, message=f"recorded {_size(then)}, now {_size(now)}")
         return
     for read, compare in ((_json, _of_values), (_xml, _of_lines)):
         one, other = read(then), read(now)
@@ -256,15 +254,15 @@ def _lines(content: Content) -> list[str]:
     return content.data().decode("utf-8", "backslashreplace").splitlines()
 
 
-def _of_lines(where: str, then: list[str], now: list[str]) -> Iterator[Difference]:
+def _of_lines(where: str, then: list[str], now: list[str]) -> Iterator[Mismatch]:
     changed = difflib.unified_diff(then, now, n=0, lineterm="")
     for line in list(changed)[2:]:
         if not line.startswith("@@"):
             what = "recorded" if line.startswith("-") else "now"
-            yield Difference(where=where, message=f"{what} {_shown(line[1:].strip())}")
+            yield Mismatch(where=where, message=f"{what} {_shown(line[1:].strip())}")
 
 
-def _of_values(where: str, then: Any, now: Any) -> Iterator[Difference]:
+def _of_values(where: str, then: Any, now: Any) -> Iterator[Mismatch]:
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for name in dict.fromkeys((*then, *now)):
             yield from _of_values(f"{where}/{name}", then.get(name), now.get(name))
@@ -272,10 +270,10 @@ def _of_values(where: str, then: Any, now: Any) -> Iterator[Difference]:
         for number, (one, other) in enumerate(zip(then, now, strict=True)):
             yield from _of_values(f"{where}/{number}", one, other)
     elif then != now or isinstance(then, bool) != isinstance(now, bool):
-        yield Difference(where=where, message=f"recorded {_shown(then)}, now {_shown(now)}")
+        yield Mismatch(where=where, message=f"recorded {_shown(then)}, now {_shown(now)}")
 
 
-_of_words: Callable[[str, Told, Told], Iterator[Difference]] = _of_values
+_of_words: Callable[[str, Told, Told], Iterator[Mismatch]] = _of_values
 
 
 def _shown(value: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 
 from hub.adapters.mapping_check import TODO
 from hub.workbench import guesses
-from hub.workbench.guesses import Guess
+from hub.workbench.guesses import PlaceGuess
 from hub.workbench.slots import Slot
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -109,7 +109,7 @@ def _bare(name: str) -> str:
     return name.lstrip("@#")
 
 
-def _member(slot: Slot, guess: Guess | None, around: tuple[str, ...], content: str | None) -> list[str]:
+def _member(slot: Slot, guess: PlaceGuess | None, around: tuple[str, ...], content: str | None) -> list[str]:
     if guess is not None and not guess.dated:
         slot = replace(slot, sample=None)  # somebody's data
     if slot.many:
@@ -120,7 +120,7 @@ def _member(slot: Slot, guess: Guess | None, around: tuple[str, ...], content: s
     return [f"{_key(slot.name)}: {_value(slot, guess)}{_comment(slot)}"]
 
 
-def _list(slot: Slot, guess: Guess | None, around: tuple[str, ...], content: str | None) -> list[str]:
+def _list(slot: Slot, guess: PlaceGuess | None, around: tuple[str, ...], content: str | None) -> list[str]:
     """A list: files by their rule, else of one value or one object, for somebody to fill in."""
     if guess is not None and guess.path == "$attachments" and slot.members:
         rows = [f"{_key(each.name)}: {_file_value(each, content)}{_comment(each)}" for each in slot.members]
@@ -144,7 +144,7 @@ def _file_value(slot: Slot, content: str | None) -> str:
     return content if guess.path == "$item.content" and content is not None else guess.path
 
 
-def _value(slot: Slot, guess: Guess | None) -> str:
+def _value(slot: Slot, guess: PlaceGuess | None) -> str:
     if guess is None:
         return _unknown(slot)
     if guess.values is not None:

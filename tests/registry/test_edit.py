@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.assignments import Assignment, same
+from registry.assignments import NewValue, same
 from registry.edit import CannotEdit, assign, flow, remove
 from registry.yamlfile import parse
 from tests.forms import examples
@@ -175,7 +175,7 @@ def test_an_edited_text_says_what_was_meant(document: Any, value: Any, data: st.
     if parse(text).problems or not same(wanted, document):
         return  # a text that the strict rules refuse is none of ours
     path = data.draw(st.sampled_from([path for path in _paths(document) if path]))
-    meant = Assignment(keys=path, value=value, unset=data.draw(st.booleans()))
+    meant = NewValue(keys=path, value=value, unset=data.draw(st.booleans()))
     if not meant.apply(wanted):
         return
     try:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hub.bootstrap import build
-from hub.cases.stored import Asked, StoredAppeal, newest_appeals
+from hub.cases.stored import StoredAppeal, StoredRoutable, newest_appeals
 from hub.cases.submission import Submission
 from hub.cli.init import make_home
 from hub.cli.registry import registry_group
@@ -68,7 +68,7 @@ def question(**members: Any) -> AppealForm:
 
 def appeal(number: str = "1", **members: Any) -> StoredAppeal:
     """The same as it is read out of the store."""
-    asked = Asked.model_validate_json(question(**members).model_dump_json())
+    asked = StoredRoutable.model_validate_json(question(**members).model_dump_json())
     return StoredAppeal(number=number, asked=asked)
 
 

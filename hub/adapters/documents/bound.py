@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from hub.adapters.documents.forms import Piece
+from hub.adapters.documents.forms import DocumentPiece
 from hub.adapters.documents.section import DocumentSection, finder_of, texts_of
 from hub.adapters.documents.xsd import CODE, TYPE_CODE, XmlSchema
 from hub.adapters.mapping import AnswerMapping
@@ -52,7 +52,7 @@ class AnswerDocuments:
         pattern = self._safe_end if cut else self._safe
         return self.section.answer is not None and pattern.fullmatch(name) is not None
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
+    def pieces(self, data: bytes) -> Iterator[DocumentPiece]:
         """Statements of a document of theirs. ``InvalidInput``."""
         return self.answers.pieces(data)
 
@@ -74,7 +74,7 @@ class AnswerDocuments:
         return {"status": "unknown" if weak else "several", **each_word}
 
 
-class Documents(AnswerDocuments):
+class BoundDocuments(AnswerDocuments):
     """Writes documents of messages, and reads theirs. ``ConfigurationError`` (``template.schema``, ``template.tests``)
     if the schema or the tests do not fit.
     """
@@ -141,7 +141,7 @@ def _globbed(pieces: list[str]) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pieces)), re.IGNORECASE | re.DOTALL)
 
 
-def _told(rules: AnswerMapping, piece: Piece) -> dict[str, str]:
+def _told(rules: AnswerMapping, piece: DocumentPiece) -> dict[str, str]:
     if piece.find is None:
         return {"status": "unknown", "unclear": piece.fault or ""}
     words = told(rules, piece.find, piece.rows)

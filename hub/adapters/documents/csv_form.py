@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
+from hub.adapters.documents.forms import MAX_STATEMENTS, DocumentForm, DocumentPiece, too_many
 from hub.adapters.mapping import not_understood
 from hub.adapters.template import CODES
 from hub.errors import InvalidInput, UnsupportedFeature
@@ -46,7 +46,7 @@ class CsvForm(Frozen):
     formulas: Literal["guard", "keep"] = "guard"
 
 
-class CsvDocuments(Form):
+class CsvDocuments(DocumentForm):
     """Writes and reads by one channel's settings. ``columns``: of what is written."""
 
     ending = "csv"
@@ -99,7 +99,7 @@ class CsvDocuments(Form):
             return False
         return True
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
+    def pieces(self, data: bytes) -> Iterator[DocumentPiece]:
         """Each row that says something; one that cannot be read, and all behind it where its end cannot be told."""
         text = charsets.read(data, self._s.encoding)
         if text is None:
@@ -110,7 +110,7 @@ class CsvDocuments(Form):
         for number, (cells, written) in enumerate(_rows(rows, lines), 1):
             raw = written.encode("utf-8", "replace")
             if cells is None:
-                yield Piece(
+                yield DocumentPiece(
                     place=f"row {number}",
                     raw=raw,
                     fault="it cannot be read from here on: a quotation mark stands wrong, or has no end",
@@ -125,7 +125,7 @@ class CsvDocuments(Form):
             elif any(cell.strip() for cell in cells):
                 yield _piece(number, cells, raw, header)
 
-    def shown(self, said: Any) -> Piece:
+    def shown(self, said: Any) -> DocumentPiece:
         """A file with one row, or columns with their values."""
         if isinstance(said, Mapping):
             return _readable("", b"", [(str(name), "" if cell is None else str(cell)) for name, cell in said.items()])
@@ -165,21 +165,23 @@ def _rows(rows: Iterator[list[str]], lines: list[str]) -> Iterator[tuple[list[st
         begun = ended
 
 
-def _piece(number: int, cells: list[str], raw: bytes, header: tuple[bytes, list[str]] | None) -> Piece:
+def _piece(number: int, cells: list[str], raw: bytes, header: tuple[bytes, list[str]] | None) -> DocumentPiece:
     place = f"row {number}"
     if header is None:
         return _readable(place, raw, [(str(at), cell) for at, cell in enumerate(cells, 1)])
     first, names = header
     whole = first + raw
     if len(cells) != len(names):
-        return Piece(place=place, raw=whole, fault=f"it has {len(cells)} cells, the header {len(names)}")
+        return DocumentPiece(place=place, raw=whole, fault=f"it has {len(cells)} cells, the header {len(names)}")
     return _readable(place, whole, list(zip(names, cells, strict=True)))
 
 
-def _readable(place: str, raw: bytes, cells: Sequence[tuple[str, str]]) -> Piece:
+def _readable(place: str, raw: bytes, cells: Sequence[tuple[str, str]]) -> DocumentPiece:
     unclear: list[str] = []
     find = partial(_find, cells, unclear)
-    return Piece(place=place, raw=raw, find=find, rows=lambda path: [find] if path is None else [], unclear=unclear)
+    return DocumentPiece(
+        place=place, raw=raw, find=find, rows=lambda path: [find] if path is None else [], unclear=unclear
+    )
 
 
 def _find(cells: Sequence[tuple[str, str]], unclear: list[str], path: str) -> str | None:

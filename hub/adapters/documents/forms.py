@@ -14,7 +14,7 @@ MAX_STATEMENTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class DocumentPiece:
     """One statement in a document of theirs. ``place``: for people; ``raw``: its own bytes, kept: those that came, of
     one of several the same at each reading; ``find``: the text at a place; ``rows``: what stands at one, piece by
     piece; ``fault``: why it cannot be read; ``unclear``: what is told and not believed, for people; it grows while
@@ -29,14 +29,14 @@ class Piece:
     unclear: Sequence[str] = ()
 
 
-def too_many(place: str, raw: bytes) -> Piece:
+def too_many(place: str, raw: bytes) -> DocumentPiece:
     """The first piece that is not read any more."""
-    return Piece(
+    return DocumentPiece(
         place=place, raw=raw, fault=f"there are more than {MAX_STATEMENTS} statements: it and the rest stay unread"
     )
 
 
-class Form(Protocol):
+class DocumentForm(Protocol):
     """One form: JSON, XML or CSV, by one channel's settings. Pure. ``marks``: places of files in a document; None where
     there can be none.
     """
@@ -49,11 +49,11 @@ class Form(Protocol):
         """The document of a mapping's values. ``UnsupportedFeature`` for what the form or its schema cannot say."""
         ...
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
+    def pieces(self, data: bytes) -> Iterator[DocumentPiece]:
         """Statements of a document of theirs. ``InvalidInput`` if nothing of it can be read."""
         ...
 
-    def shown(self, said: Any) -> Piece:
+    def shown(self, said: Any) -> DocumentPiece:
         """Statement that a test shows, as a text or a tree. ``InvalidInput`` for what is none."""
         ...
 

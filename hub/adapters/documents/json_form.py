@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
+from hub.adapters.documents.forms import MAX_STATEMENTS, DocumentForm, DocumentPiece, too_many
 from hub.adapters.json_places import find, is_list, rows, subtrees
 from hub.adapters.mapping import not_understood
 from hub.errors import InvalidInput
@@ -17,7 +17,7 @@ from hub.schemas import foreign_json, strict_json
 _MARK: Final = re.compile(rb'(?<=")\\u0000([0-9a-f]{64})\\u0000(?=")')
 
 
-class JsonDocuments(Form):
+class JsonDocuments(DocumentForm):
     """Writes and reads. ``each``: where several statements stand in a document of theirs."""
 
     ending = "json"
@@ -31,7 +31,7 @@ class JsonDocuments(Form):
         """The values in their order."""
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
+    def pieces(self, data: bytes) -> Iterator[DocumentPiece]:
         """The document; each of a list at ``each``, or of a list that is the document."""
         tree = foreign_json.parse(data)
         if self._each and not is_list(tree, self._each):
@@ -45,9 +45,9 @@ class JsonDocuments(Form):
             if isinstance(each, dict):
                 yield _readable(each, place, raw)
             else:
-                yield Piece(place=place, raw=raw, fault="it is no object")
+                yield DocumentPiece(place=place, raw=raw, fault="it is no object")
 
-    def shown(self, said: Any) -> Piece:
+    def shown(self, said: Any) -> DocumentPiece:
         """One statement, as a text or a tree."""
         tree = foreign_json.parse(said.encode()) if isinstance(said, str) else said
         return _readable(tree, "", b"")
@@ -57,8 +57,10 @@ class JsonDocuments(Form):
         return strict_json.parse(text.encode(), allow_floats=True)
 
 
-def _readable(tree: Any, place: str, raw: bytes) -> Piece:
-    return Piece(place=place, raw=raw, find=partial(find, tree), rows=partial(rows, tree), unclear=_unclear(tree))
+def _readable(tree: Any, place: str, raw: bytes) -> DocumentPiece:
+    return DocumentPiece(
+        place=place, raw=raw, find=partial(find, tree), rows=partial(rows, tree), unclear=_unclear(tree)
+    )
 
 
 def _unclear(tree: Any) -> tuple[str, ...]:

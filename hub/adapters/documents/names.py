@@ -31,14 +31,14 @@ _SAMPLE: Final = "2026-000-1234-6"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class NameWords:
     """Words of one message for its names. ``at``: when the message was made, so that a later attempt names it alike."""
 
     words: Mapping[str, str]
     at: datetime
 
     @classmethod
-    def of(cls, envelope: AnyEnvelope) -> Named:
+    def of(cls, envelope: AnyEnvelope) -> NameWords:
         """The words of a message. One without a number of the centre's is called by its case."""
         case_id = str(envelope.header.case_id)
         reference = envelope.body.reference if isinstance(envelope, AppealEnvelope) else None
@@ -85,7 +85,7 @@ def check_words(pattern: str, known: Collection[str]) -> None:
 
 def sample_of(pattern: str, known: Collection[str]) -> str:
     """A name as the pattern makes them."""
-    return Named(words=dict.fromkeys(known, _SAMPLE), at=datetime(2026, 12, 1, tzinfo=KYIV)).fill(pattern)
+    return NameWords(words=dict.fromkeys(known, _SAMPLE), at=datetime(2026, 12, 1, tzinfo=KYIV)).fill(pattern)
 
 
 def check(pattern: str, known: Collection[str], *, folders: bool = True) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.documents.csv_form import CsvDocuments, CsvForm
-from hub.adapters.documents.forms import Form
+from hub.adapters.documents.forms import DocumentForm
 from hub.adapters.documents.json_form import JsonDocuments
 from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.documents.xsd import XmlSchema
@@ -61,7 +61,7 @@ class DocumentSection(MappedSection):
         """The section ``answer``."""
         return self.answer
 
-    def form(self, schema: XmlSchema | None) -> Form:
+    def form(self, schema: XmlSchema | None) -> DocumentForm:
         """The form of what goes out."""
         if self.format == "json":
             return JsonDocuments()
@@ -69,7 +69,7 @@ class DocumentSection(MappedSection):
             return XmlDocuments(self.xml, schema)
         return CsvDocuments(self.csv, tuple(self.request))
 
-    def answer_form(self) -> Form:
+    def answer_form(self) -> DocumentForm:
         """The form of what comes back."""
         kind, each = self.answers.format or self.format, self.answers.each
         if kind == "json":
@@ -119,7 +119,7 @@ class DocumentSection(MappedSection):
         )
 
 
-def finder_of(form: Form) -> Callable[[Any], Find]:
+def finder_of(form: DocumentForm) -> Callable[[Any], Find]:
     """How a test's answer is read."""
 
     def find(said: Any) -> Find:
@@ -129,7 +129,7 @@ def finder_of(form: Form) -> Callable[[Any], Find]:
     return find
 
 
-def rows_of(form: Form) -> Callable[[Any], Rows]:
+def rows_of(form: DocumentForm) -> Callable[[Any], Rows]:
     """How pieces of a test's answer are read."""
 
     def rows(said: Any) -> Rows:
@@ -139,7 +139,7 @@ def rows_of(form: Form) -> Callable[[Any], Rows]:
     return rows
 
 
-def texts_of(form: Form) -> Texts:
+def texts_of(form: DocumentForm) -> Texts:
     """How a test's text is compared."""
     return Texts(written=lambda values: _text(form.write(values)), read=form.comparable)
 

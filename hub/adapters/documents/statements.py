@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from hub.adapters.answer_files import inside
-from hub.adapters.documents.forms import Piece
+from hub.adapters.documents.forms import DocumentPiece
 from hub.adapters.mapping import AnswerMapping, Meaning, meaning
 from hub.adapters.outcomes import Heard, read_document
 from hub.adapters.template import CODES
@@ -50,11 +50,11 @@ class Source:
     passing: tuple[type[Exception], ...] = ()
 
 
-def take_in(pieces: Iterable[Piece], rules: AnswerMapping, sink: InboundSink, source: Source) -> None:
+def take_in(pieces: Iterable[DocumentPiece], rules: AnswerMapping, sink: InboundSink, source: Source) -> None:
     """Hand over each statement. What is refused of several is told at the end (``InvalidInput``, ``document.several``);
     a single one raises what the sink raised, and a person has it. ``Unavailable``: leave it there and come back.
     """
-    refused: list[tuple[Piece, HubError]] = []
+    refused: list[tuple[DocumentPiece, HubError]] = []
     count = 0
     for piece in pieces:
         count += 1
@@ -75,7 +75,7 @@ def take_in(pieces: Iterable[Piece], rules: AnswerMapping, sink: InboundSink, so
         raise _several(refused, count)
 
 
-def _one(piece: Piece, rules: AnswerMapping, sink: InboundSink, source: Source) -> None:
+def _one(piece: DocumentPiece, rules: AnswerMapping, sink: InboundSink, source: Source) -> None:
     if piece.find is None:
         raise InvalidInput(f"{piece.place}: {piece.fault}.", code=UNREADABLE)
     said = meaning(rules, piece.find, piece.rows)
@@ -178,11 +178,11 @@ def _names_it(echo: str, delivery: Delivery, names: frozenset[str]) -> bool:
     return echo.strip().casefold() in {each.casefold() for each in names}
 
 
-def _raw(piece: Piece, source: Source) -> RawInbound:
+def _raw(piece: DocumentPiece, source: Source) -> RawInbound:
     return RawInbound(content_type=source.content_type, body=piece.raw)
 
 
-def _hold(piece: Piece, why: HubError, sink: InboundSink, source: Source) -> None:
+def _hold(piece: DocumentPiece, why: HubError, sink: InboundSink, source: Source) -> None:
     about = source.about.message_id if source.about is not None else None
     sink.held(
         _raw(piece, source),
@@ -193,7 +193,7 @@ def _hold(piece: Piece, why: HubError, sink: InboundSink, source: Source) -> Non
     )
 
 
-def _several(refused: list[tuple[Piece, HubError]], count: int) -> HubError:
+def _several(refused: list[tuple[DocumentPiece, HubError]], count: int) -> HubError:
     """Refusal that is told to whoever laid the document down: of a single statement its own."""
     for _, refusal in refused:
         refusal.journalled = True

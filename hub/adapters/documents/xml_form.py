@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from lxml import etree
 
 from hub.adapters import xml_places
-from hub.adapters.documents.forms import MAX_STATEMENTS, Form, Piece, too_many
+from hub.adapters.documents.forms import MAX_STATEMENTS, DocumentForm, DocumentPiece, too_many
 from hub.adapters.documents.xsd import XmlSchema
 from hub.adapters.mapping import AnswerPath, Find
 from hub.adapters.template import CODES
@@ -39,7 +39,7 @@ class XmlForm(Frozen):
     encoding: Literal["utf-8", "windows-1251"] = "utf-8"
 
 
-class XmlDocuments(Form):
+class XmlDocuments(DocumentForm):
     """Writes and reads by one channel's settings."""
 
     ending = "xml"
@@ -58,7 +58,7 @@ class XmlDocuments(Form):
             root = self._schema.fitted(root)
         return bytes(etree.tostring(root, xml_declaration=True, encoding=self._encoding.upper()))  # type: ignore[arg-type]
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
+    def pieces(self, data: bytes) -> Iterator[DocumentPiece]:
         """The document, or each element at ``each``."""
         root = strict_xml.parse(data, foreign=True, max_text_bytes=MAX_TEXT_BYTES)
         found = [root] if self._each is None else xml_places.elements(root, _slashed(self._each), MAX_STATEMENTS + 1)
@@ -71,12 +71,12 @@ class XmlDocuments(Form):
             if number > MAX_STATEMENTS:
                 yield too_many(place, raw)
                 return
-            yield Piece(place=place, raw=raw, find=partial(find, element), rows=partial(rows, element))
+            yield DocumentPiece(place=place, raw=raw, find=partial(find, element), rows=partial(rows, element))
 
-    def shown(self, said: Any) -> Piece:
+    def shown(self, said: Any) -> DocumentPiece:
         """One statement: XML as text, or a tree as a request is."""
         root = built(said) if isinstance(said, Mapping) else strict_xml.parse(str(said).encode(), foreign=True)
-        return Piece(place="", raw=b"", find=partial(find, root), rows=partial(rows, root))
+        return DocumentPiece(place="", raw=b"", find=partial(find, root), rows=partial(rows, root))
 
     def comparable(self, text: str) -> Any:
         """Canonical XML without the blanks between elements, one element a line."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hub.adapters.base import BaseAdapter
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.email import compose
 from hub.adapters.email.mailbox import MailboxSession
 from hub.adapters.email.settings import EmailSettings
@@ -25,7 +25,7 @@ class EmailChannel:
     """Settings of a channel, and its documents in the dialect ``template``."""
 
     settings: EmailSettings
-    documents: Documents | None
+    documents: BoundDocuments | None
 
 
 class EmailAdapter(BaseAdapter[EmailSettings, EmailChannel]):
@@ -53,7 +53,7 @@ class EmailAdapter(BaseAdapter[EmailSettings, EmailChannel]):
         section = settings.template
         if (section is None) == (channel.dialect == TEMPLATE):
             raise ConfigurationError(f"In the channel {channel.id} the dialect template and its section go together.")
-        return EmailChannel(settings=settings, documents=None if section is None else Documents(section))
+        return EmailChannel(settings=settings, documents=None if section is None else BoundDocuments(section))
 
     def rendering(self, channel: Channel) -> Rendering:
         """Both forms travel in one mail; a notice carries neither, and asks for the cheaper one; a template: text."""
@@ -92,7 +92,7 @@ class EmailAdapter(BaseAdapter[EmailSettings, EmailChannel]):
 
     def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
         """How the tests beside a template end, held against its schema too."""
-        return section_tests(self.settings_model, channel, Documents)
+        return section_tests(self.settings_model, channel, BoundDocuments)
 
     def notes(self, channel: Channel) -> tuple[str, ...]:
         """Notes on a template for a check."""

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from hub.adapters.documents import names
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.email import letter, mime, smime, tokens
 from hub.adapters.email.settings import EmailSettings
 from hub.adapters.email.template import EmailTemplate
@@ -49,7 +49,7 @@ def prepare(parcel: Parcel, settings: EmailSettings, attachments: Attachments | 
 
 
 def prepare_document(
-    parcel: Parcel, settings: EmailSettings, documents: Documents, attachments: Attachments | None
+    parcel: Parcel, settings: EmailSettings, documents: BoundDocuments, attachments: Attachments | None
 ) -> Prepared:
     """The mail with a document in the authority's own form. Raises as ``prepare`` does, and for what the mapping cannot
     say.
@@ -58,7 +58,7 @@ def prepare_document(
     assert isinstance(section, EmailTemplate)
     token = tokens.mint(tokens.check_key(resolve(settings.reply_key).reveal()), parcel.message_id)
     files = _all_inside(parcel, settings)
-    named = names.Named.of(parcel.envelope)
+    named = names.NameWords.of(parcel.envelope)
     number = letter.number(parcel.envelope)
     subject, text = (named.fill(each, reference=number) for each in (section.subject, section.text))
     body = mime.part("text/plain; charset=utf-8", text.replace("\n", "\r\n").encode())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from hub.adapters.documents.bound import AnswerDocuments
-from hub.adapters.documents.names import Named
+from hub.adapters.documents.names import NameWords
 from hub.adapters.email import letter, trim
 from hub.adapters.email.template import EmailTemplate
 from hub.ports import Original
@@ -64,6 +64,6 @@ def _section(section: object) -> EmailTemplate | None:
 
 def _names(envelope: AnyEnvelope, section: EmailTemplate | None, reference: str | None) -> Iterator[str]:
     if section is not None:
-        yield Named.of(envelope).fill(section.name)
+        yield NameWords.of(envelope).fill(section.name)
     if reference:
         yield reference

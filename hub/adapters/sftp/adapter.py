@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hub.adapters import AdapterContext
 from hub.adapters.base import BaseAdapter, BaseSession
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.sftp import layout, template, trial
 from hub.adapters.sftp.collecting import collect
 from hub.adapters.sftp.connection import SftpConnection
@@ -28,7 +28,7 @@ class SftpChannel:
     """Settings of a channel, and its documents in the dialect ``template``."""
 
     settings: SftpSettings
-    documents: Documents | None
+    documents: BoundDocuments | None
 
 
 class SftpAdapter(BaseAdapter[SftpSettings, SftpChannel]):
@@ -45,7 +45,7 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpChannel]):
     def bind(self, channel: Channel, settings: SftpSettings) -> SftpChannel:  # noqa: ARG002 - the base's signature
         """The settings, and the documents of a template with its schema read."""
         section = settings.template
-        return SftpChannel(settings=settings, documents=None if section is None else Documents(section))
+        return SftpChannel(settings=settings, documents=None if section is None else BoundDocuments(section))
 
     def rendering(self, channel: Channel) -> Rendering:
         """JSON and XML beside each other; for a template the one that is text."""
@@ -87,7 +87,7 @@ class SftpAdapter(BaseAdapter[SftpSettings, SftpChannel]):
 
     def tests(self, channel: Channel) -> tuple[TriedTest, ...]:
         """How the tests beside a template end, held against its schema too."""
-        return section_tests(self.settings_model, channel, Documents)
+        return section_tests(self.settings_model, channel, BoundDocuments)
 
     def understood(self, channel: Channel, body: bytes, *, poll: bool) -> dict[str, str] | None:
         """Meaning of a document of theirs by the template, by our words; None without one, and nobody is asked."""
@@ -132,7 +132,7 @@ class SftpSession(BaseSession):
             kind = place(connection, self._settings, planned)
         return Outcome(kind=kind, external_id=planned.name)
 
-    def _lay_document(self, prepared: Prepared, documents: Documents, deadline_secs: float) -> Outcome:
+    def _lay_document(self, prepared: Prepared, documents: BoundDocuments, deadline_secs: float) -> Outcome:
         planned = template.plan(prepared, documents, self._attachments)
         with self._connected(deadline_secs) as connection:
             kind = lay_down(connection, self._settings, planned)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.sftp.connection import BROKEN, SftpConnection, refused
 from hub.adapters.sftp.layout import MARKER
 from hub.adapters.sftp.reading import Reader
@@ -144,7 +144,7 @@ def collect(
     reaches: LegalClass,
     until: float,
     take_over_secs: float,
-    documents: Documents | None = None,
+    documents: BoundDocuments | None = None,
 ) -> int:
     """Take what is there; returns how many things the sink was given. Raises ``DeliveryError``, ``Unavailable``."""
     outbox = _Outbox(connection, settings, sink, Reader(connection, reaches=reaches, documents=documents))

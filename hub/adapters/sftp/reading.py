@@ -22,7 +22,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.documents.statements import Source, take_in
 from hub.adapters.sftp.connection import BROKEN, SftpConnection
 from hub.adapters.sftp.layout import MEDIA_TYPES
@@ -96,7 +96,9 @@ class Reader:
     ``documents``: of a channel in the dialect ``template``, which reads theirs and nothing else.
     """
 
-    def __init__(self, connection: SftpConnection, *, reaches: LegalClass, documents: Documents | None = None) -> None:
+    def __init__(
+        self, connection: SftpConnection, *, reaches: LegalClass, documents: BoundDocuments | None = None
+    ) -> None:
         self._connection = connection
         self._sftp = connection.sftp
         self._reaches = reaches
@@ -124,7 +126,7 @@ class Reader:
                 action="Lay envelopes as .json, .jws or .xml, containers as .asice, or a folder with .done in it.",
             )
 
-    def _read_document(self, path: str, entry: FolderEntry, documents: Documents, sink: InboundSink) -> None:
+    def _read_document(self, path: str, entry: FolderEntry, documents: BoundDocuments, sink: InboundSink) -> None:
         """A document of theirs, alone or in a folder with the files that belong to it."""
         enclosed: tuple[Enclosed, ...] = ()
         if entry.is_folder:
@@ -143,7 +145,7 @@ class Reader:
         assert documents.section.answer is not None
         take_in(documents.pieces(data), documents.section.answer, sink, source)
 
-    def _document_in(self, folder: bytes, documents: Documents) -> tuple[bytes, FolderEntry, tuple[Enclosed, ...]]:
+    def _document_in(self, folder: bytes, documents: BoundDocuments) -> tuple[bytes, FolderEntry, tuple[Enclosed, ...]]:
         """The one document of a folder, and all other files of it, those in ``attachments`` too."""
         inside = self._sftp.listing(folder, limit=MAX_ATTACHMENTS + 2)
         files = [each for each in inside if each.is_file and b"/" not in each.name and b"\0" not in each.name]
@@ -296,7 +298,7 @@ def _claimed_name(path: str) -> str:
     return path.rpartition("/")[2].split("-", 2)[-1]
 
 
-def _no_document(documents: Documents) -> InvalidInput:
+def _no_document(documents: BoundDocuments) -> InvalidInput:
     return InvalidInput(
         f"There is no file here with a name as {documents.section.answers.names}.",
         code="sftp.form",

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.adapters.documents import names
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.documents.section import Answers, DocumentSection
 from hub.adapters.mapping_check import CONTENT, sent_places
 from hub.adapters.mapping_tests import SEALED
@@ -111,7 +111,7 @@ def paths_of(section: SftpTemplate, parcel: Parcel) -> dict[str, str]:
     """Paths of a message's files by their SHA-256; the same bytes lie there once."""
     if section.files is None:
         return {}
-    named, paths = names.Named.of(parcel.envelope), dict[str, str]()
+    named, paths = names.NameWords.of(parcel.envelope), dict[str, str]()
     for number, file in enumerate(parcel.attachments, 1):
         more = {"n": f"{number:03d}", "ext": ending_of(file), "sha256": file.sha256}
         paths.setdefault(file.sha256, named.fill(section.files, **more))
@@ -150,12 +150,12 @@ class Plan:
     flag: str | None
 
 
-def prepare(parcel: Parcel, documents: Documents, *, attachments: Literal["carry", "refuse"]) -> Prepared:
+def prepare(parcel: Parcel, documents: BoundDocuments, *, attachments: Literal["carry", "refuse"]) -> Prepared:
     """The document and the names. ``UnsupportedFeature`` for what cannot be said."""
     section = documents.section
     assert isinstance(section, SftpTemplate)
     refuse_files(parcel, attachments)
-    named = names.Named.of(parcel.envelope)
+    named = names.NameWords.of(parcel.envelope)
     name, paths = named.fill(section.name), paths_of(section, parcel)
     flag = None
     if section.flag is not None:
@@ -184,7 +184,7 @@ def _check_different(paths: list[str]) -> None:
         )
 
 
-def plan(prepared: Prepared, documents: Documents, store: Attachments | None) -> Plan:
+def plan(prepared: Prepared, documents: BoundDocuments, store: Attachments | None) -> Plan:
     """All that is to be laid down. ``PermanentFailure`` if an attachment is damaged."""
     parts = archive.unpack(prepared.body)
     layout: Any = strict_json.parse(parts[_LAYOUT], max_bytes=MAX_ENVELOPE_BYTES)

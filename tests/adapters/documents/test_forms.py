@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.adapters.documents.csv_form import CsvDocuments, CsvForm
-from hub.adapters.documents.forms import Form
+from hub.adapters.documents.forms import DocumentForm
 from hub.adapters.documents.json_form import JsonDocuments
 from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.documents.xsd import XmlSchema
@@ -231,7 +231,7 @@ def test_each_row_of_theirs_is_a_statement() -> None:
         (XmlDocuments(XmlForm(), each="a"), b"<r>" + b"<a/>" * 10_002 + b"</r>"),
     ],
 )
-def test_of_too_many_statements_the_rest_is_told(form: Form, data: bytes) -> None:
+def test_of_too_many_statements_the_rest_is_told(form: DocumentForm, data: bytes) -> None:
     """Ten thousand are read; that there were more reaches a person."""
     found = list(form.pieces(data))
     assert len(found) == 10_001

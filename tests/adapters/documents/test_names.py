@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic_core import PydanticCustomError
 
-from hub.adapters.documents.names import MESSAGE, Named, check, safe
+from hub.adapters.documents.names import MESSAGE, NameWords, check, safe
 from hub.testing.samples import appeal
 
 
-def named(reference: str | None) -> Named:
+def named(reference: str | None) -> NameWords:
     """The words of an appeal with this number."""
     made = appeal()
-    return Named.of(made.model_copy(update={"body": made.body.model_copy(update={"reference": reference})}))
+    return NameWords.of(made.model_copy(update={"body": made.body.model_copy(update={"reference": reference})}))
 
 
 def test_words_of_a_message_stand_in_its_name() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hub.adapters.documents.bound import Documents
+from hub.adapters.documents.bound import BoundDocuments
 from hub.adapters.documents.section import DocumentSection
 from hub.errors import ConfigurationError, InvalidInput
 from tests.adapters.documents.test_forms import ROOT, TYPES
@@ -117,13 +117,13 @@ def test_tests_are_held_against_the_schema(tmp_path: Path) -> None:
         f'<n:Appeals xmlns:n="urn:edms"><n:Appeal><Number>{MESSAGE}</Number><Date>2026-03-02</Date>'
         "<Text>Немає води.</Text></n:Appeal></n:Appeals>"
     )
-    Documents(with_test(section, appeal=APPEAL, request=text))
+    BoundDocuments(with_test(section, appeal=APPEAL, request=text))
     with pytest.raises(ConfigurationError, match=r"A test of the template fails .tests.0.request"):
-        Documents(with_test(section, appeal=APPEAL, request=text.replace("води", "світла")))
+        BoundDocuments(with_test(section, appeal=APPEAL, request=text.replace("води", "світла")))
     long = {**APPEAL, "text": "Немає води з першого числа."}
     shown = {"Appeals": {"Appeal": {"Text": long["text"], "Number": MESSAGE, "Date": "2026-03-02"}}}
     with pytest.raises(ConfigurationError, match=r"one.*Text is longer than the schema allows") as caught:
-        Documents(with_test(section, appeal=long, request=shown))
+        BoundDocuments(with_test(section, appeal=long, request=shown))
     assert caught.value.stable_code == "template.tests"
 
 
@@ -140,10 +140,10 @@ def test_a_name_that_the_schema_does_not_have_is_told(tmp_path: Path, appeal: di
     """Before any message: elements and attributes, with the nearest right name."""
     section = with_schema(tmp_path, {**XML, "request": {"Appeals": {"Appeal": appeal}}})
     with pytest.raises(ConfigurationError, match=told):
-        Documents(DocumentSection.model_validate(section))
+        BoundDocuments(DocumentSection.model_validate(section))
     root: dict[str, Any] = {"Apeals": {"Appeal": {}}}
     with pytest.raises(ConfigurationError, match="did you mean «Appeals»"):
-        Documents(DocumentSection.model_validate({**section, "request": root}))
+        BoundDocuments(DocumentSection.model_validate({**section, "request": root}))
 
 
 def test_notes_say_what_stops_a_message_and_what_no_test_shows() -> None:
@@ -156,7 +156,7 @@ def test_notes_say_what_stops_a_message_and_what_no_test_shows() -> None:
 
 def test_an_answer_is_understood_row_by_row() -> None:
     """One statement as everywhere; of several each word stands under its row, and one that means nothing shows."""
-    documents = Documents(DocumentSection.model_validate(CSV))
+    documents = BoundDocuments(DocumentSection.model_validate(CSV))
     assert documents.understood("state;id;@n\n1;x;К-1\n".encode()) == {
         "status": "registered",
         "echo": "x",
@@ -172,7 +172,7 @@ def test_an_answer_is_understood_row_by_row() -> None:
         "row 3: unclear": "it has 2 cells, the header 3",
     }
     with pytest.raises(InvalidInput):
-        Documents(DocumentSection.model_validate(XML)).understood(b"no xml")
+        BoundDocuments(DocumentSection.model_validate(XML)).understood(b"no xml")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_answer_is_understood_row_by_row() -> None:
 )
 def test_names_of_files_are_held_against_the_pattern(names: str, name: str, *, fits: bool) -> None:
     """Letter case does not matter; the same name is known again where its letters were made safe."""
-    documents = Documents(DocumentSection.model_validate({**XML, "answers": {"names": names}}))
+    documents = BoundDocuments(DocumentSection.model_validate({**XML, "answers": {"names": names}}))
     assert documents.reads(name) is fits
     if name.isascii():
         assert documents.reads_safe(name.replace("?", "_")) is fits
@@ -238,7 +238,7 @@ def test_words_are_held_against_the_schema(tmp_path: Path, change: dict[str, Any
     kind = {"$from": "$body.kind", "values": {"proposal": "PROPOZ"}, "default": "SKARHA"}
     case = {"@copies": 1, "Kind": kind, "Office": "07", "Text": "$body.text", **change}
     section = {"format": "xml", "leaves_out": LEFT, "request": {"Case": case}}
-    made = Documents(DocumentSection.model_validate({**section, "xml": {"xsd": str(tmp_path / "case.xsd")}}))
+    made = BoundDocuments(DocumentSection.model_validate({**section, "xml": {"xsd": str(tmp_path / "case.xsd")}}))
     if told is None:
         made.rehearse_words()
         return
@@ -256,4 +256,4 @@ def test_what_stands_too_often_is_told_as_that(tmp_path: Path) -> None:
     section["xml"] = {"xsd": str(tmp_path / "case.xsd")}
     section["tests"] = [{"name": "one", "appeal": APPEAL, "request": {"Case": case | {"Text": APPEAL["text"]}}}]
     with pytest.raises(ConfigurationError, match="Phone stands 3 times, and the schema allows at most 2"):
-        Documents(DocumentSection.model_validate(section))
+        BoundDocuments(DocumentSection.model_validate(section))

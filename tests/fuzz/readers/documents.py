@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from hub.adapters import mapping as maps
 from hub.adapters.documents.csv_form import CsvDocuments, CsvForm
-from hub.adapters.documents.forms import Form
+from hub.adapters.documents.forms import DocumentForm
 from hub.adapters.documents.json_form import JsonDocuments
 from hub.adapters.documents.xml_form import XmlDocuments, XmlForm
 from hub.adapters.mapping import AnswerMapping
 from tests.fuzz.judging import Target
 from tests.fuzz.readers import chosen
 
-_FORMS: tuple[Form, ...] = (
+_FORMS: tuple[DocumentForm, ...] = (
     CsvDocuments(CsvForm(), ()),
     CsvDocuments(CsvForm(encoding="windows-1251", header=False, delimiter=","), ()),
     JsonDocuments(),
