@@ -26,7 +26,7 @@ from hub.errors import Forbidden, InvalidInput, NotFound
 from hub.net.secrets import known
 from hub.net.settings import HttpSettings
 from hub.net.transport import carried_by
-from hub.ports import Adapter, Explained, Hearing, Mapped, Outcome, UnderstoodCall
+from hub.ports import Adapter, Explained, Mapped, Outcome, Transcribed, UnderstoodCall
 from hub.schemas import json_rendering
 from hub.schemas.delivery import CaseRow, Direction, OutcomeKind
 from hub.schemas.directory import Channel
@@ -190,7 +190,7 @@ class Tried:
         deadline = float(self.channel.lane.deadline_secs)
         with adapter.session(self.channel) as session:
             sent = session.send(self.ready.prepared, deadline)
-            heard = (session.heard() if isinstance(session, Hearing) else None) or b""
+            heard = (session.heard() if isinstance(session, Transcribed) else None) or b""
             self.heard = without_secrets(heard, known())[0]
             self.outcome = _without_secrets(sent)
             self.calls = _clean(session.explained()) if isinstance(session, Explained) else ()

@@ -16,7 +16,7 @@ from hub.errors import HubError, PeerChanged
 from hub.inbound.listening import Listener
 from hub.inbound.receiver import Receiver
 from hub.inbound.sink import ChannelSink
-from hub.ports import Adapter, Attachments, Clock, Directory, Hearing, Registry, Session, Store
+from hub.ports import Adapter, Attachments, Clock, Directory, Registry, Session, Store, Transcribed
 from hub.schemas.directory import Authority, AuthorityKind, Channel
 from hub.schemas.journal import Door
 from hub.schemas.kyiv import kyiv_day
@@ -118,7 +118,7 @@ class Collector:
 
 def _answer(session: Session | None) -> bytes | None:
     """Bytes that came last, where a session was opened and keeps them."""
-    return session.heard() if isinstance(session, Hearing) else None
+    return session.heard() if isinstance(session, Transcribed) else None
 
 
 class CollectingChannels:

@@ -44,7 +44,7 @@ _MOST_NONCES: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCall:
+class PlannedCall:
     """A call that is to be made. ``signed``: the bytes that a signature covers, where ``body`` is a stream or is
     wrapped; ``message_id``: of our message, for credentials that are made for it.
     """
@@ -56,7 +56,7 @@ class HttpCall:
     message_id: str = ""
     signed: bytes = b""
 
-    def saying(self, headers: Mapping[str, str]) -> HttpCall:
+    def saying(self, headers: Mapping[str, str]) -> PlannedCall:
         """The same call with these headers besides; of two of one name these count."""
         return replace(self, headers={**self.headers, **headers})
 
@@ -64,7 +64,7 @@ class HttpCall:
 class Credential(Protocol):
     """Proof of who we are, for the calls of one conversation. Used by one thread only."""
 
-    def on(self, call: HttpCall, deadline_secs: float) -> HttpCall:
+    def on(self, call: PlannedCall, deadline_secs: float) -> PlannedCall:
         """The call with the proof. ``ConfigurationError``; ``TemporaryFailure`` if there is none to be had now."""
         ...
 
@@ -80,7 +80,7 @@ class Credential(Protocol):
 
 
 def authorised(
-    http: HttpSession, credential: Credential, call: HttpCall, *, deadline_secs: float, needs_body: bool = True
+    http: HttpSession, credential: Credential, call: PlannedCall, *, deadline_secs: float, needs_body: bool = True
 ) -> HttpAnswer:
     """The answer to a call with the credential. ``deadline_secs`` is the total of all that this takes. Errors: those
     of ``HttpSession.call`` and of ``Credential.on``.
@@ -112,7 +112,7 @@ def authorised(
 def connect(http: HttpSession, credential: Credential, url: str, *, deadline_secs: float) -> None:
     """Get what has to be asked for (a token), and connect (and shake hands) without sending a request."""
     until = time.monotonic() + deadline_secs
-    credential.on(HttpCall(method="POST", url=url), deadline_secs)
+    credential.on(PlannedCall(method="POST", url=url), deadline_secs)
     http.connect(url, deadline_secs=max(until - time.monotonic(), 0.001))
 
 
@@ -135,10 +135,10 @@ def credential(settings: HttpSettings) -> Credential:
 class _Stated:
     """A proof that needs nobody's answer."""
 
-    def __init__(self, put: Callable[[HttpCall], HttpCall]) -> None:
+    def __init__(self, put: Callable[[PlannedCall], PlannedCall]) -> None:
         self._put = put
 
-    def on(self, call: HttpCall, deadline_secs: float) -> HttpCall:  # noqa: ARG002 - nothing is waited for
+    def on(self, call: PlannedCall, deadline_secs: float) -> PlannedCall:  # noqa: ARG002 - nothing is waited for
         return self._put(call)
 
     def heard(self, answer: HttpAnswer, *, again: bool) -> bool:  # noqa: ARG002 - it would be the same again
@@ -156,7 +156,7 @@ class _Token:
         self._policy = policy
         self._token: oauth.Token | None = None
 
-    def on(self, call: HttpCall, deadline_secs: float) -> HttpCall:
+    def on(self, call: PlannedCall, deadline_secs: float) -> PlannedCall:
         self._token = oauth.access_token(self._client, self._policy, deadline_secs=deadline_secs)
         return call.saying({"Authorization": f"Bearer {self._token.value}"})
 
@@ -206,7 +206,7 @@ class _Digest:
         self._nonce: digest.Nonce | None = None
         self._key: tuple[DigestAuth, Target] | None = None
 
-    def on(self, call: HttpCall, deadline_secs: float) -> HttpCall:  # noqa: ARG002 - nothing is waited for
+    def on(self, call: PlannedCall, deadline_secs: float) -> PlannedCall:  # noqa: ARG002 - nothing is waited for
         self._key = (self._auth, parse_url(call.url))
         self._nonce = self._nonce or _NONCES.get().take(self._key)
         if self._nonce is None:
@@ -238,7 +238,7 @@ def _pieces(body: bytes | StreamedBody | None) -> Iterable[bytes]:
     return body.chunks() if isinstance(body, StreamedBody) else [body or b""]
 
 
-_Headers = Callable[[HttpCall], Mapping[str, str]]
+_Headers = Callable[[PlannedCall], Mapping[str, str]]
 
 
 def _headers(auth: Auth) -> _Headers:
@@ -262,12 +262,12 @@ def _revealed(setting: str, reference: str) -> str:
         return resolve(reference).reveal()
 
 
-def _query(name: str, key: str) -> Callable[[HttpCall], HttpCall]:
+def _query(name: str, key: str) -> Callable[[PlannedCall], PlannedCall]:
     """The key at the end of each URL's query, percent-encoded; known in that form too to whoever cuts secrets out."""
     encoded = quote(key, safe="")
     remember(encoded)
 
-    def put(call: HttpCall) -> HttpCall:
+    def put(call: PlannedCall) -> PlannedCall:
         return replace(call, url=f"{call.url}{'&' if '?' in call.url else '?'}{name}={encoded}")
 
     return put
@@ -293,7 +293,7 @@ def _key(secret: str, reference: str) -> bytes:
 
 
 def _hmac(key: bytes) -> _Headers:
-    def sign(call: HttpCall) -> Mapping[str, str]:
+    def sign(call: PlannedCall) -> Mapping[str, str]:
         stamp = str(int(datetime.now(UTC).timestamp()))
         signed = b".".join((call.message_id.encode(), stamp.encode(), call.signed))
         digest = hmac.new(key, signed, hashlib.sha256).digest()

@@ -7,14 +7,14 @@ from __future__ import annotations
 from typing import Final
 
 from hub.errors import HubError, OutcomeUnknown, TemporaryFailure
-from hub.net.auth import Credential, HttpCall, authorised
+from hub.net.auth import Credential, PlannedCall, authorised
 from hub.net.http import HttpAnswer, HttpSession
 
 _NO_CREDENTIAL: Final = frozenset({401, 407})
 _BROKEN: Final = frozenset({"http.broken", "http.deadline"})
 
 
-def look(http: HttpSession, ours: Credential, call: HttpCall, deadline_secs: float) -> tuple[str, ...]:
+def look(http: HttpSession, ours: Credential, call: PlannedCall, deadline_secs: float) -> tuple[str, ...]:
     """Notes on the answer; none where it says nothing against the settings. Raises ``TemporaryFailure``
     (``answer.unauthorized``), and what ``authorised`` raises where the other side is none of HTTP.
     """

@@ -154,7 +154,7 @@ def conversation(settings: HookSettings) -> Iterator[Call]:
         def call(message_id: str, body: bytes) -> WebhookReply:
             now = datetime.now(UTC)
             signed = webhook_signing.headers(keys, message_id, body, now)
-            hook = auth.HttpCall(
+            hook = auth.PlannedCall(
                 method="POST",
                 url=settings.url,
                 headers={**signed, "Content-Type": "application/json"},

@@ -50,7 +50,7 @@ class Session(Protocol):
 
 
 @runtime_checkable
-class Hearing(Protocol):
+class Transcribed(Protocol):
     """A session that keeps what it was answered, for people: over a failure they get the bytes that came instead."""
 
     def heard(self) -> bytes | None:

@@ -10,7 +10,7 @@ from hub.adapters.base import BaseSession
 from hub.adapters.rest.dialect import RestDialect, RestRequest
 from hub.errors import HubError, ItemFailed, about
 from hub.net import looking
-from hub.net.auth import Credential, HttpCall, authorised, connect
+from hub.net.auth import Credential, PlannedCall, authorised, connect
 from hub.net.files import store_of
 from hub.net.http import UNFIT, HttpAnswer, HttpSession, StreamedBody
 from hub.ports import Attachments, Outcome, Prepared, RawInbound
@@ -91,14 +91,14 @@ class RestSession(BaseSession):
         answer = self.answered() if ours else None
         return () if answer is None else (answer,)
 
-    def _made(self, call: HttpCall, deadline_secs: float) -> HttpAnswer:
+    def _made(self, call: PlannedCall, deadline_secs: float) -> HttpAnswer:
         return authorised(self._http, self._credential, call, deadline_secs=deadline_secs)
 
 
 def _call(
     request: RestRequest, message_id: MessageId, body: bytes | StreamedBody | None = None, signed: bytes = b""
-) -> HttpCall:
-    return HttpCall(
+) -> PlannedCall:
+    return PlannedCall(
         method=request.method,
         url=request.url,
         headers={name: request.secrets.fill_text(value) for name, value in request.headers.items()},

@@ -24,7 +24,7 @@ from hub.adapters.rest.statements import charset_of
 from hub.adapters.rest.steps import Progress, Said, Unit, kept_of
 from hub.adapters.rest.template import TAKEN, TemplateDialect
 from hub.errors import ConfigurationError, InvalidInput, OutcomeUnknown, TemporaryFailure, about
-from hub.net.auth import Credential, HttpCall, authorised
+from hub.net.auth import Credential, PlannedCall, authorised
 from hub.net.files import store_of
 from hub.net.http import HttpAnswer, HttpSession
 from hub.ports import Attachments, InboundSink, ListSink, Outcome, Prepared, ReportedStatus, UnderstoodCall
@@ -218,7 +218,7 @@ class TemplateSession(RestSession):
         self._broken = (super().heard(),)
 
     def _get(self, url: str, deadline_secs: float) -> HttpAnswer:
-        call = HttpCall(
+        call = PlannedCall(
             method="GET", url=url, headers={**self._template.headers(), "Accept": ACCEPT}, message_id=str(uuid.uuid4())
         )
         with about("template/changes/url"):
@@ -266,7 +266,7 @@ class TemplateSession(RestSession):
 
     def _fetch(self, message_id: MessageId, http: HttpSession, url: str, deadline_secs: float) -> HttpAnswer:
         headers = {**self._template.headers(), "Accept": "*/*"}
-        call = HttpCall(method="GET", url=url, headers=headers, message_id=str(message_id))
+        call = PlannedCall(method="GET", url=url, headers=headers, message_id=str(message_id))
         return authorised(http, self._credential, call, deadline_secs=deadline_secs)
 
 

@@ -23,7 +23,7 @@ from lxml import etree
 
 from hub.errors import InvalidInput, OutcomeUnknown, PermanentFailure, SealRefused, TemporaryFailure, about
 from hub.net import looking
-from hub.net.auth import NOBODY, Credential, HttpCall, authorised, connect
+from hub.net.auth import NOBODY, Credential, PlannedCall, authorised, connect
 from hub.net.http import CREDENTIAL_REFUSED, NOT_TAKEN_IN, HttpAnswer, HttpSession, StreamedBody, retry_after
 from hub.net.secret_marks import NO_SECRETS, Secrets
 from hub.protocols.soap import mime
@@ -138,7 +138,7 @@ class SoapClient:
 
     def look(self, url: str, *, deadline_secs: float) -> tuple[str, ...]:
         """Notes on what the address answers to HEAD, which nothing is taken in by."""
-        call = HttpCall(method="HEAD", url=url, message_id=_NOBODYS)
+        call = PlannedCall(method="HEAD", url=url, message_id=_NOBODYS)
         return looking.look(self._http, self._credential, call, deadline_secs)
 
     def exchange(
@@ -159,7 +159,7 @@ class SoapClient:
         fixed = {"Content-Type": kind, "Accept": "text/xml, application/soap+xml, multipart/related"}
         if request.version is SoapVersion.V11:
             fixed["SOAPAction"] = f'"{request.action}"'
-        call = HttpCall(
+        call = PlannedCall(
             method="POST",
             url=request.url,
             headers=fixed,
